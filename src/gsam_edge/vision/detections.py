@@ -1,0 +1,65 @@
+"""The one value in which every model, teacher or student, gives its answer for one image."""
+
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Detections:
+    """Objects found, or labelled, in one image.
+
+    Attributes:
+        xyxy: float32 [N, 4], corners in pixels of the original image, x right and y down.
+        scores: float32 [N] in 0..1; 1 for ground truth.
+        class_ids: int64 [N], the student's ids 0..C-1.
+        masks: bool [N, H, W] in the original image's size, or None where the source knows no masks.
+        class_scores: float32 [N, C] in 0..1, one score per class, or None where the source gives only the best.
+
+    Raises:
+        ValueError: if the arrays do not agree in their first dimension or have another rank.
+    """
+
+    xyxy: NDArray[np.float32]
+    scores: NDArray[np.float32]
+    class_ids: NDArray[np.int64]
+    masks: NDArray[np.bool_] | None = None
+    class_scores: NDArray[np.float32] | None = None
+
+    def __post_init__(self) -> None:
+        n = len(self.xyxy)
+        expected = {"xyxy": (n, 4), "scores": (n,), "class_ids": (n,)}
+        for name, shape in expected.items():
+            if getattr(self, name).shape != shape:
+                raise ValueError(f"Detections.{name}: expected shape {shape}, got {getattr(self, name).shape}")
+        for name, rank in (("masks", 3), ("class_scores", 2)):
+            array = getattr(self, name)
+            if array is not None and (array.ndim != rank or len(array) != n):
+                raise ValueError(f"Detections.{name}: expected rank {rank} with {n} rows, got shape {array.shape}")
+
+    def __len__(self) -> int:
+        return len(self.xyxy)
+
+    @classmethod
+    def empty(cls, *, mask_hw: tuple[int, int] | None = None, num_classes: int | None = None) -> Self:
+        """No objects; with `mask_hw` (height, width) an empty mask stack, with `num_classes` empty class scores."""
+        return cls(
+            xyxy=np.zeros((0, 4), np.float32),
+            scores=np.zeros(0, np.float32),
+            class_ids=np.zeros(0, np.int64),
+            masks=None if mask_hw is None else np.zeros((0, *mask_hw), bool),
+            class_scores=None if num_classes is None else np.zeros((0, num_classes), np.float32),
+        )
+
+    def select(self, index: NDArray[np.bool_] | NDArray[np.int64]) -> Self:
+        """The rows of a boolean mask [N] or an index array [M], in the index's order."""
+        return replace(
+            self,
+            xyxy=self.xyxy[index],
+            scores=self.scores[index],
+            class_ids=self.class_ids[index],
+            masks=None if self.masks is None else self.masks[index],
+            class_scores=None if self.class_scores is None else self.class_scores[index],
+        )

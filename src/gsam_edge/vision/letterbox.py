@@ -1,0 +1,79 @@
+"""Letterbox geometry: how an image of any shape meets a square network input, and the way back."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from gsam_edge.vision.boxes import clip_xyxy
+
+
+@dataclass(frozen=True)
+class Letterbox:
+    """A resize that keeps the aspect ratio, centred on a padded canvas.
+
+    Attributes:
+        image_hw: height and width of the original image in pixels.
+        canvas_hw: height and width of the network input in pixels.
+        resized_hw: height and width of the image on the canvas.
+        offset_xy: left and top padding in pixels.
+    """
+
+    image_hw: tuple[int, int]
+    canvas_hw: tuple[int, int]
+    resized_hw: tuple[int, int]
+    offset_xy: tuple[int, int]
+
+    @classmethod
+    def fit(cls, image_hw: tuple[int, int], canvas_hw: tuple[int, int]) -> Self:
+        """The largest centred placement of an image on a canvas; both (height, width)."""
+        scale = min(canvas_hw[0] / image_hw[0], canvas_hw[1] / image_hw[1])
+        height, width = (max(1, round(side * scale)) for side in image_hw)
+        return cls(image_hw, canvas_hw, (height, width), ((canvas_hw[1] - width) // 2, (canvas_hw[0] - height) // 2))
+
+    def image(self, image: NDArray[np.uint8], fill: int = 114) -> NDArray[np.uint8]:
+        """The image uint8 [H, W, 3] on its canvas, bilinear; padding is grey (114, Ultralytics' value)."""
+        height, width = self.resized_hw
+        left, top = self.offset_xy
+        resized = np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR))
+        canvas = np.full((*self.canvas_hw, 3), fill, np.uint8)
+        canvas[top : top + height, left : left + width] = resized
+        return canvas
+
+    def _scale_xyxy(self) -> NDArray[np.float32]:
+        scale_y = self.resized_hw[0] / self.image_hw[0]
+        scale_x = self.resized_hw[1] / self.image_hw[1]
+        return np.array([scale_x, scale_y, scale_x, scale_y], np.float32)
+
+    def boxes_to_canvas(self, xyxy: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Corners [N, 4] from image pixels to canvas pixels."""
+        return (xyxy * self._scale_xyxy() + np.array(self.offset_xy * 2, np.float32)).astype(np.float32)
+
+    def boxes_to_image(self, xyxy: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Corners [N, 4] from canvas pixels to image pixels, clipped to the image."""
+        return clip_xyxy((xyxy - np.array(self.offset_xy * 2, np.float32)) / self._scale_xyxy(), self.image_hw)
+
+    def mask_to_image(self, probabilities: NDArray[np.float32], threshold: float = 0.5) -> NDArray[np.bool_]:
+        """One mask from the canvas back to the image.
+
+        Args:
+            probabilities: float32 [h, w] in 0..1 over the whole canvas, at any resolution (a prototype mask is coarser).
+            threshold: a pixel belongs to the object above this value, applied after the bilinear resize.
+
+        Returns:
+            bool [H, W] in the original image's size.
+        """
+        height, width = self.image_hw
+        stride_y = probabilities.shape[0] / self.canvas_hw[0]
+        stride_x = probabilities.shape[1] / self.canvas_hw[1]
+        left, top = self.offset_xy
+        region = (
+            left * stride_x,
+            top * stride_y,
+            (left + self.resized_hw[1]) * stride_x,
+            (top + self.resized_hw[0]) * stride_y,
+        )
+        resized = Image.fromarray(probabilities).resize((width, height), Image.Resampling.BILINEAR, box=region)
+        return np.asarray(resized) > threshold

@@ -1,0 +1,67 @@
+"""Binary masks: run-length encoding as COCO defines it, boxes and overlap."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pycocotools import mask as coco_mask
+
+
+def decode_segmentation(segmentation: Any, image_hw: tuple[int, int]) -> NDArray[np.bool_]:
+    """A COCO segmentation as a mask, bool [H, W].
+
+    Args:
+        segmentation: a list of polygons [x0, y0, x1, y1, ...] in pixels, or an RLE mapping with `size` (height, width)
+            and `counts`, compressed (str or bytes) or not (list of int, column-major runs that begin with background).
+        image_hw: height and width of the image; polygons are drawn into it.
+
+    Raises:
+        ValueError: if it is neither, or an RLE's size is not the image's.
+    """
+    return coco_mask.decode(segmentation_to_rle(segmentation, image_hw)).astype(bool)
+
+
+def segmentation_to_rle(segmentation: Any, image_hw: tuple[int, int]) -> dict[str, Any]:
+    """A COCO segmentation (see `decode_segmentation`) as one compressed RLE with bytes `counts`."""
+    height, width = image_hw
+    if isinstance(segmentation, Mapping):
+        if tuple(segmentation.get("size", ())) != (height, width):
+            raise ValueError(f"RLE: expected size {[height, width]}, got {segmentation.get('size')}")
+        counts = segmentation["counts"]
+        if isinstance(counts, list):
+            return coco_mask.frPyObjects(dict(segmentation), height, width)
+        encoded = counts.encode("ascii") if isinstance(counts, str) else counts
+        return {"size": [height, width], "counts": encoded}
+    if isinstance(segmentation, Sequence) and segmentation and not isinstance(segmentation, str | bytes):
+        return coco_mask.merge(coco_mask.frPyObjects(list(segmentation), height, width))
+    raise ValueError(f"segmentation: expected a list of polygons or an RLE mapping, got {type(segmentation).__name__}")
+
+
+def encode_mask(mask: NDArray[np.bool_]) -> dict[str, Any]:
+    """A mask [H, W] as compressed COCO RLE with `counts` as text, ready for JSON."""
+    rle = coco_mask.encode(np.asfortranarray(mask, dtype=np.uint8))
+    return {"size": [int(side) for side in rle["size"]], "counts": rle["counts"].decode("ascii")}
+
+
+def masks_to_xyxy(masks: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Tight corners [N, 4], float32 pixels, of masks [N, H, W]; zeros for an empty mask.
+
+    The right and bottom corners are exclusive, so that width and height count pixels as COCO's `toBbox` does.
+    """
+    boxes = np.zeros((len(masks), 4), np.float32)
+    for row, mask in enumerate(masks):
+        columns = np.flatnonzero(mask.any(axis=0))
+        lines = np.flatnonzero(mask.any(axis=1))
+        if len(columns):
+            boxes[row] = columns[0], lines[0], columns[-1] + 1, lines[-1] + 1
+    return boxes
+
+
+def mask_iou(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Intersection over union [N, M] of masks [N, H, W] and [M, H, W]; 0 where both are empty."""
+    a_flat = a.reshape(len(a), int(np.prod(a.shape[1:]))).astype(np.float32)
+    b_flat = b.reshape(len(b), int(np.prod(b.shape[1:]))).astype(np.float32)
+    intersection = a_flat @ b_flat.T
+    union = a_flat.sum(1)[:, None] + b_flat.sum(1)[None, :] - intersection
+    return (intersection / np.maximum(union, 1)).astype(np.float32)

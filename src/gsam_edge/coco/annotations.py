@@ -22,7 +22,7 @@ class Annotations:
 
     Attributes:
         images: COCO image records with `id`, `file_name`, `width` and `height` (pixels).
-        objects: COCO annotation records with `id`, `image_id`, `category_id`, and `bbox` (xywh pixels) and/or `segmentation`.
+        objects: COCO annotation records with `id`, `image_id`, `category_id`, `bbox` (xywh pixels) and/or `segmentation`.
         categories: COCO category records with `id` and `name`, in the order that fixes the student's class ids.
         info: the file's `info` and `licenses`, carried along untouched.
     """

@@ -1,1 +1,1 @@
-"""…"""
+"""The graph: one folder per pipeline, its nodes thin adapters."""

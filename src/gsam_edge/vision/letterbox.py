@@ -59,21 +59,49 @@ class Letterbox:
         """One mask from the canvas back to the image.
 
         Args:
-            probabilities: float32 [h, w] in 0..1 over the whole canvas, at any resolution (a prototype mask is coarser).
+            probabilities: float32 [h, w] in 0..1 over the whole canvas, at any resolution (a prototype mask is
+                coarser).
             threshold: a pixel belongs to the object above this value, applied after the bilinear resize.
 
         Returns:
             bool [H, W] in the original image's size.
         """
         height, width = self.image_hw
-        stride_y = probabilities.shape[0] / self.canvas_hw[0]
-        stride_x = probabilities.shape[1] / self.canvas_hw[1]
-        left, top = self.offset_xy
-        region = (
-            left * stride_x,
-            top * stride_y,
-            (left + self.resized_hw[1]) * stride_x,
-            (top + self.resized_hw[0]) * stride_y,
+        return self._read_mask(probabilities, (0, 0, width, height)) > threshold
+
+    def masks_to_image(
+        self, probabilities: NDArray[np.float32], xyxy: NDArray[np.float32], threshold: float = 0.5
+    ) -> NDArray[np.bool_]:
+        """Masks from the canvas back to the image, each only within its box, which is all that is computed.
+
+        Args:
+            probabilities: float32 [N, h, w], as for `mask_to_image`.
+            xyxy: corners [N, 4] in image pixels, inside the image; every pixel that a box touches is read.
+            threshold: as for `mask_to_image`.
+
+        Returns:
+            bool [N, H, W] in the original image's size, False outside the boxes.
+        """
+        masks = np.zeros((len(probabilities), *self.image_hw), bool)
+        corners = np.concatenate([np.floor(xyxy[:, :2]), np.ceil(xyxy[:, 2:])], axis=1).astype(int).tolist()
+        for mask, probability, (left, top, right, bottom) in zip(masks, probabilities, corners, strict=True):
+            if right > left and bottom > top:
+                mask[top:bottom, left:right] = self._read_mask(probability, (left, top, right, bottom)) > threshold
+        return masks
+
+    def _read_mask(
+        self, probabilities: NDArray[np.float32], window_xyxy: tuple[int, int, int, int]
+    ) -> NDArray[np.float32]:
+        """The canvas's probabilities [h, w] at each pixel of a window of the image, bilinear."""
+        height, width = probabilities.shape
+        stride_xy = np.array([width, height]) / self.canvas_hw[::-1]
+        scale_xy = np.array(self.resized_hw[::-1]) / self.image_hw[::-1]
+        corners = (np.array(window_xyxy).reshape(2, 2) * scale_xy + self.offset_xy) * stride_xy
+        source = np.clip(corners, 0, [width, height]).ravel().tolist()  # rounding may leave the canvas by 1e-13
+        left, top, right, bottom = window_xyxy
+        target = Image.fromarray(probabilities).resize(
+            (right - left, bottom - top),
+            Image.Resampling.BILINEAR,
+            box=(source[0], source[1], source[2], source[3]),
         )
-        resized = Image.fromarray(probabilities).resize((width, height), Image.Resampling.BILINEAR, box=region)
-        return np.asarray(resized) > threshold
+        return np.asarray(target)

@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
+from gsam_edge.vision.rle import run_lengths
+
 
 def decode_segmentation(segmentation: Any, image_hw: tuple[int, int]) -> NDArray[np.bool_]:
     """A COCO segmentation as a mask, bool [H, W].
@@ -17,7 +19,7 @@ def decode_segmentation(segmentation: Any, image_hw: tuple[int, int]) -> NDArray
         image_hw: height and width of the image; polygons are drawn into it.
 
     Raises:
-        ValueError: if it is neither, or an RLE's size is not the image's.
+        ValueError: if it is neither, an RLE's size is not the image's, or its counts do not cover the image exactly.
     """
     return coco_mask.decode(segmentation_to_rle(segmentation, image_hw)).astype(bool)
 
@@ -28,14 +30,25 @@ def segmentation_to_rle(segmentation: Any, image_hw: tuple[int, int]) -> dict[st
     if isinstance(segmentation, Mapping):
         if tuple(segmentation.get("size", ())) != (height, width):
             raise ValueError(f"RLE: expected size {[height, width]}, got {segmentation.get('size')}")
-        counts = segmentation["counts"]
+        counts = segmentation.get("counts")
+        if not isinstance(counts, list | str | bytes):
+            raise ValueError(f"RLE: expected counts as text or a list, got {type(counts).__name__}")
+        run_lengths(counts, image_hw)
         if isinstance(counts, list):
-            return coco_mask.frPyObjects(dict(segmentation), height, width)
-        encoded = counts.encode("ascii") if isinstance(counts, str) else counts
-        return {"size": [height, width], "counts": encoded}
+            return coco_mask.frPyObjects({"size": [height, width], "counts": counts}, height, width)
+        return {"size": [height, width], "counts": counts.encode("ascii") if isinstance(counts, str) else counts}
     if isinstance(segmentation, Sequence) and segmentation and not isinstance(segmentation, str | bytes):
         return coco_mask.merge(coco_mask.frPyObjects(list(segmentation), height, width))
     raise ValueError(f"segmentation: expected a list of polygons or an RLE mapping, got {type(segmentation).__name__}")
+
+
+def segmentation_area(segmentation: Any, image_hw: tuple[int, int]) -> tuple[int, list[float]]:
+    """Area in pixels and tight COCO box (left, top, width, height; zeros for an empty mask) of a segmentation.
+
+    Equal to what `decode_segmentation` gives, without decoding; arguments and errors as there.
+    """
+    rle = segmentation_to_rle(segmentation, image_hw)
+    return int(coco_mask.area(rle)), [float(side) for side in coco_mask.toBbox(rle)]
 
 
 def encode_mask(mask: NDArray[np.bool_]) -> dict[str, Any]:

@@ -1,0 +1,47 @@
+# Every target installs what it needs into .venv from requirements.lock, and is quick the second time.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+KEDRO := $(BIN)/kedro
+
+.PHONY: demo test test-slow lint viz ui bench install lock
+
+demo: $(READY) ## the whole job on the shipped sample
+	$(KEDRO) run
+
+test: $(READY) ## all tests but the slow ones
+	$(BIN)/pytest
+
+test-slow: $(READY) ## the slow tests
+	$(BIN)/pytest -m slow --timeout=3600
+
+lint: $(READY) ## style, types, import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+viz: $(READY) ## the pipelines in the browser
+	$(KEDRO) viz run
+
+ui: $(READY) ## the MLflow UI in the browser
+	$(KEDRO) mlflow ui
+
+bench: $(READY) ## every claim's figure, as a ratio against a named reference
+	for file in benchmarks/*.py; do $(BIN)/python $$file || exit 1; done
+
+install: $(READY) ## only the installation
+
+lock: $(READY) ## pin every dependency anew
+	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-header --no-annotate --quiet --output-file requirements.lock
+
+$(READY): requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit("gsam_edge needs Python 3.11 or newer, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --requirement requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	touch $(READY)

@@ -1,0 +1,70 @@
+"""COCO files: the raw one as its maker left it, and checked annotations as a value."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from kedro.io import DatasetError
+from kedro_datasets._typing import JSONPreview
+
+from gsam_edge.coco import Annotations
+from gsam_edge.datasets.versioned_bytes import BytesDataset
+
+
+class RawCocoDataset(BytesDataset[Any]):
+    """The user's `annotations.json`, parsed but not yet believed; never written."""
+
+    def load(self) -> Any:
+        """The file's JSON value.
+
+        Raises:
+            DatasetError: if the dataset's folder or the file is missing, or the content is no JSON.
+        """
+        path = Path(self._get_load_path())
+        if not path.parent.is_dir():
+            raise DatasetError(
+                f"dataset: expected a folder with annotations.json and its images, found no folder {path.parent}"
+            )
+        if not path.is_file():
+            raise DatasetError(f"dataset: expected {path.name} in {path.parent}, found no such file")
+        return super().load()
+
+    def encode(self, value: Any) -> bytes:
+        raise DatasetError(f"{self._filepath} is the user's own file: it is read, never written")
+
+    def decode(self, content: bytes) -> Any:
+        try:
+            return json.loads(content)
+        except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise ValueError(f"expected a COCO file in JSON, but it does not parse: {error}") from error
+
+    def _exists(self) -> bool:
+        return Path(self._filepath).is_file()
+
+    def digest(self) -> str:
+        """sha256 of the file, the identity of the data that a run was made with."""
+        with Path(self._get_load_path()).open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+class AnnotationsDataset(BytesDataset[Annotations]):
+    """`coco.Annotations` as a COCO file."""
+
+    def encode(self, value: Annotations) -> bytes:
+        return json.dumps(value.to_coco(), ensure_ascii=False, separators=(",", ":")).encode()
+
+    def decode(self, content: bytes) -> Annotations:
+        try:
+            return Annotations.from_coco(json.loads(content))
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"expected the COCO file of an earlier run, but it lacks {error}") from error
+
+    def preview(self) -> JSONPreview:
+        """Counts and classes, for kedro-viz."""
+        value = self.load()
+        classes = dict.fromkeys(value.class_names, 0)
+        names = {category["id"]: category["name"] for category in value.categories}
+        for record in value.objects:
+            classes[names[record["category_id"]]] += 1
+        return JSONPreview(json.dumps({"images": len(value.images), "objects": len(value.objects), "classes": classes}))

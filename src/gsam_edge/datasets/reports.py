@@ -1,0 +1,22 @@
+"""Reports: JSON that appears whole or not at all."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from kedro_datasets.json import JSONDataset
+
+from gsam_edge.datasets.atomic import write_bytes
+
+
+class ReportDataset(JSONDataset):
+    """`json.JSONDataset` on a local file, written atomically and without NaN, which is no JSON."""
+
+    def save(self, data: Any) -> None:
+        """Writes the report.
+
+        Raises:
+            ValueError: if a number is NaN or infinite: a report says nothing rather than that.
+        """
+        content = json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False)
+        write_bytes(Path(self._get_save_path()), f"{content}\n".encode())

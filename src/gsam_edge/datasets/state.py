@@ -1,0 +1,107 @@
+"""What lets long work be killed and continued: checkpoints and the store of teacher labels."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, MutableMapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kedro.io import AbstractDataset
+
+from gsam_edge.datasets.atomic import write_bytes
+
+if TYPE_CHECKING:
+    from gsam_edge.training.checkpoints import FolderCheckpoints
+
+
+class CheckpointsDataset(AbstractDataset[None, "FolderCheckpoints"]):
+    """A folder in which a training keeps its state until it is done.
+
+    Args:
+        filepath: the folder; it appears with the first checkpoint.
+        metadata: ignored here; kedro-viz reads the layer from it.
+    """
+
+    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        self._folder = Path(filepath)
+        self.metadata = metadata
+
+    def load(self) -> FolderCheckpoints:
+        """A handle on the folder; the training opens its own fingerprint in it."""
+        from gsam_edge.training.checkpoints import FolderCheckpoints
+
+        return FolderCheckpoints(self._folder)
+
+    def save(self, data: None) -> None:
+        """Checkpoints are written by the training that owns them."""
+        raise TypeError("checkpoints are written by the training that owns them, not by a node's output")
+
+    def _exists(self) -> bool:
+        return True
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._folder)}
+
+
+class JsonStore(MutableMapping[str, dict[str, Any]]):
+    """Records by key (a hex digest), one JSON file each, so that what is done stays done when a run is killed."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def _path(self, key: str) -> Path:
+        if not key.isalnum():
+            raise KeyError(f"expected a hex digest as key, got {key!r}")
+        return self._folder / key[:2] / f"{key}.json"
+
+    def __getitem__(self, key: str) -> dict[str, Any]:
+        try:
+            return json.loads(self._path(key).read_bytes())
+        except FileNotFoundError:
+            raise KeyError(key) from None
+
+    def __setitem__(self, key: str, value: dict[str, Any]) -> None:
+        write_bytes(self._path(key), json.dumps(value, separators=(",", ":")).encode())
+
+    def __delitem__(self, key: str) -> None:
+        try:
+            self._path(key).unlink()
+        except FileNotFoundError:
+            raise KeyError(key) from None
+
+    def __iter__(self) -> Iterator[str]:
+        return (path.stem for path in sorted(self._folder.glob("??/*.json")))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __contains__(self, key: object) -> bool:
+        return isinstance(key, str) and self._path(key).is_file()
+
+
+class JsonStoreDataset(AbstractDataset[None, JsonStore]):
+    """A folder of JSON records that nodes read and fill in place.
+
+    Args:
+        filepath: the folder; it appears with the first record.
+        metadata: ignored here; kedro-viz reads the layer from it.
+    """
+
+    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        self._folder = Path(filepath)
+        self.metadata = metadata
+
+    def load(self) -> JsonStore:
+        """The store, empty where the folder does not exist yet."""
+        return JsonStore(self._folder)
+
+    def save(self, data: None) -> None:
+        """A store is filled record by record."""
+        raise TypeError("a store is filled record by record, not by a node's output")
+
+    def _exists(self) -> bool:
+        return True
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._folder)}

@@ -1,0 +1,34 @@
+"""Live metrics: a training's numbers on the MLflow run while it goes on."""
+
+from typing import Any
+
+from kedro.io import AbstractDataset
+
+from gsam_edge.training.metrics import MetricLogger
+
+
+class LiveMetricsDataset(AbstractDataset[None, MetricLogger]):
+    """Loads as a function (name, value, step) that logs to the active MLflow run, or to none where no run is active."""
+
+    def __init__(self, *, metadata: dict[str, Any] | None = None) -> None:
+        self.metadata = metadata
+
+    def load(self) -> MetricLogger:
+        """The logging function, bound to the run that is active now."""
+        import mlflow
+
+        run = mlflow.active_run()
+        if run is None:
+            return lambda name, value, step: None
+        client, run_id = mlflow.MlflowClient(), run.info.run_id
+        return lambda name, value, step: client.log_metric(run_id, name, float(value), step=step)
+
+    def save(self, data: None) -> None:
+        """Metrics are logged through the loaded function."""
+        raise TypeError("live metrics are logged through the loaded function, not by a node's output")
+
+    def _exists(self) -> bool:
+        return True
+
+    def _describe(self) -> dict[str, Any]:
+        return {}

@@ -1,0 +1,23 @@
+"""What an evaluation is told by the configuration."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class EvaluationConfig(BaseModel):
+    """How artefacts are timed, matched and pictured; it never changes what the COCO metrics are."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    warmup_calls: int = Field(ge=0, description="predictions made and not timed before the first timed one")
+    min_timed_calls: int = Field(
+        gt=0, description="timed predictions at the least; images are gone through again when there are fewer"
+    )
+    threads: int = Field(gt=0, description="CPU threads that an artefact may use while it is measured")
+    match_box_iou: float = Field(
+        gt=0, le=1, description="box IoU from which a prediction is matched to an object of its class for the mask IoU"
+    )
+    picture_score_threshold: float = Field(
+        ge=0, le=1, description="predictions below this score are left out of the pictures (never of the metrics)"
+    )
+    picture_rows: int = Field(gt=0, description="images shown in the picture grid")
+    picture_width: int = Field(gt=0, description="width in pixels of one picture of the grid")

@@ -1,0 +1,117 @@
+"""Overlap of predicted masks with true ones, object by object."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gsam_edge.coco.annotations import Annotations
+from gsam_edge.vision import Detections
+from gsam_edge.vision.boxes import box_iou
+from gsam_edge.vision.masks import mask_iou
+
+
+@dataclass(frozen=True)
+class MaskOverlap:
+    """Mask IoU over the objects of a split.
+
+    Attributes:
+        mean_iou: mean over the compared objects, 0..1.
+        compared: how many objects were compared.
+        objects: how many objects with a mask the truth holds; what was not compared was not found.
+    """
+
+    mean_iou: float
+    compared: int
+    objects: int
+
+
+def paired_mask_iou(truth: Annotations, predictions: Mapping[int, Detections]) -> MaskOverlap | None:
+    """Mask IoU of predictions that answer the true objects row by row, as SAM prompted with the true boxes does.
+
+    The mean runs over objects, not over images. An object whose truth has no mask is left out.
+
+    Args:
+        truth: the split.
+        predictions: image ids to Detections with masks, row i for row i of `truth.truth(image_id)`; every image with
+            objects must have an entry.
+
+    Returns:
+        The overlap, or None if the truth holds no masks.
+
+    Raises:
+        ValueError: if an image's rows are missing, too few or too many, or come without masks.
+    """
+    ious: list[float] = []
+    for image_id, objects, masks in _truth_with_masks(truth):
+        found = predictions.get(image_id)
+        if found is None or len(found) != len(objects) or found.masks is None:
+            got = (
+                "no entry"
+                if found is None
+                else f"{len(found)} rows {'without' if found.masks is None else 'with'} masks"
+            )
+            raise ValueError(f"predictions of image {image_id}: expected {len(objects)} rows with masks, got {got}")
+        rows = np.flatnonzero(masks.any(axis=(1, 2)))
+        ious += [float(mask_iou(masks[[row]], found.masks[[row]])[0, 0]) for row in rows]
+    return _overlap(ious, len(ious))
+
+
+def matched_mask_iou(
+    truth: Annotations, predictions: Mapping[int, Detections], match_box_iou: float
+) -> MaskOverlap | None:
+    """Mask IoU of the objects that were found.
+
+    In each image, predictions take their turn by falling score (ties: the earlier row). Each takes, among the objects
+    of its class that are still free, the one whose box overlaps its own most, if the box IoU is at least
+    `match_box_iou`. The mean runs over all objects so taken in the split. Objects not found do not lower it (the
+    metrics' recall does that), and neither do objects whose truth has no mask. Crowd regions take no part.
+
+    Args:
+        truth: the split.
+        predictions: image ids to Detections with masks; an image without an entry has no predictions.
+        match_box_iou: 0..1.
+
+    Returns:
+        The overlap, or None if the truth holds no masks, the predictions have none, or none was matched.
+    """
+    ious: list[float] = []
+    objects_with_mask = 0
+    for image_id, objects, masks in _truth_with_masks(truth):
+        has_mask = masks.any(axis=(1, 2))
+        objects_with_mask += int(has_mask.sum())
+        found = predictions.get(image_id)
+        if found is None or found.masks is None:
+            continue
+        for prediction, target in match_boxes(found, objects, match_box_iou):
+            if has_mask[target]:
+                ious.append(float(mask_iou(masks[[target]], found.masks[[prediction]])[0, 0]))
+    return _overlap(ious, objects_with_mask)
+
+
+def match_boxes(predicted: Detections, objects: Detections, match_box_iou: float) -> list[tuple[int, int]]:
+    """Pairs (row of a prediction, row of its object), matched as `matched_mask_iou` says, by falling score."""
+    overlap = box_iou(predicted.xyxy, objects.xyxy)
+    overlap[predicted.class_ids[:, None] != objects.class_ids[None, :]] = -1
+    pairs: list[tuple[int, int]] = []
+    if not len(objects):
+        return pairs
+    for row in np.argsort(-predicted.scores, kind="stable"):
+        target = int(overlap[row].argmax())
+        if overlap[row, target] >= match_box_iou:
+            pairs.append((int(row), target))
+            overlap[:, target] = -1
+    return pairs
+
+
+def _truth_with_masks(truth: Annotations) -> Iterator[tuple[int, Detections, NDArray[np.bool_]]]:
+    """Image id, objects and their masks [N, H, W] of each image with objects, in a truth with masks."""
+    for image_id in truth.image_by_id:
+        objects = truth.truth(image_id)
+        if len(objects) and objects.masks is not None:
+            yield image_id, objects, objects.masks
+
+
+def _overlap(ious: list[float], objects: int) -> MaskOverlap | None:
+    return MaskOverlap(float(np.mean(ious)), len(ious), objects) if ious else None

@@ -1,0 +1,178 @@
+"""What an artefact answers, how fast, and in how much memory: measured in a process of its own.
+
+The process is a plain interpreter (`python -m gsam_edge.evaluate.worker`), not one of `multiprocessing`: that would
+import the parent's main module again, whose libraries would count as the artefact's memory and whose unguarded code
+would run. Images go over one by one, so that the process holds the artefact and one image.
+"""
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gsam_edge.evaluate.packing import PackedDetections, PackedPredictions
+from gsam_edge.vision import Detections
+
+#: `predict(image)`, or `predict(image, prompt)` for a model that is prompted.
+Predictor: TypeAlias = Callable[..., Detections]
+
+_THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+)
+
+
+class MeasurementError(RuntimeError):
+    """The measured artefact raised an exception, or its process ended before its time."""
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One artefact, measured.
+
+    Attributes:
+        predictions: one Detections per image, in the images' order, unpacked when read.
+        latency_ms_median: median time of one whole call with one image, pre- and postprocessing included, in
+            milliseconds.
+        latency_ms_p95: 95th percentile of the same (numpy's linear interpolation).
+        peak_memory_mb: most resident memory of the process in megabytes (2^20 bytes), interpreter and libraries
+            included.
+        timed_calls: how many calls the latencies come from.
+        threads: CPU threads the process was told to use.
+        peak_gpu_memory_mb: most GPU memory that torch reserved in it, in megabytes; None where it used no GPU through
+            torch.
+    """
+
+    predictions: Sequence[Detections]
+    latency_ms_median: float
+    latency_ms_p95: float
+    peak_memory_mb: float
+    timed_calls: int
+    threads: int
+    peak_gpu_memory_mb: float | None = None
+
+
+def measure(
+    factory: Callable[[], Predictor],
+    images: Sequence[NDArray[np.uint8]],
+    *,
+    prompts: Sequence[Any] | None = None,
+    warmup: int,
+    repeats: int,
+    threads: int,
+) -> Measurement:
+    """Runs an artefact over images in a fresh process.
+
+    After `warmup` calls, each image is predicted and timed once; with fewer images than `repeats`, they are gone
+    through again for the clock only. A GPU that torch uses is waited for before the clock stops.
+
+    Args:
+        factory: builds the predictor inside the process: `functools.partial` of a module-level function over plain
+            values. An engine with a thread pool of its own (ONNX Runtime) must be told its threads here.
+        images: uint8 [H, W, 3] RGB, read one at a time.
+        prompts: one per image, passed as the predictor's second argument; None for predictors without prompts.
+        warmup: calls that are not timed, at least 0.
+        repeats: timed calls at the least, at least 1.
+        threads: CPU threads for BLAS, OpenMP, torch and OpenCV.
+
+    Raises:
+        ValueError: if there are no images, or not as many prompts as images, or a number is out of range.
+        TypeError: if the factory cannot be pickled.
+        MeasurementError: if the artefact raised an exception (its traceback is in the message) or its process was
+            killed.
+    """
+    if not len(images):
+        raise ValueError("images: expected at least one, got none")
+    if prompts is not None and len(prompts) != len(images):
+        raise ValueError(f"prompts: expected one for each of {len(images)} images, got {len(prompts)}")
+    if warmup < 0 or repeats < 1 or threads < 1:
+        got = f"warmup={warmup}, repeats={repeats}, threads={threads}"
+        raise ValueError(f"expected warmup >= 0, repeats >= 1 and threads >= 1, got {got}")
+
+    def request(row: int) -> tuple[Any, ...]:
+        row %= len(images)
+        return "predict", images[row], None if prompts is None else prompts[row]
+
+    packed: list[PackedDetections] = []
+    latencies_ms: list[float] = []
+    with _worker_process(threads) as ask:
+        ask("load", factory, threads)
+        for row in range(warmup):
+            ask(*request(row))
+        for row in range(max(len(images), repeats)):
+            detections, latency_ms = ask(*request(row))
+            latencies_ms.append(latency_ms)
+            if row < len(images):
+                packed.append(detections)
+        memory_mb, gpu_memory_mb = ask("memory")
+    return Measurement(
+        predictions=PackedPredictions(packed),
+        latency_ms_median=float(np.median(latencies_ms)),
+        latency_ms_p95=float(np.percentile(latencies_ms, 95)),
+        peak_memory_mb=memory_mb,
+        timed_calls=len(latencies_ms),
+        threads=threads,
+        peak_gpu_memory_mb=gpu_memory_mb,
+    )
+
+
+@contextmanager
+def _worker_process(threads: int) -> Iterator[Callable[..., Any]]:
+    """A worker process, ended at the latest when the block is left; yields `ask(name, *arguments) -> answer`."""
+    # The worker finds the same modules as this process, however they came to be found.
+    search_path = os.pathsep.join(os.path.abspath(entry) for entry in sys.path)
+    environment = os.environ | dict.fromkeys(_THREAD_VARIABLES, str(threads)) | {"PYTHONPATH": search_path}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gsam_edge.evaluate.worker"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=environment,
+    )
+    if process.stdin is None or process.stdout is None:
+        raise MeasurementError("the measuring process has no standard streams")
+    requests, answers = process.stdin, process.stdout
+
+    def ask(*message: Any) -> Any:
+        try:
+            pickle.dump(message, requests, protocol=pickle.HIGHEST_PROTOCOL)
+            requests.flush()
+        except BrokenPipeError as error:
+            raise MeasurementError(_obituary(process, message[0])) from error
+        except (pickle.PicklingError, AttributeError, TypeError) as error:
+            raise TypeError(f"factory: expected one that can be pickled, got {message[1]!r}: {error}") from error
+        try:
+            status, value = pickle.load(answers)  # noqa: S301 - our own child process sent it
+        except (EOFError, pickle.UnpicklingError) as error:
+            raise MeasurementError(_obituary(process, message[0])) from error
+        if status == "failed":
+            raise MeasurementError(f"the measured artefact failed to {message[0]}:\n{value}")
+        return value
+
+    try:
+        yield ask
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def _obituary(process: "subprocess.Popen[bytes]", request: str) -> str:
+    """Why a worker that gave no answer is gone."""
+    code = process.wait()
+    if code >= 0:
+        cause = f"ended with exit code {code}"
+    elif -code == signal.SIGKILL:
+        cause = "was killed by SIGKILL, most likely because memory ran out"
+    else:
+        cause = f"was ended by {signal.Signals(-code).name}"
+    return f"the process of the measured artefact {cause} when asked to {request}; see its standard error above"

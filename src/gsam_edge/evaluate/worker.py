@@ -1,0 +1,92 @@
+"""The process in which one artefact is measured; `measure` starts it and talks to it over its standard streams.
+
+Messages are pickled tuples: ("load", factory, threads), ("predict", image, prompt) and ("memory",) come in; ("done",
+value) or ("failed", text) go out. The process ends when its input does.
+"""
+
+import os
+import pickle
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from io import BufferedReader
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gsam_edge.evaluate.memory import peak_memory_mb
+from gsam_edge.evaluate.packing import PackedDetections
+from gsam_edge.vision import Detections
+
+
+class Worker:
+    """One loaded artefact and what can be asked of it."""
+
+    def __init__(self) -> None:
+        self._predict: Callable[..., Detections] | None = None
+
+    def load(self, factory: Callable[[], Callable[..., Detections]], threads: int) -> None:
+        """Builds the predictor and bounds the threads of the libraries that it brought along."""
+        self._predict = factory()
+        if "torch" in sys.modules:
+            sys.modules["torch"].set_num_threads(threads)
+        if "cv2" in sys.modules:
+            sys.modules["cv2"].setNumThreads(threads)
+
+    def predict(self, image: NDArray[np.uint8], prompt: Any) -> tuple[PackedDetections, float]:
+        """The packed detections of one image and the milliseconds of the whole call, packing not included."""
+        if self._predict is None:
+            raise RuntimeError("expected a factory to be loaded before the first image")
+        arguments = (image,) if prompt is None else (image, prompt)
+        _synchronise()
+        start = time.perf_counter()
+        detections = self._predict(*arguments)
+        _synchronise()
+        latency_ms = (time.perf_counter() - start) * 1000
+        return PackedDetections.pack(detections), latency_ms
+
+    def memory(self) -> tuple[float, float | None]:
+        """Peak megabytes (2^20 bytes) of this process and of the GPU memory it took through torch, None without one."""
+        cuda = _cuda()
+        return peak_memory_mb(), None if cuda is None else cuda.max_memory_reserved() / 2**20
+
+
+def _cuda() -> Any:
+    """`torch.cuda` if the artefact uses it, else None."""
+    torch = sys.modules.get("torch")
+    return torch.cuda if torch is not None and torch.cuda.is_initialized() else None
+
+
+def _synchronise() -> None:
+    """Waits for what was queued on the GPU, so that the clock sees it."""
+    cuda = _cuda()
+    if cuda is not None:
+        cuda.synchronize()
+
+
+def serve(requests: BufferedReader, answers: BinaryIO) -> None:
+    """Answers requests until there are no more; an exception is an answer, too."""
+    worker = Worker()
+    actions: dict[str, Callable[..., Any]] = {"load": worker.load, "predict": worker.predict, "memory": worker.memory}
+    while requests.peek(1):
+        try:
+            name, *arguments = pickle.load(requests)  # noqa: S301 - our own parent process sent it
+            answer: tuple[str, Any] = ("done", actions[name](*arguments))
+        except Exception:  # noqa: BLE001 - handed to the parent, which raises it
+            answer = ("failed", traceback.format_exc())
+        pickle.dump(answer, answers, protocol=pickle.HIGHEST_PROTOCOL)
+        answers.flush()
+
+
+def main() -> None:
+    """Serves the parent on standard input and output; what libraries print goes to standard error instead."""
+    requests = os.fdopen(os.dup(sys.stdin.fileno()), "rb")
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    serve(requests, answers)
+
+
+if __name__ == "__main__":
+    main()

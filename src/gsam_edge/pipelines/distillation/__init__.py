@@ -1,0 +1,5 @@
+"""Pipeline `distillation`: distil a prompt-free student."""
+
+from gsam_edge.pipelines.distillation.pipeline import create_pipeline
+
+__all__ = ["create_pipeline"]

@@ -1,0 +1,53 @@
+"""The graph of `evaluation`."""
+
+from kedro.pipeline import Pipeline, node
+
+from gsam_edge.pipelines.evaluation import nodes
+
+TEACHERS = ["grounding_dino_base", "grounding_dino_adapter", "sam_base", "sam_adapter"]
+TEST = ["annotations_test", "raw_images"]
+ARTEFACTS = ("teacher", "student", "student_onnx", "student_onnx_int8")
+MEASUREMENTS = [f"measurement_{artefact}" for artefact in ARTEFACTS]
+PREDICTIONS = [f"predictions_{artefact}" for artefact in ARTEFACTS]
+
+
+def create_pipeline() -> Pipeline:
+    """The test split through every artefact, each in a fresh process of its own runtime."""
+    measure_onnx = [
+        node(
+            nodes.measure_onnx,
+            inputs=[artefact, *TEST, "params:evaluation"],
+            outputs=[f"measurement_{artefact}", f"predictions_{artefact}"],
+            name=f"measure_{artefact}",
+        )
+        for artefact in ("student_onnx", "student_onnx_int8")
+    ]
+    return Pipeline(
+        [
+            node(
+                nodes.measure_teacher,
+                inputs=[*TEACHERS, *TEST, "params:evaluation", "params:labelling", "params:device"],
+                outputs=["measurement_teacher", "predictions_teacher"],
+                name="measure_teacher",
+            ),
+            node(
+                nodes.measure_student,
+                inputs=["student_weights", *TEST, "params:evaluation", "params:device"],
+                outputs=["measurement_student", "predictions_student"],
+                name="measure_student",
+            ),
+            *measure_onnx,
+            node(
+                nodes.compare,
+                inputs=MEASUREMENTS,
+                outputs=["comparison", "comparison_table", "plot_comparison"],
+                name="compare",
+            ),
+            node(
+                nodes.draw_predictions,
+                inputs=[*TEST, *PREDICTIONS, "params:evaluation"],
+                outputs="plot_predictions",
+                name="draw_predictions",
+            ),
+        ]
+    )

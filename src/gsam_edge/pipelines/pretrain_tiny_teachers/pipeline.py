@@ -1,0 +1,22 @@
+"""The graph of `pretrain_tiny_teachers`."""
+
+from kedro.pipeline import Pipeline, node
+
+from gsam_edge.pipelines.pretrain_tiny_teachers import nodes
+
+RUN = ["live_metrics", "params:seed", "params:device"]
+
+
+def create_pipeline() -> Pipeline:
+    """The tiny teachers and the student's start that the project ships, trained anew on the general world."""
+    return Pipeline(
+        [
+            node(
+                getattr(nodes, f"pretrain_{model}"),
+                inputs=[f"params:pretrain_{model}", "params:general_world", f"pretrain_{model}_checkpoints", *RUN],
+                outputs=[f"{model}_base", f"pretrain_{model}_report"],
+                name=f"pretrain_{model}",
+            )
+            for model in ("grounding_dino", "sam", "student")
+        ]
+    )

@@ -1,0 +1,82 @@
+"""What every exported student has in common: the names of its tensors and what it carries about itself."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+INPUT_NAME = "images"
+OUTPUT_NAMES = ("boxes", "scores", "class_ids")
+MASKS_NAME = "masks"
+
+
+class ArtefactError(ValueError):
+    """A file that is no student of this project."""
+
+
+@dataclass(frozen=True)
+class StudentCard:
+    """What an artefact says about itself, so that nothing beside it is needed to use it.
+
+    Attributes:
+        class_names: the name of class id 0, 1, ...
+        image_size: side of the square network input in pixels.
+        architecture: the student's architecture, such as "yolov8-seg".
+        version: version of gsam_edge that made it.
+    """
+
+    class_names: tuple[str, ...]
+    image_size: int
+    architecture: str
+    version: str
+
+    def to_properties(self) -> dict[str, str]:
+        """As text by key, the form in which model formats keep metadata."""
+        return {
+            "class_names": json.dumps(self.class_names, ensure_ascii=False),
+            "image_size": str(self.image_size),
+            "architecture": self.architecture,
+            "version": self.version,
+        }
+
+    @classmethod
+    def from_properties(cls, properties: Mapping[str, str]) -> Self:
+        """The inverse of `to_properties`; further keys are ignored.
+
+        Raises:
+            ArtefactError: if a key is missing or a value cannot be read.
+        """
+        missing = {"class_names", "image_size", "architecture", "version"} - set(properties)
+        if missing:
+            raise ArtefactError(f"metadata of the artefact: expected {sorted(missing)} too, got {sorted(properties)}")
+        try:
+            class_names = json.loads(properties["class_names"])
+            image_size = int(properties["image_size"])
+        except ValueError as error:
+            raise ArtefactError(
+                f"metadata of the artefact: class_names or image_size is unreadable: {error}"
+            ) from error
+        if not isinstance(class_names, list) or not all(isinstance(name, str) for name in class_names):
+            raise ArtefactError(
+                f"metadata class_names: expected a JSON list of names, got {properties['class_names']!r}"
+            )
+        if image_size < 1:
+            raise ArtefactError(f"metadata image_size: expected a positive number of pixels, got {image_size}")
+        return cls(tuple(class_names), image_size, properties["architecture"], properties["version"])
+
+
+def interface_fault(inputs: Sequence[str], outputs: Sequence[str]) -> str | None:
+    """What keeps an artefact with these tensors from being a prompt-free student; None if nothing does.
+
+    Args:
+        inputs: names of everything that must be fed to the artefact.
+        outputs: names of its outputs, in order.
+    """
+    if list(inputs) != [INPUT_NAME]:
+        return f"expected exactly one input, {INPUT_NAME!r}, got {list(inputs)}"
+    allowed = ([*OUTPUT_NAMES], [*OUTPUT_NAMES, MASKS_NAME])
+    if list(outputs) not in allowed:
+        return (
+            f"expected the outputs {list(OUTPUT_NAMES)}, with {MASKS_NAME!r} last if there are any, got {list(outputs)}"
+        )
+    return None

@@ -1,0 +1,30 @@
+"""Project settings. The environment comes first: no library reports home or reaches the network by itself."""
+
+import os
+
+for _name, _value in {
+    "DO_NOT_TRACK": "1",
+    "KEDRO_DISABLE_TELEMETRY": "1",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "NO_ALBUMENTATIONS_UPDATE": "1",
+    "YOLO_OFFLINE": "true",
+    "YOLO_AUTOINSTALL": "false",
+    "TOKENIZERS_PARALLELISM": "false",
+}.items():
+    os.environ.setdefault(_name, _value)
+
+from kedro.config import OmegaConfigLoader  # noqa: E402
+
+from gsam_edge.hooks import ErrorHooks, ReportHooks, SummaryHooks, TrackingHooks  # noqa: E402
+
+HOOKS = (ErrorHooks(), SummaryHooks(), ReportHooks(), TrackingHooks())
+# TrackingHooks is kedro-mlflow's own hook with typed parameters flattened, so the plugin's must not run beside it.
+DISABLE_HOOKS_FOR_PLUGINS = ("kedro-mlflow",)
+
+CONFIG_LOADER_CLASS = OmegaConfigLoader
+CONFIG_LOADER_ARGS = {
+    "base_env": "base",
+    "default_run_env": "local",
+    "merge_strategy": {"parameters": "soft"},
+}

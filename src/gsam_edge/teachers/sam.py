@@ -1,0 +1,192 @@
+"""SAM as a value: load it, embed an image once, ask it for the masks of boxes."""
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import ValidationError
+from torch import Tensor
+
+from gsam_edge.teachers.sam_architecture import PUBLISHED, SamArchitecture, build_sam, recognise
+
+if TYPE_CHECKING:
+    from segment_anything.modeling import Sam
+
+WEIGHTS_FILE = "model.safetensors"
+ARCHITECTURE_FILE = "architecture.json"
+
+# Masks are scaled up to the whole input before they are cropped: this many at a time bound the memory, not the answer.
+_BOXES_PER_PASS = 32
+
+
+class SamInput(NamedTuple):
+    """One image as SAM reads it.
+
+    Attributes:
+        pixels: float32 [1, 3, S, S], normalised, padded with zeros on the right and below.
+        input_hw: height and width of the image on that canvas.
+        image_hw: height and width of the original image.
+    """
+
+    pixels: Tensor
+    input_hw: tuple[int, int]
+    image_hw: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class SamModel:
+    """A Segment Anything Model that is prompted with boxes.
+
+    Of its four masks the one for unambiguous prompts (`multimask_output=False`) is used throughout: a box leaves little
+    doubt, and this is the mask that tuning teaches.
+
+    Attributes:
+        model: segment_anything's `Sam`.
+        architecture: its sizes.
+        name: what to call it in reports.
+    """
+
+    model: "Sam"
+    architecture: SamArchitecture
+    name: str
+
+    def prepare(self, image: NDArray[np.uint8]) -> SamInput:
+        """An RGB image uint8 [H, W, 3] resized, normalised and padded as segment_anything's `SamPredictor` does it."""
+        from segment_anything.utils.transforms import ResizeLongestSide
+
+        resized = ResizeLongestSide(self.architecture.image_size).apply_image(image)
+        tensor = torch.as_tensor(resized, device=self.model.device).permute(2, 0, 1)[None].contiguous()
+        return SamInput(self.model.preprocess(tensor), resized.shape[:2], image.shape[:2])
+
+    def boxes_to_input(self, xyxy: NDArray[np.float32], image_hw: tuple[int, int]) -> Tensor:
+        """Corners [N, 4] from pixels of the image to pixels of SAM's input, float32 on the model's device."""
+        from segment_anything.utils.transforms import ResizeLongestSide
+
+        scaled = ResizeLongestSide(self.architecture.image_size).apply_boxes(xyxy, image_hw)
+        return torch.as_tensor(scaled, dtype=torch.float32, device=self.model.device)
+
+    @torch.no_grad()
+    def embed(self, image: NDArray[np.uint8]) -> Tensor:
+        """The image encoder's answer for an RGB image uint8 [H, W, 3]: float32 [1, C, h, w]."""
+        return self.model.image_encoder(self.prepare(image).pixels)
+
+    @torch.no_grad()
+    def predict(
+        self, image: NDArray[np.uint8], xyxy: NDArray[np.float32]
+    ) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
+        """The mask of the object in each box.
+
+        Args:
+            image: uint8 [H, W, 3], RGB.
+            xyxy: float32 [N, 4], corners in pixels of the image.
+
+        Returns:
+            Masks bool [N, H, W] and the IoU that SAM predicts for each, float32 [N] (about 0..1, not clipped).
+        """
+        image_hw = (image.shape[0], image.shape[1])
+        if not len(xyxy):
+            return np.zeros((0, *image_hw), bool), np.zeros(0, np.float32)
+        prepared = self.prepare(image)
+        embedding = self.model.image_encoder(prepared.pixels)
+        masks: list[NDArray[np.bool_]] = []
+        ious: list[NDArray[np.float32]] = []
+        for boxes in self.boxes_to_input(xyxy, image_hw).split(_BOXES_PER_PASS):
+            logits, iou = decode_boxes(self.model, embedding, boxes)
+            full = self.model.postprocess_masks(logits[:, None], prepared.input_hw, image_hw)[:, 0]
+            masks.append((full > self.model.mask_threshold).cpu().numpy())
+            ious.append(iou.float().cpu().numpy())
+        return np.concatenate(masks), np.concatenate(ious)
+
+
+def decode_boxes(sam: "Sam", embedding: Tensor, boxes: Tensor) -> tuple[Tensor, Tensor]:
+    """Masks of boxes on one embedded image; differentiable, unlike `Sam.forward`.
+
+    Args:
+        sam: the model whose prompt encoder and mask decoder answer.
+        embedding: float [1, C, h, w] of one image.
+        boxes: float32 [N, 4], corners in pixels of SAM's input, N at least 1.
+
+    Returns:
+        Mask logits float [N, 4h, 4w] over the whole padded input and predicted IoU float [N].
+    """
+    sparse, dense = sam.prompt_encoder(points=None, boxes=boxes, masks=None)
+    logits, iou = sam.mask_decoder(
+        image_embeddings=embedding,
+        image_pe=sam.prompt_encoder.get_dense_pe(),
+        sparse_prompt_embeddings=sparse,
+        dense_prompt_embeddings=dense,
+        multimask_output=False,
+    )
+    return logits[:, 0], iou[:, 0]
+
+
+def load_sam(path: Path | str) -> SamModel:
+    """A SAM from a published `.pth` checkpoint or from a folder that `save_sam` wrote, on the CPU, for evaluation.
+
+    Raises:
+        FileNotFoundError: if there is neither.
+        ValueError: if the file is no plain state dict, or one that no known SAM fits.
+    """
+    path = Path(path)
+    if path.is_dir():
+        return _load_folder(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"SAM checkpoint: expected a .pth file or a folder with {WEIGHTS_FILE}, nothing at {path}")
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (UnpicklingError, RuntimeError, EOFError) as error:
+        raise ValueError(f"SAM checkpoint {path}: expected a PyTorch file of plain tensors: {error}") from error
+    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise ValueError(f"SAM checkpoint {path}: expected a state dict of tensors, got {type(state).__name__}")
+    try:
+        name = recognise(state)
+    except ValueError as error:
+        raise ValueError(f"SAM checkpoint {path}: {error}") from error
+    return _with_weights(PUBLISHED[name], state, f"sam_{name}", path)
+
+
+def _load_folder(folder: Path) -> SamModel:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    missing = [name for name in (WEIGHTS_FILE, ARCHITECTURE_FILE) if not (folder / name).is_file()]
+    if missing:
+        raise FileNotFoundError(f"SAM folder {folder}: expected {WEIGHTS_FILE} and {ARCHITECTURE_FILE}, missing {missing}")
+    try:
+        description = json.loads((folder / ARCHITECTURE_FILE).read_text("utf-8"))
+        name = str(description.pop("name"))
+        architecture = SamArchitecture.model_validate(description)
+        state = load_file(folder / WEIGHTS_FILE)
+    except (KeyError, AttributeError, json.JSONDecodeError, ValidationError, SafetensorError) as error:
+        raise ValueError(f"SAM folder {folder}: {type(error).__name__}: {error}") from error
+    return _with_weights(architecture, state, name, folder)
+
+
+def _with_weights(architecture: SamArchitecture, state: dict[str, Tensor], name: str, path: Path) -> SamModel:
+    model = build_sam(architecture)
+    try:
+        model.load_state_dict(state)
+    except RuntimeError as error:
+        raise ValueError(f"SAM checkpoint {path}: {error}") from error
+    return SamModel(model.requires_grad_(False), architecture, name)
+
+
+def save_sam(sam: SamModel, folder: Path | str) -> None:
+    """Writes a SAM without adapters as `model.safetensors` and `architecture.json`, whole or not at all."""
+    from safetensors.torch import save_file
+
+    folder = Path(folder)
+    partial = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    save_file({name: tensor.contiguous() for name, tensor in sam.model.state_dict().items()}, partial / WEIGHTS_FILE)
+    description = {"name": sam.name, **sam.architecture.model_dump(mode="json")}
+    (partial / ARCHITECTURE_FILE).write_text(json.dumps(description, indent=2) + "\n", "utf-8")
+    shutil.rmtree(folder, ignore_errors=True)
+    partial.rename(folder)

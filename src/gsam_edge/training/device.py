@@ -1,0 +1,24 @@
+"""Where the models compute."""
+
+from typing import Literal
+
+import torch
+
+DeviceName = Literal["cpu", "cuda", "auto"]
+
+
+def resolve_device(name: DeviceName) -> torch.device:
+    """The device that a configured name means, decided once per run.
+
+    Args:
+        name: "cpu", "cuda", or "auto" for CUDA where a device answers and the CPU otherwise.
+
+    Raises:
+        ValueError: for another name, or for "cuda" where PyTorch finds no CUDA device.
+    """
+    if name not in ("cpu", "cuda", "auto"):
+        raise ValueError(f"device: expected 'cpu', 'cuda' or 'auto', got {name!r}")
+    available = torch.cuda.is_available()
+    if name == "cuda" and not available:
+        raise ValueError("device: expected a CUDA device because the parameters ask for 'cuda', but PyTorch finds none")
+    return torch.device("cuda" if available and name != "cpu" else "cpu")

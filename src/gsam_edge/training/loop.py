@@ -1,0 +1,198 @@
+"""The one loop in which our own models are trained."""
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+
+import torch
+from accelerate import Accelerator
+from pydantic import BaseModel, ConfigDict, Field
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import Tensor, nn
+
+from gsam_edge.training.checkpoints import CheckpointStore
+from gsam_edge.training.metrics import MetricLogger
+from gsam_edge.training.seed import derived_seed, seed_everything
+
+Batch = TypeVar("Batch")
+State = dict[str, Tensor]
+
+
+class TrainingError(RuntimeError):
+    """Training cannot go on: its loss is no number, or nothing is trainable."""
+
+
+class LoopConfig(BaseModel):
+    """How long and how fast to train."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    steps: int = Field(gt=0, description="optimiser steps of the whole one-cycle schedule")
+    learning_rate: float = Field(gt=0, description="peak of the one-cycle schedule (AdamW)")
+    weight_decay: float = Field(ge=0, description="AdamW's decoupled weight decay, on matrices only")
+    warmup_fraction: float = Field(gt=0, lt=1, description="share of the steps in which the rate rises to its peak")
+    gradient_clip: float = Field(gt=0, description="largest L2 norm of all gradients together")
+    precision: Literal["no", "bf16", "fp16"] = Field(description="autocast of the forward pass; 'no' is float32")
+    validate_every: int = Field(gt=0, description="steps between validations; the last step always validates")
+    patience: int = Field(ge=0, description="validations without a new best before training stops; 0 never stops early")
+    checkpoint_every: int = Field(gt=0, description="steps between checkpoints")
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What a training run came to; the model itself carries the best weights.
+
+    Attributes:
+        steps: optimiser steps taken, less than configured where it stopped early.
+        best_step: the step whose weights the model now has.
+        best_value: the validation value of those weights, None where nothing validates.
+        seconds: wall-clock time of this process's part of the run.
+    """
+
+    steps: int
+    best_step: int
+    best_value: float | None
+    seconds: float
+
+
+def train(
+    model: nn.Module,
+    batches: Callable[[int], Batch],
+    step_loss: Callable[[nn.Module, Batch], Mapping[str, Tensor]],
+    config: LoopConfig,
+    *,
+    name: str,
+    log: MetricLogger,
+    checkpoints: CheckpointStore,
+    seed: int,
+    device: torch.device,
+    validate: Callable[[nn.Module], float] | None = None,
+    trainable_only: bool = False,
+) -> TrainResult:
+    """Train a model in place: AdamW, one-cycle rate, clipped gradients, the best weights by validation kept.
+
+    Step s sees `batches(s)` and draws its chance (dropout) from (seed, s) alone, so that a run continued from a
+    checkpoint ends in the same weights as one that was never interrupted.
+
+    Args:
+        model: its parameters with `requires_grad` are trained; left on `device`, in evaluation mode.
+        batches: the batch of a step 0..steps-1, the same for the same step, with its tensors on `device`.
+        step_loss: named scalar losses, already weighted; their sum is minimised, each is logged.
+        config: the schedule.
+        name: what is trained, for the progress bar and the metrics `<name>/train_loss`, `<name>/val_score`.
+        log: takes the metrics.
+        checkpoints: where the state lives between interruptions; cleared by the caller once the result is stored.
+        seed: of this run.
+        device: where to train.
+        validate: higher is better, e.g. AP50 or a negative loss; without it the last weights are the best.
+        trainable_only: keep only trainable parameters in checkpoints (an adapter on a large frozen model).
+
+    Raises:
+        TrainingError: if a loss is NaN or infinite, or no parameter is trainable.
+    """
+    started = time.monotonic()
+    accelerator = Accelerator(cpu=device.type == "cpu", mixed_precision=config.precision)
+    optimizer = torch.optim.AdamW(_parameter_groups(model, config), lr=config.learning_rate)
+    scheduler = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, config.learning_rate, total_steps=config.steps + 1, pct_start=config.warmup_fraction
+    )
+    model.to(device)
+    prepared, optimizer = accelerator.prepare(model, optimizer)
+    step, best = _resume(checkpoints.load(), model, optimizer, scheduler)
+
+    with _progress() as progress:
+        task = progress.add_task(name, total=config.steps, completed=step, note="")
+        while step < config.steps and not _out_of_patience(best, config):
+            seed_everything(derived_seed(seed, step))
+            model.train()
+            with accelerator.autocast():
+                losses = step_loss(prepared, batches(step))
+            total = torch.stack(list(losses.values())).sum()
+            _check_finite(name, step, total, losses)
+            accelerator.backward(total)
+            accelerator.clip_grad_norm_(model.parameters(), config.gradient_clip)
+            optimizer.step()
+            scheduler.step()
+            optimizer.zero_grad()
+            step += 1
+
+            log(f"{name}/train_loss", total.item(), step)
+            for part, value in losses.items():
+                log(f"{name}/{part}", value.item(), step)
+            progress.update(task, completed=step, note=f"loss {total.item():.3f}")
+            if validate and (step % config.validate_every == 0 or step == config.steps):
+                best = _validated(best, validate, model, step, trainable_only)
+                log(f"{name}/val_score", best["last"], step)
+            if step % config.checkpoint_every == 0 and step < config.steps:
+                weights = _weights(model, trainable_only)
+                schedule = {"optimizer": optimizer.state_dict(), "scheduler": scheduler.state_dict()}
+                checkpoints.save({"step": step, "model": weights, "best": best, **schedule})
+
+    if best["state"]:
+        model.load_state_dict(best["state"], strict=False)
+    model.eval()
+    taken = best["step"] if validate else step
+    return TrainResult(step, taken, best["value"] if validate else None, time.monotonic() - started)
+
+
+def _parameter_groups(model: nn.Module, config: LoopConfig) -> list[dict[str, Any]]:
+    """Matrices decay; biases, norms and scales, which have no direction to shrink in, do not."""
+    trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    if not trainable:
+        raise TrainingError("training: expected at least one parameter with requires_grad, got none")
+    return [
+        {"params": [p for p in trainable if p.ndim > 1], "weight_decay": config.weight_decay},
+        {"params": [p for p in trainable if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+
+
+def _weights(model: nn.Module, trainable_only: bool) -> State:
+    """A copy of the weights on the CPU, of all of them (with buffers) or the trainable ones."""
+    named = (
+        {key: p for key, p in model.named_parameters() if p.requires_grad} if trainable_only else model.state_dict()
+    )
+    return {key: tensor.detach().to("cpu", copy=True) for key, tensor in named.items()}
+
+
+def _resume(
+    state: dict[str, Any] | None, model: nn.Module, optimizer: Any, scheduler: Any
+) -> tuple[int, dict[str, Any]]:
+    if state is None:
+        return 0, {"value": -math.inf, "last": -math.inf, "step": 0, "stale": 0, "state": {}}
+    model.load_state_dict(state["model"], strict=False)
+    optimizer.load_state_dict(state["optimizer"])
+    scheduler.load_state_dict(state["scheduler"])
+    return state["step"], state["best"]
+
+
+def _validated(
+    best: dict[str, Any], validate: Callable[[nn.Module], float], model: nn.Module, step: int, trainable_only: bool
+) -> dict[str, Any]:
+    model.eval()
+    with torch.no_grad():
+        value = validate(model)
+    if value > best["value"]:
+        return {"value": value, "last": value, "step": step, "stale": 0, "state": _weights(model, trainable_only)}
+    return {**best, "last": value, "stale": best["stale"] + 1}
+
+
+def _out_of_patience(best: dict[str, Any], config: LoopConfig) -> bool:
+    return 0 < config.patience <= best["stale"]
+
+
+def _check_finite(name: str, step: int, total: Tensor, losses: Mapping[str, Tensor]) -> None:
+    if not torch.isfinite(total):
+        parts = ", ".join(f"{part}={value.item():g}" for part, value in losses.items())
+        raise TrainingError(f"{name}: expected a finite loss at step {step}, got {parts}; try a lower learning rate")
+
+
+def _progress() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+    )

@@ -1,0 +1,30 @@
+"""One seed for every source of chance."""
+
+import random
+
+import numpy as np
+import torch
+
+
+def seed_everything(seed: int) -> None:
+    """Seed Python's, NumPy's (legacy, which libraries still use) and PyTorch's generators, on every device.
+
+    Args:
+        seed: 0 <= seed < 2**32, NumPy's range.
+
+    Raises:
+        ValueError: outside that range.
+    """
+    if not 0 <= seed < 2**32:
+        raise ValueError(f"seed: expected 0 <= seed < 2**32, got {seed}")
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+
+
+def derived_seed(seed: int, *path: int) -> int:
+    """A seed for one part of a run (a step, an image), independent of its neighbours.
+
+    Hashed by NumPy's `SeedSequence`, so that (0, 1) and (1, 0) or seeds one apart share nothing.
+    """
+    return int(np.random.SeedSequence([seed, *path]).generate_state(1)[0])

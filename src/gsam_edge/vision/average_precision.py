@@ -1,0 +1,70 @@
+"""Average precision at one overlap, small enough to validate with during training."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gsam_edge.vision.boxes import box_iou
+from gsam_edge.vision.detections import Detections
+
+
+def average_precision(
+    truths: Sequence[Detections], predictions: Sequence[Detections], *, iou_threshold: float = 0.5
+) -> float:
+    """Mean over classes of the box average precision at one IoU threshold.
+
+    COCO's protocol without crowds, areas and the limit on detections: within a class, detections are taken by falling
+    score over all images, each matches the free labelled box it overlaps most, and precision is interpolated at 101
+    recall points. The published figures of a run come from the evaluation room; this is the yardstick of a loop.
+
+    Args:
+        truths: labelled objects per image.
+        predictions: detections per image, in the same order.
+        iou_threshold: a detection matches at this IoU or above (0..1).
+
+    Returns:
+        AP in 0..1, averaged over the classes that `truths` holds.
+
+    Raises:
+        ValueError: if the lengths differ or `truths` holds no object.
+    """
+    if len(truths) != len(predictions):
+        raise ValueError(f"expected as many predictions as truths ({len(truths)}), got {len(predictions)}")
+    classes = sorted({int(class_id) for truth in truths for class_id in truth.class_ids})
+    if not classes:
+        raise ValueError("expected at least one labelled object, got none")
+    return float(np.mean([_of_class(truths, predictions, class_id, iou_threshold) for class_id in classes]))
+
+
+def _of_class(
+    truths: Sequence[Detections], predictions: Sequence[Detections], class_id: int, iou_threshold: float
+) -> float:
+    scores: list[NDArray[np.float32]] = []
+    hits: list[NDArray[np.bool_]] = []
+    labelled = 0
+    for truth, prediction in zip(truths, predictions, strict=True):
+        wanted = truth.xyxy[truth.class_ids == class_id]
+        found = prediction.select(prediction.class_ids == class_id)
+        found = found.select(np.argsort(-found.scores, kind="stable"))
+        labelled += len(wanted)
+        scores.append(found.scores)
+        hits.append(_matches(box_iou(found.xyxy, wanted), iou_threshold))
+    order = np.argsort(-np.concatenate(scores), kind="stable")
+    true_positives = np.cumsum(np.concatenate(hits)[order])
+    recall = true_positives / labelled
+    precision = true_positives / np.arange(1, len(order) + 1)
+    envelope = np.maximum.accumulate(precision[::-1])[::-1]
+    reached = np.searchsorted(recall, np.linspace(0, 1, 101), side="left")
+    return float(np.mean(np.append(envelope, 0.0)[reached]))
+
+
+def _matches(iou: NDArray[np.float32], iou_threshold: float) -> NDArray[np.bool_]:
+    """For detections by falling score: whether each takes a labelled box no better one took; IoU [N, M] to bool [N]."""
+    free = iou.copy()
+    matched = np.zeros(len(iou), bool)
+    for row in range(len(iou)):
+        if free.shape[1] and free[row].max() >= iou_threshold:
+            free[:, free[row].argmax()] = -1
+            matched[row] = True
+    return matched

@@ -1,5 +1,25 @@
-"""COCO annotations as a value."""
+"""COCO annotations as a value: read with suspicion, completed, split, counted."""
 
 from gsam_edge.coco.annotations import Annotations
+from gsam_edge.coco.checks import ValidationConfig
+from gsam_edge.coco.complete import Completion, complete
+from gsam_edge.coco.errors import DatasetError
+from gsam_edge.coco.report import validation_report
+from gsam_edge.coco.split import Split, SplitConfig, split
+from gsam_edge.coco.statistics import statistics
+from gsam_edge.coco.validate import Validation, validate
 
-__all__ = ["Annotations"]
+__all__ = [
+    "Annotations",
+    "Completion",
+    "DatasetError",
+    "Split",
+    "SplitConfig",
+    "Validation",
+    "ValidationConfig",
+    "complete",
+    "split",
+    "statistics",
+    "validate",
+    "validation_report",
+]

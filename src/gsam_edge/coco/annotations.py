@@ -16,15 +16,21 @@ BBOX_SOURCE = "bbox_source"
 FROM_SEGMENTATION = "segmentation"
 
 
+def has_own_box(record: Mapping[str, Any]) -> bool:
+    """Whether an annotation record carries a box that was not computed from its mask."""
+    return bool(record.get("bbox")) and record.get(BBOX_SOURCE) != FROM_SEGMENTATION
+
+
 @dataclass(frozen=True)
 class Annotations:
     """Images, objects and classes of one COCO file, checked (see `coco.validate`), never changed.
 
     Attributes:
         images: COCO image records with `id`, `file_name`, `width` and `height` (pixels).
-        objects: COCO annotation records with `id`, `image_id`, `category_id`, `bbox` (xywh pixels) and/or `segmentation`.
+        objects: COCO annotation records with `id`, `image_id`, `category_id`, `bbox` (xywh, pixels) and/or
+            `segmentation`.
         categories: COCO category records with `id` and `name`, in the order that fixes the student's class ids.
-        info: the file's `info` and `licenses`, carried along untouched.
+        info: what else the file holds (`info`, `licenses`), carried along untouched.
     """
 
     images: tuple[Mapping[str, Any], ...]
@@ -35,7 +41,7 @@ class Annotations:
     @classmethod
     def from_coco(cls, content: Mapping[str, Any]) -> Self:
         """The value of a COCO mapping that is known to be sound; unchecked files go through `coco.validate`."""
-        rest = {key: content[key] for key in ("info", "licenses") if key in content}
+        rest = {key: value for key, value in content.items() if key not in ("images", "annotations", "categories")}
         return cls(tuple(content["images"]), tuple(content["annotations"]), tuple(content["categories"]), rest)
 
     def to_coco(self) -> dict[str, Any]:
@@ -49,13 +55,13 @@ class Annotations:
 
     @cached_property
     def has_boxes(self) -> bool:
-        """Whether any object carries a box of its own, not one computed from its mask."""
-        return any(record.get("bbox") and record.get(BBOX_SOURCE) != FROM_SEGMENTATION for record in self.objects)
+        """Whether any object, crowds aside, carries a box of its own, not one computed from its mask."""
+        return any(has_own_box(record) for record in self.objects if not record.get("iscrowd"))
 
     @cached_property
     def has_masks(self) -> bool:
-        """Whether any object carries a segmentation."""
-        return any(record.get("segmentation") for record in self.objects)
+        """Whether any object, crowds aside, carries a segmentation."""
+        return any(record.get("segmentation") for record in self.objects if not record.get("iscrowd"))
 
     @cached_property
     def class_mapping(self) -> dict[int, str]:

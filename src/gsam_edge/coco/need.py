@@ -1,8 +1,39 @@
-"""The empty value of what the data does not call for, with its reason."""
+"""Which teachers the data calls for, and the empty value of what it does not call for."""
 
 from typing import Any, TypeGuard
 
+from gsam_edge.coco.annotations import Annotations, has_own_box
+
 NOT_NEEDED = "not needed"
+
+
+def needs_grounding_dino(annotations: Annotations) -> bool:
+    """Grounding DINO is tuned where objects have boxes of their own; those computed from masks do not count."""
+    return annotations.has_boxes
+
+
+def needs_sam(annotations: Annotations) -> bool:
+    """SAM is tuned where objects have masks."""
+    return annotations.has_masks
+
+
+def teacher_needs(annotations: Annotations) -> dict[str, dict[str, Any]]:
+    """Each teacher by name with whether it is `needed`, and `why` in a clause: the one place for these reasons."""
+    objects = [record for record in annotations.objects if not record.get("iscrowd")]
+    boxes = sum(has_own_box(record) for record in objects)
+    masks = sum(bool(record.get("segmentation")) for record in objects)
+    return {
+        "grounding_dino": {
+            "needed": needs_grounding_dino(annotations),
+            "why": f"{boxes} of {len(objects)} objects have a box of their own"
+            if boxes
+            else "the annotations hold no boxes",
+        },
+        "sam": {
+            "needed": needs_sam(annotations),
+            "why": f"{masks} of {len(objects)} objects have a mask" if masks else "the annotations hold no masks",
+        },
+    }
 
 
 def not_needed(why: str) -> dict[str, str]:

@@ -15,7 +15,7 @@ from gsam_edge.datasets.versioned_bytes import BytesDataset
 if TYPE_CHECKING:
     from gsam_edge.students.weights import StudentWeights
     from gsam_edge.teachers.grounding_dino import GroundingDino
-    from gsam_edge.teachers.lora import Adapter
+    from gsam_edge.teachers.adapter import Adapter
     from gsam_edge.teachers.sam import SamModel
 
 
@@ -112,11 +112,11 @@ class AdapterDataset(BytesDataset["Adapter | dict[str, str]"]):
         return value.to_bytes()
 
     def decode(self, content: bytes) -> Adapter | dict[str, str]:
-        from gsam_edge.teachers.lora import Adapter
-
         # A safetensors file begins with the length of its header in eight bytes, so it never starts like this JSON.
         if content.startswith(b'{"status"'):
             return json.loads(content)
+        from gsam_edge.teachers.adapter import Adapter
+
         return Adapter.from_bytes(content)
 
 

@@ -5,7 +5,7 @@ tests) at a third of the time. Definitions: Lin et al. 2014, "Microsoft COCO: Co
 https://cocodataset.org/#detection-eval.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -59,8 +59,8 @@ def evaluate_coco(truth: Mapping[str, Any], results: Sequence[Mapping[str, Any]]
     Args:
         truth: a COCO mapping; its annotations hold `image_id`, `category_id`, `iscrowd`, `area`, and `bbox` or
             `segmentation`.
-        results: COCO result records with `image_id`, `category_id`, `score`, and `bbox` (xywh pixels) or `segmentation`
-            (RLE).
+        results: COCO result records with `image_id`, `category_id`, `score`, and `bbox` (xywh pixels) or
+            `segmentation`.
         iou_type: "bbox" compares boxes, "segm" masks.
 
     Raises:
@@ -79,12 +79,15 @@ def evaluate_coco(truth: Mapping[str, Any], results: Sequence[Mapping[str, Any]]
                 f"predictions: expected only {key}s of the truth ({len(ids)} of them), got also {unknown[:5]}"
             )
 
-    # Ids from 1: COCO's matching takes the id 0 for "not matched".
-    objects = [{**record, "id": row} for row, record in enumerate(truth["annotations"], start=1)]
-    found = [{**_with_area(result, iou_type), "id": row} for row, result in enumerate(results, start=1)]
-    evaluation = COCOeval_faster(
-        COCO({**truth, "annotations": objects}), COCO({**truth, "annotations": found}), iou_type, print_function=_silent
-    )
+    image_hw = {image["id"]: (image["height"], image["width"]) for image in truth["images"]}
+
+    def dataset(records: Iterable[Mapping[str, Any]]) -> Any:
+        # Ids from 1: COCO's matching takes the id 0 for "not matched".
+        shaped = [_shaped(record, iou_type, image_hw[record["image_id"]]) for record in records]
+        return COCO({**truth, "annotations": [{**record, "id": row} for row, record in enumerate(shaped, start=1)]})
+
+    found = [{**result, "area": None, "iscrowd": 0} for result in results]
+    evaluation = COCOeval_faster(dataset(truth["annotations"]), dataset(found), iou_type, print_function=_silent)
     evaluation.run()
     figures = dict(zip(FIGURES, (float(value) for value in evaluation.stats), strict=False))
     precision = evaluation.eval["precision"]  # [IoU threshold, recall, category, area range, most detections]
@@ -156,31 +159,30 @@ def _silent(*_: Any) -> None:
     """Takes what the evaluation would print."""
 
 
-def _with_area(result: Mapping[str, Any], iou_type: IouType) -> dict[str, Any]:
-    """A result with the area by which COCO sorts unmatched detections into small, medium and large."""
-    area = (
-        float(coco_mask.area(result["segmentation"])) if iou_type == "segm" else result["bbox"][2] * result["bbox"][3]
-    )
-    return {**result, "area": area, "iscrowd": 0}
+def _shaped(record: Mapping[str, Any], iou_type: IouType, image_hw: tuple[int, int]) -> dict[str, Any]:
+    """A record with the shape that is compared, `iscrowd`, and the area that sorts it into small, medium or large."""
+    shaped = {"iscrowd": 0, **record}
+    if iou_type == "segm":
+        shaped["segmentation"] = segmentation_to_rle(record["segmentation"], image_hw)
+        area = float(coco_mask.area(shaped["segmentation"]))
+    else:
+        area = float(record["bbox"][2] * record["bbox"][3])
+    if shaped.get("area") is None:
+        shaped["area"] = area
+    return shaped
 
 
 def _truth_record(truth: Annotations, record: Mapping[str, Any], iou_type: IouType) -> dict[str, Any]:
-    """A truth record with the shape and the area that the evaluation needs."""
-    image = truth.image_by_id[record["image_id"]]
-    image_hw = (image["height"], image["width"])
-    complete = {"iscrowd": 0, **record}
+    """A truth record that has the shape to compare (see `evaluate_predictions`)."""
+    complete = dict(record)
     if iou_type == "segm" and not record.get("segmentation"):
         left, top, width, height = record["bbox"]
-        complete["segmentation"] = [
-            [left, top, left + width, top, left + width, top + height, left, top + height],
-        ]
-        complete["iscrowd"] = 1
-    if iou_type == "segm":
-        complete["segmentation"] = segmentation_to_rle(complete["segmentation"], image_hw)
-    elif not record.get("bbox"):
-        complete["bbox"] = coco_mask.toBbox(segmentation_to_rle(record["segmentation"], image_hw)).tolist()
-    if "area" not in complete:
-        complete["area"] = _with_area(complete, iou_type)["area"]
+        right, bottom = left + width, top + height
+        complete |= {"segmentation": [[left, top, right, top, right, bottom, left, bottom]], "iscrowd": 1}
+    if iou_type == "bbox" and not record.get("bbox"):
+        image = truth.image_by_id[record["image_id"]]
+        rle = segmentation_to_rle(record["segmentation"], (image["height"], image["width"]))
+        complete["bbox"] = coco_mask.toBbox(rle).tolist()
     return complete
 
 

@@ -46,12 +46,8 @@ def paired_mask_iou(truth: Annotations, predictions: Mapping[int, Detections]) -
     ious: list[float] = []
     for image_id, objects, masks in _truth_with_masks(truth):
         found = predictions.get(image_id)
-        if found is None or len(found) != len(objects) or found.masks is None:
-            got = (
-                "no entry"
-                if found is None
-                else f"{len(found)} rows {'without' if found.masks is None else 'with'} masks"
-            )
+        if found is None or found.masks is None or len(found) != len(objects):
+            got = "none" if found is None else f"{len(found)} with masks: {found.masks is not None}"
             raise ValueError(f"predictions of image {image_id}: expected {len(objects)} rows with masks, got {got}")
         rows = np.flatnonzero(masks.any(axis=(1, 2)))
         ious += [float(mask_iou(masks[[row]], found.masks[[row]])[0, 0]) for row in rows]
@@ -79,7 +75,7 @@ def matched_mask_iou(
     ious: list[float] = []
     objects_with_mask = 0
     for image_id, objects, masks in _truth_with_masks(truth):
-        has_mask = masks.any(axis=(1, 2))
+        has_mask = np.array([mask.any() for mask in masks])
         objects_with_mask += int(has_mask.sum())
         found = predictions.get(image_id)
         if found is None or found.masks is None:

@@ -150,7 +150,8 @@ def _worker_process(threads: int) -> Iterator[Callable[..., Any]]:
         except BrokenPipeError as error:
             raise MeasurementError(_obituary(process, message[0])) from error
         except (pickle.PicklingError, AttributeError, TypeError) as error:
-            raise TypeError(f"factory: expected one that can be pickled, got {message[1]!r}: {error}") from error
+            expected = "values that can be pickled (as factory a functools.partial of a module-level function)"
+            raise TypeError(f"{message[0]}: expected {expected}, got {message[1]!r}: {error}") from error
         try:
             status, value = pickle.load(answers)  # noqa: S301 - our own child process sent it
         except (EOFError, pickle.UnpicklingError) as error:

@@ -221,6 +221,11 @@ MARKS: dict[str, Callable[[np.random.Generator], tuple[Contour, ...]]] = {
 }
 
 
+def coverage(contours: tuple[Contour, ...], image_hw: tuple[int, int]) -> NDArray[np.float32]:
+    """`fill_contours` as float32 [H, W] in 0..1."""
+    return fill_contours(contours, image_hw).astype(np.float32) * np.float32(1 / 255)
+
+
 def fill_contours(contours: tuple[Contour, ...], image_hw: tuple[int, int]) -> NDArray[np.uint8]:
     """Coverage 0..255, uint8 [H, W], of contours in pixels (even-odd, anti-aliased, 1/16 pixel)."""
     canvas = np.zeros(image_hw, np.uint8)

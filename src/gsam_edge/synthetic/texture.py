@@ -10,6 +10,16 @@ from numpy.typing import NDArray
 Field = NDArray[np.float32]
 
 
+def sine(angle: Field) -> Field:
+    """Sine of radians, float32 rounded from double precision: the same bits whatever vector unit a CPU has."""
+    return np.sin(angle, dtype=np.float64).astype(np.float32)
+
+
+def bell(distance: Field) -> Field:
+    """exp(-x^2), 1 at 0, float32 rounded from double precision as in `sine`."""
+    return np.exp(-np.square(distance, dtype=np.float64)).astype(np.float32)
+
+
 def rotated_grid(hw: tuple[int, int], centre_xy: tuple[float, float], angle: float) -> tuple[Field, Field]:
     """Coordinates (u, v), each float32 [H, W] in pixels, of axes turned by `angle` (radians) around a centre."""
     y, x = (np.arange(n, dtype=np.float32) - np.float32(c) for n, c in zip(hw, reversed(centre_xy), strict=True))
@@ -107,7 +117,7 @@ PATTERNS = tuple(_DRAW)
 
 def uneven_light(rng: np.random.Generator, hw: tuple[int, int], strength: float) -> Field:
     """A factor around 1, float32 [H, W]: a slope, a hotspot and darker corners, each up to `strength`."""
-    y, x = np.mgrid[-1:1:13j, -1:1:13j].astype(np.float32)
+    y, x = np.mgrid[-1:1:13j, -1:1:13j]
     angle = rng.uniform(0, 2 * pi)
     slope = rng.uniform(0, strength) * (cos(angle) * x + sin(angle) * y)
     spot_x, spot_y, width = rng.uniform(-1, 1), rng.uniform(-1, 1), rng.uniform(0.4, 1.0)
@@ -121,3 +131,12 @@ def sensor(rng: np.random.Generator, image: NDArray[np.float32], noise: float) -
     """A picture 0..1, float32 [H, W, 3], as the sensor gives it: brightness noise of `noise` (std), uint8 [H, W, 3]."""
     grain = rng.standard_normal(image.shape[:2], dtype=np.float32) * np.float32(noise)
     return (np.clip(image + grain[..., None], 0, 1) * 255 + np.float32(0.5)).astype(np.uint8)
+
+
+def woven(rng: np.random.Generator, u: Field, v: Field, pitch: float) -> Field:
+    """Relative brightness, around 0 and mostly within 0.2, of a plain weave whose threads lie `pitch` pixels apart."""
+    warp = np.floor(u / np.float32(pitch)).astype(np.int32)
+    weft = np.floor(v / np.float32(pitch)).astype(np.int32)
+    threads = rng.normal(0, 0.045, (2, 509)).astype(np.float32)
+    over = np.float32(0.07) * sine(u * np.float32(pi / pitch)) * sine(v * np.float32(pi / pitch))
+    return threads[0][warp % 509] + threads[1][weft % 509] + over

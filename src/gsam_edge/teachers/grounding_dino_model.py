@@ -1,27 +1,42 @@
 """The library's Grounding DINO models, made ready for adapters and for training from scratch."""
 
+from typing import TypeAlias
+
+import torch
 from torch import nn
 from transformers import GroundingDinoForObjectDetection, MMGroundingDinoForObjectDetection
-from transformers.models.mm_grounding_dino.modeling_mm_grounding_dino import replace_batch_norm
+from transformers.models.mm_grounding_dino.modeling_mm_grounding_dino import (
+    MMGroundingDinoFrozenBatchNorm2d,
+    replace_batch_norm,
+)
 
 
-class TunableMMGroundingDino(MMGroundingDinoForObjectDetection):
-    """An `MMGroundingDinoForObjectDetection` that peft accepts."""
-
-    def get_input_embeddings(self) -> nn.Module:
-        """The word embeddings of the text encoder, which peft asks every model for."""
-        return self.model.text_backbone.get_input_embeddings()
-
-
-class TunableGroundingDino(GroundingDinoForObjectDetection):
+class TunableGroundingDino(GroundingDinoForObjectDetection):  # type: ignore[misc]
     """A `GroundingDinoForObjectDetection` that peft accepts."""
 
-    def get_input_embeddings(self) -> nn.Module:
+    def get_input_embeddings(self) -> nn.Embedding:
         """The word embeddings of the text encoder, which peft asks every model for."""
         return self.model.text_backbone.get_input_embeddings()
 
 
-def thaw_backbone(model: TunableMMGroundingDino) -> None:
+class TunableMMGroundingDino(MMGroundingDinoForObjectDetection):  # type: ignore[misc]
+    """An `MMGroundingDinoForObjectDetection` that peft accepts."""
+
+    def get_input_embeddings(self) -> nn.Embedding:
+        """The word embeddings of the text encoder, which peft asks every model for."""
+        return self.model.text_backbone.get_input_embeddings()
+
+
+TunableModel: TypeAlias = TunableGroundingDino | TunableMMGroundingDino
+
+#: Model classes by the `model_type` of their configuration.
+TUNABLE_MODELS: dict[str, type[TunableModel]] = {
+    "grounding-dino": TunableGroundingDino,
+    "mm-grounding-dino": TunableMMGroundingDino,
+}
+
+
+def thaw_backbone(model: TunableModel) -> None:
     """Make the image backbone trainable, in place: living batch norms in place of the library's frozen ones.
 
     The library freezes both, for backbones that arrive pretrained; without statistics of its own a deep network learns
@@ -31,14 +46,16 @@ def thaw_backbone(model: TunableMMGroundingDino) -> None:
     model.requires_grad_(True)
 
 
-def freeze_backbone(model: TunableMMGroundingDino) -> None:
-    """Fix the batch norms' statistics and scales, in place, in the form in which the library stores and loads them."""
-    replace_batch_norm(model.model.backbone)
+def freeze_backbone(model: TunableModel) -> None:
+    """Fix all weights and, in the form in which the library stores and loads them, the batch norms, in place."""
+    with torch.no_grad():
+        replace_batch_norm(model.model.backbone)
+    model.requires_grad_(False)
 
 
 def _revive_batch_norm(module: nn.Module) -> None:
     for name, child in module.named_children():
-        if type(child).__name__ == "MMGroundingDinoFrozenBatchNorm2d":
+        if isinstance(child, MMGroundingDinoFrozenBatchNorm2d):
             living = nn.BatchNorm2d(len(child.weight), device=child.weight.device)
             living.load_state_dict(dict(child.state_dict()), strict=False)
             setattr(module, name, living)

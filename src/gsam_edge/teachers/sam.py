@@ -1,7 +1,5 @@
 """SAM as a value: load it, embed an image once, ask it for the masks of boxes."""
 
-import json
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
@@ -10,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 from torch import Tensor
 
 from gsam_edge.teachers.sam_architecture import PUBLISHED, SamArchitecture, build_sam, recognise
@@ -25,6 +23,15 @@ ARCHITECTURE_FILE = "architecture.json"
 _BOXES_PER_PASS = 32
 
 
+class _Description(BaseModel):
+    """What a folder's architecture file says."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    architecture: SamArchitecture
+
+
 class SamInput(NamedTuple):
     """One image as SAM reads it.
 
@@ -35,6 +42,20 @@ class SamInput(NamedTuple):
     """
 
     pixels: Tensor
+    input_hw: tuple[int, int]
+    image_hw: tuple[int, int]
+
+
+class EmbeddedImage(NamedTuple):
+    """One image after the image encoder, ready for any number of prompts.
+
+    Attributes:
+        features: float [1, C, h, w].
+        input_hw: height and width of the image on SAM's input.
+        image_hw: height and width of the original image.
+    """
+
+    features: Tensor
     input_hw: tuple[int, int]
     image_hw: tuple[int, int]
 
@@ -72,11 +93,11 @@ class SamModel:
         return torch.as_tensor(scaled, dtype=torch.float32, device=self.model.device)
 
     @torch.no_grad()
-    def embed(self, image: NDArray[np.uint8]) -> Tensor:
-        """The image encoder's answer for an RGB image uint8 [H, W, 3]: float32 [1, C, h, w]."""
-        return self.model.image_encoder(self.prepare(image).pixels)
+    def embed(self, image: NDArray[np.uint8]) -> EmbeddedImage:
+        """An RGB image uint8 [H, W, 3] through the image encoder."""
+        prepared = self.prepare(image)
+        return EmbeddedImage(self.model.image_encoder(prepared.pixels), prepared.input_hw, prepared.image_hw)
 
-    @torch.no_grad()
     def predict(
         self, image: NDArray[np.uint8], xyxy: NDArray[np.float32]
     ) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
@@ -89,19 +110,33 @@ class SamModel:
         Returns:
             Masks bool [N, H, W] and the IoU that SAM predicts for each, float32 [N] (about 0..1, not clipped).
         """
-        image_hw = (image.shape[0], image.shape[1])
         if not len(xyxy):
-            return np.zeros((0, *image_hw), bool), np.zeros(0, np.float32)
-        prepared = self.prepare(image)
-        embedding = self.model.image_encoder(prepared.pixels)
+            return np.zeros((0, *image.shape[:2]), bool), np.zeros(0, np.float32)
+        return self.predict_embedded(self.embed(image), xyxy)
+
+    @torch.no_grad()
+    def predict_embedded(
+        self, image: EmbeddedImage, xyxy: NDArray[np.float32]
+    ) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
+        """What `predict` gives, for an image that is embedded already and at least one box."""
         masks: list[NDArray[np.bool_]] = []
         ious: list[NDArray[np.float32]] = []
-        for boxes in self.boxes_to_input(xyxy, image_hw).split(_BOXES_PER_PASS):
-            logits, iou = decode_boxes(self.model, embedding, boxes)
-            full = self.model.postprocess_masks(logits[:, None], prepared.input_hw, image_hw)[:, 0]
+        for boxes in self.boxes_to_input(xyxy, image.image_hw).split(_BOXES_PER_PASS):
+            logits, iou = decode_boxes(self.model, image.features, boxes)
+            full = self.model.postprocess_masks(logits[:, None], image.input_hw, image.image_hw)[:, 0]
             masks.append((full > self.model.mask_threshold).cpu().numpy())
             ious.append(iou.float().cpu().numpy())
         return np.concatenate(masks), np.concatenate(ious)
+
+    def save(self, folder: Path) -> None:
+        """Writes `model.safetensors` and `architecture.json` into a folder, for a model without adapters."""
+        from safetensors.torch import save_file
+
+        folder.mkdir(parents=True, exist_ok=True)
+        state = {name: tensor.detach().cpu().contiguous() for name, tensor in self.model.state_dict().items()}
+        save_file(state, folder / WEIGHTS_FILE)
+        description = _Description(name=self.name, architecture=self.architecture)
+        (folder / ARCHITECTURE_FILE).write_text(description.model_dump_json(indent=2) + "\n", "utf-8")
 
 
 def decode_boxes(sam: "Sam", embedding: Tensor, boxes: Tensor) -> tuple[Tensor, Tensor]:
@@ -127,7 +162,7 @@ def decode_boxes(sam: "Sam", embedding: Tensor, boxes: Tensor) -> tuple[Tensor, 
 
 
 def load_sam(path: Path | str) -> SamModel:
-    """A SAM from a published `.pth` checkpoint or from a folder that `save_sam` wrote, on the CPU, for evaluation.
+    """A SAM from a published `.pth` checkpoint or from a folder that `SamModel.save` wrote, on the CPU, for evaluation.
 
     Raises:
         FileNotFoundError: if there is neither.
@@ -137,17 +172,19 @@ def load_sam(path: Path | str) -> SamModel:
     if path.is_dir():
         return _load_folder(path)
     if not path.is_file():
-        raise FileNotFoundError(f"SAM checkpoint: expected a .pth file or a folder with {WEIGHTS_FILE}, nothing at {path}")
+        raise FileNotFoundError(
+            f"SAM {path}: expected a .pth file or a folder with {WEIGHTS_FILE}, found nothing there"
+        )
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (UnpicklingError, RuntimeError, EOFError) as error:
-        raise ValueError(f"SAM checkpoint {path}: expected a PyTorch file of plain tensors: {error}") from error
+        raise ValueError(f"SAM {path}: expected a PyTorch file of plain tensors: {error}") from error
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise ValueError(f"SAM checkpoint {path}: expected a state dict of tensors, got {type(state).__name__}")
+        raise ValueError(f"SAM {path}: expected a state dict of tensors, got {type(state).__name__}")
     try:
         name = recognise(state)
     except ValueError as error:
-        raise ValueError(f"SAM checkpoint {path}: {error}") from error
+        raise ValueError(f"SAM {path}: {error}") from error
     return _with_weights(PUBLISHED[name], state, f"sam_{name}", path)
 
 
@@ -157,15 +194,13 @@ def _load_folder(folder: Path) -> SamModel:
 
     missing = [name for name in (WEIGHTS_FILE, ARCHITECTURE_FILE) if not (folder / name).is_file()]
     if missing:
-        raise FileNotFoundError(f"SAM folder {folder}: expected {WEIGHTS_FILE} and {ARCHITECTURE_FILE}, missing {missing}")
+        raise FileNotFoundError(f"SAM {folder}: expected {WEIGHTS_FILE} and {ARCHITECTURE_FILE}, missing {missing}")
     try:
-        description = json.loads((folder / ARCHITECTURE_FILE).read_text("utf-8"))
-        name = str(description.pop("name"))
-        architecture = SamArchitecture.model_validate(description)
+        description = _Description.model_validate_json((folder / ARCHITECTURE_FILE).read_bytes())
         state = load_file(folder / WEIGHTS_FILE)
-    except (KeyError, AttributeError, json.JSONDecodeError, ValidationError, SafetensorError) as error:
-        raise ValueError(f"SAM folder {folder}: {type(error).__name__}: {error}") from error
-    return _with_weights(architecture, state, name, folder)
+    except (ValidationError, SafetensorError) as error:
+        raise ValueError(f"SAM {folder}: {error}") from error
+    return _with_weights(description.architecture, state, description.name, folder)
 
 
 def _with_weights(architecture: SamArchitecture, state: dict[str, Tensor], name: str, path: Path) -> SamModel:
@@ -173,20 +208,5 @@ def _with_weights(architecture: SamArchitecture, state: dict[str, Tensor], name:
     try:
         model.load_state_dict(state)
     except RuntimeError as error:
-        raise ValueError(f"SAM checkpoint {path}: {error}") from error
+        raise ValueError(f"SAM {path}: {error}") from error
     return SamModel(model.requires_grad_(False), architecture, name)
-
-
-def save_sam(sam: SamModel, folder: Path | str) -> None:
-    """Writes a SAM without adapters as `model.safetensors` and `architecture.json`, whole or not at all."""
-    from safetensors.torch import save_file
-
-    folder = Path(folder)
-    partial = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    save_file({name: tensor.contiguous() for name, tensor in sam.model.state_dict().items()}, partial / WEIGHTS_FILE)
-    description = {"name": sam.name, **sam.architecture.model_dump(mode="json")}
-    (partial / ARCHITECTURE_FILE).write_text(json.dumps(description, indent=2) + "\n", "utf-8")
-    shutil.rmtree(folder, ignore_errors=True)
-    partial.rename(folder)

@@ -1,4 +1,4 @@
-"""The shape of a Segment Anything Model (Kirillov et al. 2023, arXiv:2304.02643), built from segment_anything's classes.
+"""The sizes of a Segment Anything Model (Kirillov et al. 2023, arXiv:2304.02643), made of segment_anything's classes.
 
 Every size, the published ViT-B, -L and -H as well as the tiny one of this project, is one `SamArchitecture`.
 """
@@ -29,6 +29,7 @@ class SamArchitecture(BaseModel):
         encoder_heads: attention heads of each block.
         encoder_global_blocks: indices of the blocks that attend over the whole image; the others attend in windows.
         encoder_window: side of a window in tokens.
+        encoder_relative_positions: whether attention adds learnt relative positions, as the published ones do.
         decoder_width: channels of the image embedding, the prompts and the mask decoder.
         decoder_depth: two-way transformer blocks of the mask decoder.
         decoder_heads: attention heads of the mask decoder.
@@ -45,6 +46,7 @@ class SamArchitecture(BaseModel):
     encoder_heads: int = Field(gt=0)
     encoder_global_blocks: tuple[int, ...]
     encoder_window: int = Field(gt=0)
+    encoder_relative_positions: bool
     decoder_width: int = Field(gt=0)
     decoder_depth: int = Field(gt=0)
     decoder_heads: int = Field(gt=0)
@@ -53,7 +55,7 @@ class SamArchitecture(BaseModel):
 
     @model_validator(mode="after")
     def _sizes_divide(self) -> Self:
-        """Attention splits channels evenly, the decoder's cross-attention and upscaling at a half and an eighth of them."""
+        """Heads share channels evenly; the decoder's cross-attention has a half of them, its upscaling an eighth."""
         divisions = {
             "image_size by patch_size": (self.image_size, self.patch_size),
             "encoder_width by encoder_heads": (self.encoder_width, self.encoder_heads),
@@ -67,8 +69,13 @@ class SamArchitecture(BaseModel):
 
     @property
     def grid(self) -> int:
-        """Side of the image embedding in tokens; the mask decoder answers at four times this side."""
+        """Side of the image embedding in tokens."""
         return self.image_size // self.patch_size
+
+    @property
+    def mask_size(self) -> int:
+        """Side of the mask decoder's answer, which two transposed convolutions upscale from the embedding."""
+        return 4 * self.grid
 
 
 def _published(width: int, depth: int, heads: int, global_blocks: tuple[int, ...]) -> SamArchitecture:
@@ -80,6 +87,7 @@ def _published(width: int, depth: int, heads: int, global_blocks: tuple[int, ...
         encoder_heads=heads,
         encoder_global_blocks=global_blocks,
         encoder_window=14,
+        encoder_relative_positions=True,
         decoder_width=256,
         decoder_depth=2,
         decoder_heads=8,
@@ -128,7 +136,7 @@ def build_sam(architecture: SamArchitecture) -> "Sam":
             out_chans=size.decoder_width,
             qkv_bias=True,
             norm_layer=partial(nn.LayerNorm, eps=1e-6),
-            use_rel_pos=True,
+            use_rel_pos=size.encoder_relative_positions,
             window_size=size.encoder_window,
             global_attn_indexes=size.encoder_global_blocks,
         ),

@@ -1,4 +1,4 @@
-"""A Grounding DINO of three million parameters: the library's own classes, so that it takes every path of the large one."""
+"""A Grounding DINO of three million parameters, of the library's classes: it takes the large one's paths."""
 
 import string
 from collections.abc import Iterable
@@ -22,7 +22,7 @@ from gsam_edge.teachers.grounding_dino_model import TunableMMGroundingDino
 FIXED_IDS = {"[PAD]": 0, "[UNK]": 100, "[CLS]": 101, "[SEP]": 102, "[MASK]": 103, ".": 1012, "?": 1029}
 #: BERT's embeddings after training are about this spread; from 0.02 unseen pieces would all look alike.
 PIECE_STD = 0.5
-#: The gate of the fusion layers starts at 1e-4 in the library, made for pretrained parts; from scratch it must let text in.
+#: The fusion layers' gate starts at 1e-4 in the library, made for pretrained parts; from scratch it must let text in.
 FUSION_GATE = 0.2
 
 
@@ -32,7 +32,7 @@ class TinyGroundingDinoConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     image_size: int = Field(ge=64, multiple_of=32, description="side of the square network input in pixels")
-    backbone_widths: tuple[int, int, int, int] = Field(description="channels of the ResNet stages of stride 4, 8, 16, 32")
+    backbone_widths: tuple[int, int, int, int] = Field(description="channels of the ResNet stages, stride 4 to 32")
     width: int = Field(gt=0, multiple_of=32, description="d_model of encoder and decoder")
     feed_forward: int = Field(gt=0, description="hidden width of the feed-forward layers")
     heads: int = Field(gt=0, multiple_of=2, description="attention heads of encoder and decoder; the fusion has half")
@@ -97,7 +97,7 @@ def _library_config(config: TinyGroundingDinoConfig, vocabulary_size: int) -> MM
     backbone = ResNetConfig(
         embedding_size=config.backbone_widths[0],
         hidden_sizes=list(config.backbone_widths),
-        depths=[2, 2, 2, 2],
+        depths=[2, 2, 2, 1],
         layer_type="basic",
         out_features=["stage2", "stage3", "stage4"],
     )
@@ -123,6 +123,8 @@ def _library_config(config: TinyGroundingDinoConfig, vocabulary_size: int) -> MM
         decoder_attention_heads=config.heads,
         d_model=config.width,
         num_feature_levels=3,
+        encoder_n_points=2,
+        decoder_n_points=4,
         dropout=0.0,
         fusion_droppath=0.0,
     )

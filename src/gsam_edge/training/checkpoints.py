@@ -67,7 +67,7 @@ class FileCheckpoint:
             raise
 
     def load(self) -> dict[str, Any] | None:
-        """See `CheckpointStore.load`; a file that holds more than tensors and plain values is refused (UnpicklingError)."""
+        """See `CheckpointStore.load`; UnpicklingError if the file holds more than tensors and plain values."""
         if not self.path.exists():
             return None
         return torch.load(self.path, map_location="cpu", weights_only=True)

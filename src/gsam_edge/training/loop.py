@@ -17,6 +17,7 @@ from gsam_edge.training.metrics import MetricLogger
 from gsam_edge.training.seed import derived_seed, seed_everything
 
 Batch = TypeVar("Batch")
+Model = TypeVar("Model", bound=nn.Module)
 State = dict[str, Tensor]
 
 
@@ -58,9 +59,9 @@ class TrainResult:
 
 
 def train(
-    model: nn.Module,
+    model: Model,
     batches: Callable[[int], Batch],
-    step_loss: Callable[[nn.Module, Batch], Mapping[str, Tensor]],
+    step_loss: Callable[[Model, Batch], Mapping[str, Tensor]],
     config: LoopConfig,
     *,
     name: str,
@@ -68,7 +69,7 @@ def train(
     checkpoints: CheckpointStore,
     seed: int,
     device: torch.device,
-    validate: Callable[[nn.Module], float] | None = None,
+    validate: Callable[[Model], float] | None = None,
     trainable_only: bool = False,
 ) -> TrainResult:
     """Train a model in place: AdamW, one-cycle rate, clipped gradients, the best weights by validation kept.
@@ -150,9 +151,7 @@ def _parameter_groups(model: nn.Module, config: LoopConfig) -> list[dict[str, An
 
 def _weights(model: nn.Module, trainable_only: bool) -> State:
     """A copy of the weights on the CPU, of all of them (with buffers) or the trainable ones."""
-    named = (
-        {key: p for key, p in model.named_parameters() if p.requires_grad} if trainable_only else model.state_dict()
-    )
+    named = {key: p for key, p in model.named_parameters() if p.requires_grad} if trainable_only else model.state_dict()
     return {key: tensor.detach().to("cpu", copy=True) for key, tensor in named.items()}
 
 
@@ -168,7 +167,7 @@ def _resume(
 
 
 def _validated(
-    best: dict[str, Any], validate: Callable[[nn.Module], float], model: nn.Module, step: int, trainable_only: bool
+    best: dict[str, Any], validate: Callable[[Model], float], model: Model, step: int, trainable_only: bool
 ) -> dict[str, Any]:
     model.eval()
     with torch.no_grad():

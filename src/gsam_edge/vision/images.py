@@ -55,11 +55,8 @@ def decode_image(content: bytes, *, name: str, max_pixels: int) -> NDArray[np.ui
     try:
         with Image.open(BytesIO(content), formats=FORMATS) as image:
             _check_size(image, name, max_pixels)
-            upright = ImageOps.exif_transpose(image)
-            if upright.mode.startswith("I"):
-                wide = np.asarray(upright, np.float64) / 257
-                upright = Image.fromarray(np.clip(wide, 0, 255).astype(np.uint8))
-            return np.array(upright.convert("RGB"))
+            ImageOps.exif_transpose(image, in_place=True)
+            return _to_rgb(image)
     except ImageError:
         raise
     except _DAMAGE as error:
@@ -75,12 +72,29 @@ def probe_image(path: Path, *, name: str, max_pixels: int) -> tuple[int, int]:
     try:
         with Image.open(path, formats=FORMATS) as image:
             _check_size(image, name, max_pixels)
-            turned = image.getexif().get(ExifTags.Base.Orientation) in _TURNED
-            return (image.width, image.height) if turned else (image.height, image.width)
+            return (image.width, image.height) if _is_turned(image) else (image.height, image.width)
     except ImageError:
         raise
     except _DAMAGE as error:
         raise ImageError(f"{name}: expected an image file, but its header does not read: {error}") from error
+
+
+def _to_rgb(image: Image.Image) -> NDArray[np.uint8]:
+    if image.mode.startswith("I"):
+        wide = np.asarray(image, np.float64) / 257
+        image = Image.fromarray(np.clip(wide, 0, 255).astype(np.uint8))
+    rgb = image if image.mode == "RGB" else image.convert("RGB")
+    # A bytearray makes the array writable; np.array(rgb) would copy the pixels once more.
+    return np.frombuffer(bytearray(rgb.tobytes()), np.uint8).reshape(rgb.height, rgb.width, 3)
+
+
+def _is_turned(image: Image.Image) -> bool:
+    """Whether EXIF asks for a turn that swaps the sides of an opened, not yet decoded image."""
+    if image.format == "TIFF":
+        return False  # Pillow's TIFF reader turns the image itself and gives its size after the turn
+    if image.format == "PNG" and not image.info.keys() & {"exif", "Raw profile type exif", "XML:com.adobe.xmp"}:
+        return False  # asking for EXIF here would decode the whole image
+    return image.getexif().get(ExifTags.Base.Orientation) in _TURNED
 
 
 def _check_size(image: Image.Image, name: str, max_pixels: int) -> None:

@@ -28,8 +28,9 @@ def segmentation_to_rle(segmentation: Any, image_hw: tuple[int, int]) -> dict[st
     """A COCO segmentation (see `decode_segmentation`) as one compressed RLE with bytes `counts`."""
     height, width = image_hw
     if isinstance(segmentation, Mapping):
-        if tuple(segmentation.get("size", ())) != (height, width):
-            raise ValueError(f"RLE: expected size {[height, width]}, got {segmentation.get('size')}")
+        size = segmentation.get("size")
+        if not isinstance(size, list | tuple) or list(size) != [height, width]:
+            raise ValueError(f"RLE: expected size {[height, width]}, got {size!r:.80}")
         counts = segmentation.get("counts")
         if not isinstance(counts, list | str | bytes):
             raise ValueError(f"RLE: expected counts as text or a list, got {type(counts).__name__}")
@@ -78,3 +79,9 @@ def mask_iou(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> NDArray[np.float32]:
     intersection = a_flat @ b_flat.T
     union = a_flat.sum(1)[:, None] + b_flat.sum(1)[None, :] - intersection
     return (intersection / np.maximum(union, 1)).astype(np.float32)
+
+
+def paired_iou(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Intersection over union [N] of masks [N, H, W], row by row; 0 where both are empty."""
+    union = (a | b).sum((1, 2))
+    return ((a & b).sum((1, 2)) / np.maximum(union, 1)).astype(np.float32)

@@ -1,0 +1,83 @@
+"""What can be wrong with a COCO file, and what may be done about it."""
+
+from collections.abc import Mapping
+from typing import Literal, NamedTuple, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+Severity: TypeAlias = Literal["error", "warning", "info"]
+Policy: TypeAlias = Literal["error", "drop", "fix", "keep"]
+
+
+class Check(NamedTuple):
+    """One thing that can be wrong: how bad it is, what may be done about it (the default first), and its meaning."""
+
+    severity: Severity
+    policies: tuple[Policy, ...]
+    meaning: str
+
+
+CHECKS: Mapping[str, Check] = {
+    "category_malformed": Check("error", ("drop", "error"), "a category without a whole-number id or without a name"),
+    "category_id_conflict": Check("error", ("error",), "one category id with two names"),
+    "category_same_name": Check("warning", ("fix", "error"), "a category named like an earlier one, merged into it"),
+    "category_unused": Check("info", ("drop", "keep", "error"), "a category without annotations"),
+    "image_malformed": Check("error", ("drop", "error"), "an image without a whole-number id or a usable file_name"),
+    "image_path_unsafe": Check("error", ("drop", "error"), "a file_name that is absolute or climbs with '..'"),
+    "image_id_conflict": Check("error", ("drop", "error"), "one image id for several files: whose annotations?"),
+    "image_listed_twice": Check("warning", ("drop", "error"), "a file listed again; its annotations join the first"),
+    "image_missing": Check("error", ("drop", "error"), "no such file in the dataset's folder"),
+    "image_unreadable": Check("error", ("drop", "error"), "a file that is no complete image, too large or refused"),
+    "image_size_missing": Check("warning", ("fix", "drop", "error"), "no usable width and height; read from the file"),
+    "image_size_mismatch": Check(
+        "error", ("drop", "fix", "error"), "declared in another size than the file has; its coordinates are in doubt"
+    ),
+    "image_without_annotations": Check("info", ("keep", "drop", "error"), "an image on which nothing is annotated"),
+    "annotation_malformed": Check("error", ("drop", "error"), "an annotation without a usable image or category id"),
+    "annotation_of_dropped_image": Check("error", ("drop", "error"), "an annotation whose image was dropped"),
+    "annotation_of_unknown_image": Check("error", ("drop", "error"), "an annotation of an image that is not listed"),
+    "annotation_of_unknown_category": Check("error", ("drop", "error"), "an annotation of a category not listed"),
+    "annotation_duplicate": Check(
+        "warning", ("drop", "keep", "error"), "the same object, labelled twice in all detail"
+    ),
+    "annotation_moved": Check("info", ("fix", "error"), "its image or category was merged into another, so it moved"),
+    "annotation_id_missing": Check("warning", ("fix", "drop", "error"), "an annotation without an id; given a new one"),
+    "annotation_id_duplicate": Check("warning", ("fix", "drop", "error"), "an id used again; given a new one"),
+    "annotation_without_shape": Check("error", ("drop", "error"), "neither a usable box nor a usable mask is there"),
+    "id_not_integer": Check("info", ("fix", "error"), "a whole-number id written as text or as a float"),
+    "iscrowd_not_integer": Check("info", ("fix", "error"), "iscrowd not 0 or 1: true is 1, anything else unreadable 0"),
+    "box_malformed": Check("error", ("fix", "drop", "error"), "a bbox that is not four finite numbers; taken away"),
+    "box_without_size": Check("error", ("fix", "drop", "error"), "a bbox without width or height; taken away"),
+    "box_off_image": Check("error", ("fix", "drop", "error"), "a bbox wholly outside its image; taken away"),
+    "box_outside": Check("warning", ("fix", "keep", "drop", "error"), "a bbox partly outside its image, clipped"),
+    "segmentation_empty": Check("info", ("keep", "drop", "error"), "an empty segmentation: no mask"),
+    "segmentation_malformed": Check("error", ("fix", "drop", "error"), "neither polygons nor RLE; taken away"),
+    "polygon_malformed": Check(
+        "error", ("fix", "drop", "error"), "a polygon with under three points or other than finite pairs; taken away"
+    ),
+    "polygon_outside": Check("warning", ("fix", "drop", "error"), "a polygon beyond its image, clipped"),
+    "rle_malformed": Check("error", ("fix", "drop", "error"), "an RLE of another size or with damaged counts"),
+    "mask_empty": Check("error", ("fix", "drop", "error"), "a mask that covers no pixel of its image; taken away"),
+    "area_mismatch": Check("warning", ("fix", "keep", "error"), "an area unlike that of the mask or box; recomputed"),
+}
+
+
+class ValidationConfig(BaseModel):
+    """How strictly a COCO file is read."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    decode_images: bool = Field(description="decode every image, which finds truncated ones; else only read its header")
+    area_tolerance: float = Field(ge=0, description="an area may differ from its mask's by this share of it")
+    max_examples: int = Field(ge=0, description="how many cases of each finding are written out")
+    policies: dict[str, Policy] = Field(description="what to do about a finding, by code, where not the default")
+
+    @field_validator("policies")
+    @classmethod
+    def _known(cls, policies: dict[str, Policy]) -> dict[str, Policy]:
+        for code, policy in policies.items():
+            if code not in CHECKS:
+                raise ValueError(f"expected codes of {sorted(CHECKS)}, got {code!r}")
+            if policy not in CHECKS[code].policies:
+                raise ValueError(f"{code}: expected one of {', '.join(CHECKS[code].policies)}, got {policy!r}")
+        return policies

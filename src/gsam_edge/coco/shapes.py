@@ -1,0 +1,121 @@
+"""Numbers, boxes and polygons as they stand in files: reading, and clipping to the image. Pure functions."""
+
+import math
+import reprlib
+from collections.abc import Sequence
+from typing import Any, TypeAlias, TypeGuard
+
+Point: TypeAlias = tuple[float, float]
+
+#: Coordinates beyond this (pixels) are no coordinates, and would overflow on the way through the arithmetic.
+MAX_COORDINATE = 1e7
+
+#: Boxes may pass the image's edge by this (pixels) unmentioned: the rounding of left + width in three decimals.
+ROUNDING = 2e-3
+
+
+def whole_number(value: Any) -> int | None:
+    """An id or a size as int: ints, floats without a fraction and digits as text; None for anything else."""
+    if type(value) is int:
+        return value if abs(value) < 2**63 else None
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return int(value)
+    if isinstance(value, str) and len(value) < 19 and value.strip().isascii() and value.strip().isdigit():
+        return int(value)
+    return None
+
+
+def is_text(value: Any) -> TypeGuard[str]:
+    """Whether a value is text that says something and can be written to a file (JSON may hold half characters)."""
+    return isinstance(value, str) and bool(value.strip()) and value.encode("utf-8", "ignore").decode("utf-8") == value
+
+
+def finite_numbers(value: Any) -> list[float] | None:
+    """A list of ints and floats as floats; None where it is no list, or one is NaN, infinite or beyond any image."""
+    if not isinstance(value, Sequence) or isinstance(value, str | bytes):
+        return None
+    for number in value:
+        if type(number) not in (int, float) or not -MAX_COORDINATE <= number <= MAX_COORDINATE:
+            return None
+    return [float(number) for number in value]
+
+
+def clip_xywh(xywh: Sequence[float], image_hw: tuple[int, int]) -> list[float] | None:
+    """A box (left, top, width, height; pixels) cut to its image; None where nothing of it is inside."""
+    left, top = max(xywh[0], 0.0), max(xywh[1], 0.0)
+    right, bottom = min(xywh[0] + xywh[2], image_hw[1]), min(xywh[1] + xywh[3], image_hw[0])
+    return [left, top, right - left, bottom - top] if right > left and bottom > top else None
+
+
+def is_inside(xywh: Sequence[float], image_hw: tuple[int, int]) -> bool:
+    """Whether a box (left, top, width, height; pixels) stays within its image, rounding aside."""
+    return (
+        min(xywh[0], xywh[1]) >= -ROUNDING
+        and xywh[0] + xywh[2] <= image_hw[1] + ROUNDING
+        and xywh[1] + xywh[3] <= image_hw[0] + ROUNDING
+    )
+
+
+def clip_polygon(flat: Sequence[float], image_hw: tuple[int, int]) -> list[float]:
+    """A polygon [x0, y0, x1, y1, ...] cut to its image, empty where nothing of it is inside.
+
+    Sutherland and Hodgman, "Reentrant polygon clipping" (1974). A polygon that leaves the image and comes back stays
+    one, its parts joined along the edge of the image, where they cover no pixel.
+    """
+    points: list[Point] = list(zip(flat[::2], flat[1::2], strict=True))
+    for axis, limit in enumerate((image_hw[1], image_hw[0])):
+        points = _clip_half_plane(points, axis, 0.0, 1)
+        points = _clip_half_plane(points, axis, float(limit), -1)
+    return [coordinate for point in points for coordinate in point]
+
+
+def _clip_half_plane(points: list[Point], axis: int, limit: float, sign: int) -> list[Point]:
+    """The polygon's part above (sign 1) or below (sign -1) a limit on one axis."""
+    kept: list[Point] = []
+    for previous, point in zip([*points[-1:], *points[:-1]], points, strict=True):
+        before, after = sign * (previous[axis] - limit), sign * (point[axis] - limit)
+        if (before < 0) != (after < 0):
+            share = before / (before - after)
+            other = previous[1 - axis] + share * (point[1 - axis] - previous[1 - axis])
+            kept.append((limit, other) if axis == 0 else (other, limit))
+        if after >= 0:
+            kept.append(point)
+    return kept
+
+
+def polygon_fault(polygon: Any) -> str | None:
+    """Why a value is no polygon [x0, y0, x1, y1, x2, y2, ...]; None where it is one."""
+    numbers = finite_numbers(polygon)
+    if numbers is None:
+        return "expected finite numbers"
+    if len(numbers) % 2:
+        return f"expected pairs of x and y, got {len(numbers)} numbers"
+    if len(numbers) < 6:
+        return f"expected three points or more, got {len(numbers) // 2}"
+    return None
+
+
+def outline_length(flat: Sequence[float]) -> float:
+    """Length of a closed polygon [x0, y0, x1, y1, ...] in pixels."""
+    x, y = flat[::2], flat[1::2]
+    return sum(math.hypot(x[i] - x[i - 1], y[i] - y[i - 1]) for i in range(len(x)))
+
+
+def is_close(a: float, b: float, tolerance: float) -> bool:
+    """Whether `a` is within the share `tolerance` of `b`, or within one pixel."""
+    return math.isclose(a, b, rel_tol=0, abs_tol=max(1.0, tolerance * abs(b)))
+
+
+class _Brief(reprlib.Repr):
+    """A short repr that survives any JSON value, however long or deep."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxstring = self.maxother = 80
+
+    def repr_int(self, x: int, level: int) -> str:
+        return repr(x) if x.bit_length() < 256 else f"a number of {x.bit_length()} bits"
+
+
+#: What arrived, in a few words, for messages.
+brief = _Brief().repr

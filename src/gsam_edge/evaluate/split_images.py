@@ -1,0 +1,30 @@
+"""The images of a split in its order, for `measure` and the pictures."""
+
+from collections.abc import Sequence
+from typing import overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gsam_edge.coco.annotations import Annotations
+from gsam_edge.vision.images import ImageSource
+
+
+class SplitImages(Sequence[NDArray[np.uint8]]):
+    """RGB uint8 [H, W, 3] images in the order of `truth.images`, each decoded when it is asked for."""
+
+    def __init__(self, truth: Annotations, source: ImageSource) -> None:
+        self._names = [image["file_name"] for image in truth.images]
+        self._source = source
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    @overload
+    def __getitem__(self, index: int) -> NDArray[np.uint8]: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[NDArray[np.uint8]]: ...
+    def __getitem__(self, index: int | slice) -> NDArray[np.uint8] | list[NDArray[np.uint8]]:
+        if isinstance(index, slice):
+            return [self._source[name] for name in self._names[index]]
+        return self._source[self._names[index]]

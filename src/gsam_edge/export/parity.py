@@ -1,0 +1,173 @@
+"""Whether two artefacts of one student give the same answers, in numbers."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from gsam_edge.runtime.artefact import MASKS_NAME, OUTPUT_NAMES
+from gsam_edge.vision.boxes import box_iou
+
+if TYPE_CHECKING:
+    from torch import nn
+
+#: One image's raw outputs by name, as `runtime.OnnxEngine.run` gives them.
+Outputs = Mapping[str, NDArray[Any]]
+
+
+class ParityError(ValueError):
+    """An artefact that answers differently from the student it was made of."""
+
+
+class ParityConfig(BaseModel):
+    """How close two artefacts of one student must be."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    images: int = Field(ge=1, description="pictures that are compared")
+    score_threshold: float = Field(ge=0, le=1, description="objects that score less are not compared")
+    match_iou: float = Field(gt=0, le=1, description="least box IoU of two objects of one class that are the same one")
+    box_tolerance: float = Field(ge=0, description="largest difference of a box's edge in canvas pixels")
+    score_tolerance: float = Field(ge=0, le=1, description="largest difference of a score")
+    mask_tolerance: float = Field(ge=0, le=1, description="largest difference of a mask's probability")
+    agreement: float = Field(gt=0, le=1, description="least share of objects that must be within all tolerances")
+
+
+@dataclass(frozen=True)
+class Parity:
+    """What was found over all images compared.
+
+    Attributes:
+        images: how many.
+        matched: objects found by both.
+        unmatched: objects found by one alone that scored above the threshold by more than the score tolerance.
+        agreement: share of matched and unmatched objects that matched within all tolerances; 1 where there is none.
+            Two candidates whose scores differ in the last bit may change places in the suppression, so one stray
+            object is no proof of a wrong artefact, while a wrong one fails at nearly all.
+        box_difference: largest difference of matched objects' box edges in canvas pixels; 0 where nothing matched.
+        score_difference: likewise of their scores.
+        mask_difference: likewise of their masks' probabilities, inside the box and off its edge; None without masks.
+        within_tolerance: whether the agreement is high enough.
+    """
+
+    images: int
+    matched: int
+    unmatched: int
+    agreement: float
+    box_difference: float
+    score_difference: float
+    mask_difference: float | None
+    within_tolerance: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON; what does not apply is absent."""
+        return {key: value for key, value in asdict(self).items() if value is not None}
+
+
+def parity(pairs: Iterable[tuple[Outputs, Outputs]], config: ParityConfig) -> Parity:
+    """Compares raw outputs of two artefacts, image by image.
+
+    Objects are the same if they have one class and overlap by `match_iou`; best overlaps are taken first.
+
+    Args:
+        pairs: outputs of the reference and of the other artefact for the same canvas: `boxes` [1, N, 4] in canvas
+            pixels, `scores` [1, N], `class_ids` [1, N] and `masks` [1, N, h, w] where the student has them.
+        config: thresholds and tolerances.
+
+    Raises:
+        ValueError: if there is no pair, or only one of a pair has masks.
+    """
+    differences: list[tuple[float, float, float]] = []  # of boxes, scores and masks, per matched object
+    images = unmatched = 0
+    has_masks = False
+    for reference, other in pairs:
+        if (MASKS_NAME in reference) != (MASKS_NAME in other):
+            raise ValueError(
+                f"parity: expected both artefacts to have masks or none, got {list(reference)}, {list(other)}"
+            )
+        images += 1
+        has_masks = MASKS_NAME in reference
+        rows, other_rows, lonely = _match(reference, other, config)
+        unmatched += lonely
+        for row, other_row in zip(rows, other_rows, strict=True):
+            box = float(np.abs(reference["boxes"][0, row] - other["boxes"][0, other_row]).max())
+            score = float(abs(reference["scores"][0, row] - other["scores"][0, other_row]))
+            differences.append((box, score, _mask_difference(reference, other, row, other_row) if has_masks else 0.0))
+    if images == 0:
+        raise ValueError("parity: expected at least one image, got none")
+    found = np.array(differences).reshape(-1, 3)
+    tolerated = (found <= [config.box_tolerance, config.score_tolerance, config.mask_tolerance]).all(axis=1)
+    objects = len(found) + unmatched
+    agreement = float(tolerated.sum() / objects) if objects else 1.0
+    box_difference, score_difference, mask_difference = found.max(axis=0, initial=0).tolist()
+    return Parity(
+        images=images,
+        matched=len(found),
+        unmatched=unmatched,
+        agreement=agreement,
+        box_difference=box_difference,
+        score_difference=score_difference,
+        mask_difference=mask_difference if has_masks else None,
+        within_tolerance=agreement >= config.agreement,
+    )
+
+
+def torch_outputs(module: "nn.Module", batch: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
+    """A student's answer to one canvas, float32 [1, 3, S, S], by the names that its exported form uses."""
+    import torch
+
+    device = next(module.parameters()).device
+    with torch.no_grad():
+        answer = module.eval()(torch.from_numpy(batch).to(device))
+    names = [*OUTPUT_NAMES, MASKS_NAME][: len(answer)]
+    return {name: tensor.cpu().numpy() for name, tensor in zip(names, answer, strict=True)}
+
+
+def require_parity(found: Parity, config: ParityConfig, artefact: str) -> None:
+    """Stops where an artefact must equal its source.
+
+    Raises:
+        ParityError: if it is not within the tolerances.
+    """
+    if not found.within_tolerance:
+        raise ParityError(
+            f"{artefact}: expected PyTorch's answers for at least {config.agreement:.1%} of the objects within "
+            f"{config.box_tolerance} px, {config.score_tolerance} in score and {config.mask_tolerance} in mask "
+            f"probability, got {found.to_dict()}"
+        )
+
+
+def _match(reference: Outputs, other: Outputs, config: ParityConfig) -> tuple[list[int], list[int], int]:
+    """Rows of the same objects in both, and how many clear objects of either have no partner.
+
+    Partners are sought a score tolerance below the threshold, so that rounding around it makes no object lonely.
+    """
+    low = max(config.score_threshold - config.score_tolerance, np.finfo(np.float32).tiny)
+    rows, other_rows = (np.flatnonzero(outputs["scores"][0] >= low) for outputs in (reference, other))
+    overlap = box_iou(reference["boxes"][0, rows], other["boxes"][0, other_rows])
+    overlap[reference["class_ids"][0, rows][:, None] != other["class_ids"][0, other_rows][None, :]] = 0
+    pairs = []
+    while overlap.size and overlap.max() >= config.match_iou:
+        i, j = np.unravel_index(overlap.argmax(), overlap.shape)
+        pairs.append((int(i), int(j)))
+        overlap[i, :] = overlap[:, j] = 0
+    lonely = 0
+    for outputs, found, taken in ((reference, rows, [i for i, _ in pairs]), (other, other_rows, [j for _, j in pairs])):
+        alone = np.delete(found, taken)
+        lonely += int((outputs["scores"][0, alone] >= config.score_threshold + config.score_tolerance).sum())
+    return [int(rows[i]) for i, _ in pairs], [int(other_rows[j]) for _, j in pairs], lonely
+
+
+def _mask_difference(reference: Outputs, other: Outputs, row: int, other_row: int) -> float:
+    """Largest difference of two masks where the reference has a value and all eight neighbours have one too.
+
+    A mask may be 0 outside its box; a box that moves by a rounding then moves this edge by a whole pixel.
+    """
+    mask = reference[MASKS_NAME][0, row]
+    valued = np.pad(mask > 0, 1)
+    height, width = mask.shape
+    inner = np.logical_and.reduce([valued[y : y + height, x : x + width] for y in range(3) for x in range(3)])
+    return float(np.abs(mask - other[MASKS_NAME][0, other_row]).max(initial=0, where=inner))

@@ -1,0 +1,54 @@
+"""The evidence about the exported artefacts, in one table."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from gsam_edge.export.parity import Parity
+from gsam_edge.export.prompt_free import PromptFreeCheck
+
+
+@dataclass(frozen=True)
+class ArtefactEvidence:
+    """What was found out about one artefact.
+
+    Attributes:
+        artefact: its name in the catalog.
+        size_bytes: size of the file.
+        check: whether it is prompt-free.
+        parity: how its answers differ from PyTorch's.
+        exact: whether it is meant to answer like PyTorch; a quantised artefact is not, its accuracy is measured.
+    """
+
+    artefact: str
+    size_bytes: int
+    check: PromptFreeCheck
+    parity: Parity
+    exact: bool
+
+    @property
+    def verdict(self) -> str:
+        """One sentence that begins with "accepted", "rejected", "unproven" or "to be measured"."""
+        if self.check.fault:
+            return f"rejected: {self.check.fault}"
+        if self.parity.matched + self.parity.unmatched == 0:
+            return "unproven: prompt-free, but neither it nor PyTorch found an object in the compared images"
+        if self.parity.within_tolerance:
+            return "accepted: prompt-free, answers like PyTorch within the tolerances"
+        if self.exact:
+            return "rejected: does not answer like PyTorch within the tolerances"
+        return "to be measured: prompt-free, differs from PyTorch by its rounding; the evaluation tells what this costs"
+
+
+def optimization_report(evidence: Iterable[ArtefactEvidence]) -> list[dict[str, Any]]:
+    """One row per artefact: artefact, size_mb (10^6 bytes), prompt_free, parity (see `Parity`) and verdict."""
+    return [
+        {
+            "artefact": found.artefact,
+            "size_mb": found.size_bytes / 1e6,
+            "prompt_free": found.check.prompt_free,
+            "parity": found.parity.to_dict(),
+            "verdict": found.verdict,
+        }
+        for found in evidence
+    ]

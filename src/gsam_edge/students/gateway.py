@@ -1,0 +1,49 @@
+"""The one door to Ultralytics: it enters quiet, offline, and without a place in the user's home.
+
+Ultralytics reads its environment when it is imported, so nothing else in this project imports it. Left alone it writes
+a settings file, asks the network for weights, fonts and updates, installs packages and reports to MLflow and its own
+platform.
+"""
+
+import atexit
+import logging
+import os
+import shutil
+import tempfile
+
+_FOLDER = "GSAM_EDGE_ULTRALYTICS_FOLDER"
+
+if _FOLDER not in os.environ:  # a spawned process uses its parent's folder, which outlives it
+    os.environ[_FOLDER] = tempfile.mkdtemp(prefix="gsam-edge-ultralytics-")
+    atexit.register(shutil.rmtree, os.environ[_FOLDER], ignore_errors=True)
+os.environ["YOLO_CONFIG_DIR"] = os.environ[_FOLDER]
+os.environ["YOLO_OFFLINE"] = "true"
+os.environ["YOLO_AUTOINSTALL"] = "false"
+os.environ["YOLO_VERBOSE"] = "false"
+
+from ultralytics.data.build import InfiniteDataLoader, seed_worker  # noqa: E402
+from ultralytics.data.converter import merge_multi_segment  # noqa: E402
+from ultralytics.data.dataset import YOLODataset  # noqa: E402
+from ultralytics.models.yolo.detect import DetectionTrainer  # noqa: E402
+from ultralytics.nn.tasks import DetectionModel, SegmentationModel  # noqa: E402
+from ultralytics.utils import LOGGER, ROOT, SETTINGS, YAML  # noqa: E402
+from ultralytics.utils.loss import v8DetectionLoss, v8SegmentationLoss  # noqa: E402
+
+LOGGER.setLevel(logging.WARNING)
+for _integration in ("clearml", "comet", "dvc", "mlflow", "raytune", "sync", "tensorboard", "wandb"):
+    # `dict.__setitem__`: the settings' own setter rewrites the file each time
+    dict.__setitem__(SETTINGS, _integration, False)
+
+__all__ = [
+    "ROOT",
+    "YAML",
+    "DetectionModel",
+    "DetectionTrainer",
+    "InfiniteDataLoader",
+    "SegmentationModel",
+    "YOLODataset",
+    "merge_multi_segment",
+    "seed_worker",
+    "v8DetectionLoss",
+    "v8SegmentationLoss",
+]

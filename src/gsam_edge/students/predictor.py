@@ -1,0 +1,60 @@
+"""The PyTorch student behind the same door as the exported ones."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from gsam_edge.runtime import postprocess, preprocess
+from gsam_edge.runtime.artefact import MASKS_NAME, OUTPUT_NAMES
+from gsam_edge.students.edge import EdgeStudent
+from gsam_edge.students.weights import StudentWeights
+from gsam_edge.vision import Detections
+
+
+class StudentPredictor:
+    """A student that takes a picture and nothing else."""
+
+    def __init__(self, weights: StudentWeights, *, score_threshold: float, device: torch.device) -> None:
+        """Builds the module.
+
+        Args:
+            weights: the trained student.
+            score_threshold: objects that score less are dropped (0..1).
+            device: where it computes.
+        """
+        self._module = EdgeStudent(weights).to(device)
+        self._device = device
+        self._score_threshold = score_threshold
+
+    @classmethod
+    def from_bytes(cls, content: bytes, *, score_threshold: float, device: str) -> Self:
+        """From a weights file's content and a device's name as PyTorch spells it ("cpu", "cuda")."""
+        weights = StudentWeights.from_bytes(content)
+        return cls(weights, score_threshold=score_threshold, device=torch.device(device))
+
+    def __call__(self, image: NDArray[np.uint8]) -> Detections:
+        """Objects in one picture, uint8 RGB [H, W, 3], in its own pixels."""
+        batch, letterbox = preprocess(image, self._module.image_size)
+        with torch.inference_mode():
+            answers = self._module(torch.from_numpy(batch).to(self._device))
+        names = (*OUTPUT_NAMES, MASKS_NAME)
+        outputs = {name: answer.cpu().numpy() for name, answer in zip(names, answers, strict=False)}
+        return postprocess(outputs, letterbox, score_threshold=self._score_threshold)
+
+
+def student_predictor(
+    weights: StudentWeights | bytes, *, score_threshold: float, device: str
+) -> Callable[[], StudentPredictor]:
+    """A factory that can be sent to another process and builds the predictor there.
+
+    Args:
+        weights: the student, or its file's content.
+        score_threshold: objects that score less are dropped (0..1).
+        device: a device's name as PyTorch spells it.
+    """
+    content = weights if isinstance(weights, bytes) else weights.to_bytes()
+    return partial(StudentPredictor.from_bytes, content, score_threshold=score_threshold, device=device)

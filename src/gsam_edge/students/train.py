@@ -1,0 +1,119 @@
+"""Training of a student, from labelled pictures to weights."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import torch
+from rich.progress import Progress
+from torch import Tensor
+
+from gsam_edge.students.choice import Architecture, StudentConfig
+from gsam_edge.students.dataset import LabelledPictures, collect_labels
+from gsam_edge.students.network import Transfer, new_network, start_from
+from gsam_edge.students.predictor import StudentPredictor
+from gsam_edge.students.trainer import TrainingTask, Validation, build_trainer
+from gsam_edge.students.training_config import StudentTrainingConfig
+from gsam_edge.students.weights import StudentWeights
+from gsam_edge.training.checkpoints import CheckpointStore
+from gsam_edge.training.metrics import MetricLogger
+from gsam_edge.training.seed import derived_seed, seed_everything
+
+__all__ = ["StudentTraining", "Validation", "train_student"]
+
+
+@dataclass(frozen=True)
+class StudentTraining:
+    """A trained student and how it came about.
+
+    Attributes:
+        weights: the best averaged weights (EMA).
+        history: one mapping per epoch: `epoch`, losses `train_...`, figures `val_...`, `learning_rate`.
+        transfer: how many tensors began with trained weights; None where all began at random.
+        without_area: labelled objects left out because their box has no area.
+    """
+
+    weights: StudentWeights
+    history: list[dict[str, float]]
+    transfer: Transfer | None
+    without_area: int
+
+
+def train_student(
+    pictures: LabelledPictures,
+    architecture: Architecture,
+    student: StudentConfig,
+    training: StudentTrainingConfig,
+    *,
+    initial: StudentWeights | None,
+    validate: Callable[[StudentPredictor], Validation] | None,
+    log: MetricLogger,
+    checkpoints: CheckpointStore,
+    seed: int,
+    device: torch.device,
+) -> StudentTraining:
+    """Train a student with Ultralytics' recipe on pictures in memory.
+
+    Args:
+        pictures: what to learn from.
+        architecture: as `choose_student` gives it.
+        student: size, input and what happens behind the network.
+        training: schedule and losses.
+        initial: weights to start from as far as they fit, or None for random ones.
+        validate: scores a predictor (score threshold 0); decides which epoch is the best. Without it the last one is.
+        log: takes `student/train_box_loss`, `student/val_...` and the like once an epoch.
+        checkpoints: where the state lives between interruptions; cleared by the caller once the result is stored.
+        seed: of initial weights, order and augmentation.
+        device: where to train.
+
+    Raises:
+        ValueError: if the labels hold no object or unknown classes.
+        TrainingError: if the loss becomes NaN or infinite.
+    """
+    collected = collect_labels(pictures)
+    class_names = pictures.class_names
+    seed_everything(derived_seed(seed, 0))
+    network = new_network(architecture, student.size, len(class_names))
+    transfer = None if initial is None else start_from(network, class_names, initial)
+
+    def as_weights(state: Mapping[str, Tensor], facts: Mapping[str, Any]) -> StudentWeights:
+        return StudentWeights(architecture, student.size, class_names, student.image_size, student.edge, state, facts)
+
+    def score(state: Mapping[str, Tensor]) -> Validation:
+        predictor = StudentPredictor(as_weights(state, {}), score_threshold=0.0, device=device)
+        return validate(predictor)  # type: ignore[misc]
+
+    with TemporaryDirectory(prefix="gsam-edge-student-") as scratch, Progress() as progress:
+        bar = progress.add_task("student", total=training.epochs)
+        task = TrainingTask(
+            network=network,
+            labels=collected,
+            images=pictures.images,
+            class_names=class_names,
+            image_size=student.image_size,
+            config=training,
+            seed=seed,
+            validate=score if validate else None,
+            log=log,
+            on_epoch=lambda done: progress.update(bar, completed=done),
+            checkpoints=checkpoints,
+        )
+        state = checkpoints.load()
+        if state is not None and state["finished"]:
+            best, history = state["best"], state["history"]
+        else:
+            trainer = build_trainer(task, architecture, device, Path(scratch))
+            trainer.train()
+            best, history = trainer.best, trainer.history
+
+    facts = {
+        "epochs": len(history),
+        "seed": seed,
+        "images": len(collected.records),
+        "objects": len(collected.table.class_ids),
+        "tensors_taken_over": 0 if transfer is None else transfer.taken,
+        "tensors": len(best),
+    }
+    return StudentTraining(as_weights(best, facts), history, transfer, collected.without_area)

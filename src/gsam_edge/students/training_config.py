@@ -1,0 +1,51 @@
+"""How a student is trained."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class AugmentationConfig(BaseModel):
+    """Ultralytics' augmentation while training; every value 0 leaves the pictures as they are."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    mosaic: float = Field(ge=0, le=1, description="probability of four pictures in one")
+    close_mosaic: int = Field(ge=0, description="last epochs without mosaic, mixup and copy-paste")
+    mixup: float = Field(ge=0, le=1, description="probability of two pictures blended")
+    copy_paste: float = Field(ge=0, le=1, description="probability of objects pasted in mirrored; needs masks")
+    fliplr: float = Field(ge=0, le=1, description="probability of left for right")
+    flipud: float = Field(ge=0, le=1, description="probability of top for bottom")
+    degrees: float = Field(ge=0, le=180, description="largest rotation, degrees")
+    translate: float = Field(ge=0, le=1, description="largest shift, fraction of the picture")
+    scale: float = Field(ge=0, le=1, description="largest gain in size, fraction")
+    hsv_h: float = Field(ge=0, le=1, description="largest change of hue, fraction of the colour circle")
+    hsv_s: float = Field(ge=0, le=1, description="largest change of saturation, fraction")
+    hsv_v: float = Field(ge=0, le=1, description="largest change of brightness, fraction")
+
+
+class StudentTrainingConfig(BaseModel):
+    """Schedule, losses and validation of a student's training."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    epochs: int = Field(gt=0, description="passes over the training pictures")
+    batch_size: int = Field(gt=1, description="pictures per optimiser step; batch normalisation needs two")
+    optimizer: Literal["SGD", "AdamW"] = Field(description="PyTorch optimiser")
+    learning_rate: float = Field(gt=0, le=1, description="peak learning rate")
+    final_learning_rate: float = Field(gt=0, le=1, description="last learning rate as a fraction of the peak")
+    momentum: float = Field(ge=0, lt=1, description="SGD momentum, AdamW's first beta")
+    weight_decay: float = Field(ge=0, description="on convolution weights")
+    warmup_epochs: float = Field(ge=0, description="epochs in which the learning rate rises to its peak")
+    box_gain: float = Field(gt=0, description="weight of the box (and mask) loss")
+    class_gain: float = Field(gt=0, description="weight of the class loss")
+    distribution_gain: float = Field(gt=0, description="weight of the distribution focal loss")
+    teacher_share: float = Field(
+        ge=0, le=1, description="share of the teacher's scores in the class targets; 0 is labels only"
+    )
+    validate_every: int = Field(gt=0, description="epochs between validations; the last epoch always validates")
+    patience: int = Field(ge=0, description="epochs without a better validation before training stops; 0 never stops")
+    workers: int = Field(ge=0, description="processes that load pictures; a CPU run always loads in its own process")
+    cache_megabytes: int = Field(ge=0, description="memory for resized pictures, MB")
+    mixed_precision: bool = Field(description="bfloat16 on a GPU; a CPU computes in float32 always")
+    augmentation: AugmentationConfig = Field(description="changes to the pictures")

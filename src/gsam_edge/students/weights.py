@@ -1,0 +1,110 @@
+"""A trained student as a value, and as the bytes of one safetensors file."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Self, get_args
+
+import torch
+from pydantic import ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load as load_safetensors
+from safetensors.torch import save as save_safetensors
+from torch import Tensor
+
+from gsam_edge.students.choice import Architecture, EdgeConfig, Size, has_masks
+
+_KEY = "gsam_edge_student"
+
+
+class StudentWeightsError(ValueError):
+    """Bytes that are no student of this project."""
+
+
+@dataclass(frozen=True)
+class StudentWeights:
+    """Everything that a student is; `network.build_network` turns it into a module.
+
+    Attributes:
+        architecture: which network the tensors belong to.
+        size: its compound scaling, "n" to "x".
+        class_names: class names by class id.
+        image_size: side of the square network input in pixels.
+        edge: suppression and padding inside the exported student.
+        tensors: the network's state by name, on the CPU.
+        facts: how it was trained (epochs, seed, what it started from); JSON values.
+    """
+
+    architecture: Architecture
+    size: Size
+    class_names: tuple[str, ...]
+    image_size: int
+    edge: EdgeConfig
+    tensors: Mapping[str, Tensor]
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def has_masks(self) -> bool:
+        """Whether the student answers with masks."""
+        return has_masks(self.architecture)
+
+    def half(self) -> Self:
+        """The same weights in half precision, for a file of half the size; a network is built in full precision."""
+        halved = {name: t.half() if t.is_floating_point() else t for name, t in self.tensors.items()}
+        return replace(self, tensors=halved)
+
+    def to_bytes(self) -> bytes:
+        """One safetensors file, byte-identical for equal weights."""
+        content = {
+            "architecture": self.architecture,
+            "size": self.size,
+            "class_names": self.class_names,
+            "image_size": self.image_size,
+            "edge": self.edge.model_dump(),
+            "facts": self.facts,
+        }
+        tensors = {name: tensor.contiguous() for name, tensor in self.tensors.items()}
+        return save_safetensors(tensors, {_KEY: json.dumps(content, sort_keys=True)})
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> Self:
+        """The inverse of `to_bytes`.
+
+        Raises:
+            StudentWeightsError: if the bytes are no complete safetensors file, or one without a student's metadata.
+        """
+        try:
+            tensors = load_safetensors(content)
+            header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+            card = json.loads(header["__metadata__"][_KEY])
+            edge = EdgeConfig.model_validate(card["edge"])
+            named = tuple(str(name) for name in card["class_names"])
+            weights = cls(
+                card["architecture"], card["size"], named, int(card["image_size"]), edge, tensors, card["facts"]
+            )
+        except (SafetensorError, ValidationError, KeyError, TypeError, ValueError) as error:
+            raise StudentWeightsError(
+                f"student weights: expected a safetensors file with the metadata {_KEY!r}, got {len(content)} bytes: "
+                f"{error!r}"
+            ) from error
+        for name, value, allowed in (
+            ("architecture", weights.architecture, get_args(Architecture)),
+            ("size", weights.size, get_args(Size)),
+        ):
+            if value not in allowed:
+                raise StudentWeightsError(f"student weights: {name}: expected one of {list(allowed)}, got {value!r}")
+        return weights
+
+
+def full_precision(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Copies of the tensors with floating-point ones in float32."""
+    return {name: (t.float() if t.is_floating_point() else t).detach().cpu().clone() for name, t in tensors.items()}
+
+
+def transferable(source: Mapping[str, Tensor], target: Mapping[str, Tensor]) -> dict[str, torch.Tensor]:
+    """The source's tensors that fit the target by name and shape, in the target's type."""
+    return {
+        name: source[name].to(tensor.dtype)
+        for name, tensor in target.items()
+        if name in source and source[name].shape == tensor.shape
+    }

@@ -1,0 +1,158 @@
+"""Grounding DINO as a detector of named classes."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+
+from gsam_edge.teachers.grounding_dino_model import TUNABLE_MODELS, TunableModel
+from gsam_edge.teachers.prompts import Prompt, compose_prompts
+from gsam_edge.vision import Detections
+from gsam_edge.vision.boxes import clip_xyxy, cxcywh_to_xyxy, nms
+
+Image = NDArray[np.uint8]
+
+
+class DetectionConfig(BaseModel):
+    """What counts as a detection."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    score_threshold: float = Field(ge=0, le=1, description="boxes whose best class scores lower are dropped")
+    nms_iou: float = Field(gt=0, le=1, description="of two boxes of a class that overlap more (IoU), the better stays")
+    max_detections: int = Field(gt=0, description="most boxes of one image, the best ones")
+    batch_size: int = Field(gt=0, description="images in one pass through the network")
+
+
+@dataclass(frozen=True)
+class GroundingDino:
+    """A Grounding DINO with the processor that prepares its input.
+
+    Attributes:
+        model: a Grounding DINO of transformers, original or MM, plain or with an adapter on it.
+        processor: the library's `GroundingDinoProcessor` (image processor and tokenizer).
+        name: the Hugging Face id or folder name it came from.
+    """
+
+    model: TunableModel
+    processor: Any
+    name: str
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model lies."""
+        return next(self.model.parameters()).device
+
+    def prompts(self, class_names: Sequence[str]) -> tuple[Prompt, ...]:
+        """The classes as prompts within this model's text limit."""
+        return compose_prompts(class_names, self.processor.tokenizer, self.model.config.max_text_len)
+
+    def inputs(self, images: Sequence[Image], texts: Sequence[str]) -> dict[str, Tensor]:
+        """Images uint8 [H, W, 3] RGB, with one prompt text each, as the model's input on its device."""
+        encoded = self.processor(images=list(images), text=list(texts), padding=True, return_tensors="pt")
+        return {name: tensor.to(self.device) for name, tensor in encoded.items()}
+
+    def predict_batch(
+        self, images: Iterable[Image], class_names: Sequence[str], config: DetectionConfig
+    ) -> list[Detections]:
+        """Find objects of the named classes.
+
+        A query's score for a class is the highest probability among the tokens of the class's span, its class the one
+        that scores highest. Queries of several prompts (many classes) are put together before the suppression.
+
+        Args:
+            images: uint8 [H, W, 3] RGB, of any sizes; read lazily, one batch at a time.
+            class_names: class i of the result is the i-th name.
+            config: threshold, suppression and batch size.
+
+        Returns:
+            For each image, by falling score, Detections with `class_scores` [N, C]; a class that stood in another
+            prompt than the one that found the object scores 0.
+        """
+        prompts = self.prompts(class_names)
+        found: list[Detections] = []
+        batch: list[Image] = []
+        for image in images:
+            batch.append(image)
+            if len(batch) == config.batch_size:
+                found += self._predict(batch, prompts, len(class_names), config)
+                batch = []
+        return found + (self._predict(batch, prompts, len(class_names), config) if batch else [])
+
+    def predict(self, image: Image, class_names: Sequence[str], config: DetectionConfig) -> Detections:
+        """`predict_batch` for one image uint8 [H, W, 3] RGB."""
+        return self.predict_batch([image], class_names, config)[0]
+
+    def save(self, folder: Path) -> None:
+        """Write the model (safetensors) and its processor as a folder that `load_grounding_dino` reads."""
+        self.model.save_pretrained(folder)
+        self.processor.save_pretrained(folder)
+
+    @torch.inference_mode()
+    def _predict(
+        self, images: Sequence[Image], prompts: Sequence[Prompt], num_classes: int, config: DetectionConfig
+    ) -> list[Detections]:
+        boxes, scores = [], []
+        for prompt in prompts:
+            outputs = self.model(**self.inputs(images, [prompt.text] * len(images)))
+            boxes.append(outputs.pred_boxes.float().cpu().numpy())
+            scores.append(class_scores(outputs.logits.float().cpu(), prompt, num_classes).numpy())
+        per_image = zip(images, np.concatenate(boxes, 1), np.concatenate(scores, 1), strict=True)
+        return [_detections(image.shape[:2], cxcywh, score, config) for image, cxcywh, score in per_image]
+
+
+def class_scores(logits: Tensor, prompt: Prompt, num_classes: int) -> Tensor:
+    """Probabilities per class [..., C] from token logits [..., T]: the highest of the tokens in each class's span."""
+    scores = logits.new_zeros(*logits.shape[:-1], num_classes)
+    for class_id, span in zip(prompt.class_ids, prompt.spans, strict=True):
+        scores[..., class_id] = logits[..., list(span)].amax(-1).sigmoid()
+    return scores
+
+
+def _detections(
+    image_hw: tuple[int, int], cxcywh: NDArray[np.float32], scores: NDArray[np.float32], config: DetectionConfig
+) -> Detections:
+    height, width = image_hw
+    xyxy = clip_xyxy(cxcywh_to_xyxy(cxcywh) * np.array([width, height, width, height], np.float32), image_hw)
+    best = scores.max(1)
+    found = Detections(xyxy, best, scores.argmax(1).astype(np.int64), class_scores=scores)
+    found = found.select(best >= config.score_threshold)
+    keep = nms(found.xyxy, found.scores, found.class_ids, config.nms_iou)
+    return found.select(keep[: config.max_detections])
+
+
+def load_grounding_dino(model_id_or_folder: str, *, allow_download: bool = False) -> GroundingDino:
+    """A Grounding DINO of transformers, tiny, original or MM, from a folder or by its Hugging Face id.
+
+    Args:
+        model_id_or_folder: a folder as `GroundingDino.save` writes it, or an id such as
+            "IDEA-Research/grounding-dino-tiny".
+        allow_download: whether an id that is not in the local cache may be fetched from the Hub.
+
+    Raises:
+        FileNotFoundError: if there is no such folder and no such model in the local cache.
+        ValueError: if it holds a model of another architecture.
+    """
+    from transformers import AutoConfig, AutoProcessor
+
+    options = {"local_files_only": not allow_download}
+    try:
+        architecture = AutoConfig.from_pretrained(model_id_or_folder, **options).model_type
+        if architecture not in TUNABLE_MODELS:
+            raise ValueError(
+                f"{model_id_or_folder}: expected a model of {sorted(TUNABLE_MODELS)}, got one of {architecture!r}"
+            )
+        model = TUNABLE_MODELS[architecture].from_pretrained(model_id_or_folder, use_safetensors=True, **options)
+        processor = AutoProcessor.from_pretrained(model_id_or_folder, **options)
+    except OSError as error:
+        raise FileNotFoundError(
+            f"Grounding DINO: expected a folder or a model in the local Hugging Face cache, got {model_id_or_folder!r}"
+            f" (downloads {'allowed' if allow_download else 'not allowed'}): {error}"
+        ) from error
+    return GroundingDino(model.eval(), processor, Path(model_id_or_folder).name)

@@ -1,0 +1,78 @@
+"""Class names as Grounding DINO reads them: one prompt, and which of its tokens speak of which class."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """Some classes in one text.
+
+    Attributes:
+        text: such as "ear of bag. surface defect."; every class ends with the full stop that separates it.
+        class_ids: the classes in the text's order, as positions in the sequence that was given.
+        spans: for each class the positions of its tokens, counted from [CLS] at 0, without its full stop.
+    """
+
+    text: str
+    class_ids: tuple[int, ...]
+    spans: tuple[tuple[int, ...], ...]
+
+
+def readable_name(class_name: str) -> str:
+    """A class name as it stands in a prompt: lower case, single spaces, none of the separators . and ?.
+
+    Raises:
+        ValueError: if nothing is left of it.
+    """
+    name = " ".join(re.sub(r"[.?]", " ", class_name.lower()).split())
+    if not name:
+        raise ValueError(f"class name: expected at least one letter or digit, got {class_name!r}")
+    return name
+
+
+def compose_prompts(class_names: Sequence[str], tokenizer: Any, max_tokens: int) -> tuple[Prompt, ...]:
+    """All classes in as few prompts as the text encoder's limit allows, in order.
+
+    Args:
+        class_names: at least one; two that read alike keep a span each.
+        tokenizer: a fast tokenizer of transformers (it knows the offsets of its tokens).
+        max_tokens: the most tokens of one prompt, [CLS] and [SEP] included (`config.max_text_len`).
+
+    Raises:
+        ValueError: without classes, or if a name alone passes the limit or has a word that the tokenizer cannot spell.
+    """
+    if not class_names:
+        raise ValueError("class names: expected at least one, got none")
+    names = [readable_name(name) for name in class_names]
+    costs = [len(tokenizer(name, add_special_tokens=False)["input_ids"]) + 1 for name in names]
+    groups: list[list[int]] = [[]]
+    used = 2
+    for class_id, cost in enumerate(costs):
+        if cost + 2 > max_tokens:
+            raise ValueError(
+                f"class name: expected at most {max_tokens - 3} tokens, got {cost - 1} for {names[class_id]!r}"
+            )
+        if used + cost > max_tokens:
+            groups.append([])
+            used = 2
+        groups[-1].append(class_id)
+        used += cost
+    return tuple(_prompt(group, names, tokenizer) for group in groups)
+
+
+def _prompt(class_ids: Sequence[int], names: Sequence[str], tokenizer: Any) -> Prompt:
+    text = ". ".join(names[class_id] for class_id in class_ids) + "."
+    encoded = tokenizer(text, return_offsets_mapping=True)
+    spans: list[tuple[int, ...]] = []
+    start = 0
+    for class_id in class_ids:
+        stop = start + len(names[class_id])
+        span = tuple(i for i, (left, right) in enumerate(encoded["offset_mapping"]) if start <= left < right <= stop)
+        if any(encoded["input_ids"][i] == tokenizer.unk_token_id for i in span):
+            raise ValueError(f"class name: expected words that the text encoder can spell, got {names[class_id]!r}")
+        spans.append(span)
+        start = stop + len(". ")
+    return Prompt(text, tuple(class_ids), tuple(spans))

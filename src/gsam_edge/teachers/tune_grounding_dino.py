@@ -1,0 +1,165 @@
+"""Low-rank tuning of Grounding DINO to the classes of a dataset."""
+
+import copy
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+
+from gsam_edge.coco import Annotations
+from gsam_edge.teachers.adapter import Adapter, AdapterConfig, apply_adapter, extract_adapter
+from gsam_edge.teachers.grounding_dino import DetectionConfig, GroundingDino
+from gsam_edge.teachers.grounding_dino_batch import GroundingDinoBatch, labelled_batch
+from gsam_edge.teachers.grounding_dino_loss import GroundingDinoLossConfig, grounding_dino_losses
+from gsam_edge.teachers.grounding_dino_model import TunableModel
+from gsam_edge.teachers.lora import LoraConfig, add_lora, verify_only_adapters_trainable, weights_digest
+from gsam_edge.training.checkpoints import CheckpointStore
+from gsam_edge.training.loop import LoopConfig, train
+from gsam_edge.training.metrics import MetricLogger
+from gsam_edge.training.sampling import epoch_rows
+from gsam_edge.vision import Detections
+from gsam_edge.vision.average_precision import average_precision
+from gsam_edge.vision.images import ImageSource
+
+Image = NDArray[np.uint8]
+
+
+class GroundingDinoAugmentation(BaseModel):
+    """How training images vary; every change keeps the boxes exact."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    flip_probability: float = Field(ge=0, le=1, description="share of images mirrored left to right")
+    brightness: float = Field(ge=0, lt=1, description="largest change of brightness, fraction of the full range")
+    contrast: float = Field(ge=0, lt=1, description="largest change of contrast, as a factor about 1")
+    saturation: float = Field(ge=0, lt=1, description="largest change of saturation, as a factor about 1")
+
+
+class GroundingDinoTuningConfig(BaseModel):
+    """Adapter, loss and schedule of the tuning."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    lora: LoraConfig = Field(description="rank, scale and adapted layers")
+    loss: GroundingDinoLossConfig = Field(description="weights of the loss")
+    loop: LoopConfig = Field(description="schedule")
+    augmentation: GroundingDinoAugmentation = Field(description="how training images vary")
+    detection: DetectionConfig = Field(description="what counts as a detection when validating")
+    batch_size: int = Field(gt=0, description="images of one step")
+
+
+def tune_grounding_dino(
+    base: GroundingDino,
+    train_set: Annotations,
+    val_set: Annotations,
+    images: ImageSource,
+    config: GroundingDinoTuningConfig,
+    *,
+    log: MetricLogger,
+    checkpoints: CheckpointStore,
+    seed: int,
+    device: torch.device,
+) -> Adapter:
+    """Train a low-rank adapter with which the base finds the classes of the annotations.
+
+    The base itself is not changed. Each image is asked for all classes (or, past the text limit, for those of one
+    prompt drawn at random); the adapter kept is the one with the best class-mean AP50 on the validation images.
+
+    Args:
+        base: the detector to adapt.
+        train_set: boxes to learn, crowds left out.
+        val_set: boxes to choose the best adapter by.
+        images: RGB images of both by `file_name`.
+        config: adapter, loss and schedule.
+        log: takes `grounding_dino/...` metrics.
+        checkpoints: state between interruptions.
+        seed: of adapter, order and augmentation.
+        device: where to train.
+
+    Raises:
+        ValueError: if one of the sets holds no object, or the adapter's targets match no layer.
+        TrainingError: if the loss is not finite.
+    """
+    for name, annotations in (("training", train_set), ("validation", val_set)):
+        if not any(not record.get("iscrowd") for record in annotations.objects):
+            raise ValueError(f"Grounding DINO tuning: expected objects in the {name} images, got none")
+    digest = weights_digest(base.model)
+    model = copy.deepcopy(base.model)
+    add_lora(model, config.lora, seed=seed)
+    model.to(device)
+    verify_only_adapters_trainable(model)
+    tuned = GroundingDino(model, base.processor, base.name)
+    prompts = tuned.prompts(train_set.class_names)
+
+    def batches(step: int) -> GroundingDinoBatch:
+        rows = epoch_rows(step, config.batch_size, len(train_set.images), seed=seed)
+        rng = np.random.default_rng([seed, step])
+        records = [train_set.images[row] for row in rows]
+        samples = [
+            augment(images[record["file_name"]], train_set.truth(record["id"]), config.augmentation, rng)
+            for record in records
+        ]
+        pictures, truths = zip(*samples, strict=True)
+        return labelled_batch(tuned, pictures, truths, [prompts[rng.integers(len(prompts))] for _ in samples])
+
+    def losses(network: TunableModel, batch: GroundingDinoBatch) -> dict[str, Tensor]:
+        return grounding_dino_losses(network, batch, config.loss)
+
+    train(
+        model,
+        batches,
+        losses,
+        config.loop,
+        name="grounding_dino",
+        log=log,
+        checkpoints=checkpoints,
+        seed=seed,
+        device=device,
+        validate=_validation(tuned, val_set, images, config.detection),
+        trainable_only=True,
+    )
+    adapter_config = AdapterConfig(
+        kind="grounding_dino", class_names=train_set.class_names, base_digest=digest, lora=config.lora
+    )
+    return extract_adapter(model, adapter_config)
+
+
+def with_adapter(base: GroundingDino, adapter: Adapter) -> GroundingDino:
+    """The tuned detector: a copy of the base with the adapter on it (see `apply_adapter` for its errors)."""
+    model = copy.deepcopy(base.model)
+    apply_adapter(model, adapter)
+    return GroundingDino(model, base.processor, f"{base.name}+adapter")
+
+
+def augment(
+    image: Image, truth: Detections, config: GroundingDinoAugmentation, rng: np.random.Generator
+) -> tuple[Image, Detections]:
+    """An image uint8 [H, W, 3] with its boxes, mirrored and re-exposed by chance; masks are left out."""
+    xyxy = truth.xyxy
+    if rng.random() < config.flip_probability:
+        image = image[:, ::-1]
+        xyxy = np.stack([image.shape[1] - xyxy[:, 2], xyxy[:, 1], image.shape[1] - xyxy[:, 0], xyxy[:, 3]], 1)
+    pixels = image.astype(np.float32) / 255
+    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)[..., None]
+    pixels = grey + (pixels - grey) * rng.uniform(1 - config.saturation, 1 + config.saturation)
+    mean = pixels.mean()
+    pixels = mean + (pixels - mean) * rng.uniform(1 - config.contrast, 1 + config.contrast)
+    pixels = pixels + rng.uniform(-config.brightness, config.brightness)
+    exposed = np.clip(np.rint(pixels * 255), 0, 255).astype(np.uint8)
+    return exposed, Detections(xyxy, truth.scores, truth.class_ids)
+
+
+def _validation(
+    tuned: GroundingDino, val_set: Annotations, images: ImageSource, config: DetectionConfig
+) -> Callable[[TunableModel], float]:
+    truths = [val_set.truth(record["id"]) for record in val_set.images]
+
+    def ap50(_: TunableModel) -> float:
+        pictures = (images[record["file_name"]] for record in val_set.images)
+        return average_precision(truths, tuned.predict_batch(pictures, val_set.class_names, config))
+
+    return ap50

@@ -1,0 +1,225 @@
+"""LoRA tuning of SAM's mask decoder on a labelled dataset.
+
+The image encoder is frozen, so the embedding of an image never changes while the decoder learns: it is computed once.
+"""
+
+import copy
+import logging
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor, nn
+
+from gsam_edge.coco import Annotations
+from gsam_edge.teachers.adapter import Adapter, AdapterConfig, extract_adapter
+from gsam_edge.teachers.lora import LoraConfig, add_lora, verify_only_adapters_trainable, weights_digest
+from gsam_edge.teachers.sam import EmbeddedImage, SamModel, decode_boxes
+from gsam_edge.teachers.sam_losses import Prompts, SamLossConfig, jitter_boxes, mask_targets, sam_losses
+from gsam_edge.training.checkpoints import CheckpointStore
+from gsam_edge.training.loop import LoopConfig, train
+from gsam_edge.training.metrics import MetricLogger
+from gsam_edge.training.seed import derived_seed
+from gsam_edge.vision.boxes import box_area
+from gsam_edge.vision.images import ImageSource
+from gsam_edge.vision.masks import paired_iou
+
+logger = logging.getLogger(__name__)
+
+# Streams of chance that must never meet: the order of the images, the prompts of a step, the adapters' first values.
+_ORDER, _PROMPTS, _ADAPTERS = 1, 2, 3
+
+
+class SamTuningConfig(BaseModel):
+    """How SAM is tuned.
+
+    Attributes:
+        lora: which layers of the mask decoder are adapted.
+        loop: the schedule; a step sees `images_per_step` images.
+        losses: weights and box jitter.
+        images_per_step: images of one step.
+        objects_per_image: at most this many objects of an image are prompted in a step, drawn anew.
+        embedding_cache_mb: image embeddings are kept in memory (half precision) up to this size in megabytes (2^20
+            bytes); the rest is computed whenever it is needed.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    lora: LoraConfig
+    loop: LoopConfig
+    losses: SamLossConfig
+    images_per_step: int = Field(gt=0)
+    objects_per_image: int = Field(gt=0)
+    embedding_cache_mb: int = Field(ge=0)
+
+
+class PromptedObjects(NamedTuple):
+    """Objects of one image that have both a mask and a box: boxes float32 [N, 4] pixels, masks bool [N, H, W]."""
+
+    xyxy: NDArray[np.float32]
+    masks: NDArray[np.bool_]
+
+
+def prompted_objects(split: Annotations, image_id: int) -> PromptedObjects:
+    """The objects of an image that SAM can be prompted with and judged by: those with a mask and a box with an area."""
+    truth = split.truth(image_id)
+    if truth.masks is None:
+        return PromptedObjects(np.zeros((0, 4), np.float32), np.zeros((0, 1, 1), bool))
+    usable = truth.masks.any((1, 2)) & (box_area(truth.xyxy) > 0)
+    return PromptedObjects(truth.xyxy[usable], truth.masks[usable])
+
+
+def tune_sam(
+    base: SamModel,
+    train_split: Annotations,
+    val_split: Annotations,
+    images: ImageSource,
+    config: SamTuningConfig,
+    *,
+    log: MetricLogger,
+    checkpoints: CheckpointStore,
+    seed: int,
+    device: torch.device,
+) -> Adapter:
+    """Train adapters on SAM's mask decoder, from jittered true boxes to true masks.
+
+    Args:
+        base: left as it is; the tuning works on a copy.
+        train_split: annotations with masks.
+        val_split: its mean mask IoU from true boxes chooses the best adapter; without masks, the last one is taken.
+        images: the images of both.
+        config: LoRA, schedule, losses.
+        log: takes `sam/train_loss`, `sam/val_score` and the parts of the loss.
+        checkpoints: an interrupted run continues from here.
+        seed: of adapters, order and prompts.
+        device: where to train.
+
+    Returns:
+        The adapter, for `apply_adapter` on the same base.
+
+    Raises:
+        ValueError: if no training object has both a mask and a box.
+        RuntimeError: if training left the adapters at zero.
+    """
+    digest = weights_digest(base.model)
+    model = copy.deepcopy(base.model)
+    add_lora(model, config.lora, seed=derived_seed(seed, _ADAPTERS))
+    verify_only_adapters_trainable(model)
+    sam = replace(base, model=model.to(device))
+
+    image_ids = _prompted_images(train_split)
+    if not image_ids:
+        raise ValueError(
+            f"tune_sam: expected objects with a mask and a box, got none in {len(train_split.images)} images"
+        )
+    val_image_ids = _prompted_images(val_split)
+    embeddings = _Embeddings(sam, images, config.embedding_cache_mb)
+
+    def batches(step: int) -> list[tuple[EmbeddedImage, Prompts]]:
+        rng = np.random.default_rng(derived_seed(seed, _PROMPTS, step))
+        drawn = [image_ids[row] for row in _rows_of_step(step, len(image_ids), config.images_per_step, seed)]
+        return [
+            _with_prompts(
+                sam, embeddings[_file_name(train_split, image_id)], prompted_objects(train_split, image_id), config, rng
+            )
+            for image_id in drawn
+        ]
+
+    def step_loss(adapted: nn.Module, batch: list[tuple[EmbeddedImage, Prompts]]) -> dict[str, Tensor]:
+        answers = [decode_boxes(adapted, image.features, prompts.boxes) for image, prompts in batch]
+        logits, iou = (torch.cat(parts) for parts in zip(*answers, strict=True))
+        prompts = Prompts(*(torch.cat(parts) for parts in zip(*(prompts for _, prompts in batch), strict=True)))
+        return sam_losses(logits, iou, prompts, base.architecture.image_size, config.losses)
+
+    train(
+        sam.model,
+        batches,
+        step_loss,
+        config.loop,
+        name="sam",
+        log=log,
+        checkpoints=checkpoints,
+        seed=seed,
+        device=device,
+        validate=(lambda _: _mean_iou(sam, val_split, val_image_ids, embeddings)) if val_image_ids else None,
+        trainable_only=True,
+    )
+    adapter = extract_adapter(
+        sam.model,
+        AdapterConfig(kind="sam", class_names=train_split.class_names, base_digest=digest, lora=config.lora),
+    )
+    if adapter.changes_nothing:
+        raise RuntimeError("tune_sam: expected training to change the adapters, but every B matrix is still zero")
+    return adapter
+
+
+def _prompted_images(split: Annotations) -> list[int]:
+    return [image_id for image_id in split.image_by_id if len(prompted_objects(split, image_id).xyxy)]
+
+
+def _file_name(split: Annotations, image_id: int) -> str:
+    return str(split.image_by_id[image_id]["file_name"])
+
+
+def _rows_of_step(step: int, count: int, per_step: int, seed: int) -> list[int]:
+    """Which of `count` images a step sees: shuffled passes over all of them, laid end to end."""
+    positions = range(step * per_step, (step + 1) * per_step)
+    orders = {
+        epoch: np.random.default_rng(derived_seed(seed, _ORDER, epoch)).permutation(count)
+        for epoch in range(positions[0] // count, positions[-1] // count + 1)
+    }
+    return [int(orders[position // count][position % count]) for position in positions]
+
+
+class _Embeddings:
+    """Embedded images by file name, kept in half precision while they fit into the bound."""
+
+    def __init__(self, sam: SamModel, images: ImageSource, bound_mb: int) -> None:
+        self._sam, self._images = sam, images
+        self._bytes_left = bound_mb * 2**20
+        self._full = False
+        self._kept: dict[str, EmbeddedImage] = {}
+
+    def __getitem__(self, file_name: str) -> EmbeddedImage:
+        kept = self._kept.get(file_name)
+        if kept is None:
+            image = self._sam.embed(self._images[file_name])
+            kept = image._replace(features=image.features.half())
+            if kept.features.nbytes <= self._bytes_left:
+                self._bytes_left -= kept.features.nbytes
+                self._kept[file_name] = kept
+            elif not self._full:
+                self._full = True
+                logger.info(
+                    "sam: the cache is full with %d embeddings; other images are embedded anew", len(self._kept)
+                )
+        return kept._replace(features=kept.features.float())
+
+
+def _with_prompts(
+    sam: SamModel,
+    image: EmbeddedImage,
+    objects: PromptedObjects,
+    config: SamTuningConfig,
+    rng: np.random.Generator,
+) -> tuple[EmbeddedImage, Prompts]:
+    drawn = rng.permutation(len(objects.xyxy))[: config.objects_per_image]
+    boxes = jitter_boxes(rng, objects.xyxy[drawn], config.losses.box_jitter, image.image_hw)
+    size = sam.architecture
+    targets = mask_targets(objects.masks[drawn], image.input_hw, size.image_size, size.mask_size).to(
+        image.features.device
+    )
+    return image, Prompts(sam.boxes_to_input(boxes, image.image_hw), targets)
+
+
+def _mean_iou(sam: SamModel, split: Annotations, image_ids: list[int], embeddings: _Embeddings) -> float:
+    """Mean mask IoU over all objects of the images, prompted with their true boxes."""
+    ious: list[float] = []
+    for image_id in image_ids:
+        truth = prompted_objects(split, image_id)
+        masks, _ = sam.predict_embedded(embeddings[_file_name(split, image_id)], truth.xyxy)
+        ious.extend(paired_iou(masks, truth.masks).tolist())
+    return float(np.mean(ious))

@@ -1,0 +1,175 @@
+"""Round trips and refusals of the datasets that touch project files."""
+
+import json
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from gsam_edge.coco import Annotations
+from gsam_edge.datasets.atomic import new_folder, write_bytes
+from gsam_edge.datasets.coco import AnnotationsDataset, RawCocoDataset
+from gsam_edge.datasets.images import ImageFolderDataset
+from gsam_edge.datasets.models import AdapterDataset, GroundingDinoDataset, OnnxDataset, SamDataset
+from gsam_edge.datasets.plots import FigureDataset
+from gsam_edge.datasets.reports import ReportDataset
+from gsam_edge.datasets.state import JsonStoreDataset
+from gsam_edge.vision.images import ImageError
+from kedro.io import DatasetError, Version
+from PIL import Image
+
+CONTENT = {
+    "info": {"year": 2026},
+    "images": [{"id": 3, "file_name": "a.png", "width": 4, "height": 2}],
+    "annotations": [{"id": 1, "image_id": 3, "category_id": 7, "bbox": [0, 0, 2, 2], "iscrowd": 0}],
+    "categories": [{"id": 7, "name": "Öhr"}],
+}
+
+
+def png(width: int = 4, height: int = 2) -> bytes:
+    buffer = BytesIO()
+    Image.new("RGB", (width, height), (9, 8, 7)).save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+def test_write_bytes_leaves_the_old_file_when_it_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "a" / "file"
+    write_bytes(target, b"old")
+
+    def refuse(*_: object) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr("os.replace", refuse)
+    with pytest.raises(OSError, match="disk full"):
+        write_bytes(target, b"new")
+    assert target.read_bytes() == b"old"
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_new_folder_replaces_the_old_one_only_when_the_block_succeeds(tmp_path: Path) -> None:
+    target = tmp_path / "folder"
+    with new_folder(target) as draft:
+        (draft / "one").write_text("1")
+    with pytest.raises(RuntimeError), new_folder(target) as draft:
+        (draft / "two").write_text("2")
+        raise RuntimeError
+    assert [path.name for path in target.iterdir()] == ["one"]
+    with new_folder(target) as draft:
+        (draft / "three").write_text("3")
+    assert [path.name for path in target.iterdir()] == ["three"]
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
+def test_annotations_round_trip(tmp_path: Path) -> None:
+    dataset = AnnotationsDataset(filepath=str(tmp_path / "annotations.json"))
+    assert not dataset.exists()
+    value = Annotations.from_coco(CONTENT)
+    dataset.save(value)
+    assert dataset.exists()
+    assert dataset.load() == value
+    assert json.loads(dataset.preview()) == {"images": 1, "objects": 1, "classes": {"Öhr": 1}}
+
+
+def test_versions_load_the_newest(tmp_path: Path) -> None:
+    path = str(tmp_path / "student.onnx")
+    OnnxDataset(filepath=path, version=Version(None, "2026-01-01T00.00.00.000Z")).save(b"first")
+    OnnxDataset(filepath=path, version=Version(None, "2026-01-02T00.00.00.000Z")).save(b"second")
+    newest = OnnxDataset(filepath=path, version=Version(None, None))
+    assert newest.exists()
+    assert newest.load() == b"second"
+
+
+@pytest.mark.parametrize(
+    ("prepare", "message"),
+    [
+        (lambda folder: None, "no folder"),
+        (lambda folder: folder.mkdir(), "found no such file"),
+        (lambda folder: (folder.mkdir(), (folder / "annotations.json").write_text("{oops")), "does not parse"),
+        (lambda folder: (folder.mkdir(), (folder / "annotations.json").write_bytes(b"\xff\xfe")), "does not parse"),
+        (lambda folder: (folder.mkdir(), (folder / "annotations.json").write_text("[" * 200_000)), "does not parse"),
+    ],
+)
+def test_raw_coco_says_what_is_wrong(tmp_path: Path, prepare, message: str) -> None:
+    folder = tmp_path / "dataset"
+    prepare(folder)
+    with pytest.raises(DatasetError, match=message):
+        RawCocoDataset(filepath=str(folder / "annotations.json")).load()
+
+
+def test_raw_coco_is_read_only(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="never written"):
+        RawCocoDataset(filepath=str(tmp_path / "annotations.json")).save({})
+
+
+def test_image_folder_reads_inside_and_refuses_outside(tmp_path: Path) -> None:
+    outside = tmp_path / "secret.png"
+    outside.write_bytes(png())
+    dataset = ImageFolderDataset(filepath=str(tmp_path / "images"), max_pixels=100)
+    dataset.save({"sub/a.png": png(), "big.png": png(20, 20)})
+    (tmp_path / "images" / "link.png").symlink_to(outside)
+    images = dataset.load()
+    assert list(images) == ["big.png", "link.png", "sub/a.png"]
+    assert images["sub/a.png"].shape == (2, 4, 3)
+    assert images.probe("sub/a.png") == (2, 4)
+    for name, message in {
+        "../secret.png": "inside the dataset's folder",
+        str(outside): "inside the dataset's folder",
+        "link.png": "inside the dataset's folder",
+        "missing.png": "found no file",
+        "big.png": "at most 100 pixels",
+        "nul\0.png": "expected the name of an image file",
+    }.items():
+        with pytest.raises(ImageError, match=message):
+            images[name]
+    assert not np.array_equal(images["sub/a.png"], 0)
+
+
+def test_missing_image_folder(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="found none"):
+        ImageFolderDataset(filepath=str(tmp_path / "no"), max_pixels=100).load()
+    assert len(ImageFolderDataset(filepath=str(tmp_path / "no"), max_pixels=100, optional=True).load()) == 0
+
+
+def test_an_adapter_that_is_not_needed_keeps_its_reason(tmp_path: Path) -> None:
+    dataset = AdapterDataset(filepath=str(tmp_path / "adapter.safetensors"))
+    value = {"status": "not needed", "why": "the annotations hold no boxes"}
+    dataset.save(value)
+    assert dataset.load() == value
+
+
+@pytest.mark.parametrize("dataset_class", [GroundingDinoDataset, SamDataset])
+def test_a_missing_base_model_is_named(tmp_path: Path, dataset_class) -> None:
+    with pytest.raises(DatasetError, match="found none"):
+        dataset_class(filepath=str(tmp_path / "nothing")).load()
+
+
+def test_reports_hold_no_nan(tmp_path: Path) -> None:
+    dataset = ReportDataset(filepath=str(tmp_path / "report.json"))
+    dataset.save({"map50": 0.5})
+    with pytest.raises((ValueError, DatasetError)):
+        dataset.save({"map50": float("nan")})
+    assert dataset.load() == {"map50": 0.5}
+
+
+def test_figures_are_written_as_png(tmp_path: Path) -> None:
+    from matplotlib.figure import Figure
+
+    dataset = FigureDataset(filepath=str(tmp_path / "plot.png"))
+    figure = Figure()
+    figure.add_subplot().plot([1, 2])
+    dataset.save(figure)
+    with Image.open(tmp_path / "plot.png") as image:
+        assert image.format == "PNG"
+
+
+def test_json_store_survives_and_refuses_paths(tmp_path: Path) -> None:
+    store = JsonStoreDataset(filepath=str(tmp_path / "store")).load()
+    assert len(store) == 0
+    store["ab12"] = {"labels": []}
+    again = JsonStoreDataset(filepath=str(tmp_path / "store")).load()
+    assert dict(again) == {"ab12": {"labels": []}}
+    assert "ab12" in again
+    with pytest.raises(KeyError):
+        again["../ab12"]
+    del again["ab12"]
+    assert "ab12" not in again

@@ -1,0 +1,29 @@
+import pytest
+from pydantic import ValidationError
+
+from gsam_edge.evaluate.config import EvaluationConfig
+
+VALUES = {
+    "warmup_calls": 3,
+    "min_timed_calls": 50,
+    "threads": 2,
+    "match_box_iou": 0.5,
+    "picture_score_threshold": 0.3,
+    "picture_rows": 4,
+    "picture_width": 420,
+}
+
+
+def test_every_value_is_named_by_the_configuration():
+    assert EvaluationConfig(**VALUES).model_dump() == VALUES
+    for name in VALUES:
+        with pytest.raises(ValidationError, match=name):
+            EvaluationConfig(**{key: value for key, value in VALUES.items() if key != name})
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"warmup_calls": -1}, {"min_timed_calls": 0}, {"threads": 0}, {"match_box_iou": 0}, {"thread": 2}]
+)
+def test_what_makes_no_sense_is_refused(wrong):
+    with pytest.raises(ValidationError, match=next(iter(wrong))):
+        EvaluationConfig(**VALUES | wrong)

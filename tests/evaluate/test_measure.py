@@ -1,0 +1,260 @@
+import functools
+import importlib
+import os
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import psutil
+import pytest
+
+from gsam_edge.evaluate import worker
+from gsam_edge.evaluate.measure import MeasurementError, measure
+from gsam_edge.evaluate.memory import peak_memory_mb
+from gsam_edge.vision import Detections
+
+ARTEFACTS = """
+import os, signal, time
+import numpy as np
+from gsam_edge.vision import Detections
+
+def answer(value, masks=None):
+    return Detections(np.full((1, 4), value, np.float32), np.ones(1, np.float32), np.zeros(1, np.int64), masks)
+
+def echo(with_masks):
+    def predict(image):
+        return answer(image[0, 0, 0], (image[..., 0] > 7)[None] if with_masks else None)
+    return predict
+
+def prompted():
+    return lambda image, xyxy: answer(xyxy[0, 0])
+
+def sleeper():
+    def predict(image):
+        time.sleep(0.02)
+        return answer(0)
+    return predict
+
+def counter():
+    calls = []
+    def predict(image):
+        calls.append(None)
+        return answer(len(calls))
+    return predict
+
+def settings():
+    return lambda image: answer(float(os.environ["OMP_NUM_THREADS"]))
+
+def large():
+    ballast = np.ones(25_000_000)
+    return lambda image: answer(ballast[0])
+
+def torch_threads():
+    import torch
+    return lambda image: answer(torch.get_num_threads())
+
+def talker():
+    def predict(image):
+        print("a library that talks")
+        os.write(1, b"and one in C")
+        return answer(5)
+    return predict
+
+def missing():
+    raise FileNotFoundError("no weights at models/student.onnx")
+
+def raising(error):
+    def predict(image):
+        raise error("the engine refuses")
+    return predict
+
+def dying(signal_number):
+    return lambda image: os.kill(os.getpid(), signal_number)
+
+def leaving():
+    return lambda image: os._exit(3)
+"""
+
+
+@pytest.fixture
+def artefacts(tmp_path, monkeypatch):
+    (tmp_path / "artefacts.py").write_text(ARTEFACTS)
+    monkeypatch.syspath_prepend(tmp_path)
+    yield importlib.import_module("artefacts")
+    del sys.modules["artefacts"]
+
+
+def images(count, side=8):
+    return [np.full((side, side, 3), row, np.uint8) for row in range(count)]
+
+
+def quick(factory, count=3, **options):
+    return measure(factory, images(count), **{"warmup": 0, "repeats": 1, "threads": 1} | options)
+
+
+class TestAnswers:
+    @pytest.mark.parametrize("with_masks", [True, False])
+    def test_predictions_come_back_in_order(self, artefacts, with_masks):
+        measurement = quick(functools.partial(artefacts.echo, with_masks), 12)
+        assert len(measurement.predictions) == 12
+        for row, found in enumerate(measurement.predictions):
+            np.testing.assert_array_equal(found.xyxy, np.full((1, 4), row, np.float32))
+            if with_masks:
+                np.testing.assert_array_equal(found.masks, np.full((1, 8, 8), row > 7))
+            else:
+                assert found.masks is None
+
+    def test_prompts_go_with_their_images(self, artefacts):
+        prompts = [np.full((1, 4), value, np.float32) for value in (7, 5, 3)]
+        measurement = quick(artefacts.prompted, prompts=prompts)
+        assert [float(found.xyxy[0, 0]) for found in measurement.predictions] == [7, 5, 3]
+
+    def test_what_a_library_prints_does_no_harm(self, artefacts, capfd):
+        assert [float(found.xyxy[0, 0]) for found in quick(artefacts.talker).predictions] == [5, 5, 5]
+        assert capfd.readouterr().out == ""
+
+
+class TestFigures:
+    def test_calls(self, artefacts):
+        measurement = quick(artefacts.counter, 3, warmup=4, repeats=10)
+        assert measurement.timed_calls == 10
+        assert [float(found.xyxy[0, 0]) for found in measurement.predictions] == [
+            5,
+            6,
+            7,
+        ]  # after the four of the warm-up
+        assert quick(artefacts.counter, 3, repeats=2).timed_calls == 3
+
+    def test_latency_is_that_of_the_call(self, artefacts):
+        measurement = quick(artefacts.sleeper, 5)
+        assert 20 <= measurement.latency_ms_median < 200  # a busy machine may take its time
+        assert measurement.latency_ms_p95 >= measurement.latency_ms_median
+
+    def test_threads_are_set_before_the_libraries_load(self, artefacts):
+        measurement = quick(artefacts.settings, 1, threads=3)
+        assert float(measurement.predictions[0].xyxy[0, 0]) == 3
+        assert measurement.threads == 3
+
+    def test_memory_is_the_artefacts_not_the_parents(self, artefacts):
+        ballast = np.ones(40_000_000)
+        assert peak_memory_mb() > ballast.nbytes / 2**20
+        small = quick(artefacts.counter, 1).peak_memory_mb
+        large = quick(artefacts.large, 1).peak_memory_mb
+        assert small < 150
+        assert large - small == pytest.approx(25_000_000 * 8 / 2**20, rel=0.1)
+
+
+class TestGraphicsCard:
+    def test_the_clock_waits_for_it(self, monkeypatch):
+        events = []
+
+        class Cuda:
+            synchronize = staticmethod(lambda: events.append("waited"))
+            max_memory_reserved = staticmethod(lambda: 3 * 2**20)
+
+        def predict(image):
+            events.append("predicted")
+            return Detections.empty()
+
+        monkeypatch.setattr(worker, "_cuda", lambda: Cuda)
+        process = worker.Worker()
+        process.load(lambda: predict, 1)
+        process.predict(images(1)[0], None)
+        assert events == ["waited", "predicted", "waited"]
+        assert process.memory()[1] == 3
+
+    def test_a_measurement_without_one_does_not_speak_of_it(self, artefacts):
+        assert quick(artefacts.counter, 1).peak_gpu_memory_mb is None
+
+
+@pytest.mark.slow
+def test_torch_is_told_its_threads(artefacts):
+    assert float(quick(artefacts.torch_threads, 1, threads=1).predictions[0].xyxy[0, 0]) == 1
+    assert float(quick(artefacts.torch_threads, 1, threads=2).predictions[0].xyxy[0, 0]) == 2
+
+
+class TestFailures:
+    def test_of_loading(self, artefacts):
+        with pytest.raises(MeasurementError, match="failed to load") as caught:
+            quick(artefacts.missing)
+        assert "FileNotFoundError: no weights at models/student.onnx" in str(caught.value)
+        assert "in missing" in str(caught.value)
+
+    @pytest.mark.parametrize("error", [RuntimeError, EOFError])
+    def test_of_predicting(self, artefacts, error):
+        with pytest.raises(MeasurementError, match="failed to predict") as caught:
+            quick(functools.partial(artefacts.raising, error))
+        assert f"{error.__name__}: the engine refuses" in str(caught.value)
+
+    def test_of_a_killed_process(self, artefacts):
+        with pytest.raises(MeasurementError, match="killed by SIGKILL, most likely because memory ran out"):
+            quick(functools.partial(artefacts.dying, 9))
+
+    def test_of_a_crashed_process(self, artefacts):
+        with pytest.raises(MeasurementError, match="was ended by SIGSEGV when asked to predict"):
+            quick(functools.partial(artefacts.dying, 11))
+
+    def test_of_a_process_that_leaves(self, artefacts):
+        with pytest.raises(MeasurementError, match="ended with exit code 3"):
+            quick(artefacts.leaving)
+
+    def test_no_process_stays(self, artefacts):
+        with pytest.raises(MeasurementError):
+            quick(artefacts.missing)
+        assert not any(
+            "gsam_edge.evaluate.worker" in " ".join(child.cmdline()) for child in psutil.Process().children()
+        )
+
+    def test_of_a_factory_that_cannot_travel(self):
+        with pytest.raises(TypeError, match="load: expected values that can be pickled"):
+            quick(lambda: None)
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            ({"count": 0}, "images: expected at least one"),
+            ({"prompts": [None]}, "prompts: expected one for each of 3 images, got 1"),
+            ({"warmup": -1}, "warmup=-1"),
+            ({"repeats": 0}, "repeats=0"),
+            ({"threads": 0}, "threads=0"),
+        ],
+    )
+    def test_of_arguments(self, options, message):
+        with pytest.raises(ValueError, match=message):
+            quick(print, **options)
+
+
+PROGRAM = """
+import numpy as np
+import artefacts
+from gsam_edge.evaluate import worker
+from gsam_edge.evaluate.measure import measure
+
+print("the program runs")
+found = measure(artefacts.counter, [np.zeros((4, 4, 3), np.uint8)], warmup=0, repeats=1, threads=1)
+print(found.timed_calls)
+"""
+
+
+@pytest.mark.parametrize("as_file", [True, False])
+def test_a_program_without_a_main_guard_runs_once(artefacts, tmp_path, as_file):
+    script = tmp_path / "program.py"
+    script.write_text(PROGRAM)
+    arguments = [str(script)] if as_file else ["-c", textwrap.dedent(PROGRAM)]
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split("\n") == ["the program runs", "1", ""]
+
+
+def test_the_worker_imports_nothing_heavy():
+    program = "import sys, gsam_edge.evaluate.worker; print(*sorted(sys.modules))"
+    modules = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    heavy = {"torch", "transformers", "ultralytics", "onnxruntime", "pandas", "matplotlib", "kedro", "mlflow", "cv2"}
+    assert not heavy & set(modules)

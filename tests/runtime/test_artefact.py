@@ -1,0 +1,50 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gsam_edge.runtime import ArtefactError, StudentCard
+from gsam_edge.runtime.artefact import interface_fault
+
+CARD = StudentCard(("ear of bag", "Ähre 🌾"), 320, "yolov8-seg", "0.1.0")
+
+
+@given(st.lists(st.text()), st.integers(1, 4096))
+def test_the_card_survives_as_text(names, size):
+    card = StudentCard(tuple(names), size, "yolov8", "0.1.0")
+    assert StudentCard.from_properties(card.to_properties() | {"stride": "32"}) == card
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"class_names": "not json"}, "unreadable"),
+        ({"class_names": '{"0": "a"}'}, "expected a JSON list of names"),
+        ({"class_names": "[1]"}, "expected a JSON list of names"),
+        ({"image_size": "large"}, "unreadable"),
+        ({"image_size": "0"}, "expected a positive number"),
+    ],
+)
+def test_a_broken_card_is_refused(change, message):
+    with pytest.raises(ArtefactError, match=message):
+        StudentCard.from_properties(CARD.to_properties() | change)
+
+
+def test_a_missing_card_is_refused():
+    with pytest.raises(ArtefactError, match=r"expected \['class_names', 'image_size'\] too, got \['architecture'"):
+        StudentCard.from_properties({"architecture": "yolov8", "version": "0.1.0"})
+
+
+@pytest.mark.parametrize(
+    ("inputs", "outputs", "good"),
+    [
+        (["images"], ["boxes", "scores", "class_ids"], True),
+        (["images"], ["boxes", "scores", "class_ids", "masks"], True),
+        (["images", "boxes"], ["boxes", "scores", "class_ids"], False),
+        (["pixels"], ["boxes", "scores", "class_ids"], False),
+        ([], ["boxes", "scores", "class_ids"], False),
+        (["images"], ["scores", "boxes", "class_ids"], False),
+        (["images"], ["boxes", "scores"], False),
+    ],
+)
+def test_the_interface_of_a_student(inputs, outputs, good):
+    assert (interface_fault(inputs, outputs) is None) is good

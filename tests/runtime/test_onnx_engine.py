@@ -1,0 +1,111 @@
+"""The engine against graphs written by hand, whose answers are known."""
+
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from gsam_edge.runtime import ArtefactError, OnnxEngine, StudentCard, onnx_predictor
+
+CARD = StudentCard(("dot", "dash"), 32, "yolov8-seg", "0.1.0")
+
+
+def constant_student(inputs=("images",), card=CARD):
+    """A graph that finds a "dash" at canvas pixels (8, 8, 24, 24), as sure as the picture's mean red is high."""
+    values = {
+        "boxes": np.array([[[8, 8, 24, 24], [0, 0, 0, 0]]], np.float32),
+        "half": np.array([[1, 0]], np.float32),
+        "class_ids": np.array([[1, 0]], np.int64),
+        "masks": np.ones((1, 2, 8, 8), np.float32),
+    }
+    nodes = [
+        helper.make_node("Slice", ["images", "zero", "one", "axis"], ["red"]),
+        helper.make_node("ReduceMean", ["red"], ["mean"], axes=[1, 2, 3], keepdims=0),
+        helper.make_node("Mul", ["mean", "half"], ["scores"]),
+        *(helper.make_node("Identity", [f"{name}_value"], [name]) for name in ("boxes", "class_ids", "masks")),
+    ]
+    weights = [
+        numpy_helper.from_array(value, name if name == "half" else f"{name}_value") for name, value in values.items()
+    ]
+    weights += [
+        numpy_helper.from_array(np.array([n], np.int64), name) for name, n in (("zero", 0), ("one", 1), ("axis", 1))
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "student",
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 3, 32, 32]) for name in inputs],
+        [
+            helper.make_tensor_value_info("boxes", TensorProto.FLOAT, [1, 2, 4]),
+            helper.make_tensor_value_info("scores", TensorProto.FLOAT, [1, 2]),
+            helper.make_tensor_value_info("class_ids", TensorProto.INT64, [1, 2]),
+            helper.make_tensor_value_info("masks", TensorProto.FLOAT, [1, 2, 8, 8]),
+        ],
+        weights,
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    if card is not None:
+        helper.set_model_props(model, card.to_properties())
+    onnx.checker.check_model(model, full_check=True)
+    return model.SerializeToString()
+
+
+def test_a_picture_becomes_detections_in_its_own_pixels():
+    engine = OnnxEngine.from_bytes(constant_student(), score_threshold=0.5, threads=1)
+    image = np.zeros((64, 64, 3), np.uint8)
+    image[..., 0] = 204
+    found = engine(image)
+    assert engine.card == CARD
+    np.testing.assert_allclose(found.xyxy, [[16, 16, 48, 48]])
+    assert found.scores.tolist() == pytest.approx([0.8])
+    assert found.class_ids.tolist() == [1]
+    assert found.masks.sum() == 32 * 32
+    image[..., 0] = 102
+    assert len(engine(image)) == 0
+
+
+def test_the_factory_can_be_sent_to_another_process():
+    factory = pickle.loads(pickle.dumps(onnx_predictor(constant_student(), score_threshold=0.5, threads=1)))  # noqa: S301
+    assert len(factory()(np.full((16, 48, 3), 255, np.uint8))) == 1
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (b"no model", "expected an ONNX model that ONNX Runtime can load, got 8 bytes"),
+        (
+            constant_student(inputs=("images", "boxes_prompt")),
+            r"expected exactly one input, 'images', got \['images', 'boxes_p",
+        ),
+        (constant_student(card=None), r"expected \['architecture', 'class_names', 'image_size', 'version'\] too"),
+    ],
+)
+def test_what_is_no_student_is_refused(model, message):
+    with pytest.raises(ArtefactError, match=message):
+        OnnxEngine.from_bytes(model, score_threshold=0.5, threads=1)
+
+
+def test_the_runtime_needs_only_numpy_pillow_and_its_backend(tmp_path):
+    path = tmp_path / "student.onnx"
+    path.write_bytes(constant_student())
+    program = f"""
+import sys, pathlib
+for name in ("torch", "torchvision", "pycocotools", "transformers", "cv2", "pydantic", "kedro", "onnx", "scipy"):
+    sys.modules[name] = None  # an import of it fails from here on
+import numpy as np
+from gsam_edge.runtime import OnnxEngine
+engine = OnnxEngine.from_bytes(pathlib.Path({str(path)!r}).read_bytes(), score_threshold=0.5, threads=1)
+print(len(engine(np.full((20, 30, 3), 255, np.uint8))))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "1", done.stderr
+
+
+def test_importing_the_room_loads_no_backend():
+    heavy = {"torch", "onnx", "onnxruntime", "pycocotools"}
+    program = f"import sys, gsam_edge.runtime, gsam_edge.export; print(sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,81 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gsam_edge.runtime import postprocess
+from gsam_edge.vision import Letterbox
+
+LETTERBOX = Letterbox.fit((50, 100), (64, 64))
+
+
+def outputs(xyxy, scores, class_ids=None, masks=None):
+    answer = {
+        "boxes": np.asarray([xyxy], np.float32).reshape(1, -1, 4),
+        "scores": np.asarray([scores], np.float32),
+        "class_ids": np.asarray([[0] * len(scores) if class_ids is None else class_ids], np.int64),
+    }
+    return answer if masks is None else answer | {"masks": np.asarray([masks], np.float32)}
+
+
+def test_threshold_padding_and_order():
+    boxes = [[0, 16, 10, 26], [10, 16, 20, 26], [20, 16, 30, 26], [0, 0, 0, 0]]
+    found = postprocess(outputs(boxes, [0.3, 0.9, 0.2, 0.0], [2, 1, 0, 0]), LETTERBOX, score_threshold=0.25)
+    assert found.scores.tolist() == pytest.approx([0.9, 0.3])
+    assert found.class_ids.tolist() == [1, 2]
+    assert found.masks is None
+    at_zero = postprocess(outputs(boxes, [0.3, 0.9, 0.2, 0.0]), LETTERBOX, score_threshold=0)
+    assert len(at_zero) == 3  # padding is no object at any threshold
+
+
+def test_boxes_return_to_the_picture_and_lose_what_lies_outside():
+    on_canvas = LETTERBOX.boxes_to_canvas(np.array([[10, 5, 60, 45]], np.float32))[0]
+    padding_only = [5, 0, 20, 15]
+    found = postprocess(outputs([on_canvas, padding_only], [0.8, 0.7]), LETTERBOX, score_threshold=0.1)
+    np.testing.assert_allclose(found.xyxy, [[10, 5, 60, 45]], atol=1e-4)
+
+
+def test_a_mask_returns_to_the_picture_and_stays_in_its_box():
+    masks = np.ones((1, 16, 16))
+    on_canvas = LETTERBOX.boxes_to_canvas(np.array([[10, 5, 60, 45]], np.float32))
+    found = postprocess(outputs(on_canvas, [0.8], masks=masks), LETTERBOX, score_threshold=0.1)
+    expected = np.zeros((1, 50, 100), bool)
+    expected[0, 5:45, 10:60] = True
+    assert found.masks.dtype == bool
+    # A corner that float32 puts a rounding beyond the pixel's edge touches the next pixel too.
+    assert (found.masks & expected).sum() == expected.sum()
+    assert found.masks.sum() - expected.sum() <= 2 * (40 + 50)
+
+
+@given(st.integers(0, 2**32 - 1))
+@settings(max_examples=30, deadline=None)
+def test_reading_inside_the_box_is_reading_all_and_cropping(seed):
+    rng = np.random.default_rng(seed)
+    letterbox = Letterbox.fit((int(rng.integers(5, 120)), int(rng.integers(5, 120))), (64, 64))
+    height, width = letterbox.image_hw
+    corners = np.sort(rng.uniform(0, 1, (4, 2, 2)), axis=1).reshape(4, 4) * [width, height, width, height]
+    masks = rng.random((4, 16, 16)).astype(np.float32)
+    cropped = letterbox.masks_to_image(masks, corners.astype(np.float32))
+    for mask, probability, (left, top, right, bottom) in zip(cropped, masks, corners, strict=True):
+        window = slice(int(top), int(np.ceil(bottom))), slice(int(left), int(np.ceil(right)))
+        whole = letterbox.mask_to_image(probability)
+        assert (mask[window] != whole[window]).mean() < 0.01  # equal but for values at the threshold
+        outside = mask.copy()
+        outside[window] = False
+        assert not outside.any()
+
+
+def test_nothing_found():
+    found = postprocess(outputs([], [], masks=np.zeros((0, 16, 16))), LETTERBOX, score_threshold=0.1)
+    assert len(found) == 0
+    assert found.masks.shape == (0, 50, 100)
+
+
+def test_what_is_no_students_answer_is_refused():
+    good = outputs([[0, 16, 10, 26]], [0.9])
+    with pytest.raises(ValueError, match=r"expected boxes, scores and class_ids, got \['boxes', 'scores'\]"):
+        postprocess({"boxes": good["boxes"], "scores": good["scores"]}, LETTERBOX, score_threshold=0.1)
+    with pytest.raises(ValueError, match=r"outputs\['boxes'\]: expected shape \(1, 1, 4\), got \(1, 2, 4\)"):
+        postprocess(good | {"boxes": np.zeros((1, 2, 4), np.float32)}, LETTERBOX, score_threshold=0.1)
+    with pytest.raises(ValueError, match=r"outputs\['scores'\]: expected finite numbers"):
+        postprocess(good | {"scores": np.array([[np.nan]], np.float32)}, LETTERBOX, score_threshold=0.1)

@@ -1,0 +1,168 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from gsam_edge.students.dataset import LabelledPictures
+from gsam_edge.students.train import Validation, train_student
+from gsam_edge.training.checkpoints import FileCheckpoint, NoCheckpoints
+from gsam_edge.training.loop import TrainingError
+from gsam_edge.training.metrics import discard_metric
+from gsam_edge.vision.average_precision import average_precision
+
+CPU = torch.device("cpu")
+
+
+class Killed(RuntimeError):
+    pass
+
+
+def run(pictures, architecture, student, training, **changes):
+    options = {
+        "initial": None,
+        "validate": None,
+        "log": discard_metric,
+        "checkpoints": NoCheckpoints(),
+        "seed": 3,
+        "device": CPU,
+    }
+    return train_student(pictures, architecture, student, training, **options | changes)
+
+
+def equal(a, b) -> bool:
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+def scorer(pictures: LabelledPictures):
+    def validate(predict) -> Validation:
+        found = [predict(pictures.images[name]) for name in pictures.labels]
+        ap50 = average_precision(list(pictures.labels.values()), found)
+        return Validation(ap50, {"box_map50": ap50})
+
+    return validate
+
+
+@pytest.mark.parametrize(("architecture", "masks"), [("yolov8", False), ("yolov8-seg", True)])
+def test_the_same_seed_gives_the_same_student_and_another_seed_another(
+    make_pictures, student_config, training_config, architecture, masks
+):
+    pictures = make_pictures(8, masks=masks, teacher=True)
+    first, again = (run(pictures, architecture, student_config, training_config) for _ in range(2))
+    other = run(pictures, architecture, student_config, training_config, seed=4)
+    assert equal(first.weights.tensors, again.weights.tensors)
+    assert first.history == again.history
+    assert not equal(first.weights.tensors, other.weights.tensors)
+
+
+def test_a_killed_run_ends_like_one_that_was_never_killed(make_pictures, student_config, training_config, tmp_path):
+    pictures, held_out = make_pictures(8, masks=True, teacher=True), make_pictures(3, masks=True, first=100)
+    training = training_config.model_copy(update={"epochs": 3})
+    whole = run(pictures, "yolov8-seg", student_config, training, validate=scorer(held_out))
+
+    def killed_in_epoch_2(name: str, value: float, step: int) -> None:
+        if step == 2:
+            raise Killed
+
+    store = FileCheckpoint(tmp_path / "state.pt")
+    with pytest.raises(Killed):
+        run(
+            pictures,
+            "yolov8-seg",
+            student_config,
+            training,
+            validate=scorer(held_out),
+            checkpoints=store,
+            log=killed_in_epoch_2,
+        )
+    assert store.load()["epoch"] == 0
+    resumed = run(pictures, "yolov8-seg", student_config, training, validate=scorer(held_out), checkpoints=store)
+    assert resumed.history == whole.history
+    assert equal(resumed.weights.tensors, whole.weights.tensors)
+
+    finished = run(pictures, "yolov8-seg", student_config, training, checkpoints=store, log=killed_in_epoch_2)
+    assert equal(finished.weights.tensors, whole.weights.tensors)
+
+
+def test_metrics_are_logged_once_an_epoch_and_nothing_is_written(
+    make_pictures, student_config, training_config, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    logged: list[tuple[str, float, int]] = []
+    pictures = make_pictures(5, masks=False)
+    result = run(
+        pictures,
+        "yolov8",
+        student_config,
+        training_config,
+        validate=scorer(pictures),
+        log=lambda *entry: logged.append(entry),
+    )
+    assert [(step) for name, _, step in logged if name == "student/train_box_loss"] == [1, 2]
+    assert {name for name, _, _ in logged} == {
+        "student/train_box_loss",
+        "student/train_cls_loss",
+        "student/train_dfl_loss",
+        "student/val_box_map50",
+        "student/learning_rate",
+    }
+    assert all(np.isfinite(value) for _, value, _ in logged)
+    assert [line["epoch"] for line in result.history] == [1, 2]
+    assert list(Path(tmp_path).iterdir()) == []
+
+
+def test_the_best_epoch_is_kept(make_pictures, student_config, training_config):
+    pictures = make_pictures(6, masks=False)
+    fitnesses = iter([0.2, 0.9, 0.5])
+    training = training_config.model_copy(update={"epochs": 3})
+    best = run(pictures, "yolov8", student_config, training, validate=lambda predict: Validation(next(fitnesses), {}))
+    states = []
+    scores = iter([0.2, 0.9, 0.5])
+
+    def spy(predict) -> Validation:
+        states.append({k: v.clone() for k, v in predict._module.state_dict().items()})
+        return Validation(next(scores), {})
+
+    run(pictures, "yolov8", student_config, training, validate=spy)
+    from gsam_edge.students.edge import EdgeStudent
+
+    assert equal(EdgeStudent(best.weights).state_dict(), states[1])
+
+
+def test_starting_from_another_student_takes_over_all_but_its_classes(make_pictures, student_config, training_config):
+    source = run(make_pictures(4, masks=True), "yolov8-seg", student_config, training_config).weights
+    source = replace(source, class_names=("ring", "star")).half()
+    training = training_config.model_copy(update={"learning_rate": 1e-9, "epochs": 1})
+    seg = run(make_pictures(4, masks=True), "fastsam", student_config, training, initial=source)
+    box = run(make_pictures(4, masks=False), "yolov8", student_config, training, initial=source)
+    assert (seg.transfer.total - seg.transfer.taken, box.transfer.total - box.transfer.taken) == (6, 6)
+    stem = "model.0.conv.weight"
+    for result in (seg, box):
+        torch.testing.assert_close(result.weights.tensors[stem], source.tensors[stem].float(), atol=1e-5, rtol=0)
+
+
+def test_a_loss_that_is_no_number_stops_with_advice(make_pictures, student_config, training_config):
+    pictures = make_pictures(4, masks=False, teacher=True)
+    broken = {
+        name: replace(objects, class_scores=np.full((len(objects), 2), np.inf, np.float32))
+        for name, objects in pictures.labels.items()
+    }
+    with pytest.raises(TrainingError, match="finite loss in epoch 1, .*lower learning rate"):
+        run(replace(pictures, labels=broken), "yolov8", student_config, training_config)
+
+
+def test_no_labelled_object_is_an_error(make_pictures, student_config, training_config):
+    pictures = make_pictures(2, masks=False)
+    empty = {name: objects.select(np.zeros(0, np.int64)) for name, objects in pictures.labels.items()}
+    with pytest.raises(ValueError, match="expected a labelled object in 2 training pictures, got none"):
+        run(replace(pictures, labels=empty), "yolov8", student_config, training_config)
+
+
+@pytest.mark.slow
+def test_a_student_learns_the_shapes(make_pictures, student_config, training_config):
+    pictures, held_out = make_pictures(64, masks=True), make_pictures(16, masks=True, first=500)
+    training = training_config.model_copy(update={"epochs": 30, "learning_rate": 2e-3})
+    result = run(pictures, "yolov8-seg", student_config, training, validate=scorer(held_out))
+    assert max(line["val_box_map50"] for line in result.history) > 0.8

@@ -1,0 +1,203 @@
+import logging
+
+import numpy as np
+import pytest
+import torch
+
+from gsam_edge.coco import Annotations
+from gsam_edge.synthetic.general import GeneralWorldConfig
+from gsam_edge.teachers.adapter import apply_adapter
+from gsam_edge.teachers.lora import LoraConfig, weights_digest
+from gsam_edge.teachers.pretrain_sam import PretrainSamConfig, pretrain_sam
+from gsam_edge.teachers.sam import SamModel
+from gsam_edge.teachers.sam_architecture import SamArchitecture, build_sam
+from gsam_edge.teachers.sam_losses import SamLossConfig
+from gsam_edge.teachers.tune_sam import SamTuningConfig, prompted_objects, tune_sam
+from gsam_edge.training.checkpoints import NoCheckpoints
+from gsam_edge.training.loop import LoopConfig
+
+CPU = torch.device("cpu")
+TINY = SamArchitecture(
+    image_size=64,
+    patch_size=8,
+    encoder_width=16,
+    encoder_depth=1,
+    encoder_heads=2,
+    encoder_global_blocks=(0,),
+    encoder_window=4,
+    encoder_relative_positions=False,
+    decoder_width=16,
+    decoder_depth=1,
+    decoder_heads=2,
+    decoder_mlp_width=16,
+    iou_head_width=16,
+)
+LOOP = LoopConfig(
+    steps=4,
+    learning_rate=1e-2,
+    weight_decay=0.0,
+    warmup_fraction=0.25,
+    gradient_clip=1.0,
+    precision="no",
+    validate_every=2,
+    patience=0,
+    checkpoint_every=100,
+)
+LOSSES = SamLossConfig(dice_weight=1, bce_weight=1, iou_weight=1, box_jitter=0.04)
+TUNING = SamTuningConfig(
+    lora=LoraConfig(r=2, alpha=4, dropout=0.1, targets=r"^mask_decoder\.transformer\..*(_proj|lin\d)$"),
+    loop=LOOP,
+    losses=LOSSES,
+    images_per_step=2,
+    objects_per_image=2,
+    embedding_cache_mb=1,
+)
+WORLD = GeneralWorldConfig(
+    image_size=64,
+    min_objects=1,
+    max_objects=3,
+    min_extent=0.25,
+    max_extent=0.6,
+    max_mark_extent=0.3,
+    mark_probability=0.1,
+    min_visible=0.5,
+    texture_probability=0.2,
+    colour_probability=0.5,
+    texture_word_probability=0.2,
+    shadow_probability=0.2,
+    light_strength=0.2,
+    blur_probability=0.2,
+    max_blur=1.0,
+    max_noise=0.02,
+)
+
+
+class Recorder:
+    def __init__(self) -> None:
+        self.values: dict[str, list[float]] = {}
+
+    def __call__(self, name: str, value: float, step: int) -> None:
+        self.values.setdefault(name, []).append(value)
+
+
+class CountingImages(dict):
+    """Images that count how often they are read."""
+
+    reads = 0
+
+    def __getitem__(self, name):
+        self.reads += 1
+        return super().__getitem__(name)
+
+
+def squares(image_ids: range) -> Annotations:
+    records = []
+    for image_id in image_ids:
+        side = 20 + image_id
+        polygon = [8, 8, 8 + side, 8, 8 + side, 8 + side, 8, 8 + side]
+        record = {"id": image_id, "image_id": image_id, "category_id": 7, "bbox": [8, 8, side, side], "iscrowd": 0}
+        records.append({**record, "segmentation": [polygon]})
+    images = [{"id": i, "file_name": f"{i}.jpg", "width": 80, "height": 60} for i in image_ids]
+    return Annotations.from_coco({"images": images, "annotations": records, "categories": [{"id": 7, "name": "box"}]})
+
+
+@pytest.fixture
+def images() -> CountingImages:
+    rng = np.random.default_rng(0)
+    return CountingImages({f"{i}.jpg": rng.integers(0, 256, (60, 80, 3), np.uint8) for i in range(5)})
+
+
+@pytest.fixture
+def base() -> SamModel:
+    torch.manual_seed(0)
+    return SamModel(build_sam(TINY).requires_grad_(False), TINY, "random")
+
+
+def tune(base, images, config=TUNING, log=None, train=None):
+    return tune_sam(
+        base,
+        squares(range(3)) if train is None else train,
+        squares(range(3, 5)),
+        images,
+        config,
+        log=log or Recorder(),
+        checkpoints=NoCheckpoints(),
+        seed=5,
+        device=CPU,
+    )
+
+
+def test_tuning_gives_an_adapter_and_leaves_the_base(base, images):
+    digest, log = weights_digest(base.model), Recorder()
+    adapter = tune(base, images, log=log)
+    assert weights_digest(base.model) == digest == adapter.config.base_digest
+    assert not any(parameter.requires_grad for parameter in base.model.parameters())
+    assert (adapter.config.kind, adapter.config.class_names) == ("sam", ("box",))
+    assert all(name.startswith("mask_decoder.transformer.") for name in adapter.tensors)
+    assert len(log.values["sam/train_loss"]) == 4
+    assert len(log.values["sam/val_score"]) == 2
+
+    before = base.predict(images["0.jpg"], np.array([[8, 8, 28, 28]], np.float32))[1]
+    apply_adapter(base.model, adapter)
+    assert not np.array_equal(base.predict(images["0.jpg"], np.array([[8, 8, 28, 28]], np.float32))[1], before)
+
+
+def test_the_same_seed_gives_the_same_adapter(base, images):
+    one, two = tune(base, images), tune(base, images)
+    assert all(torch.equal(tensor, two.tensors[name]) for name, tensor in one.tensors.items())
+
+
+def test_each_image_is_embedded_once_while_the_cache_lasts(base, images, caplog):
+    cached = tune(base, images)
+    assert images.reads == 5
+    with caplog.at_level(logging.INFO):
+        anew = tune(base, images, TUNING.model_copy(update={"embedding_cache_mb": 0}))
+    assert images.reads > 10
+    assert "full with 0 embeddings" in caplog.text
+    assert all(torch.equal(tensor, anew.tensors[name]) for name, tensor in cached.tensors.items())
+
+
+def test_data_without_masks_cannot_tune(base, images):
+    content = squares(range(2)).to_coco()
+    for record in content["annotations"]:
+        del record["segmentation"]
+    with pytest.raises(ValueError, match="got none in 2 images"):
+        tune(base, images, train=Annotations.from_coco(content))
+
+
+def test_objects_without_mask_or_box_and_crowds_are_not_prompted():
+    content = squares(range(1)).to_coco()
+    whole = content["annotations"][0]
+    content["annotations"] += [
+        {**whole, "id": 2, "segmentation": []},
+        {**whole, "id": 3, "bbox": [1, 1, 0, 5]},
+        {**whole, "id": 4, "iscrowd": 1},
+    ]
+    xyxy, masks = prompted_objects(Annotations.from_coco(content), 0)
+    assert xyxy.tolist() == [[8, 8, 28, 28]]
+    assert masks.sum() == 400
+
+
+def test_pretraining_learns_is_measured_and_seeded(base):
+    config = PretrainSamConfig(
+        architecture=TINY,
+        loop=LOOP.model_copy(update={"steps": 30, "validate_every": 30, "learning_rate": 5e-3}),
+        losses=LOSSES,
+        images_per_step=2,
+        objects_per_image=2,
+        validation_images=2,
+        held_out_images=3,
+    )
+
+    def run():
+        log = Recorder()
+        sam, report = pretrain_sam(config, WORLD, log=log, checkpoints=NoCheckpoints(), seed=1, device=CPU)
+        return sam, report, log.values["sam_pretraining/train_loss"]
+
+    sam, report, losses = run()
+    assert np.mean(losses[-5:]) < 0.95 * np.mean(losses[:5])
+    assert report["held_out_objects"] >= 3
+    assert 0 <= report["held_out_mean_iou"] <= 1
+    assert report["parameters"] == sum(p.numel() for p in sam.model.parameters())
+    again, _, _ = run()
+    assert weights_digest(sam.model) == weights_digest(again.model)

@@ -1,0 +1,41 @@
+import random
+
+import numpy as np
+import pytest
+import torch
+
+from gsam_edge.training.device import resolve_device
+from gsam_edge.training.seed import derived_seed, seed_everything
+
+
+def test_auto_takes_cuda_where_there_is_one(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert resolve_device("auto").type == "cuda"
+    assert resolve_device("cpu").type == "cpu"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert resolve_device("auto").type == "cpu"
+    with pytest.raises(ValueError, match="PyTorch finds none"):
+        resolve_device("cuda")
+
+
+def test_an_unknown_device_is_named():
+    with pytest.raises(ValueError, match="'cpu', 'cuda' or 'auto', got 'gpu'"):
+        resolve_device("gpu")
+
+
+def test_one_seed_fixes_every_generator():
+    def draw():
+        seed_everything(3)
+        return random.getrandbits(32), float(np.random.rand()), float(torch.rand(()))
+
+    assert draw() == draw()
+
+
+def test_seeds_out_of_range_are_refused():
+    with pytest.raises(ValueError, match="got -1"):
+        seed_everything(-1)
+
+
+def test_derived_seeds_are_stable_and_differ():
+    assert derived_seed(0, 1) == derived_seed(0, 1)
+    assert len({derived_seed(seed, step) for seed in range(20) for step in range(20)}) == 400

@@ -1,0 +1,133 @@
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from gsam_edge.training.checkpoints import FolderCheckpoints, NoCheckpoints
+from gsam_edge.training.loop import LoopConfig, TrainingError, train
+from gsam_edge.training.metrics import discard_metric
+
+CPU = torch.device("cpu")
+
+
+def loop_config(**changes):
+    values = {
+        "steps": 12,
+        "learning_rate": 0.05,
+        "weight_decay": 0.01,
+        "warmup_fraction": 0.2,
+        "gradient_clip": 1.0,
+        "precision": "no",
+        "validate_every": 3,
+        "patience": 0,
+        "checkpoint_every": 4,
+    }
+    return LoopConfig(**{**values, **changes})
+
+
+def network():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(3, 8), nn.Dropout(0.5), nn.BatchNorm1d(8), nn.Linear(8, 1))
+
+
+def batches(step):
+    generator = torch.Generator().manual_seed(step)
+    x = torch.randn(16, 3, generator=generator)
+    return x, x.sum(1, keepdim=True)
+
+
+def losses(model, batch):
+    x, y = batch
+    return {"squares": (model(x) - y).square().mean(), "size": 0 * model(x).mean()}
+
+
+def run(model, config, *, batches=batches, losses=losses, log=discard_metric, checkpoints=None, **options):
+    checkpoints = checkpoints or NoCheckpoints()
+    options = {"name": "net", "log": log, "checkpoints": checkpoints, "seed": 5, "device": CPU, **options}
+    return train(model, batches, losses, config, **options)
+
+
+def test_it_learns_and_logs_every_part_of_the_loss():
+    logged = []
+    model = network()
+    result = run(model, loop_config(steps=200), log=lambda *entry: logged.append(entry))
+    first, *_, last = [value for name, value, _ in logged if name == "net/train_loss"]
+    assert last < first / 3
+    assert {name for name, _, _ in logged} == {"net/train_loss", "net/squares", "net/size"}
+    assert (result.steps, result.best_step, result.best_value) == (200, 200, None)
+    assert not model.training
+
+
+class KilledError(Exception):
+    pass
+
+
+def test_a_run_that_was_killed_ends_in_the_same_weights(tmp_path):
+    whole, continued = network(), network()
+    run(whole, loop_config())
+    store = FolderCheckpoints(tmp_path).open("net")
+
+    def killed_at_nine(step):
+        if step == 9:
+            raise KilledError
+        return batches(step)
+
+    with pytest.raises(KilledError):
+        run(continued, loop_config(), batches=killed_at_nine, checkpoints=store)
+    assert store.load()["step"] == 8
+
+    restarted = network()
+    seen = []
+    run(restarted, loop_config(), batches=lambda s: seen.append(s) or batches(s), checkpoints=store)
+    assert seen == [8, 9, 10, 11]
+    for name, tensor in whole.state_dict().items():
+        assert torch.equal(tensor, restarted.state_dict()[name]), name
+
+
+def test_the_best_weights_by_validation_are_kept():
+    values = iter([0.2, 0.9, 0.5, 0.4])
+    weights = []
+
+    def validate(model):
+        assert not model.training
+        assert not torch.is_grad_enabled()
+        weights.append(model[0].weight.clone())
+        return next(values)
+
+    model = network()
+    result = run(model, loop_config(), validate=validate)
+    assert (result.best_step, result.best_value) == (6, 0.9)
+    assert torch.equal(model[0].weight, weights[1])
+    assert not torch.equal(model[0].weight, weights[3])
+
+
+def test_training_stops_when_validation_no_longer_improves():
+    values = iter([0.5, 0.4, 0.3, 0.2])
+    result = run(network(), loop_config(patience=2), validate=lambda model: next(values))
+    assert (result.steps, result.best_step) == (9, 3)
+
+
+def test_only_trainable_weights_are_checkpointed_when_asked(tmp_path):
+    model = network()
+    model[0].requires_grad_(False)
+    frozen = model[0].weight.clone()
+    store = FolderCheckpoints(tmp_path).open("net")
+    run(model, loop_config(), checkpoints=store, trainable_only=True, validate=lambda model: 1.0)
+    expected = {"2.weight", "2.bias", "3.weight", "3.bias"}
+    assert set(store.load()["model"]) == set(store.load()["best"]["state"]) == expected
+    assert torch.equal(model[0].weight, frozen)
+
+
+def test_a_loss_that_is_no_number_stops_with_its_name_and_step():
+    def broken(model, batch):
+        good = model(batch[0]).mean()
+        return {"fine": good, "broken": good * math.nan}
+
+    with pytest.raises(TrainingError, match=r"net: expected a finite loss at step 0, got fine=\S+, broken=nan"):
+        run(network(), loop_config(), losses=broken)
+
+
+def test_nothing_to_train_is_an_error():
+    with pytest.raises(TrainingError, match="at least one parameter with requires_grad"):
+        run(network().requires_grad_(False), loop_config())

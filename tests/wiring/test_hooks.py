@@ -1,0 +1,50 @@
+"""What the hooks make of parameters, reports and errors."""
+
+import json
+
+import pytest
+from gsam_edge.hooks import numeric_leaves, plain_parameters, show_error
+from kedro.io import DatasetError
+from pydantic import BaseModel
+
+
+class Inner(BaseModel):
+    rank: int = 8
+
+
+class Outer(BaseModel):
+    lora: Inner = Inner()
+
+
+def test_typed_parameters_become_plain_ones() -> None:
+    inputs = {"params:grounding_dino": Outer(), "annotations": [1]}
+    assert plain_parameters(inputs) == {"params:grounding_dino": {"lora": {"rank": 8}}, "annotations": [1]}
+
+
+def test_numbers_of_a_report_get_dotted_names() -> None:
+    report = {"sam": {"tuned": {"mask_iou": 0.9}, "status": "tuned"}, "has_boxes": True, "examples": [1, 2]}
+    assert numeric_leaves(report, "teacher_report") == {"teacher_report.sam.tuned.mask_iou": 0.9}
+
+
+def test_rows_are_named_by_their_artefact() -> None:
+    rows = [{"artefact": "student", "box_map50": 0.8}, {"artefact": "student_onnx", "size_mb": 12}]
+    assert numeric_leaves(rows, "comparison") == {
+        "comparison.student.box_map50": 0.8,
+        "comparison.student_onnx.size_mb": 12.0,
+    }
+
+
+def test_an_error_of_the_user_is_one_message(capsys: pytest.CaptureFixture[str]) -> None:
+    error = DatasetError("expected a folder, found none: [bold]nowhere")
+    show_error(type(error), error, None)
+    printed = capsys.readouterr().err
+    assert "expected a folder, found none: [bold]nowhere" in printed
+    assert "Traceback" not in printed
+
+
+def test_a_defect_of_ours_shows_its_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    try:
+        json.loads(None)  # type: ignore[arg-type]
+    except TypeError as error:
+        show_error(type(error), error, error.__traceback__)
+    assert "Traceback" in capsys.readouterr().err

@@ -205,7 +205,7 @@ def _gather_ear(
     pleats = rng.integers(2, 5)
     phase = rng.uniform(0, 2 * pi)
     fold = sine(np.clip(v / half, -1.2, 1.2) * np.float32(pi * pleats) + np.float32(phase))
-    tip = np.float32(length) * (np.float32(0.94) + np.float32(0.06) * fold)
+    tip = np.float32(length) * (1 - np.float32(0.12 / width) * half * (1 - fold))
     cover = (
         np.clip(half - np.abs(v) + 0.5, 0, 1) * np.clip(tip - u + 0.5, 0, 1) * np.clip(u + 0.14 * length + 0.5, 0, 1)
     )

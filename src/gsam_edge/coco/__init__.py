@@ -4,8 +4,8 @@ from gsam_edge.coco.annotations import Annotations
 from gsam_edge.coco.checks import ValidationConfig
 from gsam_edge.coco.complete import Completion, complete
 from gsam_edge.coco.errors import DatasetError
-from gsam_edge.coco.report import validation_report
-from gsam_edge.coco.split import Split, SplitConfig, split
+from gsam_edge.coco.report import audit, validation_report
+from gsam_edge.coco.split import Grouping, SplitConfig, group_images, split
 from gsam_edge.coco.statistics import statistics
 from gsam_edge.coco.validate import Validation, validate
 
@@ -13,11 +13,13 @@ __all__ = [
     "Annotations",
     "Completion",
     "DatasetError",
-    "Split",
+    "Grouping",
     "SplitConfig",
     "Validation",
     "ValidationConfig",
+    "audit",
     "complete",
+    "group_images",
     "split",
     "statistics",
     "validate",

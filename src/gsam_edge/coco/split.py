@@ -50,25 +50,23 @@ class SplitConfig(BaseModel):
 
 
 @dataclass(frozen=True)
-class Split:
-    """Annotations in disjoint parts.
+class Grouping:
+    """Images that must not be parted.
 
     Attributes:
-        parts: `train`, `val` and `test`, the same classes in each; a part whose ratio is 0 has no images.
-        group_by: the key that kept images together, None where each stood by itself.
-        groups: how many groups there were.
-        without_key: how many images do not carry the key and stood by themselves.
+        groups: image ids by group, in the order of their file names.
+        key: the dotted key whose equal values keep images together, None where each stands by itself.
+        without_key: how many images do not carry the key and so stand by themselves.
         why: the choice of the key, in a sentence.
     """
 
-    parts: Mapping[str, Annotations]
-    group_by: str | None
-    groups: int
+    groups: Sequence[Sequence[int]]
+    key: str | None
     without_key: int
     why: str
 
 
-def split(annotations: Annotations, config: SplitConfig, *, seed: int) -> Split:
+def split(annotations: Annotations, config: SplitConfig, *, seed: int) -> dict[str, Annotations]:
     """Shares the images out by iterative stratification.
 
     Sechidis, Tsoumakas and Vlahavas, "On the stratification of multi-label data" (2011): the rarest class is shared out
@@ -81,23 +79,46 @@ def split(annotations: Annotations, config: SplitConfig, *, seed: int) -> Split:
         config: ratios and groups.
         seed: of the order in which equals are shared out.
 
+    Returns:
+        `train`, `val` and `test`: disjoint, together all images, the same classes in each. A part has no images where
+        its ratio is 0, and only there.
+
     Raises:
         DatasetError: if no image carries the key of `group_by`, or a part with a ratio above 0 would stay empty.
     """
-    key, why = _group_key(annotations, config.group_by)
-    groups, without_key = _groups(annotations, key)
+    grouping = group_images(annotations, config.group_by)
     wanted = [name for name, ratio in config.ratios.items() if ratio > 0]
-    if len(groups) < len(wanted):
-        what = "images" if key is None else f"groups of images by {key!r}"
-        raise DatasetError(
-            f"split: expected at least {len(wanted)} {what}, one each for {', '.join(wanted)}, got {len(groups)}"
-        )
-    presence = _presence(annotations, groups)
+    if len(grouping.groups) < len(wanted):
+        what = "images" if grouping.key is None else f"groups of images by {grouping.key!r}"
+        found = len(grouping.groups)
+        raise DatasetError(f"split: expected at least {len(wanted)} {what}, for {', '.join(wanted)}, got {found}")
     ratios = np.array([config.ratios[name] for name in wanted])
+    parts = _stratify(_presence(annotations, grouping.groups), ratios, seed)
     ids: dict[str, list[int]] = {name: [] for name in config.ratios}
-    for group, part in zip(groups, _stratify(presence, ratios, seed), strict=True):
+    for group, part in zip(grouping.groups, parts, strict=True):
         ids[wanted[part]] += group
-    return Split({name: annotations.subset(ids[name]) for name in ids}, key, len(groups), without_key, why)
+    return {name: annotations.subset(ids[name]) for name in ids}
+
+
+def group_images(annotations: Annotations, group_by: str) -> Grouping:
+    """Finds the images that belong together.
+
+    Args:
+        annotations: checked annotations.
+        group_by: a dotted key, `auto` or `none`, see `SplitConfig`.
+
+    Raises:
+        DatasetError: if a key was named that no image carries.
+    """
+    key, why = _group_key(annotations, group_by)
+    groups: dict[tuple[str, str], list[int]] = {}
+    without_key = 0
+    for image in sorted(annotations.images, key=lambda image: image["file_name"]):
+        value = None if key is None else _value(image, key)
+        without_key += key is not None and value is None
+        name = ("file", image["file_name"]) if value is None else ("key", value)
+        groups.setdefault(name, []).append(image["id"])
+    return Grouping(list(groups.values()), key, without_key, why)
 
 
 def _group_key(annotations: Annotations, group_by: str) -> tuple[str | None, str]:
@@ -110,9 +131,9 @@ def _group_key(annotations: Annotations, group_by: str) -> tuple[str | None, str
         return key, f"{carriers} of {total} images carry {key}: those of one source stay together"
     if group_by == AUTO:
         return None, f"each image by itself: none carries {key}"
-    known = sorted({name for image in annotations.images for name in image})
+    known = ", ".join(sorted({name for image in annotations.images for name in image}))
     raise DatasetError(
-        f"split.group_by: expected a key that images carry, got {key!r}, which none of {total} has; {known}"
+        f"split.group_by: expected a key that images carry, got {key!r}, which none of {total} has; they have {known}"
     )
 
 
@@ -122,18 +143,6 @@ def _value(image: Mapping[str, Any], key: str) -> str | None:
     for name in key.split("."):
         value = value.get(name) if isinstance(value, Mapping) else None
     return None if value is None else repr(value)
-
-
-def _groups(annotations: Annotations, key: str | None) -> tuple[list[list[int]], int]:
-    """Image ids by group, in the order of their file names, and how many images lack the key."""
-    groups: dict[tuple[str, str], list[int]] = {}
-    without_key = 0
-    for image in sorted(annotations.images, key=lambda image: image["file_name"]):
-        value = None if key is None else _value(image, key)
-        without_key += key is not None and value is None
-        name = ("file", image["file_name"]) if value is None else ("key", value)
-        groups.setdefault(name, []).append(image["id"])
-    return list(groups.values()), without_key
 
 
 def _presence(annotations: Annotations, groups: Sequence[Sequence[int]]) -> NDArray[np.int64]:

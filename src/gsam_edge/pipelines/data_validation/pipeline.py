@@ -25,7 +25,7 @@ def create_pipeline() -> Pipeline:
             ),
             node(
                 nodes.report_validation,
-                inputs=["annotations_checked", "validation_findings", *SPLITS],
+                inputs=["annotations_checked", "validation_findings", *SPLITS, "params:split", "params:seed"],
                 outputs=["validation_report", "plot_class_distribution"],
                 name="report_validation",
             ),

@@ -1,0 +1,78 @@
+"""Figures and reports, and which teachers follow from them."""
+
+import json
+
+import pytest
+
+from gsam_edge.coco import Annotations, SplitConfig, audit, complete, split, statistics, validate, validation_report
+from gsam_edge.coco.need import is_not_needed, needs_grounding_dino, needs_sam, not_needed, teacher_needs
+
+CONFIG = SplitConfig(train=0.34, val=0.33, test=0.33, group_by="auto")
+
+
+def test_statistics_count_what_is_there(content):
+    content["images"].append({"id": 8, "file_name": "d.png", "height": 40, "width": 50})
+    content["annotations"].append({**content["annotations"][1], "id": 9, "iscrowd": 1})
+    figures = statistics(Annotations.from_coco(content))
+    assert figures["images"] == 4
+    assert figures["annotations"] == 5
+    assert figures["images_without_annotations"] == 1
+    assert figures["per_class"] == {"bag": 2, "wire": 3}
+    assert figures["images_per_class"] == {"bag": 2, "wire": 2}
+    assert figures["share_per_class"] == pytest.approx({"bag": 0.4, "wire": 0.6})
+    assert figures["crowds"] == 1
+    assert figures["masks"] == 4
+    assert figures["annotations_per_image"]["max"] == 3
+    assert figures["box_width"]["max"] == 10.25
+    assert figures["box_share"]["max"] == pytest.approx(205 / 2000)
+
+
+def test_statistics_of_nothing_are_absent(content):
+    figures = statistics(Annotations.from_coco(content).subset([]))
+    assert figures == {
+        "images": 0, "annotations": 0, "images_without_annotations": 0, "per_class": {"bag": 0, "wire": 0},
+        "images_per_class": {"bag": 0, "wire": 0},
+    }  # fmt: skip
+
+
+def test_the_report_says_everything_in_json(content, files, config):
+    validation = validate(content, files(), config, source="file")
+    completion = complete(validation.annotations)
+    findings = json.loads(json.dumps(audit(validation, completion)))
+    parts = split(completion.annotations, CONFIG, seed=3)
+    report = validation_report(findings, completion.annotations, parts, CONFIG, seed=3)
+    assert json.loads(json.dumps(report)) == report
+    assert report["images"] == {"in": 3, "kept": 3, "fixed": 0, "dropped": 0}
+    assert report["annotations"] == {"in": 4, "kept": 4, "fixed": 0, "dropped": 0}
+    assert report["completed"] == {"boxes": 1, "areas": 2}
+    assert report["class_mapping"] == {"0": "bag", "1": "wire"}
+    assert (report["has_boxes"], report["has_masks"]) == (True, True)
+    assert report["teachers"]["grounding_dino"] == {"needed": True, "why": "3 of 4 objects have a box of their own"}
+    assert report["teachers"]["sam"] == {"needed": True, "why": "3 of 4 objects have a mask"}
+    assert {name: part["images"] for name, part in report["splits"].items()} == {"train": 1, "val": 1, "test": 1}
+    assert any("classes_missing" in part for part in report["splits"].values())
+    assert report["split"]["group_by"] == "extra.name"
+    assert report["split"]["images_without_key"] == 2
+    assert 0 <= report["split"]["largest_deviation"] <= 1
+
+
+@pytest.mark.parametrize(
+    ("keys", "grounding_dino", "sam"),
+    [(("bbox",), True, False), (("segmentation",), False, True), (("bbox", "segmentation"), True, True)],
+)
+def test_the_data_calls_for_its_teachers(content, keys, grounding_dino, sam):
+    record = content["annotations"][0]
+    content["annotations"] = [{k: v for k, v in record.items() if k in (*keys, "id", "image_id", "category_id")}]
+    value = complete(Annotations.from_coco(content)).annotations
+    assert (needs_grounding_dino(value), needs_sam(value)) == (grounding_dino, sam)
+    assert {name: need["needed"] for name, need in teacher_needs(value).items()} == {
+        "grounding_dino": grounding_dino, "sam": sam,
+    }  # fmt: skip
+
+
+def test_what_is_not_needed_says_why():
+    value = not_needed("the annotations hold no boxes")
+    assert value == {"status": "not needed", "why": "the annotations hold no boxes"}
+    assert is_not_needed(value)
+    assert not is_not_needed({"status": "tuned"})
+    assert not is_not_needed(None)

@@ -1,0 +1,94 @@
+"""The way to the canvas and back."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gsam_edge.vision import Letterbox
+
+sides = st.integers(1, 900)
+
+
+@given(st.tuples(sides, sides), st.tuples(st.integers(8, 640), st.integers(8, 640)))
+def test_the_image_fits_the_canvas_and_touches_two_of_its_sides(image_hw, canvas_hw):
+    box = Letterbox.fit(image_hw, canvas_hw)
+    for resized, canvas in zip(box.resized_hw, canvas_hw, strict=True):
+        assert 1 <= resized <= canvas
+    assert any(resized == canvas for resized, canvas in zip(box.resized_hw, canvas_hw, strict=True))
+    left, top = box.offset_xy
+    right, bottom = canvas_hw[1] - left - box.resized_hw[1], canvas_hw[0] - top - box.resized_hw[0]
+    assert 0 <= right - left <= 1
+    assert 0 <= bottom - top <= 1
+
+
+@given(st.tuples(sides, sides), st.tuples(st.integers(8, 640), st.integers(8, 640)), st.data())
+def test_boxes_come_back(image_hw, canvas_hw, data):
+    box = Letterbox.fit(image_hw, canvas_hw)
+    unit = st.floats(0, 1, width=32)
+    x, y = (sorted(data.draw(st.tuples(unit, unit))) for _ in range(2))
+    height, width = image_hw
+    xyxy = np.array([[x[0] * width, y[0] * height, x[1] * width, y[1] * height]], np.float32)
+    on_canvas = box.boxes_to_canvas(xyxy)
+    assert (on_canvas >= -1e-3).all()
+    assert (on_canvas <= np.array([*canvas_hw[::-1]] * 2) + 1e-2).all()
+    np.testing.assert_allclose(box.boxes_to_image(on_canvas), xyxy, atol=1e-3 * max(image_hw))
+
+
+def test_boxes_beyond_the_image_are_clipped_on_the_way_back():
+    box = Letterbox.fit((100, 200), (64, 64))
+    np.testing.assert_allclose(box.boxes_to_image(np.array([[0, 0, 64, 64]], np.float32)), [[0, 0, 200, 100]])
+
+
+def test_the_picture_lies_where_its_boxes_go():
+    image = np.zeros((60, 120, 3), np.uint8)
+    image[20:40, 30:90] = 255
+    box = Letterbox.fit((60, 120), (96, 96))
+    canvas = box.image(image)
+    assert canvas.shape == (96, 96, 3)
+    assert canvas.dtype == np.uint8
+    assert (canvas[:24] == 114).all()
+    left, top, right, bottom = box.boxes_to_canvas(np.array([[30, 20, 90, 40]], np.float32))[0]
+    rows, columns = np.nonzero((canvas == 255).all(axis=2))
+    assert (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1) == pytest.approx(
+        (left, top, right, bottom), abs=1
+    )
+
+
+@given(
+    st.tuples(st.integers(20, 200), st.integers(20, 200)),
+    st.sampled_from([1, 4]),
+    st.tuples(st.floats(0.1, 0.4), st.floats(0.6, 0.9)),
+)
+def test_a_mask_comes_back_at_any_stride(image_hw, stride, span):
+    """A rectangle drawn on the canvas, coarse or fine, is the same one in the image, to a pixel of the coarser."""
+    canvas_hw = (128, 128)
+    box = Letterbox.fit(image_hw, canvas_hw)
+    height, width = image_hw
+    xyxy = np.array([[span[0] * width, span[0] * height, span[1] * width, span[1] * height]], np.float32)
+    left, top, right, bottom = np.round(box.boxes_to_canvas(xyxy)[0] / stride).astype(int)
+    probabilities = np.zeros((128 // stride, 128 // stride), np.float32)
+    probabilities[top:bottom, left:right] = 1
+    mask = box.mask_to_image(probabilities)
+    assert mask.shape == image_hw
+    assert mask.dtype == bool
+    drawn = box.boxes_to_image(np.array([[left, top, right, bottom]], np.float32) * stride)
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    found = np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1])
+    pixel = max(1.0, stride * max(image_hw) / 128)
+    np.testing.assert_allclose(found, drawn[0], atol=pixel + 0.5)
+
+
+def test_masks_within_their_boxes_are_the_whole_masks_cut_to_them():
+    box = Letterbox.fit((90, 70), (64, 64))
+    rng = np.random.default_rng(0)
+    probabilities = rng.random((3, 16, 16)).astype(np.float32)
+    xyxy = np.array([[0, 0, 70, 90], [10.2, 20.7, 40.1, 60.5], [5, 5, 5, 5]], np.float32)
+    masks = box.masks_to_image(probabilities, xyxy)
+    np.testing.assert_array_equal(masks[0], box.mask_to_image(probabilities[0]))
+    whole = box.mask_to_image(probabilities[1])
+    inside = np.zeros_like(whole)
+    inside[20:61, 10:41] = True
+    assert not masks[1][~inside].any()
+    assert (masks[1] == whole)[inside].mean() > 0.99
+    assert not masks[2].any()

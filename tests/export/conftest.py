@@ -1,8 +1,10 @@
 """Two students: one with weights set by hand, whose answers can be told by looking; and the real one."""
 
 import numpy as np
+import onnx
 import pytest
 import torch
+from onnx import TensorProto, helper
 from torch import nn
 
 from gsam_edge.export.int8 import QuantizationConfig, quantize_static
@@ -107,3 +109,16 @@ def int8_config():
 @pytest.fixture(scope="session")
 def edge_int8(edge_onnx, canvases, int8_config):
     return quantize_static(edge_onnx, canvases, int8_config)
+
+
+@pytest.fixture(scope="session")
+def prompted_onnx(blob_onnx):
+    """The blob student, but it also asks for a prompt, which it adds to the picture."""
+    model = onnx.load_from_string(blob_onnx)
+    shape = [1, 3, 64, 64]
+    model.graph.input.append(helper.make_tensor_value_info("prompt", TensorProto.FLOAT, shape))
+    for node in model.graph.node:
+        node.input[:] = ["prompted" if name == "images" else name for name in node.input]
+    model.graph.node.insert(0, helper.make_node("Add", ["images", "prompt"], ["prompted"]))
+    onnx.checker.check_model(model)
+    return model.SerializeToString()

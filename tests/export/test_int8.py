@@ -101,7 +101,7 @@ def test_a_graph_without_convolutions_has_no_body():
     assert convolutional_body(graph_of([helper.make_node("Sigmoid", ["images"], ["a"], name="sigmoid")])) == []
 
 
-def test_calibration_pictures_are_drawn_by_seed_and_read_one_by_one():
+def test_calibration_pictures_are_drawn_by_seed_and_read_one_by_one(blob_onnx):
     class Pictures(dict):
         read = ()
 
@@ -109,12 +109,15 @@ def test_calibration_pictures_are_drawn_by_seed_and_read_one_by_one():
             self.read += (name,)
             return super().__getitem__(name)
 
+    def draw(count, seed):
+        return CalibrationCanvases.for_model(blob_onnx, pictures, sorted(pictures), count=count, seed=seed)
+
     pictures = Pictures({f"{n}.jpg": np.full((10, 20, 3), n, np.uint8) for n in range(20)})
-    names = sorted(pictures)
-    drawn = CalibrationCanvases.draw(pictures, names, image_size=32, count=5, seed=3)
-    assert drawn == CalibrationCanvases.draw(pictures, names, image_size=32, count=5, seed=3)
-    assert drawn.file_names != CalibrationCanvases.draw(pictures, names, image_size=32, count=5, seed=4).file_names
+    drawn = draw(5, 3)
+    assert drawn == draw(5, 3)
+    assert drawn.file_names != draw(5, 4).file_names
     assert len(drawn) == len(set(drawn.file_names)) == 5
+    assert len(draw(50, 3)) == 20
     assert pictures.read == ()
-    np.testing.assert_array_equal(drawn[2], preprocess(pictures[drawn.file_names[2]], 32)[0])
-    assert len(CalibrationCanvases.draw(pictures, names, image_size=32, count=50, seed=3)) == 20
+    np.testing.assert_array_equal(drawn[2], preprocess(pictures[drawn.file_names[2]], 64)[0])
+    assert pictures.read == (drawn.file_names[2],) * 2

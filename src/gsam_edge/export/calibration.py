@@ -1,4 +1,4 @@
-"""The pictures that show a network which values to expect, before it is given 256 steps for them."""
+"""Real pictures as network inputs: to show a network which values to expect, and to compare two artefacts on."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from gsam_edge.export.onnx_export import read_card
 from gsam_edge.runtime.artefact import INPUT_NAME
 from gsam_edge.runtime.preprocess import preprocess
 from gsam_edge.vision.images import ImageSource
@@ -35,12 +36,20 @@ class CalibrationCanvases:
     image_size: int
 
     @classmethod
-    def draw(
-        cls, images: ImageSource, file_names: Sequence[str], *, image_size: int, count: int, seed: int
+    def for_model(
+        cls, model: bytes, images: ImageSource, file_names: Sequence[str], *, count: int, seed: int
     ) -> "CalibrationCanvases":
-        """`count` of the named pictures, all if there are fewer, drawn without repetition from the seed."""
+        """Canvases of the size that an exported student asks for.
+
+        Args:
+            model: the ONNX file's content.
+            images: where the pictures come from.
+            file_names: pictures to draw from.
+            count: how many to draw, without repetition; all, if there are fewer.
+            seed: of the drawing.
+        """
         order = np.random.default_rng(seed).permutation(len(file_names))[:count]
-        return cls(images, tuple(sorted(file_names[row] for row in order)), image_size)
+        return cls(images, tuple(sorted(file_names[row] for row in order)), read_card(model).image_size)
 
     def __len__(self) -> int:
         return len(self.file_names)

@@ -73,3 +73,16 @@ def to_onnx(module: "nn.Module", card: StudentCard, config: OnnxConfig) -> bytes
     onnx.helper.set_model_props(model, card.to_properties())
     onnx.checker.check_model(model, full_check=True)
     return model.SerializeToString()
+
+
+def read_card(model: bytes) -> StudentCard:
+    """What an exported student says about itself.
+
+    Raises:
+        ArtefactError: if the ONNX file holds no card.
+    """
+    import onnx
+
+    return StudentCard.from_properties(
+        {entry.key: entry.value for entry in onnx.load_from_string(model).metadata_props}
+    )

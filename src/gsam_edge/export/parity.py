@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from gsam_edge.export.calibration import Canvases
 from gsam_edge.runtime.artefact import MASKS_NAME, OUTPUT_NAMES
+from gsam_edge.runtime.onnx_engine import OnnxEngine
 from gsam_edge.vision.boxes import box_iou
 
 if TYPE_CHECKING:
@@ -16,10 +18,6 @@ if TYPE_CHECKING:
 
 #: One image's raw outputs by name, as `runtime.OnnxEngine.run` gives them.
 Outputs = Mapping[str, NDArray[Any]]
-
-
-class ParityError(ValueError):
-    """An artefact that answers differently from the student it was made of."""
 
 
 class ParityConfig(BaseModel):
@@ -115,6 +113,15 @@ def parity(pairs: Iterable[tuple[Outputs, Outputs]], config: ParityConfig) -> Pa
     )
 
 
+def compare_with_torch(
+    module: "nn.Module", model: bytes, canvases: Canvases, config: ParityConfig, *, threads: int
+) -> Parity:
+    """`parity` of a PyTorch student, the reference, and an ONNX file of it; `threads` as for `OnnxEngine`."""
+    engine = OnnxEngine.from_bytes(model, score_threshold=config.score_threshold, threads=threads)
+    batches = (canvases[index] for index in range(len(canvases)))
+    return parity(((torch_outputs(module, batch), engine.run(batch)) for batch in batches), config)
+
+
 def torch_outputs(module: "nn.Module", batch: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
     """A student's answer to one canvas, float32 [1, 3, S, S], by the names that its exported form uses."""
     import torch
@@ -124,20 +131,6 @@ def torch_outputs(module: "nn.Module", batch: NDArray[np.float32]) -> dict[str, 
         answer = module.eval()(torch.from_numpy(batch).to(device))
     names = [*OUTPUT_NAMES, MASKS_NAME][: len(answer)]
     return {name: tensor.cpu().numpy() for name, tensor in zip(names, answer, strict=True)}
-
-
-def require_parity(found: Parity, config: ParityConfig, artefact: str) -> None:
-    """Stops where an artefact must equal its source.
-
-    Raises:
-        ParityError: if it is not within the tolerances.
-    """
-    if not found.within_tolerance:
-        raise ParityError(
-            f"{artefact}: expected PyTorch's answers for at least {config.agreement:.1%} of the objects within "
-            f"{config.box_tolerance} px, {config.score_tolerance} in score and {config.mask_tolerance} in mask "
-            f"probability, got {found.to_dict()}"
-        )
 
 
 def _match(reference: Outputs, other: Outputs, config: ParityConfig) -> tuple[list[int], list[int], int]:

@@ -10,10 +10,6 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-class PromptError(ValueError):
-    """An artefact that asks for more than a picture, or answers with something else than a student does."""
-
-
 @dataclass(frozen=True)
 class PromptFreeCheck:
     """What an artefact takes and gives.
@@ -32,15 +28,6 @@ class PromptFreeCheck:
     def prompt_free(self) -> bool:
         """Whether nothing is wrong."""
         return self.fault is None
-
-    def require(self, artefact: str) -> None:
-        """Stops at an artefact that is not prompt-free.
-
-        Raises:
-            PromptError: naming the artefact and the fault.
-        """
-        if self.fault:
-            raise PromptError(f"{artefact} is not prompt-free: {self.fault}")
 
 
 def check_prompt_free(model: bytes) -> PromptFreeCheck:

@@ -7,6 +7,8 @@ from typing import Any
 from gsam_edge.export.parity import Parity
 from gsam_edge.export.prompt_free import PromptFreeCheck
 
+REJECTED = "rejected"
+
 
 @dataclass(frozen=True)
 class ArtefactEvidence:
@@ -30,13 +32,13 @@ class ArtefactEvidence:
     def verdict(self) -> str:
         """One sentence that begins with "accepted", "rejected", "unproven" or "to be measured"."""
         if self.check.fault:
-            return f"rejected: {self.check.fault}"
+            return f"{REJECTED}: {self.check.fault}"
         if self.parity.matched + self.parity.unmatched == 0:
             return "unproven: prompt-free, but neither it nor PyTorch found an object in the compared images"
         if self.parity.within_tolerance:
             return "accepted: prompt-free, answers like PyTorch within the tolerances"
         if self.exact:
-            return "rejected: does not answer like PyTorch within the tolerances"
+            return f"{REJECTED}: does not answer like PyTorch within the tolerances"
         return "to be measured: prompt-free, differs from PyTorch by its rounding; the evaluation tells what this costs"
 
 

@@ -1,0 +1,99 @@
+import numpy as np
+import pytest
+from torch import nn
+
+from gsam_edge.export.evidence import RejectedArtefactError, collect_evidence, require_accepted
+from gsam_edge.export.int8 import quantize_static
+from gsam_edge.export.onnx_export import OnnxConfig, to_onnx
+from gsam_edge.export.parity import Parity, ParityConfig
+from gsam_edge.export.prompt_free import check_prompt_free
+from gsam_edge.export.report import ArtefactEvidence, optimization_report
+
+CONFIG = ParityConfig(
+    images=3,
+    score_threshold=0.25,
+    match_iou=0.5,
+    box_tolerance=0.1,
+    score_tolerance=1e-5,
+    mask_tolerance=1e-5,
+    agreement=0.99,
+)
+
+
+@pytest.fixture
+def images(canvases):
+    return {f"{n}.png": (canvas[0].transpose(1, 2, 0) * 255).astype(np.uint8) for n, canvas in enumerate(canvases)}
+
+
+def test_each_artefact_gets_its_row(blob_student, blob_onnx, canvases, images, int8_config):
+    artefacts = {
+        "student_onnx": (blob_onnx, True),
+        "student_onnx_int8": (quantize_static(blob_onnx, canvases, int8_config), False),
+    }
+    rows = require_accepted(collect_evidence(blob_student, artefacts, images, sorted(images), CONFIG))
+    assert [row["artefact"] for row in rows] == ["student_onnx", "student_onnx_int8"]
+    assert [row["verdict"].split(":")[0] for row in rows] == ["accepted", "to be measured"]
+    assert all(row["prompt_free"] and row["parity"]["images"] == 3 for row in rows)
+
+
+def test_another_student_under_the_same_name_is_rejected(blob_student, card, images):
+    class Louder(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.student = blob_student
+
+        def forward(self, images):
+            boxes, scores, class_ids, masks = self.student(images)
+            return boxes + 1, scores, class_ids, masks
+
+    model = to_onnx(Louder(), card, OnnxConfig(opset=17))
+    rows = collect_evidence(blob_student, {"student_onnx": (model, True)}, images, sorted(images), CONFIG)
+    with pytest.raises(RejectedArtefactError, match=r"student_onnx rejected: does not answer .*'box_difference': 1\.0"):
+        require_accepted(rows)
+
+
+def test_what_needs_a_prompt_is_rejected(blob_student, blob_onnx, prompted_onnx, images):
+    artefacts = {"student_onnx": (blob_onnx, True), "student_litert": (prompted_onnx, True)}
+    with pytest.raises(RejectedArtefactError, match=r"student_litert is not prompt-free: .*\['images', 'prompt'\]"):
+        collect_evidence(blob_student, artefacts, images, sorted(images), CONFIG)
+
+    class Prompted(nn.Module):
+        def forward(self, images, boxes):
+            return images, boxes
+
+    with pytest.raises(RejectedArtefactError, match=r"the PyTorch student is not prompt-free: .*\(images, boxes\)"):
+        collect_evidence(Prompted(), artefacts, images, sorted(images), CONFIG)
+
+
+def test_no_pictures_is_an_error(blob_student, blob_onnx):
+    with pytest.raises(ValueError, match="expected pictures to compare on, got none"):
+        collect_evidence(blob_student, {"student_onnx": (blob_onnx, True)}, {}, [], CONFIG)
+
+
+@pytest.mark.parametrize(
+    ("matched", "close", "exact", "verdict"),
+    [
+        (9, True, True, "accepted"),
+        (9, False, True, "rejected: does not answer like PyTorch"),
+        (9, False, False, "to be measured"),
+        (0, True, True, "unproven"),
+    ],
+)
+def test_the_report_has_the_keys_that_others_rely_on(matched, close, exact, verdict, blob_onnx):
+    found = Parity(4, matched, 0, 1.0, 0.01, 0.001, None, within_tolerance=close)
+    check = check_prompt_free(blob_onnx)
+    evidence = ArtefactEvidence("student_onnx", len(blob_onnx), check, found, exact=exact)
+    (row,) = optimization_report([evidence])
+    assert set(row) == {"artefact", "size_mb", "prompt_free", "parity", "verdict"}
+    assert row["size_mb"] == pytest.approx(len(blob_onnx) / 1e6)
+    assert row["prompt_free"] is True
+    assert row["verdict"].startswith(verdict)
+    assert "mask_difference" not in row["parity"]
+
+
+def test_the_report_rejects_what_needs_a_prompt(prompted_onnx):
+    check = check_prompt_free(prompted_onnx)
+    found = Parity(4, 9, 0, 1.0, 0.01, 0.001, None, within_tolerance=True)
+    (row,) = optimization_report([ArtefactEvidence("student_onnx", 1, check, found, exact=True)])
+    assert row["prompt_free"] is False
+    assert row["verdict"].startswith("rejected: expected exactly one input")

@@ -31,9 +31,9 @@ logger = logging.getLogger(__name__)
 #: Errors whose message is written for the user; anything else is a defect of ours and shows its traceback.
 USER_ERRORS = (DatasetError, ParameterValidationError, ValueError, OSError, ImportError)
 
-RECORDED_PACKAGES = (
-    "gsam_edge", "kedro", "torch", "transformers", "peft", "ultralytics", "segment-anything", "onnx", "onnxruntime", "numpy",
-)  # fmt: skip
+VIEWERS = ("kedro viz run      the pipelines and their artefacts", "kedro mlflow ui    parameters, curves and reports")
+
+RECORDED_PACKAGES = ("gsam_edge", "kedro", "torch", "transformers", "peft", "ultralytics", "onnxruntime", "numpy")
 
 
 def plain_parameters(inputs: dict[str, Any]) -> dict[str, Any]:
@@ -68,7 +68,7 @@ class TrackingHooks(MlflowHook):
         """Seeds the global generators and logs the node's parameters one by one."""
         seed = inputs.get("params:seed", 0)
         random.seed(seed)
-        np.random.seed(seed)  # noqa: NPY002  libraries below us draw from the global generator
+        np.random.seed(seed)
         super().before_node_run(node, catalog, plain_parameters(inputs), is_async)
 
     @hook_impl
@@ -117,9 +117,13 @@ class SummaryHooks:
         outputs = pipeline.all_outputs()
         if "comparison" in outputs:
             console.print(console_table(catalog.load("comparison")))
-        places = sorted({_place(catalog, name) for name in outputs if name.endswith("_report") or name.startswith("plot_")})
+        shown = [name for name in outputs if name.endswith("_report") or name.startswith("plot_")]
+        places = sorted(_place(catalog, name) for name in shown)
         if places:
-            console.print(Panel("\n".join(places), title="Where to look", subtitle="kedro viz · kedro mlflow ui", expand=False))
+            text = "\n".join(
+                [*places, "", "kedro viz run      the pipelines", "kedro mlflow ui    parameters and metrics"]
+            )
+            console.print(Panel(text, title="Where to look", expand=False))
 
 
 def _place(catalog: DataCatalog, name: str) -> str:

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from kedro.io import DatasetError, Version
+from PIL import Image
+
 from gsam_edge.coco import Annotations
 from gsam_edge.datasets.atomic import new_folder, write_bytes
 from gsam_edge.datasets.coco import AnnotationsDataset, RawCocoDataset
@@ -15,8 +18,6 @@ from gsam_edge.datasets.plots import FigureDataset
 from gsam_edge.datasets.reports import ReportDataset
 from gsam_edge.datasets.state import JsonStoreDataset
 from gsam_edge.vision.images import ImageError
-from kedro.io import DatasetError, Version
-from PIL import Image
 
 CONTENT = {
     "info": {"year": 2026},
@@ -50,9 +51,9 @@ def test_new_folder_replaces_the_old_one_only_when_the_block_succeeds(tmp_path: 
     target = tmp_path / "folder"
     with new_folder(target) as draft:
         (draft / "one").write_text("1")
-    with pytest.raises(RuntimeError), new_folder(target) as draft:
+    with pytest.raises(OSError, match="no such"), new_folder(target) as draft:  # noqa: PT012  the block is the test
         (draft / "two").write_text("2")
-        raise RuntimeError
+        raise OSError("no such disk")
     assert [path.name for path in target.iterdir()] == ["one"]
     with new_folder(target) as draft:
         (draft / "three").write_text("3")

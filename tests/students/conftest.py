@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+import gsam_edge.students.gateway  # noqa: F401  before any test imports Ultralytics itself
 from gsam_edge.students import EdgeConfig, StudentConfig
-from gsam_edge.students.dataset import LabelledPictures
+from gsam_edge.students.pictures import LabelledPictures
 from gsam_edge.students.training_config import AugmentationConfig, StudentTrainingConfig
 from gsam_edge.vision import Detections
 

@@ -7,12 +7,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from ultralytics.cfg import get_cfg
+from ultralytics.data.utils import polygon2mask
 
 from gsam_edge.students.dataset import MemoryDataset, collect_labels, mask_polygon
 from gsam_edge.students.gateway import YOLODataset
 from gsam_edge.vision.masks import masks_to_xyxy
-from ultralytics.cfg import get_cfg
-from ultralytics.data.utils import polygon2mask
 
 SIDE = 96
 

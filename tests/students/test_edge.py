@@ -76,9 +76,9 @@ def test_decoding_is_ultralytics_decoding(weights):
         boxes = head._decode(raw[0])
     centre, size = decoded[:, :2], decoded[:, 2:4]
     expected = torch.cat([centre - size / 2, centre + size / 2], 1).transpose(1, 2)
-    torch.testing.assert_close(boxes, expected, atol=1e-3, rtol=1e-4)
-    torch.testing.assert_close(raw[1].sigmoid(), decoded[:, 4:7], atol=1e-5, rtol=1e-4)
-    torch.testing.assert_close(raw[3], prototypes, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(boxes, expected, atol=0.05, rtol=0)  # pixels
+    torch.testing.assert_close(raw[1].sigmoid(), decoded[:, 4:7], atol=1e-3, rtol=0)
+    torch.testing.assert_close(raw[3], prototypes, atol=1e-2, rtol=1e-3)
 
 
 @pytest.mark.parametrize(("architecture", "outputs"), [("yolov8", 3), ("yolov8-seg", 4), ("fastsam", 4)])

@@ -1,11 +1,11 @@
 import pytest
 import torch
 from torch.nn import functional
+from ultralytics.cfg import get_cfg
+from ultralytics.utils.loss import v8DetectionLoss, v8SegmentationLoss
 
 from gsam_edge.students.loss import DetectionLoss, SegmentationLoss
 from gsam_edge.students.network import new_network
-from ultralytics.cfg import get_cfg
-from ultralytics.utils.loss import v8DetectionLoss, v8SegmentationLoss
 
 NAN = float("nan")
 
@@ -55,8 +55,8 @@ def test_the_teacher_changes_the_class_loss_by_what_the_equation_says(setting):
     network, predictions, batch, ours, stock = setting
     alpha = 0.4
     mixed = ours(network, alpha)
-    loss, items = mixed(predictions, batch)
-    hard_loss, hard_items = stock(network)(predictions, batch)
+    _, items = mixed(predictions, batch)
+    _, hard_items = stock(network)(predictions, batch)
 
     foreground, gt_index = mixed._assigned
     targets = []

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import torch
 
-from gsam_edge.students.dataset import LabelledPictures
+from gsam_edge.students.edge import EdgeStudent
+from gsam_edge.students.pictures import LabelledPictures
 from gsam_edge.students.train import Validation, train_student
 from gsam_edge.training.checkpoints import FileCheckpoint, NoCheckpoints
 from gsam_edge.training.loop import TrainingError
@@ -15,7 +16,7 @@ from gsam_edge.vision.average_precision import average_precision
 CPU = torch.device("cpu")
 
 
-class Killed(RuntimeError):
+class KilledError(RuntimeError):
     pass
 
 
@@ -63,10 +64,10 @@ def test_a_killed_run_ends_like_one_that_was_never_killed(make_pictures, student
 
     def killed_in_epoch_2(name: str, value: float, step: int) -> None:
         if step == 2:
-            raise Killed
+            raise KilledError
 
     store = FileCheckpoint(tmp_path / "state.pt")
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         run(
             pictures,
             "yolov8-seg",
@@ -114,20 +115,14 @@ def test_metrics_are_logged_once_an_epoch_and_nothing_is_written(
 
 
 def test_the_best_epoch_is_kept(make_pictures, student_config, training_config):
-    pictures = make_pictures(6, masks=False)
-    fitnesses = iter([0.2, 0.9, 0.5])
+    fitnesses, states = iter([0.2, 0.9, 0.5]), []
     training = training_config.model_copy(update={"epochs": 3})
-    best = run(pictures, "yolov8", student_config, training, validate=lambda predict: Validation(next(fitnesses), {}))
-    states = []
-    scores = iter([0.2, 0.9, 0.5])
 
     def spy(predict) -> Validation:
-        states.append({k: v.clone() for k, v in predict._module.state_dict().items()})
-        return Validation(next(scores), {})
+        states.append({name: tensor.clone() for name, tensor in predict._module.state_dict().items()})
+        return Validation(next(fitnesses), {})
 
-    run(pictures, "yolov8", student_config, training, validate=spy)
-    from gsam_edge.students.edge import EdgeStudent
-
+    best = run(make_pictures(4, masks=False), "yolov8", student_config, training, validate=spy)
     assert equal(EdgeStudent(best.weights).state_dict(), states[1])
 
 
@@ -149,8 +144,8 @@ def test_a_loss_that_is_no_number_stops_with_advice(make_pictures, student_confi
         name: replace(objects, class_scores=np.full((len(objects), 2), np.inf, np.float32))
         for name, objects in pictures.labels.items()
     }
-    with pytest.raises(TrainingError, match="finite loss in epoch 1, .*lower learning rate"):
-        run(replace(pictures, labels=broken), "yolov8", student_config, training_config)
+    with pytest.raises(TrainingError, match=r"finite losses and weights in epoch 1, .*lower learning rate"):
+        run(replace(pictures, labels=broken), "yolov8", student_config, training_config, validate=scorer(pictures))
 
 
 def test_no_labelled_object_is_an_error(make_pictures, student_config, training_config):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from gsam_edge.synthetic.sample import SampleWorldConfig
 from gsam_edge.synthetic.sample_dataset import build_sample
 

@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from gsam_edge.teachers.grounding_dino_loss import GroundingDinoLossConfig, assign_tokens, token_grid
+from gsam_edge.teachers.grounding_dino_config import GroundingDinoLossConfig
+from gsam_edge.teachers.grounding_dino_loss import assign_tokens, token_grid
 
 CONFIG = GroundingDinoLossConfig(
     class_weight=2,

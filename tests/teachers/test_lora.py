@@ -9,7 +9,6 @@ from torch import nn
 
 from gsam_edge.teachers.adapter import Adapter, AdapterConfig, apply_adapter, extract_adapter
 from gsam_edge.teachers.lora import (
-    LoraConfig,
     adapter_parameters,
     add_lora,
     count_parameters,
@@ -17,6 +16,7 @@ from gsam_edge.teachers.lora import (
     verify_only_adapters_trainable,
     weights_digest,
 )
+from gsam_edge.teachers.lora_config import LoraConfig
 
 
 class Block(nn.Module):

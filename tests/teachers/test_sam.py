@@ -9,7 +9,8 @@ from pydantic import ValidationError
 from segment_anything import SamPredictor, sam_model_registry
 
 from gsam_edge.teachers.sam import SamModel, decode_boxes, load_sam
-from gsam_edge.teachers.sam_architecture import PUBLISHED, SamArchitecture, build_sam, recognise
+from gsam_edge.teachers.sam_architecture import PUBLISHED, build_sam, recognise
+from gsam_edge.teachers.sam_config import SamArchitecture
 
 TINY = SamArchitecture(
     image_size=64,
@@ -75,6 +76,17 @@ def test_decoding_is_differentiable_where_sam_forward_is_not(sam, image):
     assert iou.shape == (2,)
     logits.sum().backward()
     assert embedding.grad.abs().sum() > 0
+
+
+def test_boxes_of_several_images_decode_as_they_would_alone(sam, image):
+    features = torch.cat([sam.embed(one).features for one in (image, image[:, ::-1], image[::2])])
+    prompts = torch.from_numpy(boxes(3))
+    with torch.no_grad():
+        together, _ = decode_boxes(sam.model, features, prompts)
+        for row in range(3):
+            alone, _ = decode_boxes(sam.model, features[row : row + 1], prompts[row : row + 1])
+            torch.testing.assert_close(together[row], alone[0], atol=1e-4, rtol=1e-4)
+    assert not torch.allclose(together[0], together[1], atol=1e-2)
 
 
 def test_a_folder_round_trip_answers_the_same(sam, image, tmp_path):

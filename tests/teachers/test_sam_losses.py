@@ -4,9 +4,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gsam_edge.teachers.sam_losses import Prompts, SamLossConfig, jitter_boxes, mask_targets, sam_losses
+from gsam_edge.teachers.sam_config import SamLossConfig
+from gsam_edge.teachers.sam_losses import Prompts, jitter_boxes, mask_targets, sam_losses
 
-CONFIG = SamLossConfig(dice_weight=1, bce_weight=2, iou_weight=1, box_jitter=0.04)
+CONFIG = SamLossConfig(dice_weight=1, bce_weight=2, iou_weight=1)
 
 
 @st.composite

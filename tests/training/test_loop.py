@@ -5,7 +5,8 @@ import torch
 from torch import nn
 
 from gsam_edge.training.checkpoints import FolderCheckpoints, NoCheckpoints
-from gsam_edge.training.loop import LoopConfig, TrainingError, train
+from gsam_edge.training.config import LoopConfig
+from gsam_edge.training.loop import TrainingError, train
 from gsam_edge.training.metrics import discard_metric
 
 CPU = torch.device("cpu")

@@ -3,9 +3,10 @@
 import json
 
 import pytest
-from gsam_edge.hooks import numeric_leaves, plain_parameters, show_error
 from kedro.io import DatasetError
 from pydantic import BaseModel
+
+from gsam_edge.hooks import numeric_leaves, plain_parameters, show_error
 
 
 class Inner(BaseModel):

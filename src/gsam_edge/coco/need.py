@@ -1,6 +1,8 @@
 """Which teachers the data calls for, and the empty value of what it does not call for."""
 
-from typing import Any, TypeGuard
+from typing import Any
+
+from typing_extensions import TypeIs
 
 from gsam_edge.coco.annotations import Annotations, has_own_box
 
@@ -41,6 +43,6 @@ def not_needed(why: str) -> dict[str, str]:
     return {"status": NOT_NEEDED, "why": why}
 
 
-def is_not_needed(value: Any) -> TypeGuard[dict[str, str]]:
+def is_not_needed(value: Any) -> TypeIs[dict[str, str]]:
     """Whether a value is the empty one of `not_needed`."""
     return isinstance(value, dict) and value.get("status") == NOT_NEEDED

@@ -31,7 +31,7 @@ def new_folder(target: Path) -> Iterator[Path]:
     """A temporary folder that takes the target's place when the block ends without an error."""
     target.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
-    draft.chmod(0o755)  # noqa: S103  mkdtemp's 0700 would hide the folder from everyone else
+    draft.chmod(0o755)
     try:
         yield draft
         if target.exists():

@@ -52,7 +52,7 @@ class AnnotationsDataset(BytesDataset[Annotations]):
     """`coco.Annotations` as a COCO file."""
 
     def encode(self, value: Annotations) -> bytes:
-        return json.dumps(value.to_coco(), ensure_ascii=False, separators=(",", ":")).encode()
+        return json.dumps(value.to_coco(), separators=(",", ":")).encode()
 
     def decode(self, content: bytes) -> Annotations:
         try:

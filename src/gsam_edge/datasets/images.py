@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from gsam_edge.datasets.atomic import new_folder
-from gsam_edge.vision.images import ImageError, decode_image, probe_image
+from gsam_edge.vision.images import ImageError, MissingImageError, decode_image, probe_image
 
 IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 
@@ -49,7 +49,7 @@ class ImageFolder(Mapping[str, NDArray[np.uint8]]):
         if Path(file_name).is_absolute() or not resolved.is_relative_to(self._folder.resolve()):
             raise ImageError(f"expected a file inside the dataset's folder, got {file_name!r}")
         if missing:
-            raise ImageError(f"expected an image, found no file {path}")
+            raise MissingImageError(f"expected an image, found no file {path}")
         return resolved
 
     def __iter__(self) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Trained values: base teachers, adapters, student weights, ONNX files. Heavy packages load with the value, not before."""
+"""Trained values: base teachers, adapters, student weights, ONNX files. Heavy packages load only with the value."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from gsam_edge.datasets.versioned_bytes import BytesDataset
 
 if TYPE_CHECKING:
     from gsam_edge.students.weights import StudentWeights
-    from gsam_edge.teachers.grounding_dino import GroundingDino
     from gsam_edge.teachers.adapter import Adapter
+    from gsam_edge.teachers.grounding_dino import GroundingDino
     from gsam_edge.teachers.sam import SamModel
 
 
@@ -45,9 +45,9 @@ class GroundingDinoDataset(AbstractDataset["GroundingDino", "GroundingDino"]):
         """The model in evaluation mode on the CPU, with its processor."""
         from gsam_edge.teachers.grounding_dino import load_grounding_dino
 
-        if self._folder is None:
+        if self._remote is not None:
             return load_grounding_dino(self._remote, allow_download=True)
-        if not self._folder.is_dir():
+        if self._folder is None or not self._folder.is_dir():
             raise DatasetError(
                 f"expected the folder of a saved Grounding DINO, found none: {self._folder}. "
                 "`kedro run --pipeline=pretrain_tiny_teachers` makes the tiny one"

@@ -7,7 +7,7 @@ from typing import Any
 from kedro.io import AbstractDataset
 
 from gsam_edge.datasets.atomic import new_folder
-from gsam_edge.synthetic.sample import SampleDataset
+from gsam_edge.synthetic.sample_dataset import SampleDataset
 
 
 class SampleFolderDataset(AbstractDataset[SampleDataset, None]):

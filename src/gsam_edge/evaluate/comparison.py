@@ -57,7 +57,7 @@ def comparison_row(
         runtime: what ran it, for instance "onnxruntime 1.31 CPU".
         truth: the split; the measurement's predictions are in the order of its images.
         measurement: see `measure`.
-        size_mb: megabytes (2^20 bytes) that must be shipped to run it.
+        size_mb: megabytes (10^6 bytes) that must be shipped to run it.
         match_box_iou: see `matched_mask_iou`.
 
     Returns:

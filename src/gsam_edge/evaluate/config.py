@@ -4,7 +4,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class EvaluationConfig(BaseModel):
-    """How artefacts are timed, matched and pictured; it never changes what the COCO metrics are."""
+    """How artefacts are timed, matched and pictured; how COCO's metrics are computed is not among it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -13,6 +13,9 @@ class EvaluationConfig(BaseModel):
         gt=0, description="timed predictions at the least; images are gone through again when there are fewer"
     )
     threads: int = Field(gt=0, description="CPU threads that an artefact may use while it is measured")
+    score_threshold: float = Field(
+        ge=0, le=1, description="students' objects that score less are dropped before they are compared and timed"
+    )
     match_box_iou: float = Field(
         gt=0, le=1, description="box IoU from which a prediction is matched to an object of its class for the mask IoU"
     )

@@ -12,27 +12,10 @@ from PIL import Image
 from torch import Tensor
 
 from gsam_edge.students.gateway import YOLODataset, merge_multi_segment
+from gsam_edge.students.pictures import LabelledPictures
 from gsam_edge.vision import Detections
 from gsam_edge.vision.boxes import box_area, clip_xyxy, xyxy_to_cxcywh
 from gsam_edge.vision.images import ImageSource
-
-
-@dataclass(frozen=True)
-class LabelledPictures:
-    """What a student learns from.
-
-    Attributes:
-        labels: `file_name` to labelled objects in pixels of the picture; `class_scores` [N, C] are the teacher's, with
-            rows of NaN where it saw nothing. An empty mask means that the object has none.
-        image_hw: `file_name` to height and width of the picture in pixels.
-        images: `file_name` to RGB picture.
-        class_names: class names by class id.
-    """
-
-    labels: Mapping[str, Detections]
-    image_hw: Mapping[str, tuple[int, int]]
-    images: ImageSource
-    class_names: tuple[str, ...]
 
 
 @dataclass(frozen=True)

@@ -69,3 +69,8 @@ class DetectionLoss(_TeacherClassTargets, v8DetectionLoss):  # type: ignore[misc
 
 class SegmentationLoss(_TeacherClassTargets, v8SegmentationLoss):  # type: ignore[misc]
     """YOLOv8-seg's loss; objects without a mask teach box and class only."""
+
+    def loss(self, preds: dict[str, Tensor], batch: dict[str, Any]) -> tuple[Tensor, dict[str, Tensor]]:
+        """See Ultralytics; the item of a semantic head, which YOLOv8 has not, is left out."""
+        total, items = super().loss(preds, batch)
+        return total, {name: value for name, value in items.items() if name != "sem_loss"}

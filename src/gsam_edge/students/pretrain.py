@@ -1,36 +1,31 @@
 """A student's start: what shapes and edges look like, learnt in the general world."""
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from numpy.typing import NDArray
+from rich.progress import track
 
-from gsam_edge.students.choice import StudentConfig
-from gsam_edge.students.dataset import LabelledPictures
+from gsam_edge.coco import Annotations
+from gsam_edge.students.choice import Architecture
+from gsam_edge.students.pictures import LabelledPictures
 from gsam_edge.students.predictor import StudentPredictor
+from gsam_edge.students.pretrain_config import PretrainStudentConfig
 from gsam_edge.students.train import StudentTraining, Validation, train_student
-from gsam_edge.students.training_config import StudentTrainingConfig
 from gsam_edge.synthetic.general import GeneralWorldConfig, draw_general_scene
-from gsam_edge.synthetic.scene import Scene
+from gsam_edge.synthetic.shapes import MARKS, SHAPES
 from gsam_edge.training.checkpoints import CheckpointStore
 from gsam_edge.training.metrics import MetricLogger
 from gsam_edge.training.seed import derived_seed
-from gsam_edge.vision import Detections
 from gsam_edge.vision.average_precision import average_precision
-from gsam_edge.vision.masks import masks_to_xyxy
+from gsam_edge.vision.boxes import xyxy_to_xywh
+from gsam_edge.vision.masks import encode_mask, masks_to_xyxy
 
-_ARCHITECTURE = "yolov8-seg"  # its tensors also start a detector, which has the same layers but for the masks
-_TRAINING, _HELD_OUT = 0, 1
-
-
-class PretrainStudentConfig(BaseModel):
-    """How the start of all students is trained."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    pictures: int = Field(gt=0, description="drawn pictures of the general world to learn from")
-    held_out: int = Field(gt=0, description="further drawn pictures to choose the best epoch by")
-    student: StudentConfig = Field(description="size and input of the network; the architecture is always YOLOv8-seg")
-    training: StudentTrainingConfig = Field(description="schedule and losses")
+# Its tensors also start a detector, which has the same layers but for the masks.
+_ARCHITECTURE: Architecture = "yolov8-seg"
+_SHAPES = (*SHAPES, *MARKS)
 
 
 def pretrain_student(
@@ -42,7 +37,7 @@ def pretrain_student(
     seed: int,
     device: torch.device,
 ) -> StudentTraining:
-    """Train a YOLOv8-seg on the general world; its classes are the shapes (the last word of a phrase).
+    """Train a YOLOv8-seg on the general world; its classes are the shapes.
 
     Args:
         config: number of pictures, network and schedule.
@@ -55,24 +50,16 @@ def pretrain_student(
     Returns:
         The training with weights in half precision, a start for `train_student`.
     """
-    scenes = [_scene(world, seed, _TRAINING, number) for number in range(config.pictures)]
-    class_names = tuple(sorted({_shape(phrase) for scene in scenes for phrase in scene.phrases}))
-    held_out = [_scene(world, seed, _HELD_OUT, number) for number in range(config.held_out)]
-    truths = [_truth(scene, class_names) for scene in held_out]
+    drawn = [_draw(world, seed, part, count) for part, count in enumerate((config.pictures, config.held_out))]
+    (learnt, pictures), (held_out, unseen) = drawn
 
     def validate(predict: StudentPredictor) -> Validation:
-        ap50 = average_precision(truths, [predict(scene.image) for scene in held_out])
+        truths = [held_out.truth(image["id"]) for image in held_out.images]
+        ap50 = average_precision(truths, [predict(picture) for picture in unseen.values()])
         return Validation(ap50, {"box_map50": ap50})
 
-    named = {f"{number}": scene for number, scene in enumerate(scenes)}
-    pictures = LabelledPictures(
-        labels={name: _truth(scene, class_names) for name, scene in named.items()},
-        image_hw={name: (scene.image.shape[0], scene.image.shape[1]) for name, scene in named.items()},
-        images={name: scene.image for name, scene in named.items()},
-        class_names=class_names,
-    )
     trained = train_student(
-        pictures,
+        LabelledPictures.of_split(learnt, pictures, {}),
         _ARCHITECTURE,
         config.student,
         config.training,
@@ -83,25 +70,29 @@ def pretrain_student(
         seed=seed,
         device=device,
     )
-    return StudentTraining(trained.weights.half(), trained.history, trained.transfer, trained.without_area)
+    return replace(trained, weights=trained.weights.half())
 
 
-def _scene(world: GeneralWorldConfig, seed: int, part: int, number: int) -> Scene:
-    return draw_general_scene(np.random.default_rng(derived_seed(seed, part, number)), world)
-
-
-def _shape(phrase: str) -> str:
-    return phrase.split()[-1]
-
-
-def _truth(scene: Scene, class_names: tuple[str, ...]) -> Detections:
-    """The objects of a scene whose shape is among the classes."""
-    shapes = [_shape(phrase) for phrase in scene.phrases]
-    kept = [row for row, shape in enumerate(shapes) if shape in class_names]
-    masks = scene.masks[kept]
-    return Detections(
-        xyxy=masks_to_xyxy(masks),
-        scores=np.ones(len(kept), np.float32),
-        class_ids=np.array([class_names.index(shapes[row]) for row in kept], np.int64),
-        masks=masks,
-    )
+def _draw(
+    world: GeneralWorldConfig, seed: int, part: int, count: int
+) -> tuple[Annotations, dict[str, NDArray[np.uint8]]]:
+    """Pictures of the general world by name, and their objects, whose class is the shape: the last word of a phrase."""
+    pictures: dict[str, NDArray[np.uint8]] = {}
+    objects: list[dict[str, Any]] = []
+    for number in track(range(count), description="general world"):
+        scene = draw_general_scene(np.random.default_rng(derived_seed(seed, part, number)), world)
+        pictures[str(number)] = scene.image
+        for mask, xyxy, phrase in zip(scene.masks, masks_to_xyxy(scene.masks), scene.phrases, strict=True):
+            objects.append(
+                {
+                    "id": len(objects),
+                    "image_id": number,
+                    "category_id": _SHAPES.index(phrase.rsplit(maxsplit=1)[-1]),
+                    "bbox": xyxy_to_xywh(xyxy)[0].tolist(),
+                    "segmentation": encode_mask(mask),
+                }
+            )
+    side = {"height": world.image_size, "width": world.image_size}
+    images = tuple({"id": number, "file_name": str(number), **side} for number in range(count))
+    categories = tuple({"id": index, "name": shape} for index, shape in enumerate(_SHAPES))
+    return Annotations(images, tuple(objects), categories), pictures

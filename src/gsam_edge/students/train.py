@@ -11,8 +11,9 @@ from rich.progress import Progress
 from torch import Tensor
 
 from gsam_edge.students.choice import Architecture, StudentConfig
-from gsam_edge.students.dataset import LabelledPictures, collect_labels
+from gsam_edge.students.dataset import collect_labels
 from gsam_edge.students.network import Transfer, new_network, start_from
+from gsam_edge.students.pictures import LabelledPictures
 from gsam_edge.students.predictor import StudentPredictor
 from gsam_edge.students.trainer import TrainingTask, Validation, build_trainer
 from gsam_edge.students.training_config import StudentTrainingConfig

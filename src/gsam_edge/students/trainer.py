@@ -142,14 +142,14 @@ class MemoryTraining(DetectionTrainer):  # type: ignore[misc]
     def validate(self) -> tuple[dict[str, float], float | None]:
         """The averaged weights, scored by the task where this epoch is to be validated."""
         done = self.epoch + 1
-        config = self._task.config
-        due = done % config.validate_every == 0 or done >= self.epochs
-        if self._task.validate is None:
-            self.best = full_precision(self.ema.ema.state_dict()) if done >= self.epochs else {}
-            return {}, None
+        due = done % self._task.config.validate_every == 0 or done >= self.epochs
+        self._check_finite()
         if not due:
             return {}, None
         state = full_precision(self.ema.ema.state_dict())
+        if self._task.validate is None:
+            self.best = state
+            return {}, None
         result = self._task.validate(state)
         if self.best_fitness is None or result.fitness > self.best_fitness:
             self.best_fitness, self.best = result.fitness, state
@@ -201,13 +201,18 @@ class MemoryTraining(DetectionTrainer):  # type: ignore[misc]
         """The best weights were validated when they were found."""
 
     def _handle_nan_recovery(self, epoch: int) -> bool:
-        """No silent second try."""
-        if self.loss is not None and not self.loss.isfinite():
+        """Nothing is tried again in silence: `validate` has stopped what cannot go on."""
+        return False
+
+    def _check_finite(self) -> None:
+        """A loss, or a step, that was no number leaves weights that are none."""
+        weights = all(bool(p.isfinite().all()) for p in self.model.parameters())
+        if not (weights and self.loss.isfinite()):
             parts = ", ".join(f"{name}={float(value):g}" for name, value in self.loss_items.items())
             raise TrainingError(
-                f"student: expected a finite loss in epoch {epoch + 1}, got {parts}; try a lower learning rate"
+                f"student: expected finite losses and weights in epoch {self.epoch + 1}, got {parts}; "
+                "try a lower learning rate"
             )
-        return False
 
     def _start_training(self) -> None:
         loss = SegmentationLoss if self.args.task == "segment" else DetectionLoss

@@ -12,6 +12,8 @@ from safetensors.torch import load as load_safetensors
 from safetensors.torch import save as save_safetensors
 from torch import Tensor
 
+from gsam_edge import __version__
+from gsam_edge.runtime.artefact import StudentCard
 from gsam_edge.students.choice import Architecture, EdgeConfig, Size, has_masks
 
 _KEY = "gsam_edge_student"
@@ -47,6 +49,11 @@ class StudentWeights:
     def has_masks(self) -> bool:
         """Whether the student answers with masks."""
         return has_masks(self.architecture)
+
+    @property
+    def card(self) -> StudentCard:
+        """What an exported form says about itself."""
+        return StudentCard(self.class_names, self.image_size, self.architecture, __version__)
 
     def half(self) -> Self:
         """The same weights in half precision, for a file of half the size; a network is built in full precision."""

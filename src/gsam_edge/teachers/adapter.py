@@ -8,7 +8,8 @@ import torch
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
-from gsam_edge.teachers.lora import ADAPTER_NAME, LoraConfig, adapter_parameters, add_lora, weights_digest
+from gsam_edge.teachers.lora import ADAPTER_NAME, Model, adapter_parameters, add_lora, weights_digest
+from gsam_edge.teachers.lora_config import LoraConfig
 
 _METADATA_KEY = "gsam_edge_adapter"
 
@@ -98,7 +99,7 @@ def extract_adapter(model: nn.Module, config: AdapterConfig) -> Adapter:
     return Adapter(tensors, config)
 
 
-def apply_adapter(model: nn.Module, adapter: Adapter) -> nn.Module:
+def apply_adapter(model: Model, adapter: Adapter) -> Model:
     """Puts a trained adapter on its base, in place; the base's own weights stay as they are, frozen.
 
     Args:

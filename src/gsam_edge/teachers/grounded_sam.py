@@ -10,7 +10,8 @@ import torch
 from numpy.typing import NDArray
 
 from gsam_edge.teachers.adapter import Adapter, apply_adapter
-from gsam_edge.teachers.grounding_dino import DetectionConfig, GroundingDino
+from gsam_edge.teachers.grounding_dino import GroundingDino
+from gsam_edge.teachers.grounding_dino_config import DetectionConfig
 from gsam_edge.teachers.sam import SamModel
 from gsam_edge.training.device import DeviceName, resolve_device
 from gsam_edge.vision import Detections

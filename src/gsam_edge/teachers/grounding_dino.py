@@ -8,26 +8,15 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
+from gsam_edge.teachers.grounding_dino_config import DetectionConfig
 from gsam_edge.teachers.grounding_dino_model import TUNABLE_MODELS, TunableModel
 from gsam_edge.teachers.prompts import Prompt, compose_prompts
 from gsam_edge.vision import Detections
 from gsam_edge.vision.boxes import clip_xyxy, cxcywh_to_xyxy, nms
 
 Image = NDArray[np.uint8]
-
-
-class DetectionConfig(BaseModel):
-    """What counts as a detection."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    score_threshold: float = Field(ge=0, le=1, description="boxes whose best class scores lower are dropped")
-    nms_iou: float = Field(gt=0, le=1, description="of two boxes of a class that overlap more (IoU), the better stays")
-    max_detections: int = Field(gt=0, description="most boxes of one image, the best ones")
-    batch_size: int = Field(gt=0, description="images in one pass through the network")
 
 
 @dataclass(frozen=True)
@@ -108,7 +97,10 @@ class GroundingDino:
 
 
 def class_scores(logits: Tensor, prompt: Prompt, num_classes: int) -> Tensor:
-    """Probabilities per class [..., C] from token logits [..., T]: the highest of the tokens in each class's span."""
+    """Probabilities per class [..., C] from token logits [..., T]: the highest of the tokens in each class's span.
+
+    The mean over the span ranks slightly worse: held-out AP50 0.575 against 0.584, on a half-trained tiny model.
+    """
     scores = logits.new_zeros(*logits.shape[:-1], num_classes)
     for class_id, span in zip(prompt.class_ids, prompt.spans, strict=True):
         scores[..., class_id] = logits[..., list(span)].amax(-1).sigmoid()

@@ -3,32 +3,13 @@
 from typing import Any
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 from torchvision.ops import box_convert, generalized_box_iou_loss, sigmoid_focal_loss
 from transformers.loss.loss_grounding_dino import GroundingDinoHungarianMatcher
 
 from gsam_edge.teachers.grounding_dino_batch import GroundingDinoBatch
+from gsam_edge.teachers.grounding_dino_config import GroundingDinoLossConfig
 from gsam_edge.teachers.grounding_dino_model import TunableModel
-
-
-class GroundingDinoLossConfig(BaseModel):
-    """How the parts of the loss weigh and how objects meet the encoder's tokens."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    class_weight: float = Field(gt=0, description="weight of the focal loss on tokens")
-    l1_weight: float = Field(gt=0, description="weight of the L1 distance of boxes (cxcywh, fractions of the image)")
-    giou_weight: float = Field(gt=0, description="weight of the generalised IoU loss of boxes")
-    focal_alpha: float = Field(
-        ge=0, le=1, description="focal loss: weight of positive tokens, the negatives get the rest"
-    )
-    focal_gamma: float = Field(ge=0, description="focal loss: how much easy tokens are played down")
-    dense_weight: float = Field(
-        ge=0, description="weight of the dense encoder loss beside the decoder's; 0 leaves it out"
-    )
-    dense_radius: float = Field(gt=0, description="encoder tokens this near to an object's centre learn it, in strides")
-    dense_cells: float = Field(gt=0, description="an object longer than so many strides belongs to a coarser level")
 
 
 def grounding_dino_losses(

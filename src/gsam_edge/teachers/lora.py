@@ -6,44 +6,18 @@ The adapted layer computes W x + (alpha / r) B A x. W is frozen; B starts at zer
 import hashlib
 import re
 from difflib import get_close_matches
+from typing import TypeVar
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, field_validator
 from torch import Tensor, nn
+
+from gsam_edge.teachers.lora_config import LoraConfig
+
+Model = TypeVar("Model", bound=nn.Module)
 
 ADAPTER_NAME = "default"
 _BASE_LAYER = ".base_layer."
 _LORA_PARAMETER = re.compile(rf"\.lora_[AB]\.{ADAPTER_NAME}\.weight$")
-
-
-class LoraConfig(BaseModel):
-    """Where and how large the adapters are.
-
-    Attributes:
-        r: rank of the update, the width of the bottleneck.
-        alpha: the update is scaled by alpha / r.
-        dropout: probability with which an input of the adapter is zeroed in training.
-        targets: a regular expression that the whole dotted name of a linear layer must match, begun with `^`, so that a
-            frozen part with similar names is never caught by accident.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    r: int = Field(gt=0)
-    alpha: float = Field(gt=0)
-    dropout: float = Field(ge=0, lt=1)
-    targets: str
-
-    @field_validator("targets")
-    @classmethod
-    def _is_anchored(cls, pattern: str) -> str:
-        if not pattern.startswith("^"):
-            raise ValueError(f"expected a regular expression that begins with '^', got {pattern!r}")
-        try:
-            re.compile(pattern)
-        except re.error as error:
-            raise ValueError(f"expected a regular expression, got {pattern!r}: {error}") from error
-        return pattern
 
 
 def linear_layers(model: nn.Module) -> list[str]:
@@ -51,7 +25,7 @@ def linear_layers(model: nn.Module) -> list[str]:
     return [name for name, module in model.named_modules() if type(module) is nn.Linear]
 
 
-def add_lora(model: nn.Module, config: LoraConfig, *, seed: int) -> nn.Module:
+def add_lora(model: Model, config: LoraConfig, *, seed: int) -> Model:
     """Puts adapters on the matching linear layers, in place, and freezes everything else.
 
     Args:
@@ -82,7 +56,7 @@ def _inject(model: nn.Module, config: LoraConfig, layers: list[str], seed: int) 
 
     peft_config = peft.LoraConfig(
         r=config.r,
-        lora_alpha=config.alpha,  # type: ignore[arg-type]  # peft only ever divides it
+        lora_alpha=config.alpha,
         lora_dropout=config.dropout,
         target_modules="|".join(re.escape(name) for name in layers),
     )

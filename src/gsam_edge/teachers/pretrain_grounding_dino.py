@@ -4,39 +4,25 @@ from typing import Any
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
 from gsam_edge.synthetic.general import GENERAL_WORDS, GeneralWorldConfig, draw_general_scene
 from gsam_edge.synthetic.scene import Scene
-from gsam_edge.teachers.grounding_dino import DetectionConfig, GroundingDino
+from gsam_edge.teachers.grounding_dino import GroundingDino
 from gsam_edge.teachers.grounding_dino_batch import GroundingDinoBatch
-from gsam_edge.teachers.grounding_dino_loss import GroundingDinoLossConfig, grounding_dino_losses
+from gsam_edge.teachers.grounding_dino_config import PretrainGroundingDinoConfig
+from gsam_edge.teachers.grounding_dino_loss import grounding_dino_losses
 from gsam_edge.teachers.grounding_dino_model import TunableMMGroundingDino, freeze_backbone, thaw_backbone
 from gsam_edge.teachers.pretrain_batch import prompt_classes, scene_batch, scene_truth
-from gsam_edge.teachers.tiny_grounding_dino import TinyGroundingDinoConfig, build_tiny_grounding_dino
+from gsam_edge.teachers.tiny_grounding_dino import build_tiny_grounding_dino
 from gsam_edge.training.checkpoints import CheckpointStore
-from gsam_edge.training.loop import LoopConfig, train
+from gsam_edge.training.loop import train
 from gsam_edge.training.metrics import MetricLogger
 from gsam_edge.vision import Detections
 from gsam_edge.vision.average_precision import average_precision
 
 #: Scenes to learn from and scenes to measure on are drawn from seeds that begin differently, so none is in both.
 _TRAINING, _HELD_OUT = 0, 1
-
-
-class PretrainGroundingDinoConfig(BaseModel):
-    """What to build, how to train it and how to measure it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    model: TinyGroundingDinoConfig = Field(description="sizes of the network")
-    loss: GroundingDinoLossConfig = Field(description="weights of the loss")
-    loop: LoopConfig = Field(description="schedule")
-    detection: DetectionConfig = Field(description="what counts as a detection in the held-out measurement")
-    batch_size: int = Field(gt=0, description="scenes of one step")
-    absent_phrases: int = Field(ge=0, description="most phrases in a prompt that are true of nothing in its picture")
-    held_out_scenes: int = Field(gt=0, description="scenes of the held-out measurement")
 
 
 def pretrain_grounding_dino(

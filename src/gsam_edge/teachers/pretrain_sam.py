@@ -1,20 +1,23 @@
 """Pretraining of the tiny SAM from random weights on the general world."""
 
+import time
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
+from torch.nn import functional
 
 from gsam_edge.synthetic.general import GeneralWorldConfig, draw_general_scene
 from gsam_edge.synthetic.scene import Scene
 from gsam_edge.teachers.lora import count_parameters
-from gsam_edge.teachers.sam import SamModel, decode_boxes
-from gsam_edge.teachers.sam_architecture import SamArchitecture, build_sam
-from gsam_edge.teachers.sam_losses import Prompts, SamLossConfig, jitter_boxes, mask_targets, sam_losses
+from gsam_edge.teachers.sam import SamModel
+from gsam_edge.teachers.sam_architecture import build_sam
+from gsam_edge.teachers.sam_config import PretrainSamConfig
+from gsam_edge.teachers.sam_losses import Prompts, jitter_boxes, mask_targets, prompted_losses
 from gsam_edge.training.checkpoints import CheckpointStore
-from gsam_edge.training.loop import LoopConfig, train
+from gsam_edge.training.loop import train
 from gsam_edge.training.metrics import MetricLogger
 from gsam_edge.training.seed import derived_seed, seed_everything
 from gsam_edge.vision.masks import masks_to_xyxy, paired_iou
@@ -22,33 +25,29 @@ from gsam_edge.vision.masks import masks_to_xyxy, paired_iou
 # Streams of chance that must never meet: training scenes, validation scenes, the held-out scenes of the report.
 _TRAINING, _VALIDATION, _HELD_OUT = 1, 2, 3
 
-
-class PretrainSamConfig(BaseModel):
-    """The tiny SAM, how it is taught and measured.
-
-    Attributes:
-        architecture: its sizes.
-        loop: the schedule; a step sees `images_per_step` new scenes.
-        losses: weights and box jitter.
-        images_per_step: scenes of one step, each embedded once.
-        objects_per_image: at most this many objects of a scene are prompted in a step, drawn anew.
-        validation_images: scenes that choose the best weights.
-        held_out_images: scenes, seen by nobody before, on which the report's IoU is measured.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    architecture: SamArchitecture
-    loop: LoopConfig
-    losses: SamLossConfig
-    images_per_step: int = Field(gt=0)
-    objects_per_image: int = Field(gt=0)
-    validation_images: int = Field(gt=0)
-    held_out_images: int = Field(gt=0)
+_POSITIONS = "image_encoder.pos_embed"
 
 
 class _Batch(list[tuple[Tensor, Prompts]]):
     """Images as SAM's input [1, 3, S, S], each with its prompts."""
+
+
+@dataclass(frozen=True)
+class _StageCheckpoints:
+    """One stage's view of the run's checkpoints: it sees only its own."""
+
+    store: CheckpointStore
+    stage: int
+
+    def save(self, state: dict[str, Any]) -> None:
+        self.store.save({**state, "stage": self.stage})
+
+    def load(self) -> dict[str, Any] | None:
+        state = self.store.load()
+        return state if state is not None and state["stage"] == self.stage else None
+
+    def clear(self) -> None:
+        self.store.clear()
 
 
 def pretrain_sam(
@@ -63,63 +62,111 @@ def pretrain_sam(
     """Train a SAM on scenes that are drawn as they are needed, prompted with jittered boxes.
 
     Args:
-        config: architecture, schedule, losses.
+        config: architecture, stages, loss.
         world: limits of the general world.
-        log: takes `sam_pretraining/...`; the validation score is the mean IoU from true boxes.
+        log: takes `sam_pretraining_<side>px/...`; the validation score is the mean IoU from true boxes.
         checkpoints: an interrupted run continues from here.
         seed: of weights, scenes and prompts.
         device: where to train.
 
     Returns:
-        The model on the CPU and a report: `held_out_mean_iou` and `held_out_objects` from true boxes on scenes drawn
-        from a seed of their own, `parameters`, `steps`, `best_step`, `seconds`.
+        The model on the CPU and a report: `held_out_mean_iou` and `held_out_objects` from true boxes on scenes of a
+        seed of their own, drawn at the world's own size, `parameters`, `steps`, and `seconds` of this process.
     """
     seed_everything(seed)
-    architecture = config.architecture
-    sam = SamModel(build_sam(architecture).to(device), architecture, "tiny_sam")
-    _train_everything_a_box_reaches(sam.model)
-    validation = _scenes(world, derived_seed(seed, _VALIDATION), config.validation_images)
+    first = config.architecture.model_copy(update={"image_size": config.stages[0].image_size})
+    sam = SamModel(build_sam(first), first, "tiny_sam")
+    reached = (checkpoints.load() or {"stage": 0})["stage"]
+    seconds = 0.0
+    for index, stage in enumerate(config.stages):
+        sam = resize_input(sam, stage.image_size)
+        if index < reached:
+            continue
+        started = time.monotonic()
+        own = _StageCheckpoints(checkpoints, index)
+        _train_stage(sam, config, world, index, log=log, checkpoints=own, seed=seed, device=device)
+        seconds += time.monotonic() - started
 
-    def batches(step: int) -> _Batch:
-        rng = np.random.default_rng(derived_seed(seed, _TRAINING, step))
-        return _Batch(
-            _prompted(sam, draw_general_scene(rng, world), config, rng) for _ in range(config.images_per_step)
-        )
-
-    def step_loss(model: nn.Module, batch: _Batch) -> dict[str, Tensor]:
-        embeddings = model.image_encoder(torch.cat([pixels for pixels, _ in batch]))  # type: ignore[operator]
-        answers = [
-            decode_boxes(model, embedding[None], prompts.boxes)  # type: ignore[arg-type]
-            for embedding, (_, prompts) in zip(embeddings, batch, strict=True)
-        ]
-        prompts = Prompts(*(torch.cat(parts) for parts in zip(*(prompts for _, prompts in batch), strict=True)))
-        logits, iou = (torch.cat(parts) for parts in zip(*answers, strict=True))
-        return sam_losses(logits, iou, prompts, architecture.image_size, config.losses)
-
-    result = train(
-        sam.model,
-        batches,
-        step_loss,
-        config.loop,
-        name="sam_pretraining",
-        log=log,
-        checkpoints=checkpoints,
-        seed=seed,
-        device=device,
-        validate=lambda _: mean_iou_from_boxes(sam, validation)[0],
-    )
-    held_out = _scenes(world, derived_seed(seed, _HELD_OUT), config.held_out_images)
-    mean_iou, objects = mean_iou_from_boxes(sam, held_out)
+    mean_iou, objects = mean_iou_from_boxes(sam, _scenes(world, derived_seed(seed, _HELD_OUT), config.held_out_images))
     report = {
         "held_out_mean_iou": mean_iou,
         "held_out_objects": objects,
         "parameters": count_parameters(sam.model)[1],
-        "steps": result.steps,
-        "best_step": result.best_step,
-        "seconds": result.seconds,
+        "steps": sum(stage.loop.steps for stage in config.stages),
+        "seconds": seconds,
     }
     sam.model.cpu().requires_grad_(False)
     return sam, report
+
+
+def _train_stage(
+    sam: SamModel,
+    config: PretrainSamConfig,
+    world: GeneralWorldConfig,
+    index: int,
+    *,
+    log: MetricLogger,
+    checkpoints: CheckpointStore,
+    seed: int,
+    device: torch.device,
+) -> None:
+    stage = config.stages[index]
+    own_world = world.model_copy(update={"image_size": stage.image_size})
+    validation = _scenes(own_world, derived_seed(seed, _VALIDATION, index), config.validation_images)
+    _train_what_a_box_reaches(sam.model)
+    sam.model.to(device)
+
+    def batches(step: int) -> _Batch:
+        rng = np.random.default_rng(derived_seed(seed, _TRAINING, index, step))
+        return _Batch(
+            _prompted(sam, draw_general_scene(rng, own_world), config.box_jitter, stage.objects_per_image, rng)
+            for _ in range(stage.batch_size)
+        )
+
+    def step_loss(_: nn.Module, batch: _Batch) -> dict[str, Tensor]:
+        embeddings = sam.model.image_encoder(torch.cat([pixels for pixels, _ in batch]))
+        prompts = [prompts for _, prompts in batch]
+        return prompted_losses(sam, embeddings, prompts, config.loss)
+
+    train(
+        sam.model,
+        batches,
+        step_loss,
+        stage.loop,
+        name=f"sam_pretraining_{stage.image_size}px",
+        log=log,
+        checkpoints=checkpoints,
+        seed=derived_seed(seed, index),
+        device=device,
+        validate=lambda _: mean_iou_from_boxes(sam, validation)[0],
+    )
+
+
+def resize_input(sam: SamModel, image_size: int) -> SamModel:
+    """The same weights for another input size: positions of the image encoder are interpolated, the rest is kept.
+
+    Args:
+        sam: with absolute positions only.
+        image_size: side of the new input in pixels.
+
+    Returns:
+        A new model, or the same one where the size is right already.
+
+    Raises:
+        ValueError: if the architecture has relative positions, whose tables would have to be resampled as well.
+    """
+    if image_size == sam.architecture.image_size:
+        return sam
+    if sam.architecture.encoder_relative_positions:
+        raise ValueError("resize_input: expected encoder_relative_positions to be false, got true")
+    architecture = sam.architecture.model_copy(update={"image_size": image_size})
+    state = sam.model.state_dict()
+    channels_first = state[_POSITIONS].permute(0, 3, 1, 2)
+    grid = (architecture.grid, architecture.grid)
+    state[_POSITIONS] = functional.interpolate(channels_first, grid, mode="bicubic").permute(0, 2, 3, 1)
+    model = build_sam(architecture)
+    model.load_state_dict(state)
+    return SamModel(model.to(sam.model.device), architecture, sam.name)
 
 
 def mean_iou_from_boxes(sam: SamModel, scenes: list[Scene]) -> tuple[float, int]:
@@ -137,18 +184,17 @@ def _scenes(world: GeneralWorldConfig, seed: int, count: int) -> list[Scene]:
 
 
 def _prompted(
-    sam: SamModel, scene: Scene, config: PretrainSamConfig, rng: np.random.Generator
+    sam: SamModel, scene: Scene, jitter: float, at_most: int, rng: np.random.Generator
 ) -> tuple[Tensor, Prompts]:
     prepared = sam.prepare(scene.image)
-    count = min(len(scene.masks), config.objects_per_image)
-    masks = scene.masks[rng.choice(len(scene.masks), count, replace=False)]
-    boxes = jitter_boxes(rng, masks_to_xyxy(masks), config.losses.box_jitter, prepared.image_hw)
-    size = config.architecture
+    masks = scene.masks[rng.permutation(len(scene.masks))[:at_most]]
+    boxes = jitter_boxes(rng, masks_to_xyxy(masks), jitter, prepared.image_hw)
+    size = sam.architecture
     targets = mask_targets(masks, prepared.input_hw, size.image_size, size.mask_size).to(prepared.pixels.device)
     return prepared.pixels, Prompts(sam.boxes_to_input(boxes, prepared.image_hw), targets)
 
 
-def _train_everything_a_box_reaches(model: nn.Module) -> None:
+def _train_what_a_box_reaches(model: nn.Module) -> None:
     """Points, mask prompts and the three masks for ambiguous prompts never get a gradient here and stay as drawn."""
     for name, parameter in model.named_parameters():
         parameter.requires_grad_("mask_downscaling" not in name and "not_a_point" not in name)

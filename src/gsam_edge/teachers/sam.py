@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 from torch import Tensor
 
-from gsam_edge.teachers.sam_architecture import PUBLISHED, SamArchitecture, build_sam, recognise
+from gsam_edge.teachers.sam_architecture import PUBLISHED, build_sam, recognise
+from gsam_edge.teachers.sam_config import SamArchitecture
 
 if TYPE_CHECKING:
     from segment_anything.modeling import Sam
@@ -121,8 +122,9 @@ class SamModel:
         """What `predict` gives, for an image that is embedded already and at least one box."""
         masks: list[NDArray[np.bool_]] = []
         ious: list[NDArray[np.float32]] = []
-        for boxes in self.boxes_to_input(xyxy, image.image_hw).split(_BOXES_PER_PASS):
-            logits, iou = decode_boxes(self.model, image.features, boxes)
+        boxes = self.boxes_to_input(xyxy, image.image_hw)
+        for first in range(0, len(boxes), _BOXES_PER_PASS):
+            logits, iou = decode_boxes(self.model, image.features, boxes[first : first + _BOXES_PER_PASS])
             full = self.model.postprocess_masks(logits[:, None], image.input_hw, image.image_hw)[:, 0]
             masks.append((full > self.model.mask_threshold).cpu().numpy())
             ious.append(iou.float().cpu().numpy())
@@ -139,23 +141,24 @@ class SamModel:
         (folder / ARCHITECTURE_FILE).write_text(description.model_dump_json(indent=2) + "\n", "utf-8")
 
 
-def decode_boxes(sam: "Sam", embedding: Tensor, boxes: Tensor) -> tuple[Tensor, Tensor]:
-    """Masks of boxes on one embedded image; differentiable, unlike `Sam.forward`.
+def decode_boxes(sam: "Sam", features: Tensor, boxes: Tensor) -> tuple[Tensor, Tensor]:
+    """Masks of boxes on embedded images; differentiable, unlike `Sam.forward`, and over several images at once.
 
     Args:
         sam: the model whose prompt encoder and mask decoder answer.
-        embedding: float [1, C, h, w] of one image.
+        features: float [N, C, h, w], the embedded image of each box, or [1, C, h, w] of the one image of all boxes.
         boxes: float32 [N, 4], corners in pixels of SAM's input, N at least 1.
 
     Returns:
         Mask logits float [N, 4h, 4w] over the whole padded input and predicted IoU float [N].
     """
     sparse, dense = sam.prompt_encoder(points=None, boxes=boxes, masks=None)
+    # The decoder repeats one image for all prompts and adds the dense prompts; in their place it takes an image each.
     logits, iou = sam.mask_decoder(
-        image_embeddings=embedding,
+        image_embeddings=torch.zeros_like(features[:1]),
         image_pe=sam.prompt_encoder.get_dense_pe(),
         sparse_prompt_embeddings=sparse,
-        dense_prompt_embeddings=dense,
+        dense_prompt_embeddings=features + dense,
         multimask_output=False,
     )
     return logits[:, 0], iou[:, 0]

@@ -5,10 +5,11 @@ Every size, the published ViT-B, -L and -H as well as the tiny one of this proje
 
 from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor, nn
+
+from gsam_edge.teachers.sam_config import SamArchitecture
 
 if TYPE_CHECKING:
     from segment_anything.modeling import Sam
@@ -16,66 +17,6 @@ if TYPE_CHECKING:
 #: Mean and standard deviation of ImageNet's colours on a scale of 0..255, which every SAM is fed with.
 PIXEL_MEAN = (123.675, 116.28, 103.53)
 PIXEL_STD = (58.395, 57.12, 57.375)
-
-
-class SamArchitecture(BaseModel):
-    """Sizes of image encoder, prompt encoder and mask decoder.
-
-    Attributes:
-        image_size: side of the square input in pixels; an image's longest side is resized to it.
-        patch_size: side in pixels of the patch that becomes one token of the image encoder.
-        encoder_width: channels of the image encoder's tokens.
-        encoder_depth: transformer blocks of the image encoder.
-        encoder_heads: attention heads of each block.
-        encoder_global_blocks: indices of the blocks that attend over the whole image; the others attend in windows.
-        encoder_window: side of a window in tokens.
-        encoder_relative_positions: whether attention adds learnt relative positions, as the published ones do.
-        decoder_width: channels of the image embedding, the prompts and the mask decoder.
-        decoder_depth: two-way transformer blocks of the mask decoder.
-        decoder_heads: attention heads of the mask decoder.
-        decoder_mlp_width: hidden channels of the mask decoder's MLPs.
-        iou_head_width: hidden channels of the head that predicts a mask's IoU.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    image_size: int = Field(gt=0)
-    patch_size: int = Field(gt=0)
-    encoder_width: int = Field(gt=0)
-    encoder_depth: int = Field(gt=0)
-    encoder_heads: int = Field(gt=0)
-    encoder_global_blocks: tuple[int, ...]
-    encoder_window: int = Field(gt=0)
-    encoder_relative_positions: bool
-    decoder_width: int = Field(gt=0)
-    decoder_depth: int = Field(gt=0)
-    decoder_heads: int = Field(gt=0)
-    decoder_mlp_width: int = Field(gt=0)
-    iou_head_width: int = Field(gt=0)
-
-    @model_validator(mode="after")
-    def _sizes_divide(self) -> Self:
-        """Heads share channels evenly; the decoder's cross-attention has a half of them, its upscaling an eighth."""
-        divisions = {
-            "image_size by patch_size": (self.image_size, self.patch_size),
-            "encoder_width by encoder_heads": (self.encoder_width, self.encoder_heads),
-            "decoder_width by 2 x decoder_heads": (self.decoder_width, 2 * self.decoder_heads),
-            "decoder_width by 8": (self.decoder_width, 8),
-        }
-        for what, (whole, part) in divisions.items():
-            if whole % part:
-                raise ValueError(f"expected to divide {what}, got {whole} and {part}")
-        return self
-
-    @property
-    def grid(self) -> int:
-        """Side of the image embedding in tokens."""
-        return self.image_size // self.patch_size
-
-    @property
-    def mask_size(self) -> int:
-        """Side of the mask decoder's answer, which two transposed convolutions upscale from the embedding."""
-        return 4 * self.grid
 
 
 def _published(width: int, depth: int, heads: int, global_blocks: tuple[int, ...]) -> SamArchitecture:

@@ -1,34 +1,17 @@
 """What teaches SAM: jittered box prompts, masks at the decoder's resolution, losses on them."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 from torch.nn import functional
 
+from gsam_edge.teachers.sam import SamModel, decode_boxes
+from gsam_edge.teachers.sam_config import SamLossConfig
 from gsam_edge.vision.boxes import clip_xyxy
-
-
-class SamLossConfig(BaseModel):
-    """Weights of the losses and the noise of the prompts.
-
-    Attributes:
-        dice_weight: of the Dice loss (Milletari et al. 2016, arXiv:1606.04797), which counts all objects alike.
-        bce_weight: of the binary cross-entropy, its mean inside the prompt box plus its mean outside: over the
-            whole picture a small object would drown in background.
-        iou_weight: of the squared error of the predicted IoU.
-        box_jitter: each side of a prompt box moves by up to this fraction of the box's width or height.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    dice_weight: float = Field(ge=0)
-    bce_weight: float = Field(ge=0)
-    iou_weight: float = Field(ge=0)
-    box_jitter: float = Field(ge=0, lt=0.5)
 
 
 class Prompts(NamedTuple):
@@ -79,6 +62,26 @@ def mask_targets(masks: NDArray[np.bool_], input_hw: tuple[int, int], input_size
         resized = functional.interpolate(resized, input_hw, mode="bilinear", antialias=True)
     padded = functional.pad(resized, (0, input_size - input_hw[1], 0, input_size - input_hw[0]))
     return functional.avg_pool2d(padded, input_size // mask_size)[:, 0].clamp(0, 1)
+
+
+def prompted_losses(
+    sam: SamModel, features: Tensor, prompts: Sequence[Prompts], config: SamLossConfig
+) -> dict[str, Tensor]:
+    """Losses of all prompts of a batch in one pass through the decoder.
+
+    Args:
+        sam: the model that answers.
+        features: float [B, C, h, w], the embedded images.
+        prompts: B, those of each image.
+        config: weights of the losses.
+
+    Returns:
+        What `sam_losses` gives.
+    """
+    counts = torch.tensor([len(one.boxes) for one in prompts], device=features.device)
+    together = Prompts(torch.cat([one.boxes for one in prompts]), torch.cat([one.targets for one in prompts]))
+    logits, iou = decode_boxes(sam.model, features.repeat_interleave(counts, dim=0), together.boxes)
+    return sam_losses(logits, iou, together, sam.architecture.image_size, config)
 
 
 def sam_losses(

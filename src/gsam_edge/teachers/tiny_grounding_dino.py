@@ -4,7 +4,6 @@ import string
 from collections.abc import Iterable
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
 from torch import nn
 from transformers import (
     BertConfig,
@@ -16,6 +15,7 @@ from transformers import (
 )
 
 from gsam_edge.teachers.grounding_dino import GroundingDino
+from gsam_edge.teachers.grounding_dino_config import TinyGroundingDinoConfig
 from gsam_edge.teachers.grounding_dino_model import TunableMMGroundingDino
 
 #: Where BERT's vocabulary, and therefore Grounding DINO's code, has its special tokens and separators.
@@ -24,23 +24,6 @@ FIXED_IDS = {"[PAD]": 0, "[UNK]": 100, "[CLS]": 101, "[SEP]": 102, "[MASK]": 103
 PIECE_STD = 0.5
 #: The fusion layers' gate starts at 1e-4 in the library, made for pretrained parts; from scratch it must let text in.
 FUSION_GATE = 0.2
-
-
-class TinyGroundingDinoConfig(BaseModel):
-    """The sizes of a tiny Grounding DINO."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    image_size: int = Field(ge=64, multiple_of=32, description="side of the square network input in pixels")
-    backbone_widths: tuple[int, int, int, int] = Field(description="channels of the ResNet stages, stride 4 to 32")
-    width: int = Field(gt=0, multiple_of=32, description="d_model of encoder and decoder")
-    feed_forward: int = Field(gt=0, description="hidden width of the feed-forward layers")
-    heads: int = Field(gt=0, multiple_of=2, description="attention heads of encoder and decoder; the fusion has half")
-    encoder_layers: int = Field(gt=0, description="layers that fuse image and text")
-    decoder_layers: int = Field(gt=0, description="layers that refine the queries")
-    queries: int = Field(gt=0, description="most objects that one pass can find")
-    text_width: int = Field(gt=0, description="hidden width of the BERT text encoder")
-    text_layers: int = Field(gt=0, description="layers of the BERT text encoder")
 
 
 def build_vocabulary(words: Iterable[str]) -> list[str]:

@@ -7,18 +7,22 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
 from gsam_edge.coco import Annotations
 from gsam_edge.teachers.adapter import Adapter, AdapterConfig, apply_adapter, extract_adapter
-from gsam_edge.teachers.grounding_dino import DetectionConfig, GroundingDino
+from gsam_edge.teachers.grounding_dino import GroundingDino
 from gsam_edge.teachers.grounding_dino_batch import GroundingDinoBatch, labelled_batch
-from gsam_edge.teachers.grounding_dino_loss import GroundingDinoLossConfig, grounding_dino_losses
+from gsam_edge.teachers.grounding_dino_config import (
+    DetectionConfig,
+    GroundingDinoAugmentation,
+    GroundingDinoTuningConfig,
+)
+from gsam_edge.teachers.grounding_dino_loss import grounding_dino_losses
 from gsam_edge.teachers.grounding_dino_model import TunableModel
-from gsam_edge.teachers.lora import LoraConfig, add_lora, verify_only_adapters_trainable, weights_digest
+from gsam_edge.teachers.lora import add_lora, verify_only_adapters_trainable, weights_digest
 from gsam_edge.training.checkpoints import CheckpointStore
-from gsam_edge.training.loop import LoopConfig, train
+from gsam_edge.training.loop import train
 from gsam_edge.training.metrics import MetricLogger
 from gsam_edge.training.sampling import epoch_rows
 from gsam_edge.vision import Detections
@@ -26,30 +30,6 @@ from gsam_edge.vision.average_precision import average_precision
 from gsam_edge.vision.images import ImageSource
 
 Image = NDArray[np.uint8]
-
-
-class GroundingDinoAugmentation(BaseModel):
-    """How training images vary; every change keeps the boxes exact."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    flip_probability: float = Field(ge=0, le=1, description="share of images mirrored left to right")
-    brightness: float = Field(ge=0, lt=1, description="largest change of brightness, fraction of the full range")
-    contrast: float = Field(ge=0, lt=1, description="largest change of contrast, as a factor about 1")
-    saturation: float = Field(ge=0, lt=1, description="largest change of saturation, as a factor about 1")
-
-
-class GroundingDinoTuningConfig(BaseModel):
-    """Adapter, loss and schedule of the tuning."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    lora: LoraConfig = Field(description="rank, scale and adapted layers")
-    loss: GroundingDinoLossConfig = Field(description="weights of the loss")
-    loop: LoopConfig = Field(description="schedule")
-    augmentation: GroundingDinoAugmentation = Field(description="how training images vary")
-    detection: DetectionConfig = Field(description="what counts as a detection when validating")
-    batch_size: int = Field(gt=0, description="images of one step")
 
 
 def tune_grounding_dino(

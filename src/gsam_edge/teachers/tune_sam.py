@@ -11,17 +11,18 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from gsam_edge.coco import Annotations
 from gsam_edge.teachers.adapter import Adapter, AdapterConfig, extract_adapter
-from gsam_edge.teachers.lora import LoraConfig, add_lora, verify_only_adapters_trainable, weights_digest
-from gsam_edge.teachers.sam import EmbeddedImage, SamModel, decode_boxes
-from gsam_edge.teachers.sam_losses import Prompts, SamLossConfig, jitter_boxes, mask_targets, sam_losses
+from gsam_edge.teachers.lora import add_lora, verify_only_adapters_trainable, weights_digest
+from gsam_edge.teachers.sam import EmbeddedImage, SamModel
+from gsam_edge.teachers.sam_config import SamTuningConfig
+from gsam_edge.teachers.sam_losses import Prompts, jitter_boxes, mask_targets, prompted_losses
 from gsam_edge.training.checkpoints import CheckpointStore
-from gsam_edge.training.loop import LoopConfig, train
+from gsam_edge.training.loop import train
 from gsam_edge.training.metrics import MetricLogger
+from gsam_edge.training.sampling import epoch_rows
 from gsam_edge.training.seed import derived_seed
 from gsam_edge.vision.boxes import box_area
 from gsam_edge.vision.images import ImageSource
@@ -29,31 +30,8 @@ from gsam_edge.vision.masks import paired_iou
 
 logger = logging.getLogger(__name__)
 
-# Streams of chance that must never meet: the order of the images, the prompts of a step, the adapters' first values.
-_ORDER, _PROMPTS, _ADAPTERS = 1, 2, 3
-
-
-class SamTuningConfig(BaseModel):
-    """How SAM is tuned.
-
-    Attributes:
-        lora: which layers of the mask decoder are adapted.
-        loop: the schedule; a step sees `images_per_step` images.
-        losses: weights and box jitter.
-        images_per_step: images of one step.
-        objects_per_image: at most this many objects of an image are prompted in a step, drawn anew.
-        embedding_cache_mb: image embeddings are kept in memory (half precision) up to this size in megabytes (2^20
-            bytes); the rest is computed whenever it is needed.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    lora: LoraConfig
-    loop: LoopConfig
-    losses: SamLossConfig
-    images_per_step: int = Field(gt=0)
-    objects_per_image: int = Field(gt=0)
-    embedding_cache_mb: int = Field(ge=0)
+# Streams of chance that must never meet: the prompts of a step, the adapters' first values.
+_PROMPTS, _ADAPTERS = 1, 2
 
 
 class PromptedObjects(NamedTuple):
@@ -74,8 +52,8 @@ def prompted_objects(split: Annotations, image_id: int) -> PromptedObjects:
 
 def tune_sam(
     base: SamModel,
-    train_split: Annotations,
-    val_split: Annotations,
+    train_set: Annotations,
+    val_set: Annotations,
     images: ImageSource,
     config: SamTuningConfig,
     *,
@@ -88,10 +66,10 @@ def tune_sam(
 
     Args:
         base: left as it is; the tuning works on a copy.
-        train_split: annotations with masks.
-        val_split: its mean mask IoU from true boxes chooses the best adapter; without masks, the last one is taken.
+        train_set: annotations with masks.
+        val_set: its mean mask IoU from true boxes chooses the best adapter; without masks, the last one is taken.
         images: the images of both.
-        config: LoRA, schedule, losses.
+        config: adapter, loss and schedule.
         log: takes `sam/train_loss`, `sam/val_score` and the parts of the loss.
         checkpoints: an interrupted run continues from here.
         seed: of adapters, order and prompts.
@@ -110,29 +88,27 @@ def tune_sam(
     verify_only_adapters_trainable(model)
     sam = replace(base, model=model.to(device))
 
-    image_ids = _prompted_images(train_split)
+    image_ids = _prompted_images(train_set)
     if not image_ids:
         raise ValueError(
-            f"tune_sam: expected objects with a mask and a box, got none in {len(train_split.images)} images"
+            f"tune_sam: expected objects with a mask and a box, got none in {len(train_set.images)} images"
         )
-    val_image_ids = _prompted_images(val_split)
+    val_image_ids = _prompted_images(val_set)
     embeddings = _Embeddings(sam, images, config.embedding_cache_mb)
 
     def batches(step: int) -> list[tuple[EmbeddedImage, Prompts]]:
         rng = np.random.default_rng(derived_seed(seed, _PROMPTS, step))
-        drawn = [image_ids[row] for row in _rows_of_step(step, len(image_ids), config.images_per_step, seed)]
+        drawn = [image_ids[row] for row in epoch_rows(step, config.batch_size, len(image_ids), seed=seed)]
         return [
             _with_prompts(
-                sam, embeddings[_file_name(train_split, image_id)], prompted_objects(train_split, image_id), config, rng
+                sam, embeddings[_file_name(train_set, image_id)], prompted_objects(train_set, image_id), config, rng
             )
             for image_id in drawn
         ]
 
-    def step_loss(adapted: nn.Module, batch: list[tuple[EmbeddedImage, Prompts]]) -> dict[str, Tensor]:
-        answers = [decode_boxes(adapted, image.features, prompts.boxes) for image, prompts in batch]
-        logits, iou = (torch.cat(parts) for parts in zip(*answers, strict=True))
-        prompts = Prompts(*(torch.cat(parts) for parts in zip(*(prompts for _, prompts in batch), strict=True)))
-        return sam_losses(logits, iou, prompts, base.architecture.image_size, config.losses)
+    def step_loss(_: nn.Module, batch: list[tuple[EmbeddedImage, Prompts]]) -> dict[str, Tensor]:
+        features = torch.cat([image.features for image, _ in batch])
+        return prompted_losses(sam, features, [prompts for _, prompts in batch], config.loss)
 
     train(
         sam.model,
@@ -144,12 +120,12 @@ def tune_sam(
         checkpoints=checkpoints,
         seed=seed,
         device=device,
-        validate=(lambda _: _mean_iou(sam, val_split, val_image_ids, embeddings)) if val_image_ids else None,
+        validate=(lambda _: _mean_iou(sam, val_set, val_image_ids, embeddings)) if val_image_ids else None,
         trainable_only=True,
     )
     adapter = extract_adapter(
         sam.model,
-        AdapterConfig(kind="sam", class_names=train_split.class_names, base_digest=digest, lora=config.lora),
+        AdapterConfig(kind="sam", class_names=train_set.class_names, base_digest=digest, lora=config.lora),
     )
     if adapter.changes_nothing:
         raise RuntimeError("tune_sam: expected training to change the adapters, but every B matrix is still zero")
@@ -162,16 +138,6 @@ def _prompted_images(split: Annotations) -> list[int]:
 
 def _file_name(split: Annotations, image_id: int) -> str:
     return str(split.image_by_id[image_id]["file_name"])
-
-
-def _rows_of_step(step: int, count: int, per_step: int, seed: int) -> list[int]:
-    """Which of `count` images a step sees: shuffled passes over all of them, laid end to end."""
-    positions = range(step * per_step, (step + 1) * per_step)
-    orders = {
-        epoch: np.random.default_rng(derived_seed(seed, _ORDER, epoch)).permutation(count)
-        for epoch in range(positions[0] // count, positions[-1] // count + 1)
-    }
-    return [int(orders[position // count][position % count]) for position in positions]
 
 
 class _Embeddings:
@@ -207,7 +173,7 @@ def _with_prompts(
     rng: np.random.Generator,
 ) -> tuple[EmbeddedImage, Prompts]:
     drawn = rng.permutation(len(objects.xyxy))[: config.objects_per_image]
-    boxes = jitter_boxes(rng, objects.xyxy[drawn], config.losses.box_jitter, image.image_hw)
+    boxes = jitter_boxes(rng, objects.xyxy[drawn], config.box_jitter, image.image_hw)
     size = sam.architecture
     targets = mask_targets(objects.masks[drawn], image.input_hw, size.image_size, size.mask_size).to(
         image.features.device

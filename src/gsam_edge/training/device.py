@@ -1,13 +1,14 @@
 """Where the models compute."""
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import torch
+if TYPE_CHECKING:
+    import torch
 
 DeviceName = Literal["cpu", "cuda", "auto"]
 
 
-def resolve_device(name: DeviceName) -> torch.device:
+def resolve_device(name: DeviceName) -> "torch.device":
     """The device that a configured name means, decided once per run.
 
     Args:
@@ -18,6 +19,8 @@ def resolve_device(name: DeviceName) -> torch.device:
     """
     if name not in ("cpu", "cuda", "auto"):
         raise ValueError(f"device: expected 'cpu', 'cuda' or 'auto', got {name!r}")
+    import torch
+
     available = torch.cuda.is_available()
     if name == "cuda" and not available:
         raise ValueError("device: expected a CUDA device because the parameters ask for 'cuda', but PyTorch finds none")

@@ -4,15 +4,15 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import torch
 from accelerate import Accelerator
-from pydantic import BaseModel, ConfigDict, Field
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
 
 from gsam_edge.training.checkpoints import CheckpointStore
+from gsam_edge.training.config import LoopConfig
 from gsam_edge.training.metrics import MetricLogger
 from gsam_edge.training.seed import derived_seed, seed_everything
 
@@ -23,22 +23,6 @@ State = dict[str, Tensor]
 
 class TrainingError(RuntimeError):
     """Training cannot go on: its loss is no number, or nothing is trainable."""
-
-
-class LoopConfig(BaseModel):
-    """How long and how fast to train."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    steps: int = Field(gt=0, description="optimiser steps of the whole one-cycle schedule")
-    learning_rate: float = Field(gt=0, description="peak of the one-cycle schedule (AdamW)")
-    weight_decay: float = Field(ge=0, description="AdamW's decoupled weight decay, on matrices only")
-    warmup_fraction: float = Field(gt=0, lt=1, description="share of the steps in which the rate rises to its peak")
-    gradient_clip: float = Field(gt=0, description="largest L2 norm of all gradients together")
-    precision: Literal["no", "bf16", "fp16"] = Field(description="autocast of the forward pass; 'no' is float32")
-    validate_every: int = Field(gt=0, description="steps between validations; the last step always validates")
-    patience: int = Field(ge=0, description="validations without a new best before training stops; 0 never stops early")
-    checkpoint_every: int = Field(gt=0, description="steps between checkpoints")
 
 
 @dataclass(frozen=True)

@@ -1,16 +1,24 @@
 """Nodes of `data_validation`."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from gsam_edge.coco import Annotations, SplitConfig, ValidationConfig, audit, complete, split, validate, validation_report
-from gsam_edge.vision.images import ImageSource
+from matplotlib.figure import Figure
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from gsam_edge.coco import (
+    Annotations,
+    SplitConfig,
+    ValidationConfig,
+    audit,
+    complete,
+    split,
+    validate,
+    validation_report,
+)
+from gsam_edge.coco.check_images import ImageFiles
 
 
 def check_annotations(
-    raw_annotations: Any, images: ImageSource, validation: ValidationConfig
+    raw_annotations: Any, images: ImageFiles, validation: ValidationConfig
 ) -> tuple[Annotations, dict[str, Any]]:
     """Annotations that can be trusted, missing boxes and areas added, and the account of every record (see `audit`)."""
     checked = validate(raw_annotations, images, validation, source="annotations.json")
@@ -34,7 +42,7 @@ def report_validation(
     test: Annotations,
     split_config: SplitConfig,
     seed: int,
-) -> tuple[dict[str, Any], "Figure"]:
+) -> tuple[dict[str, Any], Figure]:
     """The `validation_report` (its keys: see `coco.report.validation_report`) and the classes per split as bars."""
     from gsam_edge.evaluate.plots import plot_class_distribution
 

@@ -1,5 +1,7 @@
 """The graph of `evaluation`."""
 
+from functools import partial
+
 from kedro.pipeline import Pipeline, node
 
 from gsam_edge.pipelines.evaluation import nodes
@@ -8,14 +10,14 @@ TEACHERS = ["grounding_dino_base", "grounding_dino_adapter", "sam_base", "sam_ad
 TEST = ["annotations_test", "raw_images"]
 ARTEFACTS = ("teacher", "student", "student_onnx", "student_onnx_int8")
 MEASUREMENTS = [f"measurement_{artefact}" for artefact in ARTEFACTS]
-PREDICTIONS = [f"predictions_{artefact}" for artefact in ARTEFACTS]
+SHOWN = ["predictions_teacher", "predictions_student", "predictions_student_onnx_int8"]
 
 
 def create_pipeline() -> Pipeline:
     """The test split through every artefact, each in a fresh process of its own runtime."""
     measure_onnx = [
         node(
-            nodes.measure_onnx,
+            partial(nodes.measure_onnx, artefact),
             inputs=[artefact, *TEST, "params:evaluation"],
             outputs=[f"measurement_{artefact}", f"predictions_{artefact}"],
             name=f"measure_{artefact}",
@@ -45,7 +47,7 @@ def create_pipeline() -> Pipeline:
             ),
             node(
                 nodes.draw_predictions,
-                inputs=[*TEST, *PREDICTIONS, "params:evaluation"],
+                inputs=[*TEST, *SHOWN, "params:evaluation"],
                 outputs="plot_predictions",
                 name="draw_predictions",
             ),

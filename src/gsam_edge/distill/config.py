@@ -1,0 +1,27 @@
+"""How teachers label and students learn from them."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from gsam_edge.students.training_config import StudentTrainingConfig
+from gsam_edge.teachers.grounding_dino_config import DetectionConfig
+
+
+class LabellingConfig(BaseModel):
+    """How the teachers label."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    detection: DetectionConfig = Field(description="what counts as a detection of the tuned Grounding DINO")
+    score_threshold: float = Field(ge=0, le=1, description="teacher objects that score less are no labels")
+    match_iou: float = Field(
+        gt=0, le=1, description="a teacher object is right at this box IoU with a true one of its class"
+    )
+
+
+class DistillationConfig(BaseModel):
+    """How truth and teacher become a student."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    match_iou: float = Field(gt=0, le=1, description="the teacher means a true object at this box IoU or above")
+    training: StudentTrainingConfig = Field(description="schedule, losses, validation and augmentation")

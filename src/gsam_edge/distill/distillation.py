@@ -1,0 +1,157 @@
+"""From truth and teacher labels to a student, with its figures."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from gsam_edge.coco import Annotations
+from gsam_edge.distill.config import DistillationConfig
+from gsam_edge.distill.labels import TeacherLabels
+from gsam_edge.distill.merge import merge_labels
+from gsam_edge.distill.reports import distillation_report
+from gsam_edge.evaluate.coco_metrics import coco_metrics
+from gsam_edge.students.choice import StudentConfig, choose_student
+from gsam_edge.students.pictures import LabelledPictures
+from gsam_edge.students.predictor import StudentPredictor
+from gsam_edge.students.train import Validation, train_student
+from gsam_edge.students.weights import StudentWeights
+from gsam_edge.training.checkpoints import CheckpointStore, FolderCheckpoints, fingerprint
+from gsam_edge.training.device import DeviceName, resolve_device
+from gsam_edge.training.metrics import MetricLogger
+from gsam_edge.vision.images import ImageSource
+
+
+def distillation_fingerprint(
+    train: Annotations,
+    val: Annotations,
+    teacher: TeacherLabels,
+    *,
+    student: StudentConfig,
+    config: DistillationConfig,
+    initial: StudentWeights | None,
+    seed: int,
+) -> str:
+    """The name of a distillation's state, from all that decides its outcome but the pictures themselves.
+
+    The arguments are those of `distil_student`.
+    """
+    start = "" if initial is None else hashlib.sha256(initial.to_bytes()).hexdigest()
+    settings = [student.model_dump(), config.model_dump(), start, seed]
+    return fingerprint(train.to_coco(), val.to_coco(), teacher.to_dict(), settings)
+
+
+@dataclass(frozen=True)
+class Distillation:
+    """A distilled student.
+
+    Attributes:
+        weights: of the best epoch.
+        history: one mapping per epoch, see `StudentTraining`.
+        report: see `distillation_report`.
+    """
+
+    weights: StudentWeights
+    history: list[dict[str, float]]
+    report: dict[str, Any]
+
+
+def distil_student(
+    train: Annotations,
+    val: Annotations,
+    images: ImageSource,
+    teacher: TeacherLabels,
+    *,
+    student: StudentConfig,
+    config: DistillationConfig,
+    initial: StudentWeights | None,
+    log: MetricLogger,
+    checkpoints: CheckpointStore,
+    seed: int,
+    device: torch.device,
+) -> Distillation:
+    """Train the student that the data calls for on truth that carries the teacher's class scores.
+
+    The epoch with the best fitness on the validation split is kept, see `score_student`.
+
+    Args:
+        train: training split.
+        val: validation split; it never teaches.
+        images: pictures of both by `file_name`.
+        teacher: labels of the training split.
+        student: architecture, size and input.
+        config: matching and training.
+        initial: weights to start from as far as they fit, or None for random ones.
+        log: takes `student/...` once an epoch.
+        checkpoints: where the state lives between interruptions; cleared by the caller once the result is stored.
+        seed: of this run.
+        device: where to train.
+
+    Raises:
+        StudentChoiceError: if the data cannot teach the student asked for.
+        ValueError: if no object is labelled, or the teacher's classes are others.
+        TrainingError: if the loss becomes NaN or infinite.
+    """
+    choice = choose_student(train, student)
+    class_scores, merged = merge_labels(train, teacher, match_iou=config.match_iou)
+    trained = train_student(
+        LabelledPictures.of_split(train, images, class_scores),
+        choice.architecture,
+        student,
+        config.training,
+        initial=initial,
+        validate=lambda predict: score_student(predict, val, images),
+        log=log,
+        checkpoints=checkpoints,
+        seed=seed,
+        device=device,
+    )
+    predictor = StudentPredictor(trained.weights, score_threshold=0.0, device=device)
+    figures = score_student(predictor, val, images).metrics
+    report = distillation_report(
+        choice, trained, merged, figures, teacher_share=config.training.teacher_share, seed=seed
+    )
+    return Distillation(trained.weights, trained.history, report)
+
+
+def score_student(predict: StudentPredictor, split: Annotations, images: ImageSource) -> Validation:
+    """COCO's mAP50 and mAP50-95 of boxes and, where truth and student have them, masks.
+
+    The fitness is the mAP50-95, the mean of both where there are both.
+
+    Raises:
+        ValueError: if the split holds no object.
+    """
+    found = {image["id"]: predict(images[image["file_name"]]) for image in split.images}
+    metrics: dict[str, float] = {}
+    for prefix, iou_type in (("box", "bbox"), ("mask", "segm")):
+        figures = coco_metrics(split, found, iou_type)  # type: ignore[arg-type]
+        metrics |= {f"{prefix}_{name}": figures[name] for name in ("map50", "map50_95") if name in figures}
+    strict = [value for name, value in metrics.items() if name.endswith("map50_95")]
+    if not strict:
+        raise ValueError(f"validation split: expected at least one object in {len(split.images)} images, got none")
+    return Validation(sum(strict) / len(strict), metrics)
+
+
+def distil_and_keep(
+    train: Annotations,
+    val: Annotations,
+    images: ImageSource,
+    teacher: TeacherLabels,
+    *,
+    student: StudentConfig,
+    config: DistillationConfig,
+    initial: StudentWeights | None,
+    log: MetricLogger,
+    checkpoints: FolderCheckpoints,
+    seed: int,
+    device: DeviceName,
+) -> Distillation:
+    """`distil_student` as a pipeline calls it: a killed run's state is found again, and forgotten once it is done."""
+    settings: dict[str, Any] = {"student": student, "config": config, "initial": initial, "seed": seed}
+    store = checkpoints.open(distillation_fingerprint(train, val, teacher, **settings))
+    where = resolve_device(device)
+    done = distil_student(train, val, images, teacher, **settings, log=log, checkpoints=store, device=where)
+    store.clear()
+    return done

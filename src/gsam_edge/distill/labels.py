@@ -1,0 +1,139 @@
+"""What the teachers say about the training pictures, kept so that no picture is asked about twice."""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, MutableMapping
+from dataclasses import dataclass
+from typing import Any, Self, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.progress import track
+
+from gsam_edge.coco import Annotations
+from gsam_edge.distill.config import LabellingConfig
+from gsam_edge.distill.records import detections_from_record, detections_to_record
+from gsam_edge.vision import Detections
+from gsam_edge.vision.images import ImageSource
+
+#: `predict(image, prompt)`: the prompt is None for a teacher that finds the objects, and holds the true boxes for one
+#: that only draws their masks.
+TeacherPredict: TypeAlias = Callable[[NDArray[np.uint8], Detections | None], Detections]
+
+
+@dataclass(frozen=True)
+class TeacherDescription:
+    """Who labels.
+
+    Attributes:
+        name: for reports, such as "Grounding DINO and SAM".
+        digest: of everything that its answers depend on: base weights, adapters, settings.
+        prompted_with_boxes: whether it is given the true boxes, as SAM alone must be.
+    """
+
+    name: str
+    digest: str
+    prompted_with_boxes: bool
+
+
+@dataclass(frozen=True)
+class TeacherLabels:
+    """The teachers' objects per image.
+
+    Attributes:
+        objects: COCO image ids to Detections; every labelled image has an entry.
+        class_names: class names by class id.
+        teacher: who labelled.
+    """
+
+    objects: Mapping[int, Detections]
+    class_names: tuple[str, ...]
+    teacher: TeacherDescription
+
+    def to_dict(self) -> dict[str, Any]:
+        """A mapping that JSON holds; `from_dict` gives an equal value back."""
+        return {
+            "teacher": vars(self.teacher),
+            "class_names": list(self.class_names),
+            "images": {str(image_id): detections_to_record(found) for image_id, found in self.objects.items()},
+        }
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Self:
+        """The inverse of `to_dict`.
+
+        Raises:
+            ValueError: if a part is missing or damaged.
+        """
+        try:
+            objects = {int(image_id): detections_from_record(record) for image_id, record in content["images"].items()}
+            return cls(objects, tuple(content["class_names"]), TeacherDescription(**content["teacher"]))
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"teacher labels: expected teacher, class_names and images, got {error!r}") from error
+
+
+@dataclass(frozen=True)
+class StoreCounts:
+    """How much of the work was done before.
+
+    Attributes:
+        hits: images whose labels were in the store.
+        new: images that the teacher was asked about.
+    """
+
+    hits: int
+    new: int
+
+
+def label_images(
+    predict: Callable[[], TeacherPredict],
+    teacher: TeacherDescription,
+    annotations: Annotations,
+    images: ImageSource,
+    *,
+    store: MutableMapping[str, dict[str, Any]],
+    config: LabellingConfig,
+) -> tuple[TeacherLabels, StoreCounts]:
+    """Ask the teacher about every image of a split, or the store where it was asked before.
+
+    Each answer is stored at once, so a killed run continues where it was. What the store holds is the teacher's full
+    answer; the score threshold is applied to it afterwards, and changing it asks nobody again.
+
+    Args:
+        predict: builds the teacher; called once, and only if an image is not in the store.
+        teacher: who it is.
+        annotations: the split; its true boxes are the prompt of a teacher that needs one.
+        images: pictures by `file_name`.
+        store: records by hex digest of picture, teacher, classes and prompt.
+        config: which answers become labels.
+    """
+    objects: dict[int, Detections] = {}
+    asked: TeacherPredict | None = None
+    hits = 0
+    for image in track(annotations.images, description="teacher labels"):
+        picture = images[image["file_name"]]
+        prompt = annotations.truth(image["id"]) if teacher.prompted_with_boxes else None
+        key = _key(picture, teacher, annotations.class_names, prompt)
+        if key in store:
+            hits += 1
+            answer = detections_from_record(store[key])
+        else:
+            asked = asked or predict()
+            answer = asked(picture, prompt)
+            store[key] = detections_to_record(answer)
+        kept = answer if teacher.prompted_with_boxes else answer.select(answer.scores >= config.score_threshold)
+        objects[image["id"]] = kept
+    counts = StoreCounts(hits, len(annotations.images) - hits)
+    return TeacherLabels(objects, annotations.class_names, teacher), counts
+
+
+def _key(
+    picture: NDArray[np.uint8], teacher: TeacherDescription, class_names: tuple[str, ...], prompt: Detections | None
+) -> str:
+    """A digest of everything that the teacher's answer depends on."""
+    digest = hashlib.sha256(json.dumps([teacher.digest, class_names, picture.shape]).encode())
+    digest.update(np.ascontiguousarray(picture).tobytes())
+    if prompt is not None:
+        digest.update(prompt.xyxy.tobytes())
+        digest.update(prompt.class_ids.tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,102 @@
+"""Teacher and student on the test split: who is measured how, in which runtime."""
+
+from collections.abc import Callable, Mapping
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from gsam_edge.coco import Annotations
+from gsam_edge.distill.labels import TeacherDescription, TeacherLabels
+from gsam_edge.distill.teacher import Teacher
+from gsam_edge.evaluate.comparison import comparison_row
+from gsam_edge.evaluate.config import EvaluationConfig
+from gsam_edge.evaluate.measure import measure
+from gsam_edge.evaluate.plots import TRUTH_COLUMN, choose_pictures, plot_picture_grid
+from gsam_edge.evaluate.split_images import SplitImages
+from gsam_edge.runtime import onnx_predictor
+from gsam_edge.students.predictor import student_predictor
+from gsam_edge.students.weights import StudentWeights
+from gsam_edge.training.device import DeviceName, resolve_device
+from gsam_edge.vision import Detections
+from gsam_edge.vision.images import ImageSource
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Row = dict[str, Any]
+
+
+def measure_teacher(
+    teacher: Teacher, truth: Annotations, images: ImageSource, config: EvaluationConfig
+) -> tuple[Row, TeacherLabels]:
+    """The tuned teachers in PyTorch; SAM alone is prompted with the true boxes, and the row says so.
+
+    Returns:
+        The row of `comparison` (see `comparison_row`) with `prompt`, and the predictions.
+    """
+    prompts = None
+    if teacher.description.prompted_with_boxes:
+        prompts = [truth.truth(image["id"]) for image in truth.images]
+    row, predictions = _measured(
+        "teacher", f"torch {version('torch')}", teacher.factory, truth, images, teacher.size_bytes, config, prompts
+    )
+    return row | {"prompt": "class names" if prompts is None else "true boxes"}, predictions
+
+
+def measure_student(
+    weights: StudentWeights, truth: Annotations, images: ImageSource, config: EvaluationConfig, device: DeviceName
+) -> tuple[Row, TeacherLabels]:
+    """The student in PyTorch; returns as `measure_teacher` does."""
+    content = weights.to_bytes()
+    where = str(resolve_device(device))
+    factory = student_predictor(content, score_threshold=config.score_threshold, device=where)
+    return _measured("student", f"torch {version('torch')}", factory, truth, images, len(content), config)
+
+
+def measure_onnx(
+    artefact: str, model: bytes, truth: Annotations, images: ImageSource, config: EvaluationConfig
+) -> tuple[Row, TeacherLabels]:
+    """An exported student in ONNX Runtime on the CPU; returns as `measure_teacher` does."""
+    factory = onnx_predictor(model, score_threshold=config.score_threshold, threads=config.threads)
+    runtime = f"onnxruntime {version('onnxruntime')}"
+    return _measured(artefact, runtime, factory, truth, images, len(model), config)
+
+
+def _measured(
+    artefact: str,
+    runtime: str,
+    factory: Callable[[], Callable[..., Detections]],
+    truth: Annotations,
+    images: ImageSource,
+    size_bytes: int,
+    config: EvaluationConfig,
+    prompts: list[Detections] | None = None,
+) -> tuple[Row, TeacherLabels]:
+    measured = measure(
+        factory,
+        SplitImages(truth, images),
+        prompts=prompts,
+        warmup=config.warmup_calls,
+        repeats=config.min_timed_calls,
+        threads=config.threads,
+    )
+    row = comparison_row(
+        artefact, runtime, truth, measured, size_mb=size_bytes / 1e6, match_box_iou=config.match_box_iou
+    )
+    found = {image["id"]: answer for image, answer in zip(truth.images, measured.predictions, strict=True)}
+    return row, TeacherLabels(found, truth.class_names, TeacherDescription(artefact, "", prompts is not None))
+
+
+def plot_predictions(
+    truth: Annotations, images: ImageSource, columns: Mapping[str, TeacherLabels], config: EvaluationConfig
+) -> "Figure":
+    """Some pictures of the test split, the truth and what each artefact found drawn side by side."""
+    chosen = choose_pictures(truth, config.picture_rows)
+    shown = {TRUTH_COLUMN: [truth.truth(image_id) for image_id in chosen]}
+    shown |= {name: [labels.objects[image_id] for image_id in chosen] for name, labels in columns.items()}
+    return plot_picture_grid(
+        [images[truth.image_by_id[image_id]["file_name"]] for image_id in chosen],
+        shown,
+        truth.class_names,
+        score_threshold=config.picture_score_threshold,
+        picture_width=config.picture_width,
+    )

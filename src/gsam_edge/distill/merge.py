@@ -1,0 +1,65 @@
+"""Truth and teacher in one: true objects that carry the teacher's opinion of their class."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gsam_edge.coco import Annotations
+from gsam_edge.distill.labels import TeacherLabels
+from gsam_edge.vision import Detections
+from gsam_edge.vision.boxes import box_iou
+
+
+@dataclass(frozen=True)
+class MergeCounts:
+    """What the teacher had to say about the truth.
+
+    Attributes:
+        objects: true objects.
+        with_teacher: true objects that the teacher saw, whatever it took them for.
+        teacher_only: teacher objects that overlap no true one; on labelled images they are mistakes and teach nothing.
+    """
+
+    objects: int
+    with_teacher: int
+    teacher_only: int
+
+
+def merge_labels(
+    annotations: Annotations, teacher: TeacherLabels, *, match_iou: float
+) -> tuple[dict[int, NDArray[np.float32]], MergeCounts]:
+    """Give each true object the class scores of the teacher object that overlaps it best.
+
+    Boxes, classes and masks stay the truth's.
+
+    Args:
+        annotations: the split.
+        teacher: its labels; images that it did not label, and teachers without class scores (SAM alone), add nothing.
+        match_iou: least box IoU (0..1) at which the teacher means the object.
+
+    Returns:
+        Image ids to scores [N, C] of `annotations.truth(id)`, rows of NaN where the teacher saw nothing; and counts.
+
+    Raises:
+        ValueError: if the teacher's classes are not the annotations'.
+    """
+    if teacher.class_names != annotations.class_names:
+        raise ValueError(
+            f"teacher labels: expected the classes {annotations.class_names}, got {teacher.class_names}; label again"
+        )
+    scores: dict[int, NDArray[np.float32]] = {}
+    objects = with_teacher = teacher_only = 0
+    for image in annotations.images:
+        truth = annotations.truth(image["id"])
+        found = teacher.objects.get(image["id"], Detections.empty())
+        scores[image["id"]] = np.full((len(truth), annotations.num_classes), np.nan, np.float32)
+        overlap = box_iou(truth.xyxy, found.xyxy)
+        objects += len(truth)
+        teacher_only += len(found) - int((overlap >= match_iou).any(axis=0).sum())
+        if found.class_scores is None or not len(found) or not len(truth):
+            continue
+        seen = overlap.max(axis=1) >= match_iou
+        scores[image["id"]][seen] = found.class_scores[overlap.argmax(axis=1)[seen]]
+        with_teacher += int(seen.sum())
+    return scores, MergeCounts(objects, with_teacher, teacher_only)

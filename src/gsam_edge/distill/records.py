@@ -1,0 +1,54 @@
+"""Detections as JSON values."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from gsam_edge.vision import Detections
+from gsam_edge.vision.masks import decode_segmentation, encode_mask
+
+
+def detections_to_record(detections: Detections) -> dict[str, Any]:
+    """Detections as a mapping that JSON holds; masks as COCO RLE, what is None is absent."""
+    record: dict[str, Any] = {
+        "xyxy": detections.xyxy.tolist(),
+        "scores": detections.scores.tolist(),
+        "class_ids": detections.class_ids.tolist(),
+    }
+    if detections.masks is not None:
+        record["mask_hw"] = list(detections.masks.shape[1:])
+        record["masks"] = [encode_mask(mask) for mask in detections.masks]
+    if detections.class_scores is not None:
+        record["num_classes"] = detections.class_scores.shape[1]
+        record["class_scores"] = detections.class_scores.tolist()
+    return record
+
+
+def detections_from_record(record: Mapping[str, Any]) -> Detections:
+    """The inverse of `detections_to_record`, exact to the last bit.
+
+    Raises:
+        ValueError: if a part is missing or does not fit the others.
+    """
+    try:
+        count = len(record["scores"])
+        masks = class_scores = None
+        if "masks" in record:
+            height, width = (int(side) for side in record["mask_hw"])
+            masks = np.zeros((count, height, width), bool)
+            for row, segmentation in enumerate(record["masks"]):
+                masks[row] = decode_segmentation(segmentation, (height, width))
+        if "class_scores" in record:
+            class_scores = np.array(record["class_scores"], np.float32).reshape(count, int(record["num_classes"]))
+        return Detections(
+            xyxy=np.array(record["xyxy"], np.float32).reshape(count, 4),
+            scores=np.array(record["scores"], np.float32),
+            class_ids=np.array(record["class_ids"], np.int64),
+            masks=masks,
+            class_scores=class_scores,
+        )
+    except (KeyError, IndexError, TypeError) as error:
+        raise ValueError(
+            f"labels of one image: expected the parts of Detections, got {sorted(record)}: {error!r}"
+        ) from error

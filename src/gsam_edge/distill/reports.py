@@ -1,0 +1,104 @@
+"""What a labelling and a distillation came to, as JSON values."""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from gsam_edge.coco import Annotations
+from gsam_edge.distill.config import LabellingConfig
+from gsam_edge.distill.labels import StoreCounts, TeacherLabels
+from gsam_edge.distill.merge import MergeCounts
+from gsam_edge.evaluate.mask_iou import match_boxes
+from gsam_edge.students.choice import StudentChoice
+from gsam_edge.students.train import StudentTraining
+from gsam_edge.vision.masks import mask_iou
+
+
+def label_report(
+    annotations: Annotations, labels: TeacherLabels, counts: StoreCounts, config: LabellingConfig
+) -> dict[str, Any]:
+    """The teacher's labels measured against the truth of the same images.
+
+    Returns:
+        `images`, `labels`, `teacher`, `prompt`, `store` {hits, new}; `precision`, `recall` and `mask_iou` (mean over
+        matched objects) and the same in `per_class`. A figure that does not apply is absent: a teacher that was given
+        the true boxes has no precision or recall, a class without labels no precision, a teacher without masks no
+        mask IoU.
+    """
+    right, labelled, true = Counter[int](), Counter[int](), Counter[int]()
+    ious: dict[int, list[float]] = {class_id: [] for class_id in annotations.class_mapping}
+    for image_id, found in labels.objects.items():
+        truth = annotations.truth(image_id)
+        labelled.update(found.class_ids.tolist())
+        true.update(truth.class_ids.tolist())
+        prompted = labels.teacher.prompted_with_boxes
+        pairs = [(row, row) for row in range(len(truth))] if prompted else match_boxes(found, truth, config.match_iou)
+        for row, target in pairs:
+            class_id = int(truth.class_ids[target])
+            right[class_id] += 1
+            if found.masks is not None and truth.masks is not None and truth.masks[target].any():
+                ious[class_id].append(float(mask_iou(found.masks[[row]], truth.masks[[target]])[0, 0]))
+
+    def figures(class_ids: list[int]) -> dict[str, float]:
+        matched, given, wanted = (sum(c[i] for i in class_ids) for c in (right, labelled, true))
+        overlaps = [iou for class_id in class_ids for iou in ious[class_id]]
+        shares = (
+            {} if labels.teacher.prompted_with_boxes else {"precision": (matched, given), "recall": (matched, wanted)}
+        )
+        rates = {name: part / whole for name, (part, whole) in shares.items() if whole}
+        return rates | ({"mask_iou": float(np.mean(overlaps))} if overlaps else {})
+
+    return {
+        "images": len(labels.objects),
+        "labels": labelled.total(),
+        "teacher": labels.teacher.name,
+        "prompt": "true boxes" if labels.teacher.prompted_with_boxes else "class names",
+        "store": {"hits": counts.hits, "new": counts.new},
+        **figures(list(annotations.class_mapping)),
+        "per_class": {name: figures([class_id]) for class_id, name in annotations.class_mapping.items()},
+    }
+
+
+def distillation_report(
+    choice: StudentChoice,
+    training: StudentTraining,
+    merged: MergeCounts,
+    figures: Mapping[str, float],
+    *,
+    teacher_share: float,
+    seed: int,
+) -> dict[str, Any]:
+    """How the student came about and what it reaches on the validation split.
+
+    Returns:
+        `student` {architecture, why, size, image_size, parameters, start}; `seeds`; `full` by figure as {mean}, without
+        an interval as long as one seed was trained; `labels`, the teacher's part in them; `losses` of the last epoch;
+        `epochs`; `verdict`. `control` is absent as long as no control is trained.
+    """
+    weights, last = training.weights, training.history[-1]
+    start = "random weights"
+    if training.transfer is not None:
+        start = f"pretrained weights for {training.transfer.taken} of {training.transfer.total} tensors"
+    listened = teacher_share > 0 and merged.with_teacher > 0
+    if listened:
+        part = f"{merged.with_teacher} of {merged.objects} objects carry the teacher's class scores"
+    else:
+        part = "classes, boxes and masks are the truth's alone; the teacher's class scores are absent or have no share"
+    return {
+        "student": {
+            "architecture": choice.architecture,
+            "why": choice.why,
+            "size": weights.size,
+            "image_size": weights.image_size,
+            "parameters": sum(tensor.numel() for tensor in weights.tensors.values()),
+            "start": start,
+        },
+        "seeds": [seed],
+        "full": {name: {"mean": value} for name, value in figures.items()},
+        "labels": {**vars(merged), "without_area": training.without_area, "teacher_share": teacher_share, "why": part},
+        "losses": {name: value for name, value in last.items() if name.startswith("train_")},
+        "epochs": len(training.history),
+        "verdict": "no control without the teacher was trained, so the teacher's share in these figures is not known",
+    }

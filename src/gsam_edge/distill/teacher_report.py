@@ -1,0 +1,107 @@
+"""What tuning brought: each teacher before and after, on images that taught it nothing."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from rich.progress import track
+from torch import nn
+
+from gsam_edge.coco import Annotations
+from gsam_edge.coco.need import is_not_needed, not_needed
+from gsam_edge.evaluate.coco_metrics import coco_metrics
+from gsam_edge.evaluate.mask_iou import paired_mask_iou
+from gsam_edge.teachers.adapter import Adapter
+from gsam_edge.teachers.grounded_sam import teacher_predictor
+from gsam_edge.teachers.grounding_dino_config import DetectionConfig
+from gsam_edge.training.device import DeviceName
+from gsam_edge.vision import Detections
+from gsam_edge.vision.images import ImageSource
+
+if TYPE_CHECKING:
+    from gsam_edge.teachers.grounding_dino import GroundingDino
+    from gsam_edge.teachers.sam import SamModel
+
+Predict = Callable[..., Detections]
+
+
+def teacher_report(
+    split: Annotations,
+    images: ImageSource,
+    *,
+    grounding_dino: "GroundingDino",
+    grounding_dino_adapter: Adapter | dict[str, str],
+    sam: "SamModel",
+    sam_adapter: Adapter | dict[str, str],
+    detection: DetectionConfig,
+    device: DeviceName,
+) -> dict[str, Any]:
+    """Base and tuned teachers on the validation split.
+
+    Args:
+        split: truth; its images are asked about.
+        images: pictures by `file_name`.
+        grounding_dino: the base.
+        grounding_dino_adapter: its adapter, or the empty value of a teacher that is not needed.
+        sam: the base.
+        sam_adapter: likewise.
+        detection: what counts as a detection.
+        device: where to predict.
+
+    Returns:
+        `grounding_dino` with `status`, `trainable`, `total` (parameters) and `base` and `tuned` as {map50, map50_95} of
+        boxes; `sam` likewise with {mask_iou}, prompted with the true boxes; `grounded_sam`, both in a row, with
+        {mask_map50, mask_map50_95}. A teacher that is not needed has its `status` and `why` instead.
+    """
+    adapters = {"grounding_dino": grounding_dino_adapter, "sam": sam_adapter}
+    bases: dict[str, Any] = {"grounding_dino": grounding_dino, "sam": sam}
+    unneeded = {name: adapter for name, adapter in adapters.items() if is_not_needed(adapter)}
+
+    def predictors(*names: str) -> dict[str, Predict]:
+        parts: dict[str, Any] = dict.fromkeys(("grounding_dino", "grounding_dino_adapter", "sam", "sam_adapter"))
+        parts |= {name: bases[name] for name in names}
+        common: dict[str, Any] = {"class_names": split.class_names, "detection": detection, "device": device}
+        tuned = parts | {f"{name}_adapter": adapters[name] for name in names}
+        return {"base": teacher_predictor(**parts, **common), "tuned": teacher_predictor(**tuned, **common)}
+
+    report: dict[str, Any] = dict(unneeded)
+    if "grounding_dino" not in unneeded:
+        stages = predictors("grounding_dino")
+        report["grounding_dino"] = _size(grounding_dino.model, adapters["grounding_dino"]) | {
+            stage: _detection_figures(predict, split, images, "bbox") for stage, predict in stages.items()
+        }
+    if "sam" not in unneeded:
+        report["sam"] = _size(sam.model, adapters["sam"]) | {
+            stage: _mask_figures(predict, split, images) for stage, predict in predictors("sam").items()
+        }
+    if unneeded:
+        missing = " and ".join(name for name in unneeded)
+        return report | {"grounded_sam": not_needed(f"it takes both teachers, and {missing} is not needed")}
+    return report | {
+        "grounded_sam": {"status": "tuned"}
+        | {
+            stage: _detection_figures(predict, split, images, "segm")
+            for stage, predict in predictors("grounding_dino", "sam").items()
+        }
+    }
+
+
+def _size(base: nn.Module, adapter: Any) -> dict[str, Any]:
+    trainable = sum(tensor.numel() for tensor in adapter.tensors.values())
+    total = trainable + sum(parameter.numel() for parameter in base.parameters())
+    return {"status": "tuned", "trainable": trainable, "total": total}
+
+
+def _detection_figures(predict: Predict, split: Annotations, images: ImageSource, iou_type: Any) -> dict[str, float]:
+    found = {image["id"]: predict(images[image["file_name"]]) for image in track(split.images, "asking the teacher")}
+    figures = coco_metrics(split, found, iou_type)
+    prefix = "" if iou_type == "bbox" else "mask_"
+    return {f"{prefix}{name}": figures[name] for name in ("map50", "map50_95") if name in figures}
+
+
+def _mask_figures(predict: Predict, split: Annotations, images: ImageSource) -> dict[str, float]:
+    found = {
+        image["id"]: predict(images[image["file_name"]], split.truth(image["id"]))
+        for image in track(split.images, "asking the teacher")
+    }
+    overlap = paired_mask_iou(split, found)
+    return {} if overlap is None else {"mask_iou": overlap.mean_iou}

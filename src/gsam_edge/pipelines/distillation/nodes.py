@@ -1,0 +1,55 @@
+"""Nodes of `distillation`."""
+
+from typing import Any
+
+from gsam_edge.coco import Annotations
+from gsam_edge.distill.config import DistillationConfig, LabellingConfig
+from gsam_edge.students.choice import StudentConfig
+from gsam_edge.training.device import DeviceName
+from gsam_edge.vision.images import ImageSource
+
+
+def label_training_images(
+    grounding_dino: Any,
+    grounding_dino_adapter: Any,
+    sam: Any,
+    sam_adapter: Any,
+    train: Annotations,
+    images: ImageSource,
+    store: Any,
+    labelling: LabellingConfig,
+    device: DeviceName,
+) -> tuple[Any, dict[str, Any]]:
+    """The tuned teachers' labels of the training images, and how they compare with the truth."""
+    from gsam_edge.distill.labels import label_images
+    from gsam_edge.distill.reports import label_report
+    from gsam_edge.distill.teacher import compose_teacher
+
+    teachers = {"grounding_dino": grounding_dino, "grounding_dino_adapter": grounding_dino_adapter}
+    teachers |= {"sam": sam, "sam_adapter": sam_adapter}
+    teacher = compose_teacher(train, **teachers, detection=labelling.detection, device=device)
+    who = (teacher.factory, teacher.description)
+    labels, counts = label_images(*who, train, images, store=store, config=labelling)
+    return labels, label_report(train, labels, counts, labelling)
+
+
+def distil_student(
+    initial: Any,
+    train: Annotations,
+    val: Annotations,
+    images: ImageSource,
+    teacher_labels: Any,
+    student: StudentConfig,
+    distillation: DistillationConfig,
+    checkpoints: Any,
+    log: Any,
+    seed: int,
+    device: DeviceName,
+) -> tuple[Any, dict[str, Any]]:
+    """The student that the data calls for, of its best epoch, and how it came about."""
+    from gsam_edge.distill.distillation import distil_and_keep
+
+    data = (train, val, images, teacher_labels)
+    run = {"log": log, "checkpoints": checkpoints, "seed": seed, "device": device}
+    done = distil_and_keep(*data, student=student, config=distillation, initial=initial, **run)
+    return done.weights, done.report

@@ -1,0 +1,87 @@
+"""Nodes of `evaluation`: each measures one artefact on the test split in a fresh process."""
+
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from gsam_edge.coco import Annotations
+from gsam_edge.distill.config import LabellingConfig
+from gsam_edge.evaluate.config import EvaluationConfig
+from gsam_edge.training.device import DeviceName
+from gsam_edge.vision.images import ImageSource
+
+Row = dict[str, Any]
+
+
+def measure_teacher(
+    grounding_dino: Any,
+    grounding_dino_adapter: Any,
+    sam: Any,
+    sam_adapter: Any,
+    annotations_test: Annotations,
+    images: ImageSource,
+    evaluation: EvaluationConfig,
+    labelling: LabellingConfig,
+    device: DeviceName,
+) -> tuple[Row, Any]:
+    """The tuned teachers that the data calls for, in PyTorch."""
+    from gsam_edge.distill.measurement import measure_teacher as measure
+    from gsam_edge.distill.teacher import compose_teacher
+
+    teacher = compose_teacher(
+        annotations_test,
+        grounding_dino=grounding_dino,
+        grounding_dino_adapter=grounding_dino_adapter,
+        sam=sam,
+        sam_adapter=sam_adapter,
+        detection=labelling.detection,
+        device=device,
+    )
+    return measure(teacher, annotations_test, images, evaluation)
+
+
+def measure_student(
+    student_weights: Any,
+    annotations_test: Annotations,
+    images: ImageSource,
+    evaluation: EvaluationConfig,
+    device: DeviceName,
+) -> tuple[Row, Any]:
+    """The student in PyTorch."""
+    from gsam_edge.distill.measurement import measure_student as measure
+
+    return measure(student_weights, annotations_test, images, evaluation, device)
+
+
+def measure_onnx(
+    artefact: str, model: bytes, annotations_test: Annotations, images: ImageSource, evaluation: EvaluationConfig
+) -> tuple[Row, Any]:
+    """An exported student in ONNX Runtime."""
+    from gsam_edge.distill.measurement import measure_onnx as measure
+
+    return measure(artefact, model, annotations_test, images, evaluation)
+
+
+def compare(*measurements: Row) -> tuple[list[Row], pd.DataFrame, Figure]:
+    """All artefacts side by side: as a report, as a table for kedro-viz, as bars."""
+    from gsam_edge.evaluate.comparison import comparison_frame
+    from gsam_edge.evaluate.plots import plot_comparison
+
+    rows = list(measurements)
+    return rows, comparison_frame(rows), plot_comparison(rows)
+
+
+def draw_predictions(
+    annotations_test: Annotations,
+    images: ImageSource,
+    teacher: Any,
+    student: Any,
+    student_onnx_int8: Any,
+    evaluation: EvaluationConfig,
+) -> Figure:
+    """Truth, teacher, student and its INT8 form on the same pictures."""
+    from gsam_edge.distill.measurement import plot_predictions
+
+    columns = {"teacher": teacher, "student": student, "student int8": student_onnx_int8}
+    return plot_predictions(annotations_test, images, columns, evaluation)

@@ -1,0 +1,69 @@
+"""Nodes of `teacher_finetune`."""
+
+from typing import Any
+
+from gsam_edge.coco import Annotations
+from gsam_edge.distill.config import LabellingConfig
+from gsam_edge.teachers.grounding_dino_config import GroundingDinoTuningConfig
+from gsam_edge.teachers.sam_config import SamTuningConfig
+from gsam_edge.training.device import DeviceName
+from gsam_edge.vision.images import ImageSource
+
+
+def tune_grounding_dino(
+    base: Any,
+    train: Annotations,
+    val: Annotations,
+    images: ImageSource,
+    grounding_dino: GroundingDinoTuningConfig,
+    checkpoints: Any,
+    log: Any,
+    seed: int,
+    device: DeviceName,
+) -> Any:
+    """Grounding DINO's adapter, or the empty value where the data holds no boxes."""
+    from gsam_edge.teachers.tuning import tune_where_needed as tune
+
+    return tune(base, train, val, images, grounding_dino, log=log, checkpoints=checkpoints, seed=seed, device=device)
+
+
+def tune_sam(
+    base: Any,
+    train: Annotations,
+    val: Annotations,
+    images: ImageSource,
+    sam: SamTuningConfig,
+    checkpoints: Any,
+    log: Any,
+    seed: int,
+    device: DeviceName,
+) -> Any:
+    """SAM's adapter, or the empty value where the data holds no masks."""
+    from gsam_edge.teachers.tuning import tune_where_needed as tune
+
+    return tune(base, train, val, images, sam, log=log, checkpoints=checkpoints, seed=seed, device=device)
+
+
+def report_teachers(
+    grounding_dino: Any,
+    grounding_dino_adapter: Any,
+    sam: Any,
+    sam_adapter: Any,
+    val: Annotations,
+    images: ImageSource,
+    labelling: LabellingConfig,
+    device: DeviceName,
+) -> dict[str, Any]:
+    """Each teacher before and after tuning; keys as `distill.teacher_report` says."""
+    from gsam_edge.distill.teacher_report import teacher_report
+
+    return teacher_report(
+        val,
+        images,
+        grounding_dino=grounding_dino,
+        grounding_dino_adapter=grounding_dino_adapter,
+        sam=sam,
+        sam_adapter=sam_adapter,
+        detection=labelling.detection,
+        device=device,
+    )

@@ -1,0 +1,67 @@
+"""What a student learns from."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gsam_edge.coco import Annotations
+from gsam_edge.vision import Detections
+from gsam_edge.vision.images import ImageSource
+
+
+class SplitLabels(Mapping[str, Detections]):
+    """`file_name` to the labelled objects of a split, decoded when asked for."""
+
+    def __init__(self, annotations: Annotations, class_scores: Mapping[int, NDArray[np.float32]]) -> None:
+        """Joins a split with a teacher's scores.
+
+        Args:
+            annotations: the split.
+            class_scores: image ids to scores [N, C] of `annotations.truth(id)`, for the images that a teacher saw.
+        """
+        self._annotations = annotations
+        self._class_scores = class_scores
+        self._id_of_name = {image["file_name"]: image["id"] for image in annotations.images}
+
+    def __getitem__(self, name: str) -> Detections:
+        image_id = self._id_of_name[name]
+        return replace(self._annotations.truth(image_id), class_scores=self._class_scores.get(image_id))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._id_of_name)
+
+    def __len__(self) -> int:
+        return len(self._id_of_name)
+
+
+@dataclass(frozen=True)
+class LabelledPictures:
+    """Pictures with their objects.
+
+    Attributes:
+        labels: `file_name` to labelled objects in pixels of the picture; `class_scores` [N, C] are the teacher's, with
+            rows of NaN where it saw nothing. An empty mask means that the object has none.
+        image_hw: `file_name` to height and width of the picture in pixels.
+        images: `file_name` to RGB picture.
+        class_names: class names by class id.
+    """
+
+    labels: Mapping[str, Detections]
+    image_hw: Mapping[str, tuple[int, int]]
+    images: ImageSource
+    class_names: tuple[str, ...]
+
+    @classmethod
+    def of_split(
+        cls, annotations: Annotations, images: ImageSource, class_scores: Mapping[int, NDArray[np.float32]]
+    ) -> Self:
+        """A split with the teacher's scores by image id (see `SplitLabels`), which may be empty."""
+        return cls(
+            labels=SplitLabels(annotations, class_scores),
+            image_hw={image["file_name"]: (image["height"], image["width"]) for image in annotations.images},
+            images=images,
+            class_names=annotations.class_names,
+        )

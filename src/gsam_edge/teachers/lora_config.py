@@ -1,0 +1,30 @@
+"""Rank, scale and place of low-rank adapters."""
+
+import re
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+
+class LoraConfig(BaseModel):
+    """Where the adapters are and how large.
+
+    `targets` must begin with `^`, so that a frozen part with similar names is never caught by accident.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    r: int = Field(gt=0, description="rank of the update, the width of the bottleneck")
+    alpha: float = Field(gt=0, description="the update is scaled by alpha / r")
+    dropout: float = Field(ge=0, lt=1, description="probability with which an adapter's input is zeroed in training")
+    targets: str = Field(description="regular expression that the whole dotted name of a linear layer must match")
+
+    @field_validator("targets")
+    @classmethod
+    def _is_anchored(cls, pattern: str) -> str:
+        if not pattern.startswith("^"):
+            raise ValueError(f"expected a regular expression that begins with '^', got {pattern!r}")
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise ValueError(f"expected a regular expression, got {pattern!r}: {error}") from error
+        return pattern

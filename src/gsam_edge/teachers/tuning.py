@@ -1,0 +1,53 @@
+"""Tuning as a pipeline calls it: only where the data asks for the teacher, continued where it was killed."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from gsam_edge.coco import Annotations
+from gsam_edge.coco.need import not_needed, teacher_needs
+from gsam_edge.teachers.adapter import Adapter
+from gsam_edge.teachers.grounding_dino_config import GroundingDinoTuningConfig
+from gsam_edge.teachers.lora import weights_digest
+from gsam_edge.teachers.sam_config import SamTuningConfig
+from gsam_edge.training.checkpoints import FolderCheckpoints, fingerprint
+from gsam_edge.training.device import DeviceName, resolve_device
+from gsam_edge.training.metrics import MetricLogger
+from gsam_edge.vision.images import ImageSource
+
+if TYPE_CHECKING:
+    from gsam_edge.teachers.grounding_dino import GroundingDino
+    from gsam_edge.teachers.sam import SamModel
+
+
+def tune_where_needed(
+    base: "GroundingDino | SamModel",
+    train: Annotations,
+    val: Annotations,
+    images: ImageSource,
+    config: GroundingDinoTuningConfig | SamTuningConfig,
+    *,
+    log: MetricLogger,
+    checkpoints: FolderCheckpoints,
+    seed: int,
+    device: DeviceName,
+) -> Adapter | dict[str, str]:
+    """An adapter for the teacher that the config belongs to, or the empty value with its reason.
+
+    The state of a killed run is found again by base, data, config and seed, and forgotten once the adapter is there.
+    See `tune_grounding_dino` and `tune_sam` for arguments and errors.
+    """
+    from gsam_edge.teachers.tune_grounding_dino import tune_grounding_dino
+    from gsam_edge.teachers.tune_sam import tune_sam
+
+    tuners: dict[str, Callable[..., Adapter]] = {"grounding_dino": tune_grounding_dino, "sam": tune_sam}
+    kind = "grounding_dino" if isinstance(config, GroundingDinoTuningConfig) else "sam"
+    need = teacher_needs(train)[kind]
+    if not need["needed"]:
+        return not_needed(need["why"])
+    identity: list[Any] = [weights_digest(base.model), train.to_coco(), val.to_coco(), config.model_dump(), seed]
+    store = checkpoints.open(fingerprint(*identity))
+    adapter = tuners[kind](
+        base, train, val, images, config, log=log, checkpoints=store, seed=seed, device=resolve_device(device)
+    )
+    store.clear()
+    return adapter

@@ -1,0 +1,125 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from gsam_edge.coco import Annotations
+from gsam_edge.coco.annotations import BBOX_SOURCE, FROM_SEGMENTATION
+from gsam_edge.distill.config import DistillationConfig
+from gsam_edge.distill.distillation import distil_student, distillation_fingerprint
+from gsam_edge.distill.labels import TeacherDescription, TeacherLabels
+from gsam_edge.students import EdgeConfig, StudentConfig
+from gsam_edge.students.training_config import AugmentationConfig, StudentTrainingConfig
+from gsam_edge.training.checkpoints import NoCheckpoints
+from gsam_edge.training.metrics import discard_metric
+from gsam_edge.vision import Detections
+
+SIDE = 64
+STUDENT = StudentConfig(
+    architecture="auto",
+    size="n",
+    image_size=SIDE,
+    edge=EdgeConfig(max_detections=10, candidates=50, iou_threshold=0.6, nms_iterations=12, score_floor=0.001),
+)
+CONFIG = DistillationConfig(
+    match_iou=0.5,
+    training=StudentTrainingConfig(
+        epochs=1, batch_size=2, optimizer="AdamW", learning_rate=1e-3, final_learning_rate=0.1, momentum=0.9,
+        weight_decay=5e-4, warmup_epochs=0, box_gain=7.5, class_gain=0.5, distribution_gain=1.5, teacher_share=0.5,
+        validate_every=1, patience=0, workers=0, cache_megabytes=16, mixed_precision=False,
+        augmentation=AugmentationConfig(
+            mosaic=0, close_mosaic=0, mixup=0, copy_paste=0, fliplr=0.5, flipud=0, degrees=0, translate=0.1, scale=0.2,
+            hsv_h=0, hsv_s=0, hsv_v=0.2,
+        ),
+    ),
+)  # fmt: skip
+
+
+def build_split(first: int, count: int, kind: str) -> tuple[Annotations, dict[str, np.ndarray]]:
+    """One bright square per picture; `kind` says what is labelled: boxes, masks or both."""
+    images, records, objects = {}, [], []
+    for number in range(first, first + count):
+        rng = np.random.default_rng(number)
+        left, top, side = (int(v) for v in (rng.integers(2, 30), rng.integers(2, 30), rng.integers(16, 30)))
+        image = rng.integers(0, 60, (SIDE, SIDE, 3)).astype(np.uint8)
+        image[top : top + side, left : left + side] = 230
+        images[f"{number}.png"] = image
+        records.append({"id": number, "file_name": f"{number}.png", "width": SIDE, "height": SIDE})
+        label = {"bbox": [left, top, side, side]}
+        if kind != "boxes":
+            label["segmentation"] = [[left, top, left + side, top, left + side, top + side, left, top + side]]
+        if kind == "masks":
+            label[BBOX_SOURCE] = FROM_SEGMENTATION
+        objects.append({"id": number, "image_id": number, "category_id": 4, "iscrowd": 0, "area": side**2, **label})
+    return Annotations(tuple(records), tuple(objects), ({"id": 4, "name": "square"},)), images
+
+
+def teacher_labels(train: Annotations, *, class_scores: bool) -> TeacherLabels:
+    objects: dict[int, Detections] = {}
+    for image in train.images:
+        truth = train.truth(image["id"])
+        scores = np.full((len(truth), 1), 0.8, np.float32) if class_scores else None
+        objects[image["id"]] = replace(truth, class_scores=scores)
+    return TeacherLabels(objects, train.class_names, TeacherDescription("t", "1", prompted_with_boxes=not class_scores))
+
+
+@pytest.mark.parametrize(
+    ("kind", "architecture", "figures"),
+    [
+        ("boxes", "yolov8", {"box_map50", "box_map50_95"}),
+        ("masks", "fastsam", {"box_map50", "box_map50_95", "mask_map50", "mask_map50_95"}),
+        ("both", "yolov8-seg", {"box_map50", "box_map50_95", "mask_map50", "mask_map50_95"}),
+    ],
+)
+def test_the_data_decides_the_student_and_the_report_says_so(kind, architecture, figures):
+    train, train_images = build_split(0, 4, kind)
+    val, val_images = build_split(100, 2, kind)
+    labels = teacher_labels(train, class_scores=kind != "masks")
+    result = distil_student(
+        train,
+        val,
+        train_images | val_images,
+        labels,
+        student=STUDENT,
+        config=CONFIG,
+        initial=None,
+        log=discard_metric,
+        checkpoints=NoCheckpoints(),
+        seed=0,
+        device=torch.device("cpu"),
+    )
+    report = result.report
+    assert result.weights.architecture == report["student"]["architecture"] == architecture
+    assert result.weights.class_names == ("square",)
+    assert set(report["full"]) == figures
+    assert all(set(figure) == {"mean"} and 0 <= figure["mean"] <= 1 for figure in report["full"].values())
+    assert report["seeds"] == [0]
+    assert "control" not in report
+    assert report["labels"]["objects"] == 4
+    assert report["labels"]["with_teacher"] == (0 if kind == "masks" else 4)
+    assert ("alone" in report["labels"]["why"]) == (kind == "masks")
+    assert {"train_box_loss", "train_cls_loss", "train_dfl_loss"} <= set(report["losses"])
+    json.dumps(report)
+
+
+def test_the_state_of_a_run_has_a_name_of_its_own():
+    train, _ = build_split(0, 2, "boxes")
+    val, _ = build_split(100, 1, "boxes")
+    labels = teacher_labels(train, class_scores=True)
+
+    def name(*, teacher=labels, config=CONFIG, seed=0) -> str:
+        return distillation_fingerprint(train, val, teacher, student=STUDENT, config=config, initial=None, seed=seed)
+
+    unsure = {
+        image_id: replace(found, class_scores=found.class_scores / 2) for image_id, found in labels.objects.items()
+    }
+    names = {
+        name(),
+        name(seed=1),
+        name(config=CONFIG.model_copy(update={"match_iou": 0.6})),
+        name(teacher=replace(labels, objects=unsure)),
+    }
+    assert len(names) == 4
+    assert name() == name()

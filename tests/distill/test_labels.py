@@ -1,0 +1,228 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gsam_edge.coco import Annotations
+from gsam_edge.distill.config import LabellingConfig
+from gsam_edge.distill.labels import StoreCounts, TeacherDescription, TeacherLabels, label_images
+from gsam_edge.distill.merge import merge_labels
+from gsam_edge.distill.records import detections_from_record, detections_to_record
+from gsam_edge.distill.reports import label_report
+from gsam_edge.teachers.grounding_dino_config import DetectionConfig
+from gsam_edge.vision import Detections
+
+DETECTOR = TeacherDescription("a detector", "d1", prompted_with_boxes=False)
+PAINTER = TeacherDescription("a painter", "p1", prompted_with_boxes=True)
+CONFIG = LabellingConfig(
+    detection=DetectionConfig(score_threshold=0.1, nms_iou=0.7, max_detections=30, batch_size=1),
+    score_threshold=0.3,
+    match_iou=0.5,
+)
+IMAGES = {f"{number}.png": np.full((20, 30, 3), number, np.uint8) for number in (1, 2, 3)}
+
+
+def square(left: int, top: int, side: int = 6) -> list[list[int]]:
+    return [[left, top, left + side, top, left + side, top + side, left, top + side]]
+
+
+def annotations(*, masks: bool = True) -> Annotations:
+    """Image 1: an ear (7) and a label (9); image 2: an ear; image 3: nothing."""
+    places = [(1, 7, 2, 2), (1, 9, 20, 10), (2, 7, 5, 5)]
+    objects = [
+        {"id": row, "image_id": image, "category_id": category, "bbox": [left, top, 6, 6]}
+        | ({"segmentation": square(left, top)} if masks else {})
+        for row, (image, category, left, top) in enumerate(places)
+    ]
+    images = tuple({"id": i, "file_name": f"{i}.png", "width": 30, "height": 20} for i in (1, 2, 3))
+    return Annotations(images, tuple(objects), ({"id": 7, "name": "ear"}, {"id": 9, "name": "label"}))
+
+
+def found(*rows: tuple[int, int, float, float], masks: bool = True) -> Detections:
+    """Objects of 6 by 6 pixels by (left, top, score for ear, score for label)."""
+    scores = np.array([row[2:] for row in rows], np.float32).reshape(-1, 2)
+    xyxy = np.array([[left, top, left + 6, top + 6] for left, top, *_ in rows], np.float32).reshape(-1, 4)
+    stack = np.zeros((len(rows), 20, 30), bool)
+    for mask, (left, top, *_) in zip(stack, rows, strict=True):
+        mask[top : top + 6, left : left + 6] = True
+    return Detections(xyxy, scores.max(1, initial=0), scores.argmax(1), stack if masks else None, scores)
+
+
+ANSWERS = {
+    1: found((2, 2, 0.9, 0.2), (20, 11, 0.6, 0.5), (12, 12, 0.8, 0.1)),
+    2: found((5, 5, 0.2, 0.1)),
+    3: found(),
+}
+
+
+class Teacher:
+    """Answers from the table; counts how often it was built and asked."""
+
+    def __init__(self, fail_at: int = 0) -> None:
+        self.built, self.asked, self.fail_at = 0, 0, fail_at
+
+    def __call__(self):
+        self.built += 1
+        return self.answer
+
+    def answer(self, image, prompt):
+        self.asked += 1
+        if self.asked == self.fail_at:
+            raise KeyboardInterrupt
+        return ANSWERS[int(image[0, 0, 0])]
+
+
+class JsonStore(dict):
+    """Only what JSON holds goes in and comes out."""
+
+    def __setitem__(self, key, value):
+        super().__setitem__(key, json.dumps(value))
+
+    def __getitem__(self, key):
+        return json.loads(super().__getitem__(key))
+
+
+def ask(teacher, store, *, who=DETECTOR, split=None, images=IMAGES, config=CONFIG):
+    return label_images(teacher, who, split or annotations(), images, store=store, config=config)
+
+
+def same(a: Detections, b: Detections) -> bool:
+    return all(
+        (x is None and y is None) or (x.dtype == y.dtype and np.array_equal(x, y, equal_nan=True))
+        for x, y in ((getattr(a, name), getattr(b, name)) for name in vars(a))
+    )
+
+
+def test_a_second_run_asks_nobody():
+    store = JsonStore()
+    first, counts = ask(Teacher(), store)
+    assert counts == StoreCounts(hits=0, new=3)
+    again = Teacher()
+    second, counts = ask(again, store)
+    assert counts == StoreCounts(hits=3, new=0)
+    assert (again.built, again.asked) == (0, 0)
+    assert all(same(first.objects[i], second.objects[i]) for i in (1, 2, 3))
+
+
+def test_a_killed_run_continues():
+    store = JsonStore()
+    with pytest.raises(KeyboardInterrupt):
+        ask(Teacher(fail_at=3), store)
+    rest = Teacher()
+    labels, counts = ask(rest, store)
+    assert (counts, rest.asked) == (StoreCounts(hits=2, new=1), 1)
+    assert set(labels.objects) == {1, 2, 3}
+
+
+def test_what_an_answer_depends_on_is_asked_again():
+    store = JsonStore()
+    ask(Teacher(), store)
+    brighter = {**IMAGES, "2.png": np.where(np.arange(30)[:, None] == 29, 9, IMAGES["2.png"]).astype(np.uint8)}
+    assert ask(Teacher(), store, images=brighter)[1].new == 1
+    assert ask(Teacher(), store, who=replace(DETECTOR, digest="d2"))[1].new == 3
+    renamed = replace(annotations(), categories=({"id": 7, "name": "ear of bag"}, {"id": 9, "name": "label"}))
+    assert ask(Teacher(), store, split=renamed)[1].new == 3
+
+
+def test_the_threshold_applies_to_answers_without_asking_again():
+    store = JsonStore()
+    labels, _ = ask(Teacher(), store)
+    assert [len(labels.objects[i]) for i in (1, 2, 3)] == [3, 0, 0]
+    all_labels, counts = ask(Teacher(), store, config=CONFIG.model_copy(update={"score_threshold": 0.0}))
+    assert [len(all_labels.objects[i]) for i in (1, 2, 3)] == [3, 1, 0]
+    assert counts.new == 0
+
+
+def test_a_teacher_of_masks_is_given_the_true_boxes():
+    def paint(image, prompt):
+        assert prompt is not None
+        return replace(prompt, scores=np.full(len(prompt), 0.1, np.float32))
+
+    split = annotations()
+    labels, _ = ask(lambda: paint, JsonStore(), who=PAINTER, split=split)
+    assert np.array_equal(labels.objects[1].xyxy, split.truth(1).xyxy)
+    report = label_report(split, labels, StoreCounts(0, 3), CONFIG)
+    assert report["mask_iou"] == 1
+    assert report["prompt"] == "true boxes"
+    assert not {"precision", "recall"} & set(report)
+    scores, counts = merge_labels(split, labels, match_iou=0.5)
+    assert all(np.isnan(rows).all() for rows in scores.values())
+    assert (counts.objects, counts.with_teacher, counts.teacher_only) == (3, 0, 0)
+
+
+def test_the_report_measures_labels_against_truth():
+    labels, counts = ask(Teacher(), JsonStore())
+    report = label_report(annotations(), labels, counts, CONFIG)
+    assert report == {
+        "images": 3,
+        "labels": 3,
+        "teacher": "a detector",
+        "prompt": "class names",
+        "store": {"hits": 0, "new": 3},
+        "precision": pytest.approx(1 / 3),
+        "recall": pytest.approx(1 / 3),
+        "mask_iou": 1.0,
+        "per_class": {
+            "ear": {"precision": pytest.approx(1 / 3), "recall": 0.5, "mask_iou": 1.0},
+            "label": {"recall": 0.0},
+        },
+    }
+    json.dumps(report)
+
+
+def test_a_report_without_masks_has_no_mask_iou():
+    without = {image_id: replace(objects, masks=None) for image_id, objects in ANSWERS.items()}
+    labels = TeacherLabels(without, ("ear", "label"), DETECTOR)
+    assert "mask_iou" not in label_report(annotations(masks=False), labels, StoreCounts(0, 3), CONFIG)
+
+
+def test_true_objects_carry_the_scores_of_the_teacher_object_over_them():
+    """The teacher takes the label for an ear: its opinion counts all the same, softly."""
+    labels, _ = ask(Teacher(), JsonStore())
+    scores, counts = merge_labels(annotations(), labels, match_iou=0.5)
+    np.testing.assert_allclose(scores[1], [[0.9, 0.2], [0.6, 0.5]], atol=1e-6)
+    assert np.isnan(scores[2]).all()
+    assert scores[2].shape == (1, 2)
+    assert scores[3].shape == (0, 2)
+    assert (counts.objects, counts.with_teacher, counts.teacher_only) == (3, 2, 1)
+
+
+def test_labels_of_other_classes_are_refused():
+    labels, _ = ask(Teacher(), JsonStore())
+    with pytest.raises(ValueError, match=r"expected the classes \('ear', 'label'\), got \('a', 'b'\); label again"):
+        merge_labels(annotations(), replace(labels, class_names=("a", "b")), match_iou=0.5)
+
+
+def test_labels_survive_json():
+    labels, _ = ask(Teacher(), JsonStore())
+    again = TeacherLabels.from_dict(json.loads(json.dumps(labels.to_dict())))
+    assert (again.class_names, again.teacher) == (labels.class_names, labels.teacher)
+    assert all(same(again.objects[i], labels.objects[i]) for i in labels.objects)
+
+
+@pytest.mark.parametrize("content", [{}, {"teacher": {}, "class_names": [], "images": {}}, {"images": 3}])
+def test_other_json_is_no_labels(content):
+    with pytest.raises(ValueError, match="teacher labels: expected teacher, class_names and images"):
+        TeacherLabels.from_dict(content)
+
+
+@given(st.integers(0, 4), st.booleans(), st.booleans(), st.integers(0, 2**32 - 1))
+def test_any_detections_survive_json_to_the_last_bit(count, masks, class_scores, seed):
+    rng = np.random.default_rng(seed)
+    detections = Detections(
+        xyxy=rng.normal(size=(count, 4)).astype(np.float32),
+        scores=rng.random(count, np.float32),
+        class_ids=rng.integers(0, 3, count),
+        masks=rng.random((count, 5, 7)) > 0.5 if masks else None,
+        class_scores=rng.random((count, 3), np.float32) if class_scores else None,
+    )
+    assert same(detections_from_record(json.loads(json.dumps(detections_to_record(detections)))), detections)
+
+
+def test_damaged_records_say_what_is_missing():
+    record = detections_to_record(ANSWERS[1])
+    with pytest.raises(ValueError, match="expected the parts of Detections"):
+        detections_from_record({key: value for key, value in record.items() if key != "mask_hw"})

@@ -1,0 +1,150 @@
+import pickle
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+
+from gsam_edge.teachers.adapter import AdapterConfig, extract_adapter
+from gsam_edge.teachers.grounded_sam import GroundedSam, teacher_predictor
+from gsam_edge.teachers.grounding_dino_config import DetectionConfig, TinyGroundingDinoConfig
+from gsam_edge.teachers.lora import adapter_parameters, add_lora, weights_digest
+from gsam_edge.teachers.lora_config import LoraConfig
+from gsam_edge.teachers.sam import SamModel
+from gsam_edge.teachers.sam_architecture import build_sam
+from gsam_edge.teachers.sam_config import SamArchitecture
+from gsam_edge.teachers.tiny_grounding_dino import build_tiny_grounding_dino
+from gsam_edge.vision import Detections
+
+CLASSES = ("ring", "star")
+DETECTION = DetectionConfig(score_threshold=0, nms_iou=0.7, max_detections=5, batch_size=1)
+LORA = LoraConfig(r=2, alpha=2, dropout=0, targets=r"^mask_decoder\.transformer\..*_proj$")
+SIZES = SamArchitecture(
+    image_size=64,
+    patch_size=8,
+    encoder_width=16,
+    encoder_depth=1,
+    encoder_heads=2,
+    encoder_global_blocks=(0,),
+    encoder_window=4,
+    encoder_relative_positions=False,
+    decoder_width=16,
+    decoder_depth=1,
+    decoder_heads=2,
+    decoder_mlp_width=16,
+    iou_head_width=16,
+)
+
+
+@pytest.fixture(scope="module")
+def grounding_dino():
+    sizes = TinyGroundingDinoConfig(
+        image_size=64,
+        backbone_widths=(8, 8, 16, 16),
+        width=32,
+        feed_forward=32,
+        heads=4,
+        encoder_layers=1,
+        decoder_layers=2,
+        queries=10,
+        text_width=16,
+        text_layers=1,
+    )
+    return build_tiny_grounding_dino(sizes, CLASSES, seed=0)
+
+
+@pytest.fixture(scope="module")
+def sam():
+    torch.manual_seed(0)
+    return SamModel(build_sam(SIZES).requires_grad_(False), SIZES, "random")
+
+
+@pytest.fixture(scope="module")
+def sam_adapter(sam):
+    model = SamModel(build_sam(SIZES), SIZES, "copy").model
+    model.load_state_dict(sam.model.state_dict())
+    add_lora(model, LORA, seed=0)
+    with torch.no_grad():
+        for value in adapter_parameters(model).values():
+            value.normal_(generator=torch.Generator().manual_seed(0))
+    config = AdapterConfig(kind="sam", class_names=CLASSES, base_digest=weights_digest(sam.model), lora=LORA)
+    return extract_adapter(model, config)
+
+
+@pytest.fixture(scope="module")
+def image():
+    return np.random.default_rng(0).integers(0, 256, (50, 90, 3), np.uint8)
+
+
+@pytest.fixture
+def prompt():
+    xyxy = np.array([[5, 5, 30, 30], [40, 10, 80, 45]], np.float32)
+    return Detections(xyxy, np.ones(2, np.float32), np.array([1, 0]), class_scores=np.eye(2, dtype=np.float32))
+
+
+def test_boxes_come_from_grounding_dino_and_masks_from_sam(grounding_dino, sam, image):
+    boxes_only = GroundedSam(grounding_dino, None, CLASSES, DETECTION).predict(image)
+    both = GroundedSam(grounding_dino, sam, CLASSES, DETECTION).predict(image)
+    assert 0 < len(boxes_only) <= 5
+    assert boxes_only.masks is None
+    for field in ("xyxy", "scores", "class_ids", "class_scores"):
+        assert np.array_equal(getattr(both, field), getattr(boxes_only, field))
+    assert np.array_equal(both.masks, sam.predict(image, boxes_only.xyxy)[0])
+
+
+def test_nothing_found_gives_an_empty_mask_stack(grounding_dino, sam, image):
+    strict = DETECTION.model_copy(update={"score_threshold": 1.0})
+    found = GroundedSam(grounding_dino, sam, CLASSES, strict).predict(image)
+    assert found.masks.shape == (0, 50, 90)
+    assert found.class_scores.shape == (0, 2)
+
+
+def test_given_boxes_keep_their_order_and_classes_and_get_sams_confidence(sam, image, prompt):
+    answer = GroundedSam(None, sam, CLASSES, DETECTION).predict(image, prompt)
+    masks, iou = sam.predict(image, prompt.xyxy)
+    assert np.array_equal(answer.xyxy, prompt.xyxy)
+    assert answer.class_ids.tolist() == [1, 0]
+    assert np.array_equal(answer.masks, masks)
+    assert np.array_equal(answer.scores, iou.clip(0, 1))
+
+
+def test_what_is_absent_is_named(grounding_dino, sam, image, prompt):
+    with pytest.raises(ValueError, match="got neither"):
+        GroundedSam(None, None, CLASSES, DETECTION)
+    with pytest.raises(ValueError, match="Grounding DINO is absent"):
+        GroundedSam(None, sam, CLASSES, DETECTION).predict(image)
+    with pytest.raises(ValueError, match="SAM to draw"):
+        GroundedSam(grounding_dino, None, CLASSES, DETECTION).predict(image, prompt)
+
+
+def test_the_factory_survives_pickling_and_puts_the_adapter_on_a_copy(grounding_dino, sam, sam_adapter, image):
+    digest = weights_digest(sam.model)
+    factory = partial(
+        teacher_predictor,
+        grounding_dino=grounding_dino,
+        grounding_dino_adapter=None,
+        sam=sam,
+        sam_adapter=sam_adapter,
+        class_names=CLASSES,
+        detection=DETECTION,
+        device="cpu",
+    )
+    here, there = factory()(image), pickle.loads(pickle.dumps(factory))()(image)  # noqa: S301 - our own bytes
+    assert np.array_equal(here.xyxy, there.xyxy)
+    assert np.array_equal(here.masks, there.masks)
+    assert not np.array_equal(here.masks, sam.predict(image, here.xyxy)[0])
+    assert weights_digest(sam.model) == digest
+    assert not adapter_parameters(sam.model)
+
+
+def test_an_adapter_without_its_base_is_refused(grounding_dino, sam_adapter):
+    with pytest.raises(ValueError, match="base of the sam adapter"):
+        teacher_predictor(
+            grounding_dino=grounding_dino,
+            grounding_dino_adapter=None,
+            sam=None,
+            sam_adapter=sam_adapter,
+            class_names=CLASSES,
+            detection=DETECTION,
+            device="cpu",
+        )

@@ -1,0 +1,224 @@
+import copy
+
+import numpy as np
+import pytest
+import torch
+
+from gsam_edge.coco import Annotations
+from gsam_edge.synthetic.general import GENERAL_WORDS, GeneralWorldConfig, draw_general_scene
+from gsam_edge.teachers.grounding_dino_config import (
+    DetectionConfig,
+    GroundingDinoAugmentation,
+    GroundingDinoLossConfig,
+    GroundingDinoTuningConfig,
+    PretrainGroundingDinoConfig,
+    TinyGroundingDinoConfig,
+)
+from gsam_edge.teachers.lora import weights_digest
+from gsam_edge.teachers.lora_config import LoraConfig
+from gsam_edge.teachers.pretrain_batch import prompt_classes, scene_batch, scene_truth
+from gsam_edge.teachers.pretrain_grounding_dino import held_out_ap50, pretrain_grounding_dino
+from gsam_edge.teachers.tiny_grounding_dino import build_tiny_grounding_dino
+from gsam_edge.teachers.tune_grounding_dino import augment, tune_grounding_dino, with_adapter
+from gsam_edge.training.checkpoints import NoCheckpoints
+from gsam_edge.training.config import LoopConfig
+from gsam_edge.training.metrics import discard_metric
+from gsam_edge.vision import Detections
+
+CPU = torch.device("cpu")
+SIZES = TinyGroundingDinoConfig(
+    image_size=64,
+    backbone_widths=(8, 8, 16, 16),
+    width=32,
+    feed_forward=32,
+    heads=4,
+    encoder_layers=1,
+    decoder_layers=2,
+    queries=10,
+    text_width=16,
+    text_layers=1,
+)
+LOSS = GroundingDinoLossConfig(
+    class_weight=2,
+    l1_weight=5,
+    giou_weight=2,
+    focal_alpha=0.25,
+    focal_gamma=2,
+    dense_weight=1,
+    dense_radius=1,
+    dense_cells=6,
+)
+LOOP = LoopConfig(
+    steps=3,
+    learning_rate=1e-3,
+    weight_decay=0,
+    warmup_fraction=0.3,
+    gradient_clip=5,
+    precision="no",
+    validate_every=2,
+    patience=0,
+    checkpoint_every=100,
+)
+DETECTION = DetectionConfig(score_threshold=0, nms_iou=0.6, max_detections=20, batch_size=4)
+AUGMENTATION = GroundingDinoAugmentation(flip_probability=0.5, brightness=0.1, contrast=0.2, saturation=0.2)
+TUNING = GroundingDinoTuningConfig(
+    lora=LoraConfig(r=4, alpha=8, dropout=0, targets=r"^model\.(encoder|decoder)\.layers\..*(query|value|fc1|fc2)"),
+    loss=LOSS,
+    loop=LOOP,
+    augmentation=AUGMENTATION,
+    detection=DETECTION,
+    batch_size=3,
+)
+WORLD = GeneralWorldConfig(
+    image_size=64,
+    min_objects=1,
+    max_objects=3,
+    min_extent=0.25,
+    max_extent=0.5,
+    max_mark_extent=0.3,
+    mark_probability=0.1,
+    min_visible=0.5,
+    texture_probability=0.5,
+    colour_probability=0.5,
+    texture_word_probability=0.2,
+    shadow_probability=0.5,
+    light_strength=0.3,
+    blur_probability=0.3,
+    max_blur=1,
+    max_noise=0.02,
+)
+
+
+@pytest.fixture(scope="module")
+def base():
+    return build_tiny_grounding_dino(SIZES, ["ring", "star"], seed=0)
+
+
+def dataset(first, count):
+    records, objects, images = [], [], {}
+    for image_id in range(first, first + count):
+        rng = np.random.default_rng(image_id)
+        image = rng.integers(0, 60, (48, 64, 3), dtype=np.uint8)
+        records.append({"id": image_id, "file_name": f"{image_id}.png", "width": 64, "height": 48})
+        for category_id, colour in ((7, 200), (3, 255))[: image_id % 3]:
+            x, y = rng.integers(0, 30, 2)
+            image[y : y + 15, x : x + 20] = colour
+            box = [int(x), int(y), 20, 15]
+            objects.append({"id": len(objects) + 1, "image_id": image_id, "category_id": category_id, "bbox": box})
+        images[f"{image_id}.png"] = image
+    categories = ({"id": 7, "name": "grey tile"}, {"id": 3, "name": "white tile"})
+    return Annotations(tuple(records), tuple(objects), categories), images
+
+
+def tune(base, *, log=discard_metric, config=TUNING, train=None):
+    (train_set, images), (val_set, more) = dataset(0, 7), dataset(100, 3)
+    train_set = train or train_set
+    options = {"log": log, "checkpoints": NoCheckpoints(), "seed": 1, "device": CPU}
+    return tune_grounding_dino(base, train_set, val_set, {**images, **more}, config, **options)
+
+
+def test_an_adapter_comes_out_that_changes_the_answer_and_not_the_base(base):
+    digest, keys = weights_digest(base.model), set(base.model.state_dict())
+    logged = {}
+    adapter = tune(base, log=lambda name, value, step: logged.setdefault(name, []).append((step, value)))
+    assert (weights_digest(base.model), set(base.model.state_dict())) == (digest, keys)
+    assert not adapter.changes_nothing
+    assert adapter.config.class_names == ("grey tile", "white tile")
+    assert all(np.isfinite(value) for _, value in logged["grounding_dino/train_loss"])
+    assert [step for step, _ in logged["grounding_dino/val_score"]] == [2, 3]
+
+    image = dataset(0, 3)[1]["2.png"]
+    before = base.predict(image, adapter.config.class_names, DETECTION)
+    after = with_adapter(base, adapter).predict(image, adapter.config.class_names, DETECTION)
+    assert not np.allclose(before.scores[:5], after.scores[:5])
+
+
+def test_the_same_seed_gives_the_same_adapter(base):
+    first, second = tune(base), tune(base)
+    assert first.tensors.keys() == second.tensors.keys()
+    assert all(torch.equal(tensor, second.tensors[name]) for name, tensor in first.tensors.items())
+
+
+def test_more_classes_than_one_prompt_holds_can_be_tuned(base):
+    short = copy.deepcopy(base)
+    short.model.config.max_text_len = 16
+    assert len(short.prompts(["grey tile", "white tile"])) == 2
+    assert not tune(short).changes_nothing
+
+
+def test_annotations_without_objects_are_refused(base):
+    empty = dataset(0, 1)[0]
+    with pytest.raises(ValueError, match="objects in the training images, got none"):
+        tune(base, train=empty)
+
+
+def test_targets_that_match_nothing_are_refused(base):
+    lora = TUNING.lora.model_copy(update={"targets": "^nothing"})
+    with pytest.raises(ValueError, match="match none"):
+        tune(base, config=TUNING.model_copy(update={"lora": lora}))
+
+
+def test_augmentation_moves_boxes_with_their_pixels():
+    image = np.zeros((40, 60, 3), np.uint8)
+    image[10:20, 5:25] = 250
+    truth = Detections(np.array([[5, 10, 25, 20]], np.float32), np.ones(1, np.float32), np.zeros(1, np.int64))
+    flipped, moved = augment(
+        image, truth, AUGMENTATION.model_copy(update={"flip_probability": 1}), np.random.default_rng(0)
+    )
+    x0, y0, x1, y1 = moved.xyxy[0].astype(int)
+    assert (x0, y0, x1, y1) == (35, 10, 55, 20)
+    assert flipped.dtype == np.uint8
+    assert flipped[y0:y1, x0:x1].min() > flipped[:, :35].max()
+
+
+def test_augmentation_of_nothing_changes_nothing():
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (20, 30, 3), dtype=np.uint8)
+    still = GroundingDinoAugmentation(flip_probability=0, brightness=0, contrast=0, saturation=0)
+    assert np.array_equal(augment(image, Detections.empty(), still, rng)[0], image)
+
+
+def test_a_scene_is_asked_for_what_it_holds_and_what_it_does_not():
+    detector = build_tiny_grounding_dino(SIZES, GENERAL_WORDS, seed=0)
+    scenes = [draw_general_scene(np.random.default_rng(seed), WORLD) for seed in range(4)]
+    batch = scene_batch(detector, scenes, np.random.default_rng(0), 3)
+    for scene, labels, tokens in zip(scenes, batch.labels, batch.class_tokens, strict=True):
+        assert len(labels) == len(scene.phrases)
+        assert len(set(scene.phrases)) <= len(tokens) <= len(set(scene.phrases)) + 3
+        names = prompt_classes(np.random.default_rng(1), scene, 3)
+        assert [names[class_id] for class_id in scene_truth(scene, names).class_ids] == list(scene.phrases)
+
+
+@pytest.fixture(scope="module")
+def pretraining():
+    return PretrainGroundingDinoConfig(
+        model=SIZES,
+        loss=LOSS,
+        loop=LOOP,
+        detection=DETECTION,
+        batch_size=2,
+        absent_phrases=2,
+        held_out_scenes=3,
+    )
+
+
+def test_pretraining_reports_what_it_made(pretraining):
+    options = {"log": discard_metric, "checkpoints": NoCheckpoints(), "seed": 0, "device": CPU}
+    detector, report = pretrain_grounding_dino(pretraining, WORLD, **options)
+    assert (report["steps"], report["scenes"], report["held_out_scenes"]) == (3, 6, 3)
+    assert report["parameters"] == sum(parameter.numel() for parameter in detector.model.parameters())
+    assert report["held_out_ap50"] == round(held_out_ap50(detector, pretraining, WORLD, seed=0), 4)
+    assert not any(parameter.requires_grad for parameter in detector.model.parameters())
+
+
+def test_held_out_precision_is_one_for_a_detector_that_knows_the_truth(pretraining, monkeypatch):
+    detector = build_tiny_grounding_dino(SIZES, GENERAL_WORDS, seed=0)
+    scenes = iter([np.random.default_rng([0, 1, index]) for index in range(3)])
+
+    def oracle(self, images, names, config):
+        scene = draw_general_scene(next(scenes), WORLD)
+        assert np.array_equal(images[0], scene.image)
+        return [scene_truth(scene, names)]
+
+    monkeypatch.setattr(type(detector), "predict_batch", oracle)
+    assert held_out_ap50(detector, pretraining, WORLD, seed=0) == 1

@@ -259,7 +259,7 @@ def original(grounding_dino):
         text_config=BertConfig(
             vocab_size=1030, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16
         ),
-        d_model=32,
+        d_model=64,
         encoder_layers=1,
         decoder_layers=2,
         encoder_ffn_dim=32,

@@ -81,6 +81,16 @@ class TrackingHooks(MlflowHook):
             if "raw_annotations" in catalog and catalog.exists("raw_annotations"):
                 mlflow.set_tag("data_digest", catalog["raw_annotations"].digest())
 
+    @hook_impl
+    def on_pipeline_error(
+        self, error: Exception, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog
+    ) -> None:
+        """Marks the run as failed, also where it is not active in the thread that hears of the error."""
+        if self._is_mlflow_enabled and self.run_id is not None and not self._already_active_mlflow:
+            while mlflow.active_run() is not None:
+                mlflow.end_run("FAILED")
+            mlflow.MlflowClient().set_terminated(self.run_id, "FAILED")
+
 
 def _git_commit(run_params: dict[str, Any]) -> str:
     """The checked-out commit, with a mark where files differ from it, or why there is none."""

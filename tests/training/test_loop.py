@@ -132,3 +132,19 @@ def test_a_loss_that_is_no_number_stops_with_its_name_and_step():
 def test_nothing_to_train_is_an_error():
     with pytest.raises(TrainingError, match="at least one parameter with requires_grad"):
         run(network().requires_grad_(False), loop_config())
+
+
+def test_models_of_different_precision_train_in_one_process_and_stay_plain():
+    for precision, expected in (("no", torch.float32), ("bf16", torch.bfloat16), ("no", torch.float32)):
+        seen = set()
+
+        def watched(model, batch, seen=seen):
+            seen.add(model(batch[0]).dtype)
+            return losses(model, batch)
+
+        model = network()
+        before = set(vars(model))
+        run(model, loop_config(precision=precision, steps=2), losses=watched)
+        assert seen == {expected}
+        assert set(vars(model)) == before
+        assert model(batches(0)[0]).dtype == torch.float32

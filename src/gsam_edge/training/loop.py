@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
 
@@ -78,13 +79,13 @@ def train(
         TrainingError: if a loss is NaN or infinite, or no parameter is trainable.
     """
     started = time.monotonic()
-    accelerator = Accelerator(cpu=device.type == "cpu", mixed_precision=config.precision)
+    accelerator = _accelerator(config, device)
     optimizer = torch.optim.AdamW(_parameter_groups(model, config), lr=config.learning_rate)
     scheduler = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, config.learning_rate, total_steps=config.steps + 1, pct_start=config.warmup_fraction
     )
     model.to(device)
-    prepared, optimizer = accelerator.prepare(model, optimizer)
+    optimizer = accelerator.prepare(optimizer)
     step, best = _resume(checkpoints.load(), model, optimizer, scheduler)
 
     with _progress() as progress:
@@ -93,7 +94,7 @@ def train(
             seed_everything(derived_seed(seed, step))
             model.train()
             with accelerator.autocast():
-                losses = step_loss(prepared, batches(step))
+                losses = step_loss(model, batches(step))
             total = torch.stack(list(losses.values())).sum()
             _check_finite(name, step, total, losses)
             accelerator.backward(total)
@@ -120,6 +121,15 @@ def train(
     model.eval()
     taken = best["step"] if validate else step
     return TrainResult(step, taken, best["value"] if validate else None, time.monotonic() - started)
+
+
+def _accelerator(config: LoopConfig, device: torch.device) -> Accelerator:
+    """Autocast, gradient scaling and clipping; the model itself stays unwrapped, since losses reach into its parts.
+
+    Accelerate keeps one state per process and refuses another precision, but a pipeline trains several models in a row.
+    """
+    AcceleratorState._reset_state(reset_partial_state=True)
+    return Accelerator(cpu=device.type == "cpu", mixed_precision=config.precision)
 
 
 def _parameter_groups(model: nn.Module, config: LoopConfig) -> list[dict[str, Any]]:

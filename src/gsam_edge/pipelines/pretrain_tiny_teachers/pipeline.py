@@ -4,7 +4,6 @@ from kedro.pipeline import Pipeline, node
 
 from gsam_edge.pipelines.pretrain_tiny_teachers import nodes
 
-MODELS = {"grounding_dino": "general_world", "sam": "general_world", "student": "student_world"}
 RUN = ["live_metrics", "params:seed", "params:device"]
 
 
@@ -14,10 +13,10 @@ def create_pipeline() -> Pipeline:
         [
             node(
                 getattr(nodes, f"pretrain_{model}"),
-                inputs=[f"params:pretrain_{model}", f"params:{world}", f"pretrain_{model}_checkpoints", *RUN],
+                inputs=[f"params:pretrain_{model}", f"params:{model}_world", f"pretrain_{model}_checkpoints", *RUN],
                 outputs=[f"{model}_base", f"pretrain_{model}_report"],
                 name=f"pretrain_{model}",
             )
-            for model, world in MODELS.items()
+            for model in ("grounding_dino", "sam", "student")
         ]
     )

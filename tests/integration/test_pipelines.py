@@ -1,0 +1,125 @@
+"""Whole pipelines with `--env=test` on a few pictures of the sample, as a user starts them."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SAMPLE = ROOT / "data" / "01_raw" / "sample"
+PICTURES = 14
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project's configuration in a folder of its own, so that a test writes nothing into the checkout."""
+    folder = tmp_path_factory.mktemp("project")
+    for name in ("conf", "pyproject.toml", ".telemetry", "logs"):
+        source = ROOT / name
+        shutil.copytree(source, folder / name) if source.is_dir() else shutil.copy(source, folder / name)
+    (folder / "src").symlink_to(ROOT / "src")
+    (folder / "data" / "06_models").mkdir(parents=True)
+    (folder / "data" / "06_models" / "base").symlink_to(ROOT / "data" / "06_models" / "base")
+    return folder
+
+
+def small_dataset(folder: Path, *, boxes: bool, masks: bool) -> Path:
+    """The sample's first pictures, with only the kinds of labels asked for."""
+    content = json.loads((SAMPLE / "annotations.json").read_text())
+    content["images"] = content["images"][:PICTURES]
+    ids = {image["id"] for image in content["images"]}
+    content["annotations"] = [record for record in content["annotations"] if record["image_id"] in ids]
+    for record in content["annotations"]:
+        if not boxes:
+            del record["bbox"]
+        if not masks:
+            del record["segmentation"]
+    (folder / "images").mkdir(parents=True)
+    for image in content["images"]:
+        shutil.copy(SAMPLE / image["file_name"], folder / image["file_name"])
+    (folder / "annotations.json").write_text(json.dumps(content))
+    return folder
+
+
+def kedro_run(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "kedro", "run", *arguments]
+    return subprocess.run(
+        command, cwd=project, capture_output=True, text=True, check=False, env=os.environ | {"COLUMNS": "200"}
+    )
+
+
+def report(project: Path, name: str, env: str = "test") -> dict:
+    return json.loads((project / "data" / env / "08_reporting" / f"{name}.json").read_text())
+
+
+@pytest.mark.parametrize(
+    ("kinds", "student", "teachers", "outputs"),
+    [
+        ({"boxes": True, "masks": True}, "yolov8-seg", {"grounding_dino", "sam"}, {"box", "mask"}),
+        ({"boxes": True, "masks": False}, "yolov8", {"grounding_dino"}, {"box"}),
+        ({"boxes": False, "masks": True}, "fastsam", {"sam"}, {"box", "mask"}),
+    ],
+    ids=["boxes and masks", "boxes", "masks"],
+)
+def test_the_data_decides(
+    project: Path, tmp_path: Path, kinds: dict[str, bool], student: str, teachers: set[str], outputs: set[str]
+) -> None:
+    dataset = small_dataset(tmp_path / "dataset", **kinds)
+    done = kedro_run(project, "--env=test", f"--params=dataset={dataset}")
+    assert done.returncode == 0, done.stderr[-4000:]
+    assert report(project, "distillation_report")["student"]["architecture"] == student
+    tuned = {name for name, part in report(project, "teacher_report").items() if part["status"] == "tuned"}
+    assert tuned - {"grounded_sam"} == teachers
+    rows = {row["artefact"]: row for row in report(project, "comparison")}
+    assert set(rows) == {"teacher", "student", "student_onnx", "student_onnx_int8"}
+    for name in ("student", "student_onnx", "student_onnx_int8"):
+        found = {kind for kind in ("box", "mask") if f"{kind}_map50" in rows[name]}
+        assert found == outputs, name
+    assert all(row["prompt_free"] for row in report(project, "optimization_report"))
+    assert report(project, "validation_report")["images"]["in"] == PICTURES
+    reporting = project / "data" / "test" / "08_reporting"
+    assert {path.name for path in reporting.glob("plot_*.png")} >= {"plot_comparison.png", "plot_predictions.png"}
+
+
+def test_a_pipeline_runs_alone_and_skips_what_is_there(project: Path, tmp_path: Path) -> None:
+    dataset = small_dataset(tmp_path / "dataset", boxes=True, masks=True)
+    arguments = ("--env=test", f"--params=dataset={dataset}")
+    assert kedro_run(project, *arguments).returncode == 0
+    versions = project / "data" / "test" / "06_models" / "student_weights.safetensors"
+    before = len(list(versions.iterdir()))
+    alone = kedro_run(project, *arguments, "--pipeline=distillation")
+    assert alone.returncode == 0, alone.stderr[-4000:]
+    assert len(list(versions.iterdir())) == before + 1
+    assert report(project, "label_report")["store"]["new"] == 0
+    skipped = kedro_run(project, *arguments, "--pipeline=distillation", "--only-missing-outputs")
+    assert skipped.returncode == 0, skipped.stderr[-4000:]
+    assert len(list(versions.iterdir())) == before + 1
+
+
+@pytest.mark.parametrize(
+    ("prepare", "arguments", "message"),
+    [
+        (None, ("--params=dataset=no/such/folder",), "found no folder"),
+        ("{oops", (), "does not parse"),
+        ('{"images": [], "annotations": [], "categories": []}', (), "expected at least one record"),
+        (None, ("--params=grounding_dino.lora.rr=3",), "rr"),
+        (None, ("--params=grounding_dinno.lora.r=3",), "did you mean 'grounding_dino'"),
+    ],
+    ids=["no folder", "no JSON", "no annotations", "misspelt key", "misspelt parameter"],
+)
+def test_an_error_is_one_message(
+    project: Path, tmp_path: Path, prepare: str | None, arguments: tuple[str, ...], message: str
+) -> None:
+    shutil.rmtree(project / "data" / "test", ignore_errors=True)
+    if prepare is not None:
+        (tmp_path / "annotations.json").write_text(prepare)
+        arguments = (f"--params=dataset={tmp_path}",)
+    done = kedro_run(project, "--env=test", *arguments)
+    assert done.returncode != 0
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (project / "data" / "test").exists(), "something was written"

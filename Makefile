@@ -11,8 +11,10 @@ KEDRO := $(BIN)/kedro
 demo: $(READY) ## the whole job on the shipped sample
 	$(KEDRO) run
 
+# One thread in each of the test processes: two torch processes with two threads each stand in each other's way.
+test: export OMP_NUM_THREADS = 1
 test: $(READY) ## all tests but the slow ones
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses=auto --dist=loadfile
 
 test-slow: $(READY) ## the slow tests
 	$(BIN)/pytest -m slow --timeout=3600
@@ -30,7 +32,7 @@ ui: $(READY) ## the MLflow UI in the browser
 	$(KEDRO) mlflow ui
 
 bench: $(READY) ## every claim's figure, as a ratio against a named reference
-	for file in benchmarks/*.py; do $(BIN)/python $$file || exit 1; done
+	for file in benchmarks/*.py; do echo "$$file"; $(BIN)/python "$$file" || exit 1; done
 
 install: $(READY) ## only the installation
 

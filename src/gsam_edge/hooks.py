@@ -31,6 +31,9 @@ logger = logging.getLogger(__name__)
 #: Errors whose message is written for the user; anything else is a defect of ours and shows its traceback.
 USER_ERRORS = (DatasetError, ParameterValidationError, ValueError, OSError, ImportError)
 
+#: Narrower than this, the table of results would hide its numbers; a file or a pipe counts as 80 columns wide.
+TABLE_WIDTH = 120
+
 VIEWERS = ("kedro viz run      the pipelines and their artefacts", "kedro mlflow ui    parameters, curves and reports")
 
 RECORDED_PACKAGES = ("gsam_edge", "kedro", "torch", "transformers", "peft", "ultralytics", "onnxruntime", "numpy")
@@ -124,6 +127,7 @@ class SummaryHooks:
     def after_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog) -> None:
         """Prints the comparison after an evaluation, and the places to look after any run."""
         console = Console(stderr=True)
+        console.width = max(console.width, TABLE_WIDTH)
         outputs = pipeline.all_outputs()
         if "comparison" in outputs:
             console.print(console_table(catalog.load("comparison")))

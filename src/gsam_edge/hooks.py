@@ -2,6 +2,7 @@
 
 import logging
 import random
+import re
 import subprocess
 import sys
 from difflib import get_close_matches
@@ -14,6 +15,7 @@ import mlflow
 import numpy as np
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
+from kedro.framework.project import settings
 from kedro.io import DataCatalog, DatasetError
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
@@ -23,16 +25,20 @@ from matplotlib.figure import Figure
 from pydantic import BaseModel
 from rich.console import Console
 from rich.panel import Panel
+from rich.text import Text
 
 from gsam_edge.evaluate.comparison import console_table
 
 logger = logging.getLogger(__name__)
 
-#: Errors whose message is written for the user; anything else is a defect of ours and shows its traceback.
+#: Errors whose message is written for the user, beside all that this package defines; others show their traceback.
 USER_ERRORS = (DatasetError, ParameterValidationError, ValueError, OSError, ImportError)
 
 #: Narrower than this, the table of results would hide its numbers; a file or a pipe counts as 80 columns wide.
 TABLE_WIDTH = 120
+
+#: What MLflow refuses in the name of a metric, and the dot, which separates the parts here.
+NOT_IN_A_METRIC_NAME = re.compile(r"[^\w\- ]")
 
 VIEWERS = ("kedro viz run      the pipelines and their artefacts", "kedro mlflow ui    parameters, curves and reports")
 
@@ -47,7 +53,8 @@ def plain_parameters(inputs: dict[str, Any]) -> dict[str, Any]:
 def numeric_leaves(value: Any, prefix: str) -> dict[str, float]:
     """The numbers in nested mappings and in lists of rows, by dotted path.
 
-    A row of a list is named by its `artefact`, or left out where it has none: a position is no name.
+    A row of a list is named by its `artefact`, or left out where it has none: a position is no name. A class may be
+    called anything, a metric of MLflow's may not: other characters become underscores.
     """
     if isinstance(value, bool):
         return {}
@@ -59,7 +66,7 @@ def numeric_leaves(value: Any, prefix: str) -> dict[str, float]:
         items = value if isinstance(value, dict) else {}
     leaves: dict[str, float] = {}
     for key, item in items.items():
-        leaves |= numeric_leaves(item, f"{prefix}.{key}")
+        leaves |= numeric_leaves(item, f"{prefix}.{NOT_IN_A_METRIC_NAME.sub('_', str(key))}")
     return leaves
 
 
@@ -120,6 +127,50 @@ class ReportHooks:
             mlflow.log_figure(data, f"plots/{dataset_name.removeprefix('plot_')}.png")
 
 
+class InputHooks:
+    """What a run needs is looked for before the first node, and belongs together."""
+
+    @hook_impl(tryfirst=True)
+    def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog) -> None:
+        """Refuses to start without an input, or with splits that another dataset left.
+
+        Raises:
+            DatasetError: if an input is missing (the dataset's own message), or the splits are not of this dataset.
+        """
+        inputs = sorted(name for name in pipeline.inputs() if not name.startswith("params:"))
+        splits = [name for name in inputs if name.startswith("annotations_")]
+        for name in ["raw_annotations"] * bool(splits) + inputs:
+            if not catalog.exists(name):
+                catalog.load(name)
+        for name in splits:
+            raw = catalog["raw_annotations"]
+            if catalog.load(name).source != raw.digest():
+                raise DatasetError(
+                    f"{name}: expected a split of {raw._filepath}, got one of another dataset by an earlier run; "
+                    "run the pipeline data_validation first, or give the same --params=dataset=... again"
+                )
+
+
+class CheckpointHooks:
+    """The state of a training is kept until its result is safely stored."""
+
+    def __init__(self) -> None:
+        self._catalog: DataCatalog | None = None
+
+    @hook_impl
+    def before_pipeline_run(self, catalog: DataCatalog) -> None:
+        """Keeps the catalog, from which checkpoints are reached."""
+        self._catalog = catalog
+
+    @hook_impl
+    def after_dataset_saved(self, dataset_name: str, node: Node) -> None:
+        """Clears a node's checkpoints once its last output is written."""
+        if self._catalog is not None and dataset_name == node.outputs[-1]:
+            for name in node.inputs:
+                if name.endswith("_checkpoints"):
+                    self._catalog.load(name).clear()
+
+
 class SummaryHooks:
     """The last lines of a run: the table of results and where everything lies."""
 
@@ -134,10 +185,7 @@ class SummaryHooks:
         shown = [name for name in outputs if name.endswith("_report") or name.startswith("plot_")]
         places = sorted(_place(catalog, name) for name in shown)
         if places:
-            text = "\n".join(
-                [*places, "", "kedro viz run      the pipelines", "kedro mlflow ui    parameters and metrics"]
-            )
-            console.print(Panel(text, title="Where to look", expand=False))
+            console.print(Panel("\n".join([*places, "", *VIEWERS]), title="Where to look", expand=False))
 
 
 def _place(catalog: DataCatalog, name: str) -> str:
@@ -156,8 +204,7 @@ class ErrorHooks:
             ParameterValidationError: if `--params` names a top-level parameter that no configuration file has.
         """
         sys.excepthook = show_error
-        known = set(context.config_loader["parameters"]) - set(context._runtime_params or {})
-        known |= set(_configured_parameters(context))
+        known = _configured_parameters(context)
         for name in context._runtime_params or {}:
             if name not in known:
                 near = get_close_matches(name, known, n=1)
@@ -170,18 +217,17 @@ def _configured_parameters(context: KedroContext) -> dict[str, Any]:
     loader = type(context.config_loader)(
         conf_source=context.config_loader.conf_source,
         env=context.env,
-        base_env="base",
-        default_run_env="local",
-        merge_strategy={"parameters": "soft"},
+        **settings.CONFIG_LOADER_ARGS,
     )
     return loader["parameters"]
 
 
 def show_error(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
     """Prints one message for an error of the user's making, the whole traceback for any other (`sys.excepthook`)."""
-    if not isinstance(error, USER_ERRORS):
+    if not (isinstance(error, USER_ERRORS) or kind.__module__.startswith("gsam_edge.")):
         sys.__excepthook__(kind, error, traceback)
         return
     logger.debug("the run ended with an error", exc_info=(kind, error, traceback))
     console = Console(stderr=True)
-    console.print(Panel(str(error), title=kind.__name__, border_style="red", subtitle="traceback: logs/gsam_edge.log"))
+    message = Text(str(error))  # not markup: a message may hold brackets
+    console.print(Panel(message, title=kind.__name__, border_style="red", subtitle="traceback: logs/gsam_edge.log"))

@@ -160,6 +160,15 @@ def test_each_image_is_embedded_once_while_the_cache_lasts(base, images, caplog)
     assert all(torch.equal(tensor, anew.tensors[name]) for name, tensor in cached.tensors.items())
 
 
+def test_an_adapted_image_encoder_learns_and_is_never_read_from_the_cache(base, images):
+    lora = TUNING.lora.model_copy(update={"targets": r"^(image_encoder\.blocks\..*|mask_decoder\..*_proj)$"})
+    adapter = tune(base, images, TUNING.model_copy(update={"lora": lora}))
+    assert images.reads > 10
+    encoder_b = [v for k, v in adapter.tensors.items() if k.startswith("image_encoder.") and k.endswith(".lora_B")]
+    assert len(encoder_b) == 4
+    assert all(tensor.abs().sum() > 0 for tensor in encoder_b)
+
+
 def test_data_without_masks_cannot_tune(base, images):
     content = squares(range(2)).to_coco()
     for record in content["annotations"]:
@@ -201,7 +210,7 @@ def test_pretraining_learns_is_measured_and_seeded(base):
         return sam, report, log.values
 
     sam, report, values = run()
-    first, last = values["sam_pretraining_32px/train_loss"], values["sam_pretraining_64px/train_loss"]
+    first, last = values["sam_pretraining_1_32px/train_loss"], values["sam_pretraining_2_64px/train_loss"]
     assert np.mean(last[-5:]) < 0.95 * np.mean(first[:5])
     assert report["held_out_objects"] >= 3
     assert 0 <= report["held_out_mean_iou"] <= 1
@@ -221,7 +230,7 @@ def test_an_interrupted_pretraining_ends_in_the_same_weights(tmp_path):
         return pretrain_sam(config, WORLD, log=log, checkpoints=checkpoints, seed=1, device=CPU)[0]
 
     def killed_in_the_second_stage(name, value, step):
-        if name == "sam_pretraining_64px/train_loss" and step == 3:
+        if name == "sam_pretraining_2_64px/train_loss" and step == 3:
             raise KeyboardInterrupt
 
     store = FolderCheckpoints(tmp_path).open("x")
@@ -229,8 +238,8 @@ def test_an_interrupted_pretraining_ends_in_the_same_weights(tmp_path):
         run(killed_in_the_second_stage, store)
     log = Recorder()
     continued = run(log, store)
-    assert "sam_pretraining_32px/train_loss" not in log.values
-    assert len(log.values["sam_pretraining_64px/train_loss"]) == 2
+    assert "sam_pretraining_1_32px/train_loss" not in log.values
+    assert len(log.values["sam_pretraining_2_64px/train_loss"]) == 2
     assert weights_digest(continued.model) == weights_digest(run(Recorder(), NoCheckpoints()).model)
 
 

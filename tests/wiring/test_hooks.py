@@ -36,10 +36,10 @@ def test_rows_are_named_by_their_artefact() -> None:
 
 
 def test_an_error_of_the_user_is_one_message(capsys: pytest.CaptureFixture[str]) -> None:
-    error = DatasetError("expected a folder, found none: [bold]nowhere")
+    error = DatasetError("expected a folder, found none: [bold]nowhere[/x]")
     show_error(type(error), error, None)
     printed = capsys.readouterr().err
-    assert "expected a folder, found none: [bold]nowhere" in printed
+    assert "expected a folder, found none: [bold]nowhere[/x]" in printed
     assert "Traceback" not in printed
 
 
@@ -49,3 +49,12 @@ def test_a_defect_of_ours_shows_its_traceback(capsys: pytest.CaptureFixture[str]
     except TypeError as error:
         show_error(type(error), error, error.__traceback__)
     assert "Traceback" in capsys.readouterr().err
+
+
+def test_a_class_may_be_called_anything() -> None:
+    from mlflow.utils.validation import _validate_metric_name
+
+    names = numeric_leaves({"per_class": {"scratch (deep)": 1, "R&D": 2, "50%": 3, "a/../b": 4, "Öhr": 5}}, "report")
+    assert len(names) == 5
+    for name in names:
+        _validate_metric_name(name)

@@ -1,6 +1,6 @@
 """COCO annotations as a value: read with suspicion, completed, split, counted."""
 
-from gsam_edge.coco.annotations import Annotations
+from gsam_edge.coco.annotations import Annotations, RawCoco
 from gsam_edge.coco.checks import ValidationConfig
 from gsam_edge.coco.complete import Completion, complete
 from gsam_edge.coco.errors import DatasetError
@@ -14,6 +14,7 @@ __all__ = [
     "Completion",
     "DatasetError",
     "Grouping",
+    "RawCoco",
     "SplitConfig",
     "Validation",
     "ValidationConfig",

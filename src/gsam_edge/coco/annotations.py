@@ -1,7 +1,7 @@
 """COCO annotations as a frozen value that answers what the data holds."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Self
 
@@ -14,6 +14,16 @@ from gsam_edge.vision.masks import decode_segmentation, masks_to_xyxy
 #: Marks a box that was computed from its mask; such a box does not count for `has_boxes`.
 BBOX_SOURCE = "bbox_source"
 FROM_SEGMENTATION = "segmentation"
+#: Under this key beside `images` and `annotations` stands the digest of the file that the value was read from.
+SOURCE = "source_digest"
+
+
+@dataclass(frozen=True)
+class RawCoco:
+    """A COCO file as its maker left it: its JSON value, whatever that is, and the sha256 of its bytes."""
+
+    content: Any
+    digest: str
 
 
 def has_own_box(record: Mapping[str, Any]) -> bool:
@@ -52,6 +62,15 @@ class Annotations:
             "annotations": [dict(record) for record in self.objects],
             "categories": [dict(category) for category in self.categories],
         }
+
+    @property
+    def source(self) -> str | None:
+        """Digest of the COCO file that this value was read from, None where nobody recorded it (see `with_source`)."""
+        return self.info.get(SOURCE)
+
+    def with_source(self, digest: str) -> Self:
+        """The same value that remembers the file it came from; subsets remember it too."""
+        return replace(self, info={**self.info, SOURCE: digest})
 
     @cached_property
     def has_boxes(self) -> bool:

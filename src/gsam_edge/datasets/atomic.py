@@ -37,8 +37,13 @@ def new_folder(target: Path) -> Iterator[Path]:
         if target.exists():
             retired = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.old."))
             os.replace(target, retired / target.name)
-            os.replace(draft, target)
-            shutil.rmtree(retired)
+            try:
+                os.replace(draft, target)
+            except OSError:
+                os.replace(retired / target.name, target)
+                raise
+            finally:
+                shutil.rmtree(retired)
         else:
             os.replace(draft, target)
     finally:

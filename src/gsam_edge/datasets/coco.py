@@ -3,20 +3,19 @@
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
 
 from kedro.io import DatasetError
 from kedro_datasets._typing import JSONPreview
 
-from gsam_edge.coco import Annotations
+from gsam_edge.coco import Annotations, RawCoco
 from gsam_edge.datasets.versioned_bytes import BytesDataset
 
 
-class RawCocoDataset(BytesDataset[Any]):
+class RawCocoDataset(BytesDataset[RawCoco]):
     """The user's `annotations.json`, parsed but not yet believed; never written."""
 
-    def load(self) -> Any:
-        """The file's JSON value.
+    def load(self) -> RawCoco:
+        """The file's JSON value and its digest.
 
         Raises:
             DatasetError: if the dataset's folder or the file is missing, or the content is no JSON.
@@ -30,12 +29,12 @@ class RawCocoDataset(BytesDataset[Any]):
             raise DatasetError(f"dataset: expected {path.name} in {path.parent}, found no such file")
         return super().load()
 
-    def encode(self, value: Any) -> bytes:
+    def encode(self, value: RawCoco) -> bytes:
         raise DatasetError(f"{self._filepath} is the user's own file: it is read, never written")
 
-    def decode(self, content: bytes) -> Any:
+    def decode(self, content: bytes) -> RawCoco:
         try:
-            return json.loads(content)
+            return RawCoco(json.loads(content), hashlib.sha256(content).hexdigest())
         except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
             raise ValueError(f"expected a COCO file in JSON, but it does not parse: {error}") from error
 

@@ -1,10 +1,12 @@
-"""Reports: JSON that appears whole or not at all."""
+"""Reports and tables that appear whole or not at all."""
 
 import json
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from kedro_datasets.json import JSONDataset
+from kedro_datasets.pandas import CSVDataset
 
 from gsam_edge.datasets.atomic import write_bytes
 
@@ -20,3 +22,11 @@ class ReportDataset(JSONDataset):
         """
         content = json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False)
         write_bytes(Path(self._get_save_path()), f"{content}\n".encode())
+
+
+class TableDataset(CSVDataset):
+    """`pandas.CSVDataset` on a local file, written atomically and without the index; kedro-viz shows it as a table."""
+
+    def save(self, data: pd.DataFrame) -> None:
+        """Writes the table."""
+        write_bytes(Path(self._get_save_path()), data.to_csv(index=False).encode())

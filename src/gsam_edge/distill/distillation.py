@@ -12,6 +12,7 @@ from gsam_edge.distill.labels import TeacherLabels
 from gsam_edge.distill.merge import merge_labels
 from gsam_edge.distill.reports import distillation_report
 from gsam_edge.evaluate.coco_metrics import coco_metrics
+from gsam_edge.evaluate.packing import PackedDetections, PackedPredictions, PredictionsOfImages
 from gsam_edge.students.choice import StudentConfig, choose_student
 from gsam_edge.students.pictures import LabelledPictures
 from gsam_edge.students.predictor import StudentPredictor
@@ -123,7 +124,9 @@ def score_student(predict: StudentPredictor, split: Annotations, images: ImageSo
     Raises:
         ValueError: if the split holds no object.
     """
-    found = {image["id"]: predict(images[image["file_name"]]) for image in split.images}
+    # Packed one by one: a hundred masks of each image of a split are more than a machine's memory.
+    packed = [PackedDetections.pack(predict(images[image["file_name"]])) for image in split.images]
+    found = PredictionsOfImages([image["id"] for image in split.images], PackedPredictions(packed))
     metrics: dict[str, float] = {}
     for prefix, iou_type in (("box", "bbox"), ("mask", "segm")):
         figures = coco_metrics(split, found, iou_type)  # type: ignore[arg-type]
@@ -148,10 +151,8 @@ def distil_and_keep(
     seed: int,
     device: DeviceName,
 ) -> Distillation:
-    """`distil_student` as a pipeline calls it: a killed run's state is found again, and forgotten once it is done."""
+    """`distil_student` as a pipeline calls it: a killed run's state is found again by all that decides the outcome."""
     settings: dict[str, Any] = {"student": student, "config": config, "initial": initial, "seed": seed}
     store = checkpoints.open(distillation_fingerprint(train, val, teacher, **settings))
     where = resolve_device(device)
-    done = distil_student(train, val, images, teacher, **settings, log=log, checkpoints=store, device=where)
-    store.clear()
-    return done
+    return distil_student(train, val, images, teacher, **settings, log=log, checkpoints=store, device=where)

@@ -12,7 +12,7 @@ from rich.progress import track
 
 from gsam_edge.coco import Annotations
 from gsam_edge.distill.config import LabellingConfig
-from gsam_edge.distill.records import detections_from_record, detections_to_record
+from gsam_edge.distill.records import RecordedDetections, detections_from_record, detections_to_record
 from gsam_edge.vision import Detections
 from gsam_edge.vision.images import ImageSource
 
@@ -66,7 +66,7 @@ class TeacherLabels:
             ValueError: if a part is missing or damaged.
         """
         try:
-            objects = {int(image_id): detections_from_record(record) for image_id, record in content["images"].items()}
+            objects = RecordedDetections({int(image_id): record for image_id, record in content["images"].items()})
             return cls(objects, tuple(content["class_names"]), TeacherDescription(**content["teacher"]))
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"teacher labels: expected teacher, class_names and images, got {error!r}") from error

@@ -10,6 +10,7 @@ from gsam_edge.distill.teacher import Teacher
 from gsam_edge.evaluate.comparison import comparison_row
 from gsam_edge.evaluate.config import EvaluationConfig
 from gsam_edge.evaluate.measure import measure
+from gsam_edge.evaluate.packing import PredictionsOfImages
 from gsam_edge.evaluate.plots import TRUTH_COLUMN, choose_pictures, plot_picture_grid
 from gsam_edge.evaluate.split_images import SplitImages
 from gsam_edge.runtime import onnx_predictor
@@ -26,7 +27,7 @@ Row = dict[str, Any]
 
 
 def measure_teacher(
-    teacher: Teacher, truth: Annotations, images: ImageSource, config: EvaluationConfig
+    teacher: Teacher, truth: Annotations, images: ImageSource, config: EvaluationConfig, device: DeviceName
 ) -> tuple[Row, TeacherLabels]:
     """The tuned teachers in PyTorch; SAM alone is prompted with the true boxes, and the row says so.
 
@@ -36,9 +37,17 @@ def measure_teacher(
     prompts = None
     if teacher.description.prompted_with_boxes:
         prompts = [truth.truth(image["id"]) for image in truth.images]
+    runtime = f"torch {version('torch')} {resolve_device(device)}"
+    if prompts is not None:
+        runtime += ", true boxes given"
     row, predictions = _measured(
-        "teacher", f"torch {version('torch')}", teacher.factory, truth, images, teacher.size_bytes, config, prompts
+        "teacher", runtime, teacher.factory, truth, images, teacher.size_bytes, config, prompts
     )
+    if prompts is not None:
+        # Boxes that were given say nothing about who was given them.
+        row = {name: value for name, value in row.items() if not name.startswith("box_")}
+        for figures in row["per_class"].values():
+            figures.pop("box_map50", None)
     return row | {"prompt": "class names" if prompts is None else "true boxes"}, predictions
 
 
@@ -49,7 +58,7 @@ def measure_student(
     content = weights.to_bytes()
     where = str(resolve_device(device))
     factory = student_predictor(content, score_threshold=config.score_threshold, device=where)
-    return _measured("student", f"torch {version('torch')}", factory, truth, images, len(content), config)
+    return _measured("student", f"torch {version('torch')} {where}", factory, truth, images, len(content), config)
 
 
 def measure_onnx(
@@ -57,7 +66,7 @@ def measure_onnx(
 ) -> tuple[Row, TeacherLabels]:
     """An exported student in ONNX Runtime on the CPU; returns as `measure_teacher` does."""
     factory = onnx_predictor(model, score_threshold=config.score_threshold, threads=config.threads)
-    runtime = f"onnxruntime {version('onnxruntime')}"
+    runtime = f"onnxruntime {version('onnxruntime')} cpu"
     return _measured(artefact, runtime, factory, truth, images, len(model), config)
 
 
@@ -82,7 +91,7 @@ def _measured(
     row = comparison_row(
         artefact, runtime, truth, measured, size_mb=size_bytes / 1e6, match_box_iou=config.match_box_iou
     )
-    found = {image["id"]: answer for image, answer in zip(truth.images, measured.predictions, strict=True)}
+    found = PredictionsOfImages([image["id"] for image in truth.images], measured.predictions)
     return row, TeacherLabels(found, truth.class_names, TeacherDescription(artefact, "", prompts is not None))
 
 

@@ -1,6 +1,6 @@
 """Detections as JSON values."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,22 @@ def detections_to_record(detections: Detections) -> dict[str, Any]:
         record["num_classes"] = detections.class_scores.shape[1]
         record["class_scores"] = detections.class_scores.tolist()
     return record
+
+
+class RecordedDetections(Mapping[int, Detections]):
+    """Image ids to Detections that are kept as records, masks encoded, and decoded when one is asked for."""
+
+    def __init__(self, records: Mapping[int, Mapping[str, Any]]) -> None:
+        self._records = dict(records)
+
+    def __getitem__(self, image_id: int) -> Detections:
+        return detections_from_record(self._records[image_id])
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._records)
+
+    def __len__(self) -> int:
+        return len(self._records)
 
 
 def detections_from_record(record: Mapping[str, Any]) -> Detections:

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
-from gsam_edge.coco import Annotations
-from gsam_edge.coco.need import is_not_needed, needs_grounding_dino, needs_sam
+from gsam_edge.coco.need import is_not_needed
 from gsam_edge.distill.labels import TeacherDescription
 from gsam_edge.teachers.adapter import Adapter
 from gsam_edge.teachers.grounded_sam import teacher_predictor
@@ -39,7 +38,7 @@ class Teacher:
 
 
 def compose_teacher(
-    annotations: Annotations,
+    class_names: tuple[str, ...],
     *,
     grounding_dino: "GroundingDino",
     grounding_dino_adapter: Adapter | dict[str, str],
@@ -48,53 +47,52 @@ def compose_teacher(
     detection: DetectionConfig,
     device: DeviceName,
 ) -> Teacher:
-    """Puts together the teachers that these annotations call for.
+    """Puts together the teachers that were tuned; one that the data did not call for takes no part.
 
     Args:
-        annotations: any split of the data; it decides which teachers take part and which classes they know.
-        grounding_dino: the base; left out where the annotations hold no boxes of their own.
+        class_names: the classes of the data, by class id.
+        grounding_dino: the base.
         grounding_dino_adapter: its adapter, or the empty value of a teacher that is not needed.
-        sam: the base; left out where the annotations hold no masks.
+        sam: the base.
         sam_adapter: likewise.
         detection: what counts as a detection.
         device: where to predict.
 
     Raises:
-        ValueError: if an adapter is missing for a teacher that the data calls for, or was tuned for other classes.
+        ValueError: if no teacher was tuned, or one was tuned for other classes.
     """
     parts: dict[str, Any] = {}
     names, digests, size = [], [], 0
-    for key, title, needed, base, adapter in (
-        ("grounding_dino", "Grounding DINO", needs_grounding_dino(annotations), grounding_dino, grounding_dino_adapter),
-        ("sam", "SAM", needs_sam(annotations), sam, sam_adapter),
+    for key, title, base, adapter in (
+        ("grounding_dino", "Grounding DINO", grounding_dino, grounding_dino_adapter),
+        ("sam", "SAM", sam, sam_adapter),
     ):
-        tuned = _checked(title, adapter, annotations) if needed else None
-        parts |= {key: base if needed else None, f"{key}_adapter": tuned}
-        if tuned is not None:
-            names.append(title)
-            digests += [weights_digest(base.model), hashlib.sha256(tuned.to_bytes()).hexdigest()]
-            size += _model_bytes(base.model) + sum(t.numel() * t.element_size() for t in tuned.tensors.values())
-    settings = [detection.model_dump_json(), *annotations.class_names]
+        if is_not_needed(adapter):
+            parts |= {key: None, f"{key}_adapter": None}
+            continue
+        _check_classes(title, adapter, class_names)
+        parts |= {key: base, f"{key}_adapter": adapter}
+        names.append(title)
+        digests += [weights_digest(base.model), hashlib.sha256(adapter.to_bytes()).hexdigest()]
+        size += _model_bytes(base.model) + sum(t.numel() * t.element_size() for t in adapter.tensors.values())
+    if not names:
+        raise ValueError("teacher: expected the adapter of Grounding DINO, of SAM or both, got two that are not needed")
+    # How many images share a pass changes no answer.
+    settings = [repr(detection.model_dump(exclude={"batch_size"})), *class_names]
     digest = hashlib.sha256("\n".join(digests + settings).encode()).hexdigest()
     factory = partial(
-        teacher_predictor, **parts, class_names=annotations.class_names, detection=detection, device=device
+        teacher_predictor, **parts, class_names=class_names, detection=detection, device=device, keep_bases=False
     )
     prompted = parts["grounding_dino"] is None
     return Teacher(factory, TeacherDescription(" and ".join(names), digest, prompted), size)
 
 
-def _checked(title: str, adapter: Adapter | dict[str, str], annotations: Annotations) -> Adapter:
-    if is_not_needed(adapter):
+def _check_classes(title: str, adapter: Adapter, class_names: tuple[str, ...]) -> None:
+    if adapter.config.class_names != class_names:
         raise ValueError(
-            f"{title}: expected the adapter of an earlier run on this data, got an empty one ({adapter['why']}); "
-            "run the pipeline teacher_finetune"
-        )
-    if adapter.config.class_names != annotations.class_names:
-        raise ValueError(
-            f"{title}: expected an adapter for the classes {list(annotations.class_names)}, got one for "
+            f"{title}: expected an adapter for the classes {list(class_names)}, got one for "
             f"{list(adapter.config.class_names)}; run the pipeline teacher_finetune"
         )
-    return adapter
 
 
 def _model_bytes(model: nn.Module) -> int:

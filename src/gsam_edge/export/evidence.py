@@ -58,8 +58,8 @@ def collect_evidence(
     return optimization_report(found)
 
 
-def require_accepted(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The same rows, if none is rejected.
+def require_accepted(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Stops if an artefact was rejected.
 
     Raises:
         RejectedArtefactError: naming every rejected artefact, the reason and the figures.
@@ -68,4 +68,3 @@ def require_accepted(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any
     if rejected:
         reasons = "; ".join(f"{row['artefact']} {row['verdict']}, found {row['parity']}" for row in rejected)
         raise RejectedArtefactError(f"expected artefacts that equal the student they were made of: {reasons}")
-    return list(rows)

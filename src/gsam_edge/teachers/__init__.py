@@ -1,1 +1,1 @@
-"""…"""
+"""Grounding DINO and SAM: loading, prompts, LoRA, tuning, pretraining of the tiny ones."""

@@ -80,33 +80,36 @@ def teacher_predictor(
     class_names: tuple[str, ...],
     detection: DetectionConfig,
     device: DeviceName,
+    keep_bases: bool = True,
 ) -> Callable[..., Detections]:
     """Grounded SAM with its adapters on, as `predict(image)` or `predict(image, prompt)`.
 
     A `functools.partial` of this function over its arguments can be pickled and called in another process.
 
     Args:
-        grounding_dino: a base, copied before the adapter is put on, or None.
+        grounding_dino: a base, or None.
         grounding_dino_adapter: None leaves the base as it is.
         sam: likewise.
         sam_adapter: likewise.
         class_names: by class id.
         detection: threshold and suppression.
         device: where to predict.
+        keep_bases: whether the bases are left as they are; a process of its own may tune them in place and so hold
+            their weights only once.
 
     Raises:
         ValueError: if there is no model at all, or an adapter that does not fit its base or its model is absent.
     """
     where = resolve_device(device)
-    detector = _tuned(grounding_dino, grounding_dino_adapter, where)
-    segmenter = _tuned(sam, sam_adapter, where)
+    detector = _tuned(grounding_dino, grounding_dino_adapter, where, keep_bases)
+    segmenter = _tuned(sam, sam_adapter, where, keep_bases)
     return GroundedSam(detector, segmenter, class_names, detection).predict
 
 
-def _tuned(base: Teacher | None, adapter: Adapter | None, device: torch.device) -> Teacher | None:
+def _tuned(base: Teacher | None, adapter: Adapter | None, device: torch.device, keep_base: bool) -> Teacher | None:
     if base is None:
         if adapter is not None:
             raise ValueError(f"teacher: expected the base of the {adapter.config.kind} adapter, got none")
         return None
-    model = copy.deepcopy(base.model)
+    model = copy.deepcopy(base.model) if keep_base else base.model
     return replace(base, model=(model if adapter is None else apply_adapter(model, adapter)).to(device))

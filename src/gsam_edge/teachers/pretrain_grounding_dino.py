@@ -21,8 +21,8 @@ from gsam_edge.training.metrics import MetricLogger
 from gsam_edge.vision import Detections
 from gsam_edge.vision.average_precision import average_precision
 
-#: Scenes to learn from and scenes to measure on are drawn from seeds that begin differently, so none is in both.
-_TRAINING, _HELD_OUT = 0, 1
+#: Scenes to learn from, to measure on and to choose the best weights by come from seeds that begin differently.
+_TRAINING, _HELD_OUT, _VALIDATION = 0, 1, 2
 
 
 def pretrain_grounding_dino(
@@ -62,7 +62,7 @@ def pretrain_grounding_dino(
         return grounding_dino_losses(network, batch, config.loss)
 
     def validate(_: TunableMMGroundingDino) -> float:
-        return held_out_ap50(grounding_dino, config, world, seed=seed)
+        return _scenes_ap50(grounding_dino, config, world, [seed, _VALIDATION])
 
     result = train(
         model,
@@ -91,15 +91,21 @@ def pretrain_grounding_dino(
 def held_out_ap50(
     grounding_dino: GroundingDino, config: PretrainGroundingDinoConfig, world: GeneralWorldConfig, *, seed: int
 ) -> float:
-    """Class-aware AP50 on scenes that training never draws.
+    """Class-aware AP50 on scenes that neither taught the model nor chose its weights.
 
     Each scene is asked for its own phrases and `absent_phrases` others. A detection is right when it overlaps, with an
     IoU of at least 0.5, a free object that carries the very phrase it was found for. The detections of all scenes and
     phrases are ranked together and give one average precision: most phrases occur too seldom for one of their own.
     """
+    return _scenes_ap50(grounding_dino, config, world, [seed, _HELD_OUT])
+
+
+def _scenes_ap50(
+    grounding_dino: GroundingDino, config: PretrainGroundingDinoConfig, world: GeneralWorldConfig, stream: list[int]
+) -> float:
     truths, predictions = [], []
     for index in range(config.held_out_scenes):
-        rng = np.random.default_rng([seed, _HELD_OUT, index])
+        rng = np.random.default_rng([*stream, index])
         scene = draw_general_scene(rng, world)
         names = prompt_classes(rng, scene, config.absent_phrases)
         truths.append(_pooled(scene_truth(scene, names), scene))

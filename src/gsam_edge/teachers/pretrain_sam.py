@@ -64,7 +64,7 @@ def pretrain_sam(
     Args:
         config: architecture, stages, loss.
         world: limits of the general world.
-        log: takes `sam_pretraining_<side>px/...`; the validation score is the mean IoU from true boxes.
+        log: takes `sam_pretraining_<stage>_<side>px/...`; the validation score is the mean IoU from true boxes.
         checkpoints: an interrupted run continues from here.
         seed: of weights, scenes and prompts.
         device: where to train.
@@ -133,7 +133,7 @@ def _train_stage(
         batches,
         step_loss,
         stage.loop,
-        name=f"sam_pretraining_{stage.image_size}px",
+        name=f"sam_pretraining_{index + 1}_{stage.image_size}px",
         log=log,
         checkpoints=checkpoints,
         seed=derived_seed(seed, index),

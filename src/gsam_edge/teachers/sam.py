@@ -86,6 +86,12 @@ class SamModel:
         tensor = torch.as_tensor(resized, device=self.model.device).permute(2, 0, 1)[None].contiguous()
         return SamInput(self.model.preprocess(tensor), resized.shape[:2], image.shape[:2])
 
+    def input_hw(self, image_hw: tuple[int, int]) -> tuple[int, int]:
+        """Height and width that an image of (height, width) has on SAM's input."""
+        from segment_anything.utils.transforms import ResizeLongestSide
+
+        return ResizeLongestSide.get_preprocess_shape(*image_hw, self.architecture.image_size)
+
     def boxes_to_input(self, xyxy: NDArray[np.float32], image_hw: tuple[int, int]) -> Tensor:
         """Corners [N, 4] from pixels of the image to pixels of SAM's input, float32 on the model's device."""
         from segment_anything.utils.transforms import ResizeLongestSide

@@ -1,6 +1,7 @@
-"""LoRA tuning of SAM's mask decoder on a labelled dataset.
+"""LoRA tuning of SAM on a labelled dataset.
 
-The image encoder is frozen, so the embedding of an image never changes while the decoder learns: it is computed once.
+While only the mask decoder is adapted, the embedding of an image never changes and is computed once. The image encoder
+can be adapted too, at the price of an encoder pass for every image in every step.
 """
 
 import copy
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 
 from gsam_edge.coco import Annotations
 from gsam_edge.teachers.adapter import Adapter, AdapterConfig, extract_adapter
-from gsam_edge.teachers.lora import add_lora, verify_only_adapters_trainable, weights_digest
+from gsam_edge.teachers.lora import adapter_parameters, add_lora, verify_only_adapters_trainable, weights_digest
 from gsam_edge.teachers.sam import EmbeddedImage, SamModel
 from gsam_edge.teachers.sam_config import SamTuningConfig
 from gsam_edge.teachers.sam_losses import Prompts, jitter_boxes, mask_targets, prompted_losses
@@ -62,7 +63,7 @@ def tune_sam(
     seed: int,
     device: torch.device,
 ) -> Adapter:
-    """Train adapters on SAM's mask decoder, from jittered true boxes to true masks.
+    """Train adapters on SAM, from jittered true boxes to true masks.
 
     Args:
         base: left as it is; the tuning works on a copy.
@@ -96,18 +97,16 @@ def tune_sam(
     val_image_ids = _prompted_images(val_set)
     embeddings = _Embeddings(sam, images, config.embedding_cache_mb)
 
-    def batches(step: int) -> list[tuple[EmbeddedImage, Prompts]]:
+    def batches(step: int) -> list[tuple[str, Prompts]]:
         rng = np.random.default_rng(derived_seed(seed, _PROMPTS, step))
         drawn = [image_ids[row] for row in epoch_rows(step, config.batch_size, len(image_ids), seed=seed)]
         return [
-            _with_prompts(
-                sam, embeddings[_file_name(train_set, image_id)], prompted_objects(train_set, image_id), config, rng
-            )
+            (_file_name(train_set, image_id), _prompts(sam, prompted_objects(train_set, image_id), config, rng))
             for image_id in drawn
         ]
 
-    def step_loss(_: nn.Module, batch: list[tuple[EmbeddedImage, Prompts]]) -> dict[str, Tensor]:
-        features = torch.cat([image.features for image, _ in batch])
+    def step_loss(_: nn.Module, batch: list[tuple[str, Prompts]]) -> dict[str, Tensor]:
+        features = torch.cat([embeddings[file_name].features for file_name, _ in batch])
         return prompted_losses(sam, features, [prompts for _, prompts in batch], config.loss)
 
     train(
@@ -141,15 +140,23 @@ def _file_name(split: Annotations, image_id: int) -> str:
 
 
 class _Embeddings:
-    """Embedded images by file name, kept in half precision while they fit into the bound."""
+    """Embedded images by file name.
+
+    Under a frozen image encoder they are kept in half precision while they fit into the bound; under an adapted one
+    they are computed anew, with gradients where those are asked for.
+    """
 
     def __init__(self, sam: SamModel, images: ImageSource, bound_mb: int) -> None:
         self._sam, self._images = sam, images
+        self._frozen = not any(name.startswith("image_encoder.") for name in adapter_parameters(sam.model))
         self._bytes_left = bound_mb * 2**20
         self._full = False
         self._kept: dict[str, EmbeddedImage] = {}
 
     def __getitem__(self, file_name: str) -> EmbeddedImage:
+        if not self._frozen:
+            prepared = self._sam.prepare(self._images[file_name])
+            return EmbeddedImage(self._sam.model.image_encoder(prepared.pixels), prepared.input_hw, prepared.image_hw)
         kept = self._kept.get(file_name)
         if kept is None:
             image = self._sam.embed(self._images[file_name])
@@ -165,20 +172,13 @@ class _Embeddings:
         return kept._replace(features=kept.features.float())
 
 
-def _with_prompts(
-    sam: SamModel,
-    image: EmbeddedImage,
-    objects: PromptedObjects,
-    config: SamTuningConfig,
-    rng: np.random.Generator,
-) -> tuple[EmbeddedImage, Prompts]:
+def _prompts(sam: SamModel, objects: PromptedObjects, config: SamTuningConfig, rng: np.random.Generator) -> Prompts:
+    image_hw = (objects.masks.shape[1], objects.masks.shape[2])
     drawn = rng.permutation(len(objects.xyxy))[: config.objects_per_image]
-    boxes = jitter_boxes(rng, objects.xyxy[drawn], config.box_jitter, image.image_hw)
+    boxes = sam.boxes_to_input(jitter_boxes(rng, objects.xyxy[drawn], config.box_jitter, image_hw), image_hw)
     size = sam.architecture
-    targets = mask_targets(objects.masks[drawn], image.input_hw, size.image_size, size.mask_size).to(
-        image.features.device
-    )
-    return image, Prompts(sam.boxes_to_input(boxes, image.image_hw), targets)
+    targets = mask_targets(objects.masks[drawn], sam.input_hw(image_hw), size.image_size, size.mask_size)
+    return Prompts(boxes, targets.to(boxes.device))
 
 
 def _mean_iou(sam: SamModel, split: Annotations, image_ids: list[int], embeddings: _Embeddings) -> float:

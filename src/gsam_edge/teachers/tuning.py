@@ -33,7 +33,7 @@ def tune_where_needed(
 ) -> Adapter | dict[str, str]:
     """An adapter for the teacher that the config belongs to, or the empty value with its reason.
 
-    The state of a killed run is found again by base, data, config and seed, and forgotten once the adapter is there.
+    The state of a killed run is found again by base, data, config and seed.
     See `tune_grounding_dino` and `tune_sam` for arguments and errors.
     """
     from gsam_edge.teachers.tune_grounding_dino import tune_grounding_dino
@@ -46,8 +46,6 @@ def tune_where_needed(
         return not_needed(need["why"])
     identity: list[Any] = [weights_digest(base.model), train.to_coco(), val.to_coco(), config.model_dump(), seed]
     store = checkpoints.open(fingerprint(*identity))
-    adapter = tuners[kind](
+    return tuners[kind](
         base, train, val, images, config, log=log, checkpoints=store, seed=seed, device=resolve_device(device)
     )
-    store.clear()
-    return adapter

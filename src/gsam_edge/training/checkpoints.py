@@ -47,6 +47,11 @@ class FolderCheckpoints:
         """The store of the computation with this fingerprint; another's state is never read."""
         return FileCheckpoint(self.folder / f"{fingerprint}.pt")
 
+    def clear(self) -> None:
+        """Forget every state in the folder, once a result is stored."""
+        for path in self.folder.glob("*.pt"):
+            path.unlink()
+
 
 @dataclass(frozen=True)
 class FileCheckpoint:

@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 
 from gsam_edge.coco import (
     Annotations,
+    RawCoco,
     SplitConfig,
     ValidationConfig,
     audit,
@@ -18,12 +19,12 @@ from gsam_edge.coco.check_images import ImageFiles
 
 
 def check_annotations(
-    raw_annotations: Any, images: ImageFiles, validation: ValidationConfig
+    raw_annotations: RawCoco, images: ImageFiles, validation: ValidationConfig
 ) -> tuple[Annotations, dict[str, Any]]:
     """Annotations that can be trusted, missing boxes and areas added, and the account of every record (see `audit`)."""
-    checked = validate(raw_annotations, images, validation, source="annotations.json")
+    checked = validate(raw_annotations.content, images, validation, source="annotations.json")
     completed = complete(checked.annotations)
-    return completed.annotations, audit(checked, completed)
+    return completed.annotations.with_source(raw_annotations.digest), audit(checked, completed)
 
 
 def split_annotations(

@@ -27,7 +27,7 @@ def label_training_images(
 
     teachers = {"grounding_dino": grounding_dino, "grounding_dino_adapter": grounding_dino_adapter}
     teachers |= {"sam": sam, "sam_adapter": sam_adapter}
-    teacher = compose_teacher(train, **teachers, detection=labelling.detection, device=device)
+    teacher = compose_teacher(train.class_names, **teachers, detection=labelling.detection, device=device)
     who = (teacher.factory, teacher.description)
     labels, counts = label_images(*who, train, images, store=store, config=labelling)
     return labels, label_report(train, labels, counts, labelling)

@@ -30,7 +30,7 @@ def measure_teacher(
     from gsam_edge.distill.teacher import compose_teacher
 
     teacher = compose_teacher(
-        annotations_test,
+        annotations_test.class_names,
         grounding_dino=grounding_dino,
         grounding_dino_adapter=grounding_dino_adapter,
         sam=sam,
@@ -38,7 +38,7 @@ def measure_teacher(
         detection=labelling.detection,
         device=device,
     )
-    return measure(teacher, annotations_test, images, evaluation)
+    return measure(teacher, annotations_test, images, evaluation, device)
 
 
 def measure_student(

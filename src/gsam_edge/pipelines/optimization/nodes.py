@@ -38,10 +38,16 @@ def report_optimization(
     parity: ParityConfig,
 ) -> list[Any]:
     """One row per artefact: artefact, size_mb, prompt_free, parity, verdict (see `export.report`)."""
-    from gsam_edge.export.evidence import collect_evidence, require_accepted
+    from gsam_edge.export.evidence import collect_evidence
     from gsam_edge.students.edge import EdgeStudent
 
     artefacts = {"student_onnx": (student_onnx, True), "student_onnx_int8": (student_onnx_int8, False)}
     names = [image["file_name"] for image in annotations_val.images]
-    rows = collect_evidence(EdgeStudent(student_weights), artefacts, images, names, parity)
-    return require_accepted(rows)
+    return collect_evidence(EdgeStudent(student_weights), artefacts, images, names, parity)
+
+
+def accept_artefacts(optimization_report: list[dict[str, Any]]) -> None:
+    """Ends the run if an artefact was rejected; the report that says why is stored by then."""
+    from gsam_edge.export.evidence import require_accepted
+
+    require_accepted(optimization_report)

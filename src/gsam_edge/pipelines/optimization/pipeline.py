@@ -34,5 +34,6 @@ def create_pipeline() -> Pipeline:
                 outputs="optimization_report",
                 name="report_optimization",
             ),
+            node(nodes.accept_artefacts, inputs="optimization_report", outputs=None, name="accept_artefacts"),
         ]
     )

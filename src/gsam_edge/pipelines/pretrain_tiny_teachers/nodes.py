@@ -46,11 +46,9 @@ def pretrain_student(
 def _continued(
     pretrain: Callable[..., Any], config: Any, world: Any, checkpoints: Any, log: Any, seed: int, device: DeviceName
 ) -> Any:
-    """A pretraining that goes on where a killed one was, and forgets its state once it is done."""
+    """A pretraining that goes on where a killed one of the same configuration was."""
     from gsam_edge.training.checkpoints import fingerprint
     from gsam_edge.training.device import resolve_device
 
     store = checkpoints.open(fingerprint(config.model_dump(mode="json"), world.model_dump(mode="json"), seed))
-    result = pretrain(config, world, log=log, checkpoints=store, seed=seed, device=resolve_device(device))
-    store.clear()
-    return result
+    return pretrain(config, world, log=log, checkpoints=store, seed=seed, device=resolve_device(device))

@@ -54,13 +54,22 @@ def measure_student(
     return measure(student_weights, annotations_test, images, evaluation, device)
 
 
-def measure_onnx(
-    artefact: str, model: bytes, annotations_test: Annotations, images: ImageSource, evaluation: EvaluationConfig
+def measure_student_onnx(
+    student_onnx: bytes, annotations_test: Annotations, images: ImageSource, evaluation: EvaluationConfig
 ) -> tuple[Row, Any]:
-    """An exported student in ONNX Runtime."""
-    from gsam_edge.distill.measurement import measure_onnx as measure
+    """The exported student in ONNX Runtime."""
+    from gsam_edge.distill.measurement import measure_onnx
 
-    return measure(artefact, model, annotations_test, images, evaluation)
+    return measure_onnx("student_onnx", student_onnx, annotations_test, images, evaluation)
+
+
+def measure_student_onnx_int8(
+    student_onnx_int8: bytes, annotations_test: Annotations, images: ImageSource, evaluation: EvaluationConfig
+) -> tuple[Row, Any]:
+    """The quantised student in ONNX Runtime."""
+    from gsam_edge.distill.measurement import measure_onnx
+
+    return measure_onnx("student_onnx_int8", student_onnx_int8, annotations_test, images, evaluation)
 
 
 def compare(*measurements: Row) -> tuple[list[Row], pd.DataFrame, Figure]:

@@ -1,7 +1,5 @@
 """The graph of `evaluation`."""
 
-from functools import partial
-
 from kedro.pipeline import Pipeline, node
 
 from gsam_edge.pipelines.evaluation import nodes
@@ -15,15 +13,6 @@ SHOWN = ["predictions_teacher", "predictions_student", "predictions_student_onnx
 
 def create_pipeline() -> Pipeline:
     """The test split through every artefact, each in a fresh process of its own runtime."""
-    measure_onnx = [
-        node(
-            partial(nodes.measure_onnx, artefact),
-            inputs=[artefact, *TEST, "params:evaluation"],
-            outputs=[f"measurement_{artefact}", f"predictions_{artefact}"],
-            name=f"measure_{artefact}",
-        )
-        for artefact in ("student_onnx", "student_onnx_int8")
-    ]
     return Pipeline(
         [
             node(
@@ -38,7 +27,18 @@ def create_pipeline() -> Pipeline:
                 outputs=["measurement_student", "predictions_student"],
                 name="measure_student",
             ),
-            *measure_onnx,
+            node(
+                nodes.measure_student_onnx,
+                inputs=["student_onnx", *TEST, "params:evaluation"],
+                outputs=["measurement_student_onnx", "predictions_student_onnx"],
+                name="measure_student_onnx",
+            ),
+            node(
+                nodes.measure_student_onnx_int8,
+                inputs=["student_onnx_int8", *TEST, "params:evaluation"],
+                outputs=["measurement_student_onnx_int8", "predictions_student_onnx_int8"],
+                name="measure_student_onnx_int8",
+            ),
             node(
                 nodes.compare,
                 inputs=MEASUREMENTS,

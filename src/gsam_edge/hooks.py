@@ -42,6 +42,9 @@ NOT_IN_A_METRIC_NAME = re.compile(r"[^\w\- ]")
 
 VIEWERS = ("kedro viz run      the pipelines and their artefacts", "kedro mlflow ui    parameters, curves and reports")
 
+#: Reports that describe the data rather than a result; a hundred counts would bury the figures that runs are compared by.
+DESCRIPTIVE_REPORTS = {"validation_report"}
+
 RECORDED_PACKAGES = ("gsam_edge", "kedro", "torch", "transformers", "peft", "ultralytics", "onnxruntime", "numpy")
 
 
@@ -122,7 +125,8 @@ class ReportHooks:
             return
         if dataset_name.endswith("_report") or dataset_name == "comparison":
             mlflow.log_dict(data, f"reports/{dataset_name}.json")
-            mlflow.log_metrics(numeric_leaves(data, dataset_name))
+            if dataset_name not in DESCRIPTIVE_REPORTS:
+                mlflow.log_metrics(numeric_leaves(data, dataset_name))
         elif isinstance(data, Figure):
             mlflow.log_figure(data, f"plots/{dataset_name.removeprefix('plot_')}.png")
 

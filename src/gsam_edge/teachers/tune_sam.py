@@ -6,6 +6,7 @@ can be adapted too, at the price of an encoder pass for every image in every ste
 
 import copy
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -106,7 +107,7 @@ def tune_sam(
         ]
 
     def step_loss(_: nn.Module, batch: list[tuple[str, Prompts]]) -> dict[str, Tensor]:
-        features = torch.cat([embeddings[file_name].features for file_name, _ in batch])
+        features = embeddings.features([file_name for file_name, _ in batch])
         return prompted_losses(sam, features, [prompts for _, prompts in batch], config.loss)
 
     train(
@@ -140,23 +141,23 @@ def _file_name(split: Annotations, image_id: int) -> str:
 
 
 class _Embeddings:
-    """Embedded images by file name.
-
-    Under a frozen image encoder they are kept in half precision while they fit into the bound; under an adapted one
-    they are computed anew, with gradients where those are asked for.
-    """
+    """Embedded images by file name, kept in half precision while they fit into the bound and the encoder is frozen."""
 
     def __init__(self, sam: SamModel, images: ImageSource, bound_mb: int) -> None:
         self._sam, self._images = sam, images
         self._frozen = not any(name.startswith("image_encoder.") for name in adapter_parameters(sam.model))
-        self._bytes_left = bound_mb * 2**20
-        self._full = False
+        self._bytes_left = bound_mb * 2**20 if self._frozen else 0
+        self._full = not self._frozen
         self._kept: dict[str, EmbeddedImage] = {}
 
+    def features(self, file_names: Sequence[str]) -> Tensor:
+        """The images' features float [B, C, h, w]; with gradients where the image encoder is adapted."""
+        if self._frozen:
+            return torch.cat([self[file_name].features for file_name in file_names])
+        pixels = torch.cat([self._sam.prepare(self._images[file_name]).pixels for file_name in file_names])
+        return self._sam.model.image_encoder(pixels)
+
     def __getitem__(self, file_name: str) -> EmbeddedImage:
-        if not self._frozen:
-            prepared = self._sam.prepare(self._images[file_name])
-            return EmbeddedImage(self._sam.model.image_encoder(prepared.pixels), prepared.input_hw, prepared.image_hw)
         kept = self._kept.get(file_name)
         if kept is None:
             image = self._sam.embed(self._images[file_name])

@@ -42,7 +42,7 @@ NOT_IN_A_METRIC_NAME = re.compile(r"[^\w\- ]")
 
 VIEWERS = ("kedro viz run      the pipelines and their artefacts", "kedro mlflow ui    parameters, curves and reports")
 
-#: Reports that describe the data rather than a result; a hundred counts would bury the figures that runs are compared by.
+#: Reports that describe the data, not a result: a hundred counts would bury the figures that runs are compared by.
 DESCRIPTIVE_REPORTS = {"validation_report"}
 
 RECORDED_PACKAGES = ("gsam_edge", "kedro", "torch", "transformers", "peft", "ultralytics", "onnxruntime", "numpy")

@@ -29,6 +29,8 @@ lint: $(READY) ## style, types, import contracts
 viz: $(READY) ## the pipelines in the browser
 	$(KEDRO) viz run
 
+# kedro-mlflow looks for `mlflow` on the PATH.
+ui: export PATH := $(CURDIR)/$(BIN):$(PATH)
 ui: $(READY) ## the MLflow UI in the browser
 	$(KEDRO) mlflow ui
 

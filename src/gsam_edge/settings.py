@@ -20,7 +20,7 @@ from gsam_edge.hooks import CheckpointHooks, ErrorHooks, InputHooks, ReportHooks
 
 HOOKS = (ErrorHooks(), InputHooks(), SummaryHooks(), CheckpointHooks(), ReportHooks(), TrackingHooks())
 # TrackingHooks is kedro-mlflow's own hook with typed parameters flattened, so the plugin's must not run beside it.
-DISABLE_HOOKS_FOR_PLUGINS = ("kedro-mlflow",)
+DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow",)
 
 CONFIG_LOADER_CLASS = OmegaConfigLoader
 CONFIG_LOADER_ARGS = {

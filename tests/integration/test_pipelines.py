@@ -18,10 +18,9 @@ PICTURES = 14
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The project's configuration in a folder of its own, so that a test writes nothing into the checkout."""
     folder = tmp_path_factory.mktemp("project")
-    for name in ("conf", "pyproject.toml", ".telemetry", "logs"):
+    for name in ("conf", "pyproject.toml", ".telemetry", "logs", "src"):
         source = ROOT / name
         shutil.copytree(source, folder / name) if source.is_dir() else shutil.copy(source, folder / name)
-    (folder / "src").symlink_to(ROOT / "src")
     (folder / "data" / "06_models").mkdir(parents=True)
     (folder / "data" / "06_models" / "base").symlink_to(ROOT / "data" / "06_models" / "base")
     return folder
@@ -47,9 +46,8 @@ def small_dataset(folder: Path, *, boxes: bool, masks: bool) -> Path:
 
 def kedro_run(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "kedro", "run", *arguments]
-    return subprocess.run(
-        command, cwd=project, capture_output=True, text=True, check=False, env=os.environ | {"COLUMNS": "200"}
-    )
+    environment = os.environ | {"COLUMNS": "200", "PYTHONPATH": str(project / "src")}
+    return subprocess.run(command, cwd=project, capture_output=True, text=True, check=False, env=environment)
 
 
 def report(project: Path, name: str, env: str = "test") -> dict:

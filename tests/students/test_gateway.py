@@ -33,3 +33,12 @@ def test_the_room_itself_imports_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_pillow_opens_files_as_it_did_before() -> None:
+    from PIL import Image
+
+    from gsam_edge.students import gateway
+
+    assert gateway.DetectionModel is not None
+    assert Image.open.__module__ == "PIL.Image"

@@ -11,6 +11,8 @@ import os
 import shutil
 import tempfile
 
+from PIL import Image
+
 _FOLDER = "GSAM_EDGE_ULTRALYTICS_FOLDER"
 
 if _FOLDER not in os.environ:  # a spawned process uses its parent's folder, which outlives it
@@ -21,6 +23,8 @@ os.environ["YOLO_OFFLINE"] = "true"
 os.environ["YOLO_AUTOINSTALL"] = "false"
 os.environ["YOLO_VERBOSE"] = "false"
 
+_pillow_open = Image.open
+
 from ultralytics.data.build import InfiniteDataLoader, seed_worker  # noqa: E402
 from ultralytics.data.converter import merge_multi_segment  # noqa: E402
 from ultralytics.data.dataset import YOLODataset  # noqa: E402
@@ -28,6 +32,9 @@ from ultralytics.models.yolo.detect import DetectionTrainer  # noqa: E402
 from ultralytics.nn.tasks import DetectionModel, SegmentationModel  # noqa: E402
 from ultralytics.utils import LOGGER, ROOT, SETTINGS, YAML  # noqa: E402
 from ultralytics.utils.loss import v8DetectionLoss, v8SegmentationLoss  # noqa: E402
+
+# Ultralytics replaces Pillow's `open` for the whole process by one that, for a damaged file, imports a HEIF package.
+Image.open = _pillow_open
 
 LOGGER.setLevel(logging.WARNING)
 for _integration in ("clearml", "comet", "dvc", "mlflow", "raytune", "sync", "tensorboard", "wandb"):

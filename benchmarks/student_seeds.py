@@ -23,6 +23,7 @@ from gsam_edge.students.choice import StudentConfig
 from gsam_edge.students.predictor import StudentPredictor
 from gsam_edge.training.checkpoints import NoCheckpoints
 from gsam_edge.training.device import resolve_device
+from gsam_edge.training.metrics import discard_metric
 
 ROOT = Path(__file__).parents[1]
 
@@ -57,7 +58,7 @@ def main() -> None:
             student=student,
             config=config,
             initial=start,
-            log=lambda name, value, step: None,
+            log=discard_metric,
             checkpoints=NoCheckpoints(),
             seed=seed,
             device=device,

@@ -4,7 +4,7 @@ from typing import Any
 
 from kedro.io import AbstractDataset
 
-from gsam_edge.training.metrics import MetricLogger
+from gsam_edge.training.metrics import MetricLogger, discard_metric
 
 
 class LiveMetricsDataset(AbstractDataset[None, MetricLogger]):
@@ -19,7 +19,7 @@ class LiveMetricsDataset(AbstractDataset[None, MetricLogger]):
 
         run = mlflow.active_run()
         if run is None:
-            return lambda name, value, step: None
+            return discard_metric
         client, run_id = mlflow.MlflowClient(), run.info.run_id
         return lambda name, value, step: client.log_metric(run_id, name, float(value), step=step)
 

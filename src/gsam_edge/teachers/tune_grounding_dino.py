@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gsam_edge.coco import Annotations
-from gsam_edge.teachers.adapter import Adapter, AdapterConfig, apply_adapter, extract_adapter
+from gsam_edge.teachers.adapter import Adapter, AdapterConfig, extract_adapter
 from gsam_edge.teachers.grounding_dino import GroundingDino
 from gsam_edge.teachers.grounding_dino_batch import GroundingDinoBatch, labelled_batch
 from gsam_edge.teachers.grounding_dino_config import (
@@ -106,13 +106,6 @@ def tune_grounding_dino(
         kind="grounding_dino", class_names=train_set.class_names, base_digest=digest, lora=config.lora
     )
     return extract_adapter(model, adapter_config)
-
-
-def with_adapter(base: GroundingDino, adapter: Adapter) -> GroundingDino:
-    """The tuned detector: a copy of the base with the adapter on it (see `apply_adapter` for its errors)."""
-    model = copy.deepcopy(base.model)
-    apply_adapter(model, adapter)
-    return GroundingDino(model, base.processor, f"{base.name}+adapter")
 
 
 def augment(

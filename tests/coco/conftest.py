@@ -5,13 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import settings
 
 from gsam_edge.coco import ValidationConfig
 from gsam_edge.vision.images import ImageError, MissingImageError, decode_image, probe_image
-
-settings.register_profile("patient", deadline=None)
-settings.load_profile("patient")
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
 

@@ -18,8 +18,7 @@ from gsam_edge.students.pictures import LabelledPictures
 from gsam_edge.students.predictor import StudentPredictor
 from gsam_edge.students.train import Validation, train_student
 from gsam_edge.students.weights import StudentWeights
-from gsam_edge.training.checkpoints import CheckpointStore, FolderCheckpoints, fingerprint
-from gsam_edge.training.device import DeviceName, resolve_device
+from gsam_edge.training.checkpoints import CheckpointStore, fingerprint
 from gsam_edge.training.metrics import MetricLogger
 from gsam_edge.vision.images import ImageSource
 
@@ -135,24 +134,3 @@ def score_student(predict: StudentPredictor, split: Annotations, images: ImageSo
     if not strict:
         raise ValueError(f"validation split: expected at least one object in {len(split.images)} images, got none")
     return Validation(sum(strict) / len(strict), metrics)
-
-
-def distil_and_keep(
-    train: Annotations,
-    val: Annotations,
-    images: ImageSource,
-    teacher: TeacherLabels,
-    *,
-    student: StudentConfig,
-    config: DistillationConfig,
-    initial: StudentWeights | None,
-    log: MetricLogger,
-    checkpoints: FolderCheckpoints,
-    seed: int,
-    device: DeviceName,
-) -> Distillation:
-    """`distil_student` as a pipeline calls it: a killed run's state is found again by all that decides the outcome."""
-    settings: dict[str, Any] = {"student": student, "config": config, "initial": initial, "seed": seed}
-    store = checkpoints.open(distillation_fingerprint(train, val, teacher, **settings))
-    where = resolve_device(device)
-    return distil_student(train, val, images, teacher, **settings, log=log, checkpoints=store, device=where)

@@ -47,9 +47,11 @@ def distil_student(
     device: DeviceName,
 ) -> tuple[Any, dict[str, Any]]:
     """The student that the data calls for, of its best epoch, and how it came about."""
-    from gsam_edge.distill.distillation import distil_and_keep
+    from gsam_edge.distill import distillation as distil
+    from gsam_edge.training.device import resolve_device
 
-    data = (train, val, images, teacher_labels)
-    run = {"log": log, "checkpoints": checkpoints, "seed": seed, "device": device}
-    done = distil_and_keep(*data, student=student, config=distillation, initial=initial, **run)
+    settings: dict[str, Any] = {"student": student, "config": distillation, "initial": initial, "seed": seed}
+    store = checkpoints.open(distil.distillation_fingerprint(train, val, teacher_labels, **settings))
+    run = {"log": log, "checkpoints": store, "device": resolve_device(device)}
+    done = distil.distil_student(train, val, images, teacher_labels, **settings, **run)
     return done.weights, done.report

@@ -9,7 +9,7 @@ from gsam_edge.coco import Annotations
 from gsam_edge.coco.annotations import BBOX_SOURCE, FROM_SEGMENTATION
 from gsam_edge.distill.config import DistillationConfig
 from gsam_edge.distill.distillation import distil_student, distillation_fingerprint
-from gsam_edge.distill.labels import TeacherDescription, TeacherLabels
+from gsam_edge.distill.predictions import Predictions, Predictor
 from gsam_edge.students import EdgeConfig, StudentConfig
 from gsam_edge.students.training_config import AugmentationConfig, StudentTrainingConfig
 from gsam_edge.training.checkpoints import NoCheckpoints
@@ -56,13 +56,13 @@ def build_split(first: int, count: int, kind: str) -> tuple[Annotations, dict[st
     return Annotations(tuple(records), tuple(objects), ({"id": 4, "name": "square"},)), images
 
 
-def teacher_labels(train: Annotations, *, class_scores: bool) -> TeacherLabels:
+def teacher_labels(train: Annotations, *, class_scores: bool) -> Predictions:
     objects: dict[int, Detections] = {}
     for image in train.images:
         truth = train.truth(image["id"])
         scores = np.full((len(truth), 1), 0.8, np.float32) if class_scores else None
         objects[image["id"]] = replace(truth, class_scores=scores)
-    return TeacherLabels(objects, train.class_names, TeacherDescription("t", "1", prompted_with_boxes=not class_scores))
+    return Predictions(objects, train.class_names, Predictor("t", "1", prompted_with_boxes=not class_scores))
 
 
 @pytest.mark.parametrize(

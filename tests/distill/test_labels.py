@@ -8,15 +8,16 @@ from hypothesis import strategies as st
 
 from gsam_edge.coco import Annotations
 from gsam_edge.distill.config import LabellingConfig
-from gsam_edge.distill.labels import StoreCounts, TeacherDescription, TeacherLabels, label_images
+from gsam_edge.distill.labels import StoreCounts, label_images
 from gsam_edge.distill.merge import merge_labels
+from gsam_edge.distill.predictions import Predictions, Predictor
 from gsam_edge.distill.records import detections_from_record, detections_to_record
 from gsam_edge.distill.reports import label_report
 from gsam_edge.teachers.grounding_dino_config import DetectionConfig
 from gsam_edge.vision import Detections
 
-DETECTOR = TeacherDescription("a detector", "d1", prompted_with_boxes=False)
-PAINTER = TeacherDescription("a painter", "p1", prompted_with_boxes=True)
+DETECTOR = Predictor("a detector", "d1", prompted_with_boxes=False)
+PAINTER = Predictor("a painter", "p1", prompted_with_boxes=True)
 CONFIG = LabellingConfig(
     detection=DetectionConfig(score_threshold=0.1, nms_iou=0.7, max_detections=30, batch_size=1),
     score_threshold=0.3,
@@ -175,7 +176,7 @@ def test_the_report_measures_labels_against_truth():
 
 def test_a_report_without_masks_has_no_mask_iou():
     without = {image_id: replace(objects, masks=None) for image_id, objects in ANSWERS.items()}
-    labels = TeacherLabels(without, ("ear", "label"), DETECTOR)
+    labels = Predictions(without, ("ear", "label"), DETECTOR)
     assert "mask_iou" not in label_report(annotations(masks=False), labels, StoreCounts(0, 3), CONFIG)
 
 
@@ -198,15 +199,15 @@ def test_labels_of_other_classes_are_refused():
 
 def test_labels_survive_json():
     labels, _ = ask(Teacher(), JsonStore())
-    again = TeacherLabels.from_dict(json.loads(json.dumps(labels.to_dict())))
-    assert (again.class_names, again.teacher) == (labels.class_names, labels.teacher)
+    again = Predictions.from_dict(json.loads(json.dumps(labels.to_dict())))
+    assert (again.class_names, again.predictor) == (labels.class_names, labels.predictor)
     assert all(same(again.objects[i], labels.objects[i]) for i in labels.objects)
 
 
-@pytest.mark.parametrize("content", [{}, {"teacher": {}, "class_names": [], "images": {}}, {"images": 3}])
-def test_other_json_is_no_labels(content):
-    with pytest.raises(ValueError, match="teacher labels: expected teacher, class_names and images"):
-        TeacherLabels.from_dict(content)
+@pytest.mark.parametrize("content", [{}, {"predictor": {}, "class_names": [], "images": {}}, {"images": 3}])
+def test_other_json_is_no_predictions(content):
+    with pytest.raises(ValueError, match="predictions: expected predictor, class_names and images"):
+        Predictions.from_dict(content)
 
 
 @given(st.integers(0, 4), st.booleans(), st.booleans(), st.integers(0, 2**32 - 1))

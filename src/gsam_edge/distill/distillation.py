@@ -8,8 +8,8 @@ import torch
 
 from gsam_edge.coco import Annotations
 from gsam_edge.distill.config import DistillationConfig
-from gsam_edge.distill.labels import TeacherLabels
 from gsam_edge.distill.merge import merge_labels
+from gsam_edge.distill.predictions import Predictions
 from gsam_edge.distill.reports import distillation_report
 from gsam_edge.evaluate.coco_metrics import coco_metrics
 from gsam_edge.evaluate.packing import PackedDetections, PackedPredictions, PredictionsOfImages
@@ -26,7 +26,7 @@ from gsam_edge.vision.images import ImageSource
 def distillation_fingerprint(
     train: Annotations,
     val: Annotations,
-    teacher: TeacherLabels,
+    teacher: Predictions,
     *,
     student: StudentConfig,
     config: DistillationConfig,
@@ -61,7 +61,7 @@ def distil_student(
     train: Annotations,
     val: Annotations,
     images: ImageSource,
-    teacher: TeacherLabels,
+    teacher: Predictions,
     *,
     student: StudentConfig,
     config: DistillationConfig,

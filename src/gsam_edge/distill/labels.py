@@ -2,9 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
-from typing import Any, Self, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,64 +12,14 @@ from rich.progress import track
 
 from gsam_edge.coco import Annotations
 from gsam_edge.distill.config import LabellingConfig
-from gsam_edge.distill.records import RecordedDetections, detections_from_record, detections_to_record
+from gsam_edge.distill.predictions import Predictions, Predictor
+from gsam_edge.distill.records import detections_from_record, detections_to_record
 from gsam_edge.vision import Detections
 from gsam_edge.vision.images import ImageSource
 
 #: `predict(image, prompt)`: the prompt is None for a teacher that finds the objects, and holds the true boxes for one
 #: that only draws their masks.
 TeacherPredict: TypeAlias = Callable[[NDArray[np.uint8], Detections | None], Detections]
-
-
-@dataclass(frozen=True)
-class TeacherDescription:
-    """Who labels.
-
-    Attributes:
-        name: for reports, such as "Grounding DINO and SAM".
-        digest: of everything that its answers depend on: base weights, adapters, settings.
-        prompted_with_boxes: whether it is given the true boxes, as SAM alone must be.
-    """
-
-    name: str
-    digest: str
-    prompted_with_boxes: bool
-
-
-@dataclass(frozen=True)
-class TeacherLabels:
-    """The teachers' objects per image.
-
-    Attributes:
-        objects: COCO image ids to Detections; every labelled image has an entry.
-        class_names: class names by class id.
-        teacher: who labelled.
-    """
-
-    objects: Mapping[int, Detections]
-    class_names: tuple[str, ...]
-    teacher: TeacherDescription
-
-    def to_dict(self) -> dict[str, Any]:
-        """A mapping that JSON holds; `from_dict` gives an equal value back."""
-        return {
-            "teacher": vars(self.teacher),
-            "class_names": list(self.class_names),
-            "images": {str(image_id): detections_to_record(found) for image_id, found in self.objects.items()},
-        }
-
-    @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> Self:
-        """The inverse of `to_dict`.
-
-        Raises:
-            ValueError: if a part is missing or damaged.
-        """
-        try:
-            objects = RecordedDetections({int(image_id): record for image_id, record in content["images"].items()})
-            return cls(objects, tuple(content["class_names"]), TeacherDescription(**content["teacher"]))
-        except (KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"teacher labels: expected teacher, class_names and images, got {error!r}") from error
 
 
 @dataclass(frozen=True)
@@ -87,13 +37,13 @@ class StoreCounts:
 
 def label_images(
     predict: Callable[[], TeacherPredict],
-    teacher: TeacherDescription,
+    teacher: Predictor,
     annotations: Annotations,
     images: ImageSource,
     *,
     store: MutableMapping[str, dict[str, Any]],
     config: LabellingConfig,
-) -> tuple[TeacherLabels, StoreCounts]:
+) -> tuple[Predictions, StoreCounts]:
     """Ask the teacher about every image of a split, or the store where it was asked before.
 
     Each answer is stored at once, so a killed run continues where it was. What the store holds is the teacher's full
@@ -124,11 +74,11 @@ def label_images(
         kept = answer if teacher.prompted_with_boxes else answer.select(answer.scores >= config.score_threshold)
         objects[image["id"]] = kept
     counts = StoreCounts(hits, len(annotations.images) - hits)
-    return TeacherLabels(objects, annotations.class_names, teacher), counts
+    return Predictions(objects, annotations.class_names, teacher), counts
 
 
 def _key(
-    picture: NDArray[np.uint8], teacher: TeacherDescription, class_names: tuple[str, ...], prompt: Detections | None
+    picture: NDArray[np.uint8], teacher: Predictor, class_names: tuple[str, ...], prompt: Detections | None
 ) -> str:
     """A digest of everything that the teacher's answer depends on."""
     digest = hashlib.sha256(json.dumps([teacher.digest, class_names, picture.shape]).encode())

@@ -5,7 +5,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from gsam_edge.coco import Annotations
-from gsam_edge.distill.labels import TeacherDescription, TeacherLabels
+from gsam_edge.distill.predictions import Predictions, Predictor
 from gsam_edge.distill.teacher import Teacher
 from gsam_edge.evaluate.comparison import comparison_row
 from gsam_edge.evaluate.config import EvaluationConfig
@@ -28,7 +28,7 @@ Row = dict[str, Any]
 
 def measure_teacher(
     teacher: Teacher, truth: Annotations, images: ImageSource, config: EvaluationConfig, device: DeviceName
-) -> tuple[Row, TeacherLabels]:
+) -> tuple[Row, Predictions]:
     """The tuned teachers in PyTorch; SAM alone is prompted with the true boxes, and the row says so.
 
     Returns:
@@ -53,7 +53,7 @@ def measure_teacher(
 
 def measure_student(
     weights: StudentWeights, truth: Annotations, images: ImageSource, config: EvaluationConfig, device: DeviceName
-) -> tuple[Row, TeacherLabels]:
+) -> tuple[Row, Predictions]:
     """The student in PyTorch; returns as `measure_teacher` does."""
     content = weights.to_bytes()
     where = str(resolve_device(device))
@@ -63,7 +63,7 @@ def measure_student(
 
 def measure_onnx(
     artefact: str, model: bytes, truth: Annotations, images: ImageSource, config: EvaluationConfig
-) -> tuple[Row, TeacherLabels]:
+) -> tuple[Row, Predictions]:
     """An exported student in ONNX Runtime on the CPU; returns as `measure_teacher` does."""
     factory = onnx_predictor(model, score_threshold=config.score_threshold, threads=config.threads)
     runtime = f"onnxruntime {version('onnxruntime')} cpu"
@@ -79,7 +79,7 @@ def _measured(
     size_bytes: int,
     config: EvaluationConfig,
     prompts: list[Detections] | None = None,
-) -> tuple[Row, TeacherLabels]:
+) -> tuple[Row, Predictions]:
     measured = measure(
         factory,
         SplitImages(truth, images),
@@ -92,11 +92,11 @@ def _measured(
         artefact, runtime, truth, measured, size_mb=size_bytes / 1e6, match_box_iou=config.match_box_iou
     )
     found = PredictionsOfImages([image["id"] for image in truth.images], measured.predictions)
-    return row, TeacherLabels(found, truth.class_names, TeacherDescription(artefact, "", prompts is not None))
+    return row, Predictions(found, truth.class_names, Predictor(artefact, "", prompts is not None))
 
 
 def plot_predictions(
-    truth: Annotations, images: ImageSource, columns: Mapping[str, TeacherLabels], config: EvaluationConfig
+    truth: Annotations, images: ImageSource, columns: Mapping[str, Predictions], config: EvaluationConfig
 ) -> "Figure":
     """Some pictures of the test split, the truth and what each artefact found drawn side by side."""
     chosen = choose_pictures(truth, config.picture_rows)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gsam_edge.coco import Annotations
-from gsam_edge.distill.labels import TeacherLabels
+from gsam_edge.distill.predictions import Predictions
 from gsam_edge.vision import Detections
 from gsam_edge.vision.boxes import box_iou
 
@@ -27,7 +27,7 @@ class MergeCounts:
 
 
 def merge_labels(
-    annotations: Annotations, teacher: TeacherLabels, *, match_iou: float
+    annotations: Annotations, teacher: Predictions, *, match_iou: float
 ) -> tuple[dict[int, NDArray[np.float32]], MergeCounts]:
     """Give each true object the class scores of the teacher object that overlaps it best.
 

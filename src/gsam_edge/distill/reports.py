@@ -8,8 +8,9 @@ import numpy as np
 
 from gsam_edge.coco import Annotations
 from gsam_edge.distill.config import LabellingConfig
-from gsam_edge.distill.labels import StoreCounts, TeacherLabels
+from gsam_edge.distill.labels import StoreCounts
 from gsam_edge.distill.merge import MergeCounts
+from gsam_edge.distill.predictions import Predictions
 from gsam_edge.evaluate.mask_iou import match_boxes
 from gsam_edge.students.choice import StudentChoice
 from gsam_edge.students.train import StudentTraining
@@ -17,7 +18,7 @@ from gsam_edge.vision.masks import mask_iou
 
 
 def label_report(
-    annotations: Annotations, labels: TeacherLabels, counts: StoreCounts, config: LabellingConfig
+    annotations: Annotations, labels: Predictions, counts: StoreCounts, config: LabellingConfig
 ) -> dict[str, Any]:
     """The teacher's labels measured against the truth of the same images.
 
@@ -33,7 +34,7 @@ def label_report(
         truth = annotations.truth(image_id)
         labelled.update(found.class_ids.tolist())
         true.update(truth.class_ids.tolist())
-        prompted = labels.teacher.prompted_with_boxes
+        prompted = labels.predictor.prompted_with_boxes
         pairs = [(row, row) for row in range(len(truth))] if prompted else match_boxes(found, truth, config.match_iou)
         for row, target in pairs:
             class_id = int(truth.class_ids[target])
@@ -45,7 +46,7 @@ def label_report(
         matched, given, wanted = (sum(c[i] for i in class_ids) for c in (right, labelled, true))
         overlaps = [iou for class_id in class_ids for iou in ious[class_id]]
         shares = (
-            {} if labels.teacher.prompted_with_boxes else {"precision": (matched, given), "recall": (matched, wanted)}
+            {} if labels.predictor.prompted_with_boxes else {"precision": (matched, given), "recall": (matched, wanted)}
         )
         rates = {name: part / whole for name, (part, whole) in shares.items() if whole}
         return rates | ({"mask_iou": float(np.mean(overlaps))} if overlaps else {})
@@ -53,8 +54,8 @@ def label_report(
     return {
         "images": len(labels.objects),
         "labels": labelled.total(),
-        "teacher": labels.teacher.name,
-        "prompt": "true boxes" if labels.teacher.prompted_with_boxes else "class names",
+        "teacher": labels.predictor.name,
+        "prompt": "true boxes" if labels.predictor.prompted_with_boxes else "class names",
         "store": {"hits": counts.hits, "new": counts.new},
         **figures(list(annotations.class_mapping)),
         "per_class": {name: figures([class_id]) for class_id, name in annotations.class_mapping.items()},

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from torch import nn
 
 from gsam_edge.coco.need import is_not_needed
-from gsam_edge.distill.labels import TeacherDescription
+from gsam_edge.distill.predictions import Predictor
 from gsam_edge.teachers.adapter import Adapter
 from gsam_edge.teachers.grounded_sam import teacher_predictor
 from gsam_edge.teachers.grounding_dino_config import DetectionConfig
@@ -23,6 +23,23 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class TunedTeachers:
+    """Both teachers and what tuning made of them.
+
+    Attributes:
+        grounding_dino: the base.
+        grounding_dino_adapter: its adapter, or the empty value of a teacher that the data does not call for.
+        sam: the base.
+        sam_adapter: likewise.
+    """
+
+    grounding_dino: "GroundingDino"
+    grounding_dino_adapter: Adapter | dict[str, str]
+    sam: "SamModel"
+    sam_adapter: Adapter | dict[str, str]
+
+
+@dataclass(frozen=True)
 class Teacher:
     """Teachers with their adapters, ready to be built here or in another process.
 
@@ -33,28 +50,18 @@ class Teacher:
     """
 
     factory: Callable[[], Callable[..., Detections]]
-    description: TeacherDescription
+    description: Predictor
     size_bytes: int
 
 
 def compose_teacher(
-    class_names: tuple[str, ...],
-    *,
-    grounding_dino: "GroundingDino",
-    grounding_dino_adapter: Adapter | dict[str, str],
-    sam: "SamModel",
-    sam_adapter: Adapter | dict[str, str],
-    detection: DetectionConfig,
-    device: DeviceName,
+    class_names: tuple[str, ...], teachers: TunedTeachers, *, detection: DetectionConfig, device: DeviceName
 ) -> Teacher:
     """Puts together the teachers that were tuned; one that the data did not call for takes no part.
 
     Args:
         class_names: the classes of the data, by class id.
-        grounding_dino: the base.
-        grounding_dino_adapter: its adapter, or the empty value of a teacher that is not needed.
-        sam: the base.
-        sam_adapter: likewise.
+        teachers: bases and adapters.
         detection: what counts as a detection.
         device: where to predict.
 
@@ -64,8 +71,8 @@ def compose_teacher(
     parts: dict[str, Any] = {}
     names, digests, size = [], [], 0
     for key, title, base, adapter in (
-        ("grounding_dino", "Grounding DINO", grounding_dino, grounding_dino_adapter),
-        ("sam", "SAM", sam, sam_adapter),
+        ("grounding_dino", "Grounding DINO", teachers.grounding_dino, teachers.grounding_dino_adapter),
+        ("sam", "SAM", teachers.sam, teachers.sam_adapter),
     ):
         if is_not_needed(adapter):
             parts |= {key: None, f"{key}_adapter": None}
@@ -84,7 +91,7 @@ def compose_teacher(
         teacher_predictor, **parts, class_names=class_names, detection=detection, device=device, keep_bases=False
     )
     prompted = parts["grounding_dino"] is None
-    return Teacher(factory, TeacherDescription(" and ".join(names), digest, prompted), size)
+    return Teacher(factory, Predictor(" and ".join(names), digest, prompted), size)
 
 
 def _check_classes(title: str, adapter: Adapter, class_names: tuple[str, ...]) -> None:

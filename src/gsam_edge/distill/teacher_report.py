@@ -1,25 +1,21 @@
 """What tuning brought: each teacher before and after, on images that taught it nothing."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich.progress import track
 from torch import nn
 
 from gsam_edge.coco import Annotations
 from gsam_edge.coco.need import is_not_needed, not_needed
+from gsam_edge.distill.teacher import TunedTeachers
 from gsam_edge.evaluate.coco_metrics import coco_metrics
 from gsam_edge.evaluate.mask_iou import paired_mask_iou
-from gsam_edge.teachers.adapter import Adapter
 from gsam_edge.teachers.grounded_sam import teacher_predictor
 from gsam_edge.teachers.grounding_dino_config import DetectionConfig
 from gsam_edge.training.device import DeviceName
 from gsam_edge.vision import Detections
 from gsam_edge.vision.images import ImageSource
-
-if TYPE_CHECKING:
-    from gsam_edge.teachers.grounding_dino import GroundingDino
-    from gsam_edge.teachers.sam import SamModel
 
 Predict = Callable[..., Detections]
 
@@ -27,11 +23,8 @@ Predict = Callable[..., Detections]
 def teacher_report(
     split: Annotations,
     images: ImageSource,
+    teachers: TunedTeachers,
     *,
-    grounding_dino: "GroundingDino",
-    grounding_dino_adapter: Adapter | dict[str, str],
-    sam: "SamModel",
-    sam_adapter: Adapter | dict[str, str],
     detection: DetectionConfig,
     device: DeviceName,
 ) -> dict[str, Any]:
@@ -40,10 +33,7 @@ def teacher_report(
     Args:
         split: truth; its images are asked about.
         images: pictures by `file_name`.
-        grounding_dino: the base.
-        grounding_dino_adapter: its adapter, or the empty value of a teacher that is not needed.
-        sam: the base.
-        sam_adapter: likewise.
+        teachers: bases and adapters.
         detection: what counts as a detection.
         device: where to predict.
 
@@ -52,8 +42,8 @@ def teacher_report(
         boxes; `sam` likewise with {mask_iou}, prompted with the true boxes; `grounded_sam`, both in a row, with
         {mask_map50, mask_map50_95}. A teacher that is not needed has its `status` and `why` instead.
     """
-    adapters = {"grounding_dino": grounding_dino_adapter, "sam": sam_adapter}
-    bases: dict[str, Any] = {"grounding_dino": grounding_dino, "sam": sam}
+    adapters = {"grounding_dino": teachers.grounding_dino_adapter, "sam": teachers.sam_adapter}
+    bases: dict[str, Any] = {"grounding_dino": teachers.grounding_dino, "sam": teachers.sam}
     unneeded = {name: adapter for name, adapter in adapters.items() if is_not_needed(adapter)}
 
     def predictors(*names: str) -> dict[str, Predict]:
@@ -66,11 +56,11 @@ def teacher_report(
     report: dict[str, Any] = dict(unneeded)
     if "grounding_dino" not in unneeded:
         stages = predictors("grounding_dino")
-        report["grounding_dino"] = _size(grounding_dino.model, adapters["grounding_dino"]) | {
+        report["grounding_dino"] = _size(teachers.grounding_dino.model, adapters["grounding_dino"]) | {
             stage: _detection_figures(predict, split, images, "bbox") for stage, predict in stages.items()
         }
     if "sam" not in unneeded:
-        report["sam"] = _size(sam.model, adapters["sam"]) | {
+        report["sam"] = _size(teachers.sam.model, adapters["sam"]) | {
             stage: _mask_figures(predict, split, images) for stage, predict in predictors("sam").items()
         }
     if unneeded:

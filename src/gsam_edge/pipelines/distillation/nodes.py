@@ -23,11 +23,10 @@ def label_training_images(
     """The tuned teachers' labels of the training images, and how they compare with the truth."""
     from gsam_edge.distill.labels import label_images
     from gsam_edge.distill.reports import label_report
-    from gsam_edge.distill.teacher import compose_teacher
+    from gsam_edge.distill.teacher import TunedTeachers, compose_teacher
 
-    teachers = {"grounding_dino": grounding_dino, "grounding_dino_adapter": grounding_dino_adapter}
-    teachers |= {"sam": sam, "sam_adapter": sam_adapter}
-    teacher = compose_teacher(train.class_names, **teachers, detection=labelling.detection, device=device)
+    teachers = TunedTeachers(grounding_dino, grounding_dino_adapter, sam, sam_adapter)
+    teacher = compose_teacher(train.class_names, teachers, detection=labelling.detection, device=device)
     who = (teacher.factory, teacher.description)
     labels, counts = label_images(*who, train, images, store=store, config=labelling)
     return labels, label_report(train, labels, counts, labelling)

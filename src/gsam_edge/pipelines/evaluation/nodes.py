@@ -27,17 +27,11 @@ def measure_teacher(
 ) -> tuple[Row, Any]:
     """The tuned teachers that the data calls for, in PyTorch."""
     from gsam_edge.distill.measurement import measure_teacher as measure
-    from gsam_edge.distill.teacher import compose_teacher
+    from gsam_edge.distill.teacher import TunedTeachers, compose_teacher
 
-    teacher = compose_teacher(
-        annotations_test.class_names,
-        grounding_dino=grounding_dino,
-        grounding_dino_adapter=grounding_dino_adapter,
-        sam=sam,
-        sam_adapter=sam_adapter,
-        detection=labelling.detection,
-        device=device,
-    )
+    teachers = TunedTeachers(grounding_dino, grounding_dino_adapter, sam, sam_adapter)
+    names = annotations_test.class_names
+    teacher = compose_teacher(names, teachers, detection=labelling.detection, device=device)
     return measure(teacher, annotations_test, images, evaluation, device)
 
 

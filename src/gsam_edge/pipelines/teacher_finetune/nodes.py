@@ -55,15 +55,8 @@ def report_teachers(
     device: DeviceName,
 ) -> dict[str, Any]:
     """Each teacher before and after tuning; keys as `distill.teacher_report` says."""
+    from gsam_edge.distill.teacher import TunedTeachers
     from gsam_edge.distill.teacher_report import teacher_report
 
-    return teacher_report(
-        val,
-        images,
-        grounding_dino=grounding_dino,
-        grounding_dino_adapter=grounding_dino_adapter,
-        sam=sam,
-        sam_adapter=sam_adapter,
-        detection=labelling.detection,
-        device=device,
-    )
+    teachers = TunedTeachers(grounding_dino, grounding_dino_adapter, sam, sam_adapter)
+    return teacher_report(val, images, teachers, detection=labelling.detection, device=device)

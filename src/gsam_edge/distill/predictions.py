@@ -1,0 +1,59 @@
+"""What a predictor found in many images, as a value that a file can hold."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from gsam_edge.distill.records import RecordedDetections, detections_to_record
+from gsam_edge.vision import Detections
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """Who predicts.
+
+    Attributes:
+        name: for reports, such as "Grounding DINO and SAM", or an artefact's name.
+        digest: of everything that its answers depend on: base weights, adapters, settings.
+        prompted_with_boxes: whether it is given the true boxes, as SAM alone must be.
+    """
+
+    name: str
+    digest: str
+    prompted_with_boxes: bool
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """The objects that one predictor found, per image.
+
+    Attributes:
+        objects: COCO image ids to Detections; every image that it was asked about has an entry.
+        class_names: class names by class id.
+        predictor: who was asked.
+    """
+
+    objects: Mapping[int, Detections]
+    class_names: tuple[str, ...]
+    predictor: Predictor
+
+    def to_dict(self) -> dict[str, Any]:
+        """A mapping that JSON holds; `from_dict` gives an equal value back."""
+        return {
+            "predictor": vars(self.predictor),
+            "class_names": list(self.class_names),
+            "images": {str(image_id): detections_to_record(found) for image_id, found in self.objects.items()},
+        }
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Self:
+        """The inverse of `to_dict`.
+
+        Raises:
+            ValueError: if a part is missing or damaged.
+        """
+        try:
+            objects = RecordedDetections({int(image_id): record for image_id, record in content["images"].items()})
+            return cls(objects, tuple(content["class_names"]), Predictor(**content["predictor"]))
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"predictions: expected predictor, class_names and images, got {error!r}") from error

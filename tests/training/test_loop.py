@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from gsam_edge.training import loop
 from gsam_edge.training.checkpoints import FolderCheckpoints, NoCheckpoints
 from gsam_edge.training.config import LoopConfig
 from gsam_edge.training.loop import TrainingError, train
@@ -84,6 +85,35 @@ def test_a_run_that_was_killed_ends_in_the_same_weights(tmp_path):
     assert seen == [8, 9, 10, 11]
     for name, tensor in whole.state_dict().items():
         assert torch.equal(tensor, restarted.state_dict()[name]), name
+
+
+def test_the_scale_of_the_loss_survives_a_kill(tmp_path, monkeypatch):
+    """As with fp16 on a GPU: the scale grows every other step, and a new run would start from the first one."""
+    scalers = []
+
+    def with_scaler(config, device):
+        accelerator = plain_accelerator(config, device)
+        accelerator.scaler = torch.amp.GradScaler("cpu", init_scale=4.0, growth_interval=2)
+        scalers.append(accelerator.scaler)
+        return accelerator
+
+    plain_accelerator = loop._accelerator
+    monkeypatch.setattr(loop, "_accelerator", with_scaler)
+    store = FolderCheckpoints(tmp_path).open("net")
+
+    def killed_at_nine(step):
+        if step == 9:
+            raise KilledError
+        return batches(step)
+
+    whole, continued = network(), network()
+    run(whole, loop_config())
+    with pytest.raises(KilledError):
+        run(continued, loop_config(), batches=killed_at_nine, checkpoints=store)
+    run(continued, loop_config(), checkpoints=store)
+    assert scalers[0].get_scale() == scalers[2].get_scale() == 4.0 * 2**6
+    for name, tensor in whole.state_dict().items():
+        assert torch.equal(tensor, continued.state_dict()[name]), name
 
 
 def test_the_best_weights_by_validation_are_kept():

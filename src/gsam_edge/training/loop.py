@@ -86,7 +86,10 @@ def train(
     )
     model.to(device)
     optimizer = accelerator.prepare(optimizer)
-    step, best = _resume(checkpoints.load(), model, optimizer, scheduler)
+    # With fp16, the scale of the loss is learnt on the way and belongs to the state like the optimiser's moments.
+    schedule = {"optimizer": optimizer, "scheduler": scheduler}
+    schedule |= {"scaler": accelerator.scaler} if accelerator.scaler is not None else {}
+    step, best = _resume(checkpoints.load(), model, schedule)
 
     with _progress() as progress:
         task = progress.add_task(name, total=config.steps, completed=step, note="")
@@ -112,9 +115,8 @@ def train(
                 best = _validated(best, validate, model, step, trainable_only)
                 log(f"{name}/val_score", best["last"], step)
             if step % config.checkpoint_every == 0 and step < config.steps:
-                weights = _weights(model, trainable_only)
-                schedule = {"optimizer": optimizer.state_dict(), "scheduler": scheduler.state_dict()}
-                checkpoints.save({"step": step, "model": weights, "best": best, **schedule})
+                state = {name: part.state_dict() for name, part in schedule.items()}
+                checkpoints.save({"step": step, "model": _weights(model, trainable_only), "best": best, **state})
 
     if best["state"]:
         model.load_state_dict(best["state"], strict=False)
@@ -149,14 +151,12 @@ def _weights(model: nn.Module, trainable_only: bool) -> State:
     return {key: tensor.detach().to("cpu", copy=True) for key, tensor in named.items()}
 
 
-def _resume(
-    state: dict[str, Any] | None, model: nn.Module, optimizer: Any, scheduler: Any
-) -> tuple[int, dict[str, Any]]:
+def _resume(state: dict[str, Any] | None, model: nn.Module, schedule: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
     if state is None:
         return 0, {"value": -math.inf, "last": -math.inf, "step": 0, "stale": 0, "state": {}}
     model.load_state_dict(state["model"], strict=False)
-    optimizer.load_state_dict(state["optimizer"])
-    scheduler.load_state_dict(state["scheduler"])
+    for name, part in schedule.items():
+        part.load_state_dict(state[name])
     return state["step"], state["best"]
 
 

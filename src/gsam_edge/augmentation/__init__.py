@@ -1,0 +1,41 @@
+"""Augmentation by describing object and scene in words: from words and rules to changed pictures with their labels.
+
+Importing the room imports neither albumentations nor OpenCV; `build` does.
+"""
+
+from typing import TYPE_CHECKING
+
+from gsam_edge.augmentation.config import AugmentationRules, Description
+from gsam_edge.augmentation.plan import Reason, Step, available_characteristics, available_environments, describe
+from gsam_edge.augmentation.sample import Sample
+
+if TYPE_CHECKING:
+    from gsam_edge.augmentation.augmentation import Augmentation
+
+__all__ = [
+    "AugmentationRules",
+    "Description",
+    "Reason",
+    "Sample",
+    "Step",
+    "available_characteristics",
+    "available_environments",
+    "build",
+    "describe",
+]
+
+
+def build(description: Description, rules: AugmentationRules) -> "Augmentation":
+    """The augmentation that a description asks for.
+
+    Args:
+        description: object, scene and intensity in words.
+        rules: what each word means.
+
+    Raises:
+        ValueError: if the description uses a word that the rules do not know, or the rules name a transform or a
+            parameter that albumentations does not know; with the nearest valid name.
+    """
+    from gsam_edge.augmentation.augmentation import Augmentation
+
+    return Augmentation(describe(description, rules), rules.picture)

@@ -1,0 +1,182 @@
+"""A plan as albumentations executes it on a picture and its labels."""
+
+import inspect
+import math
+import random
+import warnings
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from gsam_edge.augmentation.config import PictureConfig
+from gsam_edge.augmentation.geometry import A, transform_class
+from gsam_edge.augmentation.known import GEOMETRIC
+from gsam_edge.augmentation.names import check_known
+from gsam_edge.augmentation.plan import Step
+from gsam_edge.augmentation.planes import pack_masks, unpack_masks
+from gsam_edge.augmentation.sample import Sample
+from gsam_edge.vision.boxes import box_area, clip_xyxy
+from gsam_edge.vision.masks import masks_to_xyxy
+
+#: Sizes of pictures that share their parameters, per doubling of the size.
+_SIZES_PER_OCTAVE = 2
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Changes pictures together with their labels; made by `gsam_edge.augmentation.build`.
+
+    It keeps nothing from call to call, so the same sample and seed give the same result in whatever process and order.
+    Not for several threads at once.
+
+    Attributes:
+        steps: what is applied, in this order.
+        picture: what holds for every picture.
+
+    Raises:
+        ValueError: if a step names a parameter that its transform does not have, or a value that it refuses.
+    """
+
+    steps: tuple[Step, ...]
+    picture: PictureConfig
+    _by_size: dict[int, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        for side in (self.picture.smallest_side, self.picture.reference_side):
+            self._compose((side, side))
+
+    def __reduce__(self) -> tuple[type[Self], tuple[Any, ...]]:
+        return type(self), (self.steps, self.picture)
+
+    @property
+    def moves_pixels(self) -> bool:
+        """Whether any step changes masks and boxes."""
+        return any(step.transform in GEOMETRIC for step in self.steps)
+
+    def __call__(self, sample: Sample, *, seed: int) -> Sample:
+        """A changed copy of a sample.
+
+        Args:
+            sample: left as it is.
+            seed: not negative; decides everything that is drawn.
+
+        Returns:
+            A sample that shares no memory with the given one. Objects keep their order and ids. The box of an object
+            with a mask is the tight box of its mask, also where nothing moved. Objects of which too little is left in
+            the picture, and boxes without an area, are gone from boxes, masks, class ids, instance ids and keypoints.
+        """
+        image_hw = sample.image.shape[0], sample.image.shape[1]
+        xyxy, masked = clip_xyxy(sample.xyxy, image_hw), np.zeros(len(sample.xyxy), bool)
+        if sample.masks is not None:
+            xyxy, masked = _tight(xyxy, sample.masks)
+        moved = self._apply(sample, xyxy, seed=seed)
+
+        # albumentations gives [0, 4] where no box is left
+        xyxy, rows = moved["bboxes"][:, :4].astype(np.float32), moved["bboxes"][:, 4:].ravel().astype(np.int64)
+        masks = None
+        if sample.masks is not None:
+            masks = sample.masks[rows]
+            if self.moves_pixels:
+                masks = unpack_masks(moved["mask"].reshape(*moved["image"].shape[:2], -1), len(sample.masks))[rows]
+            xyxy, present = _tight(xyxy, masks)
+            left = present | ~masked[rows]
+            xyxy, rows, masks = xyxy[left], rows[left], masks[left]
+        ids = sample.instance_ids[rows]
+        keypoints, keypoint_ids = sample.keypoints, sample.keypoint_ids
+        if keypoint_ids is not None:
+            keypoints, point_rows = moved["keypoints"][:, :2].astype(np.float32), moved["keypoints"][:, 2:].ravel()
+            keypoint_ids = keypoint_ids[point_rows.astype(np.int64)]
+            kept = np.isin(keypoint_ids, ids)
+            keypoints, keypoint_ids = keypoints[kept], keypoint_ids[kept]
+        return Sample(
+            image=moved["image"],
+            xyxy=xyxy,
+            class_ids=sample.class_ids[rows],
+            masks=masks,
+            keypoints=keypoints,
+            keypoint_ids=keypoint_ids,
+            instance_ids=ids,
+        )
+
+    def _apply(self, sample: Sample, xyxy: NDArray[np.float32], *, seed: int) -> dict[str, Any]:
+        """Runs albumentations; the last column of boxes and keypoints is the row they came from."""
+        data: dict[str, Any] = {"image": sample.image.copy(), "bboxes": _with_rows(xyxy)}
+        if sample.masks is not None and self.moves_pixels:
+            data["mask"] = pack_masks(sample.masks)
+        if sample.keypoints is not None:
+            data["keypoints"] = _with_rows(sample.keypoints)
+        compose = self._compose(sample.image.shape[:2])
+        # One pair of generators for all: albumentations' own seeding gives every transform the same draws.
+        compose.set_random_state(np.random.default_rng(seed), random.Random(seed))  # noqa: S311
+        moved: dict[str, Any] = compose(**data)
+        return moved
+
+    def _compose(self, image_hw: tuple[int, ...]) -> Any:
+        """Albumentations' form of the steps for pictures of about this size."""
+        octaves = math.log2(max(*image_hw, self.picture.smallest_side) / self.picture.reference_side)
+        size = round(octaves * _SIZES_PER_OCTAVE) if any(step.spec.size_power for step in self.steps) else 0
+        if size not in self._by_size:
+            growth = 2 ** (size / _SIZES_PER_OCTAVE)
+            with warnings.catch_warnings():
+                # Boxes also travel through plans that move nothing.
+                warnings.filterwarnings("ignore", message="Got processor for")
+                self._by_size[size] = A.Compose(
+                    [_transform(step, growth) for step in self.steps],
+                    bbox_params=A.BboxParams(
+                        "pascal_voc", min_visibility=self.picture.min_visible, clip=True, filter_invalid_bboxes=True
+                    ),
+                    keypoint_params=A.KeypointParams("xy", remove_invisible=True),
+                    mask_interpolation=cv2.INTER_NEAREST,
+                )
+        return self._by_size[size]
+
+
+def _tight(xyxy: NDArray[np.float32], masks: NDArray[np.bool_]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Boxes [N, 4], those of objects with a mask around it; and which objects have one, bool [N]."""
+    tight = masks_to_xyxy(masks)
+    present = box_area(tight) > 0
+    return np.where(present[:, None], tight, xyxy), present
+
+
+def _with_rows(labels: NDArray[np.float32]) -> NDArray[np.float32]:
+    rows = np.arange(len(labels), dtype=np.float32)
+    return np.concatenate([labels, rows[:, None]], axis=1)
+
+
+def _transform(step: Step, growth: float) -> Any:
+    """One step as an albumentations transform for pictures `growth` times the reference size."""
+    kind = transform_class(step.transform)
+    known = {name: each.default for name, each in inspect.signature(kind.__init__).parameters.items()}
+    place = f"augmentation_rules.transforms.{step.transform}"
+    # What no word sets changes nothing: albumentations' defaults would.
+    unset = step.spec.neutral.keys() - step.strength.keys()
+    parameters: dict[str, Any] = {**step.spec.settings, **step.strength, **dict.fromkeys(unset)}
+    for name in parameters:
+        check_known(name, known.keys() - {"self", "p"}, place)
+    for name in unset:
+        neutral = step.spec.neutral[name]
+        parameters[name] = (neutral, neutral) if isinstance(known[name], tuple) else neutral
+    if "fill_mask" in known:
+        parameters["fill_mask"] = 0  # what is covered, or comes in from outside, belongs to no object
+    for name, power in step.spec.size_power.items():
+        parameters[name] = _grown(parameters[name], growth**power, kernel=name in step.spec.kernels)
+    with warnings.catch_warnings():
+        # A warning here is a value that albumentations would change in silence.
+        warnings.simplefilter("error", UserWarning)
+        warnings.filterwarnings("ignore", message="This augmenter is very slow")
+        try:
+            return kind(p=step.p, **parameters)
+        except (ValueError, TypeError, UserWarning) as error:
+            raise ValueError(f"{place}: expected parameters that it takes, got {parameters}: {error}") from error
+
+
+def _grown(value: Any, factor: float, *, kernel: bool) -> Any:
+    """A length in pixels, or a range of them, for a picture of another size: whole numbers stay whole, kernels odd."""
+    if isinstance(value, tuple):
+        return tuple(_grown(end, factor, kernel=kernel) for end in value)
+    if kernel:
+        return max(3, 2 * round((value * factor - 1) / 2) + 1)
+    return max(2, round(value * factor)) if isinstance(value, int) else value * factor

@@ -1,0 +1,165 @@
+"""What a user writes to describe object and scene, and the rules that say what the words mean."""
+
+from itertools import pairwise
+from typing import Literal, Self, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from gsam_edge.augmentation.known import TRANSFORMS
+from gsam_edge.augmentation.names import check_known
+
+Intensity: TypeAlias = Literal["low", "medium", "high"]
+Number: TypeAlias = int | float
+#: A constant, or the two ends of a range from which each picture draws.
+Strength: TypeAlias = Number | tuple[Number, Number]
+#: A parameter that does not change with the intensity.
+Setting: TypeAlias = bool | int | float | str | tuple[Number, ...] | None
+
+
+class Description(BaseModel):
+    """Object and scene in words; which words there are is up to the rules."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    characteristics: tuple[str, ...] = Field(description="what the objects are like, e.g. reflective_surface")
+    environment: dict[str, str] = Field(description="what the scene is like, e.g. {lighting: variable}")
+    intensity: Intensity = Field(description="how often and how strongly it shows")
+
+
+class PerIntensity(BaseModel):
+    """A parameter of a transform at each intensity, in the unit of the transform's own documentation."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    low: Strength
+    medium: Strength
+    high: Strength
+
+    def at(self, intensity: Intensity) -> Strength:
+        """The value at one intensity."""
+        return {"low": self.low, "medium": self.medium, "high": self.high}[intensity]
+
+
+class Probability(BaseModel):
+    """How often a transform is applied at each intensity."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    low: float = Field(ge=0.15, le=0.25, description="share of the pictures at low intensity")
+    medium: float = Field(ge=0.3, le=0.5, description="share of the pictures at medium intensity")
+    high: float = Field(ge=0.5, le=0.8, description="share of the pictures at high intensity")
+
+    def at(self, intensity: Intensity) -> float:
+        """The value at one intensity."""
+        return {"low": self.low, "medium": self.medium, "high": self.high}[intensity]
+
+
+class Use(BaseModel):
+    """One transform in a rule."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    why: str = Field(min_length=1, description="what it imitates, in an expert's words")
+    p: Probability = Field(description="probability per intensity")
+    strength: dict[str, PerIntensity] = Field(
+        default={}, description="parameter: value or range per intensity; a mirrored picture has none"
+    )
+
+
+class Rule(BaseModel):
+    """What one word means."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    meaning: str = Field(min_length=1, description="what is true of the object or the scene, in one line")
+    transforms: dict[str, Use] = Field(description="transforms by name; none where the word changes nothing")
+
+
+class TransformSpec(BaseModel):
+    """What the rules need to know of a transform."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    neutral: dict[str, Number] = Field(
+        description="parameters that rules may set, with the value at which each changes nothing"
+    )
+    settings: dict[str, Setting] = Field(default={}, description="parameters that are the same in every rule")
+    size_power: dict[str, Number] = Field(
+        default={}, description="parameters in pixels: the power of the picture's size by which each grows"
+    )
+    kernels: tuple[str, ...] = Field(default=(), description="parameters in size_power that are odd kernel widths")
+
+    @model_validator(mode="after")
+    def _names_fit_together(self) -> Self:
+        for name in self.neutral.keys() & self.settings.keys():
+            raise ValueError(f"{name}: expected it as neutral or a setting, not both")
+        for name in self.size_power:
+            check_known(name, {*self.neutral, *self.settings}, "size_power")
+        for name in self.kernels:
+            check_known(name, self.size_power, "kernels")
+        return self
+
+
+class PictureConfig(BaseModel):
+    """What holds for every picture."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    reference_side: int = Field(gt=0, description="longer side of a picture for which pixel values hold, pixels")
+    smallest_side: int = Field(
+        gt=0, description="smaller pictures are treated as if their longer side were this, pixels"
+    )
+    min_visible: float = Field(
+        ge=0, le=1, description="an object of whose box a transform leaves a smaller share in the picture is dropped"
+    )
+
+
+class AugmentationRules(BaseModel):
+    """Words to transforms; a word is added by adding an entry."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    picture: PictureConfig
+    transforms: dict[str, TransformSpec] = Field(description="what rules may use, in the order of application")
+    characteristics: dict[str, Rule] = Field(description="what objects are like")
+    environment: dict[str, dict[str, Rule]] = Field(description="what the scene is like: factor, value, rule")
+
+    @model_validator(mode="after")
+    def _uses_what_it_knows(self) -> Self:
+        for name in self.transforms:
+            check_known(name, TRANSFORMS, "transforms")
+        places = {f"characteristics.{name}": rule for name, rule in self.characteristics.items()}
+        places |= {
+            f"environment.{factor}.{value}": rule
+            for factor, rules in self.environment.items()
+            for value, rule in rules.items()
+        }
+        for place, rule in places.items():
+            for name, use in rule.transforms.items():
+                check_known(name, self.transforms, f"{place}.transforms")
+                self._check_strength(f"{place}.transforms.{name}.strength", use, self.transforms[name])
+        return self
+
+    @staticmethod
+    def _check_strength(place: str, use: Use, spec: TransformSpec) -> None:
+        for name, values in use.strength.items():
+            check_known(name, spec.neutral, place)
+            for value in (values.low, values.medium, values.high):
+                if isinstance(value, tuple) and value[0] > value[1]:
+                    raise ValueError(f"{place}.{name}: expected a range [low end, high end], got {list(value)}")
+            reaches = [reach(value, spec.neutral[name]) for value in (values.low, values.medium, values.high)]
+            if any(stronger < weaker for weaker, stronger in pairwise(reaches)):
+                raise ValueError(
+                    f"{place}.{name}: expected values that move away from {spec.neutral[name]} from low to high, "
+                    f"got {values.low}, {values.medium}, {values.high}"
+                )
+
+
+def ends(value: Strength) -> tuple[Number, Number]:
+    """Both ends of a range; a constant is its own range."""
+    return value if isinstance(value, tuple) else (value, value)
+
+
+def reach(value: Strength, neutral: Number) -> float:
+    """How far from the value that changes nothing a parameter gets."""
+    return max(abs(end - neutral) for end in ends(value))

@@ -1,0 +1,154 @@
+"""albumentations' geometric transforms, with labels that keep to the pixels of their object; and a zoom of our own.
+
+albumentations is imported here and nowhere else, and only after it was told to stay off the network: it looks for a
+newer version of itself when it is imported, unless its environment forbids that.
+"""
+
+import os
+from typing import Annotated, Any
+
+os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
+
+import albumentations as A  # noqa: N812
+import cv2
+import numpy as np
+from albumentations.augmentations.dropout.transforms import BaseDropout
+from albumentations.augmentations.geometric.distortion import BaseDistortion
+from albumentations.core.pydantic import check_range_bounds, nondecreasing
+from albumentations.core.transforms_interface import BaseTransformInitSchema
+from numpy.typing import NDArray
+from pydantic import AfterValidator
+
+from gsam_edge.augmentation.planes import pack_masks, unpack_masks
+from gsam_edge.vision.masks import masks_to_xyxy
+
+__all__ = ["A", "BoxSafeZoom", "transform_class"]
+
+Labels = NDArray[Any]
+
+
+class _EmptyBorders:
+    """Whatever fills the border of the picture, no object is there: labels see a constant border.
+
+    albumentations fills the border of masks like that of the picture, so that objects near the edge would be smeared
+    or mirrored, and mirrors boxes and keypoints.
+    """
+
+    border_mode: int
+
+    def apply_to_mask(self, mask: Labels, *args: Any, **params: Any) -> Labels:
+        return self._bordered("apply_to_mask", mask, *args, **params)
+
+    def apply_to_bboxes(self, bboxes: Labels, *args: Any, **params: Any) -> Labels:
+        return self._bordered("apply_to_bboxes", bboxes, *args, **params)
+
+    def apply_to_keypoints(self, keypoints: Labels, *args: Any, **params: Any) -> Labels:
+        return self._bordered("apply_to_keypoints", keypoints, *args, **params)
+
+    def _bordered(self, method: str, labels: Labels, *args: Any, **params: Any) -> Labels:
+        border, self.border_mode = self.border_mode, cv2.BORDER_CONSTANT
+        try:
+            return getattr(super(), method)(labels, *args, **params)
+        finally:
+            self.border_mode = border
+
+
+class _WholeBoxes:
+    """A distorted box is the box around its distorted rectangle.
+
+    albumentations loses the last column and row of it, and leaves the box where it was when the object has left the
+    picture.
+    """
+
+    def apply_to_bboxes(self, bboxes: Labels, *args: Any, **params: Any) -> Labels:
+        size, rectangles = _rectangles(bboxes, params["shape"])
+        planes = self.apply_to_mask(pack_masks(rectangles), *args, **params)  # type: ignore[attr-defined]
+        moved = masks_to_xyxy(unpack_masks(planes, len(bboxes)))
+        return np.concatenate([moved / size, bboxes[:, 4:]], axis=1)
+
+
+class _VisibleBoxes:
+    """A box that is covered in part shrinks to what is visible; one of which too little is visible is dropped.
+
+    albumentations rounds boxes down before it looks, and so drops those of one pixel, covered or not.
+    """
+
+    def apply_to_bboxes(self, bboxes: Labels, *args: Any, **params: Any) -> Labels:
+        size, rectangles = _rectangles(bboxes, params["shape"])
+        planes = self.apply_to_mask(pack_masks(rectangles), *args, **params)  # type: ignore[attr-defined]
+        left = unpack_masks(planes, len(bboxes))
+        visible = left.sum((1, 2)) / rectangles.sum((1, 2))
+        boxes = np.where(visible[:, None] < 1, masks_to_xyxy(left) / size, bboxes[:, :4])
+        least = self.get_processor("bboxes").params.min_visibility  # type: ignore[attr-defined]
+        return np.concatenate([boxes, bboxes[:, 4:]], axis=1)[visible >= least]
+
+
+def _rectangles(bboxes: Labels, shape: tuple[int, ...]) -> tuple[Labels, NDArray[np.bool_]]:
+    """Width, height, width, height of the picture, and boxes [N, 4+] in shares of them as masks bool [N, H, W].
+
+    Each rectangle holds one pixel at least.
+    """
+    height, width = shape[:2]
+    size = np.array([width, height, width, height])
+    corners = np.floor(bboxes[:, :4] * size + 0.5).astype(int)
+    first = corners[:, :2].clip(0, size[:2] - 1)
+    last = np.maximum(corners[:, 2:], first + 1)
+    columns, lines = np.arange(width), np.arange(height)
+    inside_x = (columns >= first[:, :1]) & (columns < last[:, :1])
+    inside_y = (lines >= first[:, 1:]) & (lines < last[:, 1:])
+    return size, inside_y[:, :, None] & inside_x[:, None, :]
+
+
+class BoxSafeZoom(A.Affine):  # type: ignore[misc]  # albumentations carries no types
+    """A closer view in the picture's own size and aspect ratio that still holds every box.
+
+    The zoom is drawn from `zoom` (1 is no change) and cut down where the boxes together leave no room for it. Against
+    albumentations' BBoxSafeRandomCrop: no limit there keeps a lone small object from filling the picture, the aspect
+    ratio and size change, and a box of one pixel can end it with an error.
+    """
+
+    class InitSchema(BaseTransformInitSchema):  # type: ignore[misc]
+        zoom: Annotated[tuple[float, float], AfterValidator(check_range_bounds(1, None)), AfterValidator(nondecreasing)]
+
+    def __init__(self, zoom: tuple[float, float] = (1.0, 1.3), p: float = 0.5) -> None:
+        super().__init__(p=p)
+        self.zoom = zoom
+
+    def get_params_dependent_on_data(self, params: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
+        """The affine matrices of the drawn view, as `Affine` applies them."""
+        height, width = params["shape"][:2]
+        size = np.array([width, height], float)
+        boxes = np.clip(data["bboxes"][:, :4], 0, 1)
+        first = boxes[:, :2].min(axis=0) * size if len(boxes) else size
+        last = boxes[:, 2:].max(axis=0) * size if len(boxes) else np.zeros(2)
+        room = min([self.py_random.uniform(*self.zoom), *(size / np.maximum(last - first, 1e-6))])
+        zoom = max(1.0, room)
+        view = size / zoom
+        leftmost, rightmost = np.maximum(0, last - view), np.minimum(first, size - view)
+        origin = [self.py_random.uniform(*span) for span in zip(leftmost, np.maximum(leftmost, rightmost), strict=True)]
+        bbox_matrix = np.array([[zoom, 0, -zoom * origin[0]], [0, zoom, -zoom * origin[1]], [0, 0, 1]])
+        # The same view in coordinates where a pixel's centre, not its corner, has the whole number.
+        matrix = bbox_matrix.copy()
+        matrix[:2, 2] += (zoom - 1) / 2
+        return {
+            "rotate": 0.0,
+            "scale": {"x": zoom, "y": zoom},
+            "matrix": matrix,
+            "bbox_matrix": bbox_matrix,
+            "output_shape": (height, width),
+        }
+
+
+def transform_class(name: str) -> type[A.BasicTransform]:
+    """The class of a known transform, its labels mended where albumentations' own do not keep to the pixels."""
+    if name == BoxSafeZoom.__name__:
+        return BoxSafeZoom
+    plain: type[A.BasicTransform] = getattr(A, name)
+    mends: tuple[type, ...] = ()
+    if issubclass(plain, BaseDistortion):
+        mends += (_WholeBoxes,)
+    if issubclass(plain, BaseDropout):
+        mends += (_VisibleBoxes,)
+    if "border_mode" in plain.InitSchema.model_fields:
+        mends += (_EmptyBorders,)
+    return type(name, (*mends, plain), {}) if mends else plain

@@ -5,13 +5,14 @@ import numpy as np
 import pytest
 import torch
 
+from gsam_edge.augmentation import Description
 from gsam_edge.coco import Annotations
 from gsam_edge.coco.annotations import BBOX_SOURCE, FROM_SEGMENTATION
 from gsam_edge.distill.config import DistillationConfig
 from gsam_edge.distill.distillation import distil_student, distillation_fingerprint
 from gsam_edge.distill.predictions import Predictions, Predictor
 from gsam_edge.students import EdgeConfig, StudentConfig
-from gsam_edge.students.training_config import AugmentationConfig, StudentTrainingConfig
+from gsam_edge.students.training_config import StudentTrainingConfig, UltralyticsAugmentation
 from gsam_edge.training.checkpoints import NoCheckpoints
 from gsam_edge.training.metrics import discard_metric
 from gsam_edge.vision import Detections
@@ -25,11 +26,12 @@ STUDENT = StudentConfig(
 )
 CONFIG = DistillationConfig(
     match_iou=0.5,
+    augmentation=Description(characteristics=("changes_size",), environment={"lighting": "variable"}, intensity="high"),
     training=StudentTrainingConfig(
         epochs=1, batch_size=2, optimizer="AdamW", learning_rate=1e-3, final_learning_rate=0.1, momentum=0.9,
         weight_decay=5e-4, warmup_epochs=0, box_gain=7.5, class_gain=0.5, distribution_gain=1.5, teacher_share=0.5,
         validate_every=1, patience=0, workers=0, cache_megabytes=16, mixed_precision=False,
-        augmentation=AugmentationConfig(
+        rare_below=1.0, ultralytics=UltralyticsAugmentation(
             mosaic=0, close_mosaic=0, mixup=0, copy_paste=0, fliplr=0.5, flipud=0, degrees=0, translate=0.1, scale=0.2,
             hsv_h=0, hsv_s=0, hsv_v=0.2,
         ),
@@ -73,7 +75,7 @@ def teacher_labels(train: Annotations, *, class_scores: bool) -> Predictions:
         ("both", "yolov8-seg", {"box_map50", "box_map50_95", "mask_map50", "mask_map50_95"}),
     ],
 )
-def test_the_data_decides_the_student_and_the_report_says_so(kind, architecture, figures):
+def test_the_data_decides_the_student_and_the_report_says_so(kind, architecture, figures, augmentation_rules):
     train, train_images = build_split(0, 4, kind)
     val, val_images = build_split(100, 2, kind)
     labels = teacher_labels(train, class_scores=kind != "masks")
@@ -84,6 +86,7 @@ def test_the_data_decides_the_student_and_the_report_says_so(kind, architecture,
         labels,
         student=STUDENT,
         config=CONFIG,
+        rules=augmentation_rules,
         initial=None,
         log=discard_metric,
         checkpoints=NoCheckpoints(),
@@ -104,13 +107,14 @@ def test_the_data_decides_the_student_and_the_report_says_so(kind, architecture,
     json.dumps(report)
 
 
-def test_the_state_of_a_run_has_a_name_of_its_own():
+def test_the_state_of_a_run_has_a_name_of_its_own(augmentation_rules):
     train, _ = build_split(0, 2, "boxes")
     val, _ = build_split(100, 1, "boxes")
     labels = teacher_labels(train, class_scores=True)
 
-    def name(*, teacher=labels, config=CONFIG, seed=0) -> str:
-        return distillation_fingerprint(train, val, teacher, student=STUDENT, config=config, initial=None, seed=seed)
+    def name(*, teacher=labels, config=CONFIG, rules=augmentation_rules, seed=0) -> str:
+        settings = {"student": STUDENT, "config": config, "rules": rules, "initial": None, "seed": seed}
+        return distillation_fingerprint(train, val, teacher, **settings)
 
     unsure = {
         image_id: replace(found, class_scores=found.class_scores / 2) for image_id, found in labels.objects.items()
@@ -119,7 +123,9 @@ def test_the_state_of_a_run_has_a_name_of_its_own():
         name(),
         name(seed=1),
         name(config=CONFIG.model_copy(update={"match_iou": 0.6})),
+        name(config=CONFIG.model_copy(update={"augmentation": None})),
+        name(rules=augmentation_rules.model_copy(update={"characteristics": {}})),
         name(teacher=replace(labels, objects=unsure)),
     }
-    assert len(names) == 4
+    assert len(names) == 6
     assert name() == name()

@@ -12,7 +12,7 @@ from gsam_edge.students.choice import EdgeConfig, StudentConfig
 from gsam_edge.students.dataset import LabelledPictures
 from gsam_edge.students.edge import EdgeStudent
 from gsam_edge.students.train import train_student
-from gsam_edge.students.training_config import AugmentationConfig, StudentTrainingConfig
+from gsam_edge.students.training_config import StudentTrainingConfig, UltralyticsAugmentation
 from gsam_edge.training.checkpoints import NoCheckpoints
 from gsam_edge.training.metrics import discard_metric
 from gsam_edge.vision import Detections
@@ -26,7 +26,7 @@ TRAINING = StudentTrainingConfig(
     epochs=25, batch_size=8, optimizer="AdamW", learning_rate=2e-3, final_learning_rate=0.05, momentum=0.9,
     weight_decay=5e-4, warmup_epochs=1, box_gain=7.5, class_gain=0.5, distribution_gain=1.5, teacher_share=0,
     validate_every=100, patience=0, workers=0, cache_megabytes=64, mixed_precision=False,
-    augmentation=AugmentationConfig(
+    rare_below=1.0, ultralytics=UltralyticsAugmentation(
         mosaic=0, close_mosaic=0, mixup=0, copy_paste=0, fliplr=0.5, flipud=0.5, degrees=0, translate=0.1, scale=0.3,
         hsv_h=0, hsv_s=0, hsv_v=0.2,
     ),

@@ -6,7 +6,7 @@ import pytest
 import gsam_edge.students.gateway  # noqa: F401  before any test imports Ultralytics itself
 from gsam_edge.students import EdgeConfig, StudentConfig
 from gsam_edge.students.pictures import LabelledPictures
-from gsam_edge.students.training_config import AugmentationConfig, StudentTrainingConfig
+from gsam_edge.students.training_config import StudentTrainingConfig, UltralyticsAugmentation
 from gsam_edge.vision import Detections
 
 SIDE = 64
@@ -83,7 +83,7 @@ def training_config() -> StudentTrainingConfig:
         workers=0,
         cache_megabytes=64,
         mixed_precision=False,
-        augmentation=AugmentationConfig(
+        rare_below=1.0, ultralytics=UltralyticsAugmentation(
             mosaic=1.0, close_mosaic=1, mixup=0.1, copy_paste=0.1, fliplr=0.5, flipud=0.2, degrees=5.0, translate=0.1,
             scale=0.3, hsv_h=0.01, hsv_s=0.3, hsv_v=0.3,
         ),

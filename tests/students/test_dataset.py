@@ -10,8 +10,10 @@ from PIL import Image
 from ultralytics.cfg import get_cfg
 from ultralytics.data.utils import polygon2mask
 
-from gsam_edge.students.dataset import MemoryDataset, collect_labels, mask_polygon
+from gsam_edge.augmentation import Description, build
+from gsam_edge.students.dataset import MemoryDataset, change_label, collect_labels
 from gsam_edge.students.gateway import YOLODataset
+from gsam_edge.students.polygons import mask_polygon, polygon_masks
 from gsam_edge.vision.masks import masks_to_xyxy
 
 SIDE = 96
@@ -22,7 +24,7 @@ def colour_of(row: int) -> tuple[int, int, int]:
     return tuple(40 + 85 * ((row + 1) // 3**place % 3) for place in range(3))
 
 
-def build_dataset(make_pictures, **augmentation) -> tuple[MemoryDataset, object]:
+def build_dataset(make_pictures, described=None, rare_below=9.0, **augmentation) -> tuple[MemoryDataset, object]:
     """Pictures in which every object is filled with the colour of its row in the table."""
     pictures = make_pictures(9, masks=True)
     images, first = {}, 0
@@ -38,6 +40,8 @@ def build_dataset(make_pictures, **augmentation) -> tuple[MemoryDataset, object]
     dataset = MemoryDataset(
         labels,
         images,
+        augmentation=described,
+        rare_below=rare_below,
         cache_megabytes=1,
         names={0: "red", 1: "blue"},
         imgsz=SIDE,
@@ -59,7 +63,46 @@ def build_dataset(make_pictures, **augmentation) -> tuple[MemoryDataset, object]
 )
 def test_every_object_keeps_its_row_through_augmentation(make_pictures, augmentation):
     torch.manual_seed(0)
-    dataset, table = build_dataset(make_pictures, **augmentation)
+    assert_rows_kept(*build_dataset(make_pictures, **augmentation))
+
+
+def test_every_object_keeps_its_row_through_what_a_description_asks_for(make_pictures, augmentation_rules):
+    """Transforms that move objects, not their colours, and then Ultralytics' mosaic of what they left."""
+    words = Description(characteristics=("changes_size",), environment={"distance": "variable"}, intensity="high")
+    torch.manual_seed(0)
+    described = build(words, augmentation_rules)
+    assert_rows_kept(*build_dataset(make_pictures, described, mosaic=0.5, scale=0.1, translate=0.0))
+
+
+def test_a_description_without_consequences_changes_no_label(make_pictures, augmentation_rules):
+    nothing = build(Description(characteristics=(), environment={}, intensity="high"), augmentation_rules)
+    dataset, _ = build_dataset(make_pictures)
+    for record in dataset.labels:
+        height, width = record["shape"]
+        label = {**record, "img": np.zeros((height, width, 3), np.uint8)}
+        changed = change_label(label, nothing, seed=0)
+        assert changed["cls"].tolist() == label["cls"].tolist()
+        np.testing.assert_allclose(changed["bboxes"], label["bboxes"], atol=1e-6)
+        for before, after in zip(label["segments"], changed["segments"], strict=True):
+            masks = polygon_masks([before * (width, height), after * (width, height)], (height, width))
+            assert np.array_equal(*masks)
+
+
+def test_a_described_picture_is_drawn_anew_and_the_same_for_the_same_seed(make_pictures, augmentation_rules):
+    words = Description(characteristics=("reflective_surface",), environment={"camera": "shaky"}, intensity="high")
+    dataset, _ = build_dataset(make_pictures, build(words, augmentation_rules), mosaic=0.0, scale=0.0, translate=0.0)
+
+    def pictures(seed):
+        torch.manual_seed(seed)
+        return [dataset[index]["img"] for index in range(len(dataset))]
+
+    first, again, other = pictures(0), pictures(0), pictures(1)
+    assert all(torch.equal(one, two) for one, two in zip(first, again, strict=True))
+    assert not all(torch.equal(one, two) for one, two in zip(first, other, strict=True))
+
+
+def assert_rows_kept(dataset, table):
+    """Whatever happened to pictures and labels, under each label lie the pixels of its object."""
     seen = set()
     for index in range(len(dataset)):
         sample = dataset[index]
@@ -105,6 +148,9 @@ def test_a_polygon_gives_its_mask_back(seed):
     assert (again & mask).sum() / (again | mask).sum() > 0.85
     corners = np.concatenate([polygon.min(0), polygon.max(0)])
     np.testing.assert_allclose(corners, masks_to_xyxy(mask[None])[0], atol=1e-3)
+    ours = polygon_masks([polygon], mask.shape)[0]
+    assert (ours & mask).sum() / (ours | mask).sum() > 0.9
+    np.testing.assert_array_equal(masks_to_xyxy(ours[None]), masks_to_xyxy(mask[None]))
 
 
 def test_polygons_of_slivers_and_of_nothing():

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 
+from gsam_edge.augmentation import Description, build
 from gsam_edge.coco import Annotations
 from gsam_edge.synthetic.general import GENERAL_WORDS, GeneralWorldConfig, draw_general_scene
 from gsam_edge.teachers.adapter import apply_adapter
 from gsam_edge.teachers.grounding_dino import GroundingDino
 from gsam_edge.teachers.grounding_dino_config import (
     DetectionConfig,
-    GroundingDinoAugmentation,
     GroundingDinoLossConfig,
     GroundingDinoTuningConfig,
     PretrainGroundingDinoConfig,
@@ -21,11 +21,10 @@ from gsam_edge.teachers.lora_config import LoraConfig
 from gsam_edge.teachers.pretrain_batch import prompt_classes, scene_batch, scene_truth
 from gsam_edge.teachers.pretrain_grounding_dino import held_out_ap50, pretrain_grounding_dino
 from gsam_edge.teachers.tiny_grounding_dino import build_tiny_grounding_dino
-from gsam_edge.teachers.tune_grounding_dino import augment, tune_grounding_dino
+from gsam_edge.teachers.tune_grounding_dino import tune_grounding_dino
 from gsam_edge.training.checkpoints import NoCheckpoints
 from gsam_edge.training.config import LoopConfig
 from gsam_edge.training.metrics import discard_metric
-from gsam_edge.vision import Detections
 
 CPU = torch.device("cpu")
 SIZES = TinyGroundingDinoConfig(
@@ -62,12 +61,11 @@ LOOP = LoopConfig(
     checkpoint_every=100,
 )
 DETECTION = DetectionConfig(score_threshold=0, nms_iou=0.6, max_detections=20, batch_size=4)
-AUGMENTATION = GroundingDinoAugmentation(flip_probability=0.5, brightness=0.1, contrast=0.2, saturation=0.2)
 TUNING = GroundingDinoTuningConfig(
     lora=LoraConfig(r=4, alpha=8, dropout=0, targets=r"^model\.(encoder|decoder)\.layers\..*(query|value|fc1|fc2)"),
     loss=LOSS,
     loop=LOOP,
-    augmentation=AUGMENTATION,
+    augmentation=None,
     detection=DETECTION,
     batch_size=3,
 )
@@ -112,10 +110,10 @@ def dataset(first, count):
     return Annotations(tuple(records), tuple(objects), categories), images
 
 
-def tune(base, *, log=discard_metric, config=TUNING, train=None):
+def tune(base, *, log=discard_metric, config=TUNING, train=None, augmentation=None):
     (train_set, images), (val_set, more) = dataset(0, 7), dataset(100, 3)
     train_set = train or train_set
-    options = {"log": log, "checkpoints": NoCheckpoints(), "seed": 1, "device": CPU}
+    options = {"augmentation": augmentation, "log": log, "checkpoints": NoCheckpoints(), "seed": 1, "device": CPU}
     return tune_grounding_dino(base, train_set, val_set, {**images, **more}, config, **options)
 
 
@@ -161,24 +159,11 @@ def test_targets_that_match_nothing_are_refused(base):
         tune(base, config=TUNING.model_copy(update={"lora": lora}))
 
 
-def test_augmentation_moves_boxes_with_their_pixels():
-    image = np.zeros((40, 60, 3), np.uint8)
-    image[10:20, 5:25] = 250
-    truth = Detections(np.array([[5, 10, 25, 20]], np.float32), np.ones(1, np.float32), np.zeros(1, np.int64))
-    flipped, moved = augment(
-        image, truth, AUGMENTATION.model_copy(update={"flip_probability": 1}), np.random.default_rng(0)
-    )
-    x0, y0, x1, y1 = moved.xyxy[0].astype(int)
-    assert (x0, y0, x1, y1) == (35, 10, 55, 20)
-    assert flipped.dtype == np.uint8
-    assert flipped[y0:y1, x0:x1].min() > flipped[:, :35].max()
-
-
-def test_augmentation_of_nothing_changes_nothing():
-    rng = np.random.default_rng(0)
-    image = rng.integers(0, 256, (20, 30, 3), dtype=np.uint8)
-    still = GroundingDinoAugmentation(flip_probability=0, brightness=0, contrast=0, saturation=0)
-    assert np.array_equal(augment(image, Detections.empty(), still, rng)[0], image)
+def test_an_augmentation_changes_what_is_learnt_the_same_way_for_the_same_seed(base, augmentation_rules):
+    words = Description(characteristics=("changes_size",), environment={"lighting": "variable"}, intensity="high")
+    plain, one, two = tune(base), *(tune(base, augmentation=build(words, augmentation_rules)) for _ in range(2))
+    assert all(torch.equal(tensor, two.tensors[name]) for name, tensor in one.tensors.items())
+    assert not all(torch.equal(tensor, plain.tensors[name]) for name, tensor in one.tensors.items())
 
 
 def test_a_scene_is_asked_for_what_it_holds_and_what_it_does_not():

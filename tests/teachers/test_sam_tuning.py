@@ -5,6 +5,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
+from gsam_edge.augmentation import Description, Sample, build
 from gsam_edge.coco import Annotations
 from gsam_edge.synthetic.general import GeneralWorldConfig
 from gsam_edge.teachers.adapter import apply_adapter
@@ -50,6 +51,7 @@ TUNING = SamTuningConfig(
     lora=LoraConfig(r=2, alpha=4, dropout=0.1, targets=r"^mask_decoder\.transformer\..*(_proj|lin\d)$"),
     loop=LOOP,
     loss=LOSS,
+    augmentation=None,
     box_jitter=0.04,
     batch_size=2,
     objects_per_image=2,
@@ -116,13 +118,14 @@ def base() -> SamModel:
     return SamModel(build_sam(TINY).requires_grad_(False), TINY, "random")
 
 
-def tune(base, images, config=TUNING, log=None, train=None):
+def tune(base, images, config=TUNING, log=None, train=None, augmentation=None):
     return tune_sam(
         base,
         squares(range(3)) if train is None else train,
         squares(range(3, 5)),
         images,
         config,
+        augmentation=augmentation,
         log=log or Recorder(),
         checkpoints=NoCheckpoints(),
         seed=5,
@@ -167,6 +170,29 @@ def test_an_adapted_image_encoder_learns_and_is_never_read_from_the_cache(base, 
     encoder_b = [v for k, v in adapter.tensors.items() if k.startswith("image_encoder.") and k.endswith(".lora_B")]
     assert len(encoder_b) == 4
     assert all(tensor.abs().sum() > 0 for tensor in encoder_b)
+
+
+@pytest.mark.parametrize("targets", [TUNING.lora.targets, r"^(image_encoder\.blocks\..*|mask_decoder\..*_proj)$"])
+def test_an_augmentation_changes_what_is_learnt_the_same_way_for_the_same_seed(
+    base, images, targets, augmentation_rules
+):
+    words = Description(characteristics=("changes_size",), environment={"lighting": "variable"}, intensity="high")
+    augmentation = build(words, augmentation_rules)
+    config = TUNING.model_copy(update={"lora": TUNING.lora.model_copy(update={"targets": targets})})
+    plain, one, two = (tune(base, images, config, augmentation=a) for a in (None, augmentation, augmentation))
+    assert all(torch.equal(tensor, two.tensors[name]) for name, tensor in one.tensors.items())
+    assert not all(torch.equal(tensor, plain.tensors[name]) for name, tensor in one.tensors.items())
+
+
+def test_an_image_that_augmentation_leaves_without_objects_is_taken_as_it_was(base, images):
+    def emptied(sample, *, seed):
+        none = slice(0, 0)
+        arrays = (sample.xyxy[none], sample.class_ids[none], sample.masks[none])
+        return Sample(np.zeros_like(sample.image), *arrays, instance_ids=sample.instance_ids[none])
+
+    plain, same = tune(base, images), tune(base, images, augmentation=emptied)
+    for name, tensor in plain.tensors.items():
+        torch.testing.assert_close(same.tensors[name], tensor, rtol=0, atol=1e-3)
 
 
 def test_data_without_masks_cannot_tune(base, images):

@@ -2,6 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from gsam_edge.augmentation import Description
 from gsam_edge.students.training_config import StudentTrainingConfig
 from gsam_edge.teachers.grounding_dino_config import DetectionConfig
 
@@ -24,4 +25,7 @@ class DistillationConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     match_iou: float = Field(gt=0, le=1, description="the teacher means a true object at this box IoU or above")
-    training: StudentTrainingConfig = Field(description="schedule, losses, validation and augmentation")
+    augmentation: Description | None = Field(
+        description="object and scene in words, for changes to each picture; null leaves only Ultralytics' own"
+    )
+    training: StudentTrainingConfig = Field(description="schedule, losses, validation and Ultralytics' augmentation")

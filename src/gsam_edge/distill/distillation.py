@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from gsam_edge.augmentation import AugmentationRules, build
 from gsam_edge.coco import Annotations
 from gsam_edge.distill.config import DistillationConfig
 from gsam_edge.distill.merge import merge_labels
@@ -30,6 +31,7 @@ def distillation_fingerprint(
     *,
     student: StudentConfig,
     config: DistillationConfig,
+    rules: AugmentationRules,
     initial: StudentWeights | None,
     seed: int,
 ) -> str:
@@ -38,7 +40,7 @@ def distillation_fingerprint(
     The arguments are those of `distil_student`.
     """
     start = "" if initial is None else hashlib.sha256(initial.to_bytes()).hexdigest()
-    settings = [student.model_dump(), config.model_dump(), start, seed]
+    settings = [student.model_dump(), config.model_dump(), rules.model_dump(), start, seed]
     return fingerprint(train.to_coco(), val.to_coco(), teacher.to_dict(), settings)
 
 
@@ -65,6 +67,7 @@ def distil_student(
     *,
     student: StudentConfig,
     config: DistillationConfig,
+    rules: AugmentationRules,
     initial: StudentWeights | None,
     log: MetricLogger,
     checkpoints: CheckpointStore,
@@ -82,6 +85,7 @@ def distil_student(
         teacher: labels of the training split.
         student: architecture, size and input.
         config: matching and training.
+        rules: what the words of the config's `augmentation` mean.
         initial: weights to start from as far as they fit, or None for random ones.
         log: takes `student/...` once an epoch.
         checkpoints: where the state lives between interruptions; cleared by the caller once the result is stored.
@@ -100,6 +104,7 @@ def distil_student(
         choice.architecture,
         student,
         config.training,
+        augmentation=None if config.augmentation is None else build(config.augmentation, rules),
         initial=initial,
         validate=lambda predict: score_student(predict, val, images),
         log=log,

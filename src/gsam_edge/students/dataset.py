@@ -2,20 +2,25 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from gsam_edge.students.gateway import YOLODataset, merge_multi_segment
+from gsam_edge.augmentation import Sample
+from gsam_edge.students.copy_paste import RareCopyPaste, rare_classes
+from gsam_edge.students.gateway import CopyPaste, YOLODataset
 from gsam_edge.students.pictures import LabelledPictures
+from gsam_edge.students.polygons import outlines, polygon_masks
 from gsam_edge.vision import Detections
-from gsam_edge.vision.boxes import box_area, clip_xyxy, xyxy_to_cxcywh
+from gsam_edge.vision.boxes import box_area, clip_xyxy, cxcywh_to_xyxy, xyxy_to_cxcywh
 from gsam_edge.vision.images import ImageSource
+
+if TYPE_CHECKING:
+    from gsam_edge.augmentation.augmentation import Augmentation
 
 
 @dataclass(frozen=True)
@@ -67,7 +72,6 @@ def collect_labels(pictures: LabelledPictures) -> TrainingLabels:
         sized = box_area(xyxy) > 0
         without_area += int((~sized).sum())
         kept, xyxy = objects.select(sized), xyxy[sized]
-        polygons = [] if kept.masks is None else [mask_polygon(mask) for mask in kept.masks]
         scale = np.array([width, height, width, height], np.float32)
         first_row = len(has_mask)
         records.append(
@@ -76,10 +80,7 @@ def collect_labels(pictures: LabelledPictures) -> TrainingLabels:
                 "shape": (height, width),
                 "cls": np.arange(first_row, first_row + len(kept), dtype=np.float32)[:, None],
                 "bboxes": xyxy_to_cxcywh(xyxy / scale),
-                "segments": [
-                    (_rectangle(box) if polygon is None else polygon) / scale[:2]
-                    for polygon, box in zip(polygons, xyxy, strict=False)
-                ],
+                "segments": [polygon / scale[:2] for polygon in outlines(kept.masks, xyxy)],
                 "normalized": True,
                 "bbox_format": "xywh",
             }
@@ -87,37 +88,13 @@ def collect_labels(pictures: LabelledPictures) -> TrainingLabels:
         class_ids.append(kept.class_ids)
         unseen = np.full((len(kept), num_classes), np.nan, np.float32)
         teacher.append(unseen if kept.class_scores is None else kept.class_scores)
-        has_mask += [polygon is not None for polygon in polygons] or [False] * len(kept)
+        has_mask += [False] * len(kept) if kept.masks is None else [bool(mask.any()) for mask in kept.masks]
     if not has_mask:
         raise ValueError(f"student: expected a labelled object in {len(pictures.labels)} training pictures, got none")
     table = ObjectTable(
         torch.from_numpy(np.concatenate(class_ids)), torch.from_numpy(np.concatenate(teacher)), torch.tensor(has_mask)
     )
     return TrainingLabels(records, table, without_area)
-
-
-def mask_polygon(mask: NDArray[np.bool_]) -> NDArray[np.float32] | None:
-    """One closed polygon [P, 2] (x, y pixels) around all parts of a mask [H, W] and its holes; None for an empty mask.
-
-    Parts and holes hang together by lines without width, so that filling by the even-odd rule, as Ultralytics does with
-    OpenCV, gives the mask back.
-    """
-    contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
-    if not contours:
-        return None
-    parts = [contour.reshape(-1, 2).astype(np.float32) for contour in contours]
-    joined = parts[0] if len(parts) == 1 else np.concatenate(merge_multi_segment(parts), axis=0).astype(np.float32)
-    first, last = joined.min(0), joined.max(0)
-    if (last == first).any():
-        return _rectangle(np.concatenate([first, last + 1]))
-    # OpenCV names pixels, a polygon names places: stretched by one pixel, its corners are those of the mask's box.
-    return first + (joined - first) * ((last + 1 - first) / (last - first))
-
-
-def _rectangle(xyxy: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The corners [4, 2] that carry an object without a mask through geometry; no mask is learnt from them."""
-    left, top, right, bottom = xyxy
-    return np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float32)
 
 
 def _check_classes(name: str, objects: Detections, num_classes: int) -> None:
@@ -136,6 +113,8 @@ class MemoryDataset(YOLODataset):  # type: ignore[misc]
         labels: TrainingLabels,
         images: ImageSource,
         *,
+        augmentation: "Augmentation | None",
+        rare_below: float,
         cache_megabytes: int,
         names: Mapping[int, str],
         **options: Any,
@@ -145,16 +124,31 @@ class MemoryDataset(YOLODataset):  # type: ignore[misc]
         Args:
             labels: of all pictures.
             images: RGB pictures by `file_name`.
+            augmentation: changes each picture with its objects before Ultralytics' own changes, or None.
+            rare_below: classes with fewer objects than this fraction of an equal share are copied and pasted.
             cache_megabytes: resized pictures are kept in memory up to this size together.
             names: class names by class id.
             options: `imgsz`, `augment`, `hyp`, `task` and the like.
         """
         self._labels = labels
         self._images = images
+        self._augmentation = augmentation
+        table = labels.table
+        rare = rare_classes(table.class_ids.numpy(), len(names), rare_below)
+        self._may_be_pasted = rare[table.class_ids.numpy()] & table.has_mask.numpy()
         self._free_bytes = cache_megabytes * 2**20
         self._resized: dict[int, tuple[NDArray[np.uint8], tuple[int, int]]] = {}
         # With the "ram" cache mosaics draw from all pictures, not from a buffer that a resumed run would lack.
         super().__init__(img_path="", data={"names": dict(names), "nc": len(names)}, cache="ram", **options)
+
+    def build_transforms(self, hyp: Any = None) -> Any:
+        """Ultralytics' own, with its copy-paste exchanged for that of rare classes."""
+        transforms = super().build_transforms(hyp)
+        if hyp.copy_paste > 0:
+            steps = transforms.transforms[0].transforms
+            place = next(index for index, step in enumerate(steps) if isinstance(step, CopyPaste))
+            steps[place] = RareCopyPaste(self._may_be_pasted, hyp.copy_paste)
+        return transforms
 
     def get_img_files(self, img_path: str | list[str]) -> list[str]:
         """Names instead of paths."""
@@ -191,3 +185,42 @@ class MemoryDataset(YOLODataset):  # type: ignore[misc]
             self._resized[i] = loaded
         bgr, image_hw = self._resized[i]
         return bgr, image_hw, bgr.shape[:2]
+
+    def update_labels_info(self, label: dict[str, Any]) -> dict[str, Any]:
+        """Ultralytics' last word on a picture before it mixes several; the description's changes come before it."""
+        if self._augmentation is not None:
+            label = change_label(label, self._augmentation, seed=int(torch.randint(2**31, ())))
+        return super().update_labels_info(label)
+
+
+def change_label(label: Mapping[str, Any], augmentation: "Augmentation", *, seed: int) -> dict[str, Any]:
+    """A picture with its objects in Ultralytics' form, changed as a description asks for.
+
+    Args:
+        label: `img` BGR uint8 [H, W, 3], `cls` [N, 1] rows of the object table, `bboxes` [N, 4] cxcywh and `segments`
+            (N polygons or none at all) in fractions of the picture.
+        augmentation: what to do.
+        seed: the same one gives the same picture.
+    """
+    height, width = label["img"].shape[:2]
+    scale = np.array([width, height], np.float32)
+    masks = polygon_masks([segment * scale for segment in label["segments"]], (height, width))
+    changed = augmentation(
+        Sample(
+            image=np.ascontiguousarray(label["img"][..., ::-1]),
+            xyxy=cxcywh_to_xyxy(label["bboxes"]) * np.tile(scale, 2),
+            class_ids=np.zeros(len(label["cls"]), np.int64),
+            masks=masks if label["segments"] else None,
+        ),
+        seed=seed,
+    )
+    height, width = changed.image.shape[:2]
+    scale = np.array([width, height], np.float32)
+    return {
+        **label,
+        "img": np.ascontiguousarray(changed.image[..., ::-1]),
+        "resized_shape": (height, width),
+        "cls": label["cls"][changed.instance_ids],
+        "bboxes": xyxy_to_cxcywh(changed.xyxy / np.tile(scale, 2)),
+        "segments": [polygon / scale for polygon in outlines(changed.masks, changed.xyxy)],
+    }

@@ -25,6 +25,7 @@ os.environ["YOLO_VERBOSE"] = "false"
 
 _pillow_open = Image.open
 
+from ultralytics.data.augment import CopyPaste  # noqa: E402
 from ultralytics.data.build import InfiniteDataLoader, seed_worker  # noqa: E402
 from ultralytics.data.converter import merge_multi_segment  # noqa: E402
 from ultralytics.data.dataset import YOLODataset  # noqa: E402
@@ -44,6 +45,7 @@ for _integration in ("clearml", "comet", "dvc", "mlflow", "raytune", "sync", "te
 __all__ = [
     "ROOT",
     "YAML",
+    "CopyPaste",
     "DetectionModel",
     "DetectionTrainer",
     "InfiniteDataLoader",

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from rich.progress import Progress
@@ -21,6 +21,9 @@ from gsam_edge.students.weights import StudentWeights
 from gsam_edge.training.checkpoints import CheckpointStore
 from gsam_edge.training.metrics import MetricLogger
 from gsam_edge.training.seed import derived_seed, seed_everything
+
+if TYPE_CHECKING:
+    from gsam_edge.augmentation.augmentation import Augmentation
 
 __all__ = ["StudentTraining", "Validation", "train_student"]
 
@@ -48,6 +51,7 @@ def train_student(
     student: StudentConfig,
     training: StudentTrainingConfig,
     *,
+    augmentation: "Augmentation | None" = None,
     initial: StudentWeights | None,
     validate: Callable[[StudentPredictor], Validation] | None,
     log: MetricLogger,
@@ -62,6 +66,7 @@ def train_student(
         architecture: as `choose_student` gives it.
         student: size, input and what happens behind the network.
         training: schedule and losses.
+        augmentation: changes each picture before Ultralytics mixes it with others, or None.
         initial: weights to start from as far as they fit, or None for random ones.
         validate: scores a predictor (score threshold 0); decides which epoch is the best. Without it the last one is.
         log: takes `student/train_box_loss`, `student/val_...` and the like once an epoch.
@@ -92,6 +97,7 @@ def train_student(
             network=network,
             labels=collected,
             images=pictures.images,
+            augmentation=augmentation,
             class_names=class_names,
             image_size=student.image_size,
             config=training,

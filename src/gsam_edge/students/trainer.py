@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -21,6 +21,9 @@ from gsam_edge.training.loop import TrainingError
 from gsam_edge.training.metrics import MetricLogger
 from gsam_edge.training.seed import derived_seed, seed_everything
 from gsam_edge.vision.images import ImageSource
+
+if TYPE_CHECKING:
+    from gsam_edge.augmentation.augmentation import Augmentation
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,7 @@ class TrainingTask:
         network: the Ultralytics model to train, in place.
         labels: of the training pictures.
         images: training pictures.
+        augmentation: changes each picture before Ultralytics mixes it with others, or None.
         class_names: class names by class id.
         image_size: side of the square network input in pixels.
         config: schedule and losses.
@@ -57,6 +61,7 @@ class TrainingTask:
     network: Any
     labels: TrainingLabels
     images: ImageSource
+    augmentation: "Augmentation | None"
     class_names: tuple[str, ...]
     image_size: int
     config: StudentTrainingConfig
@@ -104,6 +109,8 @@ class MemoryTraining(DetectionTrainer):  # type: ignore[misc]
         dataset = MemoryDataset(
             self._task.labels,
             self._task.images,
+            augmentation=self._task.augmentation,
+            rare_below=self._task.config.rare_below,
             cache_megabytes=self._task.config.cache_megabytes,
             names=self.data["names"],
             imgsz=self.args.imgsz,
@@ -268,7 +275,7 @@ def build_trainer(
         "overlap_mask": False,  # one mask per object: overlapping objects keep their pixels
         "augmentations": [],  # Ultralytics' hidden blur and greyscale, off
         "save_dir": str(scratch),
-        **config.augmentation.model_dump(),
+        **config.ultralytics.model_dump(),
     }
     if not masks:
         options["copy_paste"] = 0.0

@@ -5,15 +5,17 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 
-class AugmentationConfig(BaseModel):
-    """Ultralytics' augmentation while training; every value 0 leaves the pictures as they are."""
+class UltralyticsAugmentation(BaseModel):
+    """Ultralytics' own changes to the pictures while training, by its names; with every value 0 there are none."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     mosaic: float = Field(ge=0, le=1, description="probability of four pictures in one")
     close_mosaic: int = Field(ge=0, description="last epochs without mosaic, mixup and copy-paste")
     mixup: float = Field(ge=0, le=1, description="probability of two pictures blended")
-    copy_paste: float = Field(ge=0, le=1, description="probability of objects pasted in mirrored; needs masks")
+    copy_paste: float = Field(
+        ge=0, le=1, description="probability of each object of a rare class to be pasted in mirrored; needs masks"
+    )
     fliplr: float = Field(ge=0, le=1, description="probability of left for right")
     flipud: float = Field(ge=0, le=1, description="probability of top for bottom")
     degrees: float = Field(ge=0, le=180, description="largest rotation, degrees")
@@ -48,4 +50,7 @@ class StudentTrainingConfig(BaseModel):
     workers: int = Field(ge=0, description="processes that load pictures; a CPU run always loads in its own process")
     cache_megabytes: int = Field(ge=0, description="memory for resized pictures, MB")
     mixed_precision: bool = Field(description="bfloat16 on a GPU; a CPU computes in float32 always")
-    augmentation: AugmentationConfig = Field(description="changes to the pictures")
+    rare_below: float = Field(
+        ge=0, description="a class is rare with fewer objects than this fraction of an equal share"
+    )
+    ultralytics: UltralyticsAugmentation = Field(description="mixing, mirroring, shifting and colours")

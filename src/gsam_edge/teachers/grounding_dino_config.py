@@ -2,6 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from gsam_edge.augmentation import Description
 from gsam_edge.teachers.lora_config import LoraConfig
 from gsam_edge.training.config import LoopConfig
 
@@ -36,17 +37,6 @@ class GroundingDinoLossConfig(BaseModel):
     dense_cells: float = Field(gt=0, description="an object longer than so many strides belongs to a coarser level")
 
 
-class GroundingDinoAugmentation(BaseModel):
-    """How training images vary; every change keeps the boxes exact."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    flip_probability: float = Field(ge=0, le=1, description="share of images mirrored left to right")
-    brightness: float = Field(ge=0, lt=1, description="largest change of brightness, fraction of the full range")
-    contrast: float = Field(ge=0, lt=1, description="largest change of contrast, as a factor about 1")
-    saturation: float = Field(ge=0, lt=1, description="largest change of saturation, as a factor about 1")
-
-
 class GroundingDinoTuningConfig(BaseModel):
     """Adapter, loss and schedule of the tuning."""
 
@@ -55,7 +45,7 @@ class GroundingDinoTuningConfig(BaseModel):
     lora: LoraConfig = Field(description="rank, scale and adapted layers")
     loss: GroundingDinoLossConfig = Field(description="weights of the loss")
     loop: LoopConfig = Field(description="schedule")
-    augmentation: GroundingDinoAugmentation = Field(description="how training images vary")
+    augmentation: Description | None = Field(description="object and scene in words; null leaves images as they are")
     detection: DetectionConfig = Field(description="what counts as a detection when validating")
     batch_size: int = Field(gt=0, description="images of one step")
 

@@ -2,22 +2,18 @@
 
 import copy
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from gsam_edge.coco import Annotations
 from gsam_edge.teachers.adapter import Adapter, AdapterConfig, extract_adapter
+from gsam_edge.teachers.augmented import augmented
 from gsam_edge.teachers.grounding_dino import GroundingDino
 from gsam_edge.teachers.grounding_dino_batch import GroundingDinoBatch, labelled_batch
-from gsam_edge.teachers.grounding_dino_config import (
-    DetectionConfig,
-    GroundingDinoAugmentation,
-    GroundingDinoTuningConfig,
-)
+from gsam_edge.teachers.grounding_dino_config import DetectionConfig, GroundingDinoTuningConfig
 from gsam_edge.teachers.grounding_dino_loss import grounding_dino_losses
 from gsam_edge.teachers.grounding_dino_model import TunableModel
 from gsam_edge.teachers.lora import add_lora, verify_only_adapters_trainable, weights_digest
@@ -25,11 +21,15 @@ from gsam_edge.training.checkpoints import CheckpointStore
 from gsam_edge.training.loop import train
 from gsam_edge.training.metrics import MetricLogger
 from gsam_edge.training.sampling import epoch_rows
-from gsam_edge.vision import Detections
+from gsam_edge.training.seed import derived_seed
 from gsam_edge.vision.average_precision import average_precision
 from gsam_edge.vision.images import ImageSource
 
-Image = NDArray[np.uint8]
+if TYPE_CHECKING:
+    from gsam_edge.augmentation.augmentation import Augmentation
+
+# The stream of chance that changes images, apart from the one that draws prompts.
+_AUGMENTATION = 1
 
 
 def tune_grounding_dino(
@@ -39,6 +39,7 @@ def tune_grounding_dino(
     images: ImageSource,
     config: GroundingDinoTuningConfig,
     *,
+    augmentation: "Augmentation | None",
     log: MetricLogger,
     checkpoints: CheckpointStore,
     seed: int,
@@ -55,6 +56,7 @@ def tune_grounding_dino(
         val_set: boxes to choose the best adapter by.
         images: RGB images of both by `file_name`.
         config: adapter, loss and schedule.
+        augmentation: how training images vary, or None.
         log: takes `grounding_dino/...` metrics.
         checkpoints: state between interruptions.
         seed: of adapter, order and augmentation.
@@ -80,8 +82,13 @@ def tune_grounding_dino(
         rng = np.random.default_rng([seed, step])
         records = [train_set.images[row] for row in rows]
         samples = [
-            augment(images[record["file_name"]], train_set.truth(record["id"]), config.augmentation, rng)
-            for record in records
+            augmented(
+                images[record["file_name"]],
+                train_set.truth(record["id"]),
+                augmentation,
+                seed=derived_seed(seed, _AUGMENTATION, step, place),
+            )
+            for place, record in enumerate(records)
         ]
         pictures, truths = zip(*samples, strict=True)
         return labelled_batch(tuned, pictures, truths, [prompts[rng.integers(len(prompts))] for _ in samples])
@@ -106,24 +113,6 @@ def tune_grounding_dino(
         kind="grounding_dino", class_names=train_set.class_names, base_digest=digest, lora=config.lora
     )
     return extract_adapter(model, adapter_config)
-
-
-def augment(
-    image: Image, truth: Detections, config: GroundingDinoAugmentation, rng: np.random.Generator
-) -> tuple[Image, Detections]:
-    """An image uint8 [H, W, 3] with its boxes, mirrored and re-exposed by chance; masks are left out."""
-    xyxy = truth.xyxy
-    if rng.random() < config.flip_probability:
-        image = image[:, ::-1]
-        xyxy = np.stack([image.shape[1] - xyxy[:, 2], xyxy[:, 1], image.shape[1] - xyxy[:, 0], xyxy[:, 3]], 1)
-    pixels = image.astype(np.float32) / 255
-    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)[..., None]
-    pixels = grey + (pixels - grey) * rng.uniform(1 - config.saturation, 1 + config.saturation)
-    mean = pixels.mean()
-    pixels = mean + (pixels - mean) * rng.uniform(1 - config.contrast, 1 + config.contrast)
-    pixels = pixels + rng.uniform(-config.brightness, config.brightness)
-    exposed = np.clip(np.rint(pixels * 255), 0, 255).astype(np.uint8)
-    return exposed, Detections(xyxy, truth.scores, truth.class_ids)
 
 
 def _validation(

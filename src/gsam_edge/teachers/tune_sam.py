@@ -8,7 +8,7 @@ import copy
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from gsam_edge.coco import Annotations
 from gsam_edge.teachers.adapter import Adapter, AdapterConfig, extract_adapter
+from gsam_edge.teachers.augmented import augmented
 from gsam_edge.teachers.lora import adapter_parameters, add_lora, verify_only_adapters_trainable, weights_digest
 from gsam_edge.teachers.sam import EmbeddedImage, SamModel
 from gsam_edge.teachers.sam_config import SamTuningConfig
@@ -26,14 +27,21 @@ from gsam_edge.training.loop import train
 from gsam_edge.training.metrics import MetricLogger
 from gsam_edge.training.sampling import epoch_rows
 from gsam_edge.training.seed import derived_seed
+from gsam_edge.vision import Detections
 from gsam_edge.vision.boxes import box_area
 from gsam_edge.vision.images import ImageSource
 from gsam_edge.vision.masks import paired_iou
 
+if TYPE_CHECKING:
+    from gsam_edge.augmentation.augmentation import Augmentation
+
 logger = logging.getLogger(__name__)
 
-# Streams of chance that must never meet: the prompts of a step, the adapters' first values.
-_PROMPTS, _ADAPTERS = 1, 2
+# Streams of chance that must never meet: the prompts of a step, the adapters' first values, changes to images.
+_PROMPTS, _ADAPTERS, _AUGMENTATION = 1, 2, 3
+
+#: An image by its name, whose embedding can be kept, or changed pixels uint8 [H, W, 3], which nobody sees twice.
+_Picture: TypeAlias = str | NDArray[np.uint8]
 
 
 class PromptedObjects(NamedTuple):
@@ -59,6 +67,7 @@ def tune_sam(
     images: ImageSource,
     config: SamTuningConfig,
     *,
+    augmentation: "Augmentation | None",
     log: MetricLogger,
     checkpoints: CheckpointStore,
     seed: int,
@@ -72,6 +81,7 @@ def tune_sam(
         val_set: its mean mask IoU from true boxes chooses the best adapter; without masks, the last one is taken.
         images: the images of both.
         config: adapter, loss and schedule.
+        augmentation: how training images vary, or None.
         log: takes `sam/train_loss`, `sam/val_score` and the parts of the loss.
         checkpoints: an interrupted run continues from here.
         seed: of adapters, order and prompts.
@@ -98,16 +108,21 @@ def tune_sam(
     val_image_ids = _prompted_images(val_set)
     embeddings = _Embeddings(sam, images, config.embedding_cache_mb)
 
-    def batches(step: int) -> list[tuple[str, Prompts]]:
+    def batches(step: int) -> list[tuple[_Picture, Prompts]]:
         rng = np.random.default_rng(derived_seed(seed, _PROMPTS, step))
-        drawn = [image_ids[row] for row in epoch_rows(step, config.batch_size, len(image_ids), seed=seed)]
-        return [
-            (_file_name(train_set, image_id), _prompts(sam, prompted_objects(train_set, image_id), config, rng))
-            for image_id in drawn
-        ]
+        rows = epoch_rows(step, config.batch_size, len(image_ids), seed=seed)
+        batch = []
+        for place, image_id in enumerate(image_ids[row] for row in rows):
+            file_name, objects = _file_name(train_set, image_id), prompted_objects(train_set, image_id)
+            picture: _Picture = file_name
+            if augmentation is not None:
+                chance = derived_seed(seed, _AUGMENTATION, step, place)
+                picture, objects = _augmented(images[file_name], objects, augmentation, seed=chance)
+            batch.append((picture, _prompts(sam, objects, config, rng)))
+        return batch
 
-    def step_loss(_: nn.Module, batch: list[tuple[str, Prompts]]) -> dict[str, Tensor]:
-        features = embeddings.features([file_name for file_name, _ in batch])
+    def step_loss(_: nn.Module, batch: list[tuple[_Picture, Prompts]]) -> dict[str, Tensor]:
+        features = embeddings.features([picture for picture, _ in batch])
         return prompted_losses(sam, features, [prompts for _, prompts in batch], config.loss)
 
     train(
@@ -150,12 +165,15 @@ class _Embeddings:
         self._full = not self._frozen
         self._kept: dict[str, EmbeddedImage] = {}
 
-    def features(self, file_names: Sequence[str]) -> Tensor:
-        """The images' features float [B, C, h, w]; with gradients where the image encoder is adapted."""
+    def features(self, pictures: Sequence[_Picture]) -> Tensor:
+        """The pictures' features float [B, C, h, w]; with gradients where the image encoder is adapted."""
         if self._frozen:
-            return torch.cat([self[file_name].features for file_name in file_names])
-        pixels = torch.cat([self._sam.prepare(self._images[file_name]).pixels for file_name in file_names])
-        return self._sam.model.image_encoder(pixels)
+            return torch.cat([self._frozen_features(picture) for picture in pictures])
+        images = [self._images[picture] if isinstance(picture, str) else picture for picture in pictures]
+        return self._sam.model.image_encoder(torch.cat([self._sam.prepare(image).pixels for image in images]))
+
+    def _frozen_features(self, picture: _Picture) -> Tensor:
+        return self[picture].features if isinstance(picture, str) else self._sam.embed(picture).features
 
     def __getitem__(self, file_name: str) -> EmbeddedImage:
         kept = self._kept.get(file_name)
@@ -171,6 +189,18 @@ class _Embeddings:
                     "sam: the cache is full with %d embeddings; other images are embedded anew", len(self._kept)
                 )
         return kept._replace(features=kept.features.float())
+
+
+def _augmented(
+    image: NDArray[np.uint8], objects: PromptedObjects, augmentation: "Augmentation", *, seed: int
+) -> tuple[NDArray[np.uint8], PromptedObjects]:
+    """A changed image with the objects left in it, or the image as it was where none is left to ask for."""
+    count = len(objects.xyxy)
+    truth = Detections(objects.xyxy, np.ones(count, np.float32), np.zeros(count, np.int64), objects.masks)
+    changed, left = augmented(image, truth, augmentation, seed=seed)
+    if not len(left):
+        return image, objects
+    return changed, PromptedObjects(left.xyxy, left.masks)  # type: ignore[arg-type]  # masks stay masks
 
 
 def _prompts(sam: SamModel, objects: PromptedObjects, config: SamTuningConfig, rng: np.random.Generator) -> Prompts:

@@ -1,8 +1,9 @@
 """Tuning as a pipeline calls it: only where the data asks for the teacher, continued where it was killed."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from gsam_edge.augmentation import AugmentationRules, build
 from gsam_edge.coco import Annotations
 from gsam_edge.coco.need import not_needed, teacher_needs
 from gsam_edge.teachers.adapter import Adapter
@@ -25,6 +26,7 @@ def tune_where_needed(
     val: Annotations,
     images: ImageSource,
     config: GroundingDinoTuningConfig | SamTuningConfig,
+    rules: AugmentationRules,
     *,
     log: MetricLogger,
     checkpoints: FolderCheckpoints,
@@ -33,8 +35,8 @@ def tune_where_needed(
 ) -> Adapter | dict[str, str]:
     """An adapter for the teacher that the config belongs to, or the empty value with its reason.
 
-    The state of a killed run is found again by base, data, config and seed.
-    See `tune_grounding_dino` and `tune_sam` for arguments and errors.
+    The state of a killed run is found again by base, data, config and seed. The rules say what the
+    words of the config's `augmentation` mean. See `tune_grounding_dino` and `tune_sam` for arguments and errors.
     """
     from gsam_edge.teachers.tune_grounding_dino import tune_grounding_dino
     from gsam_edge.teachers.tune_sam import tune_sam
@@ -44,8 +46,8 @@ def tune_where_needed(
     need = teacher_needs(train)[kind]
     if not need["needed"]:
         return not_needed(need["why"])
-    identity: list[Any] = [weights_digest(base.model), train.to_coco(), val.to_coco(), config.model_dump(), seed]
-    store = checkpoints.open(fingerprint(*identity))
-    return tuners[kind](
-        base, train, val, images, config, log=log, checkpoints=store, seed=seed, device=resolve_device(device)
-    )
+    settings = [config.model_dump(), rules.model_dump(), seed]
+    store = checkpoints.open(fingerprint(weights_digest(base.model), train.to_coco(), val.to_coco(), *settings))
+    augmentation = None if config.augmentation is None else build(config.augmentation, rules)
+    run = {"log": log, "checkpoints": store, "seed": seed, "device": resolve_device(device)}
+    return tuners[kind](base, train, val, images, config, augmentation=augmentation, **run)

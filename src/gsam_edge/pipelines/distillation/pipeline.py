@@ -34,6 +34,7 @@ def create_pipeline() -> Pipeline:
                     "teacher_labels",
                     "params:student",
                     "params:distillation",
+                    "params:augmentation_rules",
                     "student_checkpoints",
                     "live_metrics",
                     "params:seed",

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from gsam_edge.augmentation import AugmentationRules
 from gsam_edge.coco import Annotations
 from gsam_edge.distill.config import LabellingConfig
 from gsam_edge.teachers.grounding_dino_config import GroundingDinoTuningConfig
@@ -16,6 +17,7 @@ def tune_grounding_dino(
     val: Annotations,
     images: ImageSource,
     grounding_dino: GroundingDinoTuningConfig,
+    rules: AugmentationRules,
     checkpoints: Any,
     log: Any,
     seed: int,
@@ -24,7 +26,8 @@ def tune_grounding_dino(
     """Grounding DINO's adapter, or the empty value where the data holds no boxes."""
     from gsam_edge.teachers.tuning import tune_where_needed as tune
 
-    return tune(base, train, val, images, grounding_dino, log=log, checkpoints=checkpoints, seed=seed, device=device)
+    run = {"log": log, "checkpoints": checkpoints, "seed": seed, "device": device}
+    return tune(base, train, val, images, grounding_dino, rules, **run)
 
 
 def tune_sam(
@@ -33,6 +36,7 @@ def tune_sam(
     val: Annotations,
     images: ImageSource,
     sam: SamTuningConfig,
+    rules: AugmentationRules,
     checkpoints: Any,
     log: Any,
     seed: int,
@@ -41,7 +45,8 @@ def tune_sam(
     """SAM's adapter, or the empty value where the data holds no masks."""
     from gsam_edge.teachers.tuning import tune_where_needed as tune
 
-    return tune(base, train, val, images, sam, log=log, checkpoints=checkpoints, seed=seed, device=device)
+    run = {"log": log, "checkpoints": checkpoints, "seed": seed, "device": device}
+    return tune(base, train, val, images, sam, rules, **run)
 
 
 def report_teachers(

@@ -5,6 +5,7 @@ from kedro.pipeline import Pipeline, node
 from gsam_edge.pipelines.teacher_finetune import nodes
 
 DATA = ["annotations_train", "annotations_val", "raw_images"]
+RULES = "params:augmentation_rules"
 RUN = ["live_metrics", "params:seed", "params:device"]
 TEACHERS = ["grounding_dino_base", "grounding_dino_adapter", "sam_base", "sam_adapter"]
 
@@ -15,13 +16,20 @@ def create_pipeline() -> Pipeline:
         [
             node(
                 nodes.tune_grounding_dino,
-                inputs=["grounding_dino_base", *DATA, "params:grounding_dino", "grounding_dino_checkpoints", *RUN],
+                inputs=[
+                    "grounding_dino_base",
+                    *DATA,
+                    "params:grounding_dino",
+                    RULES,
+                    "grounding_dino_checkpoints",
+                    *RUN,
+                ],
                 outputs="grounding_dino_adapter",
                 name="tune_grounding_dino",
             ),
             node(
                 nodes.tune_sam,
-                inputs=["sam_base", *DATA, "params:sam", "sam_checkpoints", *RUN],
+                inputs=["sam_base", *DATA, "params:sam", RULES, "sam_checkpoints", *RUN],
                 outputs="sam_adapter",
                 name="tune_sam",
             ),

@@ -1,0 +1,90 @@
+"""Does describing the object pay with few labels? Students on 60 images of the sample, with and without a description.
+
+    python benchmarks/augmentation_pays.py [--images 60] [--epochs 40] [--seeds 0 1 2] [--arms none described]
+
+Arms: `none` shows every picture as it is; `described` changes it as `distillation.augmentation` says; `mixing` is
+Ultralytics' own augmentation of the base parameters alone; `both` is what `kedro run --pipeline=distillation` does.
+Needs the splits of `kedro run --pipeline=data_validation`; learns from the truth alone, validates and measures on the
+whole validation and test splits.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+from kedro.framework.session import KedroSession
+from kedro.framework.startup import bootstrap_project
+from rich.console import Console
+from rich.table import Table
+
+from gsam_edge.augmentation import build
+from gsam_edge.distill.distillation import score_student
+from gsam_edge.students.choice import choose_student
+from gsam_edge.students.pictures import LabelledPictures
+from gsam_edge.students.predictor import StudentPredictor
+from gsam_edge.students.train import train_student
+from gsam_edge.training.checkpoints import NoCheckpoints
+from gsam_edge.training.device import resolve_device
+from gsam_edge.training.metrics import discard_metric
+
+ROOT = Path(__file__).parents[1]
+ARMS = ("none", "described", "mixing", "both")
+
+
+def main() -> None:
+    """Trains one student per arm and seed, prints a table and one line of JSON."""
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--images", type=int, default=60)
+    arguments.add_argument("--epochs", type=int, default=40)
+    arguments.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    arguments.add_argument("--arms", nargs="+", choices=ARMS, default=ARMS[:2])
+    chosen = arguments.parse_args()
+
+    bootstrap_project(ROOT)
+    with KedroSession.create(ROOT) as session:
+        catalog = session.load_context().catalog
+        train, val, test = (catalog.load(f"annotations_{split}") for split in ("train", "val", "test"))
+        images, start = catalog.load("raw_images"), catalog.load("student_base")
+        student, config = catalog.load("params:student"), catalog.load("params:distillation")
+        rules, threshold = catalog.load("params:augmentation_rules"), catalog.load("params:evaluation").score_threshold
+
+    few = np.random.default_rng(0).permutation([image["id"] for image in train.images])[: chosen.images]
+    pictures = LabelledPictures.of_split(train.subset(few.tolist()), images, {})
+    device = resolve_device("auto")
+    own = {"epochs": chosen.epochs, "validate_every": max(1, chosen.epochs // 5)}
+    with_mixing = config.training.model_copy(update=own)
+    nothing = dict.fromkeys(config.training.ultralytics.model_dump(), 0)
+    still = with_mixing.model_copy(update={"ultralytics": type(config.training.ultralytics)(**nothing)})
+    described = build(config.augmentation, rules)
+
+    runs: dict[str, list[dict[str, float]]] = {arm: [] for arm in chosen.arms}
+    for seed in chosen.seeds:
+        for arm in chosen.arms:
+            trained = train_student(
+                pictures,
+                choose_student(train, student).architecture,
+                student,
+                with_mixing if arm in ("mixing", "both") else still,
+                augmentation=described if arm in ("described", "both") else None,
+                initial=start,
+                validate=lambda predict: score_student(predict, val, images),
+                log=discard_metric,
+                checkpoints=NoCheckpoints(),
+                seed=seed,
+                device=device,
+            )
+            predictor = StudentPredictor(trained.weights, score_threshold=threshold, device=device)
+            runs[arm].append(dict(score_student(predictor, test, images).metrics))
+            print(json.dumps({"arm": arm, "seed": seed, **runs[arm][-1]}), flush=True)
+
+    names = next(iter(runs.values()))[0]
+    table = Table("arm", *names, title=f"Students on {chosen.images} images, {len(chosen.seeds)} seeds, test split")
+    for arm, measured in runs.items():
+        spread = {name: [run[name] for run in measured] for name in names}
+        table.add_row(arm, *(f"{np.mean(v):.4f} ({min(v):.3f} to {max(v):.3f})" for v in spread.values()))
+    Console(width=140).print(table)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,64 @@
+"""Nodes of `augmentation_preview`."""
+
+from matplotlib.figure import Figure
+
+from gsam_edge.augmentation import AugmentationRules
+from gsam_edge.coco import Annotations, RawCoco, ValidationConfig
+from gsam_edge.coco.image_pass import ImageFiles
+from gsam_edge.distill.config import DistillationConfig
+from gsam_edge.evaluate.augmentation_sheet import NOTHING, PreviewConfig, SheetMaker, preview_annotations, word_sheets
+from gsam_edge.teachers.grounding_dino_config import GroundingDinoTuningConfig
+from gsam_edge.teachers.sam_config import SamTuningConfig
+from gsam_edge.vision.images import ImageSource
+
+
+def choose_pictures(
+    raw_annotations: RawCoco, images: ImageFiles, validation: ValidationConfig, preview: PreviewConfig
+) -> Annotations:
+    """Some pictures with objects, straight from the user's file: no other pipeline needs to have run."""
+    return preview_annotations(raw_annotations, images, validation, preview)
+
+
+def draw_teachers(
+    annotations: Annotations,
+    images: ImageSource,
+    rules: AugmentationRules,
+    preview: PreviewConfig,
+    seed: int,
+    grounding_dino: GroundingDinoTuningConfig,
+    sam: SamTuningConfig,
+) -> tuple[Figure, Figure]:
+    """What the tuning of the teachers will see."""
+    maker = SheetMaker.of(annotations, images, rules, preview, seed=seed)
+    return (
+        maker.whole(grounding_dino.augmentation or NOTHING, "What the tuning of Grounding DINO sees"),
+        maker.whole(sam.augmentation or NOTHING, "What the tuning of SAM sees"),
+    )
+
+
+def draw_student(
+    annotations: Annotations,
+    images: ImageSource,
+    rules: AugmentationRules,
+    preview: PreviewConfig,
+    seed: int,
+    distillation: DistillationConfig,
+) -> Figure:
+    """What the student will see, before several pictures are mixed."""
+    maker = SheetMaker.of(annotations, images, rules, preview, seed=seed)
+    return maker.whole(distillation.augmentation or NOTHING, "What the student sees, before pictures are mixed")
+
+
+def draw_words(
+    annotations: Annotations,
+    images: ImageSource,
+    rules: AugmentationRules,
+    preview: PreviewConfig,
+    seed: int,
+    grounding_dino: GroundingDinoTuningConfig,
+    sam: SamTuningConfig,
+    distillation: DistillationConfig,
+) -> dict[str, bytes]:
+    """A sheet for every word that one of the descriptions uses."""
+    maker = SheetMaker.of(annotations, images, rules, preview, seed=seed)
+    return word_sheets(maker, (grounding_dino.augmentation, sam.augmentation, distillation.augmentation))

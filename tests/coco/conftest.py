@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from gsam_edge.coco import ValidationConfig
-from gsam_edge.vision.images import ImageError, MissingImageError, decode_image, probe_image
+from gsam_edge.coco.image_facts import ImageFacts
+from gsam_edge.coco.image_pass import Look, look_into
+from gsam_edge.vision.images import ImageError, MissingImageError, probe_image
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
 
@@ -24,8 +26,12 @@ class MemoryFiles:
             raise size
         return size
 
-    def __getitem__(self, file_name):
-        return np.zeros((*self.probe(file_name), 3), np.uint8)
+    def inspect(self, file_name):
+        height, width = self.probe(file_name)
+        return Look(height, width, ImageFacts(width, height, "RGB", file_name, bytes(32)))
+
+    def stamp(self, file_name):
+        return repr(self.probe(file_name))
 
 
 class FolderFiles:
@@ -37,8 +43,11 @@ class FolderFiles:
     def probe(self, file_name):
         return probe_image(self.folder / file_name, name=file_name, max_pixels=10**8)
 
-    def __getitem__(self, file_name):
-        return decode_image((self.folder / file_name).read_bytes(), name=file_name, max_pixels=10**8)
+    def inspect(self, file_name):
+        return look_into((self.folder / file_name).read_bytes(), name=file_name, max_pixels=10**8)
+
+    def stamp(self, file_name):
+        return str((self.folder / file_name).stat().st_mtime_ns)
 
 
 @pytest.fixture
@@ -54,6 +63,24 @@ def make_config(**changes):
 @pytest.fixture
 def configure():
     return make_config
+
+
+@pytest.fixture
+def is_equal():
+    """Whether two validations, or the messages of two refusals, are equal to the last detail."""
+    return validations_are_equal
+
+
+def validations_are_equal(one, other):
+    """NaN counts as equal to itself."""
+    if isinstance(one, str) or isinstance(other, str):
+        return one == other
+    columns, others = vars(one.annotations.columns), vars(other.annotations.columns)
+    return (
+        repr(one.annotations.to_coco()) == repr(other.annotations.to_coco())
+        and repr((one.findings, one.images, one.objects)) == repr((other.findings, other.images, other.objects))
+        and all(np.array_equal(columns[name], others[name], equal_nan=name == "xywh") for name in columns)
+    )
 
 
 @pytest.fixture

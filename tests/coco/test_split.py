@@ -2,13 +2,16 @@
 
 import dataclasses
 import random
+import time
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from gsam_edge.coco import Annotations, DatasetError, SplitConfig, group_images, split
+from gsam_edge.coco.grouping import related_images
 
 
 def dataset(classes_of_images, extras=None):
@@ -27,8 +30,8 @@ def dataset(classes_of_images, extras=None):
     return Annotations(images, numbered, tuple({"id": c, "name": f"class {c}"} for c in range(num_classes)))
 
 
-def ratios(train=0.7, val=0.15, test=0.15, group_by="auto"):
-    return SplitConfig(train=train, val=val, test=test, group_by=group_by)
+def ratios(train=0.7, val=0.15, test=0.15, group_by="auto", ready_made="auto"):
+    return SplitConfig(train=train, val=val, test=test, group_by=group_by, ready_made=ready_made)
 
 
 def ids(parts):
@@ -90,7 +93,9 @@ def test_groups_never_straddle_two_parts(sources, seed):
 
 def test_the_choice_of_groups_is_said():
     plain = dataset([{0}] * 4)
-    assert group_images(plain, "auto").why == "each image by itself: none carries extra.name"
+    assert (
+        group_images(plain, "auto").why == "each image by itself: none carries extra.name, no near duplicates are known"
+    )
     copies = dataset([{0}] * 4, {0: {"extra": {"name": "x"}}, 2: {"extra": {"name": "x"}}})
     grouping = group_images(copies, "auto")
     assert (grouping.key, len(grouping.groups), grouping.without_key) == ("extra.name", 3, 2)
@@ -118,3 +123,92 @@ def test_a_ratio_of_0_gives_an_empty_part():
 def test_shares_that_do_not_add_up_are_refused(shares):
     with pytest.raises(ValidationError, match=r"train \+ val \+ test = 1|less than or equal to 1"):
         ratios(*shares)
+
+
+@given(st.lists(st.lists(st.integers(0, 29), min_size=1, max_size=4), max_size=8), st.integers(0, 3))
+def test_near_duplicates_never_straddle_two_parts(copies, seed):
+    """With a key beside them; what is joined through a third image stays together too."""
+    value = dataset([{row % 3} for row in range(30)], {row: {"day": row // 3} for row in range(30)})
+    grouping = group_images(value, "day", copies)
+    if len(grouping.groups) < 3:
+        with pytest.raises(DatasetError, match="expected at least 3 groups of images by 'day'"):
+            split(value, ratios(group_by="day"), seed=seed, near_duplicates=copies)
+        return
+    found = ids(split(value, ratios(group_by="day"), seed=seed, near_duplicates=copies))
+    for group in [*copies, *([row, row + 1, row + 2] for row in range(0, 30, 3))]:
+        assert sum(bool(part & set(group)) for part in found.values()) == 1
+
+
+def test_near_duplicates_are_parted_only_where_nothing_is_grouped():
+    value = dataset([{0}] * 4)
+    assert group_images(value, "auto", [[0, 1], [2, 99]]).groups == [[0, 1], [2], [3]]
+    assert group_images(value, "auto", [[0, 1], [2, 99]]).why == "near duplicates stay together (groups: 1)"
+    assert len(group_images(value, "none", [[0, 1]]).groups) == 4
+    assert related_images(value, "none", [[0, 1]]) == [[0, 1]]
+
+
+def test_a_part_of_the_file_name_groups():
+    value = dataset([{0}] * 20)  # 0000.png to 0019.png
+    assert len(group_images(value, r"file_name:^(\d{3})").groups) == 2
+    assert len(group_images(value, r"file_name:00[01]").groups) == 2
+    with pytest.raises(
+        DatasetError, match=r"group_by: expected a regular expression that file names match.*'0000.png'"
+    ):
+        group_images(value, "file_name:^(frame)")
+    with pytest.raises(DatasetError, match=r"group_by: expected a regular expression, got '\('"):
+        group_images(value, "file_name:(")
+
+
+@pytest.mark.parametrize("shares", [(1, 0, 0), (0.8, 0.2, 0), (0.8, 0, 0.2), (0, 0, 1)])
+def test_any_subset_of_the_splits(shares):
+    parts = split(dataset([{0}] * 10), ratios(*shares), seed=0)
+    assert [len(part.images) for part in parts.values()] == [round(10 * share) for share in shares]
+
+
+def test_ready_made_splits_are_taken_over():
+    names = ["train", "Training", "valid", "val", "test"]
+    value = dataset([{0}] * 5, {row: {"split": name} for row, name in enumerate(names)})
+    assert ids(split(value, ratios(), seed=0)) == {"train": {0, 1}, "val": {2, 3}, "test": {4}}
+    assert len(ids(split(value, ratios(1, 0, 0, ready_made="none"), seed=0))["train"]) == 5
+    folders = Annotations(
+        tuple(
+            {**image, "file_name": f"{part}/x{image['id']}.png"}
+            for image, part in zip(value.images, names, strict=True)
+        ),
+        value.objects,
+        value.categories,
+    )
+    assert ids(split(folders, ratios(ready_made="file_name:^([^/]+)/"), seed=0))["val"] == {2, 3}
+
+
+@pytest.mark.parametrize(
+    ("extras", "message"),
+    [
+        ({0: {"split": "train"}, 1: {"split": "test"}}, "got None for '0002.png'; set split.ready_made=none"),
+        ({0: {"split": "train"}, 1: {"split": 7}, 2: {"split": "val"}}, "expected train, val or test .*got 7"),
+        (
+            {row: {"split": "test"} for row in range(3)},
+            "expected images to train on by 'split', got train 0, val 0, test 3",
+        ),
+    ],
+)
+def test_half_made_splits_are_refused(extras, message):
+    with pytest.raises(DatasetError, match=message):
+        split(dataset([{0}] * 3, extras), ratios(), seed=0)
+
+
+def test_a_large_dataset_is_split_in_seconds():
+    """120,000 images, 80 classes, of which the rarest has some ten."""
+    rng = np.random.default_rng(0)
+    count, frequency = 120_000, 1 / np.arange(1, 81) ** 1.5
+    images = tuple({"id": row, "file_name": f"{row:06}.jpg", "height": 8, "width": 8} for row in range(count))
+    value = Annotations(images, (), tuple({"id": c, "name": f"class {c}"} for c in range(80)))
+    counts = rng.poisson(frequency / 4, (count, 80)).astype(np.int32)
+    vars(value)["image_class_counts"] = counts
+    started = time.process_time()
+    parts = split(value, ratios(), seed=0, near_duplicates=[[row, row + 1] for row in range(0, count, 10)])
+    assert time.process_time() - started < 5
+    shown = (counts > 0).sum(axis=0)
+    for name, ratio in ratios().ratios.items():
+        rows = sorted(ids(parts)[name])
+        assert np.abs((counts[rows] > 0).sum(axis=0) - ratio * shown).max() <= 20

@@ -197,8 +197,9 @@ def test_a_size_may_be_taken_from_the_file(content, files, configure):
 def test_decoding_finds_what_the_header_hides(content, files, configure):
     class CutOff:
         probe = staticmethod(lambda name: (40, 50))
+        stamp = staticmethod(lambda name: "")
 
-        def __getitem__(self, name):
+        def inspect(self, name):
             raise ImageError(f"{name} is cut off")
 
     validate(content, CutOff(), configure(decode_images=False), source="file")

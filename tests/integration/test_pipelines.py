@@ -121,3 +121,24 @@ def test_an_error_is_one_message(
     assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert not (project / "data" / "test").exists(), "something was written"
+
+
+def test_a_dataset_in_another_format_becomes_one_of_ours(project: Path, tmp_path: Path) -> None:
+    foreign = tmp_path / "foreign"
+    (foreign / "labels").mkdir(parents=True)
+    shutil.copytree(SAMPLE / "images", foreign / "images", ignore=lambda _, names: sorted(names)[PICTURES:])
+    (foreign / "classes.txt").write_text("bag")
+    for image in (foreign / "images").iterdir():
+        (foreign / "labels" / f"{image.stem}.txt").write_text("0 0.5 0.5 0.4 0.4\n3 0.5 0.5 0.1 0.1")
+    arguments = ("--env=test", f"--params=source={foreign},format=yolo,output={tmp_path / 'ours'}")
+    done = kedro_run(project, "--pipeline=import_dataset", *arguments)
+    assert done.returncode == 0, done.stderr[-4000:]
+    assert f"Next: kedro run --pipeline=data_validation --env=test --params=dataset={tmp_path / 'ours'}" in done.stderr
+    skipped = report(project, "import_report")["skipped"]
+    assert [(entry["code"], entry["count"]) for entry in skipped] == [("class_unknown", PICTURES)]
+    shares = f"--params=dataset={tmp_path / 'ours'},split.train=0.5,split.val=0.5,split.test=0"
+    done = kedro_run(project, "--pipeline=data_validation", "--env=test", shares)
+    assert done.returncode == 0, done.stderr[-4000:]
+    found = report(project, "validation_report")
+    assert found["images"]["kept"] == PICTURES
+    assert {name: part["images"] for name, part in found["splits"].items()} == {"train": 7, "val": 7}

@@ -103,3 +103,19 @@ def test_no_masks_are_no_problem():
     none = np.zeros((0, 4, 5), bool)
     assert masks.masks_to_xyxy(none).shape == (0, 4)
     assert masks.mask_iou(none, np.zeros((3, 4, 5), bool)).shape == (0, 3)
+
+
+@given(one_mask)
+def test_pixels_are_counted_without_drawing(mask):
+    changes = np.flatnonzero(np.diff(mask.ravel(order="F"), prepend=False))
+    uncompressed = {"size": list(mask.shape), "counts": np.diff(changes, prepend=0, append=mask.size).tolist()}
+    assert masks.segmentation_pixels(masks.encode_mask(mask), mask.shape) == mask.sum()
+    assert masks.segmentation_pixels(uncompressed, mask.shape) == mask.sum()
+
+
+def test_hundreds_of_polygons_are_measured_at_once():
+    """More than 255, where pycocotools' own count of them ends."""
+    squares = [np.array([1, 1, side, 1, side, side, 1, side], float) for side in np.linspace(2, 30, 600)]
+    expected = [masks.segmentation_pixels([square.tolist()], (32, 33)) for square in squares]
+    assert masks.polygon_areas(squares, (32, 33)).tolist() == expected
+    assert masks.polygon_areas([], (3, 3)).tolist() == []

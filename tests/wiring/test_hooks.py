@@ -6,7 +6,8 @@ import pytest
 from kedro.io import DatasetError
 from pydantic import BaseModel
 
-from gsam_edge.hooks import numeric_leaves, plain_parameters, show_error
+from gsam_edge.hooks.console import show_error
+from gsam_edge.hooks.tracking import numeric_leaves, plain_parameters
 
 
 class Inner(BaseModel):

@@ -10,7 +10,16 @@ from kedro.framework.project import configure_project, pipelines
 from kedro.io import DataCatalog
 
 ROOT = Path(__file__).parents[2]
-HEAVY = ("torch", "transformers", "ultralytics", "onnxruntime", "segment_anything", "peft", "tensorrt", "albumentations")
+HEAVY = (
+    "torch",
+    "transformers",
+    "ultralytics",
+    "onnxruntime",
+    "segment_anything",
+    "peft",
+    "tensorrt",
+    "albumentations",
+)
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -1,34 +1,26 @@
 """COCO annotations as a frozen value that answers what the data holds."""
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
+from gsam_edge.coco.columns import BBOX_SOURCE, FROM_SEGMENTATION, ObjectColumns, RowsOfImages, has_own_box
+from gsam_edge.coco.fields import sound_table
+from gsam_edge.coco.raw import parse_json
+from gsam_edge.coco.records import JsonRecords, ObjectTable
 from gsam_edge.vision import Detections
 from gsam_edge.vision.boxes import xywh_to_xyxy
 from gsam_edge.vision.masks import decode_segmentation, masks_to_xyxy
 
-#: Marks a box that was computed from its mask; such a box does not count for `has_boxes`.
-BBOX_SOURCE = "bbox_source"
-FROM_SEGMENTATION = "segmentation"
+__all__ = ["BBOX_SOURCE", "FROM_SEGMENTATION", "SOURCE", "Annotations", "has_own_box"]
+
 #: Under this key beside `images` and `annotations` stands the digest of the file that the value was read from.
 SOURCE = "source_digest"
-
-
-@dataclass(frozen=True)
-class RawCoco:
-    """A COCO file as its maker left it: its JSON value, whatever that is, and the sha256 of its bytes."""
-
-    content: Any
-    digest: str
-
-
-def has_own_box(record: Mapping[str, Any]) -> bool:
-    """Whether an annotation record carries a box that was not computed from its mask."""
-    return bool(record.get("bbox")) and record.get(BBOX_SOURCE) != FROM_SEGMENTATION
 
 
 @dataclass(frozen=True)
@@ -38,13 +30,13 @@ class Annotations:
     Attributes:
         images: COCO image records with `id`, `file_name`, `width` and `height` (pixels).
         objects: COCO annotation records with `id`, `image_id`, `category_id`, `bbox` (xywh, pixels) and/or
-            `segmentation`.
+            `segmentation`; a tuple, or an `ObjectTable` whose records are parsed one by one as they are asked for.
         categories: COCO category records with `id` and `name`, in the order that fixes the student's class ids.
         info: what else the file holds (`info`, `licenses`), carried along untouched.
     """
 
     images: tuple[Mapping[str, Any], ...]
-    objects: tuple[Mapping[str, Any], ...]
+    objects: Sequence[Mapping[str, Any]]
     categories: tuple[Mapping[str, Any], ...]
     info: Mapping[str, Any] = field(default_factory=dict)
 
@@ -52,7 +44,25 @@ class Annotations:
     def from_coco(cls, content: Mapping[str, Any]) -> Self:
         """The value of a COCO mapping that is known to be sound; unchecked files go through `coco.validate`."""
         rest = {key: value for key, value in content.items() if key not in ("images", "annotations", "categories")}
-        return cls(tuple(content["images"]), tuple(content["annotations"]), tuple(content["categories"]), rest)
+        records = content["annotations"]
+        objects = sound_table(records) if isinstance(records, JsonRecords) else tuple(records)
+        return cls(tuple(content["images"]), objects, tuple(content["categories"]), rest)
+
+    @classmethod
+    def from_json(cls, content: bytes) -> Self:
+        """The value that `to_json` wrote.
+
+        Raises:
+            KeyError, TypeError or ValueError: if it did not.
+        """
+        return cls.from_coco(parse_json(content))
+
+    def to_json(self) -> bytes:
+        """A COCO file; annotations that were never looked at stand in it as they were read."""
+        rest = {**self.info, "images": self.images, "categories": self.categories}
+        text = json.dumps(rest, separators=(",", ":")).encode()
+        objects = self.objects if isinstance(self.objects, JsonRecords) else JsonRecords(self.objects)
+        return b"".join([text[:-1], b',"annotations":[', b",".join(objects.json_texts()), b"]}"])
 
     def to_coco(self) -> dict[str, Any]:
         """A COCO mapping ready for JSON; `Annotations.from_coco` gives an equal value back."""
@@ -73,14 +83,19 @@ class Annotations:
         return replace(self, info={**self.info, SOURCE: digest})
 
     @cached_property
+    def columns(self) -> ObjectColumns:
+        """The objects as columns, row for row."""
+        return self.objects.columns if isinstance(self.objects, ObjectTable) else ObjectColumns.of(self.objects)
+
+    @cached_property
     def has_boxes(self) -> bool:
         """Whether any object, crowds aside, carries a box of its own, not one computed from its mask."""
-        return any(has_own_box(record) for record in self.objects if not record.get("iscrowd"))
+        return bool((self.columns.has_own_box & ~self.columns.is_crowd).any())
 
     @cached_property
     def has_masks(self) -> bool:
         """Whether any object, crowds aside, carries a segmentation."""
-        return any(record.get("segmentation") for record in self.objects if not record.get("iscrowd"))
+        return bool((self.columns.has_mask & ~self.columns.is_crowd).any())
 
     @cached_property
     def class_mapping(self) -> dict[int, str]:
@@ -103,12 +118,20 @@ class Annotations:
         return {category["id"]: index for index, category in enumerate(self.categories)}
 
     @cached_property
-    def objects_of_image(self) -> dict[int, tuple[Mapping[str, Any], ...]]:
+    def objects_of_image(self) -> Mapping[int, tuple[Mapping[str, Any], ...]]:
         """Image ids to their annotation records; every image has an entry, empty where nothing is annotated."""
-        grouped: dict[int, list[Mapping[str, Any]]] = {image["id"]: [] for image in self.images}
-        for record in self.objects:
-            grouped[record["image_id"]].append(record)
-        return {image_id: tuple(records) for image_id, records in grouped.items()}
+        return RowsOfImages((image["id"] for image in self.images), self.objects, self.columns.image_id)
+
+    @cached_property
+    def image_class_counts(self) -> NDArray[np.int32]:
+        """Objects, crowds aside, of each class on each image, int32 [images, classes], rows and columns in order."""
+        counts = np.zeros((len(self.images), self.num_classes), np.int32)
+        columns = self.columns
+        is_object = ~columns.is_crowd
+        row = _positions([image["id"] for image in self.images], columns.image_id[is_object])
+        column = _positions(list(self.class_id_of_category), columns.category_id[is_object])
+        np.add.at(counts, (row, column), 1)
+        return counts
 
     @cached_property
     def image_by_id(self) -> dict[int, Mapping[str, Any]]:
@@ -118,12 +141,22 @@ class Annotations:
     def subset(self, image_ids: Iterable[int]) -> Self:
         """The same classes with only these images, in this value's order, and their objects."""
         wanted = set(image_ids)
-        return type(self)(
-            tuple(image for image in self.images if image["id"] in wanted),
-            tuple(record for record in self.objects if record["image_id"] in wanted),
-            self.categories,
-            self.info,
+        rows = np.flatnonzero(np.isin(self.columns.image_id, np.fromiter(wanted, np.int64, len(wanted))))
+        whole = self.objects
+        return replace(
+            self,
+            images=tuple(image for image in self.images if image["id"] in wanted),
+            objects=whole.take(rows) if isinstance(whole, ObjectTable) else tuple(whole[row] for row in rows.tolist()),
         )
+
+    def with_objects(self, rows: NDArray[np.int64], records: Sequence[Mapping[str, Any]]) -> Self:
+        """The same value with other records in the place of the objects at `rows`."""
+        if isinstance(self.objects, ObjectTable):
+            return replace(self, objects=self.objects.with_rows(rows, records))
+        objects = list(self.objects)
+        for row, record in zip(rows.tolist(), records, strict=True):
+            objects[row] = record
+        return replace(self, objects=tuple(objects))
 
     def truth(self, image_id: int, *, crowds: bool = False) -> Detections:
         """The labelled objects of one image as Detections with score 1.
@@ -162,3 +195,13 @@ class Annotations:
             class_ids=np.array([self.class_id_of_category[r["category_id"]] for r in records], np.int64),
             masks=masks,
         )
+
+
+def _positions(known: Sequence[int], wanted: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Where each of `wanted` stands in `known`, which names each once; KeyError for others."""
+    ids = np.array(known, np.int64)
+    order = np.argsort(ids)
+    places = order[np.minimum(np.searchsorted(ids, wanted, sorter=order), len(ids) - 1)] if len(ids) else wanted[:0]
+    if len(places) != len(wanted) or (ids[places] != wanted).any():
+        raise KeyError(f"expected ids of {len(ids)} known records, got {np.setdiff1d(wanted, ids)[:5].tolist()}")
+    return places

@@ -1,36 +1,21 @@
 """The images of a COCO file, held against the files that are there."""
 
-import os
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import re
+from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath, PureWindowsPath
-from typing import Any, Protocol, TypeAlias
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-from rich import get_console
-from rich.progress import track
-
+from gsam_edge.coco.collector import no_garbage_collection
 from gsam_edge.coco.errors import DatasetError
 from gsam_edge.coco.findings import Case, Ledger, Outcome
+from gsam_edge.coco.image_facts import ImageFacts
+from gsam_edge.coco.image_pass import ImageFiles, Look, LookOrError, look_at_all
 from gsam_edge.coco.shapes import brief, is_text, whole_number
-from gsam_edge.vision.images import ImageError, MissingImageError
+from gsam_edge.vision.images import MissingImageError
 
-#: Height and width in pixels, or why the file could not be read.
-Probed: TypeAlias = tuple[int, int] | Exception
-
-
-class ImageFiles(Protocol):
-    """A dataset's image files by `file_name`; both ways of asking raise `ImageError` or `OSError` for a bad file."""
-
-    def __getitem__(self, file_name: str, /) -> NDArray[np.uint8]:
-        """The image, RGB uint8 [H, W, 3], upright."""
-        ...
-
-    def probe(self, file_name: str) -> tuple[int, int]:
-        """Height and width in pixels of the image as it would be decoded, from its header."""
-        ...
+#: Names that are plainly safe, and spelled as they would be after normalising: almost all of them.
+_PLAIN_NAME = re.compile(r"[\w-][\w .-]*(/[\w-][\w .-]*)*")
 
 
 @dataclass
@@ -43,6 +28,7 @@ class ImageCheck:
         moved: ids of records that list a file again, to the id of the file's first record.
         lost: ids of the images that were dropped.
         outcomes: what became of each row of the file.
+        facts: image ids to what decoding told of their files; empty where none was decoded.
     """
 
     outcomes: list[Outcome]
@@ -50,9 +36,12 @@ class ImageCheck:
     places: dict[int, int] = field(default_factory=dict)
     moved: dict[int, int] = field(default_factory=dict)
     lost: set[int] = field(default_factory=set)
+    facts: dict[int, ImageFacts] = field(default_factory=dict)
 
 
-def check_images(raw: Sequence[Any], files: ImageFiles, ledger: Ledger, *, decode: bool) -> ImageCheck:
+def check_images(
+    raw: Sequence[Any], files: ImageFiles, ledger: Ledger, *, decode: bool, seen: MutableMapping[str, Any]
+) -> ImageCheck:
     """Reads the image records and looks at every file.
 
     Args:
@@ -60,104 +49,105 @@ def check_images(raw: Sequence[Any], files: ImageFiles, ledger: Ledger, *, decod
         files: the image files.
         ledger: takes note of the faults.
         decode: whether files are decoded, which finds truncated ones, or only their headers read.
+        seen: what an interrupted pass over the files has seen (see `image_pass.look_at_all`).
 
     Raises:
         DatasetError: if no image is left, or a policy says so.
     """
     check = ImageCheck(["dropped"] * len(raw))
-    names = _names_of_ids(raw)
-    listed: dict[str, int] = {}
-    wanted: list[tuple[int, int, Case]] = []
-    for row, record in enumerate(raw):
-        image_id, name = _id_and_name(record)
-        case = Case(ledger, f"images[{row}]", id=image_id, file_name=name)
-        if image_id is None or name is None:
-            case.drop("image_malformed", f"expected a mapping with id and file_name, got {brief(record)}")
-        elif len(names[image_id]) > 1:
-            case.drop("image_id_conflict", f"id {image_id} stands for {brief(sorted(names[image_id]))}")
-        elif _is_unsafe(name):
-            case.drop("image_path_unsafe", f"expected a path inside the dataset's folder, got {brief(name)}")
-        elif _normal(name) in listed:
-            first = listed[_normal(name)]
-            case.drop("image_listed_twice", f"{brief(name)} is already image {first}")
-            check.moved |= {image_id: first} if image_id != first else {}
-            continue
-        else:
-            listed[_normal(name)] = image_id
-            wanted.append((row, image_id, case))
-            continue
-        check.lost |= set() if image_id is None else {image_id}
-    probes = _probe([raw[row]["file_name"] for row, _, _ in wanted], files, decode=decode)
-    for (row, image_id, case), probed in zip(wanted, probes, strict=True):
-        size = _readable(case, probed)
-        record = None if size is None else _with_true_size(case, raw[row], image_id, size)
-        if record is None:
-            check.lost.add(image_id)
-            continue
-        check.outcomes[row] = case.close()
-        check.records[image_id], check.places[image_id] = record, row
+    with no_garbage_collection():
+        wanted = _listed(raw, ledger, check)
+    names = [raw[row]["file_name"] for row, _, _ in wanted]
+    looks = look_at_all(names, files, decode=decode, seen=seen)
+    with no_garbage_collection():
+        for (row, image_id, case), look in zip(wanted, looks, strict=True):
+            _settle(check, raw[row], row, image_id, case, look)
     if not check.records:
         faults = ", ".join(f"{finding.code} {finding.count}" for finding in ledger.findings())
         raise DatasetError(f"{ledger.source}: expected at least one usable image, got none of {len(raw)} ({faults})")
     return check
 
 
-def _id_and_name(record: Any) -> tuple[int | None, str | None]:
+def _listed(raw: Sequence[Any], ledger: Ledger, check: ImageCheck) -> list[tuple[int, int, Case]]:
+    """Row, id and open case of each record whose file is to be looked at; the others are dropped."""
+    named = [_identity(record) for record in raw]
+    conflicts = _conflicts(named)
+    listed: dict[str, int] = {}
+    wanted: list[tuple[int, int, Case]] = []
+    for row, (image_id, name, spelling) in enumerate(named):
+        case = Case(ledger, f"images[{row}]", id=image_id, file_name=name)
+        if image_id is None or name is None:
+            case.drop("image_malformed", f"expected a mapping with id and file_name, got {brief(raw[row])}")
+        elif image_id in conflicts:
+            case.drop("image_id_conflict", f"id {image_id} stands for {brief(sorted(conflicts[image_id]))}")
+        elif _is_unsafe(name):
+            case.drop("image_path_unsafe", f"expected a path inside the dataset's folder, got {brief(name)}")
+        elif spelling in listed:
+            first = listed[spelling]
+            case.drop("image_listed_twice", f"{brief(name)} is already image {first}")
+            check.moved |= {image_id: first} if image_id != first else {}
+            continue
+        else:
+            listed[spelling] = image_id
+            wanted.append((row, image_id, case))
+            continue
+        check.lost |= set() if image_id is None else {image_id}
+    return wanted
+
+
+def _settle(
+    check: ImageCheck, record: Mapping[str, Any], row: int, image_id: int, case: Case, look: LookOrError
+) -> None:
+    """Takes an image in, or drops it, by the look at its file."""
+    found = _readable(case, look)
+    sound = None if found is None else _with_true_size(case, record, image_id, (found.height, found.width))
+    if found is None or sound is None:
+        check.lost.add(image_id)
+        return
+    check.outcomes[row] = case.close()
+    check.records[image_id], check.places[image_id] = sound, row
+    if found.facts is not None:
+        check.facts[image_id] = found.facts
+
+
+def _identity(record: Any) -> tuple[int | None, str | None, str]:
+    """An image's id and name, None where unusable, and the name in the one spelling for its file."""
     if not isinstance(record, Mapping):
-        return None, None
-    name = record.get("file_name")
-    usable = is_text(name) and "\0" not in name
-    return whole_number(record.get("id")), name if usable else None
+        return None, None, ""
+    image_id, name = whole_number(record.get("id")), record.get("file_name")
+    if not is_text(name) or "\0" in name:
+        return image_id, None, ""
+    return image_id, name, name if _PLAIN_NAME.fullmatch(name) else PurePosixPath(name).as_posix()
 
 
-def _names_of_ids(raw: Sequence[Any]) -> dict[int, set[str]]:
-    names: dict[int, set[str]] = {}
-    for record in raw:
-        image_id, name = _id_and_name(record)
-        if image_id is not None and name is not None:
-            names.setdefault(image_id, set()).add(_normal(name))
-    return names
-
-
-def _normal(name: str) -> str:
-    """One spelling for one file: without `./` and doubled slashes."""
-    return PurePosixPath(name).as_posix()
+def _conflicts(named: Sequence[tuple[int | None, str | None, str]]) -> dict[int, set[str]]:
+    """Ids that stand for several files, with the names of those."""
+    first: dict[int, str] = {}
+    conflicts: dict[int, set[str]] = {}
+    for image_id, name, spelling in named:
+        if image_id is None or name is None:
+            continue
+        known = first.setdefault(image_id, spelling)
+        if known != spelling:
+            conflicts.setdefault(image_id, {known}).add(spelling)
+    return conflicts
 
 
 def _is_unsafe(name: str) -> bool:
+    if _PLAIN_NAME.fullmatch(name):
+        return False
     windows = PureWindowsPath(name)
     return PurePosixPath(name).is_absolute() or bool(windows.drive or windows.root) or ".." in windows.parts
 
 
-def _probe(names: Sequence[str], files: ImageFiles, *, decode: bool) -> list[Probed]:
-    def look(name: str) -> Probed:
-        try:
-            if not decode:
-                return files.probe(name)
-            height, width = files[name].shape[:2]
-        except (ImageError, OSError, KeyError) as error:
-            return error
-        return height, width
-
-    return _on_all_cores(look, names)
-
-
-def _on_all_cores(look: Callable[[str], Probed], names: Sequence[str]) -> list[Probed]:
-    """Pillow decodes outside Python's lock, so threads are enough."""
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        looked = pool.map(look, names)
-        quiet = not get_console().is_terminal
-        return list(track(looked, "Looking at the images", total=len(names), transient=True, disable=quiet))
-
-
-def _readable(case: Case, probed: Probed) -> tuple[int, int] | None:
-    if isinstance(probed, MissingImageError | FileNotFoundError | KeyError):
-        case.drop("image_missing", str(probed))
+def _readable(case: Case, look: LookOrError) -> Look | None:
+    if isinstance(look, MissingImageError | FileNotFoundError | KeyError):
+        case.drop("image_missing", str(look))
         return None
-    if isinstance(probed, Exception):
-        case.drop("image_unreadable", str(probed))
+    if isinstance(look, Exception):
+        case.drop("image_unreadable", str(look))
         return None
-    return probed
+    return look
 
 
 def _with_true_size(
@@ -165,6 +155,9 @@ def _with_true_size(
 ) -> Mapping[str, Any] | None:
     """The record with the size of its file, or None where it was dropped for another one."""
     height, width = size
+    sound = {"id": image_id, "height": height, "width": width}
+    if all(type(record.get(key)) is int and record[key] == value for key, value in sound.items()):
+        return record
     declared = whole_number(record.get("height")), whole_number(record.get("width"))
     if declared != size:
         if any(side is None or side <= 0 for side in declared):
@@ -177,7 +170,4 @@ def _with_true_size(
             return None
     if type(record["id"]) is not int:
         case.fault("id_not_integer", f"id {brief(record['id'])}")
-    sound = {"id": image_id, "height": height, "width": width}
-    return (
-        record if all(type(record.get(k)) is int and record[k] == v for k, v in sound.items()) else {**record, **sound}
-    )
+    return {**record, **sound}

@@ -1,151 +1,145 @@
-"""The annotations of a COCO file: one record in, one sound record or none out."""
+"""The annotations of a COCO file: all at once where columns tell that they are sound, one by one where not."""
 
+import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
-from gsam_edge.coco.check_categories import CategoryCheck
-from gsam_edge.coco.check_images import ImageCheck
-from gsam_edge.coco.check_shapes import CheckedShape, check_bbox, check_segmentation
-from gsam_edge.coco.findings import Case, Ledger, Outcome
-from gsam_edge.coco.shapes import brief, finite_numbers, is_close, whole_number
+import numpy as np
+from numpy.typing import NDArray
 
-#: How files say that there is no such shape.
-_ABSENT: Mapping[str, tuple[Any, ...]] = {"bbox": (None, []), "segmentation": (None, [], {})}
+from gsam_edge.coco.check_object import Draft, ObjectCheck
+from gsam_edge.coco.columns import ObjectColumns
+from gsam_edge.coco.fields import ObjectFields
+from gsam_edge.coco.findings import Outcome
+from gsam_edge.coco.records import JsonRecords, ObjectTable
+from gsam_edge.coco.screen import sound_rows
+from gsam_edge.coco.shapes import whole_number
+
+#: Odd numbers below 2^63, to mix columns into one number, wrapping around.
+_ODD = np.array([0x1E3779B97F4A7C15, 0x42B2AE3D27D4EB4F, 0x65667B19E3779F9B], np.int64)
 
 
-@dataclass
-class ObjectCheck:
-    """Goes through the annotations and collects the sound ones.
+def check_objects(raw: Sequence[Any], check: ObjectCheck) -> tuple[Sequence[Mapping[str, Any]], list[Outcome]]:
+    """Checks the list that a COCO file holds under `annotations`.
 
-    Attributes:
-        images: the sound images.
-        categories: the sound categories.
-        ledger: takes note of the faults.
-        area_tolerance: an area may differ from that of its mask by this share.
-        records: the sound annotations so far, in the file's order.
-        outcomes: what became of each annotation so far.
+    Records that are still text are screened all at once (see `screen`), and only what is not surely sound is looked at
+    by itself; records that were parsed already are looked at one by one. Both ways come to the same.
+
+    Args:
+        raw: the list.
+        check: looks at single annotations.
+
+    Returns:
+        The sound annotations, in the file's order: an `ObjectTable` where they were text, else a tuple; and what became
+        of each annotation of the file.
+
+    Raises:
+        DatasetError: if a policy says so.
     """
-
-    images: ImageCheck
-    categories: CategoryCheck
-    ledger: Ledger
-    area_tolerance: float
-    records: list[Mapping[str, Any]] = field(default_factory=list)
-    outcomes: list[Outcome] = field(default_factory=list)
-    _ids: set[int] = field(default_factory=set, init=False)
-    _seen: dict[Any, str] = field(default_factory=dict, init=False)
-    _new_id: int = field(default=0, init=False)
-
-    def run(self, raw: Sequence[Any]) -> None:
-        """Checks the list that a COCO file holds under `annotations`. Raises DatasetError where a policy says so."""
-        ids = [whole_number(record.get("id")) for record in raw if isinstance(record, Mapping)]
-        self._new_id = max((known for known in ids if known is not None), default=0) + 1
-        for row, record in enumerate(raw):
-            self.outcomes.append(self._check(row, record))
-
-    def _check(self, row: int, record: Any) -> Outcome:
-        where = f"annotations[{row}]"
-        if not isinstance(record, Mapping):
-            return Case(self.ledger, where).drop("annotation_malformed", f"expected a mapping, got {brief(record)}")
-        record_id = whole_number(record.get("id"))
-        image_id, category_id = whole_number(record.get("image_id")), whole_number(record.get("category_id"))
-        if image_id is None or category_id is None:
-            got = {key: record.get(key) for key in ("image_id", "category_id")}
-            detail = f"expected whole numbers, got {brief(got)}"
-            return Case(self.ledger, where, id=record_id).drop("annotation_malformed", detail)
-        image_id = self.images.moved.get(image_id, image_id)
-        category_id = self.categories.moved.get(category_id, category_id)
-        image = self.images.records.get(image_id)
-        if image is None:
-            code = f"annotation_of_{'dropped' if image_id in self.images.lost else 'unknown'}_image"
-            return Case(self.ledger, where, id=record_id).drop(code, f"image_id {brief(record['image_id'])}")
-        case = Case(self.ledger, where, id=record_id, file_name=image["file_name"])
-        if category_id not in self.categories.records:
-            return case.drop("annotation_of_unknown_category", f"category_id {category_id}")
-        new: dict[str, Any] = {"image_id": image_id, "category_id": category_id}
-        self._references(case, record, new)
-        outcome = self._shape(case, record, new, (image["height"], image["width"]))
-        return outcome or self._identity(case, record, new)
-
-    @staticmethod
-    def _references(case: Case, record: Mapping[str, Any], new: dict[str, Any]) -> None:
-        for key in ("image_id", "category_id"):
-            if whole_number(record[key]) != new[key]:
-                case.fault("annotation_moved", f"{key} {brief(record[key])} became {new[key]}")
-            elif type(record[key]) is not int:
-                case.fault("id_not_integer", f"{key} {brief(record[key])}")
-        crowd = record.get("iscrowd", 0)
-        if type(crowd) is not int or crowd not in (0, 1):
-            new["iscrowd"] = int(whole_number(crowd) == 1 or crowd is True)
-            case.fault("iscrowd_not_integer", f"iscrowd {brief(crowd)}")
-
-    def _shape(
-        self, case: Case, record: Mapping[str, Any], new: dict[str, Any], image_hw: tuple[int, int]
-    ) -> Outcome | None:
-        """Puts the sound shape into `new`; answers only where the annotation is dropped."""
-        before = len(case.faults)
-        box = check_bbox(case, record.get("bbox"), image_hw)
-        mask = check_segmentation(case, record.get("segmentation"), image_hw)
-        for shape in (box, mask):
-            if shape.dropped_for:
-                return case.drop(*shape.dropped_for)
-        if box.value is None and mask.value is None:
-            reasons = [fault for fault in case.faults[before:] if fault[0] != "segmentation_empty"]
-            return case.drop(*(reasons or [("annotation_without_shape", "expected a bbox or a segmentation")])[0])
-        new["bbox"], new["segmentation"] = box.value, mask.value
-        self._area(case, record, new, mask if mask.value is not None else box)
-        return None
-
-    def _area(self, case: Case, record: Mapping[str, Any], new: dict[str, Any], shape: CheckedShape) -> None:
-        declared = record.get("area")
-        if declared is None:
-            return
-        numbers = finite_numbers([declared])
-        if numbers is None or not is_close(numbers[0], shape.area, self.area_tolerance):
-            detail = f"area {brief(declared)}, the {'mask' if new['segmentation'] else 'box'} has {shape.area:g}"
-            if case.fault("area_mismatch", detail) == "fix":
-                new["area"] = shape.area
-
-    def _identity(self, case: Case, record: Mapping[str, Any], new: dict[str, Any]) -> Outcome:
-        """Tells repeated objects and ids apart, and ends the case of an annotation with a sound shape."""
-        record_id = whole_number(record.get("id"))
-        key = (new["image_id"], new["category_id"], _frozen(new["bbox"]), _frozen(new["segmentation"]))
-        if key in self._seen:
-            detail = f"the same as {self._seen[key]}"
-            if case.fault("annotation_duplicate", detail) == "drop":
-                return case.drop("annotation_duplicate", detail)
-        if record_id is None or record_id in self._ids:
-            code = "annotation_id_missing" if record_id is None else "annotation_id_duplicate"
-            detail = f"id {brief(record.get('id'))} became {self._new_id}"
-            if case.fault(code, detail) == "drop":
-                return case.drop(code, detail)
-            record_id, self._new_id = self._new_id, self._new_id + 1
-        elif type(record["id"]) is not int:
-            case.fault("id_not_integer", f"id {brief(record['id'])}")
-        new["id"] = record_id
-        self._ids.add(record_id)
-        self._seen.setdefault(key, f"annotation {record_id}")
-        self.records.append(_merged(record, new))
-        return case.close()
+    if isinstance(raw, JsonRecords) and len(raw):
+        return _screened(raw, check)
+    check.new_id = 1 + max(map(_id_of, raw), default=0)
+    drafts = {row: draft for row, record in enumerate(raw) if (draft := check.examine(row, record)) is not None}
+    outcomes: list[Outcome] = ["dropped"] * len(raw)
+    return tuple(_compare(drafts, check, outcomes).values()), outcomes
 
 
-def _frozen(value: Any) -> Any:
-    """A hashable equal of a box or a segmentation."""
-    if isinstance(value, Mapping):
-        return tuple((key, _frozen(value[key])) for key in ("size", "counts"))
-    return tuple(_frozen(part) for part in value) if isinstance(value, list | tuple) else value
+def _screened(raw: JsonRecords, check: ObjectCheck) -> tuple[ObjectTable, list[Outcome]]:
+    fields = ObjectFields.read(raw.items)
+    is_sound = sound_rows(fields, check.images.records, check.categories.records, area_tolerance=check.area_tolerance)
+    ids, marks = fields.id.copy(), np.column_stack([fields.xywh, fields.first, fields.corners])
+    drafts: dict[int, Draft] = {}
+    outcomes: list[Outcome] = ["kept"] * len(raw)
+    for row in np.flatnonzero(~is_sound).tolist():
+        record = raw[row]
+        ids[row] = _id_of(record)
+        draft = check.examine(row, record)
+        if draft is None:
+            outcomes[row] = "dropped"
+        elif fields.is_regular[row] and not draft.case.faults:
+            # Let go, to be looked at again if need be: a file of odd but sound shapes would stand in memory whole.
+            is_sound[row], marks[row] = True, _mark(draft.new)
+        else:
+            drafts[row], marks[row] = draft, _mark(draft.new)
+    check.new_id = 1 + max(int(ids.max()), 0)
+    doubtful = _alike(fields, drafts, marks, is_sound) | _repeated(ids)
+    for row in np.flatnonzero(doubtful & is_sound).tolist():
+        draft = check.examine(row, raw[row])
+        if draft is None:
+            raise RuntimeError(f"expected annotations[{row}] to be sound, as it was when it was first looked at")
+        drafts[row] = draft
+    records = _compare(dict(sorted(drafts.items())), check, outcomes)
+    return _table(raw, fields, records, outcomes), outcomes
 
 
-def _merged(record: Mapping[str, Any], new: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The record itself where nothing changed, else a copy with the new values and without shapes that were taken."""
-    changes = {
-        key: value
-        for key, value in new.items()
-        if value is not None
-        and not (record.get(key) is value or (type(record.get(key)) is int and record[key] == value))
-    }
-    taken = {key for key in _ABSENT if new[key] is None and record.get(key) not in _ABSENT[key]}
-    if not changes and not taken:
-        return record
-    return {key: value for key, value in record.items() if key not in taken} | changes
+def _compare(drafts: Mapping[int, Draft], check: ObjectCheck, outcomes: list[Outcome]) -> dict[int, Mapping[str, Any]]:
+    """The sound records by row; writes down what became of each draft."""
+    records: dict[int, Mapping[str, Any]] = {}
+    for row, draft in drafts.items():
+        record = check.compare(draft)
+        outcomes[row] = draft.case.outcome
+        if record is not None:
+            records[row] = record
+    return records
+
+
+def _table(
+    raw: JsonRecords, fields: ObjectFields, records: Mapping[int, Mapping[str, Any]], outcomes: Sequence[Outcome]
+) -> ObjectTable:
+    """What was kept, fixed records in the place of those of the file."""
+    items = list(raw.items)
+    for row, record in records.items():
+        if outcomes[row] == "fixed":
+            items[row] = record
+    rows = np.fromiter(records, np.int64, len(records))
+    columns = fields.columns().with_rows(rows, ObjectColumns.of(records.values()))
+    table = ObjectTable(items, columns)
+    return (
+        table.take(np.flatnonzero([outcome != "dropped" for outcome in outcomes])) if "dropped" in outcomes else table
+    )
+
+
+def _id_of(record: Any) -> int:
+    """An annotation's id, 0 where it has none."""
+    return (whole_number(record.get("id")) or 0) if isinstance(record, Mapping) else 0
+
+
+def _mark(new: Mapping[str, Any]) -> tuple[float, ...]:
+    """Seven numbers of an annotation's shapes that are equal where the shapes are: `xywh`, `first`, `corners`."""
+    xywh = new["bbox"] or (np.nan,) * 4
+    shape = new["segmentation"]
+    if not shape:
+        return (*xywh, 0, 0, 0)
+    if not isinstance(shape, Mapping):
+        return (*xywh, *shape[0][:2], sum(map(len, shape)) // 2)
+    counts = shape["counts"]
+    content = zlib.crc32(counts.encode()) if isinstance(counts, str) else sum(counts[1::2])
+    return (*xywh, content, 0, len(counts))
+
+
+def _alike(
+    fields: ObjectFields, drafts: Mapping[int, Draft], marks: NDArray[np.float64], is_sound: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Whether another annotation of the same image and class may have the same shapes, bool [N]."""
+    image_id, category_id = fields.image_id.copy(), fields.category_id.copy()
+    for row, draft in drafts.items():
+        image_id[row], category_id[row] = draft.new["image_id"], draft.new["category_id"]
+    # One number for nine: equal annotations have an equal one, and hardly any others do.
+    shape = np.zeros(len(marks))
+    for column, weight in zip(np.nan_to_num(marks, nan=-1.0).T, np.sqrt(np.arange(2, 9)), strict=True):
+        shape += column * weight
+    number = image_id * _ODD[0] + category_id * _ODD[1] + shape.view(np.int64) * _ODD[2]
+    alive = is_sound.copy()
+    alive[list(drafts)] = True
+    alike = np.zeros(len(marks), bool)
+    alike[alive] = _repeated(number[alive])
+    return alike
+
+
+def _repeated(numbers: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Whether a number occurs more than once, bool [N]."""
+    order = np.argsort(numbers)
+    is_next_equal = numbers[order[1:]] == numbers[order[:-1]]
+    repeated = np.zeros(len(numbers), bool)
+    repeated[order[1:][is_next_equal]] = repeated[order[:-1][is_next_equal]] = True
+    return repeated

@@ -6,15 +6,18 @@ from typing import Any
 
 from gsam_edge.coco.findings import Case
 from gsam_edge.coco.shapes import (
+    OUTLINE_LIMIT,
     brief,
     clip_polygon,
     clip_xywh,
+    enclosed_area,
     finite_numbers,
     is_inside,
+    is_polygon_inside,
     outline_length,
     polygon_fault,
 )
-from gsam_edge.vision.masks import segmentation_area
+from gsam_edge.vision.masks import segmentation_pixels
 
 
 @dataclass(frozen=True)
@@ -24,11 +27,13 @@ class CheckedShape:
     Attributes:
         value: the sound `bbox` or `segmentation` (the file's own object where it was sound), None where there is none.
         area: in pixels.
+        outline_area: what the polygons of a mask enclose, pixels: the `area` of COCO's own files; else as `area`.
         dropped_for: code and detail of the fault for which the whole annotation is to be dropped.
     """
 
     value: Any = None
     area: float = 0.0
+    outline_area: float = 0.0
     dropped_for: tuple[str, str] | None = None
 
 
@@ -45,13 +50,19 @@ def check_bbox(case: Case, bbox: Any, image_hw: tuple[int, int]) -> CheckedShape
     if numbers[2] <= 0 or numbers[3] <= 0:
         return _taken_away(case, "box_without_size", f"bbox {brief(bbox)}")
     clipped = clip_xywh(numbers, image_hw)
+    if clipped is not None and is_inside(numbers, image_hw):
+        return _box(bbox, numbers)
+    code = "box_off_image" if clipped is None else "box_outside"
     detail = f"bbox {brief(bbox)} in an image of {image_hw[0]} x {image_hw[1]} (height x width)"
-    if clipped is None:
-        return _taken_away(case, "box_off_image", detail)
-    policy = "keep" if is_inside(numbers, image_hw) else case.fault("box_outside", detail)
-    if policy == "fix":
-        return CheckedShape(clipped, clipped[2] * clipped[3])
-    return CheckedShape(bbox, numbers[2] * numbers[3], ("box_outside", detail) if policy == "drop" else None)
+    policy = case.fault(code, detail)
+    if clipped is None or policy == "drop":
+        return CheckedShape(dropped_for=(code, detail) if policy == "drop" else None)
+    return _box(clipped, clipped) if policy == "fix" else _box(bbox, numbers)
+
+
+def _box(bbox: Any, numbers: list[float]) -> CheckedShape:
+    area = numbers[2] * numbers[3]
+    return CheckedShape(bbox, area, area)
 
 
 def check_segmentation(case: Case, segmentation: Any, image_hw: tuple[int, int]) -> CheckedShape:
@@ -73,12 +84,13 @@ def check_segmentation(case: Case, segmentation: Any, image_hw: tuple[int, int])
 
 def _with_area(case: Case, segmentation: Any, image_hw: tuple[int, int]) -> CheckedShape:
     try:
-        area, _ = segmentation_area(segmentation, image_hw)
+        area = segmentation_pixels(segmentation, image_hw)
     except ValueError as error:
         return _taken_away(case, "rle_malformed", str(error))
     if area == 0:
         return _taken_away(case, "mask_empty", f"segmentation {brief(segmentation)} covers no pixel")
-    return CheckedShape(segmentation, float(area))
+    enclosed = area if isinstance(segmentation, Mapping) else sum(map(enclosed_area, segmentation))
+    return CheckedShape(segmentation, float(area), float(enclosed))
 
 
 def _check_polygons(case: Case, polygons: list[Any], image_hw: tuple[int, int]) -> CheckedShape:
@@ -86,13 +98,14 @@ def _check_polygons(case: Case, polygons: list[Any], image_hw: tuple[int, int]) 
     cut: list[Any] = []
     broken: list[str] = []
     for part, polygon in enumerate(polygons):
-        fault = polygon_fault(polygon) or _outline_fault(polygon, image_hw)
+        fault = polygon_fault(polygon)
+        inside = polygon if fault or is_polygon_inside(polygon, image_hw) else clip_polygon(polygon, image_hw)
+        fault = fault or _outline_fault(inside, image_hw)
         if fault is not None:
             broken.append(f"polygon {part}: {fault}, got {brief(polygon)}")
             continue
-        outside = min(polygon) < 0 or max(polygon[::2]) > image_hw[1] or max(polygon[1::2]) > image_hw[0]
         whole.append(polygon)
-        cut.append(clip_polygon(polygon, image_hw) if outside else polygon)
+        cut.append(inside)
     if broken and case.fault("polygon_malformed", broken[0]) == "drop":
         return CheckedShape(dropped_for=("polygon_malformed", broken[0]))
     sound = polygons if not broken else whole or None
@@ -104,10 +117,8 @@ def _check_polygons(case: Case, polygons: list[Any], image_hw: tuple[int, int]) 
     return CheckedShape(sound)
 
 
-def _outline_fault(flat: list[float], image_hw: tuple[int, int]) -> str | None:
-    """Drawing needs memory by the length of the outline; no shape made of whole pixels comes near this limit."""
-    inside = clip_polygon(flat, image_hw)
-    limit = 4.0 * image_hw[0] * image_hw[1]
+def _outline_fault(inside: list[float], image_hw: tuple[int, int]) -> str | None:
+    limit = OUTLINE_LIMIT * image_hw[0] * image_hw[1]
     length = outline_length(inside)
     return None if length <= limit else f"expected an outline of at most {limit:g} pixels, of {length:g}"
 

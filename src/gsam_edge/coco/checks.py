@@ -58,7 +58,9 @@ CHECKS: Mapping[str, Check] = {
     "polygon_outside": Check("warning", ("fix", "drop", "error"), "a polygon beyond its image, clipped"),
     "rle_malformed": Check("error", ("fix", "drop", "error"), "an RLE of another size or with damaged counts"),
     "mask_empty": Check("error", ("fix", "drop", "error"), "a mask that covers no pixel of its image; taken away"),
-    "area_mismatch": Check("warning", ("fix", "keep", "error"), "an area unlike that of the mask or box; recomputed"),
+    "area_mismatch": Check(
+        "warning", ("fix", "keep", "error"), "an area unlike its mask's (by pixels or outline) or box's"
+    ),
 }
 
 

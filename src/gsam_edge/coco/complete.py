@@ -1,8 +1,10 @@
 """What the annotations imply but do not say: boxes and areas from masks."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from gsam_edge.coco.annotations import BBOX_SOURCE, FROM_SEGMENTATION, Annotations
 from gsam_edge.vision.masks import segmentation_area
@@ -33,23 +35,19 @@ def complete(annotations: Annotations) -> Completion:
     Args:
         annotations: checked annotations: every object has a sound box or mask.
     """
-    objects: list[Mapping[str, Any]] = []
-    boxes = areas = 0
-    for record in annotations.objects:
-        added = _missing(record, annotations)
-        boxes += "bbox" in added
-        areas += "area" in added
-        objects.append({**record, **added} if added else record)
-    return Completion(replace(annotations, objects=tuple(objects)), boxes, areas)
+    columns = annotations.columns
+    rows = np.flatnonzero(~(columns.has_box & columns.has_area))
+    sizes = {image["id"]: (image["height"], image["width"]) for image in annotations.images} if len(rows) else {}
+    found = [annotations.objects[row] for row in rows.tolist()]
+    records = [{**record, **_missing(record, sizes[record["image_id"]])} for record in found]
+    boxes, areas = int((~columns.has_box).sum()), int((~columns.has_area).sum())
+    return Completion(annotations.with_objects(rows, records), boxes, areas)
 
 
-def _missing(record: Mapping[str, Any], annotations: Annotations) -> dict[str, Any]:
+def _missing(record: Mapping[str, Any], image_hw: tuple[int, int]) -> dict[str, Any]:
     needs_box, needs_area = not record.get("bbox"), record.get("area") is None
-    if not needs_box and not needs_area:
-        return {}
     if not record.get("segmentation"):
         return {"area": float(record["bbox"][2] * record["bbox"][3])}
-    image = annotations.image_by_id[record["image_id"]]
-    area, xywh = segmentation_area(record["segmentation"], (image["height"], image["width"]))
+    area, xywh = segmentation_area(record["segmentation"], image_hw)
     added: dict[str, Any] = {"bbox": xywh, BBOX_SOURCE: FROM_SEGMENTATION} if needs_box else {}
     return added | ({"area": area} if needs_area else {})

@@ -103,11 +103,15 @@ class Case:
     A record that is dropped is entered under one code only, so that the audit adds up by code.
     """
 
+    __slots__ = ("_faults", "_ledger", "_subject", "_where", "outcome")
+
     def __init__(self, ledger: Ledger, where: str, **subject: Any) -> None:
         self._ledger = ledger
         self._where = where
-        self._subject = {key: value for key, value in subject.items() if value is not None}
+        self._subject = subject
         self._faults: list[tuple[str, str]] = []
+        #: What became of the record, once the case has ended.
+        self.outcome: Outcome = "dropped"
 
     def fault(self, code: str, detail: str) -> Policy:
         """Takes note of a fault and answers what to do: drop, fix or keep; where it is `error`, DatasetError."""
@@ -127,10 +131,15 @@ class Case:
 
     def close(self) -> Outcome:
         """Ends the case: the record stays, its faults were fixed or kept as they are."""
+        if not self._faults:
+            self.outcome = "kept"
+            return self.outcome
         policies = {code: self._ledger.policy(code, self._where, detail) for code, detail in self._faults}
         for code, detail in self._faults:
             self._enter(code, policies[code], detail)
-        return "fixed" if "fix" in policies.values() else "kept"
+        self.outcome = "fixed" if "fix" in policies.values() else "kept"
+        return self.outcome
 
     def _enter(self, code: str, policy: Policy, detail: str) -> None:
-        self._ledger.enter(code, policy, {"where": self._where, **self._subject, "detail": detail})
+        subject = {key: value for key, value in self._subject.items() if value is not None}
+        self._ledger.enter(code, policy, {"where": self._where, **subject, "detail": detail})

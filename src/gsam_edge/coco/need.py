@@ -4,7 +4,7 @@ from typing import Any
 
 from typing_extensions import TypeIs
 
-from gsam_edge.coco.annotations import Annotations, has_own_box
+from gsam_edge.coco.annotations import Annotations
 
 NOT_NEEDED = "not needed"
 
@@ -21,19 +21,20 @@ def needs_sam(annotations: Annotations) -> bool:
 
 def teacher_needs(annotations: Annotations) -> dict[str, dict[str, Any]]:
     """Each teacher by name with whether it is `needed`, and `why` in a clause: the one place for these reasons."""
-    objects = [record for record in annotations.objects if not record.get("iscrowd")]
-    boxes = sum(has_own_box(record) for record in objects)
-    masks = sum(bool(record.get("segmentation")) for record in objects)
+    columns = annotations.columns
+    is_object = ~columns.is_crowd
+    objects = int(is_object.sum())
+    boxes, masks = int((columns.has_own_box & is_object).sum()), int((columns.has_mask & is_object).sum())
     return {
         "grounding_dino": {
             "needed": needs_grounding_dino(annotations),
-            "why": f"{boxes} of {len(objects)} objects have a box of their own"
+            "why": f"{boxes} of {objects} objects have a box of their own"
             if boxes
             else "the annotations hold no boxes",
         },
         "sam": {
             "needed": needs_sam(annotations),
-            "why": f"{masks} of {len(objects)} objects have a mask" if masks else "the annotations hold no masks",
+            "why": f"{masks} of {objects} objects have a mask" if masks else "the annotations hold no masks",
         },
     }
 

@@ -1,14 +1,18 @@
 """The report on a dataset: what came in, what was done to it, what is in it, and what follows from that."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gsam_edge.coco.annotations import Annotations
 from gsam_edge.coco.complete import Completion
+from gsam_edge.coco.grouping import group_images
 from gsam_edge.coco.need import teacher_needs
-from gsam_edge.coco.split import SplitConfig, group_images
+from gsam_edge.coco.split import SplitConfig, ready_made_splits
 from gsam_edge.coco.statistics import statistics
 from gsam_edge.coco.validate import Validation
+
+#: In place of `image_duplicates`, where images were not looked at.
+NOT_COMPARED: Mapping[str, Any] = {"compared": 0, "modes": {}, "exact": [], "near": []}
 
 
 def audit(validation: Validation, completion: Completion) -> dict[str, Any]:
@@ -33,6 +37,8 @@ def validation_report(
     config: SplitConfig,
     *,
     seed: int,
+    duplicates: Mapping[str, Any] = NOT_COMPARED,
+    health: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """The report of the `data_validation` pipeline, as plain JSON values.
 
@@ -42,27 +48,42 @@ def validation_report(
         parts: what `split` made of them.
         config: the configuration of that split.
         seed: the seed of that split.
+        duplicates: what `coco.health.image_duplicates` gave.
+        health: findings of `coco.health`, which join those of the audit.
 
     Returns:
         The keys of `audit`, and
+        `images_compared`: how many images were looked at for duplicates, `distinct_pictures`: how many were left if of
+        near duplicates one was, `image_modes`: Pillow's names of pixel formats to images that have them;
         `has_boxes`, `has_masks`, `class_mapping` (class id as text to name);
         `teachers`: by name {needed, why};
-        `splits`: by name the figures of `coco.statistics`, with `classes_missing` where a class has no annotation;
-        `split`: how the images were shared out: ratios, seed, group_by, groups, images_without_key, why and
-        largest_deviation (of the share of a class's annotations that a part got from the part's ratio, 0..1);
+        `splits`: by name the figures of `coco.statistics`, with `share_of_images` (0..1), `groups_kept_together` (those
+        of two images or more), and `classes_missing` where a class has no annotation;
+        `split`: how the images were shared out: ratios, seed, group_by, groups, groups_of_several, largest_group
+        (images), near_duplicates (groups), images_without_key, ready_made, why, and largest_deviation with
+        largest_deviation_of (of the share of a class's annotations that a part got from its share of the images as
+        asked for, or for ready-made splits as found; 0..1);
         `statistics`: the figures of `coco.statistics` over all images.
     """
     total = statistics(annotations)
-    splits = {name: _part(part) for name, part in parts.items() if part.images}
-    grouping = group_images(annotations, config.group_by)
+    grouping = group_images(annotations, config.group_by, duplicates["near"])
+    several = [group for group in grouping.groups if len(group) > 1]
+    splits = {name: _part(part, len(annotations.images), several) for name, part in parts.items() if part.images}
+    ready_made = ready_made_splits(annotations, config) is not None
+    shares = {name: part["share_of_images"] for name, part in splits.items()} if ready_made else config.ratios
     deviations = [
-        abs(count / total["per_class"][class_name] - config.ratios[name])
+        (abs(count / total["per_class"][class_name] - shares[name]), f"{class_name} in {name}")
         for name, part in splits.items()
         for class_name, count in part["per_class"].items()
         if total["per_class"][class_name]
     ]
+    largest, where = max(deviations)
     return {
         **findings,
+        "findings": [*findings["findings"], *health],
+        "images_compared": duplicates["compared"],
+        "distinct_pictures": duplicates["compared"] - sum(len(group) - 1 for group in duplicates["near"]),
+        "image_modes": duplicates["modes"],
         "has_boxes": annotations.has_boxes,
         "has_masks": annotations.has_masks,
         "class_mapping": {str(class_id): name for class_id, name in annotations.class_mapping.items()},
@@ -71,17 +92,25 @@ def validation_report(
         "split": {
             "ratios": config.ratios,
             "seed": seed,
+            "ready_made": ready_made,
             "group_by": grouping.key,
             "groups": len(grouping.groups),
+            "groups_of_several": len(several),
+            "largest_group": max(map(len, grouping.groups)),
+            "near_duplicates": grouping.near_duplicates,
             "images_without_key": grouping.without_key,
-            "why": grouping.why,
-            "largest_deviation": max(deviations),
+            "why": "the splits that the images name were taken over" if ready_made else grouping.why,
+            "largest_deviation": largest,
+            "largest_deviation_of": where,
         },
         "statistics": total,
     }
 
 
-def _part(part: Annotations) -> dict[str, Any]:
+def _part(part: Annotations, images: int, several: Sequence[Sequence[int]]) -> dict[str, Any]:
     figures = statistics(part)
+    members = part.image_by_id.keys()
+    figures["share_of_images"] = len(part.images) / images
+    figures["groups_kept_together"] = sum(members >= set(group) for group in several)
     missing = [name for name, count in figures["per_class"].items() if count == 0]
     return figures | ({"classes_missing": missing} if missing else {})

@@ -10,8 +10,15 @@ Point: TypeAlias = tuple[float, float]
 #: Coordinates beyond this (pixels) are no coordinates, and would overflow on the way through the arithmetic.
 MAX_COORDINATE = 1e7
 
+#: No area (pixels) is beyond that of a box with such coordinates.
+MAX_AREA = MAX_COORDINATE**2
+
 #: Boxes may pass the image's edge by this (pixels) unmentioned: the rounding of left + width in three decimals.
 ROUNDING = 2e-3
+
+#: Drawing needs memory by the length of an outline: at most this many times the pixels of its image, which no shape
+#: made of whole pixels comes near.
+OUTLINE_LIMIT = 4.0
 
 
 def whole_number(value: Any) -> int | None:
@@ -40,6 +47,11 @@ def finite_numbers(value: Any) -> list[float] | None:
     return [float(number) for number in value]
 
 
+def finite_area(value: Any) -> float | None:
+    """An area in pixels as float; None where it is no number, NaN, infinite or beyond any image."""
+    return float(value) if type(value) in (int, float) and -MAX_AREA <= value <= MAX_AREA else None
+
+
 def clip_xywh(xywh: Sequence[float], image_hw: tuple[int, int]) -> list[float] | None:
     """A box (left, top, width, height; pixels) cut to its image; None where nothing of it is inside."""
     left, top = max(xywh[0], 0.0), max(xywh[1], 0.0)
@@ -54,6 +66,11 @@ def is_inside(xywh: Sequence[float], image_hw: tuple[int, int]) -> bool:
         and xywh[0] + xywh[2] <= image_hw[1] + ROUNDING
         and xywh[1] + xywh[3] <= image_hw[0] + ROUNDING
     )
+
+
+def is_polygon_inside(flat: Sequence[float], image_hw: tuple[int, int]) -> bool:
+    """Whether a polygon [x0, y0, x1, y1, ...] stays within its image."""
+    return min(flat) >= 0 and max(flat[::2]) <= image_hw[1] and max(flat[1::2]) <= image_hw[0]
 
 
 def clip_polygon(flat: Sequence[float], image_hw: tuple[int, int]) -> list[float]:
@@ -99,6 +116,12 @@ def outline_length(flat: Sequence[float]) -> float:
     """Length of a closed polygon [x0, y0, x1, y1, ...] in pixels."""
     x, y = flat[::2], flat[1::2]
     return sum(math.hypot(x[i] - x[i - 1], y[i] - y[i - 1]) for i in range(len(x)))
+
+
+def enclosed_area(flat: Sequence[float]) -> float:
+    """Area of a closed polygon [x0, y0, x1, y1, ...] in pixels, by the shoelace formula, as COCO's own `area` is."""
+    x, y = flat[::2], flat[1::2]
+    return abs(sum(x[i - 1] * y[i] - x[i] * y[i - 1] for i in range(len(x)))) / 2
 
 
 def is_close(a: float, b: float, tolerance: float) -> bool:

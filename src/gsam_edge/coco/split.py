@@ -1,8 +1,7 @@
 """Train, validation and test: stratified over all classes of an image, groups of images kept together."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Self
+from collections.abc import Iterator, Sequence
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,12 +9,18 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from gsam_edge.coco.annotations import Annotations
 from gsam_edge.coco.errors import DatasetError
+from gsam_edge.coco.grouping import AUTO, NO_GROUPS, SOURCE_KEY, group_images
+from gsam_edge.coco.image_values import image_values
 
-#: Where exporters name the photograph that an image was made from; Roboflow writes this.
-SOURCE_KEY = "extra.name"
+#: The key of image records that names a ready-made split, where `ready_made` is `auto`.
+SPLIT_KEY = "split"
 
-#: `group_by` values that are no key.
-AUTO, NO_GROUPS = "auto", "none"
+#: What ready-made splits are called by those who made them.
+SPLIT_NAMES = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "dev"), "val"),
+    **dict.fromkeys(("test", "testing"), "test"),
+}
 
 _ROUNDING = 1e-6
 
@@ -30,8 +35,15 @@ class SplitConfig(BaseModel):
     test: float = Field(ge=0, le=1, description="share of the images for the final measurement")
     group_by: str = Field(
         min_length=1,
-        description="dotted key of the image records; images with an equal value stay together. "
-        f"'{AUTO}': {SOURCE_KEY} where images have it; '{NO_GROUPS}': each image by itself",
+        description="dotted key of the image records, or file_name:REGULAR_EXPRESSION; images with an equal value stay "
+        f"together, and near duplicates too. '{AUTO}': {SOURCE_KEY} where images have it; '{NO_GROUPS}': each image "
+        "by itself, near duplicates too",
+    )
+    ready_made: str = Field(
+        default=AUTO,
+        min_length=1,
+        description="dotted key of the image records, or file_name:REGULAR_EXPRESSION, that says train, val or test; "
+        f"the ratios are then not used. '{AUTO}': the key {SPLIT_KEY!r} where images have it; '{NO_GROUPS}': none",
     )
 
     @model_validator(mode="after")
@@ -49,25 +61,10 @@ class SplitConfig(BaseModel):
         return {"train": self.train, "val": self.val, "test": self.test}
 
 
-@dataclass(frozen=True)
-class Grouping:
-    """Images that must not be parted.
-
-    Attributes:
-        groups: image ids by group, in the order of their file names.
-        key: the dotted key whose equal values keep images together, None where each stands by itself.
-        without_key: how many images do not carry the key and so stand by themselves.
-        why: the choice of the key, in a sentence.
-    """
-
-    groups: Sequence[Sequence[int]]
-    key: str | None
-    without_key: int
-    why: str
-
-
-def split(annotations: Annotations, config: SplitConfig, *, seed: int) -> dict[str, Annotations]:
-    """Shares the images out by iterative stratification.
+def split(
+    annotations: Annotations, config: SplitConfig, *, seed: int, near_duplicates: Sequence[Sequence[int]] = ()
+) -> dict[str, Annotations]:
+    """Takes over the splits that the user made, or else shares the images out by iterative stratification.
 
     Sechidis, Tsoumakas and Vlahavas, "On the stratification of multi-label data" (2011): the rarest class is shared out
     first, each time to the part that still lacks most of it. What is shared out here is a group of images; images
@@ -78,101 +75,114 @@ def split(annotations: Annotations, config: SplitConfig, *, seed: int) -> dict[s
         annotations: checked annotations.
         config: ratios and groups.
         seed: of the order in which equals are shared out.
+        near_duplicates: groups of image ids that show the same picture, see `near_duplicate_groups`.
 
     Returns:
         `train`, `val` and `test`: disjoint, together all images, the same classes in each. A part has no images where
-        its ratio is 0, and only there.
+        its ratio is 0, and only there; of ready-made splits, where nobody made it.
 
     Raises:
-        DatasetError: if no image carries the key of `group_by`, or a part with a ratio above 0 would stay empty.
+        DatasetError: if no image carries the key of `group_by`, a part with a ratio above 0 would stay empty, or
+            ready-made splits leave images out, are called otherwise, or hold nothing to train on.
     """
-    grouping = group_images(annotations, config.group_by)
+    made = ready_made_splits(annotations, config)
+    if made is not None:
+        return {name: annotations.subset(made[name]) for name in config.ratios}
+    grouping = group_images(annotations, config.group_by, near_duplicates)
     wanted = [name for name, ratio in config.ratios.items() if ratio > 0]
     if len(grouping.groups) < len(wanted):
-        what = "images" if grouping.key is None else f"groups of images by {grouping.key!r}"
-        found = len(grouping.groups)
+        what = "images" if len(grouping.groups) == len(annotations.images) else "groups of images"
+        what += f" by {grouping.key!r}" if grouping.key else ""
+        found = f"{len(grouping.groups)} ({grouping.why})"
         raise DatasetError(f"split: expected at least {len(wanted)} {what}, for {', '.join(wanted)}, got {found}")
     ratios = np.array([config.ratios[name] for name in wanted])
     parts = _stratify(_presence(annotations, grouping.groups), ratios, seed)
     ids: dict[str, list[int]] = {name: [] for name in config.ratios}
-    for group, part in zip(grouping.groups, parts, strict=True):
+    for group, part in zip(grouping.groups, parts.tolist(), strict=True):
         ids[wanted[part]] += group
     return {name: annotations.subset(ids[name]) for name in ids}
 
 
-def group_images(annotations: Annotations, group_by: str) -> Grouping:
-    """Finds the images that belong together.
-
-    Args:
-        annotations: checked annotations.
-        group_by: a dotted key, `auto` or `none`, see `SplitConfig`.
+def ready_made_splits(annotations: Annotations, config: SplitConfig) -> dict[str, list[int]] | None:
+    """Image ids by the user's own splits `train`, `val` and `test`; None where there are none.
 
     Raises:
-        DatasetError: if a key was named that no image carries.
+        DatasetError: if some images are in none of them, one is called otherwise, or none is for training.
     """
-    key, why = _group_key(annotations, group_by)
-    groups: dict[tuple[str, str], list[int]] = {}
-    without_key = 0
-    for image in sorted(annotations.images, key=lambda image: image["file_name"]):
-        value = None if key is None else _value(image, key)
-        without_key += key is not None and value is None
-        name = ("file", image["file_name"]) if value is None else ("key", value)
-        groups.setdefault(name, []).append(image["id"])
-    return Grouping(list(groups.values()), key, without_key, why)
+    key = SPLIT_KEY if config.ready_made == AUTO else config.ready_made
+    images = annotations.images
+    if config.ready_made == NO_GROUPS or (config.ready_made == AUTO and not any(SPLIT_KEY in i for i in images)):
+        return None
+    values = image_values(images, key, where="split.ready_made")
+    ids: dict[str, list[int]] = {name: [] for name in config.ratios}
+    for image, value in zip(images, values, strict=True):
+        name = SPLIT_NAMES.get(str(value).lower())
+        if name is None:
+            raise DatasetError(
+                f"split.ready_made: expected train, val or test for every image by {key!r}, got {value!r} for "
+                f"{image['file_name']!r}; set split.ready_made=none to have the images shared out"
+            )
+        ids[name].append(image["id"])
+    if not ids["train"]:
+        counts = ", ".join(f"{name} {len(members)}" for name, members in ids.items())
+        raise DatasetError(f"split.ready_made: expected images to train on by {key!r}, got {counts}")
+    return ids
 
 
-def _group_key(annotations: Annotations, group_by: str) -> tuple[str | None, str]:
-    if group_by == NO_GROUPS:
-        return None, "each image by itself, as asked"
-    key = SOURCE_KEY if group_by == AUTO else group_by
-    carriers = sum(_value(image, key) is not None for image in annotations.images)
-    total = len(annotations.images)
-    if carriers:
-        return key, f"{carriers} of {total} images carry {key}: those of one source stay together"
-    if group_by == AUTO:
-        return None, f"each image by itself: none carries {key}"
-    known = ", ".join(sorted({name for image in annotations.images for name in image}))
-    raise DatasetError(
-        f"split.group_by: expected a key that images carry, got {key!r}, which none of {total} has; they have {known}"
-    )
-
-
-def _value(image: Mapping[str, Any], key: str) -> str | None:
-    """The image's value under a dotted key as text, None where there is none."""
-    value: Any = image
-    for name in key.split("."):
-        value = value.get(name) if isinstance(value, Mapping) else None
-    return None if value is None else repr(value)
-
-
-def _presence(annotations: Annotations, groups: Sequence[Sequence[int]]) -> NDArray[np.int64]:
+def _presence(annotations: Annotations, groups: Sequence[Sequence[int]]) -> NDArray[np.int32]:
     """[G, C + 2]: images of a group that show each class, those without objects, and all of them."""
-    presence = np.zeros((len(groups), annotations.num_classes + 2), np.int64)
-    for row, group in enumerate(groups):
-        presence[row, -1] = len(group)
-        for image_id in group:
-            shown = {annotations.class_id_of_category[r["category_id"]] for r in annotations.objects_of_image[image_id]}
-            presence[row, list(shown) or [-2]] += 1
+    row_of_image = {image["id"]: row for row, image in enumerate(annotations.images)}
+    rows = np.array([row_of_image[image_id] for group in groups for image_id in group])
+    shown = annotations.image_class_counts > 0
+    labels = np.column_stack([shown, ~shown.any(axis=1), np.ones(len(shown), bool)]).astype(np.int32)
+    group_of_row = np.repeat(np.arange(len(groups)), [len(group) for group in groups])
+    is_first = np.diff(group_of_row, prepend=-1) > 0
+    presence = labels[rows[is_first]]
+    np.add.at(presence, group_of_row[~is_first], labels[rows[~is_first]])
     return presence
 
 
-def _stratify(presence: NDArray[np.int64], ratios: NDArray[np.float64], seed: int) -> NDArray[np.int64]:
+def _stratify(presence: NDArray[np.int32], ratios: NDArray[np.float64], seed: int) -> NDArray[np.int64]:
     """The part of each group, int64 [G] in 0..P-1, by `_presence` [G, L] and ratios [P]; no part stays empty."""
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(presence))
+    chances = iter(rng.random((len(presence), len(ratios))).tolist())
     lacking = ratios[:, None] * presence.sum(axis=0)  # [P, L] images of each label that a part should still get
+    shows = np.asfortranarray(presence[:, :-1] > 0)
+    remaining = shows.sum(axis=0)
     part_of_group = np.full(len(presence), -1, np.int64)
-    is_empty = np.ones(len(ratios), bool)
-    left = len(presence)
-    while left:
-        is_open = part_of_group < 0
-        remaining = (presence[is_open, :-1] > 0).sum(axis=0)
+    empty = set(range(len(ratios)))
+    while (part_of_group < 0).any():
         label = int(np.where(remaining > 0, remaining, len(presence) + 1).argmin())
-        for group in order[(is_open & (presence[:, label] > 0))[order]]:
-            allowed = is_empty if left <= is_empty.sum() else np.ones(len(ratios), bool)
-            # Of the allowed parts the one that lacks most of this label, then most images, then by chance.
-            part = np.lexsort((rng.random(len(ratios)), lacking[:, -1], lacking[:, label], allowed))[-1]
-            part_of_group[group], is_empty[part] = part, False
-            lacking[part] -= presence[group]
-            left -= 1
+        members = order[((part_of_group < 0) & shows[:, label])[order]]
+        left = int((part_of_group < 0).sum())
+        gives = np.column_stack([presence[members, label], presence[members, -1]]).tolist()
+        part_of_group[members] = _share_out(gives, lacking[:, [label, -1]].tolist(), chances, empty, left)
+        for part in range(len(ratios)):
+            lacking[part] -= presence[members[part_of_group[members] == part]].sum(axis=0)
+        remaining -= shows[members].sum(axis=0)
     return part_of_group
+
+
+def _share_out(
+    gives: list[list[int]], lacking: list[list[float]], chances: Iterator[list[float]], empty: set[int], left: int
+) -> list[int]:
+    """The part of each group of one label: the one that lacks most of the label, then most images, then by chance.
+
+    Args:
+        gives: for each group, how many images of the label and how many in all it brings.
+        lacking: the same for each part; updated.
+        chances: for each group a number for each part.
+        empty: parts that have no group yet; updated.
+        left: groups that are not shared out yet; when they are as few as the empty parts, these get them.
+    """
+    parts = []
+    for (labelled, images), chance in zip(gives, chances, strict=False):
+        allowed = empty if left <= len(empty) else range(len(lacking))
+        part = max(allowed, key=lambda p, chance=chance: (*lacking[p], chance[p]))
+        lacking[part][0] -= labelled
+        lacking[part][1] -= images
+        empty.discard(part)
+        left -= 1
+        parts.append(part)
+    return parts

@@ -1,16 +1,23 @@
 """From whatever a COCO file holds to annotations that can be trusted, with an account of every record."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, MutableMapping
+from dataclasses import dataclass, replace
 from typing import Any
+
+import numpy as np
 
 from gsam_edge.coco.annotations import Annotations
 from gsam_edge.coco.check_categories import CategoryCheck, check_categories
-from gsam_edge.coco.check_images import ImageCheck, ImageFiles, check_images
-from gsam_edge.coco.check_objects import ObjectCheck
+from gsam_edge.coco.check_images import ImageCheck, check_images
+from gsam_edge.coco.check_object import ObjectCheck
+from gsam_edge.coco.check_objects import check_objects
 from gsam_edge.coco.checks import ValidationConfig
+from gsam_edge.coco.collector import no_garbage_collection
 from gsam_edge.coco.errors import DatasetError
 from gsam_edge.coco.findings import Case, Finding, Ledger, Tally
+from gsam_edge.coco.image_facts import ImageFacts
+from gsam_edge.coco.image_pass import ImageFiles
+from gsam_edge.coco.records import JsonRecords
 from gsam_edge.coco.shapes import brief
 
 _LISTS = ("images", "annotations", "categories")
@@ -26,15 +33,24 @@ class Validation:
         findings: what was wrong and what was done, in the order of `CHECKS`.
         images: the audit of the image records.
         objects: the audit of the annotation records.
+        image_facts: image ids to what decoding told of their files; empty where only headers were read.
     """
 
     annotations: Annotations
     findings: tuple[Finding, ...]
     images: Tally
     objects: Tally
+    image_facts: Mapping[int, ImageFacts]
 
 
-def validate(content: Any, files: ImageFiles, config: ValidationConfig, *, source: str) -> Validation:
+def validate(
+    content: Any,
+    files: ImageFiles,
+    config: ValidationConfig,
+    *,
+    source: str,
+    seen: MutableMapping[str, Any] | None = None,
+) -> Validation:
     """Checks a COCO file and the images it names.
 
     Args:
@@ -42,6 +58,7 @@ def validate(content: Any, files: ImageFiles, config: ValidationConfig, *, sourc
         files: the images, by `file_name`.
         config: what to do about which fault.
         source: what to call the file in messages.
+        seen: keeps what the images told, so that an interrupted check continues (see `image_pass.look_at_all`).
 
     Returns:
         The usable annotations, in the file's order; records in which nothing was wrong are the file's own. Each record
@@ -53,46 +70,51 @@ def validate(content: Any, files: ImageFiles, config: ValidationConfig, *, sourc
     raw = _structure(content, source)
     ledger = Ledger(config, source)
     categories = check_categories(raw["categories"], ledger)
-    images = check_images(raw["images"], files, ledger, decode=config.decode_images)
-    objects = ObjectCheck(images, categories, ledger, config.area_tolerance)
-    objects.run(raw["annotations"])
-    if not objects.records:
+    images = check_images(raw["images"], files, ledger, decode=config.decode_images, seen={} if seen is None else seen)
+    check = ObjectCheck(images, categories, ledger, config.area_tolerance)
+    with no_garbage_collection():
+        objects, outcomes = check_objects(raw["annotations"], check)
+    if not objects:
         reasons = ", ".join(f"{finding.code} {finding.count}" for finding in ledger.findings())
         total = len(raw["annotations"])
         raise DatasetError(f"{source}: expected at least one usable annotation, got none of {total} ({reasons})")
-    image_records = _images_with_annotations(images, objects, ledger)
-    category_records = _used_categories(categories, objects, ledger)
-    rest = {key: value for key, value in content.items() if key not in _LISTS}
-    return Validation(
-        Annotations(image_records, tuple(objects.records), category_records, rest),
-        ledger.findings(),
-        Tally.of(images.outcomes),
-        Tally.of(objects.outcomes),
+    rest = {key: value for key, value in raw.items() if key not in _LISTS}
+    found = Annotations(tuple(images.records.values()), objects, tuple(categories.records.values()), rest)
+    annotations = replace(
+        found,
+        images=_images_with_annotations(images, found, ledger),
+        categories=_used_categories(categories, found, ledger),
     )
+    facts = {image["id"]: images.facts[image["id"]] for image in annotations.images if image["id"] in images.facts}
+    return Validation(annotations, ledger.findings(), Tally.of(images.outcomes), Tally.of(outcomes), facts)
 
 
-def _structure(content: Any, source: str) -> Mapping[str, list[Any]]:
+def _structure(content: Any, source: str) -> Mapping[str, Any]:
     """The three lists of a COCO file, none of them empty."""
     if not isinstance(content, Mapping):
         raise DatasetError(f"{source}: expected a COCO mapping with {', '.join(_LISTS)}, got {brief(content)}")
     for name in _LISTS:
         records = content.get(name)
-        if not isinstance(records, list):
-            arrived = f"keys {brief(list(content))}" if name not in content else f"{name}: {brief(records)}"
+        if not isinstance(records, list | JsonRecords):
+            arrived = f"keys {brief(sorted(content))}" if name not in content else f"{name}: {brief(records)}"
             raise DatasetError(f"{source}: expected a list under {name!r}, got {arrived}")
         if not records:
             raise DatasetError(f"{source}: expected at least one record under {name!r}, got an empty list")
     return content
 
 
-def _images_with_annotations(images: ImageCheck, objects: ObjectCheck, ledger: Ledger) -> tuple[Mapping[str, Any], ...]:
-    annotated = {record["image_id"] for record in objects.records}
+def _images_with_annotations(images: ImageCheck, found: Annotations, ledger: Ledger) -> tuple[Mapping[str, Any], ...]:
+    ids = np.fromiter(images.records, np.int64, len(images.records))
+    is_annotated = np.isin(ids, found.columns.image_id).tolist()
     kept = []
-    for image_id, record in images.records.items():
+    for (image_id, record), annotated in zip(images.records.items(), is_annotated, strict=True):
+        if annotated:
+            kept.append(record)
+            continue
         row = images.places[image_id]
         code, detail = "image_without_annotations", "no annotation is left, or none was there"
         case = Case(ledger, f"images[{row}]", id=image_id, file_name=record["file_name"])
-        if image_id not in annotated and case.fault(code, detail) == "drop":
+        if case.fault(code, detail) == "drop":
             images.outcomes[row] = case.drop(code, detail)
             continue
         case.close()
@@ -100,13 +122,14 @@ def _images_with_annotations(images: ImageCheck, objects: ObjectCheck, ledger: L
     return tuple(kept)
 
 
-def _used_categories(categories: CategoryCheck, objects: ObjectCheck, ledger: Ledger) -> tuple[Mapping[str, Any], ...]:
-    used = {record["category_id"] for record in objects.records}
+def _used_categories(categories: CategoryCheck, found: Annotations, ledger: Ledger) -> tuple[Mapping[str, Any], ...]:
+    ids = np.fromiter(categories.records, np.int64, len(categories.records))
+    is_used = np.isin(ids, found.columns.category_id).tolist()
     kept = []
-    for category_id, record in categories.records.items():
+    for (category_id, record), used in zip(categories.records.items(), is_used, strict=True):
         code, detail = "category_unused", f"{brief(record['name'])} has no annotation"
         case = Case(ledger, categories.places[category_id], id=category_id)
-        if category_id not in used and case.fault(code, detail) == "drop":
+        if not used and case.fault(code, detail) == "drop":
             case.drop(code, detail)
             continue
         case.close()

@@ -33,10 +33,7 @@ class RawCocoDataset(BytesDataset[RawCoco]):
         raise DatasetError(f"{self._filepath} is the user's own file: it is read, never written")
 
     def decode(self, content: bytes) -> RawCoco:
-        try:
-            return RawCoco(json.loads(content), hashlib.sha256(content).hexdigest())
-        except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise ValueError(f"expected a COCO file in JSON, but it does not parse: {error}") from error
+        return RawCoco.parse(content)
 
     def _exists(self) -> bool:
         return Path(self._filepath).is_file()
@@ -51,19 +48,17 @@ class AnnotationsDataset(BytesDataset[Annotations]):
     """`coco.Annotations` as a COCO file."""
 
     def encode(self, value: Annotations) -> bytes:
-        return json.dumps(value.to_coco(), separators=(",", ":")).encode()
+        return value.to_json()
 
     def decode(self, content: bytes) -> Annotations:
         try:
-            return Annotations.from_coco(json.loads(content))
+            return Annotations.from_json(content)
         except (KeyError, TypeError) as error:
             raise ValueError(f"expected the COCO file of an earlier run, but it lacks {error}") from error
 
     def preview(self) -> JSONPreview:
         """Counts and classes, for kedro-viz."""
         value = self.load()
-        classes = dict.fromkeys(value.class_names, 0)
-        names = {category["id"]: category["name"] for category in value.categories}
-        for record in value.objects:
-            classes[names[record["category_id"]]] += 1
+        counts = value.image_class_counts.sum(axis=0).tolist()
+        classes = dict(zip(value.class_names, counts, strict=True))
         return JSONPreview(json.dumps({"images": len(value.images), "objects": len(value.objects), "classes": classes}))

@@ -12,10 +12,14 @@ from kedro_datasets._typing import ImagePreview
 from numpy.typing import NDArray
 from PIL import Image
 
+from gsam_edge.coco.image_pass import Look, look_into
 from gsam_edge.datasets.atomic import new_folder
 from gsam_edge.vision.images import ImageError, MissingImageError, decode_image, probe_image
 
 IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+
+#: No image file of so many pixels is larger: four channels of 32 bits each, uncompressed, and a megabyte beside them.
+_BYTES_A_PIXEL, _BYTES_BESIDE_PIXELS = 16, 1 << 20
 
 
 class ImageFolder(Mapping[str, NDArray[np.uint8]]):
@@ -26,10 +30,11 @@ class ImageFolder(Mapping[str, NDArray[np.uint8]]):
 
     def __init__(self, folder: Path, *, max_pixels: int) -> None:
         self._folder = folder
+        self._root = folder.resolve()
         self._max_pixels = max_pixels
 
     def __getitem__(self, file_name: str) -> NDArray[np.uint8]:
-        return decode_image(self._inside(file_name).read_bytes(), name=file_name, max_pixels=self._max_pixels)
+        return decode_image(self._read(file_name), name=file_name, max_pixels=self._max_pixels)
 
     def probe(self, file_name: str) -> tuple[int, int]:
         """Height and width of the image as it will be decoded, read from its header.
@@ -39,6 +44,22 @@ class ImageFolder(Mapping[str, NDArray[np.uint8]]):
         """
         return probe_image(self._inside(file_name), name=file_name, max_pixels=self._max_pixels)
 
+    def inspect(self, file_name: str) -> Look:
+        """The image's size and facts, from decoding it. Raises ImageError as `probe` does, and if it is cut off."""
+        return look_into(self._read(file_name), name=file_name, max_pixels=self._max_pixels)
+
+    def stamp(self, file_name: str) -> str:
+        """Size and time of the last change. Raises ImageError if the file is missing or outside the folder."""
+        status = self._inside(file_name).stat()
+        return f"{status.st_size}-{status.st_mtime_ns}"
+
+    def _read(self, file_name: str) -> bytes:
+        path = self._inside(file_name)
+        limit, size = _BYTES_BESIDE_PIXELS + _BYTES_A_PIXEL * self._max_pixels, path.stat().st_size
+        if size > limit:
+            raise ImageError(f"{file_name}: expected at most {limit} bytes, got a file of {size}")
+        return path.read_bytes()
+
     def _inside(self, file_name: str) -> Path:
         path = self._folder / file_name
         try:
@@ -46,7 +67,7 @@ class ImageFolder(Mapping[str, NDArray[np.uint8]]):
             missing = not resolved.is_file()
         except (OSError, ValueError) as error:
             raise ImageError(f"expected the name of an image file, got {file_name!r:.200}") from error
-        if Path(file_name).is_absolute() or not resolved.is_relative_to(self._folder.resolve()):
+        if Path(file_name).is_absolute() or not resolved.is_relative_to(self._root):
             raise ImageError(f"expected a file inside the dataset's folder, got {file_name!r}")
         if missing:
             raise MissingImageError(f"expected an image, found no file {path}")

@@ -27,6 +27,8 @@ _PANELS: tuple[tuple[str, str, Mapping[str, str]], ...] = (
 _FACTORS = {"latency_ms_median": "faster", "size_mb": "smaller"}
 _INK, _PALE = "#262626", "#8c8c8c"
 TRUTH_COLUMN = "truth"
+#: Of more classes, a figure shows the most frequent and the rarest.
+_MOST_CLASSES = 24
 
 
 def plot_comparison(rows: Sequence[Mapping[str, Any]]) -> "Figure":
@@ -126,6 +128,18 @@ def choose_pictures(truth: Annotations, count: int) -> list[int]:
     return [candidates[pick] for pick in picks]
 
 
+def shown_classes(counts: Sequence[int]) -> list[int]:
+    """The classes, by id, that a figure has room for: all in their order, or the most frequent and then the rarest.
+
+    Args:
+        counts: objects of each class.
+    """
+    if len(counts) <= _MOST_CLASSES:
+        return list(range(len(counts)))
+    order = sorted(range(len(counts)), key=lambda class_id: -counts[class_id])
+    return order[: _MOST_CLASSES // 2] + order[-(_MOST_CLASSES // 2) :]
+
+
 def plot_class_distribution(splits: Mapping[str, Mapping[str, Any]]) -> "Figure":
     """Objects of each class in each split, with each split's share of the class.
 
@@ -139,8 +153,10 @@ def plot_class_distribution(splits: Mapping[str, Mapping[str, Any]]) -> "Figure"
 
     if not splits:
         raise ValueError("splits: expected at least one, got none")
-    names = list(dict.fromkeys(name for split in splits.values() for name in split["per_class"]))
-    totals = [sum(split["per_class"].get(name, 0) for split in splits.values()) for name in names]
+    every = list(dict.fromkeys(name for split in splits.values() for name in split["per_class"]))
+    of_all = [sum(split["per_class"].get(name, 0) for split in splits.values()) for name in every]
+    shown = shown_classes(of_all)
+    names, totals = [every[class_id] for class_id in shown], [of_all[class_id] for class_id in shown]
     figure = Figure(figsize=(9, 1.5 + 0.32 * len(names) * len(splits)), layout="constrained", dpi=130)
     axes = figure.subplots()
     height = 0.8 / len(splits)
@@ -155,7 +171,8 @@ def plot_class_distribution(splits: Mapping[str, Mapping[str, Any]]) -> "Figure"
         axes.bar_label(bars, shares, padding=4, fontsize=8, color=_INK)
     axes.set_yticks(range(len(names)), names, fontsize=10, color=_INK)
     axes.invert_yaxis()
-    axes.set_title("Objects per class and split", loc="left", fontsize=11, fontweight="bold", color=_INK)
+    some = "" if len(names) == len(every) else f", the most frequent and the rarest of {len(every)} classes"
+    axes.set_title(f"Objects per class and split{some}", loc="left", fontsize=11, fontweight="bold", color=_INK)
     axes.legend(fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(0, -0.01), ncols=len(splits))
     _tidy(axes)
     return figure

@@ -2,7 +2,8 @@
 
 import struct
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import TypeAlias
@@ -52,11 +53,27 @@ def decode_image(content: bytes, *, name: str, max_pixels: int) -> NDArray[np.ui
     Raises:
         ImageError: if the bytes are no complete image or declare more than `max_pixels`.
     """
+    with opened_image(content, name=name, max_pixels=max_pixels) as image:
+        ImageOps.exif_transpose(image, in_place=True)
+        return _to_rgb(image)
+
+
+@contextmanager
+def opened_image(content: bytes, *, name: str, max_pixels: int) -> Iterator[Image.Image]:
+    """An image file's content opened by Pillow, to be decoded within the block.
+
+    Args:
+        content: the bytes of the file.
+        name: what to call the file in an error.
+        max_pixels: images with more pixels (width x height) are refused.
+
+    Raises:
+        ImageError: if the bytes are no complete image, here or where the block decodes them, or declare more pixels.
+    """
     try:
         with Image.open(BytesIO(content), formats=FORMATS) as image:
             _check_size(image, name, max_pixels)
-            ImageOps.exif_transpose(image, in_place=True)
-            return _to_rgb(image)
+            yield image
     except ImageError:
         raise
     except _DAMAGE as error:
@@ -72,11 +89,16 @@ def probe_image(path: Path, *, name: str, max_pixels: int) -> tuple[int, int]:
     try:
         with Image.open(path, formats=FORMATS) as image:
             _check_size(image, name, max_pixels)
-            return (image.width, image.height) if _is_turned(image) else (image.height, image.width)
+            return upright_hw(image)
     except ImageError:
         raise
     except _DAMAGE as error:
         raise ImageError(f"{name}: expected an image file, but its header does not read: {error}") from error
+
+
+def upright_hw(image: Image.Image) -> tuple[int, int]:
+    """Height and width in pixels of an opened image once it stands as EXIF asks for."""
+    return (image.width, image.height) if _is_turned(image) else (image.height, image.width)
 
 
 def _to_rgb(image: Image.Image) -> NDArray[np.uint8]:

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 #: COCO's text writes a number as digits of 5 bits in the characters "0" to "o"; 7 digits hold every 32-bit count.
 _FIRST, _LAST, _MAX_DIGITS = ord("0"), ord("o"), 7
+_MAX_RUN = 2**31 - 1
 
 
 def run_lengths(counts: str | bytes | Sequence[int], image_hw: tuple[int, int]) -> NDArray[np.int64]:
@@ -28,7 +29,7 @@ def run_lengths(counts: str | bytes | Sequence[int], image_hw: tuple[int, int]) 
     if isinstance(counts, str | bytes):
         runs = _decompress(counts if isinstance(counts, bytes) else counts.encode("utf-8", "replace"))
     else:
-        if not all(type(run) is int and 0 <= run <= np.iinfo(np.int32).max for run in counts):
+        if not set(map(type, counts)) <= {int} or min(counts, default=0) < 0 or max(counts, default=0) > _MAX_RUN:
             raise ValueError("RLE counts: expected whole numbers of pixels from 0 upwards")
         runs = np.array(counts, np.int64)
     pixels = image_hw[0] * image_hw[1]

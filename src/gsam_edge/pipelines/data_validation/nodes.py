@@ -1,5 +1,6 @@
 """Nodes of `data_validation`."""
 
+from collections.abc import MutableMapping
 from typing import Any
 
 from matplotlib.figure import Figure
@@ -15,38 +16,73 @@ from gsam_edge.coco import (
     validate,
     validation_report,
 )
-from gsam_edge.coco.check_images import ImageFiles
+from gsam_edge.coco.grouping import related_images
+from gsam_edge.coco.health import health_findings, image_duplicates
+from gsam_edge.coco.health_checks import HealthConfig
+from gsam_edge.coco.health_splits import split_findings
+from gsam_edge.coco.image_pass import ImageFiles
+from gsam_edge.vision.images import ImageSource
 
 
 def check_annotations(
-    raw_annotations: RawCoco, images: ImageFiles, validation: ValidationConfig
-) -> tuple[Annotations, dict[str, Any]]:
-    """Annotations that can be trusted, missing boxes and areas added, and the account of every record (see `audit`)."""
-    checked = validate(raw_annotations.content, images, validation, source="annotations.json")
+    raw_annotations: RawCoco,
+    images: ImageFiles,
+    image_looks: MutableMapping[str, Any],
+    validation: ValidationConfig,
+    health: HealthConfig,
+) -> tuple[Annotations, dict[str, Any], dict[str, Any]]:
+    """Annotations that can be trusted, missing boxes and areas added; the account of every record; images met twice."""
+    checked = validate(raw_annotations.content, images, validation, source="annotations.json", seen=image_looks)
     completed = complete(checked.annotations)
-    return completed.annotations.with_source(raw_annotations.digest), audit(checked, completed)
+    annotations = completed.annotations.with_source(raw_annotations.digest)
+    return annotations, audit(checked, completed), image_duplicates(checked.image_facts, health)
+
+
+def check_health(
+    annotations: Annotations, duplicates: dict[str, Any], images: ImageSource, health: HealthConfig
+) -> tuple[list[dict[str, Any]], Figure]:
+    """What is unwise in sound annotations (see `health_findings`), and the worst cases drawn."""
+    from gsam_edge.evaluate.health_plots import plot_worst_findings
+
+    findings = health_findings(annotations, duplicates, health)
+    return findings, plot_worst_findings(annotations, images, findings)
+
+
+def plot_health(annotations: Annotations, health: HealthConfig) -> tuple[Figure, Figure, Figure]:
+    """How large the objects are, how many images show each class, and where in the image the objects lie."""
+    from gsam_edge.evaluate.health_plots import plot_box_sizes, plot_heat_map, plot_images_per_class
+
+    box_sizes = plot_box_sizes(annotations, health.smallest_box_side)
+    return box_sizes, plot_images_per_class(annotations), plot_heat_map(annotations)
 
 
 def split_annotations(
-    annotations: Annotations, split_config: SplitConfig, seed: int
+    annotations: Annotations, duplicates: dict[str, Any], split_config: SplitConfig, seed: int
 ) -> tuple[Annotations, Annotations, Annotations]:
     """Training, validation and test split, stratified by class, related images kept together."""
-    parts = split(annotations, split_config, seed=seed)
+    parts = split(annotations, split_config, seed=seed, near_duplicates=duplicates["near"])
     return parts["train"], parts["val"], parts["test"]
 
 
 def report_validation(
     annotations: Annotations,
     findings: dict[str, Any],
+    duplicates: dict[str, Any],
+    unwise: list[dict[str, Any]],
     train: Annotations,
     val: Annotations,
     test: Annotations,
     split_config: SplitConfig,
+    health: HealthConfig,
     seed: int,
 ) -> tuple[dict[str, Any], Figure]:
     """The `validation_report` (its keys: see `coco.report.validation_report`) and the classes per split as bars."""
     from gsam_edge.evaluate.plots import plot_class_distribution
 
     parts = {"train": train, "val": val, "test": test}
-    report = validation_report(findings, annotations, parts, split_config, seed=seed)
+    related = related_images(annotations, split_config.group_by, duplicates["near"])
+    unwise = [*unwise, *split_findings(parts, related, health)]
+    report = validation_report(
+        findings, annotations, parts, split_config, seed=seed, duplicates=duplicates, health=unwise
+    )
     return report, plot_class_distribution(report["splits"])

@@ -1,0 +1,167 @@
+"""The reports on a dataset as a user reads them in a terminal."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Group
+    from rich.table import Table
+
+#: What stands before a finding: content was lost or is at stake, look at it, good to know; and before what is in order.
+MARKS = {"error": "[red]✗[/]", "warning": "[yellow]![/]", "info": "[cyan]·[/]"}
+_IN_ORDER = "[green]✓[/]"
+#: Of more classes, the most frequent ones are listed.
+_MOST_CLASSES = 12
+
+
+def validation_summary(report: Mapping[str, Any]) -> "Group":
+    """The `validation_report` in some thirty lines: counts, findings, classes and splits.
+
+    Args:
+        report: see `coco.report.validation_report`.
+    """
+    from rich.console import Group
+    from rich.text import Text
+
+    lines = [f" {_IN_ORDER} [dim]{what}[/]" for what in _in_order(report)]
+    if not report["images_compared"]:
+        lines.append(f" {MARKS['info']} duplicates were not looked for: validation.decode_images is false")
+    texts = [Text.from_markup(line) for line in lines]
+    return Group(_counts(report), _findings(report), *texts, "", _classes(report), _splits(report))
+
+
+def import_summary(report: Mapping[str, Any]) -> "Group":
+    """The `import_report` in some lines: what was taken over, what was left behind and why."""
+    from rich.console import Group
+    from rich.markup import escape
+
+    splits = ", ".join(f"{name} {count}" for name, count in report.get("splits", {}).items())
+    table = _table("Imported", "images", "annotations", "boxes", "masks", "classes", "ready-made splits")
+    numbers = (str(report[key]) for key in ("images", "annotations", "boxes", "masks"))
+    table.add_row(report["format"], *numbers, str(len(report["per_class"])), splits or "none")
+    left = _table("Left behind", "count", "what", "first")
+    for entry in report["skipped"]:
+        first = entry["examples"][0]
+        where = escape(f"{first['where']}: {first['detail']}")
+        left.add_row(f"{MARKS['warning']} {entry['code']}", str(entry["count"]), entry["meaning"], where)
+    if not report["skipped"]:
+        left.add_row(f"{_IN_ORDER} nothing", "", "all that was found was taken over", "")
+    return Group(table, "", left)
+
+
+def _table(title: str, *columns: str) -> "Table":
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(title, *columns, box=SIMPLE_HEAD, pad_edge=False, title_justify="left", header_style="bold")
+    for column in table.columns[1:]:
+        column.justify = "left"
+    return table
+
+
+def _counts(report: Mapping[str, Any]) -> "Table":
+    table = _table("", "in", "kept", "fixed", "dropped", "")
+    kinds = " and ".join(kind for kind in ("boxes", "masks") if report[f"has_{kind}"])
+    modes = ", ".join(f"{mode} {count}" for mode, count in report["image_modes"].items())
+    computed, sizes = report["completed"], report["statistics"]["different_image_sizes"]
+    compared, distinct = report["images_compared"], report["distinct_pictures"]
+    size = "of one size" if sizes == 1 else f"of {sizes} sizes"
+    copies = f"{distinct} distinct pictures" if distinct < compared else ""
+    boxes = f"{computed['boxes']} boxes computed from masks" if computed["boxes"] else ""
+    notes = {"images": [size, modes, copies], "annotations": [f"with {kinds}", boxes]}
+    for name, note in notes.items():
+        tally = report[name]
+        dropped = f"[red]{tally['dropped']}[/]" if tally["dropped"] else "0"
+        table.add_row(
+            f"[bold]{name}[/]",
+            str(tally["in"]),
+            str(tally["kept"]),
+            str(tally["fixed"]),
+            dropped,
+            "; ".join(filter(None, note)),
+        )
+    return table
+
+
+def _findings(report: Mapping[str, Any]) -> "Table":
+    """Findings, those that matter most first; their examples stand in the report."""
+    table = _table("Findings", "count", "was", "what it means")
+    order = {severity: rank for rank, severity in enumerate(MARKS)}
+    done = {"keep": "kept", "fix": "fixed", "drop": "dropped"}
+    for finding in sorted(report["findings"], key=lambda finding: order[finding["severity"]]):
+        name = f"{MARKS[finding['severity']]} {finding['code']}"
+        table.add_row(name, str(finding["count"]), done[finding["policy"]], finding["meaning"])
+    return table
+
+
+def _in_order(report: Mapping[str, Any]) -> Iterator[str]:
+    """What was looked at and has no finding, in a few words each."""
+    met = {finding["code"] for finding in report["findings"]}
+    if not report["images"]["dropped"]:
+        yield "every image is there and readable"
+    if not report["annotations"]["dropped"]:
+        yield "no annotation was lost"
+    if report["images_compared"] and not {"exact_duplicate", "near_duplicate"} & met:
+        yield "no image is there twice"
+    if not {"overlapping_duplicate", "mask_box_disagreement"} & met:
+        yield "no object labelled twice, boxes fit their masks"
+    if not {"class_missing_from_split", "class_below_minimum", "class_imbalance"} & met:
+        yield "every class is frequent enough, in every split"
+    if "split_leak" not in met:
+        yield "no split shows what another one shows"
+
+
+def _classes(report: Mapping[str, Any]) -> "Table":
+    from rich.markup import escape
+
+    parts, total = report["splits"], report["statistics"]
+    table = _table("Classes", "objects", "share", "images", *parts)
+    names = sorted(total["per_class"], key=lambda name: -total["per_class"][name])
+    for name in names[:_MOST_CLASSES]:
+        counts = (part["per_class"][name] for part in parts.values())
+        table.add_row(
+            escape(name),
+            str(total["per_class"][name]),
+            f"{total['share_per_class'][name]:.1%}",
+            str(total["images_per_class"][name]),
+            *(str(count) if count else "[yellow]0[/]" for count in counts),
+        )
+    if len(names) > _MOST_CLASSES:
+        table.add_row(f"[dim]and {len(names) - _MOST_CLASSES} rarer classes[/]")
+    return table
+
+
+def _splits(report: Mapping[str, Any]) -> "Group":
+    from rich.console import Group
+    from rich.text import Text
+
+    table = _table("Splits", "images", "share", "annotations", "groups kept together")
+    for name, part in report["splits"].items():
+        images, annotations = str(part["images"]), str(part["annotations"])
+        table.add_row(name, images, f"{part['share_of_images']:.1%}", annotations, str(part["groups_kept_together"]))
+    for name in sorted(report["split"]["ratios"].keys() - report["splits"].keys()):
+        table.add_row(name, "[yellow]0[/]", "", "", "")
+    how = report["split"]
+    deviation = f"furthest from its share: {how['largest_deviation_of']}, by {how['largest_deviation']:.1%}"
+    return Group(table, Text(f" {how['why']}\n {deviation}", style="dim"))
+
+
+def next_command(pipeline: str, runtime: Mapping[str, Any], env: str | None = None) -> str:
+    """The command that goes on from here, with the same parameters.
+
+    Args:
+        pipeline: name of the next pipeline.
+        runtime: the parameters that this run was given on the command line, nested.
+        env: the environment of this run.
+    """
+    given = ",".join(f"{key}={value}" for key, value in _flat(runtime, ()))
+    parts = [f"--pipeline={pipeline}", f"--env={env}" if env else "", f"--params={given}" if given else ""]
+    return " ".join(["kedro run", *(part for part in parts if part)])
+
+
+def _flat(value: Mapping[str, Any], path: Sequence[str]) -> Iterator[tuple[str, Any]]:
+    for key, item in value.items():
+        if isinstance(item, Mapping):
+            yield from _flat(item, (*path, str(key)))
+        else:
+            yield ".".join((*path, str(key))), item

@@ -1,0 +1,22 @@
+"""What one pass over an image file told of it, beside whether it can be used."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFacts:
+    """Facts of one decoded image file, as stored (no EXIF rotation applied).
+
+    Args:
+        width: columns of pixels.
+        height: rows of pixels.
+        mode: Pillow's name of the pixel format (`RGB`, `L`, `I;16`, `CMYK` ...).
+        sha256: hexadecimal digest of the file's bytes: equal files have equal digests.
+        perceptual_hash: `near_duplicates.perceptual_hash` of the picture: alike pictures have few differing bits.
+    """
+
+    width: int
+    height: int
+    mode: str
+    sha256: str
+    perceptual_hash: bytes

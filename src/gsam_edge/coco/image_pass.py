@@ -1,0 +1,144 @@
+"""One pass over the image files of a dataset, on all cores: decoded or asked for their size, continued when killed."""
+
+import os
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import astuple, dataclass
+from typing import Any, Protocol, Self, TypeAlias
+
+from rich import get_console
+from rich.progress import Progress
+
+from gsam_edge.coco.image_facts import ImageFacts
+from gsam_edge.coco.near_duplicates import perceptual_hash
+from gsam_edge.vision.images import ImageError, opened_image, upright_hw
+
+#: So many files go to a thread at once: enough to hide what handing them over costs.
+_BATCH = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a look at an image file told.
+
+    Attributes:
+        height: rows of pixels of the picture as it is decoded, upright.
+        width: columns of pixels.
+        facts: what decoding the file told; None where only its header was read.
+    """
+
+    height: int
+    width: int
+    facts: ImageFacts | None = None
+
+    def to_json(self) -> list[Any]:
+        """The look as plain JSON values; `from_json` gives an equal one back."""
+        facts = None if self.facts is None else [*astuple(self.facts)[:-1], self.facts.perceptual_hash.hex()]
+        return [self.height, self.width, facts]
+
+    @classmethod
+    def from_json(cls, value: Sequence[Any]) -> Self:
+        """The look that `to_json` wrote. Raises TypeError or ValueError where it did not."""
+        height, width, facts = value
+        if facts is None:
+            return cls(height, width)
+        stored_width, stored_height, mode, digest, perceptual = facts
+        return cls(height, width, ImageFacts(stored_width, stored_height, mode, digest, bytes.fromhex(perceptual)))
+
+
+#: A look, or why the file could not be read.
+LookOrError: TypeAlias = Look | Exception
+
+
+class ImageFiles(Protocol):
+    """A dataset's image files by `file_name`; each way of asking raises `ImageError` or `OSError` for a bad file."""
+
+    def probe(self, file_name: str) -> tuple[int, int]:
+        """Height and width in pixels of the image as it would be decoded, from its header."""
+        ...
+
+    def inspect(self, file_name: str) -> Look:
+        """A look at the whole file, decoded: with `facts`."""
+        ...
+
+    def stamp(self, file_name: str) -> str:
+        """A text that changes when the file does, cheap to ask for."""
+        ...
+
+
+def look_into(content: bytes, *, name: str, max_pixels: int) -> Look:
+    """Decodes an image file and says what it is, without converting its pixels.
+
+    Args:
+        content: the bytes of the file.
+        name: what to call the file in an error.
+        max_pixels: images with more pixels (width x height) are refused before they are decoded.
+
+    Raises:
+        ImageError: if the bytes are no complete image or declare more than `max_pixels`.
+    """
+    import hashlib
+
+    with opened_image(content, name=name, max_pixels=max_pixels) as image:
+        image.load()
+        digest = hashlib.sha256(content).hexdigest()
+        facts = ImageFacts(image.width, image.height, image.mode, digest, perceptual_hash(image))
+        return Look(*upright_hw(image), facts)
+
+
+def look_at_all(
+    names: Sequence[str], files: ImageFiles, *, decode: bool, seen: MutableMapping[str, Any]
+) -> list[LookOrError]:
+    """Looks at every file, on all cores, with a progress bar on a terminal.
+
+    Args:
+        names: which files.
+        files: the files.
+        decode: whether they are decoded, which finds truncated ones, or only their headers read.
+        seen: keeps each decoded file's look by name and stamp, so that an interrupted pass continues; a file that
+            changed since is looked at again, and so is one that could not be read.
+
+    Returns:
+        A look or an error for each name, in order.
+    """
+    look = _inspector(files, seen) if decode else _prober(files)
+    batches = [names[start : start + _BATCH] for start in range(0, len(names), _BATCH)]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # Pillow decodes outside Python's lock, so threads are enough
+        try:
+            return list(_shown(pool.map(lambda batch: [look(name) for name in batch], batches), len(names)))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _shown(batches: Iterator[list[LookOrError]], total: int) -> Iterator[LookOrError]:
+    with Progress(transient=True, disable=not get_console().is_terminal) as progress:
+        task = progress.add_task("Looking at the images", total=total)
+        for batch in batches:
+            yield from batch
+            progress.advance(task, len(batch))
+
+
+def _prober(files: ImageFiles) -> Callable[[str], LookOrError]:
+    def look(name: str) -> LookOrError:
+        try:
+            return Look(*files.probe(name))
+        except (ImageError, OSError, KeyError) as error:
+            return error
+
+    return look
+
+
+def _inspector(files: ImageFiles, seen: MutableMapping[str, Any]) -> Callable[[str], LookOrError]:
+    def look(name: str) -> LookOrError:
+        try:
+            key = f"{name}\0{files.stamp(name)}"
+            if key in seen:
+                return Look.from_json(seen[key])
+            found = files.inspect(name)
+        except (ImageError, OSError, KeyError) as error:
+            return error
+        seen[key] = found.to_json()
+        return found
+
+    return look

@@ -1,0 +1,206 @@
+"""What every importer needs: files to read from, and a place where images, objects and skipped things add up."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any, Protocol
+
+from gsam_edge.coco.errors import DatasetError
+from gsam_edge.coco.shapes import brief
+from gsam_edge.vision.images import ImageError
+
+#: What can be left behind, by code, and what that means.
+SKIPPED: Mapping[str, str] = {
+    "file_unreadable": "an annotation file that does not parse",
+    "image_missing": "annotations of an image that is not in the folder, or is no readable image",
+    "image_annotated_twice": "a second annotation file for an image",
+    "image_not_annotated": "an image without an annotation file: it is not known to be empty, so it is left out",
+    "object_malformed": "an object without a usable class or shape",
+    "class_unknown": "an object of a class number that has no name",
+    "shape_without_area": "a point or a line, which is neither a box nor a mask",
+    "part_of_object": "a part of an object (VOC's head, hand, foot), which COCO has no place for",
+    "mask_malformed": "a mask of another size than its image, or that does not decode",
+    "segmentation_image": "a VOC segmentation image: only the boxes are taken over",
+    "splits_incomplete": "lists of splits that do not name every image once: the splits are not taken over",
+}
+
+_MOST_EXAMPLES = 5
+
+
+class SourceFiles(Protocol):
+    """A folder that holds annotations in some format; names are relative to it, with forward slashes."""
+
+    def names(self) -> Sequence[str]:
+        """Names of all its files, sorted."""
+        ...
+
+    def image_names(self) -> Sequence[str]:
+        """Names of those that are called like images, sorted."""
+        ...
+
+    def read(self, name: str) -> bytes:
+        """Content of a file; `OSError` or `ImageError` where it cannot be had or is too large."""
+        ...
+
+    def image_size(self, name: str) -> tuple[int, int]:
+        """Height and width in pixels as decoded; `ImageError` or `OSError` where it is no readable image."""
+        ...
+
+
+@dataclass(frozen=True)
+class Imported:
+    """A dataset in COCO form.
+
+    Attributes:
+        content: the COCO mapping; its `file_name`s are names of the source's files.
+        report: `format`, `images`, `annotations`, `boxes`, `masks`, `per_class`, `splits` where the source names them,
+            and `skipped`, a list of {code, count, meaning, examples}.
+    """
+
+    content: Mapping[str, Any]
+    report: Mapping[str, Any]
+
+    @property
+    def image_names(self) -> list[str]:
+        """The source's image files that the content names."""
+        return [image["file_name"] for image in self.content["images"]]
+
+
+class Collector:
+    """Gathers a COCO dataset record by record.
+
+    Args:
+        files: where images are looked up.
+        classes: class names that are known beforehand, in their order; others follow in the order of their objects.
+    """
+
+    def __init__(self, files: SourceFiles, classes: Sequence[str] = ()) -> None:
+        self._files = files
+        self._images: list[dict[str, Any]] = []
+        self._objects: list[dict[str, Any]] = []
+        self._category_ids = {name: number for number, name in enumerate(dict.fromkeys(classes), start=1)}
+        self._skipped: Counter[str] = Counter()
+        self._examples: dict[str, list[dict[str, str]]] = {}
+
+    def skip(self, code: str, where: str, detail: str) -> None:
+        """Takes note of something that is not taken over; `code` is one of `SKIPPED`."""
+        self._skipped[code] += 1
+        examples = self._examples.setdefault(code, [])
+        if len(examples) < _MOST_EXAMPLES:
+            examples.append({"where": where, "detail": detail})
+
+    def add_image(
+        self, file_name: str, declared_hw: tuple[int, int] | None = None, **extra: Any
+    ) -> dict[str, Any] | None:
+        """A new image record; None, and a note, where the file is not there or no readable image.
+
+        Args:
+            file_name: of the source's files.
+            declared_hw: height and width that the annotations state; the file's own where they state none.
+            extra: what else is known of the image.
+        """
+        try:
+            found_hw = self._files.image_size(file_name)
+        except (ImageError, OSError) as error:
+            self.skip("image_missing", file_name, str(error))
+            return None
+        height, width = declared_hw or found_hw
+        image = {"id": len(self._images) + 1, "file_name": file_name, "width": width, "height": height, **extra}
+        self._images.append(image)
+        return image
+
+    def add_object(self, image: Mapping[str, Any], class_name: str, **shape: Any) -> None:
+        """A new annotation of an image: `bbox` and/or `segmentation`, and whatever else is known of it."""
+        category_id = self._category_ids.setdefault(class_name, len(self._category_ids) + 1)
+        record = {"id": len(self._objects) + 1, "image_id": image["id"], "category_id": category_id, "iscrowd": 0}
+        self._objects.append(record | shape)
+
+    def name_splits(self, images_of_split: Mapping[str, Sequence[str]]) -> None:
+        """Writes the split of each image into its record, where every image has just one; else takes a note.
+
+        Args:
+            images_of_split: `train`, `val` and `test` to file names; empty where the source names no splits.
+        """
+        listed = Counter(name for names in images_of_split.values() for name in set(names))
+        odd = [image["file_name"] for image in self._images if listed[image["file_name"]] != 1]
+        if odd and listed:
+            detail = f"{len(odd)} of {len(self._images)} images are in none or in several"
+            self.skip("splits_incomplete", odd[0], detail)
+        elif listed:
+            split_of_image = {name: split for split, names in images_of_split.items() for name in names}
+            for image in self._images:
+                image["split"] = split_of_image[image["file_name"]]
+
+    def finish(self, format_name: str) -> Imported:
+        """The dataset and its report.
+
+        Raises:
+            DatasetError: if there is no image or no object.
+        """
+        skipped: list[dict[str, Any]] = [
+            {"code": code, "count": count, "meaning": SKIPPED[code], "examples": self._examples[code]}
+            for code, count in self._skipped.items()
+        ]
+        if not self._images or not self._objects:
+            reasons = "; ".join(f"{s['count']} x {s['code']}, first {s['examples'][0]}" for s in skipped)
+            reasons = reasons or "no file is of this format"
+            raise DatasetError(
+                f"import_dataset: expected images with objects in the format {format_name!r}, got {len(self._images)} "
+                f"images and {len(self._objects)} objects ({reasons})"
+            )
+        names = {number: name for name, number in self._category_ids.items()}
+        content = {
+            "info": {"description": f"imported from {format_name}"},
+            "images": self._images,
+            "annotations": self._objects,
+            "categories": [{"id": number, "name": name} for number, name in names.items()],
+        }
+        per_class = Counter(names[record["category_id"]] for record in self._objects)
+        splits = Counter(image["split"] for image in self._images if "split" in image)
+        report = {
+            "format": format_name,
+            "images": len(self._images),
+            "annotations": len(self._objects),
+            "boxes": sum("bbox" in record for record in self._objects),
+            "masks": sum("segmentation" in record for record in self._objects),
+            "per_class": {name: per_class[name] for name in names.values()},
+            **({"splits": dict(splits)} if splits else {}),
+            "skipped": skipped,
+        }
+        return Imported(content, report)
+
+
+def with_suffix(files: SourceFiles, *suffixes: str) -> Iterator[str]:
+    """Names of the files that end in one of the suffixes (lower case, with a dot), in any case of letters."""
+    return (name for name in files.names() if PurePosixPath(name).suffix.lower() in suffixes)
+
+
+def lines_of(files: SourceFiles, name: str) -> list[str]:
+    """The lines of a text file that say something, without blanks around them. Raises OSError where it has none."""
+    text = files.read(name).decode("utf-8", "replace")
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def read_json(files: SourceFiles, name: str) -> Any:
+    """A JSON file's value. Raises ValueError where it is none, OSError where it cannot be read."""
+    try:
+        return json.loads(files.read(name))
+    except RecursionError as error:
+        raise ValueError("nested too deep") from error
+
+
+def number(value: Any) -> float:
+    """A finite number that stands in a file as a number or as text.
+
+    Raises:
+        ValueError: if it is none.
+    """
+    try:
+        found = float(value)
+    except (TypeError, ValueError, OverflowError):
+        found = float("nan")
+    if not abs(found) < float("inf") or isinstance(value, bool):
+        raise ValueError(f"expected a number, got {brief(value)}")
+    return int(found) if found.is_integer() else found

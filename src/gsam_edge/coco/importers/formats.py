@@ -1,0 +1,51 @@
+"""The formats by name."""
+
+from collections.abc import Callable, Mapping
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from gsam_edge.coco.errors import DatasetError
+from gsam_edge.coco.importers.collect import Imported, SourceFiles
+from gsam_edge.coco.importers.labelme import import_labelme
+from gsam_edge.coco.importers.masks import import_png_masks
+from gsam_edge.coco.importers.severstal import import_severstal
+from gsam_edge.coco.importers.voc import import_voc
+from gsam_edge.coco.importers.yolo import import_yolo
+
+
+class ImportConfig(BaseModel):
+    """How a foreign dataset is read."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    class_names: dict[int, str] = Field(
+        description="names by class number, for formats that have numbers only (yolo without data.yaml, severstal); "
+        "the name of class 0 for png_masks. They are the words that Grounding DINO is asked for"
+    )
+
+    @field_validator("class_names")
+    @classmethod
+    def _said(cls, class_names: dict[int, str]) -> dict[int, str]:
+        if not all(name.strip() for name in class_names.values()):
+            raise ValueError(f"expected names that say something, got {class_names}")
+        return class_names
+
+
+FORMATS: Mapping[str, Callable[[SourceFiles, ImportConfig], Imported]] = {
+    "voc": lambda files, config: import_voc(files),
+    "yolo": lambda files, config: import_yolo(files, config.class_names),
+    "labelme": lambda files, config: import_labelme(files),
+    "png_masks": lambda files, config: import_png_masks(files, config.class_names.get(0, "object")),
+    "severstal": lambda files, config: import_severstal(files, config.class_names),
+}
+
+
+def import_annotations(files: SourceFiles, format_name: str, config: ImportConfig) -> Imported:
+    """A foreign dataset in COCO form.
+
+    Raises:
+        DatasetError: if the format is not known, or nothing in the folder is of it.
+    """
+    if format_name not in FORMATS:
+        raise DatasetError(f"import_dataset: expected format to be one of {', '.join(FORMATS)}, got {format_name!r}")
+    return FORMATS[format_name](files, config)

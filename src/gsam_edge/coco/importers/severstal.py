@@ -1,0 +1,105 @@
+"""Severstal's CSV: `ImageId,ClassId,EncodedPixels`, runs of pixels counted from 1, down the columns."""
+
+import csv
+import io
+from collections.abc import Iterator, Mapping
+from pathlib import PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from gsam_edge.coco.errors import DatasetError
+from gsam_edge.coco.importers.collect import Collector, Imported, SourceFiles, with_suffix
+from gsam_edge.vision.masks import encode_mask
+
+_COLUMNS = ("ImageId", "ClassId", "EncodedPixels")
+#: The first edition of the file had one column for both.
+_JOINED = "ImageId_ClassId"
+#: A row of a mask may be long; a cell beyond this is no mask of an image that is read.
+_MOST_CHARACTERS = 1 << 26
+
+
+def import_severstal(files: SourceFiles, class_names: Mapping[int, str]) -> Imported:
+    """A Severstal CSV as COCO: a mask for each row that has pixels; an image whose rows have none shows nothing.
+
+    Args:
+        files: a folder with one such CSV and the images, which `ImageId` names by path, or by name alone.
+        class_names: names by `ClassId`; a class without one is called by its number.
+
+    Raises:
+        DatasetError: if there is no such CSV or more than one.
+    """
+    name, rows = _table(files)
+    by_name: dict[str, list[str]] = {}
+    for image_name in files.image_names():
+        by_name.setdefault(PurePosixPath(image_name).name, []).append(image_name)
+    collector = Collector(files, [class_names[key] for key in sorted(class_names)])
+    images: dict[str, dict[str, Any] | None] = {}
+    for line, (image_id, class_id, pixels) in enumerate(rows, start=2):
+        where = f"{name}: line {line}"
+        if image_id not in images:
+            same = [n for n in by_name.get(PurePosixPath(image_id).name, []) if f"/{n}".endswith(f"/{image_id}")]
+            images[image_id] = collector.add_image(same[0]) if len(same) == 1 else None
+            if len(same) != 1:
+                collector.skip("image_missing", where, f"expected one image {image_id!r}, found {len(same)}")
+        image = images[image_id]
+        if image is None or not pixels.strip():
+            continue
+        try:
+            mask = _mask(pixels, (image["height"], image["width"]))
+        except ValueError as error:
+            collector.skip("mask_malformed", where, str(error))
+            continue
+        key = int(class_id) if class_id.isascii() and class_id.isdigit() else None
+        collector.add_object(image, class_names.get(key, class_id) if key is not None else class_id, segmentation=mask)
+    for image_name in sorted(set(files.image_names()) - {image["file_name"] for image in images.values() if image}):
+        collector.skip("image_not_annotated", image_name, f"{name} does not name it")
+    return collector.finish("severstal")
+
+
+def _table(files: SourceFiles) -> tuple[str, Iterator[tuple[str, str, str]]]:
+    """The CSV's name and its rows as image, class and pixels."""
+    csv.field_size_limit(_MOST_CHARACTERS)
+    found = []
+    for name in with_suffix(files, ".csv"):
+        header, _, _ = files.read(name).partition(b"\n")
+        if b"EncodedPixels" in header and b"sample_submission" not in name.encode():
+            found.append(name)
+    if len(found) != 1:
+        raise DatasetError(
+            f"import_dataset: expected one CSV file with the columns {', '.join(_COLUMNS)}, got {found or 'none'}"
+        )
+    return found[0], _rows(files.read(found[0]).decode("utf-8-sig", "replace"), found[0])
+
+
+def _rows(text: str, name: str) -> Iterator[tuple[str, str, str]]:
+    reader = csv.DictReader(io.StringIO(text, newline=""))
+    columns = reader.fieldnames or ()
+    if _JOINED not in columns and not set(_COLUMNS) <= set(columns):
+        raise DatasetError(f"{name}: expected the columns {', '.join(_COLUMNS)}, got {', '.join(columns)}")
+    try:
+        for row in reader:
+            if _JOINED in columns:
+                image_id, _, class_id = (row[_JOINED] or "").rpartition("_")
+            else:
+                image_id, class_id = row["ImageId"] or "", row["ClassId"] or ""
+            yield image_id.strip(), class_id.strip(), row["EncodedPixels"] or ""
+    except csv.Error as error:
+        raise DatasetError(
+            f"{name}: expected a CSV file, but line {reader.line_num} does not parse: {error}"
+        ) from error
+
+
+def _mask(pixels: str, image_hw: tuple[int, int]) -> dict[str, Any]:
+    """Pairs of first pixel and length as COCO RLE. Raises ValueError where they are none or leave the image."""
+    size = image_hw[0] * image_hw[1]
+    numbers = [int(word) for word in pixels.split()]
+    if len(numbers) % 2 or not all(0 < value <= size for value in numbers):
+        raise ValueError(f"expected pairs of first pixel and length within {size} pixels, got {pixels[:60]!r}")
+    first, length = np.array(numbers[::2]) - 1, np.array(numbers[1::2])
+    if (first + length > size).any():
+        raise ValueError(f"expected runs within {size} pixels, got {pixels[:60]!r}")
+    flat = np.zeros(size + 1, np.int32)
+    np.add.at(flat, first, 1)
+    np.add.at(flat, first + length, -1)
+    return encode_mask((np.cumsum(flat[:-1]) > 0).reshape(image_hw, order="F"))

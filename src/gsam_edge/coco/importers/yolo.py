@@ -1,0 +1,138 @@
+"""YOLO: one text file per image, a line per object, coordinates as shares of the image (Ultralytics' format)."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import PurePosixPath
+from typing import Any
+
+from gsam_edge.coco.errors import DatasetError
+from gsam_edge.coco.importers.collect import Collector, Imported, SourceFiles, lines_of, number, with_suffix
+from gsam_edge.coco.shapes import brief
+
+#: Under these keys of data.yaml stand the images of a split.
+_SPLIT_KEYS = {"train": "train", "val": "val", "valid": "val", "test": "test"}
+#: Files that name the classes, a line each, where there is no data.yaml.
+_NAME_FILES = ("classes.txt", "obj.names", "predefined_classes.txt")
+
+
+def import_yolo(files: SourceFiles, class_names: Mapping[int, str]) -> Imported:
+    """YOLO boxes and polygons as COCO; an image without a label file, or with an empty one, shows nothing.
+
+    A line `class x y width height` is a box, one of six coordinates or more a polygon, which has no box of its own.
+
+    Args:
+        files: the folder; class names come from its data.yaml, or a classes.txt or obj.names.
+        class_names: names by class number, where the folder has none.
+
+    Raises:
+        DatasetError: if classes have no names, or there is nothing to take over.
+    """
+    document = _document(files)
+    names = dict(class_names) or _names(files, document)
+    if not names:
+        raise DatasetError(
+            f"import_dataset: expected class names in data.yaml (names:) or in {' or '.join(_NAME_FILES)}, found none; "
+            "give them with --params=import_dataset.class_names.0=...,import_dataset.class_names.1=..."
+        )
+    collector = Collector(files, [names[key] for key in sorted(names)])
+    known = set(files.names())
+    for image_name in files.image_names():
+        image = collector.add_image(image_name)
+        label_name = next((name for name in _label_names(image_name) if name in known), None)
+        if image is None or label_name is None:
+            continue
+        try:
+            lines = lines_of(files, label_name)
+        except OSError as error:
+            collector.skip("file_unreadable", label_name, str(error))
+            continue
+        for row, line in enumerate(lines, start=1):
+            _add_object(collector, image, line, names, f"{label_name}: line {row}")
+    collector.name_splits(_splits(files, document))
+    return collector.finish("yolo")
+
+
+def _add_object(
+    collector: Collector, image: Mapping[str, Any], line: str, names: Mapping[int, str], where: str
+) -> None:
+    try:
+        class_number, *shares = (number(word) for word in line.split())
+    except ValueError as error:
+        collector.skip("object_malformed", where, str(error))
+        return
+    if class_number not in names:
+        collector.skip("class_unknown", where, f"class {class_number}, named are {sorted(names)[:20]}")
+    elif len(shares) == 4:
+        x, y, w, h = (v * side for v, side in zip(shares, [image["width"], image["height"]] * 2, strict=True))
+        collector.add_object(image, names[int(class_number)], bbox=[x - w / 2, y - h / 2, w, h])
+    elif len(shares) >= 6 and len(shares) % 2 == 0:
+        sides = [image["width"], image["height"]] * (len(shares) // 2)
+        polygon = [v * side for v, side in zip(shares, sides, strict=True)]
+        collector.add_object(image, names[int(class_number)], segmentation=[polygon])
+    else:
+        collector.skip("object_malformed", where, f"expected 4 numbers or 3 points and more, got {len(shares)} numbers")
+
+
+def _label_names(image_name: str) -> list[str]:
+    """Where the labels of an image may stand: labels/ in place of the last images/, or beside it."""
+    path = PurePosixPath(image_name).with_suffix(".txt")
+    found = [str(path)]
+    for at in reversed(range(len(path.parts) - 1)):
+        if path.parts[at] == "images":
+            found.insert(0, str(PurePosixPath(*path.parts[:at], "labels", *path.parts[at + 1 :])))
+            break
+    return found
+
+
+def _document(files: SourceFiles) -> Mapping[str, Any]:
+    """The content of data.yaml, or of the only YAML file that names classes; empty where there is none."""
+    import yaml
+
+    found = []
+    for name in sorted(
+        with_suffix(files, ".yaml", ".yml"), key=lambda name: (PurePosixPath(name).name != "data.yaml", name)
+    ):
+        try:
+            value = yaml.safe_load(files.read(name))
+        except (yaml.YAMLError, ValueError, OverflowError, RecursionError) as error:
+            raise DatasetError(f"{name}: expected a YAML file, but it does not parse: {error}") from error
+        if isinstance(value, Mapping) and "names" in value:
+            found.append(value)
+    return found[0] if found else {}
+
+
+def _names(files: SourceFiles, document: Mapping[str, Any]) -> dict[int, str]:
+    names = document.get("names")
+    if not names:
+        lists = [name for name in files.names() if PurePosixPath(name).name in _NAME_FILES]
+        return dict(enumerate(lines_of(files, lists[0]))) if lists else {}
+    pairs = names.items() if isinstance(names, Mapping) else enumerate(names) if isinstance(names, list) else []
+    found = {key: name for key, name in pairs if isinstance(key, int) and isinstance(name, str | int)}
+    if not found or len(found) != len(names):
+        raise DatasetError(f"data.yaml: expected names as a list, or by class number, got {brief(names)}")
+    return {key: str(name) for key, name in found.items()}
+
+
+def _splits(files: SourceFiles, document: Mapping[str, Any]) -> dict[str, list[str]]:
+    """The images below the folders, or in the list files, that data.yaml names for each split."""
+    images_of_split: dict[str, list[str]] = {}
+    for key, split in _SPLIT_KEYS.items():
+        places = document.get(key)
+        for place in [places] if isinstance(places, str) else places if isinstance(places, list) else []:
+            images_of_split.setdefault(split, []).extend(_images_at(files, str(place)))
+    return images_of_split
+
+
+def _images_at(files: SourceFiles, place: str) -> Sequence[str]:
+    """Images of a folder or of a list file; `path:` of data.yaml and leading dots are of the maker's machine."""
+    parts = [part for part in PurePosixPath(place.replace("\\", "/")).parts if part not in ("/", ".", "..")]
+    images = files.image_names()
+    for start in range(len(parts)):
+        wanted = "/".join(parts[start:])
+        below = [name for name in images if name.startswith(f"{wanted}/")]
+        if below:
+            return below
+        if wanted in files.names() and wanted.endswith(".txt"):
+            listed = [PurePosixPath(line).parts for line in lines_of(files, wanted)]
+            tails = {"/".join(parts[at:]) for parts in listed for at in range(len(parts))}
+            return [name for name in images if name in tails]
+    return []

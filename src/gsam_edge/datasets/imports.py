@@ -1,0 +1,147 @@
+"""Datasets in other formats: a foreign folder that is read and never left, and the COCO folder made of it."""
+
+import json
+import shutil
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from kedro.io import AbstractDataset, DatasetError
+from rich import get_console
+from rich.progress import track
+
+from gsam_edge.coco.importers import Imported
+from gsam_edge.datasets.atomic import new_folder
+from gsam_edge.datasets.images import IMAGE_SUFFIXES, ImageFolder
+
+#: Beside `annotations.json` in a folder that this project made: such a folder may be made anew.
+REPORT_NAME = "import_report.json"
+
+
+class ForeignFolder:
+    """The files of a folder by their names relative to it (`importers.SourceFiles`).
+
+    Args:
+        folder: where they are.
+        max_pixels: larger images are refused.
+        max_bytes: larger files are not read.
+    """
+
+    def __init__(self, folder: Path, *, max_pixels: int, max_bytes: int) -> None:
+        self.folder = folder
+        self._images = ImageFolder(folder, max_pixels=max_pixels)
+        self._max_bytes = max_bytes
+
+    @cached_property
+    def _names(self) -> tuple[str, ...]:
+        root = self.folder.resolve()
+        inside = (p for p in sorted(self.folder.rglob("*")) if p.is_file() and p.resolve().is_relative_to(root))
+        return tuple(path.relative_to(self.folder).as_posix() for path in inside)
+
+    def names(self) -> tuple[str, ...]:
+        """Names of all its files, sorted; links that leave the folder are not among them."""
+        return self._names
+
+    def image_names(self) -> tuple[str, ...]:
+        """Names of those that are called like images, sorted."""
+        return tuple(name for name in self._names if Path(name).suffix.lower() in IMAGE_SUFFIXES)
+
+    def read(self, name: str) -> bytes:
+        """Content of a file. Raises OSError where it is missing, outside the folder or too large."""
+        path = (self.folder / name).resolve()
+        if not path.is_relative_to(self.folder.resolve()):
+            raise OSError(f"expected a file inside {self.folder}, got {name!r}")
+        size = path.stat().st_size
+        if size > self._max_bytes:
+            raise OSError(f"{name}: expected at most {self._max_bytes} bytes, got {size}")
+        return path.read_bytes()
+
+    def image_size(self, name: str) -> tuple[int, int]:
+        """Height and width in pixels as decoded. Raises ImageError where it is no readable image."""
+        return self._images.probe(name)
+
+
+class ForeignFolderDataset(AbstractDataset[None, ForeignFolder]):
+    """A folder that holds a dataset in another format; never written.
+
+    Args:
+        filepath: the folder.
+        max_pixels: larger images are refused.
+        max_bytes: larger files are not read.
+        metadata: ignored here; kedro-viz reads the layer from it.
+    """
+
+    def __init__(
+        self, *, filepath: str, max_pixels: int, max_bytes: int, metadata: dict[str, Any] | None = None
+    ) -> None:
+        self._folder = Path(filepath)
+        self._max_pixels = max_pixels
+        self._max_bytes = max_bytes
+        self.metadata = metadata
+
+    def load(self) -> ForeignFolder:
+        """The folder's files by name; nothing is read yet."""
+        if not self._folder.is_dir():
+            raise DatasetError(
+                f"import_dataset: expected a folder with images and annotations, found none: {self._folder}; "
+                "name it with --params=source=path/to/folder,format=..."
+            )
+        return ForeignFolder(self._folder, max_pixels=self._max_pixels, max_bytes=self._max_bytes)
+
+    def save(self, data: None) -> None:
+        """Refused: the folder is the user's own."""
+        raise DatasetError(f"{self._folder} is the user's own folder: it is read, never written")
+
+    def _exists(self) -> bool:
+        return self._folder.is_dir()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._folder), "max_pixels": self._max_pixels, "max_bytes": self._max_bytes}
+
+
+class ImportedFolderDataset(AbstractDataset[tuple[Imported, ForeignFolder], None]):
+    """A dataset in this project's form: `annotations.json`, the images it names, and the report of its import.
+
+    Args:
+        filepath: the folder; one that is not empty is replaced only if it holds the report of an import.
+        metadata: ignored here; kedro-viz reads the layer from it.
+    """
+
+    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        self._folder = Path(filepath)
+        self.metadata = metadata
+
+    def save(self, data: tuple[Imported, ForeignFolder]) -> None:
+        """Writes annotations and copies images, all or nothing.
+
+        Raises:
+            DatasetError: if the folder holds something else, or the source.
+        """
+        imported, source = data
+        if source.folder.resolve().is_relative_to(self._folder.resolve()):
+            raise DatasetError(f"output: expected a folder that does not hold the source, got {self._folder}")
+        if self._folder.exists() and not self._is_ours():
+            raise DatasetError(
+                f"output: expected an empty folder or one of an earlier import, got {self._folder}, which holds "
+                "something else; name another with --params=output=path/to/folder"
+            )
+        with new_folder(self._folder) as draft:
+            names = imported.image_names
+            for name in track(names, "Copying the images", transient=True, disable=not get_console().is_terminal):
+                (draft / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(source.folder / name, draft / name)
+            (draft / "annotations.json").write_text(json.dumps(imported.content, separators=(",", ":")))
+            (draft / REPORT_NAME).write_text(json.dumps(imported.report, indent=2, ensure_ascii=False))
+
+    def load(self) -> None:
+        """The folder is read as any other dataset is: through `raw_annotations` and `raw_images`."""
+        raise TypeError("an imported dataset is read through raw_annotations and raw_images")
+
+    def _is_ours(self) -> bool:
+        return self._folder.is_dir() and ((self._folder / REPORT_NAME).is_file() or not any(self._folder.iterdir()))
+
+    def _exists(self) -> bool:
+        return (self._folder / "annotations.json").is_file()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._folder)}

@@ -1,0 +1,83 @@
+"""A growing file of JSON lines that many small results are kept in, so that long work can be killed and continued."""
+
+import json
+from collections.abc import Iterator, MutableMapping
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from kedro.io import AbstractDataset, DatasetError
+
+
+class JsonLog(MutableMapping[str, Any]):
+    """JSON values by key, each written as a line at the end of a file at once; the last line of a key counts.
+
+    Threads of one process may share it. A line that was cut off when its writer was killed is dropped.
+
+    Args:
+        path: the file; it appears with the first value.
+
+    Raises:
+        DatasetError: if the file holds something else.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = Lock()
+        self._values: dict[str, Any] = {}
+        content = path.read_bytes() if path.is_file() else b""
+        self._whole = content.rfind(b"\n") + 1
+        try:
+            self._values.update(json.loads(line) for line in content[: self._whole].splitlines())
+        except (ValueError, TypeError) as error:
+            raise DatasetError(f"{path}: expected lines of [key, value] in JSON, got another file: {error}") from error
+
+    def __getitem__(self, key: str) -> Any:
+        return self._values[key]
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        line = json.dumps([key, value], separators=(",", ":")).encode() + b"\n"
+        with self._lock:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with self._path.open("r+b" if self._path.exists() else "wb") as stream:
+                stream.truncate(self._whole)
+                stream.seek(self._whole)
+                stream.write(line)
+            self._whole += len(line)
+            self._values[key] = value
+
+    def __delitem__(self, key: str) -> None:
+        raise TypeError("lines are added, never taken away; delete the file to begin anew")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+
+class JsonLogDataset(AbstractDataset[None, JsonLog]):
+    """A file of JSON lines that nodes read and fill in place.
+
+    Args:
+        filepath: the file; it appears with the first value.
+        metadata: ignored here; kedro-viz reads the layer from it.
+    """
+
+    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        self._path = Path(filepath)
+        self.metadata = metadata
+
+    def load(self) -> JsonLog:
+        """The log, empty where the file does not exist yet."""
+        return JsonLog(self._path)
+
+    def save(self, data: None) -> None:
+        """A log is filled line by line."""
+        raise TypeError("a log is filled line by line, not by a node's output")
+
+    def _exists(self) -> bool:
+        return True
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._path)}

@@ -1,0 +1,110 @@
+"""What a run says to its user: the summary at the end, and errors in one message."""
+
+import logging
+import sys
+from difflib import get_close_matches
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from kedro.framework.context import KedroContext
+from kedro.framework.hooks import hook_impl
+from kedro.framework.project import settings
+from kedro.io import DataCatalog, DatasetError
+from kedro.pipeline import Pipeline
+from kedro.validation import ParameterValidationError
+from rich.console import Console
+from rich.panel import Panel
+from rich.text import Text
+
+from gsam_edge.coco.console import import_summary, next_command, validation_summary
+from gsam_edge.evaluate.comparison import console_table
+
+logger = logging.getLogger(__name__)
+
+#: Errors whose message is written for the user, beside all that this package defines; others show their traceback.
+USER_ERRORS = (DatasetError, ParameterValidationError, ValueError, OSError, ImportError)
+
+#: Narrower than this, the table of results would hide its numbers; a file or a pipe counts as 80 columns wide.
+TABLE_WIDTH = 120
+
+VIEWERS = ("kedro viz run      the pipelines and their artefacts", "kedro mlflow ui    parameters, curves and reports")
+
+
+class SummaryHooks:
+    """The last lines of a run: the table of results and where everything lies."""
+
+    @hook_impl
+    def after_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog) -> None:
+        """Prints the comparison after an evaluation, and the places to look after any run."""
+        console = Console(stderr=True)
+        console.width = max(console.width, TABLE_WIDTH)
+        outputs = pipeline.all_outputs()
+        if "comparison" in outputs:
+            console.print(console_table(catalog.load("comparison")))
+        elif "validation_report" in outputs:
+            console.print(validation_summary(catalog.load("validation_report")))
+        if "import_report" in outputs:
+            console.print(import_summary(catalog.load("import_report")))
+        shown = [name for name in outputs if name.endswith("_report") or name.startswith("plot_")]
+        places = sorted(_place(catalog, name) for name in shown)
+        if places:
+            console.print(Panel("\n".join([*places, "", *VIEWERS]), title="Where to look", expand=False))
+        command = _next(run_params, outputs, catalog)
+        if command:
+            console.print(Text.assemble("Next: ", (command, "bold")), soft_wrap=True)
+
+
+def _next(run_params: dict[str, Any], outputs: set[str], catalog: DataCatalog) -> str | None:
+    """The command that goes on after an import or a validation; None after anything else."""
+    given, env = run_params.get("runtime_params") or {}, run_params.get("env")
+    if "import_report" in outputs:
+        return next_command("data_validation", {"dataset": catalog.load("import_report")["output"]}, env)
+    if "validation_report" in outputs and "comparison" not in outputs:
+        return next_command("teacher_finetune", {key: given[key] for key in ("dataset",) if key in given}, env)
+    return None
+
+
+def _place(catalog: DataCatalog, name: str) -> str:
+    path = Path(str(catalog[name]._filepath))
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+
+
+class ErrorHooks:
+    """Errors of the user's making end in one message; the traceback goes to the log file."""
+
+    @hook_impl
+    def after_context_created(self, context: KedroContext) -> None:
+        """Shows errors in one message from here on, and refuses a parameter that nothing reads.
+
+        Raises:
+            ParameterValidationError: if `--params` names a top-level parameter that no configuration file has.
+        """
+        sys.excepthook = show_error
+        known = _configured_parameters(context)
+        for name in context._runtime_params or {}:
+            if name not in known:
+                near = get_close_matches(name, known, n=1)
+                hint = f"did you mean {near[0]!r}?" if near else f"known are: {', '.join(sorted(known))}"
+                raise ParameterValidationError(f"--params: no parameter is called {name!r}; {hint}")
+
+
+def _configured_parameters(context: KedroContext) -> dict[str, Any]:
+    """The parameters of the configuration files alone, without those of the command line."""
+    loader = type(context.config_loader)(
+        conf_source=context.config_loader.conf_source,
+        env=context.env,
+        **settings.CONFIG_LOADER_ARGS,
+    )
+    return loader["parameters"]
+
+
+def show_error(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+    """Prints one message for an error of the user's making, the whole traceback for any other (`sys.excepthook`)."""
+    if not (isinstance(error, USER_ERRORS) or kind.__module__.startswith("gsam_edge.")):
+        sys.__excepthook__(kind, error, traceback)
+        return
+    logger.debug("the run ended with an error", exc_info=(kind, error, traceback))
+    console = Console(stderr=True)
+    message = Text(str(error))  # not markup: a message may hold brackets
+    console.print(Panel(message, title=kind.__name__, border_style="red", subtitle="traceback: logs/gsam_edge.log"))

@@ -1,0 +1,116 @@
+"""What a run starts from: inputs that exist and belong together, words that are known, checkpoints of a killed run."""
+
+from typing import Any
+
+from kedro.framework.hooks import hook_impl
+from kedro.io import DataCatalog, DatasetError
+from kedro.pipeline import Pipeline
+from kedro.pipeline.node import Node
+from kedro.validation import ParameterValidationError
+
+from gsam_edge.augmentation import Description, describe
+from gsam_edge.coco import Annotations
+
+SPLITS = ("annotations_train", "annotations_val", "annotations_test")
+RULES = "params:augmentation_rules"
+
+
+class InputHooks:
+    """What a run needs is looked for before the first node, and belongs together."""
+
+    def __init__(self) -> None:
+        self._needed_by: dict[str, list[str]] = {}
+
+    @hook_impl(tryfirst=True)
+    def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog) -> None:
+        """Refuses to start without an input, or with splits that are empty or that another dataset left.
+
+        Raises:
+            ParameterValidationError: see `check_descriptions`.
+            DatasetError: if an input is missing (the dataset's own message), or the splits are not of this dataset.
+        """
+        check_descriptions(pipeline, catalog)
+        self._needed_by = _nodes_that_need_splits(pipeline)
+        inputs = sorted(name for name in pipeline.inputs() if not name.startswith("params:"))
+        splits = [name for name in inputs if name.startswith("annotations_")]
+        for name in ["raw_annotations"] * bool(splits) + inputs:
+            if not catalog.exists(name):
+                catalog.load(name)
+        for name in splits:
+            raw = catalog["raw_annotations"]
+            annotations = catalog.load(name)
+            self._refuse_empty(name, annotations)
+            if annotations.source != raw.digest():
+                raise DatasetError(
+                    f"{name}: expected a split of {raw._filepath}, got one of another dataset by an earlier run; "
+                    "run the pipeline data_validation first, or give the same --params=dataset=... again"
+                )
+
+    @hook_impl
+    def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
+        """Ends the run at an empty split that later nodes need: better now than after the training.
+
+        Raises:
+            DatasetError: if it is one.
+        """
+        if dataset_name in self._needed_by:
+            self._refuse_empty(dataset_name, data)
+
+    def _refuse_empty(self, name: str, annotations: Annotations) -> None:
+        nodes = ", ".join(self._needed_by.get(name, []))
+        if nodes and not annotations.images:
+            part = name.removeprefix("annotations_")
+            raise DatasetError(
+                f"{name}: expected images for {nodes}, got an empty split; give split.{part} a share (or name images "
+                "for it, where the splits are ready-made), or run the pipelines that do without it one by one"
+            )
+
+
+def _nodes_that_need_splits(pipeline: Pipeline) -> dict[str, list[str]]:
+    """By split, the nodes that work on its images; the report on the splits also knows empty ones."""
+    needed_by: dict[str, list[str]] = {}
+    for node in pipeline.nodes:
+        for name in set(SPLITS) & set(node.inputs):
+            if "validation_report" not in node.outputs:
+                needed_by.setdefault(name, []).append(node.name)
+    return needed_by
+
+
+def check_descriptions(pipeline: Pipeline, catalog: DataCatalog) -> None:
+    """Looks up every word that describes object and scene, before hours are spent on the nodes before its use.
+
+    Raises:
+        ParameterValidationError: if the rules do not know a word, with the nearest that they do.
+    """
+    names = sorted(name for name in pipeline.inputs() if name.startswith("params:"))
+    if RULES not in names:
+        return
+    # Not `catalog.load`, which would announce every parameter to the user.
+    rules = catalog[RULES].load()
+    for name in names:
+        description = getattr(catalog[name].load(), "augmentation", None)
+        if isinstance(description, Description):
+            try:
+                describe(description, rules)
+            except ValueError as error:
+                raise ParameterValidationError(f"{name.removeprefix('params:')}.augmentation: {error}") from error
+
+
+class CheckpointHooks:
+    """The state of a training is kept until its result is safely stored."""
+
+    def __init__(self) -> None:
+        self._catalog: DataCatalog | None = None
+
+    @hook_impl
+    def before_pipeline_run(self, catalog: DataCatalog) -> None:
+        """Keeps the catalog, from which checkpoints are reached."""
+        self._catalog = catalog
+
+    @hook_impl
+    def after_dataset_saved(self, dataset_name: str, node: Node) -> None:
+        """Clears a node's checkpoints once its last output is written."""
+        if self._catalog is not None and dataset_name == node.outputs[-1]:
+            for name in node.inputs:
+                if name.endswith("_checkpoints"):
+                    self._catalog.load(name).clear()

@@ -1,0 +1,109 @@
+"""What is recorded of a run in MLflow: parameters, environment, reports and plots."""
+
+import random
+import re
+import subprocess
+import sys
+from importlib.metadata import version
+from typing import Any
+
+import mlflow
+import numpy as np
+from kedro.framework.hooks import hook_impl
+from kedro.io import DataCatalog
+from kedro.pipeline import Pipeline
+from kedro.pipeline.node import Node
+from kedro_mlflow.framework.hooks.mlflow_hook import MlflowHook
+from matplotlib.figure import Figure
+from pydantic import BaseModel
+
+#: What MLflow refuses in the name of a metric, and the dot, which separates the parts here.
+NOT_IN_A_METRIC_NAME = re.compile(r"[^\w\- ]")
+
+#: Reports that describe the data, not a result: a hundred counts would bury the figures that runs are compared by.
+DESCRIPTIVE_REPORTS = {"validation_report", "import_report"}
+
+RECORDED_PACKAGES = ("gsam_edge", "kedro", "torch", "transformers", "peft", "ultralytics", "onnxruntime", "numpy")
+
+
+def plain_parameters(inputs: dict[str, Any]) -> dict[str, Any]:
+    """A node's inputs with every typed parameter as the plain values that it was built from."""
+    return {name: value.model_dump() if isinstance(value, BaseModel) else value for name, value in inputs.items()}
+
+
+def numeric_leaves(value: Any, prefix: str) -> dict[str, float]:
+    """The numbers in nested mappings and in lists of rows, by dotted path.
+
+    A row of a list is named by its `artefact`, or left out where it has none: a position is no name. A class may be
+    called anything, a metric of MLflow's may not: other characters become underscores.
+    """
+    if isinstance(value, bool):
+        return {}
+    if isinstance(value, int | float):
+        return {prefix: float(value)}
+    if isinstance(value, list):
+        items = {row["artefact"]: row for row in value if isinstance(row, dict) and "artefact" in row}
+    else:
+        items = value if isinstance(value, dict) else {}
+    leaves: dict[str, float] = {}
+    for key, item in items.items():
+        leaves |= numeric_leaves(item, f"{prefix}.{NOT_IN_A_METRIC_NAME.sub('_', str(key))}")
+    return leaves
+
+
+class TrackingHooks(MlflowHook):
+    """kedro-mlflow's hook, with typed parameters flattened, and a record of the environment on every run."""
+
+    @hook_impl
+    def before_node_run(self, node: Node, catalog: DataCatalog, inputs: dict[str, Any], is_async: bool) -> None:
+        """Seeds the global generators and logs the node's parameters one by one."""
+        seed = inputs.get("params:seed", 0)
+        random.seed(seed)
+        np.random.seed(seed)
+        super().before_node_run(node, catalog, plain_parameters(inputs), is_async)
+
+    @hook_impl
+    def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog) -> None:
+        """Starts the run and records versions, commit and data digest on it."""
+        super().before_pipeline_run(run_params, pipeline, catalog)
+        if self._is_mlflow_enabled:
+            mlflow.set_tags({f"version.{name}": version(name) for name in RECORDED_PACKAGES})
+            mlflow.set_tags({"version.python": sys.version.split()[0], "git_commit": _git_commit(run_params)})
+            if "raw_annotations" in catalog and catalog.exists("raw_annotations"):
+                mlflow.set_tag("data_digest", catalog["raw_annotations"].digest())
+
+    @hook_impl
+    def on_pipeline_error(
+        self, error: Exception, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog
+    ) -> None:
+        """Marks the run as failed, also where it is not active in the thread that hears of the error."""
+        if self._is_mlflow_enabled and self.run_id is not None and not self._already_active_mlflow:
+            while mlflow.active_run() is not None:
+                mlflow.end_run("FAILED")
+            mlflow.MlflowClient().set_terminated(self.run_id, "FAILED")
+
+
+def _git_commit(run_params: dict[str, Any]) -> str:
+    """The checked-out commit, with a mark where files differ from it, or why there is none."""
+    command = ["git", "-C", str(run_params["project_path"]), "describe", "--always", "--dirty", "--abbrev=40"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)
+    except (OSError, subprocess.SubprocessError):
+        return "no git repository"
+    return done.stdout.strip()
+
+
+class ReportHooks:
+    """Reports and plots, as they are saved, on the MLflow run."""
+
+    @hook_impl
+    def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
+        """Logs a report as an artefact and its numbers as metrics, a figure as a picture."""
+        if mlflow.active_run() is None:
+            return
+        if dataset_name.endswith("_report") or dataset_name == "comparison":
+            mlflow.log_dict(data, f"reports/{dataset_name}.json")
+            if dataset_name not in DESCRIPTIVE_REPORTS:
+                mlflow.log_metrics(numeric_leaves(data, dataset_name))
+        elif isinstance(data, Figure):
+            mlflow.log_figure(data, f"plots/{dataset_name.removeprefix('plot_')}.png")

@@ -1,0 +1,13 @@
+"""Nodes of `import_dataset`."""
+
+from typing import Any
+
+from gsam_edge.coco.importers import ImportConfig, Imported, SourceFiles, import_annotations
+
+
+def convert_annotations(
+    foreign_dataset: SourceFiles, format_name: str, output: str, config: ImportConfig
+) -> tuple[tuple[Imported, SourceFiles], dict[str, Any]]:
+    """The dataset in COCO form beside the files of its images, and the `import_report`: what came, what stayed out."""
+    imported = import_annotations(foreign_dataset, format_name, config)
+    return (imported, foreign_dataset), {**imported.report, "output": output}

@@ -1,0 +1,100 @@
+"""Foreign folders are read and never left; what is made of them appears whole and replaces nothing foreign."""
+
+import io
+import json
+
+import pytest
+from kedro.io import DatasetError
+from PIL import Image
+
+from gsam_edge.coco.importers import ImportConfig, import_annotations
+from gsam_edge.datasets.imports import ForeignFolderDataset, ImportedFolderDataset
+
+
+def png(size=(6, 4)):
+    buffer = io.BytesIO()
+    Image.new("RGB", size).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def source(tmp_path):
+    """A YOLO folder beside a secret."""
+    folder = tmp_path / "source"
+    (folder / "images").mkdir(parents=True)
+    (folder / "labels").mkdir()
+    (folder / "images" / "a.png").write_bytes(png())
+    (folder / "labels" / "a.txt").write_text("0 0.5 0.5 0.5 0.5")
+    (folder / "classes.txt").write_text("bag")
+    (tmp_path / "secret.png").write_bytes(png())
+    (folder / "images" / "link.png").symlink_to(tmp_path / "secret.png")
+    return folder
+
+
+def load(folder, **limits):
+    limits = {"max_pixels": 1000, "max_bytes": 1000} | limits
+    return ForeignFolderDataset(filepath=str(folder), **limits).load()
+
+
+def test_a_folder_is_read_and_not_left(source):
+    files = load(source)
+    assert files.names() == ("classes.txt", "images/a.png", "labels/a.txt")
+    assert files.image_names() == ("images/a.png",)
+    assert files.read("classes.txt") == b"bag"
+    assert files.image_size("images/a.png") == (4, 6)
+    for name in ("../secret.png", "images/link.png", str(source.parent / "secret.png")):
+        with pytest.raises(OSError, match="expected a file inside"):
+            files.read(name)
+        with pytest.raises(ValueError, match="expected a file inside"):
+            files.image_size(name)
+
+
+def test_limits_are_kept(source):
+    with pytest.raises(OSError, match="expected at most 2 bytes, got 3"):
+        load(source, max_bytes=2).read("classes.txt")
+    with pytest.raises(ValueError, match="expected at most 20 pixels"):
+        load(source, max_pixels=20).image_size("images/a.png")
+
+
+def test_a_missing_folder_and_a_save_are_refused(tmp_path):
+    dataset = ForeignFolderDataset(filepath=str(tmp_path / "no"), max_pixels=1, max_bytes=1)
+    assert not dataset.exists()
+    with pytest.raises(DatasetError, match=r"expected a folder with images and annotations.*--params=source="):
+        dataset.load()
+    with pytest.raises(DatasetError):
+        dataset.save({})
+
+
+def imported(source):
+    files = load(source)
+    return import_annotations(files, "yolo", ImportConfig(class_names={})), files
+
+
+def test_the_import_is_a_dataset_and_can_be_repeated(source, tmp_path):
+    target = tmp_path / "imported"
+    dataset = ImportedFolderDataset(filepath=str(target))
+    assert not dataset.exists()
+    for _ in range(2):
+        dataset.save(imported(source))
+    assert dataset.exists()
+    content = json.loads((target / "annotations.json").read_text())
+    assert content["annotations"][0]["bbox"] == [1.5, 1, 3, 2]
+    assert (target / content["images"][0]["file_name"]).read_bytes() == png()
+    assert {path.name for path in target.iterdir()} == {"annotations.json", "images", "import_report.json"}
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
+def test_nothing_foreign_is_replaced(source, tmp_path):
+    target = tmp_path / "mine"
+    target.mkdir()
+    (target / "thesis.txt").write_text("years of work")
+    with pytest.raises(DatasetError, match="expected an empty folder or one of an earlier import"):
+        ImportedFolderDataset(filepath=str(target)).save(imported(source))
+    assert (target / "thesis.txt").read_text() == "years of work"
+    for folder in (source, source.parent):
+        (folder / "import_report.json").write_text("{}")
+        with pytest.raises(DatasetError, match="expected a folder that does not hold the source"):
+            ImportedFolderDataset(filepath=str(folder)).save(imported(source))
+    (target / "thesis.txt").unlink()
+    ImportedFolderDataset(filepath=str(target)).save(imported(source))
+    assert (target / "annotations.json").is_file()

@@ -1,0 +1,63 @@
+"""The log of JSON lines: written at once, read again, whole after a kill."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from kedro.io import DatasetError
+
+from gsam_edge.datasets.images import ImageFolder
+from gsam_edge.datasets.json_log import JsonLogDataset
+
+
+@pytest.fixture
+def load(tmp_path):
+    return JsonLogDataset(filepath=str(tmp_path / "sub" / "log.jsonl")).load
+
+
+def test_values_are_kept_by_key(load):
+    log = load()
+    assert len(log) == 0
+    log["a"] = [1, None, "ü"]
+    log["b\0c"] = {"x": 2.5}
+    log["a"] = 3
+    assert dict(load()) == dict(log) == {"a": 3, "b\0c": {"x": 2.5}}
+    assert "d" not in load()
+    with pytest.raises(KeyError):
+        load()["d"]
+    with pytest.raises(TypeError, match="never taken away"):
+        del log["a"]
+
+
+def test_a_line_that_was_cut_off_is_dropped_and_written_over(load, tmp_path):
+    log = load()
+    log["a"], log["b"] = 1, 2
+    path = tmp_path / "sub" / "log.jsonl"
+    path.write_bytes(path.read_bytes()[:-3])
+    again = load()
+    assert dict(again) == {"a": 1}
+    again["c"] = 3
+    assert dict(load()) == {"a": 1, "c": 3}
+
+
+def test_threads_may_share_it(load):
+    log = load()
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: log.__setitem__(str(number), number), range(200)))
+    assert dict(load()) == {str(number): number for number in range(200)}
+
+
+@pytest.mark.parametrize("content", [b"hello\n", b"[1]\n", b"5\n", b'[["list"], 1]\n'])
+def test_another_file_is_refused(load, tmp_path, content):
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "log.jsonl").write_bytes(content)
+    with pytest.raises(DatasetError, match=r"expected lines of \[key, value\]"):
+        load()
+
+
+def test_the_stamp_of_an_image_changes_with_it(tmp_path):
+    (tmp_path / "a.png").write_bytes(b"one")
+    files = ImageFolder(tmp_path, max_pixels=10)
+    before = files.stamp("a.png")
+    assert files.stamp("a.png") == before
+    (tmp_path / "a.png").write_bytes(b"other")
+    assert files.stamp("a.png") != before

@@ -1,0 +1,78 @@
+"""The figures show what is there, also where there is little or very much."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from gsam_edge.coco.annotations import Annotations
+from gsam_edge.evaluate.health_plots import plot_box_sizes, plot_heat_map, plot_images_per_class, plot_worst_findings
+from gsam_edge.evaluate.plots import plot_class_distribution, shown_classes
+
+
+def annotations_of(classes=2, images=3):
+    square = [[10.0, 10.0, 20.0, 10.0, 20.0, 20.0, 10.0, 20.0]]
+    return Annotations(
+        tuple({"id": i, "file_name": f"{i}.png", "width": 60, "height": 40} for i in range(images)),
+        tuple(
+            {
+                "id": c,
+                "image_id": c % images,
+                "category_id": c,
+                "bbox": [10, 10, 10 + c % 3, 10],
+                "segmentation": square,
+            }
+            for c in range(classes)
+        ),
+        tuple({"id": c, "name": f"class {c}"} for c in range(classes)),
+    )
+
+
+def rendered(figure):
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=60)
+    return np.asarray(Image.open(buffer).convert("RGB"))
+
+
+@pytest.mark.parametrize("classes", [1, 2, 80])
+def test_every_figure_can_be_drawn(classes):
+    value = annotations_of(classes)
+    for figure in (plot_box_sizes(value, 8), plot_images_per_class(value), plot_heat_map(value)):
+        picture = rendered(figure)
+        assert picture.std() > 0
+        assert max(picture.shape) < 1500
+
+
+def test_of_many_classes_the_extremes_are_shown():
+    assert shown_classes([5, 1, 9]) == [0, 1, 2]
+    shown = shown_classes(list(range(80)))
+    assert shown[:2] == [79, 78]
+    assert shown[-2:] == [1, 0]
+    assert len(shown) == 24
+    per_class = {f"class {c}": c for c in range(80)}
+    figure = plot_class_distribution({"train": {"images": 1, "annotations": 9, "per_class": per_class}})
+    assert "of 80 classes" in figure.axes[0].get_title(loc="left")
+
+
+def test_the_contact_sheet_shows_the_cases():
+    value = annotations_of()
+    images = {f"{i}.png": np.full((40, 60, 3), 60 * i, np.uint8) for i in range(3)}
+    tiny = {"where": "0.png", "image_id": 0, "annotation_ids": [0], "detail": "1 x 2"}
+    copies = {"where": "1.png", "image_ids": [0, 1, 2], "detail": "3 images: a, b, c"}
+    findings = [
+        {"code": "tiny_box", "count": 7, "examples": [tiny]},
+        {"code": "near_duplicate", "count": 2, "examples": [copies]},
+        {"code": "class_imbalance", "count": 1, "examples": [{"where": "class 0", "detail": "rare"}]},
+    ]
+    figure = plot_worst_findings(value, images, findings)
+    titles = [axes.get_title(loc="left") for axes in figure.axes]
+    assert titles == ["tiny_box (7)\n1 x 2\n0.png", "near_duplicate (2)\n3 images\n1.png"]
+    assert rendered(figure).std() > 0
+    close = figure.axes[0].images[0].get_array()
+    assert close.shape[0] == close.shape[1] or close.shape[1] == 480
+
+
+def test_nothing_odd_is_said():
+    figure = plot_worst_findings(annotations_of(), {}, [])
+    assert figure.axes[0].texts[0].get_text() == "nothing odd was found in the images"

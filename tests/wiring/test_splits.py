@@ -1,0 +1,44 @@
+"""An empty split ends the run before hours are spent, and only where somebody needs it."""
+
+from typing import Any
+
+import pytest
+from kedro.io import DataCatalog, DatasetError, MemoryDataset
+from kedro.pipeline import Pipeline, node
+
+from gsam_edge.coco import Annotations
+from gsam_edge.hooks import InputHooks
+
+FILLED = Annotations(({"id": 1, "file_name": "a.png", "width": 1, "height": 1},), (), ({"id": 1, "name": "bag"},))
+EMPTY = FILLED.subset([])
+
+
+def identity(value: Any) -> Any:
+    return value
+
+
+def make(name: str) -> Any:
+    return node(identity, inputs="checked", outputs=name, name=f"make_{name}")
+
+
+def use(name: str, output: str = "curve") -> Any:
+    return node(identity, inputs=name, outputs=output, name=f"use_{name}")
+
+
+def hooks_of(*nodes: Any) -> InputHooks:
+    hooks = InputHooks()
+    hooks.before_pipeline_run({}, Pipeline(nodes), DataCatalog({"checked": MemoryDataset(FILLED)}))
+    return hooks
+
+
+def test_an_empty_split_that_is_needed_ends_the_run() -> None:
+    hooks = hooks_of(make("annotations_test"), use("annotations_test"))
+    hooks.after_dataset_saved("annotations_test", FILLED)
+    with pytest.raises(DatasetError, match=r"annotations_test: expected images for use_annotations_test.*split\.test"):
+        hooks.after_dataset_saved("annotations_test", EMPTY)
+
+
+def test_an_empty_split_that_nobody_needs_is_fine() -> None:
+    hooks = hooks_of(make("annotations_val"), use("annotations_val", "validation_report"))
+    hooks.after_dataset_saved("annotations_val", EMPTY)
+    hooks.after_dataset_saved("curve", EMPTY)

@@ -3,7 +3,7 @@
     python benchmarks/augmentation_pays.py [--images 60] [--epochs 40] [--seeds 0 1 2] [--arms none described]
 
 Arms: `none` shows every picture as it is; `described` changes it as `distillation.augmentation` says; `mixing` is
-Ultralytics' own augmentation of the base parameters alone; `both` is what `kedro run --pipeline=distillation` does.
+Ultralytics' own augmentation of the base parameters alone; `both` is what the distillation does to its pictures.
 Needs the splits of `kedro run --pipeline=data_validation`; learns from the truth alone, validates and measures on the
 whole validation and test splits.
 """
@@ -56,6 +56,8 @@ def main() -> None:
     with_mixing = config.training.model_copy(update=own)
     nothing = dict.fromkeys(config.training.ultralytics.model_dump(), 0)
     still = with_mixing.model_copy(update={"ultralytics": type(config.training.ultralytics)(**nothing)})
+    if config.augmentation is None:
+        raise SystemExit("distillation.augmentation: expected a description, got null")
     described = build(config.augmentation, rules)
 
     runs: dict[str, list[dict[str, float]]] = {arm: [] for arm in chosen.arms}

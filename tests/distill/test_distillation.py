@@ -119,13 +119,17 @@ def test_the_state_of_a_run_has_a_name_of_its_own(augmentation_rules):
     unsure = {
         image_id: replace(found, class_scores=found.class_scores / 2) for image_id, found in labels.objects.items()
     }
+    transforms = dict(reversed(augmentation_rules.transforms.items()))
+    reordered = augmentation_rules.model_copy(update={"transforms": transforms})
     names = {
         name(),
         name(seed=1),
         name(config=CONFIG.model_copy(update={"match_iou": 0.6})),
         name(config=CONFIG.model_copy(update={"augmentation": None})),
-        name(rules=augmentation_rules.model_copy(update={"characteristics": {}})),
+        name(rules=reordered),
         name(teacher=replace(labels, objects=unsure)),
     }
     assert len(names) == 6
     assert name() == name()
+    unused = {k: v for k, v in augmentation_rules.characteristics.items() if k in CONFIG.augmentation.characteristics}
+    assert name() == name(rules=augmentation_rules.model_copy(update={"characteristics": unused}))

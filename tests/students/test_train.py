@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 
+from gsam_edge.augmentation import Description, build
 from gsam_edge.students.edge import EdgeStudent
 from gsam_edge.students.pictures import LabelledPictures
 from gsam_edge.students.train import Validation, train_student
@@ -22,6 +23,7 @@ class KilledError(RuntimeError):
 
 def run(pictures, architecture, student, training, **changes):
     options = {
+        "augmentation": None,
         "initial": None,
         "validate": None,
         "log": discard_metric,
@@ -57,10 +59,32 @@ def test_the_same_seed_gives_the_same_student_and_another_seed_another(
     assert not equal(first.weights.tensors, other.weights.tensors)
 
 
-def test_a_killed_run_ends_like_one_that_was_never_killed(make_pictures, student_config, training_config, tmp_path):
+@pytest.fixture
+def described(augmentation_rules):
+    words = Description(characteristics=("changes_shape",), environment={"lighting": "variable"}, intensity="high")
+    return build(words, augmentation_rules)
+
+
+def test_a_description_changes_what_is_learnt_the_same_way_for_the_same_seed(
+    make_pictures, student_config, training_config, described
+):
+    pictures = make_pictures(6, masks=True)
+    training = training_config.model_copy(update={"epochs": 1})
+    plain, first, again = (
+        run(pictures, "yolov8-seg", student_config, training, augmentation=augmentation)
+        for augmentation in (None, described, described)
+    )
+    assert equal(first.weights.tensors, again.weights.tensors)
+    assert not equal(first.weights.tensors, plain.weights.tensors)
+
+
+def test_a_killed_run_ends_like_one_that_was_never_killed(
+    make_pictures, student_config, training_config, tmp_path, described
+):
     pictures, held_out = make_pictures(8, masks=True, teacher=True), make_pictures(3, masks=True, first=100)
     training = training_config.model_copy(update={"epochs": 3})
-    whole = run(pictures, "yolov8-seg", student_config, training, validate=scorer(held_out))
+    options = {"validate": scorer(held_out), "augmentation": described}
+    whole = run(pictures, "yolov8-seg", student_config, training, **options)
 
     def killed_in_epoch_2(name: str, value: float, step: int) -> None:
         if step == 2:
@@ -73,12 +97,12 @@ def test_a_killed_run_ends_like_one_that_was_never_killed(make_pictures, student
             "yolov8-seg",
             student_config,
             training,
-            validate=scorer(held_out),
             checkpoints=store,
             log=killed_in_epoch_2,
+            **options,
         )
     assert store.load()["epoch"] == 0
-    resumed = run(pictures, "yolov8-seg", student_config, training, validate=scorer(held_out), checkpoints=store)
+    resumed = run(pictures, "yolov8-seg", student_config, training, checkpoints=store, **options)
     assert resumed.history == whole.history
     assert equal(resumed.weights.tensors, whole.weights.tensors)
 

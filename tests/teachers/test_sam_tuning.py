@@ -16,6 +16,7 @@ from gsam_edge.teachers.sam import SamModel
 from gsam_edge.teachers.sam_architecture import build_sam
 from gsam_edge.teachers.sam_config import PretrainSamConfig, SamArchitecture, SamLossConfig, SamStage, SamTuningConfig
 from gsam_edge.teachers.tune_sam import prompted_objects, tune_sam
+from gsam_edge.teachers.tuning import tune_where_needed
 from gsam_edge.training.checkpoints import FolderCheckpoints, NoCheckpoints
 from gsam_edge.training.config import LoopConfig
 
@@ -193,6 +194,45 @@ def test_an_image_that_augmentation_leaves_without_objects_is_taken_as_it_was(ba
     plain, same = tune(base, images), tune(base, images, augmentation=emptied)
     for name, tensor in plain.tensors.items():
         torch.testing.assert_close(same.tensors[name], tensor, rtol=0, atol=1e-3)
+
+
+def test_the_pipelines_tuning_augments_as_described_and_tells_states_apart(
+    base, images, augmentation_rules, tmp_path, monkeypatch
+):
+    words = Description(characteristics=("changes_size",), environment={}, intensity="high")
+    described = TUNING.model_copy(update={"augmentation": words})
+    asked = []
+    monkeypatch.setattr("gsam_edge.teachers.tune_sam.tune_sam", lambda *_, **options: asked.append(options))
+
+    def tune_as_pipeline(config, rules=augmentation_rules, train=None):
+        data = (train or squares(range(3)), squares(range(3, 5)), images)
+        run = {"log": Recorder(), "checkpoints": FolderCheckpoints(tmp_path), "seed": 5, "device": "cpu"}
+        return tune_where_needed(base, *data, config, rules, **run)
+
+    reworded = augmentation_rules.characteristics["changes_size"].model_copy(update={"meaning": "in other words"})
+    same = augmentation_rules.model_copy(update={"characteristics": {"changes_size": reworded}})
+    other = augmentation_rules.model_copy(
+        update={"picture": augmentation_rules.picture.model_copy(update={"min_visible": 0.5})}
+    )
+    for config, rules in (
+        (TUNING, augmentation_rules),
+        *((described, rules) for rules in (augmentation_rules, same, other)),
+    ):
+        tune_as_pipeline(config, rules)
+    plain, first, again, changed = asked
+    assert plain["augmentation"] is None
+    assert changed["augmentation"] != first["augmentation"]
+    assert first["augmentation"] == build(words, augmentation_rules)
+    states = [options["checkpoints"].path for options in asked]
+    assert first["checkpoints"] == again["checkpoints"]
+    assert len(set(states)) == 3
+
+    boxes_only = squares(range(2)).to_coco()
+    for record in boxes_only["annotations"]:
+        del record["segmentation"]
+    answer = tune_as_pipeline(described, train=Annotations.from_coco(boxes_only))
+    assert answer["status"] == "not needed"
+    assert len(asked) == 4
 
 
 def test_data_without_masks_cannot_tune(base, images):

@@ -34,6 +34,13 @@ def test_an_unknown_word_is_named_with_its_place_and_the_nearest(augmentation_ru
         check_descriptions(PIPELINE, catalog(augmentation_rules, environment={"lightning": "poor"}))
 
 
+def test_a_parameter_that_albumentations_does_not_know_is_named(augmentation_rules):
+    blur = augmentation_rules.transforms["MotionBlur"].model_copy(update={"settings": {"allow_shiftd": False}})
+    rules = augmentation_rules.model_copy(update={"transforms": {**augmentation_rules.transforms, "MotionBlur": blur}})
+    with pytest.raises(ParameterValidationError, match=r"work\.augmentation: .*MotionBlur.*'allow_shifted'"):
+        check_descriptions(PIPELINE, catalog(rules, environment={"camera": "shaky"}))
+
+
 def test_known_words_and_none_pass(augmentation_rules):
     known = {"characteristics": ("partially_hidden",), "environment": {"camera": "shaky"}}
     check_descriptions(PIPELINE, catalog(augmentation_rules, **known))

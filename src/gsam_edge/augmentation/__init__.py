@@ -6,7 +6,14 @@ Importing the room imports neither albumentations nor OpenCV; `build` does.
 from typing import TYPE_CHECKING
 
 from gsam_edge.augmentation.config import AugmentationRules, Description
-from gsam_edge.augmentation.plan import Reason, Step, available_characteristics, available_environments, describe
+from gsam_edge.augmentation.plan import (
+    Reason,
+    Step,
+    available_characteristics,
+    available_environments,
+    describe,
+    identity,
+)
 from gsam_edge.augmentation.sample import Sample
 
 if TYPE_CHECKING:
@@ -22,6 +29,7 @@ __all__ = [
     "available_environments",
     "build",
     "describe",
+    "identity",
 ]
 
 

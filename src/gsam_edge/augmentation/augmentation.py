@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from gsam_edge.augmentation.config import PictureConfig
+from gsam_edge.augmentation.config import PictureConfig, ends
 from gsam_edge.augmentation.geometry import A, transform_class
 from gsam_edge.augmentation.known import GEOMETRIC
 from gsam_edge.augmentation.names import check_known
@@ -29,8 +29,8 @@ _SIZES_PER_OCTAVE = 2
 class Augmentation:
     """Changes pictures together with their labels; made by `gsam_edge.augmentation.build`.
 
-    It keeps nothing from call to call, so the same sample and seed give the same result in whatever process and order.
-    Not for several threads at once.
+    It keeps nothing of the pictures it sees, so the same sample and seed give the same result in whatever process and
+    order. Not for several threads at once.
 
     Attributes:
         steps: what is applied, in this order.
@@ -152,13 +152,12 @@ def _transform(step: Step, growth: float) -> Any:
     known = {name: each.default for name, each in inspect.signature(kind.__init__).parameters.items()}
     place = f"augmentation_rules.transforms.{step.transform}"
     # What no word sets changes nothing: albumentations' defaults would.
-    unset = step.spec.neutral.keys() - step.strength.keys()
-    parameters: dict[str, Any] = {**step.spec.settings, **step.strength, **dict.fromkeys(unset)}
+    parameters: dict[str, Any] = {**step.spec.settings, **step.spec.neutral, **step.strength}
     for name in parameters:
         check_known(name, known.keys() - {"self", "p"}, place)
-    for name in unset:
-        neutral = step.spec.neutral[name]
-        parameters[name] = (neutral, neutral) if isinstance(known[name], tuple) else neutral
+    # albumentations reads one number as a range around zero or one: a brightness of 1.2 would be 0 to 2.2.
+    ranges = {name for name in step.spec.neutral if isinstance(known[name], tuple)}
+    parameters |= {name: ends(parameters[name]) for name in ranges}
     if "fill_mask" in known:
         parameters["fill_mask"] = 0  # what is covered, or comes in from outside, belongs to no object
     for name, power in step.spec.size_power.items():

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from gsam_edge.augmentation.config import (
     AugmentationRules,
@@ -81,6 +82,19 @@ def describe(description: Description, rules: AugmentationRules) -> tuple[Step, 
             )
             steps[name] = _merged(steps[name], step) if name in steps else step
     return tuple(steps[name] for name in rules.transforms if name in steps)
+
+
+def identity(description: Description | None, rules: AugmentationRules) -> list[Any]:
+    """What decides how pictures are changed, as plain JSON values, and nothing else: not the wording of reasons.
+
+    Two descriptions with equal identities change a picture alike; None, which changes nothing, has an empty one.
+    """
+    if description is None:
+        return []
+    steps = [
+        [step.transform, step.p, dict(step.strength), step.spec.model_dump()] for step in describe(description, rules)
+    ]
+    return [rules.picture.model_dump(), *steps]
 
 
 def _chosen(description: Description, rules: AugmentationRules) -> Iterator[tuple[str, Rule]]:

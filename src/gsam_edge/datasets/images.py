@@ -32,6 +32,7 @@ class ImageFolder(Mapping[str, NDArray[np.uint8]]):
         self._folder = folder
         self._root = folder.resolve()
         self._max_pixels = max_pixels
+        self._folders: dict[Path, Path] = {}
 
     def __getitem__(self, file_name: str) -> NDArray[np.uint8]:
         return decode_image(self._read(file_name), name=file_name, max_pixels=self._max_pixels)
@@ -63,7 +64,11 @@ class ImageFolder(Mapping[str, NDArray[np.uint8]]):
     def _inside(self, file_name: str) -> Path:
         path = self._folder / file_name
         try:
-            resolved = path.resolve()
+            if "\0" in file_name:
+                raise ValueError("a zero byte, which pathlib takes for a file that is not there")
+            resolved = self._resolved_folder(path.parent) / path.name
+            if resolved.is_symlink():
+                resolved = resolved.resolve()
             missing = not resolved.is_file()
         except (OSError, ValueError) as error:
             raise ImageError(f"expected the name of an image file, got {file_name!r:.200}") from error
@@ -72,6 +77,12 @@ class ImageFolder(Mapping[str, NDArray[np.uint8]]):
         if missing:
             raise MissingImageError(f"expected an image, found no file {path}")
         return resolved
+
+    def _resolved_folder(self, folder: Path) -> Path:
+        """A folder without links, looked up once: a hundred thousand files lie in a few folders."""
+        if folder not in self._folders:
+            self._folders[folder] = folder.resolve()
+        return self._folders[folder]
 
     def __iter__(self) -> Iterator[str]:
         for path in sorted(self._folder.rglob("*")):

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from gsam_edge.augmentation import AugmentationRules, build
+from gsam_edge.augmentation import AugmentationRules, build, identity
 from gsam_edge.coco import Annotations
 from gsam_edge.distill.config import DistillationConfig
 from gsam_edge.distill.merge import merge_labels
@@ -40,7 +40,7 @@ def distillation_fingerprint(
     The arguments are those of `distil_student`.
     """
     start = "" if initial is None else hashlib.sha256(initial.to_bytes()).hexdigest()
-    settings = [student.model_dump(), config.model_dump(), rules.model_dump(), start, seed]
+    settings = [student.model_dump(), config.model_dump(), identity(config.augmentation, rules), start, seed]
     return fingerprint(train.to_coco(), val.to_coco(), teacher.to_dict(), settings)
 
 

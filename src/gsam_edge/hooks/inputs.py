@@ -8,7 +8,7 @@ from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 from kedro.validation import ParameterValidationError
 
-from gsam_edge.augmentation import Description, describe
+from gsam_edge.augmentation import Description, build
 from gsam_edge.coco import Annotations
 
 SPLITS = ("annotations_train", "annotations_val", "annotations_test")
@@ -77,10 +77,10 @@ def _nodes_that_need_splits(pipeline: Pipeline) -> dict[str, list[str]]:
 
 
 def check_descriptions(pipeline: Pipeline, catalog: DataCatalog) -> None:
-    """Looks up every word that describes object and scene, before hours are spent on the nodes before its use.
+    """Builds what every description of object and scene asks for, before hours are spent on the nodes before its use.
 
     Raises:
-        ParameterValidationError: if the rules do not know a word, with the nearest that they do.
+        ParameterValidationError: if the rules do not know a word, or albumentations not a parameter that they name.
     """
     names = sorted(name for name in pipeline.inputs() if name.startswith("params:"))
     if RULES not in names:
@@ -91,7 +91,7 @@ def check_descriptions(pipeline: Pipeline, catalog: DataCatalog) -> None:
         description = getattr(catalog[name].load(), "augmentation", None)
         if isinstance(description, Description):
             try:
-                describe(description, rules)
+                build(description, rules)
             except ValueError as error:
                 raise ParameterValidationError(f"{name.removeprefix('params:')}.augmentation: {error}") from error
 

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from rich.progress import track
 from torch import Tensor
 
 from gsam_edge.augmentation import Sample
@@ -164,6 +165,13 @@ class MemoryDataset(YOLODataset):  # type: ignore[misc]
 
     def cache_images(self) -> None:
         """Nothing is read before it is needed."""
+
+    def fill_cache(self) -> None:
+        """Reads pictures until the memory for them is used up."""
+        for index in track(range(len(self.im_files)), description="pictures into memory"):
+            self.load_image(index)
+            if index not in self._resized:
+                return
 
     def load_image(
         self, i: int, rect_mode: bool = True, resize_short: bool = False

@@ -20,8 +20,8 @@ def outlines(masks: NDArray[np.bool_] | None, xyxy: NDArray[np.float32]) -> list
 def mask_polygon(mask: NDArray[np.bool_]) -> NDArray[np.float32] | None:
     """One closed polygon [P, 2] (x, y pixels) around all parts of a mask [H, W] and its holes; None for an empty mask.
 
-    Parts and holes hang together by lines without width, so that filling by the even-odd rule, as Ultralytics does with
-    OpenCV, gives the mask back.
+    Parts and holes hang together by lines without width. Filling by the even-odd rule, as Ultralytics does with OpenCV,
+    gives the mask back, and one pixel along those lines.
     """
     contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
     if not contours:

@@ -63,6 +63,7 @@ def pretrain_student(
         _ARCHITECTURE,
         config.student,
         config.training,
+        augmentation=None,
         initial=None,
         validate=validate,
         log=log,

@@ -51,7 +51,7 @@ def train_student(
     student: StudentConfig,
     training: StudentTrainingConfig,
     *,
-    augmentation: "Augmentation | None" = None,
+    augmentation: "Augmentation | None",
     initial: StudentWeights | None,
     validate: Callable[[StudentPredictor], Validation] | None,
     log: MetricLogger,

@@ -120,6 +120,8 @@ class MemoryTraining(DetectionTrainer):  # type: ignore[misc]
             stride=self.stride,
             task=self.args.task,
         )
+        if self.args.workers:
+            dataset.fill_cache()  # once, for all workers of all epochs: each is forked anew from this process
         return InfiniteDataLoader(
             dataset,
             batch_size=min(batch_size, len(dataset)),

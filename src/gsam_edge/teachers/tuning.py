@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from gsam_edge.augmentation import AugmentationRules, build
+from gsam_edge.augmentation import AugmentationRules, build, identity
 from gsam_edge.coco import Annotations
 from gsam_edge.coco.need import not_needed, teacher_needs
 from gsam_edge.teachers.adapter import Adapter
@@ -46,7 +46,7 @@ def tune_where_needed(
     need = teacher_needs(train)[kind]
     if not need["needed"]:
         return not_needed(need["why"])
-    settings = [config.model_dump(), rules.model_dump(), seed]
+    settings = [config.model_dump(), identity(config.augmentation, rules), seed]
     store = checkpoints.open(fingerprint(weights_digest(base.model), train.to_coco(), val.to_coco(), *settings))
     augmentation = None if config.augmentation is None else build(config.augmentation, rules)
     run = {"log": log, "checkpoints": store, "seed": seed, "device": resolve_device(device)}

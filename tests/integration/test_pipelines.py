@@ -142,3 +142,42 @@ def test_a_dataset_in_another_format_becomes_one_of_ours(project: Path, tmp_path
     found = report(project, "validation_report")
     assert found["images"]["kept"] == PICTURES
     assert {name: part["images"] for name, part in found["splits"].items()} == {"train": 7, "val": 7}
+
+
+TINY_PRETRAINING = """
+pretrain_grounding_dino:
+  loop: {steps: 2, validate_every: 2, checkpoint_every: 1}
+  batch_size: 2
+  held_out_scenes: 2
+pretrain_sam:
+  stages:
+    - image_size: 256
+      loop: {steps: 2, learning_rate: 1.0e-3, weight_decay: 0.01, warmup_fraction: 0.1, gradient_clip: 1.0,
+             precision: bf16, validate_every: 2, patience: 0, checkpoint_every: 1}
+      batch_size: 1
+      objects_per_image: 2
+  validation_images: 2
+  held_out_images: 2
+pretrain_student:
+  pictures: 8
+  held_out: 4
+  training: {epochs: 1, batch_size: 4, warmup_epochs: 0.0, validate_every: 1, ultralytics: {close_mosaic: 0}}
+"""
+
+
+@pytest.mark.slow
+def test_what_the_pretraining_writes_can_be_tuned(project, tmp_path):
+    """All three trainings as one run, for two steps each, and the job on the models that it left."""
+    folder = tmp_path / "project"
+    shutil.copytree(project, folder, ignore=shutil.ignore_patterns("data"))
+    (folder / "conf" / "test" / "parameters_pretrain_tiny_teachers.yml").write_text(TINY_PRETRAINING)
+    with (folder / "conf" / "test" / "globals.yml").open("a") as stream:
+        stream.write("\nbase_models: data/own\n")
+    dataset = small_dataset(tmp_path / "dataset", boxes=True, masks=True)
+    for arguments in (["--pipeline=pretrain_tiny_teachers"], [f"--params=dataset={dataset}"]):
+        done = kedro_run(folder, "--env=test", *arguments)
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert {path.name for path in (folder / "data" / "own").iterdir()} == {"grounding_dino", "sam", "student"}
+    held_out = report(folder, "pretrain_sam_report")
+    assert held_out["steps"] == 2
+    assert held_out["held_out_objects"] > 0

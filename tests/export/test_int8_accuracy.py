@@ -77,6 +77,7 @@ def test_int8_loses_less_than_two_points_of_map50():
         "yolov8-seg",
         STUDENT,
         TRAINING,
+        augmentation=None,
         initial=None,
         validate=None,
         log=discard_metric,

@@ -1,6 +1,7 @@
 """What a user reads in the terminal."""
 
 import io
+import shlex
 
 import pytest
 from rich.console import Console
@@ -80,3 +81,10 @@ def test_the_next_command_repeats_the_parameters():
     assert next_command("x", given, "test") == (
         "kedro run --pipeline=x --env=test --params=dataset=../bags,split.train=0.8,split.val=0.2"
     )
+
+
+def test_the_next_command_can_be_pasted():
+    command = next_command("x", {"dataset": "../my bags; rm -r '$HOME'"}, "test")
+    assert shlex.split(command) == [
+        "kedro", "run", "--pipeline=x", "--env=test", "--params=dataset=../my bags; rm -r '$HOME'"
+    ]  # fmt: skip

@@ -10,8 +10,11 @@ import time
 import pytest
 
 from gsam_edge.coco import Annotations, DatasetError, RawCoco, SplitConfig, complete, split, statistics, validate
+from gsam_edge.coco.checks import CHECKS
 
 SPLIT = SplitConfig(train=0.4, val=0.3, test=0.3, group_by="auto")
+
+OBJECT_CODES = ("annotation_", "box_", "segmentation_", "polygon_", "rle_", "mask_", "area_")
 
 VALUES = [
     None, True, False, 0, -1, 1, 2, 3, 7, 1.5, 1e308, -1e308, math.nan, math.inf, 2**63, 10**400,
@@ -110,9 +113,23 @@ def checked(value, files, config):
         return str(error)
 
 
-def survives(content, files, config, is_equal, seed):
+def any_policies(seed):
+    """Policies of some codes, in every other case; an error seldom, since it ends the run."""
+    rng = random.Random(seed)  # noqa: S311
+    codes = rng.sample(sorted(CHECKS), len(CHECKS) // 2) if seed % 2 else []
+    return {
+        code: rng.choice(CHECKS[code].policies if rng.random() < 0.05 else CHECKS[code].policies[:-1] or ("error",))
+        for code in codes
+    }
+
+
+def dropped(findings, kinds):
+    return sum(finding.count for finding in findings if finding.policy == "drop" and finding.code.startswith(kinds))
+
+
+def survives(content, files, configure, is_equal, seed):
     """Whether anything is left of a mutated file on its way through the pipeline."""
-    text = mutated_text(content, seed)
+    text, config = mutated_text(content, seed), configure(policies=any_policies(seed))
     started = time.process_time()
     try:
         json.loads(text)
@@ -130,6 +147,8 @@ def survives(content, files, config, is_equal, seed):
     assert result.images.total == len(raw.content["images"]), seed
     assert result.objects.total == len(raw.content["annotations"]), seed
     assert len(result.annotations.objects) == result.objects.kept + result.objects.fixed, seed
+    assert dropped(result.findings, ("image_",)) == result.images.dropped, seed
+    assert dropped(result.findings, OBJECT_CODES) == result.objects.dropped, seed
     completed = complete(result.annotations).annotations
     parts = [completed]
     with contextlib.suppress(DatasetError):  # too few images are left for three parts
@@ -145,12 +164,12 @@ def survives(content, files, config, is_equal, seed):
     return True
 
 
-def test_a_thousand_mutations(crowded, files, config, is_equal):
-    outcomes = [survives(crowded, files(), config, is_equal, seed) for seed in range(1000)]
+def test_a_thousand_mutations(crowded, files, configure, is_equal):
+    outcomes = [survives(crowded, files(), configure, is_equal, seed) for seed in range(1000)]
     assert 0.2 < sum(outcomes) / len(outcomes) < 0.9
 
 
 @pytest.mark.slow
-def test_twenty_thousand_mutations(crowded, files, config, is_equal):
+def test_twenty_thousand_mutations(crowded, files, configure, is_equal):
     for seed in range(1000, 21_000):
-        survives(crowded, files(), config, is_equal, seed)
+        survives(crowded, files(), configure, is_equal, seed)

@@ -1,6 +1,7 @@
 """Each thing that is unwise is found where it was planted, and nothing else is."""
 
 import json
+import time
 
 import numpy as np
 import pytest
@@ -86,7 +87,7 @@ coordinates = st.integers(0, 12)
     ),
     st.sampled_from([0.51, 0.7, 0.9, 1.0]),
 )
-def test_pairs_are_those_of_comparing_each_with_each(boxes, least_iou):
+def test_doubles_are_those_of_comparing_each_with_each(boxes, least_iou):
     value = annotations_of([{"bbox": list(box[:4]), "category_id": box[4]} for box in boxes])
     expected = {}
     for a in range(len(boxes)):
@@ -97,8 +98,25 @@ def test_pairs_are_those_of_comparing_each_with_each(boxes, least_iou):
             if ac == bc and iou >= least_iou:
                 expected[a, b] = iou
     pairs, overlap = overlapping_duplicates(value, least_iou)
-    assert dict(zip(map(tuple, pairs.tolist()), overlap.tolist(), strict=True)) == pytest.approx(expected)
+    found = dict(zip(map(tuple, pairs.tolist()), overlap.tolist(), strict=True))
+    assert found == pytest.approx({pair: expected[pair] for pair in found})
+    assert sorted(later for _, later in found) == sorted({later for _, later in expected})
     assert (np.diff(overlap) <= 0).all()
+
+
+def test_ten_copies_are_nine_doubles():
+    square = [[10, 10, 20, 10, 20, 20, 10, 20]]
+    findings = found(annotations_of([{"bbox": [10, 10, 10, 10], "segmentation": square}] * 10))
+    assert findings["overlapping_duplicate"]["count"] == 9
+
+
+def test_many_copies_are_told_in_no_time():
+    """Ten thousand of one object, each mask drawn once."""
+    square = [[10, 10, 20, 10, 20, 20, 10, 20]]
+    value = annotations_of([{"bbox": [10, 10, 10, 10], "segmentation": square}] * 10_000)
+    started = time.process_time()
+    assert len(overlapping_duplicates(value, 0.9)[0]) == 9999
+    assert time.process_time() - started < 5
 
 
 def test_a_box_and_its_mask_at_odds():

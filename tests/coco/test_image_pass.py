@@ -113,6 +113,31 @@ def test_an_interrupted_pass_continues():
     assert again.decoded == []
 
 
+@pytest.mark.parametrize(
+    "record",
+    [None, 5, "abc", [], [20, 30], ["20", 30, None], [20, 30, [30, 20, "RGB", "digest"]],
+     [20, 30, [30, 20, "RGB", "digest", "no hex"]], [20, 30, [30, 20, "RGB", "digest", "00"]]],
+)  # fmt: skip
+def test_a_record_that_does_not_parse_was_not_seen(record):
+    seen = {}
+    looks = look_at_all(["a"], CountingFiles(), decode=True, seen=seen)
+    (key,) = seen
+    seen[key] = record
+    files = CountingFiles()
+    assert look_at_all(["a"], files, decode=True, seen=seen) == looks
+    assert files.decoded == ["a"]
+    assert Look.from_json(seen[key]) == looks[0]
+
+
+def test_looks_of_another_version_are_not_taken_over(monkeypatch):
+    seen = {}
+    look_at_all(["a"], CountingFiles(), decode=True, seen=seen)
+    monkeypatch.setattr("gsam_edge.coco.image_pass.LOOK_VERSION", 0)
+    files = CountingFiles()
+    look_at_all(["a"], files, decode=True, seen=seen)
+    assert files.decoded == ["a"]
+
+
 def test_a_file_that_changed_is_looked_at_again_and_so_is_a_bad_one():
     seen = {}
     look_at_all(NAMES[:5], CountingFiles(cut=("1.png",)), decode=True, seen=seen)

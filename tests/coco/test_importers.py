@@ -4,6 +4,7 @@ import base64
 import csv
 import io
 import json
+import time
 
 import numpy as np
 import pytest
@@ -93,6 +94,21 @@ def test_voc_counts_pixels_from_1_and_keeps_its_flags():
     ]
     assert result.report["splits"] == {"train": 1, "val": 1}
     assert skipped(result) == {"part_of_object": 1, "image_not_annotated": 1, "segmentation_image": 1}
+
+
+def test_a_photo_named_without_suffix_is_not_its_segmentation_image():
+    names = ("x", "nowhere.jpg", "")
+    for name in names:
+        xml = VOC.format(name=name, objects=OBJECT.format(more=""))
+        result = imported("voc", {"Annotations/x.xml": xml, "JPEGImages/x.jpg": "", "SegmentationObject/x.png": ""})
+        assert result.image_names == ["JPEGImages/x.jpg"]
+        assert skipped(result) == {"segmentation_image": 1}
+
+
+def test_of_equal_names_the_photo_of_the_same_folder_is_taken():
+    xml = VOC.format(name="x.jpg", objects=OBJECT.format(more=""))
+    files = {"a/k/v/x.xml": xml, "a/x.jpg": "", "b/k/v/x.jpg": ""}
+    assert imported("voc", files).image_names == ["a/x.jpg"]
 
 
 @pytest.mark.parametrize(
@@ -192,6 +208,58 @@ def test_yolo_finds_the_names_of_its_classes():
         imported("yolo", files | {"data.yaml": "names: !!python/object/apply:os.system ['true']"})
 
 
+def test_labels_of_no_image_are_counted():
+    files = {"data.yaml": YAML, "images/a.jpg": "", "labels/a.txt": "0 .5 .5 .1 .1", "labels/classes.txt": "bag"}
+    lost = {"labels/gone.txt": "0 .5 .5 .1 .1\n" * 5, "images/z.heic": "", "images/z.txt": "3 0 0 1 0 1 1\n"}
+    result = imported("yolo", files | lost | {"README.txt": "made in 2024", "train.txt": "images/a.jpg"})
+    assert skipped(result) == {"image_missing": 2}
+    assert result.report["skipped"][0]["examples"] == [
+        {"where": "images/z.txt", "detail": "no image for its 1 objects"},
+        {"where": "labels/gone.txt", "detail": "no image for its 5 objects"},
+    ]
+
+
+def test_of_a_pose_the_box_is_taken_over():
+    files = {"data.yaml": f"{YAML}kpt_shape: [2, 3]", "a.jpg": "", "a.txt": "0 .5 .5 .2 .1 0 0 2 1 1 2\n0 .5 .5 1 1"}
+    result = imported("yolo", files)
+    assert [record["bbox"] for record in result.content["annotations"]] == [
+        pytest.approx([20, 18, 10, 4]),
+        [0, 0, 50, 40],
+    ]
+    assert (result.report["masks"], skipped(result)) == (0, {"key_points": 1})
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "a: &a {x: 1}\nnames: [*a]",
+        "base: &b {0: bag}\nnames: {<<: *b}",
+        'names: ["\\ud800"]',
+        'names: [""]',
+        "names: {-1: bag}",
+        "names: {0: bag, 00: wire}",
+        "[" * 100_000,
+    ],
+)
+def test_a_data_yaml_that_is_refused(bad):
+    with pytest.raises(DatasetError, match=r"data.yaml: expected"):
+        imported("yolo", {"a.jpg": "", "a.txt": "0 .5 .5 .1 .1", "data.yaml": bad})
+
+
+def test_class_names_are_words_and_of_one_file():
+    files = {"a.jpg": "", "a.txt": "0 .5 .5 .1 .1\n1 .5 .5 .1 .1"}
+    result = imported("yolo", files | {"data.yaml": "names: [no, 1.10]", "another.yaml": "{"})
+    assert (result.report["per_class"], skipped(result)) == ({"no": 1, "1.10": 1}, {})
+    result = imported("yolo", files | {"bad.yaml": "{", "mine.yaml": "names: {0: yes, 1: on}"})
+    assert (result.report["per_class"], skipped(result)) == ({"yes": 1, "on": 1}, {"file_unreadable": 1})
+
+
+def test_classes_of_one_name_are_merged_and_counted():
+    files = {"a.jpg": "", "a.txt": "0 .5 .5 .1 .1\n2 .5 .5 .1 .1", "data.yaml": "names: [bag, wire, bag]"}
+    result = imported("yolo", files)
+    assert (result.report["per_class"], skipped(result)) == ({"bag": 2, "wire": 0}, {"class_same_name": 1})
+
+
 def shape(kind, points, **more):
     return {"label": "bag", "points": points, "shape_type": kind, "group_id": None, "flags": {}, **more}
 
@@ -235,6 +303,11 @@ def test_labelme_shapes():
     assert skipped(result) == {"shape_without_area": 2, "image_not_annotated": 1}
 
 
+TRIANGLE = [[0, 0], [1, 1], [2, 0]]
+WHOLE = base64.b64encode(png(np.ones((2, 2)))).decode()
+HUGE = {"imageHeight": 10**9, "imageWidth": 10**9}
+
+
 @pytest.mark.parametrize(
     ("document", "code"),
     [
@@ -247,6 +320,13 @@ def test_labelme_shapes():
         (labelme(shape("mask", [[0, 0], [1, 1]], mask="%%"), imagePath="b.jpg"), "object_malformed"),
         (labelme(shape("mask", [[0, 0], [1, 1]], mask="AAAA"), imagePath="b.jpg"), "object_malformed"),
         (labelme({"points": []}, 7, imagePath="b.jpg"), "object_malformed"),
+        (labelme(shape([], [[0, 0], [1, 1], [2, 0]]), imagePath="b.jpg"), "object_malformed"),
+        (labelme(shape({}, [[0, 0], [1, 1]]), imagePath="b.jpg"), "object_malformed"),
+        (labelme(shape("mask", [[1e300, 0], [1e300, 1]], mask=WHOLE), imagePath="b.jpg"), "object_malformed"),
+        (labelme(shape("circle", [[1e308, 0], [-1e308, 1]]), imagePath="b.jpg"), "object_malformed"),
+        (labelme(shape("polygon", TRIANGLE, label="\ud800"), imagePath="b.jpg"), "object_malformed"),
+        (labelme(shape("polygon", TRIANGLE, flags={"\ud800": 1}), imagePath="b.jpg"), "object_malformed"),
+        (labelme(shape("mask", [[0, 0], [1, 1]], mask=WHOLE), imagePath="b.jpg", **HUGE), "object_malformed"),
     ],
 )
 def test_what_labelme_cannot_give_is_counted(document, code):
@@ -261,6 +341,24 @@ def test_labelme_finds_images_beside_and_above():
     assert imported("labelme", {"labels/x.json": document, "pictures/a.jpg": ""}).image_names == ["pictures/a.jpg"]
 
 
+def test_a_long_path_and_many_files_take_no_time():
+    many = {f"{n}.json": labelme(shape("rectangle", [[0, 0], [5, 5]]), imagePath="no.jpg") for n in range(2000)}
+    sound = labelme(shape("rectangle", [[0, 0], [5, 5]]), imagePath="a/" * 100_000 + "../" * 100_000 + "0.jpg")
+    images = {f"{n}.jpg": "" for n in range(2000)}
+    start = time.perf_counter()
+    assert imported("labelme", many | images | {"0.json": sound}).report["images"] == 2000
+    assert time.perf_counter() - start < 3
+
+
+def test_names_that_are_no_utf8_are_counted():
+    sound, odd = "0 .5 .5 .1 .1", "\udcff"
+    files = {"data.yaml": YAML, "a.jpg": "", "a.txt": sound, f"{odd}.jpg": "", f"{odd}.txt": sound}
+    result = imported("yolo", files | {f"gone{odd}.txt": sound})
+    assert (result.image_names, skipped(result)) == (["a.jpg"], {"name_not_utf8": 1, "image_missing": 1})
+    assert result.report["skipped"][1]["examples"][0]["where"] == r"gone\udcff.txt"
+    assert json.dumps(result.report, ensure_ascii=False).encode()
+
+
 def test_one_png_per_object():
     masks = np.zeros((2, *SIZE), bool)
     masks[0, :3, :4], masks[1, 30:, 40:] = True, True
@@ -269,13 +367,14 @@ def test_one_png_per_object():
         {
             "t/1/images/a.png": "", "t/1/masks/x.png": png(masks[0]), "t/1/masks/y.png": png(masks[1]),
             "t/1/masks/z.png": png(masks[0][:5]), "t/1/masks/w.png": b"no image", "t/2/images/b.png": "",
+            "t/1/masks/more/v.png": "", "t/c.png": "",
         },
         {0: "nucleus"},
     )  # fmt: skip
     assert result.report["per_class"] == {"nucleus": 2}
     for record, mask in zip(result.content["annotations"], masks, strict=True):
         np.testing.assert_array_equal(decode_segmentation(record["segmentation"], SIZE), mask)
-    assert skipped(result) == {"mask_malformed": 2, "image_not_annotated": 1}
+    assert skipped(result) == {"mask_malformed": 2, "image_not_annotated": 1, "image_elsewhere": 2}
 
 
 def as_severstal(mask):
@@ -301,6 +400,12 @@ def test_damaged_runs_are_counted(pixels):
     rows = f"ImageId,ClassId,EncodedPixels\na.jpg,1,{pixels}\na.jpg,1,1 5\nz.jpg,1,1 5\n"
     result = imported("severstal", {"train.csv": rows, "a.jpg": ""})
     assert skipped(result) == {"mask_malformed": 1, "image_missing": 1}
+
+
+def test_class_numbers_that_pandas_wrote_as_floats():
+    rows = "ImageId,ClassId,EncodedPixels\na.jpg,1.0,1 5\na.jpg,2.0,1 5\na.jpg,dent,1 5\n"
+    result = imported("severstal", {"train.csv": rows, "a.jpg": ""}, {1: "scratch"})
+    assert result.report["per_class"] == {"scratch": 1, "2": 1, "dent": 1}
 
 
 def test_the_first_edition_of_severstal():

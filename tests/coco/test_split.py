@@ -54,6 +54,13 @@ def test_parts_are_disjoint_whole_filled_and_independent_of_order(classes_of_ima
     assert ids(split(shuffled, ratios(), seed=seed)) == ids(parts)
 
 
+@given(st.lists(st.sets(st.integers(0, 4)), min_size=3, max_size=40), st.integers(0, 5), st.permutations(range(5)))
+def test_parts_do_not_depend_on_the_order_of_the_categories(classes_of_images, seed, order):
+    value = dataset([*classes_of_images, set(range(5))])
+    swapped = dataclasses.replace(value, categories=tuple(value.categories[c] for c in order))
+    assert ids(split(swapped, ratios(), seed=seed)) == ids(split(value, ratios(), seed=seed))
+
+
 def test_seeds_differ_and_repeat():
     value = dataset([{row % 3} for row in range(60)])
     assert ids(split(value, ratios(), seed=1)) == ids(split(value, ratios(), seed=1))
@@ -104,6 +111,16 @@ def test_the_choice_of_groups_is_said():
     assert len(group_images(dataset([{0}] * 4, {0: {"day": 1}, 1: {"day": [1]}, 3: {"day": 1}}), "day").groups) == 3
 
 
+def test_a_blank_value_is_none():
+    """Exporters write the key into every record, also where they have nothing to say."""
+    blank = dataset([{0}] * 4, {row: {"extra": {"name": " " * row}} for row in range(4)})
+    assert len(group_images(blank, "auto").groups) == 4
+    assert group_images(blank, "auto").key is None
+    assert len(group_images(dataset([{0}] * 4), r"file_name:^000([12]?)").groups) == 4
+    with pytest.raises(DatasetError, match=r"expected a key that images carry, got 'extra\.name'"):
+        group_images(blank, "extra.name")
+
+
 def test_a_key_that_nobody_carries_is_an_error():
     with pytest.raises(DatasetError, match=r"group_by: expected a key that images carry, got 'extra.nme'.*file_name"):
         split(dataset([{0}] * 4), ratios(group_by="extra.nme"), seed=0)
@@ -123,6 +140,14 @@ def test_a_ratio_of_0_gives_an_empty_part():
 def test_shares_that_do_not_add_up_are_refused(shares):
     with pytest.raises(ValidationError, match=r"train \+ val \+ test = 1|less than or equal to 1"):
         ratios(*shares)
+
+
+def test_shares_that_leave_out_a_part_are_told_how_to_name_it():
+    with pytest.raises(ValidationError, match=r"--params=split\.train=0\.8,split\.val=0\.2,split\.test=0(\s|$)"):
+        ratios(0.8, 0.2)
+    with pytest.raises(ValidationError, match=r"a share that is not named keeps its value") as caught:
+        ratios(0.9, 0.2)
+    assert "--params" not in str(caught.value)
 
 
 @given(st.lists(st.lists(st.integers(0, 29), min_size=1, max_size=4), max_size=8), st.integers(0, 3))

@@ -1,12 +1,13 @@
 """Every fault: found, done with as the policy says, and accounted for."""
 
 import copy
+import json
 import math
 
 import pytest
 from pydantic import ValidationError
 
-from gsam_edge.coco import DatasetError, validate
+from gsam_edge.coco import DatasetError, RawCoco, validate
 from gsam_edge.coco.checks import CHECKS
 from gsam_edge.vision.images import ImageError
 
@@ -115,7 +116,8 @@ def test_a_sound_file_passes_untouched(content, files, config):
         ("annotations.3.segmentation", {"size": [40, 50], "counts": "oooo"}, {("rle_malformed", "drop"): 1}),
         ("annotations.3.segmentation", {"counts": 5}, {("rle_malformed", "drop"): 1}),
         ("annotations.0.area", 150, {("area_mismatch", "fix"): 1}),
-        ("annotations.0.area", "big", {("area_mismatch", "fix"): 1}),
+        ("annotations.0.area", "big", {("area_malformed", "fix"): 1}),
+        ("annotations.0.area", -5, {("area_malformed", "fix"): 1}),
     ],
 )  # fmt: skip
 def test_one_fault_is_one_finding(content, files, config, fault):
@@ -163,6 +165,39 @@ def test_new_ids_are_unused_ones(content, files, config):
     for row in (0, 1):
         del content["annotations"][row]["id"]
     assert [r["id"] for r in check(content, files(), config).annotations.objects] == [7, 8, 5, 6]
+
+
+def test_a_record_counts_once_under_a_code(content, files, config):
+    for record in content["annotations"]:
+        record |= {key: str(record[key]) for key in ("id", "image_id", "category_id")}
+    assert codes(check(content, files(), config)) == {("id_not_integer", "fix"): 4}
+
+
+def test_a_dropped_image_or_category_stands_under_one_code(content, files, configure):
+    content["images"].append({"id": "8", "file_name": "d.png"})
+    content["categories"].append({"id": "9", "name": "unused"})
+    result = check(content, files(), configure(policies={"image_without_annotations": "drop"}))
+    assert {(f.code, f.policy): f.count for f in result.findings} == {
+        ("image_without_annotations", "drop"): 1, ("category_unused", "drop"): 1,
+    }  # fmt: skip
+
+
+def test_an_area_that_is_no_number_is_never_kept(content, files, configure):
+    put(content, "annotations.0.area", "abc")
+    put(content, "annotations.2.area", 3)
+    result = check(content, files(), configure(policies={"area_mismatch": "keep"}))
+    assert codes(result) == {("area_malformed", "fix"): 1, ("area_mismatch", "keep"): 1}
+    assert [record.get("area") for record in result.annotations.objects][::2] == [100, 3]
+
+
+def test_crowds_alone_are_an_error(content, files, config):
+    for record in content["annotations"]:
+        record["iscrowd"] = 1
+    for value in (content, RawCoco.parse(json.dumps(content).encode()).content):
+        with pytest.raises(
+            DatasetError, match=r"file: expected at least one annotation of a single object, got 4 crow"
+        ):
+            validate(value, files(), config, source="file")
 
 
 def test_ids_written_as_text_still_refer(content, files, config):

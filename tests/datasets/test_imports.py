@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 
 import pytest
 from kedro.io import DatasetError
@@ -80,7 +81,8 @@ def test_the_import_is_a_dataset_and_can_be_repeated(source, tmp_path):
     content = json.loads((target / "annotations.json").read_text())
     assert content["annotations"][0]["bbox"] == [1.5, 1, 3, 2]
     assert (target / content["images"][0]["file_name"]).read_bytes() == png()
-    assert {path.name for path in target.iterdir()} == {"annotations.json", "images", "import_report.json"}
+    names = {path.name for path in target.iterdir()}
+    assert names == {"annotations.json", "images", "import_report.json", ".gsam_edge_import"}
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
 
 
@@ -91,10 +93,39 @@ def test_nothing_foreign_is_replaced(source, tmp_path):
     with pytest.raises(DatasetError, match="expected an empty folder or one of an earlier import"):
         ImportedFolderDataset(filepath=str(target)).save(imported(source))
     assert (target / "thesis.txt").read_text() == "years of work"
-    for folder in (source, source.parent):
-        (folder / "import_report.json").write_text("{}")
-        with pytest.raises(DatasetError, match="expected a folder that does not hold the source"):
+    for folder in (source, source.parent, source / "coco", source / "images"):
+        with pytest.raises(DatasetError, match="expected a folder apart from the source"):
             ImportedFolderDataset(filepath=str(folder)).save(imported(source))
+    assert not (source / "coco").exists()
     (target / "thesis.txt").unlink()
     ImportedFolderDataset(filepath=str(target)).save(imported(source))
     assert (target / "annotations.json").is_file()
+
+
+@pytest.mark.parametrize("other", ["import_report.json", "annotations.json"])
+def test_a_folder_with_a_report_or_with_annotations_of_others_is_not_replaced(source, tmp_path, other):
+    target = tmp_path / "08_reporting"
+    target.mkdir()
+    for name in (other, "validation_report.json"):
+        (target / name).write_text("{}")
+    with pytest.raises(DatasetError, match="expected an empty folder or one of an earlier import"):
+        ImportedFolderDataset(filepath=str(target)).save(imported(source))
+    assert (target / "validation_report.json").read_text() == "{}"
+
+
+def test_every_format_that_is_read_is_listed(source):
+    for suffix in (".gif", ".jp2", ".ppm", ".PGM", ".eps", ".svg"):
+        (source / "images" / f"z{suffix}").write_bytes(png())
+    assert load(source).image_names() == (
+        "images/a.png", "images/z.PGM", "images/z.gif", "images/z.jp2", "images/z.ppm"
+    )  # fmt: skip
+
+
+def test_names_that_are_no_utf8_do_not_end_an_import(source, tmp_path):
+    for folder, suffix in (("images", ".png"), ("labels", ".txt")):
+        odd = os.fsencode(source / folder) + b"/\xff" + suffix.encode()
+        with open(odd, "wb") as stream:
+            stream.write((source / folder / f"a{suffix}").read_bytes())
+    ImportedFolderDataset(filepath=str(tmp_path / "ours")).save(imported(source))
+    report = json.loads((tmp_path / "ours" / "import_report.json").read_text(encoding="utf-8"))
+    assert [(entry["code"], entry["count"]) for entry in report["skipped"]] == [("name_not_utf8", 1)]

@@ -1,5 +1,6 @@
 """The log of JSON lines: written at once, read again, whole after a kill."""
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -39,6 +40,23 @@ def test_a_line_that_was_cut_off_is_dropped_and_written_over(load, tmp_path):
     assert dict(load()) == {"a": 1, "c": 3}
 
 
+def test_two_runs_may_fill_one_log(load):
+    one = load()
+    one["a"] = 1
+    other = load()
+    one["b"], other["c"], one["d"] = 2, 3, 4
+    assert dict(load()) == {"a": 1, "b": 2, "c": 3, "d": 4}
+
+
+def test_a_log_that_was_deleted_meanwhile_begins_anew(load, tmp_path):
+    log = load()
+    log["a"] = 1
+    (tmp_path / "sub" / "log.jsonl").unlink()
+    log["b"] = 2
+    assert (tmp_path / "sub" / "log.jsonl").read_bytes() == b'["b",2]\n'
+    assert dict(load()) == {"b": 2}
+
+
 def test_threads_may_share_it(load):
     log = load()
     with ThreadPoolExecutor(8) as pool:
@@ -46,12 +64,19 @@ def test_threads_may_share_it(load):
     assert dict(load()) == {str(number): number for number in range(200)}
 
 
-@pytest.mark.parametrize("content", [b"hello\n", b"[1]\n", b"5\n", b'[["list"], 1]\n'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"hello\n", b"[1]\n", b"5\n", b'[["list"], 1]\n', b'"ab"\n', b"[1, 2]\n", b"\xff\n", b"[" * 100_000 + b"\n",
+        '["a",1]'.encode("utf-16") + b"\n", b"a file of one line without an end",
+    ],
+)  # fmt: skip
 def test_another_file_is_refused(load, tmp_path, content):
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / "log.jsonl").write_bytes(content)
-    with pytest.raises(DatasetError, match=r"expected lines of \[key, value\]"):
+    with pytest.raises(DatasetError, match=r"expected lines of \[key, value\] in JSON.*delete it to begin anew"):
         load()
+    assert (tmp_path / "sub" / "log.jsonl").read_bytes() == content
 
 
 def test_the_stamp_of_an_image_changes_with_it(tmp_path):
@@ -61,3 +86,15 @@ def test_the_stamp_of_an_image_changes_with_it(tmp_path):
     assert files.stamp("a.png") == before
     (tmp_path / "a.png").write_bytes(b"other")
     assert files.stamp("a.png") != before
+
+
+def test_the_stamp_tells_datasets_and_limits_apart(tmp_path):
+    """Two datasets of one project may hold files of one name, size and time, and their looks lie in one log."""
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.png").write_bytes(b"12345")
+        os.utime(tmp_path / name / "a.png", ns=(1, 1))
+    (tmp_path / "link").symlink_to(tmp_path / "one")
+    one, other, link = (ImageFolder(tmp_path / name, max_pixels=10).stamp("a.png") for name in ("one", "other", "link"))
+    assert one == link != other
+    assert ImageFolder(tmp_path / "one", max_pixels=11).stamp("a.png") != one

@@ -1,12 +1,14 @@
 """The figures show what is there, also where there is little or very much."""
 
 import io
+import tracemalloc
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from gsam_edge.coco.annotations import Annotations
+from gsam_edge.evaluate.draw import class_colour
 from gsam_edge.evaluate.health_plots import plot_box_sizes, plot_heat_map, plot_images_per_class, plot_worst_findings
 from gsam_edge.evaluate.plots import plot_class_distribution, shown_classes
 
@@ -71,6 +73,42 @@ def test_the_contact_sheet_shows_the_cases():
     assert rendered(figure).std() > 0
     close = figure.axes[0].images[0].get_array()
     assert close.shape[0] == close.shape[1] or close.shape[1] == 480
+
+
+def large_image(objects):
+    """An image of 2000 x 3000 pixels (height x width) with many objects that have masks."""
+    square = [[10.0, 10.0, 40.0, 10.0, 40.0, 40.0, 10.0, 40.0]]
+    return Annotations(
+        ({"id": 0, "file_name": "0.png", "width": 3000, "height": 2000},),
+        tuple(
+            {"id": row, "image_id": 0, "category_id": 0, "bbox": [10, 10, 30, 30], "segmentation": square}
+            for row in range(objects)
+        ),
+        ({"id": 0, "name": "bag"},),
+    )
+
+
+@pytest.mark.parametrize(
+    "example", [{"image_id": 0, "annotation_ids": [7], "detail": "1 x 2"}, {"image_ids": [0], "detail": "copies"}]
+)
+def test_an_image_with_very_many_objects_takes_little_memory(example):
+    """All masks of the image at once would be three gigabytes."""
+    findings = [{"code": "tiny_box", "count": 1, "examples": [{"where": "0.png", **example}]}]
+    value, images = large_image(500), {"0.png": np.zeros((2000, 3000, 3), np.uint8)}
+    plot_worst_findings(value, images, [])
+    tracemalloc.start()
+    plot_worst_findings(value, images, findings)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 150e6
+
+
+def test_an_enlarged_case_shows_its_mask():
+    value, images = large_image(3), {"0.png": np.zeros((2000, 3000, 3), np.uint8)}
+    example = {"where": "0.png", "image_id": 0, "annotation_ids": [1], "detail": "1 x 2"}
+    figure = plot_worst_findings(value, images, [{"code": "tiny_box", "count": 1, "examples": [example]}])
+    shown = np.asarray(figure.axes[0].images[0].get_array())
+    assert 0 < shown[len(shown) // 2, shown.shape[1] // 2].sum() < sum(class_colour(0))  # translucent, on black
 
 
 def test_nothing_odd_is_said():

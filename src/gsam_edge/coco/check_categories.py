@@ -15,12 +15,12 @@ class CategoryCheck:
 
     Attributes:
         records: category ids to records, in the file's order.
-        places: category ids to where their records stand in the file.
+        cases: category ids to what was found, still open: a category that nobody uses may yet be dropped.
         moved: ids of categories that were merged, to the ids of those they were merged into.
     """
 
     records: Mapping[int, Mapping[str, Any]]
-    places: Mapping[int, str]
+    cases: Mapping[int, Case]
     moved: Mapping[int, int]
 
 
@@ -31,14 +31,13 @@ def check_categories(raw: Sequence[Any], ledger: Ledger) -> CategoryCheck:
         DatasetError: if one id has two names, none is left, or a policy says so.
     """
     records: dict[int, Mapping[str, Any]] = {}
-    places: dict[int, str] = {}
+    cases: dict[int, Case] = {}
     moved: dict[int, int] = {}
     id_of_name: dict[str, int] = {}
     for index, record in enumerate(raw):
-        where = f"categories[{index}]"
         category_id = whole_number(record.get("id")) if isinstance(record, Mapping) else None
         name = record.get("name") if isinstance(record, Mapping) else None
-        case = Case(ledger, where, id=category_id)
+        case = Case(ledger, f"categories[{index}]", id=category_id)
         if category_id is None or not is_text(name):
             case.drop("category_malformed", f"expected a mapping with id and name, got {brief(record)}")
             continue
@@ -55,8 +54,9 @@ def check_categories(raw: Sequence[Any], ledger: Ledger) -> CategoryCheck:
                 case.fault("id_not_integer", f"id {brief(record['id'])}")
             id_of_name[name] = category_id
             records[category_id] = {**record, "id": category_id, "name": name}
-            places[category_id] = where
+            cases[category_id] = case
+            continue
         case.close()
     if not records:
         raise DatasetError(f"{ledger.source}: categories: expected at least one with an id and a name, got none")
-    return CategoryCheck(records, places, moved)
+    return CategoryCheck(records, cases, moved)

@@ -25,15 +25,17 @@ class ImageCheck:
     Attributes:
         records: image ids to records with a true size, in the file's order.
         places: image ids to their rows in the file.
+        cases: image ids to what was found, still open: an image on which nothing is annotated may yet be dropped.
         moved: ids of records that list a file again, to the id of the file's first record.
         lost: ids of the images that were dropped.
-        outcomes: what became of each row of the file.
+        outcomes: what became of each row of the file; those of `records` are not known yet.
         facts: image ids to what decoding told of their files; empty where none was decoded.
     """
 
     outcomes: list[Outcome]
     records: dict[int, Mapping[str, Any]] = field(default_factory=dict)
     places: dict[int, int] = field(default_factory=dict)
+    cases: dict[int, Case] = field(default_factory=dict)
     moved: dict[int, int] = field(default_factory=dict)
     lost: set[int] = field(default_factory=set)
     facts: dict[int, ImageFacts] = field(default_factory=dict)
@@ -98,14 +100,13 @@ def _listed(raw: Sequence[Any], ledger: Ledger, check: ImageCheck) -> list[tuple
 def _settle(
     check: ImageCheck, record: Mapping[str, Any], row: int, image_id: int, case: Case, look: LookOrError
 ) -> None:
-    """Takes an image in, or drops it, by the look at its file."""
+    """Takes an image in, its case still open, or drops it, by the look at its file."""
     found = _readable(case, look)
     sound = None if found is None else _with_true_size(case, record, image_id, (found.height, found.width))
     if found is None or sound is None:
         check.lost.add(image_id)
         return
-    check.outcomes[row] = case.close()
-    check.records[image_id], check.places[image_id] = sound, row
+    check.records[image_id], check.places[image_id], check.cases[image_id] = sound, row, case
     if found.facts is not None:
         check.facts[image_id] = found.facts
 

@@ -144,8 +144,9 @@ class ObjectCheck:
         number = finite_area(declared)
         sound = (shape.area, shape.outline_area)
         if number is None or not any(is_close(number, area, self.area_tolerance) for area in sound):
+            code = "area_malformed" if number is None else "area_mismatch"
             detail = f"area {brief(declared)}, the {'mask' if new['segmentation'] else 'box'} has {shape.area:g}"
-            if case.fault("area_mismatch", detail) == "fix":
+            if case.fault(code, detail) == "fix":
                 new["area"] = shape.area
 
 

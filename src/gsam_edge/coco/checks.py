@@ -58,6 +58,7 @@ CHECKS: Mapping[str, Check] = {
     "polygon_outside": Check("warning", ("fix", "drop", "error"), "a polygon beyond its image, clipped"),
     "rle_malformed": Check("error", ("fix", "drop", "error"), "an RLE of another size or with damaged counts"),
     "mask_empty": Check("error", ("fix", "drop", "error"), "a mask that covers no pixel of its image; taken away"),
+    "area_malformed": Check("warning", ("fix", "error"), "an area that is no finite number from 0 on; computed anew"),
     "area_mismatch": Check(
         "warning", ("fix", "keep", "error"), "an area unlike its mask's (by pixels or outline) or box's"
     ),

@@ -1,5 +1,6 @@
 """The reports on a dataset as a user reads them in a terminal."""
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -147,7 +148,7 @@ def _splits(report: Mapping[str, Any]) -> "Group":
 
 
 def next_command(pipeline: str, runtime: Mapping[str, Any], env: str | None = None) -> str:
-    """The command that goes on from here, with the same parameters.
+    """The command that goes on from here, with the same parameters, quoted for a shell.
 
     Args:
         pipeline: name of the next pipeline.
@@ -156,7 +157,7 @@ def next_command(pipeline: str, runtime: Mapping[str, Any], env: str | None = No
     """
     given = ",".join(f"{key}={value}" for key, value in _flat(runtime, ()))
     parts = [f"--pipeline={pipeline}", f"--env={env}" if env else "", f"--params={given}" if given else ""]
-    return " ".join(["kedro run", *(part for part in parts if part)])
+    return shlex.join(["kedro", "run", *(part for part in parts if part)])
 
 
 def _flat(value: Mapping[str, Any], path: Sequence[str]) -> Iterator[tuple[str, Any]]:

@@ -20,7 +20,7 @@ class Finding:
         severity: error (content was lost), warning (content was changed) or info.
         policy: what was done: drop, fix or keep (error ends the run). A `fix` that left an object without any shape,
             and so dropped it, stands under drop.
-        count: how many records; a dropped record counts under one code only.
+        count: how many records, each once; a dropped record counts under one code only.
         meaning: the code in words.
         examples: the first cases: where they stand, their ids or file names, and what was found.
     """
@@ -134,8 +134,9 @@ class Case:
         if not self._faults:
             self.outcome = "kept"
             return self.outcome
-        policies = {code: self._ledger.policy(code, self._where, detail) for code, detail in self._faults}
-        for code, detail in self._faults:
+        details = dict(reversed(self._faults))  # each code once, with what was found first
+        policies = {code: self._ledger.policy(code, self._where, detail) for code, detail in details.items()}
+        for code, detail in details.items():
             self._enter(code, policies[code], detail)
         self.outcome = "fixed" if "fix" in policies.values() else "kept"
         return self.outcome

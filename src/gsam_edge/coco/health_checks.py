@@ -16,7 +16,7 @@ HEALTH_CHECKS: Mapping[str, Check] = {
     "tiny_box": Check("warning", _POLICIES, "a box with a side shorter than health.smallest_box_side"),
     "box_as_image": Check("warning", _POLICIES, "a box that covers its whole image"),
     "overlapping_duplicate": Check(
-        "warning", _POLICIES, "an object that covers nearly the same as another of its class"
+        "warning", _POLICIES, "an object that covers nearly the same as an earlier one of its class"
     ),
     "mask_box_disagreement": Check("warning", _POLICIES, "a box that is not the box of its mask"),
     "class_below_minimum": Check(

@@ -1,6 +1,7 @@
 """Objects that are sound one by one and still unlikely: too small, labelled twice, box and mask at odds."""
 
 from collections.abc import Mapping
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -31,21 +32,25 @@ def boxes_as_images(annotations: Annotations) -> NDArray[np.int64]:
 
 
 def overlapping_duplicates(annotations: Annotations, least_iou: float) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Pairs of objects of one image and class that are nearly one.
+    """Objects that are nearly one with an earlier object of their image and class.
 
     Args:
         annotations: checked and completed annotations; crowds are passed over.
-        least_iou: overlap of their boxes, and where both have one of their masks, from which two objects are a pair.
+        least_iou: overlap of their boxes, and where both have one of their masks, from which two objects are one.
 
     Returns:
-        Rows of the objects, int64 [K, 2], and the overlap of each pair, float64 [K]; largest overlap first.
+        Rows of an earlier object and of its double, int64 [K, 2], each double once, with one of those it doubles; and
+        the overlap of the two, float64 [K]; largest overlap first.
     """
     columns = annotations.columns
     rows = np.flatnonzero(columns.has_box & ~columns.is_crowd)
     left = columns.xywh[rows, 0]
     rows = rows[np.lexsort((left, columns.category_id[rows], columns.image_id[rows]))]
     xywh, kind = columns.xywh[rows], np.column_stack([columns.image_id, columns.category_id])[rows]
-    pairs, overlaps = [], []
+    code = cache(partial(_mask_code, annotations))
+    is_double = np.zeros(len(annotations.objects), bool)
+    pairs: list[tuple[int, int]] = []
+    overlaps: list[float] = []
     first = np.arange(len(rows) - 1)
     for step in range(1, len(rows)):
         # What two boxes share is at least `least_iou` of either's width, so the other begins soon after the first.
@@ -55,20 +60,21 @@ def overlapping_duplicates(annotations: Annotations, least_iou: float) -> tuple[
         first, other = first[near], other[near]
         if not len(first):
             break
-        iou = _iou(xywh[first], xywh[other])
+        is_open = ~is_double[np.maximum(rows[first], rows[other])]  # one that is known as a double is not asked again
+        one, two = first[is_open], other[is_open]
+        iou = _iou(xywh[one], xywh[two])
         hit = iou >= least_iou
-        pairs.append(np.column_stack([rows[first[hit]], rows[other[hit]]]))
-        overlaps.append(iou[hit])
+        both = np.sort(np.column_stack([rows[one[hit]], rows[two[hit]]]), axis=1)
+        for (earlier, later), overlap in zip(both.tolist(), iou[hit].tolist(), strict=True):
+            shared = 0.0 if is_double[later] else min(overlap, _mask_iou(code(earlier), code(later)))
+            if shared >= least_iou:
+                is_double[later] = True
+                pairs.append((earlier, later))
+                overlaps.append(shared)
         first = first[first + step + 1 < len(rows)]
-    if not pairs:
-        return np.zeros((0, 2), np.int64), np.zeros(0)
-    found, overlap = np.sort(np.concatenate(pairs), axis=1), np.concatenate(overlaps)
-    overlap = np.array(
-        [min(v, _mask_iou(annotations, p)) for p, v in zip(found.tolist(), overlap.tolist(), strict=True)]
-    )
-    keep = np.flatnonzero(overlap >= least_iou)
-    keep = keep[np.lexsort((found[keep, 1], found[keep, 0], -overlap[keep]))]
-    return found[keep], overlap[keep]
+    found, overlapping = np.array(pairs, np.int64).reshape(-1, 2), np.array(overlaps, np.float64)
+    order = np.lexsort((found[:, 1], found[:, 0], -overlapping))
+    return found[order], overlapping[order]
 
 
 def mask_box_disagreements(annotations: Annotations, least_iou: float) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -108,13 +114,17 @@ def _iou(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.divide(shared, union, out=np.zeros(len(a)), where=union > 0)
 
 
-def _mask_iou(annotations: Annotations, pair: list[int]) -> float:
-    """Overlap of the masks of two objects of one image; 1 where one of them has none."""
+def _mask_code(annotations: Annotations, row: int) -> dict[str, Any] | None:
+    """The mask of an object as compressed RLE, None where it has none."""
+    if not annotations.columns.has_mask[row]:
+        return None
+    record = annotations.objects[row]
+    image = annotations.image_by_id[record["image_id"]]
+    return segmentation_to_rle(record["segmentation"], (image["height"], image["width"]))
+
+
+def _mask_iou(a: dict[str, Any] | None, b: dict[str, Any] | None) -> float:
+    """Overlap of two masks of one image, compressed RLE; 1 where one of them is none."""
     from pycocotools import mask as coco_mask
 
-    records = [annotations.objects[row] for row in pair]
-    if not all(record.get("segmentation") for record in records):
-        return 1.0
-    image = annotations.image_by_id[records[0]["image_id"]]
-    codes = [segmentation_to_rle(record["segmentation"], (image["height"], image["width"])) for record in records]
-    return float(coco_mask.iou(codes[:1], codes[1:], [False])[0, 0])
+    return 1.0 if a is None or b is None else float(coco_mask.iou([a], [b], [False])[0, 0])

@@ -6,15 +6,18 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple, dataclass
 from typing import Any, Protocol, Self, TypeAlias
 
+import msgspec
 from rich import get_console
 from rich.progress import Progress
 
 from gsam_edge.coco.image_facts import ImageFacts
-from gsam_edge.coco.near_duplicates import perceptual_hash
+from gsam_edge.coco.near_duplicates import HASH_BYTES, perceptual_hash
 from gsam_edge.vision.images import ImageError, opened_image, upright_hw
 
 #: So many files go to a thread at once: enough to hide what handing them over costs.
 _BATCH = 16
+#: Rises with every change of what a look tells of a file: looks of another version are not taken over.
+LOOK_VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +40,18 @@ class Look:
         return [self.height, self.width, facts]
 
     @classmethod
-    def from_json(cls, value: Sequence[Any]) -> Self:
-        """The look that `to_json` wrote. Raises TypeError or ValueError where it did not."""
-        height, width, facts = value
+    def from_json(cls, value: Any) -> Self:
+        """The look that `to_json` wrote. Raises ValueError where it did not."""
+        try:
+            height, width, facts = msgspec.convert(value, tuple[int, int, tuple[int, int, str, str, str] | None])
+        except msgspec.ValidationError as error:
+            raise ValueError(f"expected a look at an image as it was written down: {error}") from error
         if facts is None:
             return cls(height, width)
-        stored_width, stored_height, mode, digest, perceptual = facts
-        return cls(height, width, ImageFacts(stored_width, stored_height, mode, digest, bytes.fromhex(perceptual)))
+        perceptual = bytes.fromhex(facts[-1])
+        if len(perceptual) != HASH_BYTES:
+            raise ValueError(f"expected a hash of {HASH_BYTES} bytes, got {len(perceptual)}")
+        return cls(height, width, ImageFacts(*facts[:-1], perceptual))
 
 
 #: A look, or why the file could not be read.
@@ -62,7 +70,7 @@ class ImageFiles(Protocol):
         ...
 
     def stamp(self, file_name: str) -> str:
-        """A text that changes when the file does, cheap to ask for."""
+        """A text that changes with the file and its limits; another dataset's file of that name has another."""
         ...
 
 
@@ -95,8 +103,8 @@ def look_at_all(
         names: which files.
         files: the files.
         decode: whether they are decoded, which finds truncated ones, or only their headers read.
-        seen: keeps each decoded file's look by name and stamp, so that an interrupted pass continues; a file that
-            changed since is looked at again, and so is one that could not be read.
+        seen: keeps each decoded file's look by version, name and stamp, so that an interrupted pass continues; a file
+            that changed since is looked at again, and so is one that could not be read or whose record does not parse.
 
     Returns:
         A look or an error for each name, in order.
@@ -132,9 +140,9 @@ def _prober(files: ImageFiles) -> Callable[[str], LookOrError]:
 def _inspector(files: ImageFiles, seen: MutableMapping[str, Any]) -> Callable[[str], LookOrError]:
     def look(name: str) -> LookOrError:
         try:
-            key = f"{name}\0{files.stamp(name)}"
-            if key in seen:
-                return Look.from_json(seen[key])
+            key = f"{LOOK_VERSION}\0{name}\0{files.stamp(name)}"
+            if key in seen and (known := _recorded(seen[key])) is not None:
+                return known
             found = files.inspect(name)
         except (ImageError, OSError, KeyError) as error:
             return error
@@ -142,3 +150,12 @@ def _inspector(files: ImageFiles, seen: MutableMapping[str, Any]) -> Callable[[s
         return found
 
     return look
+
+
+def _recorded(record: Any) -> Look | None:
+    """The look at a decoded file that was written down; None where the record holds something else."""
+    try:
+        look = Look.from_json(record)
+    except ValueError:
+        return None
+    return look if look.facts is not None else None

@@ -13,7 +13,7 @@ FILE_NAME = "file_name:"
 def image_values(
     images: Sequence[Mapping[str, Any]], reference: str, *, where: str, required: bool = True
 ) -> list[Any]:
-    """One value of each image, None where it has none.
+    """One value of each image, None where it has none or a blank text.
 
     Args:
         images: COCO image records.
@@ -26,7 +26,7 @@ def image_values(
         DatasetError: if the regular expression is none, or no image has a value; the message names what they have.
     """
     read = _by_pattern(reference, where) if reference.startswith(FILE_NAME) else _by_key(reference)
-    values = [read(image) for image in images]
+    values = [None if isinstance(value, str) and not value.strip() else value for value in map(read, images)]
     if required and all(value is None for value in values):
         if reference.startswith(FILE_NAME):
             expected, have = "a regular expression that file names match", f"are called like {images[0]['file_name']!r}"

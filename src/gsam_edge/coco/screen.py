@@ -71,8 +71,8 @@ def _are_outlines_sound(fields: ObjectFields, height_width: NDArray[np.float64])
 
 
 def _are_areas_sound(fields: ObjectFields, tolerance: float) -> NDArray[np.bool_]:
-    """Whether there is no area, or one like that of the polygons or else the box, bool [N]."""
+    """Whether there is no area, or one from 0 on and like that of the polygons or else the box, bool [N]."""
     expected = np.where(fields.is_outlined, fields.polygon_area, fields.xywh[:, 2] * fields.xywh[:, 3])
     # As with lengths: sums in another order may differ in their last digits.
     allowed = np.maximum(1.0, tolerance * expected) * (1 - 1e-9)
-    return np.isnan(fields.area) | (np.abs(fields.area - expected) <= allowed)
+    return np.isnan(fields.area) | ((fields.area >= 0) & (np.abs(fields.area - expected) <= allowed))

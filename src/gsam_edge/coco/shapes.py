@@ -48,8 +48,8 @@ def finite_numbers(value: Any) -> list[float] | None:
 
 
 def finite_area(value: Any) -> float | None:
-    """An area in pixels as float; None where it is no number, NaN, infinite or beyond any image."""
-    return float(value) if type(value) in (int, float) and -MAX_AREA <= value <= MAX_AREA else None
+    """An area in pixels as float; None where it is no number, NaN, below 0 or beyond any image."""
+    return float(value) if type(value) in (int, float) and 0 <= value <= MAX_AREA else None
 
 
 def clip_xywh(xywh: Sequence[float], image_hw: tuple[int, int]) -> list[float] | None:

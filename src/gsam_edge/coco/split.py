@@ -51,9 +51,16 @@ class SplitConfig(BaseModel):
         if abs(self.train + self.val + self.test - 1) > _ROUNDING:
             total = self.train + self.val + self.test
             raise ValueError(
-                f"split: expected train + val + test = 1, got {self.train} + {self.val} + {self.test} = {total:g}"
+                f"split: expected train + val + test = 1, got {self.train} + {self.val} + {self.test} = {total:g}; "
+                f"a share that is not named keeps its value of the parameter file, so name all three{self._example()}"
             )
         return self
+
+    def _example(self) -> str:
+        """How to name all three where `test` was left out; empty where train and val are too much by themselves."""
+        rest = 1 - self.train - self.val
+        shares = f"split.train={self.train},split.val={self.val},split.test={max(rest, 0):.6g}"
+        return f": --params={shares}" if rest >= -_ROUNDING else ""
 
     @property
     def ratios(self) -> dict[str, float]:
@@ -67,9 +74,9 @@ def split(
     """Takes over the splits that the user made, or else shares the images out by iterative stratification.
 
     Sechidis, Tsoumakas and Vlahavas, "On the stratification of multi-label data" (2011): the rarest class is shared out
-    first, each time to the part that still lacks most of it. What is shared out here is a group of images; images
-    without any object count as a class of their own. The outcome depends on the file names and the seed, not on the
-    order of the file.
+    first, of equally rare ones by name, each time to the part that still lacks most of it. What is shared out here is a
+    group of images; images without any object count as a class of their own. The outcome depends on the names of files
+    and classes and on the seed, not on the order of the file.
 
     Args:
         annotations: checked annotations.
@@ -130,10 +137,11 @@ def ready_made_splits(annotations: Annotations, config: SplitConfig) -> dict[str
 
 
 def _presence(annotations: Annotations, groups: Sequence[Sequence[int]]) -> NDArray[np.int32]:
-    """[G, C + 2]: images of a group that show each class, those without objects, and all of them."""
+    """[G, C + 2]: images of a group that show each class, by name, those without objects, and all of them."""
     row_of_image = {image["id"]: row for row, image in enumerate(annotations.images)}
     rows = np.array([row_of_image[image_id] for group in groups for image_id in group])
-    shown = annotations.image_class_counts > 0
+    by_name = sorted(range(annotations.num_classes), key=annotations.class_names.__getitem__)
+    shown = annotations.image_class_counts[:, by_name] > 0
     labels = np.column_stack([shown, ~shown.any(axis=1), np.ones(len(shown), bool)]).astype(np.int32)
     group_of_row = np.repeat(np.arange(len(groups)), [len(group) for group in groups])
     is_first = np.diff(group_of_row, prepend=-1) > 0

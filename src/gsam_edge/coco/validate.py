@@ -14,7 +14,7 @@ from gsam_edge.coco.check_objects import check_objects
 from gsam_edge.coco.checks import ValidationConfig
 from gsam_edge.coco.collector import no_garbage_collection
 from gsam_edge.coco.errors import DatasetError
-from gsam_edge.coco.findings import Case, Finding, Ledger, Tally
+from gsam_edge.coco.findings import Finding, Ledger, Tally
 from gsam_edge.coco.image_facts import ImageFacts
 from gsam_edge.coco.image_pass import ImageFiles
 from gsam_edge.coco.records import JsonRecords
@@ -80,10 +80,13 @@ def validate(
         raise DatasetError(f"{source}: expected at least one usable annotation, got none of {total} ({reasons})")
     rest = {key: value for key, value in raw.items() if key not in _LISTS}
     found = Annotations(tuple(images.records.values()), objects, tuple(categories.records.values()), rest)
+    if found.columns.is_crowd.all():
+        raise DatasetError(
+            f"{source}: expected at least one annotation of a single object, got {len(objects)} crowds (iscrowd is 1), "
+            "which are neither trained on nor measured"
+        )
     annotations = replace(
-        found,
-        images=_images_with_annotations(images, found, ledger),
-        categories=_used_categories(categories, found, ledger),
+        found, images=_images_with_annotations(images, found), categories=_used_categories(categories, found)
     )
     facts = {image["id"]: images.facts[image["id"]] for image in annotations.images if image["id"] in images.facts}
     return Validation(annotations, ledger.findings(), Tally.of(images.outcomes), Tally.of(outcomes), facts)
@@ -103,32 +106,28 @@ def _structure(content: Any, source: str) -> Mapping[str, Any]:
     return content
 
 
-def _images_with_annotations(images: ImageCheck, found: Annotations, ledger: Ledger) -> tuple[Mapping[str, Any], ...]:
+def _images_with_annotations(images: ImageCheck, found: Annotations) -> tuple[Mapping[str, Any], ...]:
     ids = np.fromiter(images.records, np.int64, len(images.records))
     is_annotated = np.isin(ids, found.columns.image_id).tolist()
     kept = []
+    code, detail = "image_without_annotations", "no annotation is left, or none was there"
     for (image_id, record), annotated in zip(images.records.items(), is_annotated, strict=True):
-        if annotated:
-            kept.append(record)
-            continue
-        row = images.places[image_id]
-        code, detail = "image_without_annotations", "no annotation is left, or none was there"
-        case = Case(ledger, f"images[{row}]", id=image_id, file_name=record["file_name"])
-        if case.fault(code, detail) == "drop":
+        row, case = images.places[image_id], images.cases[image_id]
+        if not annotated and case.fault(code, detail) == "drop":
             images.outcomes[row] = case.drop(code, detail)
             continue
-        case.close()
+        images.outcomes[row] = case.close()
         kept.append(record)
     return tuple(kept)
 
 
-def _used_categories(categories: CategoryCheck, found: Annotations, ledger: Ledger) -> tuple[Mapping[str, Any], ...]:
+def _used_categories(categories: CategoryCheck, found: Annotations) -> tuple[Mapping[str, Any], ...]:
     ids = np.fromiter(categories.records, np.int64, len(categories.records))
     is_used = np.isin(ids, found.columns.category_id).tolist()
     kept = []
     for (category_id, record), used in zip(categories.records.items(), is_used, strict=True):
         code, detail = "category_unused", f"{brief(record['name'])} has no annotation"
-        case = Case(ledger, categories.places[category_id], id=category_id)
+        case = categories.cases[category_id]
         if not used and case.fault(code, detail) == "drop":
             case.drop(code, detail)
             continue

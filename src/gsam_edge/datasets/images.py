@@ -14,9 +14,10 @@ from PIL import Image
 
 from gsam_edge.coco.image_pass import Look, look_into
 from gsam_edge.datasets.atomic import new_folder
-from gsam_edge.vision.images import ImageError, MissingImageError, decode_image, probe_image
+from gsam_edge.vision.images import FORMATS, ImageError, MissingImageError, decode_image, probe_image
 
-IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+#: What files of the formats that are read are called, lower case, with a dot.
+IMAGE_SUFFIXES = frozenset(suffix for suffix, name in Image.registered_extensions().items() if name in FORMATS)
 
 #: No image file of so many pixels is larger: four channels of 32 bits each, uncompressed, and a megabyte beside them.
 _BYTES_A_PIXEL, _BYTES_BESIDE_PIXELS = 16, 1 << 20
@@ -50,9 +51,13 @@ class ImageFolder(Mapping[str, NDArray[np.uint8]]):
         return look_into(self._read(file_name), name=file_name, max_pixels=self._max_pixels)
 
     def stamp(self, file_name: str) -> str:
-        """Size and time of the last change. Raises ImageError if the file is missing or outside the folder."""
+        """Folder, limit, size and time of the last change: another dataset's file of the same name has another stamp.
+
+        Raises:
+            ImageError: if the file is missing or outside the folder.
+        """
         status = self._inside(file_name).stat()
-        return f"{status.st_size}-{status.st_mtime_ns}"
+        return f"{self._root}\0{self._max_pixels}-{status.st_size}-{status.st_mtime_ns}"
 
     def _read(self, file_name: str) -> bytes:
         path = self._inside(file_name)

@@ -14,8 +14,9 @@ from gsam_edge.coco.importers import Imported
 from gsam_edge.datasets.atomic import new_folder
 from gsam_edge.datasets.images import IMAGE_SUFFIXES, ImageFolder
 
-#: Beside `annotations.json` in a folder that this project made: such a folder may be made anew.
-REPORT_NAME = "import_report.json"
+ANNOTATIONS_NAME, REPORT_NAME = "annotations.json", "import_report.json"
+#: Beside `annotations.json` in a folder that an import made, and nowhere else: such a folder may be made anew.
+MARKER_NAME = ".gsam_edge_import"
 
 
 class ForeignFolder:
@@ -103,7 +104,7 @@ class ImportedFolderDataset(AbstractDataset[tuple[Imported, ForeignFolder], None
     """A dataset in this project's form: `annotations.json`, the images it names, and the report of its import.
 
     Args:
-        filepath: the folder; one that is not empty is replaced only if it holds the report of an import.
+        filepath: the folder; one that is not empty is replaced only if an import made it.
         metadata: ignored here; kedro-viz reads the layer from it.
     """
 
@@ -115,11 +116,15 @@ class ImportedFolderDataset(AbstractDataset[tuple[Imported, ForeignFolder], None
         """Writes annotations and copies images, all or nothing.
 
         Raises:
-            DatasetError: if the folder holds something else, or the source.
+            DatasetError: if the folder holds something else, or lies in the source or around it.
         """
         imported, source = data
-        if source.folder.resolve().is_relative_to(self._folder.resolve()):
-            raise DatasetError(f"output: expected a folder that does not hold the source, got {self._folder}")
+        output, origin = self._folder.resolve(), source.folder.resolve()
+        if origin.is_relative_to(output) or output.is_relative_to(origin):
+            raise DatasetError(
+                f"output: expected a folder apart from the source {source.folder}, got {self._folder}; "
+                "name another with --params=output=path/to/folder"
+            )
         if self._folder.exists() and not self._is_ours():
             raise DatasetError(
                 f"output: expected an empty folder or one of an earlier import, got {self._folder}, which holds "
@@ -130,18 +135,22 @@ class ImportedFolderDataset(AbstractDataset[tuple[Imported, ForeignFolder], None
             for name in track(names, "Copying the images", transient=True, disable=not get_console().is_terminal):
                 (draft / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(source.folder / name, draft / name)
-            (draft / "annotations.json").write_text(json.dumps(imported.content, separators=(",", ":")))
-            (draft / REPORT_NAME).write_text(json.dumps(imported.report, indent=2, ensure_ascii=False))
+            (draft / ANNOTATIONS_NAME).write_text(json.dumps(imported.content, separators=(",", ":")), "utf-8")
+            (draft / REPORT_NAME).write_text(json.dumps(imported.report, indent=2, ensure_ascii=False), "utf-8")
+            (draft / MARKER_NAME).touch()
 
     def load(self) -> None:
         """The folder is read as any other dataset is: through `raw_annotations` and `raw_images`."""
         raise TypeError("an imported dataset is read through raw_annotations and raw_images")
 
     def _is_ours(self) -> bool:
-        return self._folder.is_dir() and ((self._folder / REPORT_NAME).is_file() or not any(self._folder.iterdir()))
+        if not self._folder.is_dir():
+            return False
+        is_import = all((self._folder / name).is_file() for name in (ANNOTATIONS_NAME, MARKER_NAME))
+        return is_import or not any(self._folder.iterdir())
 
     def _exists(self) -> bool:
-        return (self._folder / "annotations.json").is_file()
+        return (self._folder / ANNOTATIONS_NAME).is_file()
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._folder)}

@@ -1,6 +1,7 @@
 """A growing file of JSON lines that many small results are kept in, so that long work can be killed and continued."""
 
 import json
+import os
 from collections.abc import Iterator, MutableMapping
 from pathlib import Path
 from threading import Lock
@@ -8,11 +9,15 @@ from typing import Any
 
 from kedro.io import AbstractDataset, DatasetError
 
+#: Every line begins with these bytes, and so does what is left of one that was cut off.
+_BEGINNING = b'["'
+
 
 class JsonLog(MutableMapping[str, Any]):
     """JSON values by key, each written as a line at the end of a file at once; the last line of a key counts.
 
-    Threads of one process may share it. A line that was cut off when its writer was killed is dropped.
+    Threads of one process may share it, and several processes may add to it; each knows the lines that were there when
+    it opened the file, and its own. A line that was cut off when its writer was killed is dropped on opening.
 
     Args:
         path: the file; it appears with the first value.
@@ -25,12 +30,17 @@ class JsonLog(MutableMapping[str, Any]):
         self._path = path
         self._lock = Lock()
         self._values: dict[str, Any] = {}
-        content = path.read_bytes() if path.is_file() else b""
-        self._whole = content.rfind(b"\n") + 1
+        *lines, torn = path.read_bytes().split(b"\n") if path.is_file() else [b""]
         try:
-            self._values.update(json.loads(line) for line in content[: self._whole].splitlines())
-        except (ValueError, TypeError) as error:
-            raise DatasetError(f"{path}: expected lines of [key, value] in JSON, got another file: {error}") from error
+            self._values.update(_parsed(line) for line in lines)
+            if not torn.startswith(_BEGINNING[: len(torn)]):
+                raise ValueError(f"its last line is {torn!r:.80}")
+        except (ValueError, RecursionError) as error:
+            raise DatasetError(
+                f"{path}: expected lines of [key, value] in JSON, got another file: {error}; delete it to begin anew"
+            ) from error
+        if torn:
+            os.truncate(path, sum(len(line) + 1 for line in lines))
 
     def __getitem__(self, key: str) -> Any:
         return self._values[key]
@@ -39,11 +49,8 @@ class JsonLog(MutableMapping[str, Any]):
         line = json.dumps([key, value], separators=(",", ":")).encode() + b"\n"
         with self._lock:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            with self._path.open("r+b" if self._path.exists() else "wb") as stream:
-                stream.truncate(self._whole)
-                stream.seek(self._whole)
+            with self._path.open("ab") as stream:  # one write at wherever the end is now, another process's line or not
                 stream.write(line)
-            self._whole += len(line)
             self._values[key] = value
 
     def __delitem__(self, key: str) -> None:
@@ -54,6 +61,15 @@ class JsonLog(MutableMapping[str, Any]):
 
     def __len__(self) -> int:
         return len(self._values)
+
+
+def _parsed(line: bytes) -> tuple[str, Any]:
+    """Key and value of a line; ValueError or RecursionError where it is none."""
+    match json.loads(line.decode()):
+        case [str(key), value]:
+            return key, value
+        case other:
+            raise ValueError(f"got {other!r:.80}")
 
 
 class JsonLogDataset(AbstractDataset[None, JsonLog]):

@@ -11,7 +11,9 @@ from gsam_edge.coco.heat_map import annotation_heat_map
 from gsam_edge.evaluate.draw import class_colour, draw_detections
 from gsam_edge.evaluate.plots import shown_classes
 from gsam_edge.vision import Detections
+from gsam_edge.vision.boxes import xywh_to_xyxy
 from gsam_edge.vision.images import ImageSource
+from gsam_edge.vision.masks import decode_segmentation
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,6 +25,8 @@ _MOST_POINTS = 4000
 _CELLS = 64
 #: The contact sheet: columns, width of a picture in pixels, most characters of a caption's line.
 _COLUMNS, _PICTURE, _CAPTION = 4, 480, 44
+#: Of an image that is shown beside others, so many boxes are drawn; more would hide it.
+_MOST_BOXES = 50
 #: A case about an object smaller than this share of its image's side is shown enlarged, with so much around it.
 _CLOSE, _AROUND = 0.25, 3.0
 
@@ -118,13 +122,14 @@ def plot_heat_map(annotations: Annotations) -> "Figure":
 def plot_worst_findings(
     annotations: Annotations, images: ImageSource, findings: Sequence[Mapping[str, Any]]
 ) -> "Figure":
-    """A contact sheet of the worst cases of each finding that is about images, with boxes and masks drawn.
+    """A contact sheet of the worst cases of each finding that is about images, with their objects drawn.
 
     Args:
         annotations: checked and completed annotations.
         images: by file name.
         findings: of `coco.health` or `coco.audit`; an example with `image_id` and `annotation_ids` is drawn with just
-            these objects, enlarged where they are small, one with `image_ids` as these images side by side.
+            these objects, boxes and masks, enlarged where they are small; one with `image_ids` as these images side by
+            side with their boxes, the first fifty.
     """
     from matplotlib.figure import Figure
 
@@ -169,24 +174,35 @@ def _case(annotations: Annotations, images: ImageSource, example: Mapping[str, A
 def _drawn(
     annotations: Annotations, images: ImageSource, image_id: int, ids: Sequence[int] | None, width: int
 ) -> NDArray[np.uint8]:
-    """An image with its objects, or with those of `ids` alone, enlarged where they are small."""
+    """An image with the boxes of its objects, or with the objects of `ids` alone, enlarged where they are small."""
     image = images[annotations.image_by_id[image_id]["file_name"]]
-    records = [r for r in annotations.objects_of_image[image_id] if not r.get("iscrowd")]
-    truth = annotations.truth(image_id)
-    if ids is None:
-        return draw_detections(image, truth, annotations.class_names, width=width, with_scores=False)
-    chosen = truth.select(np.array([record["id"] in set(ids) for record in records], bool))
-    window = _window(chosen, image.shape[:2])
-    return draw_detections(
-        image[window], _moved(chosen, window), annotations.class_names, width=width, with_scores=False
+    records = [record for record in annotations.objects_of_image[image_id] if not record.get("iscrowd")]
+    chosen = records[:_MOST_BOXES] if ids is None else [record for record in records if record["id"] in ids]
+    xyxy = xywh_to_xyxy([record["bbox"] for record in chosen])
+    masks, window = None, (slice(0, image.shape[0]), slice(0, image.shape[1]))
+    if ids is not None:
+        window = _window(xyxy, image.shape[:2])
+        masks = np.stack([_mask(record, image.shape[:2])[window].copy() for record in chosen])  # decoded one by one
+    objects = Detections(
+        xyxy - np.array([window[1].start, window[0].start] * 2, np.float32),
+        np.ones(len(chosen), np.float32),
+        np.array([annotations.class_id_of_category[record["category_id"]] for record in chosen], np.int64),
+        masks,
     )
+    return draw_detections(image[window], objects, annotations.class_names, width=width, with_scores=False)
 
 
-def _window(objects: Detections, image_hw: tuple[int, int]) -> tuple[slice, slice]:
-    """Rows and columns of the image around objects; all of it where they are large."""
+def _mask(record: Mapping[str, Any], image_hw: tuple[int, int]) -> NDArray[np.bool_]:
+    """The mask of an object, bool [H, W]; empty where it has none."""
+    segmentation = record.get("segmentation")
+    return decode_segmentation(segmentation, image_hw) if segmentation else np.zeros(image_hw, bool)
+
+
+def _window(xyxy: NDArray[np.float32], image_hw: tuple[int, int]) -> tuple[slice, slice]:
+    """Rows and columns of the image around boxes; all of it where they are large."""
     height, width = image_hw
-    left, top = objects.xyxy[:, :2].min(axis=0)
-    right, bottom = objects.xyxy[:, 2:].max(axis=0)
+    left, top = xyxy[:, :2].min(axis=0)
+    right, bottom = xyxy[:, 2:].max(axis=0)
     side = max(right - left, bottom - top)
     if side > _CLOSE * max(height, width):
         return slice(0, height), slice(0, width)
@@ -196,13 +212,6 @@ def _window(objects: Detections, image_hw: tuple[int, int]) -> tuple[slice, slic
         slice(max(0, int(y - half)), min(height, int(np.ceil(y + half)))),
         slice(max(0, int(x - half)), min(width, int(np.ceil(x + half)))),
     )
-
-
-def _moved(objects: Detections, window: tuple[slice, slice]) -> Detections:
-    """Objects in the pixels of a window of their image."""
-    corner = np.array([window[1].start, window[0].start] * 2, np.float32)
-    masks = None if objects.masks is None else objects.masks[:, window[0], window[1]]
-    return Detections(objects.xyxy - corner, objects.scores, objects.class_ids, masks)
 
 
 def _short(text: str) -> str:

@@ -17,9 +17,13 @@ SKIPPED: Mapping[str, str] = {
     "image_missing": "annotations of an image that is not in the folder, or is no readable image",
     "image_annotated_twice": "a second annotation file for an image",
     "image_not_annotated": "an image without an annotation file: it is not known to be empty, so it is left out",
+    "image_elsewhere": "an image file that is in neither of the folders images/ and masks/",
+    "name_not_utf8": "an image whose file name is no UTF-8",
     "object_malformed": "an object without a usable class or shape",
     "class_unknown": "an object of a class number that has no name",
+    "class_same_name": "class numbers that share a name: they become one class",
     "shape_without_area": "a point or a line, which is neither a box nor a mask",
+    "key_points": "an object's key points: only its box is taken over",
     "part_of_object": "a part of an object (VOC's head, hand, foot), which COCO has no place for",
     "mask_malformed": "a mask of another size than its image, or that does not decode",
     "segmentation_image": "a VOC segmentation image: only the boxes are taken over",
@@ -79,28 +83,35 @@ class Collector:
     def __init__(self, files: SourceFiles, classes: Sequence[str] = ()) -> None:
         self._files = files
         self._images: list[dict[str, Any]] = []
+        self._found_hw: dict[str, tuple[int, int]] = {}
         self._objects: list[dict[str, Any]] = []
         self._category_ids = {name: number for number, name in enumerate(dict.fromkeys(classes), start=1)}
         self._skipped: Counter[str] = Counter()
         self._examples: dict[str, list[dict[str, str]]] = {}
+        for name, count in Counter(classes).items():
+            if count > 1:
+                self.skip("class_same_name", name, f"the name of {count} class numbers")
 
     def skip(self, code: str, where: str, detail: str) -> None:
         """Takes note of something that is not taken over; `code` is one of `SKIPPED`."""
         self._skipped[code] += 1
         examples = self._examples.setdefault(code, [])
         if len(examples) < _MOST_EXAMPLES:
-            examples.append({"where": where, "detail": detail})
+            examples.append({"where": _shown(where), "detail": _shown(detail)})
 
     def add_image(
         self, file_name: str, declared_hw: tuple[int, int] | None = None, **extra: Any
     ) -> dict[str, Any] | None:
-        """A new image record; None, and a note, where the file is not there or no readable image.
+        """A new image record; None, and a note, where the file is not there, no readable image or badly named.
 
         Args:
             file_name: of the source's files.
             declared_hw: height and width that the annotations state; the file's own where they state none.
             extra: what else is known of the image.
         """
+        if _shown(file_name) != file_name:
+            self.skip("name_not_utf8", file_name, "a COCO file is UTF-8 and cannot name it")
+            return None
         try:
             found_hw = self._files.image_size(file_name)
         except (ImageError, OSError) as error:
@@ -109,7 +120,12 @@ class Collector:
         height, width = declared_hw or found_hw
         image = {"id": len(self._images) + 1, "file_name": file_name, "width": width, "height": height, **extra}
         self._images.append(image)
+        self._found_hw[file_name] = found_hw
         return image
+
+    def has_size_of_file(self, image: Mapping[str, Any]) -> bool:
+        """Whether an image is declared in the size that its file has; a canvas of another size is not to be trusted."""
+        return self._found_hw[image["file_name"]] == (image["height"], image["width"])
 
     def add_object(self, image: Mapping[str, Any], class_name: str, **shape: Any) -> None:
         """A new annotation of an image: `bbox` and/or `segmentation`, and whatever else is known of it."""
@@ -170,6 +186,11 @@ class Collector:
             "skipped": skipped,
         }
         return Imported(content, report)
+
+
+def _shown(text: str) -> str:
+    """Text as UTF-8 can have it: bytes of a file name that are none are spelt out."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def with_suffix(files: SourceFiles, *suffixes: str) -> Iterator[str]:

@@ -2,13 +2,15 @@
 
 import base64
 import binascii
+import json
 import math
+import posixpath
 from collections.abc import Mapping, Sequence
-from pathlib import PurePosixPath
 from typing import Any
 
 from gsam_edge.coco.importers.collect import Collector, Imported, SourceFiles, number, read_json, with_suffix
 from gsam_edge.coco.importers.masks import decode_mask, placed
+from gsam_edge.coco.shapes import MAX_COORDINATE
 from gsam_edge.vision.masks import encode_mask
 
 #: Corners of the polygon that stands for a circle: it misses 0.16 % of its area.
@@ -23,6 +25,7 @@ def import_labelme(files: SourceFiles) -> Imported:
     """
     collector = Collector(files)
     known = set(files.image_names())
+    by_stem = {posixpath.splitext(image)[0]: image for image in known}
     taken: dict[str, str] = {}
     for name in with_suffix(files, ".json"):
         try:
@@ -32,7 +35,7 @@ def import_labelme(files: SourceFiles) -> Imported:
         except (ValueError, OSError) as error:
             collector.skip("file_unreadable", name, str(error))
             continue
-        image_name = _image_of(document, name, known)
+        image_name = _image_of(document, name, known, by_stem)
         if image_name is None:
             collector.skip("image_missing", name, f"no image {document.get('imagePath')!r} in the folder")
         elif image_name in taken:
@@ -45,16 +48,13 @@ def import_labelme(files: SourceFiles) -> Imported:
     return collector.finish("labelme")
 
 
-def _image_of(document: Mapping[str, Any], name: str, known: set[str]) -> str | None:
+def _image_of(document: Mapping[str, Any], name: str, known: set[str], by_stem: Mapping[str, str]) -> str | None:
     """The image that `imagePath` names, relative to the JSON file, else the one that is called like the file."""
-    folder = PurePosixPath(name).parent
-    path = PurePosixPath(str(document.get("imagePath", "")).replace("\\", "/"))
-    steps: list[str] = []
-    for part in (folder / path).parts:
-        steps = steps[:-1] if part == ".." else [*steps, part]
-    stems = {str(PurePosixPath(image).with_suffix("")): image for image in known}
-    beside = (folder / path.name).as_posix()
-    candidates = ("/".join(steps), beside, stems.get(str(PurePosixPath(name).with_suffix(""))))
+    folder = posixpath.dirname(name)
+    path = str(document.get("imagePath", "")).replace("\\", "/")
+    named = posixpath.normpath(posixpath.join(folder, path))
+    beside = posixpath.join(folder, posixpath.basename(path))
+    candidates = (named, beside, by_stem.get(posixpath.splitext(name)[0]))
     return next((candidate for candidate in candidates if candidate in known), None)
 
 
@@ -66,15 +66,16 @@ def _add_image(collector: Collector, document: Mapping[str, Any], image_name: st
     image = collector.add_image(image_name, declared)
     if image is None:
         return
+    canvas_hw = (image["height"], image["width"]) if collector.has_size_of_file(image) else None
     parts: dict[tuple[str, str], list[Any]] = {}
     for row, shape in enumerate(document["shapes"]):
         where = f"{name}: shape {row}"
         kind = shape.get("shape_type", "polygon") if isinstance(shape, Mapping) else None
-        if kind in _WITHOUT_AREA:
-            collector.skip("shape_without_area", where, str(kind))
+        if isinstance(kind, str) and kind in _WITHOUT_AREA:
+            collector.skip("shape_without_area", where, kind)
             continue
         try:
-            label, found, extra = _object(shape, kind, (image["height"], image["width"]))
+            label, found, extra = _object(shape, kind, canvas_hw)
         except (ValueError, OSError) as error:
             collector.skip("object_malformed", where, str(error))
             continue
@@ -89,7 +90,7 @@ def _add_image(collector: Collector, document: Mapping[str, Any], image_name: st
             collector.add_object(image, label, **found, **extra)
 
 
-def _object(shape: Any, kind: Any, image_hw: tuple[int, int]) -> tuple[str, dict[str, Any], dict[str, Any]]:
+def _object(shape: Any, kind: Any, canvas_hw: tuple[int, int] | None) -> tuple[str, dict[str, Any], dict[str, Any]]:
     """Label, box or segmentation, and what else is said. Raises ValueError where a shape is none."""
     if not isinstance(shape, Mapping) or not isinstance(shape.get("label"), str) or not shape["label"].strip():
         raise ValueError("expected a shape with a label")
@@ -97,12 +98,15 @@ def _object(shape: Any, kind: Any, image_hw: tuple[int, int]) -> tuple[str, dict
     extra = {key: shape[key] for key in ("group_id", "flags", "description") if shape.get(key)}
     if shape.get("group_id") == 0:
         extra["group_id"] = 0
-    return shape["label"].strip(), _geometry(kind, points, shape, image_hw), extra
+    # An escape of half a character is valid JSON and no text: encoding it raises a ValueError.
+    json.dumps([shape["label"], extra], ensure_ascii=False).encode()
+    return shape["label"].strip(), _geometry(kind, points, shape, canvas_hw), extra
 
 
 def _geometry(
-    kind: Any, points: Sequence[tuple[float, float]], shape: Mapping[str, Any], image_hw: tuple[int, int]
+    kind: Any, points: Sequence[tuple[float, float]], shape: Mapping[str, Any], canvas_hw: tuple[int, int] | None
 ) -> dict[str, Any]:
+    """Box or segmentation; `canvas_hw` is None where the image's declared size is not that of its file."""
     if kind == "polygon" and len(points) >= 3:
         return {"segmentation": [[v for point in points for v in point]]}
     if kind in ("rectangle", "mask") and len(points) == 2:
@@ -110,12 +114,14 @@ def _geometry(
         top, bottom = sorted(y for _, y in points)
         if kind == "rectangle":
             return {"bbox": [left, top, right - left, bottom - top]}
+        if canvas_hw is None:
+            raise ValueError("expected a mask of an image that is declared in the size of its file")
         try:
             content = base64.b64decode(str(shape.get("mask")), validate=True)
         except binascii.Error as error:
             raise ValueError(f"mask: expected base64, but: {error}") from error
-        mask = decode_mask(content, max_pixels=image_hw[0] * image_hw[1])
-        return {"segmentation": encode_mask(placed(mask, (round(left), round(top)), image_hw))}
+        mask = decode_mask(content, max_pixels=canvas_hw[0] * canvas_hw[1])
+        return {"segmentation": encode_mask(placed(mask, (round(left), round(top)), canvas_hw))}
     if kind == "circle" and len(points) == 2:
         (x, y), edge = points[0], points[1]
         radius = math.hypot(edge[0] - x, edge[1] - y)
@@ -127,4 +133,7 @@ def _geometry(
 def _points(points: Any) -> list[tuple[float, float]]:
     if not isinstance(points, list) or not all(isinstance(p, list) and len(p) == 2 for p in points):
         raise ValueError("expected a list of points [x, y]")
-    return [(number(x), number(y)) for x, y in points]
+    found = [(number(x), number(y)) for x, y in points]
+    if any(max(abs(x), abs(y)) > MAX_COORDINATE for x, y in found):
+        raise ValueError(f"expected coordinates within {MAX_COORDINATE:.0f} pixels")
+    return found

@@ -26,6 +26,8 @@ def import_png_masks(files: SourceFiles, class_name: str) -> Imported:
             images.setdefault(path.parent.parent, []).append(name)
         elif path.parent.name == "masks":
             masks.setdefault(path.parent.parent, []).append(name)
+        else:
+            collector.skip("image_elsewhere", name, "expected <id>/images/<name> or <id>/masks/<name>")
     for folder in sorted({*images, *masks}):
         names = images.get(folder, [])
         if len(names) != 1:

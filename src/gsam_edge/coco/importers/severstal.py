@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from gsam_edge.coco.errors import DatasetError
-from gsam_edge.coco.importers.collect import Collector, Imported, SourceFiles, with_suffix
+from gsam_edge.coco.importers.collect import Collector, Imported, SourceFiles, number, with_suffix
 from gsam_edge.vision.masks import encode_mask
 
 _COLUMNS = ("ImageId", "ClassId", "EncodedPixels")
@@ -50,11 +50,19 @@ def import_severstal(files: SourceFiles, class_names: Mapping[int, str]) -> Impo
         except ValueError as error:
             collector.skip("mask_malformed", where, str(error))
             continue
-        key = int(class_id) if class_id.isascii() and class_id.isdigit() else None
-        collector.add_object(image, class_names.get(key, class_id) if key is not None else class_id, segmentation=mask)
+        collector.add_object(image, _class_name(class_id, class_names), segmentation=mask)
     for image_name in sorted(set(files.image_names()) - {image["file_name"] for image in images.values() if image}):
         collector.skip("image_not_annotated", image_name, f"{name} does not name it")
     return collector.finish("severstal")
+
+
+def _class_name(class_id: str, class_names: Mapping[int, str]) -> str:
+    """The name of a class number, which pandas may have written as 1.0; a text that is no number is a name itself."""
+    try:
+        key: Any = number(class_id)
+    except ValueError:
+        return class_id
+    return class_names.get(key, str(key))
 
 
 def _table(files: SourceFiles) -> tuple[str, Iterator[tuple[str, str, str]]]:

@@ -5,6 +5,7 @@ the first and last pixel that they cover, counted from 1.
 """
 
 from collections.abc import Mapping
+from itertools import takewhile
 from pathlib import PurePosixPath
 from typing import Any
 from xml.etree.ElementTree import Element, ParseError
@@ -22,9 +23,14 @@ def import_voc(files: SourceFiles) -> Imported:
     An object whose corners coincide has a box without size, as the file has it: a click, not a pixel.
     """
     collector = Collector(files)
-    images = files.image_names()
+    photos: list[str] = []
+    for name in files.image_names():
+        if _is_segmentation(name):
+            collector.skip("segmentation_image", name, "not read")
+        else:
+            photos.append(name)
     by_name: dict[str, list[str]] = {}
-    for name in images:
+    for name in photos:
         by_name.setdefault(PurePosixPath(name).name, []).append(name)
         by_name.setdefault(PurePosixPath(name).stem, []).append(name)
     taken: dict[str, str] = {}
@@ -42,13 +48,17 @@ def import_voc(files: SourceFiles) -> Imported:
         else:
             taken[image_name] = xml_name
             _add_image(collector, root, image_name, xml_name)
-    for name in images:
-        if "SegmentationClass" in name or "SegmentationObject" in name:
-            collector.skip("segmentation_image", name, "not read")
-        elif name not in taken:
+    for name in photos:
+        if name not in taken:
             collector.skip("image_not_annotated", name, "no XML file names it")
     collector.name_splits(_splits(files, {PurePosixPath(name).stem: name for name in taken}))
     return collector.finish("voc")
+
+
+def _is_segmentation(name: str) -> bool:
+    """Whether an image lies in VOC's SegmentationClass or SegmentationObject, or in a folder named after them."""
+    folders = PurePosixPath(name).parent.parts
+    return any(folder.startswith(("SegmentationClass", "SegmentationObject")) for folder in folders)
 
 
 def _parsed(content: bytes) -> Element:
@@ -77,7 +87,7 @@ def _image_of(root: Element, xml_name: str, by_name: dict[str, list[str]]) -> st
 
 def _shared(a: PurePosixPath, b: PurePosixPath) -> int:
     """How many folders two paths share from the top."""
-    return sum(1 for x, y in zip(a.parts, b.parts, strict=False) if x == y)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(a.parts, b.parts, strict=False)))
 
 
 def _add_image(collector: Collector, root: Element, image_name: str, xml_name: str) -> None:

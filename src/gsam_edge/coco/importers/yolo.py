@@ -1,8 +1,10 @@
 """YOLO: one text file per image, a line per object, coordinates as shares of the image (Ultralytics' format)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from pathlib import PurePosixPath
 from typing import Any
+
+import yaml
 
 from gsam_edge.coco.errors import DatasetError
 from gsam_edge.coco.importers.collect import Collector, Imported, SourceFiles, lines_of, number, with_suffix
@@ -18,6 +20,7 @@ def import_yolo(files: SourceFiles, class_names: Mapping[int, str]) -> Imported:
     """YOLO boxes and polygons as COCO; an image without a label file, or with an empty one, shows nothing.
 
     A line `class x y width height` is a box, one of six coordinates or more a polygon, which has no box of its own.
+    Where data.yaml says `kpt_shape`, key points follow the box, and stay behind.
 
     Args:
         files: the folder; class names come from its data.yaml, or a classes.txt or obj.names.
@@ -26,7 +29,7 @@ def import_yolo(files: SourceFiles, class_names: Mapping[int, str]) -> Imported:
     Raises:
         DatasetError: if classes have no names, or there is nothing to take over.
     """
-    document = _document(files)
+    document, unreadable = _document(files)
     names = dict(class_names) or _names(files, document)
     if not names:
         raise DatasetError(
@@ -34,11 +37,17 @@ def import_yolo(files: SourceFiles, class_names: Mapping[int, str]) -> Imported:
             "give them with --params=import_dataset.class_names.0=...,import_dataset.class_names.1=..."
         )
     collector = Collector(files, [names[key] for key in sorted(names)])
-    known = set(files.names())
+    for name, reason in unreadable.items():
+        collector.skip("file_unreadable", name, reason)
+    is_pose = isinstance(document.get("kpt_shape"), list)
+    known, used = set(files.names()), set()
     for image_name in files.image_names():
         image = collector.add_image(image_name)
         label_name = next((name for name in _label_names(image_name) if name in known), None)
-        if image is None or label_name is None:
+        if label_name is None:
+            continue
+        used.add(label_name)
+        if image is None:
             continue
         try:
             lines = lines_of(files, label_name)
@@ -46,13 +55,35 @@ def import_yolo(files: SourceFiles, class_names: Mapping[int, str]) -> Imported:
             collector.skip("file_unreadable", label_name, str(error))
             continue
         for row, line in enumerate(lines, start=1):
-            _add_object(collector, image, line, names, f"{label_name}: line {row}")
+            _add_object(collector, image, line, names, f"{label_name}: line {row}", is_pose=is_pose)
+    _note_labels_without_image(collector, files, used)
     collector.name_splits(_splits(files, document))
     return collector.finish("yolo")
 
 
+def _note_labels_without_image(collector: Collector, files: SourceFiles, used: Set[str]) -> None:
+    """Takes note of text files that no image used and that hold objects; lists and other texts hold none."""
+    for name in with_suffix(files, ".txt"):
+        if name in used:
+            continue
+        try:
+            count = sum(_is_object(line) for line in lines_of(files, name))
+        except OSError as error:
+            collector.skip("file_unreadable", name, str(error))
+            continue
+        if count:
+            collector.skip("image_missing", name, f"no image for its {count} objects")
+
+
+def _is_object(line: str) -> bool:
+    try:
+        return len([number(word) for word in line.split()]) >= 5
+    except ValueError:
+        return False
+
+
 def _add_object(
-    collector: Collector, image: Mapping[str, Any], line: str, names: Mapping[int, str], where: str
+    collector: Collector, image: Mapping[str, Any], line: str, names: Mapping[int, str], where: str, *, is_pose: bool
 ) -> None:
     try:
         class_number, *shares = (number(word) for word in line.split())
@@ -61,9 +92,11 @@ def _add_object(
         return
     if class_number not in names:
         collector.skip("class_unknown", where, f"class {class_number}, named are {sorted(names)[:20]}")
-    elif len(shares) == 4:
-        x, y, w, h = (v * side for v, side in zip(shares, [image["width"], image["height"]] * 2, strict=True))
+    elif len(shares) == 4 or (is_pose and len(shares) > 4):
+        x, y, w, h = (v * side for v, side in zip(shares[:4], [image["width"], image["height"]] * 2, strict=True))
         collector.add_object(image, names[int(class_number)], bbox=[x - w / 2, y - h / 2, w, h])
+        if len(shares) > 4:
+            collector.skip("key_points", where, f"{len(shares) - 4} numbers after the box")
     elif len(shares) >= 6 and len(shares) % 2 == 0:
         sides = [image["width"], image["height"]] * (len(shares) // 2)
         polygon = [v * side for v, side in zip(shares, sides, strict=True)]
@@ -83,21 +116,38 @@ def _label_names(image_name: str) -> list[str]:
     return found
 
 
-def _document(files: SourceFiles) -> Mapping[str, Any]:
-    """The content of data.yaml, or of the only YAML file that names classes; empty where there is none."""
-    import yaml
+class _PlainLoader(yaml.BaseLoader):
+    """YAML whose scalars all stay text, so that a class may be called `no`; aliases, merges and tags are refused."""
 
-    found = []
-    for name in sorted(
-        with_suffix(files, ".yaml", ".yml"), key=lambda name: (PurePosixPath(name).name != "data.yaml", name)
-    ):
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        event: yaml.Event = self.peek_event()  # type: ignore[no-untyped-call]
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "tag", None):
+            raise yaml.YAMLError(f"aliases and tags are not read{event.start_mark}")
+        return super().compose_node(parent, index)
+
+
+def _document(files: SourceFiles) -> tuple[Mapping[str, Any], dict[str, str]]:
+    """The content of data.yaml, else of the first YAML file that names classes; empty where there is none.
+
+    Returns:
+        The content, and the other YAML files that do not parse, with the reason.
+
+    Raises:
+        DatasetError: if data.yaml does not parse.
+    """
+    unreadable: dict[str, str] = {}
+    names = with_suffix(files, ".yaml", ".yml")
+    for name in sorted(names, key=lambda name: (PurePosixPath(name).name != "data.yaml", name)):
         try:
-            value = yaml.safe_load(files.read(name))
-        except (yaml.YAMLError, ValueError, OverflowError, RecursionError) as error:
-            raise DatasetError(f"{name}: expected a YAML file, but it does not parse: {error}") from error
+            value = yaml.load(files.read(name), _PlainLoader)  # noqa: S506 - it builds text, lists and mappings only
+        except (yaml.YAMLError, ValueError, OverflowError, RecursionError, OSError) as error:
+            if PurePosixPath(name).name == "data.yaml":
+                raise DatasetError(f"{name}: expected a YAML file, but it does not parse: {error}") from error
+            unreadable[name] = str(error)
+            continue
         if isinstance(value, Mapping) and "names" in value:
-            found.append(value)
-    return found[0] if found else {}
+            return value, unreadable
+    return {}, unreadable
 
 
 def _names(files: SourceFiles, document: Mapping[str, Any]) -> dict[int, str]:
@@ -105,11 +155,15 @@ def _names(files: SourceFiles, document: Mapping[str, Any]) -> dict[int, str]:
     if not names:
         lists = [name for name in files.names() if PurePosixPath(name).name in _NAME_FILES]
         return dict(enumerate(lines_of(files, lists[0]))) if lists else {}
-    pairs = names.items() if isinstance(names, Mapping) else enumerate(names) if isinstance(names, list) else []
-    found = {key: name for key, name in pairs if isinstance(key, int) and isinstance(name, str | int)}
-    if not found or len(found) != len(names):
+    try:
+        pairs = names.items() if isinstance(names, Mapping) else enumerate(names) if isinstance(names, list) else []
+        # Encoded because an escape of half a character is valid YAML and no text.
+        found = {int(key): name.encode().decode() for key, name in pairs if name.strip()}
+    except (AttributeError, ValueError):
+        found = {}
+    if not found or len(found) != len(names) or min(found) < 0:
         raise DatasetError(f"data.yaml: expected names as a list, or by class number, got {brief(names)}")
-    return {key: str(name) for key, name in found.items()}
+    return found
 
 
 def _splits(files: SourceFiles, document: Mapping[str, Any]) -> dict[str, list[str]]:

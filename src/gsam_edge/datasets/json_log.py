@@ -48,10 +48,20 @@ class JsonLog(MutableMapping[str, Any]):
     def __setitem__(self, key: str, value: Any) -> None:
         line = json.dumps([key, value], separators=(",", ":")).encode() + b"\n"
         with self._lock:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            with self._path.open("ab") as stream:  # one write at wherever the end is now, another process's line or not
-                stream.write(line)
+            self._append(line)
             self._values[key] = value
+
+    def _append(self, line: bytes) -> None:
+        """One write at wherever the end is now, another process's line or not."""
+        try:
+            descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        except FileNotFoundError:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        try:
+            os.write(descriptor, line)
+        finally:
+            os.close(descriptor)
 
     def __delitem__(self, key: str) -> None:
         raise TypeError("lines are added, never taken away; delete the file to begin anew")

@@ -130,20 +130,23 @@ def test_memory_is_filled_up_to_its_limit(make_pictures):
 def assert_rows_kept(dataset, table):
     """Whatever happened to pictures and labels, under each label lie the pixels of its object."""
     seen = set()
+    colours = np.array([colour_of(row) for row in range(len(table.class_ids))])
     for index in range(len(dataset)):
         sample = dataset[index]
         assert len(sample["cls"]) == len(sample["bboxes"]) == len(sample["masks"])
         for row, box, mask in zip(sample["cls"][:, 0].long().tolist(), sample["bboxes"], sample["masks"], strict=True):
             column, line = (box[:2] * SIDE).long().tolist()
-            inner = cv2.erode(mask.numpy().astype(np.uint8), np.ones((5, 5), np.uint8)).astype(bool)
+            kernel = np.ones((5, 5), np.uint8)
+            inner = cv2.erode(mask.numpy(), kernel, borderType=cv2.BORDER_CONSTANT, borderValue=0).astype(bool)
             if inner.sum() < 4:
                 continue
             pixels = sample["img"].permute(1, 2, 0).numpy()[inner]
-            assert np.abs(np.median(pixels, axis=0) - colour_of(row)).max() < 20
+            distances = np.abs(np.median(pixels, axis=0) - colours).max(axis=1)
+            assert np.argmin(distances) == row
             assert 0 <= column < SIDE
             assert 0 <= line < SIDE
             seen.add(row)
-    assert len(seen) > 0.6 * len(table.class_ids)
+    assert len(seen) > 0.5 * len(table.class_ids)
 
 
 def test_loading_resizes_as_inference_does_and_keeps_to_its_memory(make_pictures):

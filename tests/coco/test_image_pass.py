@@ -7,11 +7,13 @@ from io import BytesIO
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from gsam_edge.coco.image_facts import ImageFacts
 from gsam_edge.coco.image_pass import Look, look_at_all, look_into
-from gsam_edge.coco.near_duplicates import perceptual_hash
+from gsam_edge.coco.near_duplicates import hash_distance, perceptual_hash
 from gsam_edge.vision.images import ImageError, decode_image
 
 NAMES = [f"{number}.png" for number in range(100)]
@@ -83,6 +85,46 @@ def test_the_size_is_upright_and_the_facts_are_as_stored():
 def test_no_image_is_an_error(content, message):
     with pytest.raises(ImageError, match=message):
         look_into(content, name="a", max_pixels=1000)
+
+
+def photograph(mode="RGB"):
+    """Noise that falls with frequency, larger than what the perceptual hash looks at."""
+    noise = np.random.default_rng(0).integers(0, 255, (9, 12, 3), np.uint8)
+    return Image.fromarray(noise).resize((640, 480), Image.Resampling.BICUBIC).convert(mode)
+
+
+JPEGS = {
+    "plain": encoded(photograph(), format="JPEG"),
+    "full colour": encoded(photograph(), format="JPEG", subsampling=0, quality=95),
+    "progressive": encoded(photograph(), format="JPEG", progressive=True),
+    "grey": encoded(photograph("L"), format="JPEG"),
+    "CMYK": encoded(photograph("CMYK"), format="JPEG"),
+}
+
+
+@pytest.mark.parametrize("content", JPEGS.values(), ids=JPEGS)
+def test_a_reduced_jpeg_tells_what_the_whole_one_does(content):
+    look, whole = look_into(content, name="a", max_pixels=640 * 480), Image.open(BytesIO(content))
+    assert (look.height, look.width) == (480, 640)
+    assert (look.facts.width, look.facts.height, look.facts.mode) == (640, 480, whole.mode)
+    assert hash_distance(look.facts.perceptual_hash, perceptual_hash(whole)) <= 3
+
+
+@given(kind=st.sampled_from(list(JPEGS)), data=st.data())
+def test_a_reduced_jpeg_is_as_damaged_as_the_whole_one(kind, data):
+    content = bytearray(JPEGS[kind])
+    for _ in range(data.draw(st.integers(0, 3), "how many bytes are wrong")):
+        content[data.draw(st.integers(0, len(content) - 1), "where")] = data.draw(st.integers(0, 255), "byte")
+    content = bytes(content[: data.draw(st.one_of(st.just(len(content)), st.integers(0, len(content))), "length")])
+
+    def is_refused(reading):
+        try:
+            reading(content, name="a", max_pixels=10**6)
+        except ImageError:
+            return True
+        return False
+
+    assert is_refused(look_into) == is_refused(decode_image)
 
 
 def test_looks_come_in_the_order_of_the_names():

@@ -11,13 +11,13 @@ from rich import get_console
 from rich.progress import Progress
 
 from gsam_edge.coco.image_facts import ImageFacts
-from gsam_edge.coco.near_duplicates import HASH_BYTES, perceptual_hash
+from gsam_edge.coco.near_duplicates import HASH_BYTES, HASH_SIDE, perceptual_hash
 from gsam_edge.vision.images import ImageError, opened_image, upright_hw
 
 #: So many files go to a thread at once: enough to hide what handing them over costs.
 _BATCH = 50
 #: Rises with every change of what a look tells of a file: looks of another version are not taken over.
-LOOK_VERSION = 1
+LOOK_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,10 @@ class ImageFiles(Protocol):
 
 
 def look_into(content: bytes, *, name: str, max_pixels: int) -> Look:
-    """Decodes an image file and says what it is, without converting its pixels.
+    """Decodes an image file to its last byte and says what it is.
+
+    A JPEG gives grey pixels at an eighth to the whole of its size: every coefficient is still read, which is where
+    damage shows, but only the frequencies that the perceptual hash needs become pixels.
 
     Args:
         content: the bytes of the file.
@@ -91,10 +94,11 @@ def look_into(content: bytes, *, name: str, max_pixels: int) -> Look:
     import hashlib
 
     with opened_image(content, name=name, max_pixels=max_pixels) as image:
+        stored, upright = (image.width, image.height, image.mode), upright_hw(image)
+        image.draft("L", (HASH_SIDE, HASH_SIDE))
         image.load()
         digest = hashlib.sha256(content).hexdigest()
-        facts = ImageFacts(image.width, image.height, image.mode, digest, perceptual_hash(image))
-        return Look(*upright_hw(image), facts)
+        return Look(*upright, ImageFacts(*stored, digest, perceptual_hash(image)))
 
 
 def look_at_all(

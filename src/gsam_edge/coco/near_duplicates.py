@@ -10,6 +10,8 @@ from gsam_edge.coco.image_facts import ImageFacts
 
 #: A hash has 16 x 16 bits, and `near_duplicate_groups` finds every pair that differs in up to this many of them.
 HASH_BYTES, MOST_DISTANCE = 32, 31
+#: A picture whose shorter side has so many pixels has all that its hash tells.
+HASH_SIDE = 128
 
 _SIDE, _FREQUENCIES = 64, 16
 #: The lowest frequencies of the discrete cosine transform (DCT-II), [16, 64].
@@ -36,13 +38,12 @@ def perceptual_hash(image: Image.Image) -> bytes:
     and leave their signs; a mirror image negates those of odd frequency, so it needs no hash of its own.
 
     Args:
-        image: a picture of any mode that Pillow converts to grey.
+        image: a picture of any mode that Pillow converts to grey. A JPEG may come reduced to `HASH_SIDE` or more, which
+            changes some 3 bits at most.
     """
-    if image.mode not in ("RGB", "L"):
-        image = image.convert("F" if image.mode.startswith("I") else "L")  # "L" would cut 16 bits off at 255
-    # A grid of pixels is enough, and quick: each frequency sums over a hundred of them, in which aliasing averages out.
-    grid = image.resize((2 * _SIDE, 2 * _SIDE), Image.Resampling.NEAREST)
-    grey = grid.convert("F").reduce(2)
+    if image.mode != "L" and not image.mode.startswith("I"):  # "L" would cut 16 bits off at 255
+        image = image.convert("L")
+    grey = image.convert("F").resize((_SIDE, _SIDE), Image.Resampling.BILINEAR)
     spectrum = _COSINES @ np.asarray(grey, np.float64) @ _COSINES.T
     signs = spectrum > _FLAT
     signs[0, 0] = False  # the mean, which is the brightness

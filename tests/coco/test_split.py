@@ -142,12 +142,16 @@ def test_shares_that_do_not_add_up_are_refused(shares):
         ratios(*shares)
 
 
-def test_shares_that_leave_out_a_part_are_told_how_to_name_it():
-    with pytest.raises(ValidationError, match=r"--params=split\.train=0\.8,split\.val=0\.2,split\.test=0(\s|$)"):
-        ratios(0.8, 0.2)
-    with pytest.raises(ValidationError, match=r"a share that is not named keeps its value") as caught:
-        ratios(0.9, 0.2)
-    assert "--params" not in str(caught.value)
+@pytest.mark.parametrize(
+    ("train", "val", "left"), [(0.8, 0.2, 0.0), (0.7, 0.15, 0.15), (0.8, 0.0, 0.2), (1.0, 0.0, 0.0)]
+)
+def test_test_takes_what_the_others_leave(train, val, left):
+    assert ratios(train, val, None).ratios == {"train": train, "val": val, "test": left}
+
+
+def test_more_than_all_is_refused_whatever_is_left():
+    with pytest.raises(ValidationError, match=r"got 0\.9 \+ 0\.2 \+ 0 = 1\.1; a share that is not named"):
+        ratios(0.9, 0.2, None)
 
 
 @given(st.lists(st.lists(st.integers(0, 29), min_size=1, max_size=4), max_size=8), st.integers(0, 3))

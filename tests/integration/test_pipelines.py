@@ -136,7 +136,7 @@ def test_a_dataset_in_another_format_becomes_one_of_ours(project: Path, tmp_path
     assert f"Next: kedro run --pipeline=data_validation --env=test --params=dataset={tmp_path / 'ours'}" in done.stderr
     skipped = report(project, "import_report")["skipped"]
     assert [(entry["code"], entry["count"]) for entry in skipped] == [("class_unknown", PICTURES)]
-    shares = f"--params=dataset={tmp_path / 'ours'},split.train=0.5,split.val=0.5,split.test=0"
+    shares = f"--params=dataset={tmp_path / 'ours'},split.train=0.5,split.val=0.5"
     done = kedro_run(project, "--pipeline=data_validation", "--env=test", shares)
     assert done.returncode == 0, done.stderr[-4000:]
     found = report(project, "validation_report")

@@ -32,7 +32,12 @@ class SplitConfig(BaseModel):
 
     train: float = Field(ge=0, le=1, description="share of the images for training")
     val: float = Field(ge=0, le=1, description="share of the images for choosing the best checkpoint")
-    test: float = Field(ge=0, le=1, description="share of the images for the final measurement")
+    test: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="share of the images for the final measurement; None: what the others leave",
+    )
     group_by: str = Field(
         min_length=1,
         description="dotted key of the image records, or file_name:REGULAR_EXPRESSION; images with an equal value stay "
@@ -48,24 +53,20 @@ class SplitConfig(BaseModel):
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
-        if abs(self.train + self.val + self.test - 1) > _ROUNDING:
-            total = self.train + self.val + self.test
+        if abs(sum(self.ratios.values()) - 1) > _ROUNDING:
+            shares = " + ".join(f"{ratio:.6g}" for ratio in self.ratios.values())
             raise ValueError(
-                f"split: expected train + val + test = 1, got {self.train} + {self.val} + {self.test} = {total:g}; "
-                f"a share that is not named keeps its value of the parameter file, so name all three{self._example()}"
+                f"split: expected train + val + test = 1, got {shares} = {sum(self.ratios.values()):.6g}; a share that "
+                "is not named keeps its value of the parameter file, and test without a value takes what is left"
             )
         return self
-
-    def _example(self) -> str:
-        """How to name all three where `test` was left out; empty where train and val are too much by themselves."""
-        rest = 1 - self.train - self.val
-        shares = f"split.train={self.train},split.val={self.val},split.test={max(rest, 0):.6g}"
-        return f": --params={shares}" if rest >= -_ROUNDING else ""
 
     @property
     def ratios(self) -> dict[str, float]:
         """Shares by the split's name."""
-        return {"train": self.train, "val": self.val, "test": self.test}
+        left = 1 - self.train - self.val
+        test = self.test if self.test is not None else max(0.0, round(left, 9))  # 1 - 0.8 - 0.2 is not 0 in floats
+        return {"train": self.train, "val": self.val, "test": test}
 
 
 def split(

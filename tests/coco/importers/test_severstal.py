@@ -1,0 +1,73 @@
+"""The CSV file of the Severstal competition: runs of pixels."""
+
+import csv
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pycocotools import mask as coco_mask
+
+from gsam_edge.coco import DatasetError
+from gsam_edge.vision.masks import decode_segmentation
+from support.importers import SIZE, imported, skipped
+
+
+def as_severstal(mask):
+    """Pairs of first pixel, from 1, and length, down the columns."""
+    flat = np.concatenate([[0], mask.T.ravel(), [0]]).astype(int)
+    edges = np.flatnonzero(np.diff(flat))
+    return " ".join(f"{start + 1} {end - start}" for start, end in edges.reshape(-1, 2))
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(0.01, 0.99))
+def test_severstal_runs_are_the_mask(seed, density):
+    mask = np.random.default_rng(seed).random(SIZE) < density
+    mask[0, 0] = True
+    rows = f"ImageId,ClassId,EncodedPixels\na.jpg,3,{as_severstal(mask)}\nb.jpg,3,\n"
+    result = imported("severstal", {"train.csv": rows, "train_images/a.jpg": "", "b.jpg": ""}, {3: "scratch"})
+    np.testing.assert_array_equal(decode_segmentation(result.content["annotations"][0]["segmentation"], SIZE), mask)
+    assert result.image_names == ["train_images/a.jpg", "b.jpg"]
+    assert result.report["per_class"] == {"scratch": 1}
+
+
+@pytest.mark.parametrize("pixels", ["1", "0 5", "1 0", "2000 2", "1 x", "-3 2", "9999999999999999999 1"])
+def test_damaged_runs_are_counted(pixels):
+    rows = f"ImageId,ClassId,EncodedPixels\na.jpg,1,{pixels}\na.jpg,1,1 5\nz.jpg,1,1 5\n"
+    result = imported("severstal", {"train.csv": rows, "a.jpg": ""})
+    assert skipped(result) == {"mask_malformed": 1, "image_missing": 1}
+
+
+def test_class_numbers_that_pandas_wrote_as_floats():
+    rows = "ImageId,ClassId,EncodedPixels\na.jpg,1.0,1 5\na.jpg,2.0,1 5\na.jpg,dent,1 5\n"
+    result = imported("severstal", {"train.csv": rows, "a.jpg": ""}, {1: "scratch"})
+    assert result.report["per_class"] == {"scratch": 1, "2": 1, "dent": 1}
+
+
+def test_the_first_edition_of_severstal():
+    rows = "ImageId_ClassId,EncodedPixels\na_b.jpg_1,1 5\na_b.jpg_2,\n"
+    assert imported("severstal", {"train.csv": rows, "a_b.jpg": ""}).report["per_class"] == {"1": 1}
+    with pytest.raises(DatasetError, match="expected one CSV file with the columns ImageId, ClassId, EncodedPixels"):
+        imported("severstal", {"a.csv": "x,y\n", "a.jpg": ""})
+
+
+def test_severstal_style_gives_the_masks_of_wagon_seals(real):
+    content, files = real("wagon_seals")
+    table = files.folder.parent / "severstal_style" / "train.csv"
+    if not table.is_file():
+        pytest.skip(f"the shared dataset severstal_style is not here: no file {table}")
+    names = {image["file_name"]: b"" for image in content["images"]}
+    sizes = {image["file_name"]: (image["height"], image["width"]) for image in content["images"]}
+    result = imported("severstal", {"train.csv": table.read_bytes(), **names}, {1: "gunny_bag", 2: "wire"}, sizes)
+    image_ids = {image["file_name"]: image["id"] for image in content["images"]}
+    codes = {}
+    for record in content["annotations"]:
+        codes.setdefault((record["image_id"], record["category_id"]), []).extend(record["segmentation"])
+    csv.field_size_limit(1 << 26)
+    assert len(result.content["annotations"]) == len(codes)
+    file_names = {image["id"]: image["file_name"] for image in result.content["images"]}
+    for record in result.content["annotations"]:
+        name = file_names[record["image_id"]]
+        polygons = codes[image_ids[name], record["category_id"]]
+        expected = coco_mask.decode(coco_mask.merge(coco_mask.frPyObjects(polygons, *sizes[name])))
+        np.testing.assert_array_equal(decode_segmentation(record["segmentation"], sizes[name]), expected)

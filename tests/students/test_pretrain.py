@@ -1,31 +1,20 @@
-import pytest
 import torch
 
 from gsam_edge.students.pretrain import pretrain_student
 from gsam_edge.students.pretrain_config import PretrainStudentConfig
 from gsam_edge.students.weights import StudentWeights
-from gsam_edge.synthetic.general import GeneralWorldConfig
 from gsam_edge.synthetic.shapes import MARKS, SHAPES
 from gsam_edge.training.checkpoints import NoCheckpoints
+from support.tiny import SMALL_WORLD
 
 
-@pytest.fixture
-def world() -> GeneralWorldConfig:
-    return GeneralWorldConfig(
-        image_size=64, min_objects=1, max_objects=3, min_extent=0.25, max_extent=0.6, max_mark_extent=0.3,
-        mark_probability=0.2, min_visible=0.5, texture_probability=0.5, colour_probability=0.5,
-        texture_word_probability=0.5, shadow_probability=0.4, light_strength=0.3, blur_probability=0.5, max_blur=1.0,
-        max_noise=0.05,
-    )  # fmt: skip
-
-
-def test_the_start_is_a_small_file_that_a_student_can_begin_with(student_config, training_config, world):
+def test_the_start_is_a_small_file_that_a_student_can_begin_with(student_config, training_config):
     training = training_config.model_copy(update={"epochs": 1})
     config = PretrainStudentConfig(pictures=4, held_out=2, student=student_config, training=training)
     logged: list[str] = []
     trained = pretrain_student(
         config,
-        world,
+        SMALL_WORLD,
         log=lambda name, value, step: logged.append(name),
         checkpoints=NoCheckpoints(),
         seed=0,

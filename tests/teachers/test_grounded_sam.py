@@ -7,61 +7,34 @@ import torch
 
 from gsam_edge.teachers.adapter import AdapterConfig, extract_adapter
 from gsam_edge.teachers.grounded_sam import GroundedSam, teacher_predictor
-from gsam_edge.teachers.grounding_dino_config import DetectionConfig, TinyGroundingDinoConfig
+from gsam_edge.teachers.grounding_dino_config import DetectionConfig
 from gsam_edge.teachers.lora import adapter_parameters, add_lora, weights_digest
 from gsam_edge.teachers.lora_config import LoraConfig
 from gsam_edge.teachers.sam import SamModel
 from gsam_edge.teachers.sam_architecture import build_sam
-from gsam_edge.teachers.sam_config import SamArchitecture
 from gsam_edge.teachers.tiny_grounding_dino import build_tiny_grounding_dino
 from gsam_edge.vision import Detections
+from support.tiny import TINY_GROUNDING_DINO, TINY_SAM
 
 CLASSES = ("ring", "star")
 DETECTION = DetectionConfig(score_threshold=0, nms_iou=0.7, max_detections=5, batch_size=1)
 LORA = LoraConfig(r=2, alpha=2, dropout=0, targets=r"^mask_decoder\.transformer\..*_proj$")
-SIZES = SamArchitecture(
-    image_size=64,
-    patch_size=8,
-    encoder_width=16,
-    encoder_depth=1,
-    encoder_heads=2,
-    encoder_global_blocks=(0,),
-    encoder_window=4,
-    encoder_relative_positions=False,
-    decoder_width=16,
-    decoder_depth=1,
-    decoder_heads=2,
-    decoder_mlp_width=16,
-    iou_head_width=16,
-)
 
 
 @pytest.fixture(scope="module")
 def grounding_dino():
-    sizes = TinyGroundingDinoConfig(
-        image_size=64,
-        backbone_widths=(8, 8, 16, 16),
-        width=32,
-        feed_forward=32,
-        heads=4,
-        encoder_layers=1,
-        decoder_layers=2,
-        queries=10,
-        text_width=16,
-        text_layers=1,
-    )
-    return build_tiny_grounding_dino(sizes, CLASSES, seed=0)
+    return build_tiny_grounding_dino(TINY_GROUNDING_DINO, CLASSES, seed=0)
 
 
 @pytest.fixture(scope="module")
 def sam():
     torch.manual_seed(0)
-    return SamModel(build_sam(SIZES).requires_grad_(False), SIZES, "random")
+    return SamModel(build_sam(TINY_SAM).requires_grad_(False), TINY_SAM, "random")
 
 
 @pytest.fixture(scope="module")
 def sam_adapter(sam):
-    model = SamModel(build_sam(SIZES), SIZES, "copy").model
+    model = SamModel(build_sam(TINY_SAM), TINY_SAM, "copy").model
     model.load_state_dict(sam.model.state_dict())
     add_lora(model, LORA, seed=0)
     with torch.no_grad():

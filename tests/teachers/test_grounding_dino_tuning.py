@@ -6,7 +6,7 @@ import torch
 
 from gsam_edge.augmentation import Description, build
 from gsam_edge.coco import Annotations
-from gsam_edge.synthetic.general import GENERAL_WORDS, GeneralWorldConfig, draw_general_scene
+from gsam_edge.synthetic.general import GENERAL_WORDS, draw_general_scene
 from gsam_edge.teachers.adapter import apply_adapter
 from gsam_edge.teachers.grounding_dino import GroundingDino
 from gsam_edge.teachers.grounding_dino_config import (
@@ -14,7 +14,6 @@ from gsam_edge.teachers.grounding_dino_config import (
     GroundingDinoLossConfig,
     GroundingDinoTuningConfig,
     PretrainGroundingDinoConfig,
-    TinyGroundingDinoConfig,
 )
 from gsam_edge.teachers.lora import weights_digest
 from gsam_edge.teachers.lora_config import LoraConfig
@@ -25,20 +24,9 @@ from gsam_edge.teachers.tune_grounding_dino import tune_grounding_dino
 from gsam_edge.training.checkpoints import NoCheckpoints
 from gsam_edge.training.config import LoopConfig
 from gsam_edge.training.metrics import discard_metric
+from support.tiny import SMALL_WORLD, TINY_GROUNDING_DINO
 
 CPU = torch.device("cpu")
-SIZES = TinyGroundingDinoConfig(
-    image_size=64,
-    backbone_widths=(8, 8, 16, 16),
-    width=32,
-    feed_forward=32,
-    heads=4,
-    encoder_layers=1,
-    decoder_layers=2,
-    queries=10,
-    text_width=16,
-    text_layers=1,
-)
 LOSS = GroundingDinoLossConfig(
     class_weight=2,
     l1_weight=5,
@@ -69,29 +57,11 @@ TUNING = GroundingDinoTuningConfig(
     detection=DETECTION,
     batch_size=3,
 )
-WORLD = GeneralWorldConfig(
-    image_size=64,
-    min_objects=1,
-    max_objects=3,
-    min_extent=0.25,
-    max_extent=0.5,
-    max_mark_extent=0.3,
-    mark_probability=0.1,
-    min_visible=0.5,
-    texture_probability=0.5,
-    colour_probability=0.5,
-    texture_word_probability=0.2,
-    shadow_probability=0.5,
-    light_strength=0.3,
-    blur_probability=0.3,
-    max_blur=1,
-    max_noise=0.02,
-)
 
 
 @pytest.fixture(scope="module")
 def base():
-    return build_tiny_grounding_dino(SIZES, ["ring", "star"], seed=0)
+    return build_tiny_grounding_dino(TINY_GROUNDING_DINO, ["ring", "star"], seed=0)
 
 
 def dataset(first, count):
@@ -167,8 +137,8 @@ def test_an_augmentation_changes_what_is_learnt_the_same_way_for_the_same_seed(b
 
 
 def test_a_scene_is_asked_for_what_it_holds_and_what_it_does_not():
-    detector = build_tiny_grounding_dino(SIZES, GENERAL_WORDS, seed=0)
-    scenes = [draw_general_scene(np.random.default_rng(seed), WORLD) for seed in range(4)]
+    detector = build_tiny_grounding_dino(TINY_GROUNDING_DINO, GENERAL_WORDS, seed=0)
+    scenes = [draw_general_scene(np.random.default_rng(seed), SMALL_WORLD) for seed in range(4)]
     batch = scene_batch(detector, scenes, np.random.default_rng(0), 3)
     for scene, labels, tokens in zip(scenes, batch.labels, batch.class_tokens, strict=True):
         assert len(labels) == len(scene.phrases)
@@ -180,7 +150,7 @@ def test_a_scene_is_asked_for_what_it_holds_and_what_it_does_not():
 @pytest.fixture(scope="module")
 def pretraining():
     return PretrainGroundingDinoConfig(
-        model=SIZES,
+        model=TINY_GROUNDING_DINO,
         loss=LOSS,
         loop=LOOP,
         detection=DETECTION,
@@ -192,21 +162,21 @@ def pretraining():
 
 def test_pretraining_reports_what_it_made(pretraining):
     options = {"log": discard_metric, "checkpoints": NoCheckpoints(), "seed": 0, "device": CPU}
-    detector, report = pretrain_grounding_dino(pretraining, WORLD, **options)
+    detector, report = pretrain_grounding_dino(pretraining, SMALL_WORLD, **options)
     assert (report["steps"], report["scenes"], report["held_out_scenes"]) == (3, 6, 3)
     assert report["parameters"] == sum(parameter.numel() for parameter in detector.model.parameters())
-    assert report["held_out_ap50"] == round(held_out_ap50(detector, pretraining, WORLD, seed=0), 4)
+    assert report["held_out_ap50"] == round(held_out_ap50(detector, pretraining, SMALL_WORLD, seed=0), 4)
     assert not any(parameter.requires_grad for parameter in detector.model.parameters())
 
 
 def test_held_out_precision_is_one_for_a_detector_that_knows_the_truth(pretraining, monkeypatch):
-    detector = build_tiny_grounding_dino(SIZES, GENERAL_WORDS, seed=0)
+    detector = build_tiny_grounding_dino(TINY_GROUNDING_DINO, GENERAL_WORDS, seed=0)
     scenes = iter([np.random.default_rng([0, 1, index]) for index in range(3)])
 
     def oracle(self, images, names, config):
-        scene = draw_general_scene(next(scenes), WORLD)
+        scene = draw_general_scene(next(scenes), SMALL_WORLD)
         assert np.array_equal(images[0], scene.image)
         return [scene_truth(scene, names)]
 
     monkeypatch.setattr(type(detector), "predict_batch", oracle)
-    assert held_out_ap50(detector, pretraining, WORLD, seed=0) == 1
+    assert held_out_ap50(detector, pretraining, SMALL_WORLD, seed=0) == 1

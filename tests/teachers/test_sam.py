@@ -11,22 +11,13 @@ from segment_anything import SamPredictor, sam_model_registry
 from gsam_edge.teachers.sam import SamModel, decode_boxes, load_sam
 from gsam_edge.teachers.sam_architecture import PUBLISHED, build_sam, recognise
 from gsam_edge.teachers.sam_config import SamArchitecture
+from support.tiny import TINY_SAM
 
-TINY = SamArchitecture(
-    image_size=64,
-    patch_size=8,
-    encoder_width=16,
-    encoder_depth=2,
-    encoder_heads=2,
-    encoder_global_blocks=(1,),
-    encoder_window=4,
-    encoder_relative_positions=True,
-    decoder_width=16,
-    decoder_depth=2,
-    decoder_heads=2,
-    decoder_mlp_width=16,
-    iou_head_width=16,
-)
+TINY = TINY_SAM.model_copy(
+    update={
+        "encoder_depth": 2, "encoder_global_blocks": (1,), "encoder_relative_positions": True, "decoder_depth": 2,
+    }
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -1,12 +1,15 @@
 """What the hooks make of parameters, reports and errors."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
+from kedro.config import OmegaConfigLoader
 from kedro.io import DatasetError
+from kedro.validation import ParameterValidationError
 from pydantic import BaseModel
 
-from gsam_edge.hooks.console import show_error
+from gsam_edge.hooks.console import ErrorHooks, show_error
 from gsam_edge.hooks.tracking import numeric_leaves, plain_parameters
 
 
@@ -59,3 +62,23 @@ def test_a_class_may_be_called_anything() -> None:
     assert len(names) == 5
     for name in names:
         _validate_metric_name(name)
+
+
+@pytest.mark.parametrize(
+    ("runtime", "message"),
+    [
+        ({}, r"conf/local: no parameter is called 'distilation'; did you mean 'distillation'\?"),
+        ({"sed": 3}, r"--params: no parameter is called 'sed'; did you mean 'seed'\?"),
+    ],
+)
+def test_a_parameter_that_nothing_reads_is_an_error(tmp_path, monkeypatch, runtime, message) -> None:
+    for env, text in (("base", "seed: 0\ndistillation: {a: 1}"), ("local", "seed: 1\ndistilation: {a: 2}")):
+        (tmp_path / env).mkdir()
+        (tmp_path / env / "parameters.yml").write_text(text)
+    monkeypatch.setattr("sys.excepthook", None)
+    loader = OmegaConfigLoader(conf_source=str(tmp_path), base_env="base", default_run_env="local")
+    context = SimpleNamespace(config_loader=loader, env=None, _runtime_params=runtime)
+    with pytest.raises(ParameterValidationError, match=message):
+        ErrorHooks().after_context_created(context)
+    (tmp_path / "local" / "parameters.yml").write_text("distillation: {a: 3}")
+    ErrorHooks().after_context_created(SimpleNamespace(**{**vars(context), "_runtime_params": {"seed": 2}}))

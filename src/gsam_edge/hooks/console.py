@@ -78,23 +78,29 @@ class ErrorHooks:
         """Shows errors in one message from here on, and refuses a parameter that nothing reads.
 
         Raises:
-            ParameterValidationError: if `--params` names a top-level parameter that no configuration file has.
+            ParameterValidationError: if `--params` or a file of the environment names a top-level parameter that
+                conf/base does not have.
         """
         sys.excepthook = show_error
-        known = _configured_parameters(context)
-        for name in context._runtime_params or {}:
-            if name not in known:
-                near = get_close_matches(name, known, n=1)
-                hint = f"did you mean {near[0]!r}?" if near else f"known are: {', '.join(sorted(known))}"
-                raise ParameterValidationError(f"--params: no parameter is called {name!r}; {hint}")
+        known = _parameters(context, "base")
+        for place, given in (
+            ("--params", context._runtime_params or {}),
+            (
+                f"conf/{context.env or settings.CONFIG_LOADER_ARGS['default_run_env']}",
+                _parameters(context, context.env),
+            ),
+        ):
+            for name in given:
+                if name not in known:
+                    near = get_close_matches(name, known, n=1)
+                    hint = f"did you mean {near[0]!r}?" if near else f"known are: {', '.join(sorted(known))}"
+                    raise ParameterValidationError(f"{place}: no parameter is called {name!r}; {hint}")
 
 
-def _configured_parameters(context: KedroContext) -> dict[str, Any]:
-    """The parameters of the configuration files alone, without those of the command line."""
+def _parameters(context: KedroContext, env: str | None) -> dict[str, Any]:
+    """The parameters of an environment's files and those of conf/base, without those of the command line."""
     loader = type(context.config_loader)(
-        conf_source=context.config_loader.conf_source,
-        env=context.env,
-        **settings.CONFIG_LOADER_ARGS,
+        conf_source=context.config_loader.conf_source, env=env, **settings.CONFIG_LOADER_ARGS
     )
     return loader["parameters"]
 

@@ -1,4 +1,6 @@
+import pytest
 import torch
+from pydantic import ValidationError
 
 from gsam_edge.students.pretrain import pretrain_student
 from gsam_edge.students.pretrain_config import PretrainStudentConfig
@@ -26,3 +28,9 @@ def test_the_start_is_a_small_file_that_a_student_can_begin_with(student_config,
     assert {t.dtype for t in trained.weights.tensors.values()} == {torch.float16, torch.int64}
     assert "student/val_box_map50" in logged
     assert trained.history[0]["train_seg_loss"] > 0
+
+
+def test_another_architecture_is_refused(student_config, training_config):
+    student = student_config.model_copy(update={"architecture": "yolov8"})
+    with pytest.raises(ValidationError, match="expected architecture auto or yolov8-seg"):
+        PretrainStudentConfig(pictures=4, held_out=2, student=student, training=training_config)

@@ -1,6 +1,6 @@
 """How the start of all students is trained."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from gsam_edge.students.choice import StudentConfig
 from gsam_edge.students.training_config import StudentTrainingConfig
@@ -13,5 +13,15 @@ class PretrainStudentConfig(BaseModel):
 
     pictures: int = Field(gt=0, description="drawn pictures of the general world to learn from")
     held_out: int = Field(gt=0, description="further drawn pictures to choose the best epoch by")
-    student: StudentConfig = Field(description="size and input of the network; the architecture is always YOLOv8-seg")
+    student: StudentConfig = Field(description="size and input of the network, a YOLOv8-seg")
     training: StudentTrainingConfig = Field(description="schedule and losses")
+
+    @field_validator("student")
+    @classmethod
+    def _with_masks(cls, student: StudentConfig) -> StudentConfig:
+        if student.architecture not in ("auto", "yolov8-seg"):
+            raise ValueError(
+                "expected architecture auto or yolov8-seg, whose layers start the other students too, "
+                f"got {student.architecture!r}"
+            )
+        return student

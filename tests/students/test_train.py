@@ -79,7 +79,7 @@ def test_a_description_changes_what_is_learnt_the_same_way_for_the_same_seed(
 
 
 def test_a_killed_run_ends_like_one_that_was_never_killed(
-    make_pictures, student_config, training_config, tmp_path, described
+    make_pictures, student_config, training_config, tmp_path, described, caplog
 ):
     pictures, held_out = make_pictures(8, masks=True, teacher=True), make_pictures(3, masks=True, first=100)
     training = training_config.model_copy(update={"epochs": 3})
@@ -102,7 +102,10 @@ def test_a_killed_run_ends_like_one_that_was_never_killed(
             **options,
         )
     assert store.load()["epoch"] == 0
+    caplog.set_level("INFO")
     resumed = run(pictures, "yolov8-seg", student_config, training, checkpoints=store, **options)
+    assert "student: continues after epoch 1 of 3, where an earlier run stopped" in caplog.text
+    assert "student: epoch 3 of 3, validation " in caplog.text
     assert resumed.history == whole.history
     assert equal(resumed.weights.tensors, whole.weights.tensors)
 

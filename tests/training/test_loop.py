@@ -65,7 +65,7 @@ class KilledError(Exception):
     pass
 
 
-def test_a_run_that_was_killed_ends_in_the_same_weights(tmp_path):
+def test_a_run_that_was_killed_ends_in_the_same_weights(tmp_path, caplog):
     whole, continued = network(), network()
     run(whole, loop_config())
     store = FolderCheckpoints(tmp_path).open("net")
@@ -81,8 +81,10 @@ def test_a_run_that_was_killed_ends_in_the_same_weights(tmp_path):
 
     restarted = network()
     seen = []
+    caplog.set_level("INFO")
     run(restarted, loop_config(), batches=lambda s: seen.append(s) or batches(s), checkpoints=store)
     assert seen == [8, 9, 10, 11]
+    assert "continues after step 8 of 12, where an earlier run stopped" in caplog.text
     for name, tensor in whole.state_dict().items():
         assert torch.equal(tensor, restarted.state_dict()[name]), name
 

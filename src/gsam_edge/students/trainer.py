@@ -1,5 +1,6 @@
 """Ultralytics' trainer, fed from memory and kept from the file system."""
 
+import logging
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ from gsam_edge.vision.images import ImageSource
 
 if TYPE_CHECKING:
     from gsam_edge.augmentation.augmentation import Augmentation
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -160,6 +163,8 @@ class MemoryTraining(DetectionTrainer):  # type: ignore[misc]
             self.best = state
             return {}, None
         result = self._task.validate(state)
+        figures = ", ".join(f"{name} {value:.4g}" for name, value in result.metrics.items())
+        logger.info("student: epoch %d of %d, validation %s", done, self.epochs, figures)
         if self.best_fitness is None or result.fitness > self.best_fitness:
             self.best_fitness, self.best = result.fitness, state
         return {f"val_{name}": value for name, value in result.metrics.items()}, result.fitness
@@ -205,6 +210,9 @@ class MemoryTraining(DetectionTrainer):  # type: ignore[misc]
         self.stopper.best_fitness, self.stopper.best_epoch = state["stopper"]
         self.best_fitness, self.best, self.history = state["best_fitness"], state["best"], state["history"]
         self.start_epoch = state["epoch"] + 1
+        logger.info(
+            "student: continues after epoch %d of %d, where an earlier run stopped", self.start_epoch, self.epochs
+        )
 
     def final_eval(self) -> None:
         """The best weights were validated when they were found."""

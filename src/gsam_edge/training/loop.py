@@ -1,5 +1,6 @@
 """The one loop in which our own models are trained."""
 
+import logging
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -16,6 +17,8 @@ from gsam_edge.training.checkpoints import CheckpointStore
 from gsam_edge.training.config import LoopConfig
 from gsam_edge.training.metrics import MetricLogger
 from gsam_edge.training.seed import derived_seed, seed_everything
+
+logger = logging.getLogger(__name__)
 
 Batch = TypeVar("Batch")
 Model = TypeVar("Model", bound=nn.Module)
@@ -90,6 +93,8 @@ def train(
     schedule = {"optimizer": optimizer, "scheduler": scheduler}
     schedule |= {"scaler": accelerator.scaler} if accelerator.scaler is not None else {}
     step, best = _resume(checkpoints.load(), model, schedule)
+    if step:
+        logger.info("%s: continues after step %d of %d, where an earlier run stopped", name, step, config.steps)
 
     with _progress() as progress:
         task = progress.add_task(name, total=config.steps, completed=step, note="")
@@ -114,6 +119,7 @@ def train(
             if validate and (step % config.validate_every == 0 or step == config.steps):
                 best = _validated(best, validate, model, step, trainable_only)
                 log(f"{name}/val_score", best["last"], step)
+                logger.info("%s: step %d of %d, validation %.4g", name, step, config.steps, best["last"])
             if step % config.checkpoint_every == 0 and step < config.steps:
                 state = {name: part.state_dict() for name, part in schedule.items()}
                 checkpoints.save({"step": step, "model": _weights(model, trainable_only), "best": best, **state})

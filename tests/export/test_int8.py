@@ -5,6 +5,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from gsam_edge.coco import Annotations, DatasetError
 from gsam_edge.export.body import convolutional_body
 from gsam_edge.export.calibration import CalibrationCanvases
 from gsam_edge.export.int8 import quantize_static
@@ -101,7 +102,19 @@ def test_a_graph_without_convolutions_has_no_body():
     assert convolutional_body(graph_of([helper.make_node("Sigmoid", ["images"], ["a"], name="sigmoid")])) == []
 
 
-def test_calibration_pictures_are_drawn_by_seed_and_read_one_by_one(blob_onnx):
+def training_split(names, class_names, **info):
+    images = tuple({"id": row, "file_name": name, "width": 20, "height": 10} for row, name in enumerate(names))
+    categories = tuple({"id": row, "name": name} for row, name in enumerate(class_names))
+    return Annotations(images, (), categories, info)
+
+
+def test_pictures_that_may_not_have_taught_the_student_calibrate_nothing(blob_onnx, card):
+    shared_out_anew = training_split(["a.jpg"], card.class_names, split_digest="new")
+    with pytest.raises(DatasetError, match=r"student_onnx: expected one made from the present splits.*distillation"):
+        CalibrationCanvases.of_training(blob_onnx, shared_out_anew, {}, count=1, seed=0)
+
+
+def test_calibration_pictures_are_drawn_by_seed_and_read_one_by_one(blob_onnx, card):
     class Pictures(dict):
         read = ()
 
@@ -110,9 +123,10 @@ def test_calibration_pictures_are_drawn_by_seed_and_read_one_by_one(blob_onnx):
             return super().__getitem__(name)
 
     def draw(count, seed):
-        return CalibrationCanvases.for_model(blob_onnx, pictures, sorted(pictures), count=count, seed=seed)
+        return CalibrationCanvases.of_training(blob_onnx, train, pictures, count=count, seed=seed)
 
     pictures = Pictures({f"{n}.jpg": np.full((10, 20, 3), n, np.uint8) for n in range(20)})
+    train = training_split(pictures, card.class_names)
     drawn = draw(5, 3)
     assert drawn == draw(5, 3)
     assert drawn.file_names != draw(5, 4).file_names

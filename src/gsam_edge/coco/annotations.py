@@ -17,10 +17,12 @@ from gsam_edge.vision import Detections
 from gsam_edge.vision.boxes import xywh_to_xyxy
 from gsam_edge.vision.masks import decode_segmentation, masks_to_xyxy
 
-__all__ = ["BBOX_SOURCE", "FROM_SEGMENTATION", "SOURCE", "Annotations", "has_own_box"]
+__all__ = ["BBOX_SOURCE", "FROM_SEGMENTATION", "SOURCE", "SPLIT", "Annotations", "has_own_box"]
 
 #: Under this key beside `images` and `annotations` stands the digest of the file that the value was read from.
 SOURCE = "source_digest"
+#: Under this key stands, in each part of a split, the digest of how all images were shared out.
+SPLIT = "split_digest"
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,11 @@ class Annotations:
     def with_source(self, digest: str) -> Self:
         """The same value that remembers the file it came from; subsets remember it too."""
         return replace(self, info={**self.info, SOURCE: digest})
+
+    @property
+    def split_digest(self) -> str | None:
+        """Digest of the sharing-out that this value is a part of, None where it is none (see `provenance`)."""
+        return self.info.get(SPLIT)
 
     @cached_property
     def columns(self) -> ObjectColumns:

@@ -11,6 +11,7 @@ from gsam_edge.coco.annotations import Annotations
 from gsam_edge.coco.errors import DatasetError
 from gsam_edge.coco.grouping import AUTO, NO_GROUPS, SOURCE_KEY, group_images
 from gsam_edge.coco.image_values import image_values
+from gsam_edge.coco.provenance import with_split_digest
 
 #: The key of image records that names a ready-made split, where `ready_made` is `auto`.
 SPLIT_KEY = "split"
@@ -86,8 +87,8 @@ def split(
         near_duplicates: groups of image ids that show the same picture, see `near_duplicate_groups`.
 
     Returns:
-        `train`, `val` and `test`: disjoint, together all images, the same classes in each. A part has no images where
-        its ratio is 0, and only there; of ready-made splits, where nobody made it.
+        `train`, `val` and `test`: disjoint, together all images, the same classes and `split_digest` in each. A part
+        has no images where its ratio is 0, and only there; of ready-made splits, where nobody made it.
 
     Raises:
         DatasetError: if no image carries the key of `group_by`, a part with a ratio above 0 would stay empty, or
@@ -95,7 +96,7 @@ def split(
     """
     made = ready_made_splits(annotations, config)
     if made is not None:
-        return {name: annotations.subset(made[name]) for name in config.ratios}
+        return with_split_digest({name: annotations.subset(made[name]) for name in config.ratios})
     grouping = group_images(annotations, config.group_by, near_duplicates)
     wanted = [name for name, ratio in config.ratios.items() if ratio > 0]
     if len(grouping.groups) < len(wanted):
@@ -108,7 +109,7 @@ def split(
     ids: dict[str, list[int]] = {name: [] for name in config.ratios}
     for group, part in zip(grouping.groups, parts.tolist(), strict=True):
         ids[wanted[part]] += group
-    return {name: annotations.subset(ids[name]) for name in ids}
+    return with_split_digest({name: annotations.subset(ids[name]) for name in ids})
 
 
 def ready_made_splits(annotations: Annotations, config: SplitConfig) -> dict[str, list[int]] | None:

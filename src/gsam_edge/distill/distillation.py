@@ -1,7 +1,7 @@
 """From truth and teacher labels to a student, with its figures."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -117,7 +117,7 @@ def distil_student(
     report = distillation_report(
         choice, trained, merged, figures, teacher_share=config.training.teacher_share, seed=seed
     )
-    return Distillation(trained.weights, trained.history, report)
+    return Distillation(replace(trained.weights, split=train.split_digest), trained.history, report)
 
 
 def score_student(predict: StudentPredictor, split: Annotations, images: ImageSource) -> Validation:

@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from gsam_edge.coco import Annotations
+from gsam_edge.coco import Annotations, DatasetError
+from gsam_edge.coco.provenance import require_made_from
 from gsam_edge.distill.predictions import Predictions, Predictor
 from gsam_edge.distill.teacher import Teacher
 from gsam_edge.evaluate.comparison import comparison_row
@@ -13,6 +14,7 @@ from gsam_edge.evaluate.measure import measure
 from gsam_edge.evaluate.packing import PredictionsOfImages
 from gsam_edge.evaluate.plots import TRUTH_COLUMN, choose_pictures, plot_picture_grid
 from gsam_edge.evaluate.split_images import SplitImages
+from gsam_edge.export.onnx_export import read_card
 from gsam_edge.runtime import onnx_predictor
 from gsam_edge.students.predictor import student_predictor
 from gsam_edge.students.weights import StudentWeights
@@ -54,7 +56,18 @@ def measure_teacher(
 def measure_student(
     weights: StudentWeights, truth: Annotations, images: ImageSource, config: EvaluationConfig, device: DeviceName
 ) -> tuple[Row, Predictions]:
-    """The student in PyTorch; returns as `measure_teacher` does."""
+    """The student in PyTorch; returns as `measure_teacher` does.
+
+    Raises:
+        DatasetError: if it was trained for other classes, or before the images were shared out anew.
+    """
+    require_made_from(
+        truth,
+        what="student_weights",
+        class_names=weights.class_names,
+        split_digest=weights.split,
+        remedy="run the pipeline distillation",
+    )
     content = weights.to_bytes()
     where = str(resolve_device(device))
     factory = student_predictor(content, score_threshold=config.score_threshold, device=where)
@@ -62,9 +75,25 @@ def measure_student(
 
 
 def measure_onnx(
-    artefact: str, model: bytes, truth: Annotations, images: ImageSource, config: EvaluationConfig
+    artefact: str,
+    model: bytes,
+    weights: StudentWeights,
+    truth: Annotations,
+    images: ImageSource,
+    config: EvaluationConfig,
 ) -> tuple[Row, Predictions]:
-    """An exported student in ONNX Runtime on the CPU; returns as `measure_teacher` does."""
+    """An exported student in ONNX Runtime on the CPU; returns as `measure_teacher` does.
+
+    Raises:
+        DatasetError: if it was made from other weights, for other classes, or before the images were shared out anew.
+    """
+    card, remedy = read_card(model), "run the pipeline optimization, after distillation where that was not run either"
+    require_made_from(truth, what=artefact, class_names=card.class_names, split_digest=card.split, remedy=remedy)
+    if card.weights != weights.digest:
+        raise DatasetError(
+            f"{artefact}: expected an export of the present student_weights ({weights.digest:.12}...), got one of "
+            f"other weights ({card.weights or 'not recorded'!s:.12}); {remedy}"
+        )
     factory = onnx_predictor(model, score_threshold=config.score_threshold, threads=config.threads)
     runtime = f"onnxruntime {version('onnxruntime')} cpu"
     return _measured(artefact, runtime, factory, truth, images, len(model), config)

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
+from gsam_edge.coco import Annotations
 from gsam_edge.coco.need import is_not_needed
+from gsam_edge.coco.provenance import require_made_from
 from gsam_edge.distill.predictions import Predictor
 from gsam_edge.teachers.adapter import Adapter
 from gsam_edge.teachers.grounded_sam import teacher_predictor
@@ -55,19 +57,21 @@ class Teacher:
 
 
 def compose_teacher(
-    class_names: tuple[str, ...], teachers: TunedTeachers, *, detection: DetectionConfig, device: DeviceName
+    data: Annotations, teachers: TunedTeachers, *, detection: DetectionConfig, device: DeviceName
 ) -> Teacher:
     """Puts together the teachers that were tuned; one that the data did not call for takes no part.
 
     Args:
-        class_names: the classes of the data, by class id.
+        data: the part of the split that the teacher is to be asked about.
         teachers: bases and adapters.
         detection: what counts as a detection.
         device: where to predict.
 
     Raises:
-        ValueError: if no teacher was tuned, or one was tuned for other classes.
+        ValueError: if no teacher was tuned.
+        DatasetError: if one was tuned for other classes, or before the images were shared out anew.
     """
+    class_names = data.class_names
     parts: dict[str, Any] = {}
     names, digests, size = [], [], 0
     for key, title, base, adapter in (
@@ -77,7 +81,13 @@ def compose_teacher(
         if is_not_needed(adapter):
             parts |= {key: None, f"{key}_adapter": None}
             continue
-        _check_classes(title, adapter, class_names)
+        require_made_from(
+            data,
+            what=f"{key}_adapter",
+            class_names=adapter.config.class_names,
+            split_digest=adapter.config.split,
+            remedy="run the pipeline teacher_finetune",
+        )
         parts |= {key: base, f"{key}_adapter": adapter}
         names.append(title)
         digests += [weights_digest(base.model), hashlib.sha256(adapter.to_bytes()).hexdigest()]
@@ -92,14 +102,6 @@ def compose_teacher(
     )
     prompted = parts["grounding_dino"] is None
     return Teacher(factory, Predictor(" and ".join(names), digest, prompted), size)
-
-
-def _check_classes(title: str, adapter: Adapter, class_names: tuple[str, ...]) -> None:
-    if adapter.config.class_names != class_names:
-        raise ValueError(
-            f"{title}: expected an adapter for the classes {list(class_names)}, got one for "
-            f"{list(adapter.config.class_names)}; run the pipeline teacher_finetune"
-        )
 
 
 def _model_bytes(model: nn.Module) -> int:

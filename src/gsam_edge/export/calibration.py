@@ -1,12 +1,13 @@
 """Real pictures as network inputs: to show a network which values to expect, and to compare two artefacts on."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gsam_edge.coco import Annotations
+from gsam_edge.coco.provenance import require_made_from
 from gsam_edge.export.onnx_export import read_card
 from gsam_edge.runtime.artefact import INPUT_NAME
 from gsam_edge.runtime.preprocess import preprocess
@@ -36,20 +37,29 @@ class CalibrationCanvases:
     image_size: int
 
     @classmethod
-    def for_model(
-        cls, model: bytes, images: ImageSource, file_names: Sequence[str], *, count: int, seed: int
+    def of_training(
+        cls, model: bytes, train: Annotations, images: ImageSource, *, count: int, seed: int
     ) -> "CalibrationCanvases":
-        """Canvases of the size that an exported student asks for.
+        """Canvases of the size that an exported student asks for, of images that taught it.
 
         Args:
             model: the ONNX file's content.
+            train: the training split.
             images: where the pictures come from.
-            file_names: pictures to draw from.
             count: how many to draw, without repetition; all, if there are fewer.
             seed: of the drawing.
+
+        Raises:
+            DatasetError: if the student was made before the images were shared out anew, or for other classes.
         """
-        order = np.random.default_rng(seed).permutation(len(file_names))[:count]
-        return cls(images, tuple(sorted(file_names[row] for row in order)), read_card(model).image_size)
+        card = read_card(model)
+        remedy = "run the pipelines distillation and optimization"
+        require_made_from(
+            train, what="student_onnx", class_names=card.class_names, split_digest=card.split, remedy=remedy
+        )
+        names = [image["file_name"] for image in train.images]
+        order = np.random.default_rng(seed).permutation(len(names))[:count]
+        return cls(images, tuple(sorted(names[row] for row in order)), card.image_size)
 
     def __len__(self) -> int:
         return len(self.file_names)

@@ -23,20 +23,26 @@ class StudentCard:
         image_size: side of the square network input in pixels.
         architecture: the student's architecture, such as "yolov8-seg".
         version: version of gsam_edge that made it.
+        weights: SHA-256 of the student's weights that it was exported from; None where nobody recorded it.
+        split: digest of how the images were shared out that taught it and that did not; None likewise.
     """
 
     class_names: tuple[str, ...]
     image_size: int
     architecture: str
     version: str
+    weights: str | None = None
+    split: str | None = None
 
     def to_properties(self) -> dict[str, str]:
         """As text by key, the form in which model formats keep metadata."""
+        recorded = {"weights": self.weights, "split": self.split}
         return {
             "class_names": json.dumps(self.class_names, ensure_ascii=False),
             "image_size": str(self.image_size),
             "architecture": self.architecture,
             "version": self.version,
+            **{key: value for key, value in recorded.items() if value is not None},
         }
 
     @classmethod
@@ -62,7 +68,8 @@ class StudentCard:
             )
         if image_size < 1:
             raise ArtefactError(f"metadata image_size: expected a positive number of pixels, got {image_size}")
-        return cls(tuple(class_names), image_size, properties["architecture"], properties["version"])
+        recorded = (properties.get("weights"), properties.get("split"))
+        return cls(tuple(class_names), image_size, properties["architecture"], properties["version"], *recorded)
 
 
 def interface_fault(inputs: Sequence[str], outputs: Sequence[str]) -> str | None:

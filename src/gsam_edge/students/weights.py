@@ -1,5 +1,6 @@
 """A trained student as a value, and as the bytes of one safetensors file."""
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -35,6 +36,8 @@ class StudentWeights:
         edge: suppression and padding inside the exported student.
         tensors: the network's state by name, on the CPU.
         facts: how it was trained (epochs, seed, what it started from); JSON values.
+        split: digest of how the images were shared out that taught it and that did not (`Annotations.split_digest`);
+            None where it was not trained on a part of a split.
     """
 
     architecture: Architecture
@@ -44,6 +47,7 @@ class StudentWeights:
     edge: EdgeConfig
     tensors: Mapping[str, Tensor]
     facts: Mapping[str, Any] = field(default_factory=dict)
+    split: str | None = None
 
     @property
     def has_masks(self) -> bool:
@@ -53,7 +57,13 @@ class StudentWeights:
     @property
     def card(self) -> StudentCard:
         """What an exported form says about itself."""
-        return StudentCard(self.class_names, self.image_size, self.architecture, __version__)
+        names, size = self.class_names, self.image_size
+        return StudentCard(names, size, self.architecture, __version__, weights=self.digest, split=self.split)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of `to_bytes`, hexadecimal."""
+        return hashlib.sha256(self.to_bytes()).hexdigest()
 
     def half(self) -> Self:
         """The same weights in half precision, for a file of half the size; a network is built in full precision."""
@@ -69,6 +79,7 @@ class StudentWeights:
             "image_size": self.image_size,
             "edge": self.edge.model_dump(),
             "facts": self.facts,
+            **({} if self.split is None else {"split": self.split}),
         }
         tensors = {name: tensor.contiguous() for name, tensor in self.tensors.items()}
         return save_safetensors(tensors, {_KEY: json.dumps(content, sort_keys=True)})
@@ -87,7 +98,14 @@ class StudentWeights:
             edge = EdgeConfig.model_validate(card["edge"])
             named = tuple(str(name) for name in card["class_names"])
             weights = cls(
-                card["architecture"], card["size"], named, int(card["image_size"]), edge, tensors, card["facts"]
+                card["architecture"],
+                card["size"],
+                named,
+                int(card["image_size"]),
+                edge,
+                tensors,
+                card["facts"],
+                card.get("split"),
             )
         except (SafetensorError, ValidationError, KeyError, TypeError, ValueError) as error:
             raise StudentWeightsError(

@@ -22,6 +22,8 @@ class AdapterConfig(BaseModel):
         class_names: the classes it was tuned for, by class id.
         base_digest: `weights_digest` of the base it was trained on.
         lora: rank, scale and targets.
+        split: digest of how the images were shared out that tuned it and that did not (`Annotations.split_digest`);
+            None where they were no part of a split.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -30,6 +32,7 @@ class AdapterConfig(BaseModel):
     class_names: tuple[str, ...]
     base_digest: str
     lora: LoraConfig
+    split: str | None = None
 
 
 @dataclass(frozen=True)

@@ -110,7 +110,11 @@ def tune_grounding_dino(
         trainable_only=True,
     )
     adapter_config = AdapterConfig(
-        kind="grounding_dino", class_names=train_set.class_names, base_digest=digest, lora=config.lora
+        kind="grounding_dino",
+        class_names=train_set.class_names,
+        base_digest=digest,
+        lora=config.lora,
+        split=train_set.split_digest,
     )
     return extract_adapter(model, adapter_config)
 

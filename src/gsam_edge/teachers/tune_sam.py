@@ -140,7 +140,13 @@ def tune_sam(
     )
     adapter = extract_adapter(
         sam.model,
-        AdapterConfig(kind="sam", class_names=train_set.class_names, base_digest=digest, lora=config.lora),
+        AdapterConfig(
+            kind="sam",
+            class_names=train_set.class_names,
+            base_digest=digest,
+            lora=config.lora,
+            split=train_set.split_digest,
+        ),
     )
     if adapter.changes_nothing:
         raise RuntimeError("tune_sam: expected training to change the adapters, but every B matrix is still zero")

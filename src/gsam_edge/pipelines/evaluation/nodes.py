@@ -30,8 +30,7 @@ def measure_teacher(
     from gsam_edge.distill.teacher import TunedTeachers, compose_teacher
 
     teachers = TunedTeachers(grounding_dino, grounding_dino_adapter, sam, sam_adapter)
-    names = annotations_test.class_names
-    teacher = compose_teacher(names, teachers, detection=labelling.detection, device=device)
+    teacher = compose_teacher(annotations_test, teachers, detection=labelling.detection, device=device)
     return measure(teacher, annotations_test, images, evaluation, device)
 
 
@@ -49,21 +48,29 @@ def measure_student(
 
 
 def measure_student_onnx(
-    student_onnx: bytes, annotations_test: Annotations, images: ImageSource, evaluation: EvaluationConfig
+    student_onnx: bytes,
+    student_weights: Any,
+    annotations_test: Annotations,
+    images: ImageSource,
+    evaluation: EvaluationConfig,
 ) -> tuple[Row, Any]:
     """The exported student in ONNX Runtime."""
     from gsam_edge.distill.measurement import measure_onnx
 
-    return measure_onnx("student_onnx", student_onnx, annotations_test, images, evaluation)
+    return measure_onnx("student_onnx", student_onnx, student_weights, annotations_test, images, evaluation)
 
 
 def measure_student_onnx_int8(
-    student_onnx_int8: bytes, annotations_test: Annotations, images: ImageSource, evaluation: EvaluationConfig
+    student_onnx_int8: bytes,
+    student_weights: Any,
+    annotations_test: Annotations,
+    images: ImageSource,
+    evaluation: EvaluationConfig,
 ) -> tuple[Row, Any]:
     """The quantised student in ONNX Runtime."""
     from gsam_edge.distill.measurement import measure_onnx
 
-    return measure_onnx("student_onnx_int8", student_onnx_int8, annotations_test, images, evaluation)
+    return measure_onnx("student_onnx_int8", student_onnx_int8, student_weights, annotations_test, images, evaluation)
 
 
 def compare(*measurements: Row) -> tuple[list[Row], pd.DataFrame, Figure]:

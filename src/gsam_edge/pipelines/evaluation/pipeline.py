@@ -29,13 +29,13 @@ def create_pipeline() -> Pipeline:
             ),
             node(
                 nodes.measure_student_onnx,
-                inputs=["student_onnx", *TEST, "params:evaluation"],
+                inputs=["student_onnx", "student_weights", *TEST, "params:evaluation"],
                 outputs=["measurement_student_onnx", "predictions_student_onnx"],
                 name="measure_student_onnx",
             ),
             node(
                 nodes.measure_student_onnx_int8,
-                inputs=["student_onnx_int8", *TEST, "params:evaluation"],
+                inputs=["student_onnx_int8", "student_weights", *TEST, "params:evaluation"],
                 outputs=["measurement_student_onnx_int8", "predictions_student_onnx_int8"],
                 name="measure_student_onnx_int8",
             ),

@@ -24,8 +24,8 @@ def quantize_int8(
     from gsam_edge.export.calibration import CalibrationCanvases
     from gsam_edge.export.int8 import quantize_static
 
-    names = [image["file_name"] for image in annotations_train.images]
-    canvases = CalibrationCanvases.for_model(student_onnx, images, names, count=int8.calibration_images, seed=seed)
+    drawing: dict[str, int] = {"count": int8.calibration_images, "seed": seed}
+    canvases = CalibrationCanvases.of_training(student_onnx, annotations_train, images, **drawing)
     return quantize_static(student_onnx, canvases, int8)
 
 

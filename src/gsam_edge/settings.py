@@ -16,9 +16,25 @@ for _name, _value in {
 
 from kedro.config import OmegaConfigLoader  # noqa: E402
 
-from gsam_edge.hooks import CheckpointHooks, ErrorHooks, InputHooks, ReportHooks, SummaryHooks, TrackingHooks  # noqa: E402
+from gsam_edge.hooks import (  # noqa: E402
+    CheckpointHooks,
+    ErrorHooks,
+    FreshnessHooks,
+    InputHooks,
+    ReportHooks,
+    SummaryHooks,
+    TrackingHooks,
+)
 
-HOOKS = (ErrorHooks(), InputHooks(), SummaryHooks(), CheckpointHooks(), ReportHooks(), TrackingHooks())
+HOOKS = (
+    ErrorHooks(),
+    FreshnessHooks(),
+    InputHooks(),
+    SummaryHooks(),
+    CheckpointHooks(),
+    ReportHooks(),
+    TrackingHooks(),
+)
 # TrackingHooks is kedro-mlflow's own hook with typed parameters flattened, so the plugin's must not run beside it.
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow",)
 

@@ -96,6 +96,10 @@ def test_a_pipeline_runs_alone_and_skips_what_is_there(project: Path, tmp_path: 
     skipped = kedro_run(project, *arguments, "--pipeline=distillation", "--only-missing-outputs")
     assert skipped.returncode == 0, skipped.stderr[-4000:]
     assert len(list(versions.iterdir())) == before + 1
+    another = small_dataset(tmp_path / "another", boxes=True, masks=False)
+    refused = kedro_run(project, "--env=test", f"--params=dataset={another}", "--only-missing-outputs")
+    assert refused.returncode != 0
+    assert "expected a split of this dataset, got one of another" in " ".join(refused.stderr.split())
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,16 @@
 """What surrounds a run: tracking, checks before it starts, the summary at its end, and errors that a user can read."""
 
 from gsam_edge.hooks.console import ErrorHooks, SummaryHooks
+from gsam_edge.hooks.freshness import FreshnessHooks
 from gsam_edge.hooks.inputs import CheckpointHooks, InputHooks
 from gsam_edge.hooks.tracking import ReportHooks, TrackingHooks
 
-__all__ = ["CheckpointHooks", "ErrorHooks", "InputHooks", "ReportHooks", "SummaryHooks", "TrackingHooks"]
+__all__ = [
+    "CheckpointHooks",
+    "ErrorHooks",
+    "FreshnessHooks",
+    "InputHooks",
+    "ReportHooks",
+    "SummaryHooks",
+    "TrackingHooks",
+]

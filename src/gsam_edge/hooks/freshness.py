@@ -1,0 +1,57 @@
+"""`--only-missing-outputs` skips what is there; what is there must then belong to what it was made from."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from kedro.framework.hooks import hook_impl
+from kedro.io import AbstractVersionedDataset, DataCatalog, DatasetError
+from kedro.pipeline import Pipeline
+
+from gsam_edge.hooks.inputs import SPLITS
+
+_REMEDY = "run without --only-missing-outputs, or begin with --from-nodes=..."
+
+#: What the user gives is compared by content, in the splits, not by time.
+GIVEN = ("raw_annotations",)
+
+
+class FreshnessHooks:
+    """Nothing is skipped that is out of date."""
+
+    @hook_impl(tryfirst=True)
+    def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog) -> None:
+        """Where only missing outputs are asked for, refuses to take over what another dataset or an older step left.
+
+        Raises:
+            DatasetError: if a stored split is not of this dataset, or a stored result is older than what it is made
+                from.
+        """
+        if not run_params.get("only_missing_outputs"):
+            return
+        stored = {name for name in pipeline.datasets() if _is_file(catalog, name) and catalog.exists(name)}
+        for name in sorted(stored & set(SPLITS)):
+            if catalog["raw_annotations"].digest() != catalog.load(name).source:
+                raise DatasetError(f"{name}: expected a split of this dataset, got one of another; {_REMEDY}")
+        changed = {name: _changed(catalog, name) for name in stored.difference(GIVEN)}
+        for node in pipeline.nodes:
+            for made in stored & set(node.outputs):
+                for source in sorted(changed.keys() & set(node.inputs)):
+                    if changed[source] > changed[made]:
+                        raise DatasetError(
+                            f"{made}: expected one made from the present {source} ({_when(changed[source])}), got an "
+                            f"older one ({_when(changed[made])}); {_REMEDY}"
+                        )
+
+
+def _is_file(catalog: DataCatalog, name: str) -> bool:
+    return name in catalog and isinstance(catalog[name], AbstractVersionedDataset)
+
+
+def _changed(catalog: DataCatalog, name: str) -> float:
+    """When the dataset's newest version was written, seconds since the epoch."""
+    return Path(catalog[name]._get_load_path()).stat().st_mtime
+
+
+def _when(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds).isoformat(sep=" ", timespec="seconds")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from gsam_edge.coco import Annotations, DatasetError, complete
-from gsam_edge.coco.health import health_findings, image_duplicates
+from gsam_edge.coco.health import check_health, image_duplicates
 from gsam_edge.coco.health_checks import HealthConfig
 from gsam_edge.coco.health_objects import overlapping_duplicates
 from gsam_edge.coco.health_splits import split_findings
@@ -38,8 +38,11 @@ def annotations_of(objects, images=2):
 
 
 def found(value, duplicates=NO_COPIES, **changes):
-    findings = health_findings(value, duplicates, configured(**changes))
-    assert json.loads(json.dumps(findings)) == findings
+    health = check_health(value, duplicates, configured(**changes))
+    assert health.cure.annotations is value
+    assert (health.cure.objects.kept, health.cure.images.kept) == (len(value.objects), len(value.images))
+    findings = health.findings
+    assert json.loads(json.dumps(health.to_json())) == health.to_json()
     return {finding["code"]: finding for finding in findings}
 
 

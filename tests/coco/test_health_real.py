@@ -3,7 +3,7 @@
 import pytest
 
 from gsam_edge.coco import SplitConfig, audit, complete, split, validate, validation_report
-from gsam_edge.coco.health import health_findings, image_duplicates
+from gsam_edge.coco.health import check_health, image_duplicates
 from gsam_edge.coco.health_checks import HealthConfig
 from gsam_edge.coco.health_splits import split_findings
 
@@ -20,9 +20,12 @@ def run(content, files, configure, name):
     completed = complete(checked.annotations)
     annotations, duplicates = completed.annotations, image_duplicates(checked.image_facts, HEALTH)
     parts = split(annotations, SPLIT, seed=0, near_duplicates=duplicates["near"])
-    health = health_findings(annotations, duplicates, HEALTH) + split_findings(parts, duplicates["near"], HEALTH)
+    found = {
+        "health": check_health(annotations, duplicates, HEALTH).to_json(),
+        "of_splits": split_findings(parts, duplicates["near"], HEALTH),
+    }
     findings = audit(checked, completed)
-    report = validation_report(findings, annotations, parts, SPLIT, seed=0, duplicates=duplicates, health=health)
+    report = validation_report(findings, annotations, parts, SPLIT, seed=0, duplicates=duplicates, **found)
     return report, parts
 
 

@@ -149,12 +149,14 @@ class Annotations:
         """The same classes with only these images, in this value's order, and their objects."""
         wanted = set(image_ids)
         rows = np.flatnonzero(np.isin(self.columns.image_id, np.fromiter(wanted, np.int64, len(wanted))))
-        whole = self.objects
-        return replace(
-            self,
-            images=tuple(image for image in self.images if image["id"] in wanted),
-            objects=whole.take(rows) if isinstance(whole, ObjectTable) else tuple(whole[row] for row in rows.tolist()),
-        )
+        images = tuple(image for image in self.images if image["id"] in wanted)
+        return replace(self.taking_objects(rows), images=images)
+
+    def taking_objects(self, rows: NDArray[np.int64]) -> Self:
+        """The same value with only the objects at `rows`, in this order."""
+        if isinstance(self.objects, ObjectTable):
+            return replace(self, objects=self.objects.take(rows))
+        return replace(self, objects=tuple(self.objects[row] for row in rows.tolist()))
 
     def with_objects(self, rows: NDArray[np.int64], records: Sequence[Mapping[str, Any]]) -> Self:
         """The same value with other records in the place of the objects at `rows`."""

@@ -78,9 +78,14 @@ class ValidationConfig(BaseModel):
     @field_validator("policies")
     @classmethod
     def _known(cls, policies: dict[str, Policy]) -> dict[str, Policy]:
-        for code, policy in policies.items():
-            if code not in CHECKS:
-                raise ValueError(f"expected codes of {sorted(CHECKS)}, got {code!r}")
-            if policy not in CHECKS[code].policies:
-                raise ValueError(f"{code}: expected one of {', '.join(CHECKS[code].policies)}, got {policy!r}")
-        return policies
+        return known_policies(policies, CHECKS)
+
+
+def known_policies(policies: dict[str, Policy], checks: Mapping[str, Check]) -> dict[str, Policy]:
+    """The same policies. Raises ValueError where a code is none of the checks, or a check does not allow its policy."""
+    for code, policy in policies.items():
+        if code not in checks:
+            raise ValueError(f"expected codes of {sorted(checks)}, got {code!r}")
+        if policy not in checks[code].policies:
+            raise ValueError(f"{code}: expected one of {', '.join(checks[code].policies)}, got {policy!r}")
+    return policies

@@ -71,17 +71,17 @@ def _counts(report: Mapping[str, Any]) -> "Table":
     boxes = f"{computed['boxes']} boxes computed from masks" if computed["boxes"] else ""
     notes = {"images": [size, modes, copies], "annotations": [f"with {kinds}", boxes]}
     for name, note in notes.items():
-        tally = report[name]
-        dropped = f"[red]{tally['dropped']}[/]" if tally["dropped"] else "0"
-        table.add_row(
-            f"[bold]{name}[/]",
-            str(tally["in"]),
-            str(tally["kept"]),
-            str(tally["fixed"]),
-            dropped,
-            "; ".join(filter(None, note)),
-        )
+        table.add_row(f"[bold]{name}[/]", *_numbers(report[name]), "; ".join(filter(None, note)))
+    for name, tally in report["health"].items():
+        if tally["fixed"] or tally["dropped"]:
+            table.add_row(f"[bold]{name}[/]", *_numbers(tally), "of those left, by health.policies")
     return table
+
+
+def _numbers(tally: Mapping[str, int]) -> tuple[str, ...]:
+    """The cells of an audit: in, kept, fixed, dropped."""
+    dropped = f"[red]{tally['dropped']}[/]" if tally["dropped"] else "0"
+    return str(tally["in"]), str(tally["kept"]), str(tally["fixed"]), dropped
 
 
 def _findings(report: Mapping[str, Any]) -> "Table":
@@ -100,7 +100,7 @@ def _in_order(report: Mapping[str, Any]) -> Iterator[str]:
     met = {finding["code"] for finding in report["findings"]}
     if not report["images"]["dropped"]:
         yield "every image is there and readable"
-    if not report["annotations"]["dropped"]:
+    if not report["annotations"]["dropped"] and not report["health"].get("annotations", {}).get("dropped"):
         yield "no annotation was lost"
     if report["images_compared"] and not {"exact_duplicate", "near_duplicate"} & met:
         yield "no image is there twice"

@@ -1,30 +1,30 @@
 """What can be unwise in annotations that are sound, and from where on it is."""
 
 from collections.abc import Mapping
-from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from gsam_edge.coco.checks import Check
+from gsam_edge.coco.checks import Check, Policy, known_policies
 from gsam_edge.coco.near_duplicates import MOST_DISTANCE
 
-_POLICIES: tuple[Literal["keep"], Literal["error"]] = ("keep", "error")
+_KEEP: tuple[Policy, ...] = ("keep", "error")
+_DROP: tuple[Policy, ...] = ("keep", "drop", "error")
 
 HEALTH_CHECKS: Mapping[str, Check] = {
-    "exact_duplicate": Check("warning", _POLICIES, "an image file with the same bytes as an earlier one"),
-    "near_duplicate": Check("info", _POLICIES, "an image that shows the same as an earlier one, perhaps altered"),
-    "tiny_box": Check("warning", _POLICIES, "a box with a side shorter than health.smallest_box_side"),
-    "box_as_image": Check("warning", _POLICIES, "a box that covers its whole image"),
+    "exact_duplicate": Check("warning", _DROP, "an image file with the same bytes as an earlier one"),
+    "near_duplicate": Check("info", _DROP, "an image that shows the same as an earlier one, perhaps altered"),
+    "tiny_box": Check("warning", _DROP, "a box with a side shorter than health.smallest_box_side"),
+    "box_as_image": Check("warning", _DROP, "a box that covers its whole image"),
     "overlapping_duplicate": Check(
-        "warning", _POLICIES, "an object that covers nearly the same as an earlier one of its class"
+        "warning", _DROP, "an object that covers nearly the same as an earlier one of its class"
     ),
-    "mask_box_disagreement": Check("warning", _POLICIES, "a box that is not the box of its mask"),
-    "class_below_minimum": Check(
-        "warning", _POLICIES, "a class with fewer objects than health.fewest_objects_of_class"
+    "mask_box_disagreement": Check(
+        "warning", ("keep", "fix", "drop", "error"), "a box that is not the box of its mask; fixed, it is"
     ),
-    "class_imbalance": Check("warning", _POLICIES, "a class far rarer than the most frequent one"),
-    "class_missing_from_split": Check("warning", _POLICIES, "a class of which a split shows no object"),
-    "split_leak": Check("error", _POLICIES, "images that belong together, parted between splits"),
+    "class_below_minimum": Check("warning", _KEEP, "a class with fewer objects than health.fewest_objects_of_class"),
+    "class_imbalance": Check("warning", _KEEP, "a class far rarer than the most frequent one"),
+    "class_missing_from_split": Check("warning", _KEEP, "a class of which a split shows no object"),
+    "split_leak": Check("error", _KEEP, "images that belong together, parted between splits"),
 }
 
 
@@ -44,14 +44,15 @@ class HealthConfig(BaseModel):
     fewest_objects_of_class: int = Field(ge=0, description="objects under which a class is hardly learnt")
     largest_imbalance: float = Field(ge=1, description="how many times rarer than the most frequent class one may be")
     max_examples: int = Field(ge=0, description="how many cases of each finding are written out")
-    policies: dict[str, Literal["keep", "error"]] = Field(
-        description="keep (the default) reports a finding, error ends the run, by code"
+    policies: dict[str, Policy] = Field(
+        description="what to do about a finding, by code, where not keep, which only reports it"
     )
 
     @field_validator("policies")
     @classmethod
-    def _known(cls, policies: dict[str, Literal["keep", "error"]]) -> dict[str, Literal["keep", "error"]]:
-        for code in policies:
-            if code not in HEALTH_CHECKS:
-                raise ValueError(f"expected codes of {sorted(HEALTH_CHECKS)}, got {code!r}")
-        return policies
+    def _known(cls, policies: dict[str, Policy]) -> dict[str, Policy]:
+        return known_policies(policies, HEALTH_CHECKS)
+
+    def policy(self, code: str) -> Policy:
+        """What to do about a finding of this code."""
+        return self.policies.get(code, HEALTH_CHECKS[code].policies[0])

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gsam_edge.coco.annotations import Annotations
+from gsam_edge.coco.cure import Cases
 from gsam_edge.coco.health import findings_of
 from gsam_edge.coco.health_checks import HealthConfig
 
@@ -39,6 +40,6 @@ def split_findings(
         for group in parted
     ]
     return [
-        *findings_of("class_missing_from_split", len(missing), missing, config),
-        *findings_of("split_leak", len(leaks), leaks, config),
+        *findings_of("class_missing_from_split", Cases(len(missing), missing), config),
+        *findings_of("split_leak", Cases(len(leaks), leaks), config),
     ]

@@ -13,6 +13,8 @@ from gsam_edge.coco.validate import Validation
 
 #: In place of `image_duplicates`, where images were not looked at.
 NOT_COMPARED: Mapping[str, Any] = {"compared": 0, "modes": {}, "exact": [], "near": []}
+#: In place of `Health.to_json`, where nothing was looked for.
+NOT_EXAMINED: Mapping[str, Any] = {"findings": ()}
 
 
 def audit(validation: Validation, completion: Completion) -> dict[str, Any]:
@@ -38,7 +40,8 @@ def validation_report(
     *,
     seed: int,
     duplicates: Mapping[str, Any] = NOT_COMPARED,
-    health: Sequence[Mapping[str, Any]] = (),
+    health: Mapping[str, Any] = NOT_EXAMINED,
+    of_splits: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """The report of the `data_validation` pipeline, as plain JSON values.
 
@@ -49,10 +52,13 @@ def validation_report(
         config: the configuration of that split.
         seed: the seed of that split.
         duplicates: what `coco.health.image_duplicates` gave.
-        health: findings of `coco.health`, which join those of the audit.
+        health: what `coco.health.Health.to_json` gave.
+        of_splits: what `coco.health_splits.split_findings` gave.
 
     Returns:
-        The keys of `audit`, and
+        The keys of `audit`, with the findings of `health` and `of_splits` among its own, and
+        `health`: what the health policies did to what the audit left, `images` and `annotations` as {in, kept, fixed,
+        dropped}; empty where nobody asked;
         `images_compared`: how many images were looked at for duplicates, `distinct_pictures`: how many were left if of
         near duplicates one was, `image_modes`: Pillow's names of pixel formats to images that have them;
         `has_boxes`, `has_masks`, `class_mapping` (class id as text to name);
@@ -80,7 +86,8 @@ def validation_report(
     largest, where = max(deviations)
     return {
         **findings,
-        "findings": [*findings["findings"], *health],
+        "findings": [*findings["findings"], *health["findings"], *of_splits],
+        "health": {name: health[name] for name in ("images", "annotations") if name in health},
         "images_compared": duplicates["compared"],
         "distinct_pictures": duplicates["compared"] - sum(len(group) - 1 for group in duplicates["near"]),
         "image_modes": duplicates["modes"],

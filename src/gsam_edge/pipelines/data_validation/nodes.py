@@ -16,8 +16,8 @@ from gsam_edge.coco import (
     validate,
     validation_report,
 )
+from gsam_edge.coco import health as coco_health
 from gsam_edge.coco.grouping import related_images
-from gsam_edge.coco.health import health_findings, image_duplicates
 from gsam_edge.coco.health_checks import HealthConfig
 from gsam_edge.coco.health_splits import split_findings
 from gsam_edge.coco.image_pass import ImageFiles
@@ -35,17 +35,17 @@ def check_annotations(
     checked = validate(raw_annotations.content, images, validation, source="annotations.json", seen=image_looks)
     completed = complete(checked.annotations)
     annotations = completed.annotations.with_source(raw_annotations.digest)
-    return annotations, audit(checked, completed), image_duplicates(checked.image_facts, health)
+    return annotations, audit(checked, completed), coco_health.image_duplicates(checked.image_facts, health)
 
 
 def check_health(
     annotations: Annotations, duplicates: dict[str, Any], images: ImageSource, health: HealthConfig
-) -> tuple[list[dict[str, Any]], Figure]:
-    """What is unwise in sound annotations (see `health_findings`), and the worst cases drawn."""
+) -> tuple[Annotations, dict[str, Any], Figure]:
+    """What is left once the health policies are obeyed; what was unwise, with the account; the worst cases drawn."""
     from gsam_edge.evaluate.health_plots import plot_worst_findings
 
-    findings = health_findings(annotations, duplicates, health)
-    return findings, plot_worst_findings(annotations, images, findings)
+    found = coco_health.check_health(annotations, duplicates, health)
+    return found.cure.annotations, found.to_json(), plot_worst_findings(annotations, images, found.findings)
 
 
 def plot_health(annotations: Annotations, health: HealthConfig) -> tuple[Figure, Figure, Figure]:
@@ -68,7 +68,7 @@ def report_validation(
     annotations: Annotations,
     findings: dict[str, Any],
     duplicates: dict[str, Any],
-    unwise: list[dict[str, Any]],
+    health_findings: dict[str, Any],
     train: Annotations,
     val: Annotations,
     test: Annotations,
@@ -81,8 +81,7 @@ def report_validation(
 
     parts = {"train": train, "val": val, "test": test}
     related = related_images(annotations, split_config.group_by, duplicates["near"])
-    unwise = [*unwise, *split_findings(parts, related, health)]
-    report = validation_report(
-        findings, annotations, parts, split_config, seed=seed, duplicates=duplicates, health=unwise
-    )
+    found: dict[str, Any] = {"health": health_findings, "of_splits": split_findings(parts, related, health)}
+    found |= {"duplicates": duplicates, "seed": seed}
+    report = validation_report(findings, annotations, parts, split_config, **found)
     return report, plot_class_distribution(report["splits"])

@@ -14,13 +14,13 @@ def create_pipeline() -> Pipeline:
             node(
                 nodes.check_annotations,
                 inputs=["raw_annotations", "raw_images", "image_looks", "params:validation", "params:health"],
-                outputs=["annotations_checked", "validation_findings", "image_duplicates"],
+                outputs=["annotations_sound", "validation_findings", "image_duplicates"],
                 name="check_annotations",
             ),
             node(
                 nodes.check_health,
-                inputs=["annotations_checked", "image_duplicates", "raw_images", "params:health"],
-                outputs=["health_findings", "plot_worst_findings"],
+                inputs=["annotations_sound", "image_duplicates", "raw_images", "params:health"],
+                outputs=["annotations_checked", "health_findings", "plot_worst_findings"],
                 name="check_health",
             ),
             node(

@@ -130,8 +130,7 @@ def _white(image: ImageFile.ImageFile) -> int:
 
 def _to_rgb(image: Image.Image, white: int) -> NDArray[np.uint8]:
     if image.mode.startswith("I"):
-        wide = np.asarray(image, np.float64) * 255 / white
-        image = Image.fromarray(np.clip(wide, 0, 255).astype(np.uint8))
+        image = Image.fromarray((np.asarray(image, np.int32) * 255 // white).astype(np.uint8))
     rgb = image if image.mode == "RGB" else image.convert("RGB")
     # A bytearray makes the array writable; np.array(rgb) would copy the pixels once more.
     return np.frombuffer(bytearray(rgb.tobytes()), np.uint8).reshape(rgb.height, rgb.width, 3)

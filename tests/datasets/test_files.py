@@ -71,13 +71,16 @@ def test_annotations_round_trip(tmp_path: Path) -> None:
     assert json.loads(dataset.preview()) == {"images": 1, "objects": 1, "classes": {"Öhr": 1}}
 
 
-def test_versions_load_the_newest(tmp_path: Path) -> None:
-    path = str(tmp_path / "student.onnx")
+@pytest.mark.parametrize("folder", ["models", "x [v2]", "x*", "what?", "[!a]"])
+def test_versions_load_the_newest(tmp_path: Path, folder: str) -> None:
+    path = str(tmp_path / folder / "student.onnx")
     OnnxDataset(filepath=path, version=Version(None, "2026-01-01T00.00.00.000Z")).save(b"first")
     OnnxDataset(filepath=path, version=Version(None, "2026-01-02T00.00.00.000Z")).save(b"second")
     newest = OnnxDataset(filepath=path, version=Version(None, None))
     assert newest.exists()
     assert newest.load() == b"second"
+    OnnxDataset(filepath=path, version=Version(None, None)).save(b"third")
+    assert OnnxDataset(filepath=path, version=Version(None, None)).load() == b"third"
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,10 @@
 """Round trips and refusals of the datasets that touch project files."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from io import BytesIO
 from pathlib import Path
 
@@ -59,6 +63,45 @@ def test_new_folder_replaces_the_old_one_only_when_the_block_succeeds(tmp_path: 
         (draft / "three").write_text("3")
     assert [path.name for path in target.iterdir()] == ["three"]
     assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
+def test_new_folder_where_nothing_can_change_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gsam_edge.datasets.atomic._exchange", lambda one, other: False)
+    test_new_folder_replaces_the_old_one_only_when_the_block_succeeds(tmp_path)
+    target, rename = tmp_path / "folder", os.replace
+
+    def refuse_the_new_one(source: Path, destination: Path) -> None:
+        if source.name == "new":
+            raise OSError("no more")
+        rename(source, destination)
+
+    monkeypatch.setattr("os.replace", refuse_the_new_one)
+    with pytest.raises(OSError, match="no more"), new_folder(target):
+        pass
+    assert [path.name for path in target.iterdir()] == ["three"]
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere no call lets two folders change places")
+def test_a_folder_is_there_when_its_writer_is_killed_after_any_rename(tmp_path: Path) -> None:
+    target = tmp_path / "folder"
+    program = f"""
+import os, pathlib, signal
+from gsam_edge.datasets.atomic import new_folder
+with new_folder(pathlib.Path({str(target)!r})) as draft:
+    (draft / "old").touch()
+rename = os.replace
+def rename_and_die(*paths):
+    rename(*paths)
+    os.kill(os.getpid(), signal.SIGKILL)
+os.replace = rename_and_die
+with new_folder(pathlib.Path({str(target)!r})) as draft:
+    (draft / "new").touch()
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode in {0, -signal.SIGKILL}, done.stderr
+    assert target.is_dir()
+    assert len(list(target.iterdir())) == 1
 
 
 def test_annotations_round_trip(tmp_path: Path) -> None:

@@ -65,6 +65,14 @@ def test_a_look_tells_what_the_file_is(mode):
     assert Look.from_json(json.loads(json.dumps(look.to_json()))) == look
 
 
+def test_a_look_at_a_deep_file_tells_how_bright_it_is_read():
+    pixels = np.full((20, 30), 4095, np.uint16)
+    look = look_into(encoded(Image.fromarray(pixels), format="PNG"), name="a", max_pixels=1000)
+    assert (look.facts.mode, look.facts.brightest) == ("I;16", 15)
+    assert look.facts.perceptual_hash == perceptual_hash(Image.fromarray(pixels))
+    assert Look.from_json(json.loads(json.dumps(look.to_json()))) == look
+
+
 def test_the_size_is_upright_and_the_facts_are_as_stored():
     exif = Image.Exif()
     exif[0x0112] = 8
@@ -158,7 +166,9 @@ def test_an_interrupted_pass_continues():
 @pytest.mark.parametrize(
     "record",
     [None, 5, "abc", [], [20, 30], ["20", 30, None], [20, 30, [30, 20, "RGB", "digest"]],
-     [20, 30, [30, 20, "RGB", "digest", "no hex"]], [20, 30, [30, 20, "RGB", "digest", "00"]]],
+     [20, 30, [30, 20, "RGB", "digest", "no hex"]], [20, 30, [30, 20, "RGB", "digest", "00"]],
+     [20, 30, [30, 20, "RGB", "digest", "no hex", None]], [20, 30, [30, 20, "RGB", "digest", "00", None]],
+     [20, 30, [30, 20, "RGB", "digest", "00" * 32, "dark"]]],
 )  # fmt: skip
 def test_a_record_that_does_not_parse_was_not_seen(record):
     seen = {}

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from pycocotools import mask as coco_mask
 
-from gsam_edge.coco import RawCoco, complete, validate
+from gsam_edge.coco import DatasetError, RawCoco, complete, validate
 from gsam_edge.datasets.images import ImageFolder
 from gsam_edge.vision.masks import encode_mask
 
@@ -128,6 +128,37 @@ def test_truncated_files_are_found_by_decoding(tmp_path, configure, kind):
     (tmp_path / "cut").write_bytes(whole[: len(whole) * 2 // 3])
     result = read(tmp_path, with_a_sound_one(tmp_path, one_image("cut")), configure(decode_images=True))
     assert codes(result) == {("image_unreadable", "drop"): 1, ("annotation_of_dropped_image", "drop"): 1}
+
+
+def deep(brightest, kind="PNG"):
+    """A grey picture of 16 bits whose values end there."""
+    pixels = np.linspace(0, brightest, HEIGHT * WIDTH).astype(np.uint16).reshape(HEIGHT, WIDTH)
+    buffer = BytesIO()
+    Image.fromarray(pixels).save(buffer, format=kind)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+def test_twelve_bits_stored_in_sixteen_are_kept_as_they_are_and_said(tmp_path, configure, kind):
+    (tmp_path / "dark").write_bytes(deep(0x0FFF, kind))
+    (tmp_path / "bright").write_bytes(deep(0x1FFF, kind))
+    assert codes(read(tmp_path, one_image("bright"), configure(decode_images=True))) == {}
+    result = read(tmp_path, one_image("dark"), configure(decode_images=True))
+    assert codes(result) == {("image_dark_16_bit", "keep"): 1}
+    assert result.findings[0].examples[0]["detail"] == "decoded, its largest value is 15 of 255"
+    assert (result.images.kept, result.objects.kept) == (1, 1)
+    strict = configure(decode_images=True, policies={"image_dark_16_bit": "error"})
+    with pytest.raises(DatasetError, match=r"images\[0\]: decoded, its largest value is 15 of 255 \(image_dark_16_bit"):
+        read(tmp_path, one_image("dark"), strict)
+
+
+@pytest.mark.parametrize("mode", ["I", "F"])
+def test_pictures_of_32_bits_are_not_read(tmp_path, either, mode):
+    buffer = BytesIO()
+    Image.new(mode, (WIDTH, HEIGHT)).save(buffer, format="TIFF")
+    (tmp_path / "deep.tif").write_bytes(buffer.getvalue())
+    result = read(tmp_path, with_a_sound_one(tmp_path, one_image("deep.tif")), either)
+    assert codes(result)["image_unreadable", "drop"] == 1
 
 
 def test_a_file_far_larger_than_its_pixels_is_not_read(tmp_path, configure):

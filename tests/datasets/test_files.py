@@ -1,6 +1,10 @@
 """Round trips and refusals of the datasets that touch project files."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from io import BytesIO
 from pathlib import Path
 
@@ -61,6 +65,45 @@ def test_new_folder_replaces_the_old_one_only_when_the_block_succeeds(tmp_path: 
     assert [path.name for path in tmp_path.iterdir()] == ["folder"]
 
 
+def test_new_folder_where_nothing_can_change_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gsam_edge.datasets.atomic._exchange", lambda one, other: False)
+    test_new_folder_replaces_the_old_one_only_when_the_block_succeeds(tmp_path)
+    target, rename = tmp_path / "folder", os.replace
+
+    def refuse_the_new_one(source: Path, destination: Path) -> None:
+        if source.name == "new":
+            raise OSError("no more")
+        rename(source, destination)
+
+    monkeypatch.setattr("os.replace", refuse_the_new_one)
+    with pytest.raises(OSError, match="no more"), new_folder(target):
+        pass
+    assert [path.name for path in target.iterdir()] == ["three"]
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere no call lets two folders change places")
+def test_a_folder_is_there_when_its_writer_is_killed_after_any_rename(tmp_path: Path) -> None:
+    target = tmp_path / "folder"
+    program = f"""
+import os, pathlib, signal
+from gsam_edge.datasets.atomic import new_folder
+with new_folder(pathlib.Path({str(target)!r})) as draft:
+    (draft / "old").touch()
+rename = os.replace
+def rename_and_die(*paths):
+    rename(*paths)
+    os.kill(os.getpid(), signal.SIGKILL)
+os.replace = rename_and_die
+with new_folder(pathlib.Path({str(target)!r})) as draft:
+    (draft / "new").touch()
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode in {0, -signal.SIGKILL}, done.stderr
+    assert target.is_dir()
+    assert len(list(target.iterdir())) == 1
+
+
 def test_annotations_round_trip(tmp_path: Path) -> None:
     dataset = AnnotationsDataset(filepath=str(tmp_path / "annotations.json"))
     assert not dataset.exists()
@@ -71,13 +114,16 @@ def test_annotations_round_trip(tmp_path: Path) -> None:
     assert json.loads(dataset.preview()) == {"images": 1, "objects": 1, "classes": {"Öhr": 1}}
 
 
-def test_versions_load_the_newest(tmp_path: Path) -> None:
-    path = str(tmp_path / "student.onnx")
+@pytest.mark.parametrize("folder", ["models", "x [v2]", "x*", "what?", "[!a]"])
+def test_versions_load_the_newest(tmp_path: Path, folder: str) -> None:
+    path = str(tmp_path / folder / "student.onnx")
     OnnxDataset(filepath=path, version=Version(None, "2026-01-01T00.00.00.000Z")).save(b"first")
     OnnxDataset(filepath=path, version=Version(None, "2026-01-02T00.00.00.000Z")).save(b"second")
     newest = OnnxDataset(filepath=path, version=Version(None, None))
     assert newest.exists()
     assert newest.load() == b"second"
+    OnnxDataset(filepath=path, version=Version(None, None)).save(b"third")
+    assert OnnxDataset(filepath=path, version=Version(None, None)).load() == b"third"
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,22 @@
 """The engine against graphs written by hand, whose answers are known."""
 
 import pickle
+import re
+import runpy
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from PIL import Image
 
+from gsam_edge.datasets.images import ImageFolder
 from gsam_edge.runtime import ArtefactError, OnnxEngine, StudentCard, onnx_predictor
+
+README = Path(__file__).parents[2] / "README.md"
 
 CARD = StudentCard(("dot", "dash"), 32, "yolov8-seg", "0.1.0")
 
@@ -91,21 +98,63 @@ def test_what_is_no_student_is_refused(model, message):
 def test_the_runtime_needs_only_numpy_pillow_and_its_backend(tmp_path):
     path = tmp_path / "student.onnx"
     path.write_bytes(constant_student())
+    Image.new("L", (30, 20), 255).save(tmp_path / "white.png")
     program = f"""
 import sys, pathlib
-for name in ("torch", "torchvision", "pycocotools", "transformers", "cv2", "pydantic", "kedro", "onnx", "scipy"):
+for name in (
+    "torch", "torchvision", "pycocotools", "transformers", "cv2", "pydantic", "kedro", "onnx", "scipy", "pandas"
+):
     sys.modules[name] = None  # an import of it fails from here on
-import numpy as np
-from gsam_edge.runtime import OnnxEngine
+from gsam_edge.runtime import OnnxEngine, decode_image
 engine = OnnxEngine.from_bytes(pathlib.Path({str(path)!r}).read_bytes(), score_threshold=0.5, threads=1)
-print(len(engine(np.full((20, 30, 3), 255, np.uint8))))
+picture = pathlib.Path({str(tmp_path / "white.png")!r})
+print(len(engine(decode_image(picture.read_bytes(), name=picture.name, max_pixels=600))))
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.stdout.strip() == "1", done.stderr
 
 
 def test_importing_the_room_loads_no_backend():
-    heavy = {"torch", "onnx", "onnxruntime", "pycocotools"}
+    heavy = {"torch", "onnx", "onnxruntime", "pycocotools", "cv2", "pandas", "scipy", "pydantic", "kedro", "mlflow"}
     program = f"import sys, gsam_edge.runtime, gsam_edge.export; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def turned():
+    """A picture that its EXIF turns by 90 degrees."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    return picture("RGB"), "JPEG", {"exif": exif}
+
+
+def picture(mode):
+    rng = np.random.default_rng(0)
+    if mode == "I;16":
+        return Image.fromarray(rng.integers(0, 2**16, (40, 60), np.uint16))
+    bands = len(Image.new(mode, (1, 1)).getbands())
+    return Image.frombytes(mode, (60, 40), rng.integers(0, 256, (40, 60, bands), np.uint8).tobytes())
+
+
+@pytest.mark.parametrize(
+    ("image", "file_format", "options"),
+    [
+        turned(), (picture("I;16"), "PNG", {}), (picture("I;16"), "TIFF", {}), (picture("CMYK"), "JPEG", {}),
+        (picture("L"), "PNG", {}), (picture("RGBA"), "PNG", {}), (picture("LA"), "PNG", {}), (picture("P"), "GIF", {}),
+    ],
+    ids=["EXIF", "16-bit PNG", "16-bit TIFF", "CMYK", "grey", "RGBA", "grey with alpha", "palette"],
+)  # fmt: skip
+def test_the_readmes_example_reads_a_picture_as_training_did(tmp_path, monkeypatch, image, file_format, options):
+    (example,) = (
+        block for block in re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL) if "Onnx" in block
+    )
+    (tmp_path / "example.py").write_text(example)
+    (tmp_path / "student_int8.onnx").write_bytes(constant_student())
+    image.save(tmp_path / "picture.jpg", file_format, **options)
+    monkeypatch.chdir(tmp_path)
+    left = runpy.run_path("example.py")
+    in_training = ImageFolder(tmp_path, max_pixels=10_000)["picture.jpg"]
+    np.testing.assert_array_equal(left["picture"], in_training)
+    expected = left["detect"](in_training)
+    np.testing.assert_array_equal(left["found"].xyxy, expected.xyxy)
+    np.testing.assert_array_equal(left["found"].scores, expected.scores)

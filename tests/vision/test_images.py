@@ -1,15 +1,17 @@
 """Image files as people have them, and as attackers make them."""
 
+import struct
 import warnings
 from io import BytesIO
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from gsam_edge.vision.images import ImageError, decode_image, probe_image
+from gsam_edge.vision.images import ImageError, brightest_if_deep, decode_image, opened_image, probe_image
 
 MAX_PIXELS = 10_000
 
@@ -51,6 +53,9 @@ def test_lossless_formats_come_as_they_are(file_format):
         ("I;16", "PNG", 0xFFFF, (255, 255, 255)),
         ("I;16", "PNG", 0x8080, (128, 128, 128)),
         ("I;16", "TIFF", 0x8080, (128, 128, 128)),
+        ("I;16B", "TIFF", 0x8080, (128, 128, 128)),
+        ("I;16", "PPM", 0x8080, (128, 128, 128)),
+        ("I;16", "JPEG2000", 0x8080, (128, 128, 128)),
         ("CMYK", "TIFF", (0, 255, 255, 0), (255, 0, 0)),
         ("CMYK", "JPEG", (0, 0, 0, 0), (255, 255, 255)),
         ("P", "GIF", 0, (0, 0, 0)),
@@ -60,6 +65,76 @@ def test_every_mode_becomes_rgb(mode, file_format, value, expected):
     decoded = decode(encoded(Image.new(mode, (7, 5), value), file_format))
     assert decoded.shape == (5, 7, 3)
     np.testing.assert_allclose(decoded[2, 3], expected, atol=2)
+
+
+def tiff(pixels, bits, sample_format, rows=4, columns=6):
+    """An uncompressed grey TIFF, written by hand: Pillow reads modes that it does not write."""
+    tags = [
+        (256, columns), (257, rows), (258, bits), (259, 1), (262, 1), (273, 8), (277, 1), (278, rows),
+        (279, len(pixels)), (339, sample_format),
+    ]  # fmt: skip
+    directory = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags)
+    header = struct.pack("<2sHI", b"II", 42, 8 + len(pixels))
+    return header + pixels + struct.pack("<H", len(tags)) + directory + struct.pack("<I", 0)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "sample_format", "mode"), [("<i4", 2, "I"), ("<u4", 1, "I"), ("<i2", 2, "I"), ("<f4", 3, "F")]
+)
+def test_numbers_without_a_white_are_refused(tmp_path, dtype, sample_format, mode):
+    pixels = np.linspace(0, 255, 24).astype(dtype)
+    content = tiff(pixels.tobytes(), 8 * pixels.itemsize, sample_format)
+    (tmp_path / "image").write_bytes(content)
+    message = rf"x: expected channels of at most 16 bits, unsigned, got TIFF .*\(Pillow's mode {mode}\); store it"
+    with pytest.raises(ImageError, match=message):
+        decode(content)
+    with pytest.raises(ImageError, match=message):
+        probe_image(tmp_path / "image", name="x", max_pixels=MAX_PIXELS)
+
+
+def test_twelve_bits_that_the_file_declares_reach_white():
+    white_and_grey = b"\xff\xf8\x00" * 12  # two pixels of 12 bits in three bytes: 4095 and 2048
+    decoded = decode(tiff(white_and_grey, 12, 1))
+    assert decoded.shape == (4, 6, 3)
+    assert (decoded[:, ::2] == 255).all()
+    assert (decoded[:, 1::2] == 127).all()
+
+
+@pytest.mark.parametrize(
+    ("content", "brightest"),
+    [
+        (encoded(Image.fromarray(np.full((4, 5), 4095, np.uint16)), "PNG"), 15),
+        (encoded(Image.fromarray(np.full((4, 5), 4095, np.uint16)), "TIFF"), 15),
+        (encoded(Image.new("I;16B", (4, 5), 4095), "TIFF"), 15),
+        (encoded(Image.fromarray(np.full((4, 5), 0x8080, np.uint16)), "PPM"), 128),
+        (cv2.imencode(".png", np.full((4, 5, 3), 4095, np.uint16))[1].tobytes(), 15),
+        (cv2.imencode(".tiff", np.full((4, 5, 4), 4095, np.uint16))[1].tobytes(), 15),
+        (tiff(b"\xff\xf8\x00" * 12, 12, 1), 255),
+        (encoded(quadrant(), "PNG"), None),
+        (encoded(quadrant(), "JPEG"), None),
+        (encoded(quadrant().convert("L"), "TIFF"), None),
+        (encoded(quadrant().convert("P"), "GIF"), None),
+        (encoded(quadrant(), "WEBP"), None),
+    ],
+    ids=[
+        "grey PNG", "grey TIFF", "big-endian TIFF", "PGM", "RGB PNG", "RGBA TIFF", "12-bit TIFF", "8-bit PNG", "JPEG",
+        "8-bit TIFF", "GIF", "WEBP",
+    ],
+)  # fmt: skip
+def test_a_deep_image_tells_how_bright_it_is_read(content, brightest):
+    with opened_image(content, name="x", max_pixels=MAX_PIXELS) as image:
+        assert brightest_if_deep(image) == brightest
+    if brightest is not None:
+        assert decode(content).max() == brightest
+
+
+@pytest.mark.parametrize("file_format", ["PNG", "TIFF"])
+def test_exif_turns_a_deep_picture_too(file_format):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    pixels = np.arange(24, dtype=np.uint16).reshape(4, 6) * 257
+    decoded = decode(encoded(Image.fromarray(pixels), file_format, exif=exif.tobytes()))
+    np.testing.assert_array_equal(decoded[..., 0], np.rot90(pixels // 257, -1))
 
 
 @pytest.mark.parametrize("file_format", ["JPEG", "PNG", "TIFF", "WEBP"])

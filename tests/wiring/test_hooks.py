@@ -64,6 +64,32 @@ def test_a_class_may_be_called_anything() -> None:
         _validate_metric_name(name)
 
 
+def test_classes_that_mlflow_would_call_alike_keep_their_figures() -> None:
+    names = ["a/b", "a.b", "a_b", "a_b-2", "A_b"]
+    leaves = numeric_leaves({"per_class": {name: number for number, name in enumerate(names)}}, "report")
+    assert leaves == {
+        "report.per_class.a_b": 0,
+        "report.per_class.a_b-2": 1,
+        "report.per_class.a_b-3": 2,
+        "report.per_class.a_b-2-2": 3,
+        "report.per_class.A_b": 4,
+    }
+
+
+def test_long_class_names_are_cut_to_what_mlflow_takes_and_stay_apart() -> None:
+    from mlflow.utils.validation import MAX_ENTITY_KEY_LENGTH, _validate_metric_name
+
+    long = "a seam that is torn at its upper end, " * 10
+    per_class = {name: {"mask_map50_95": number} for number, name in enumerate([long, long + "x", "short"])}
+    rows = [{"artefact": "student_onnx_int8", "per_class": per_class}, {"artefact": long, "per_class": per_class}]
+    leaves = numeric_leaves(rows, "distillation_report")
+    assert list(leaves.values()) == [0, 1, 2, 0, 1, 2]
+    for name in leaves:
+        _validate_metric_name(name)
+        assert len(name) <= MAX_ENTITY_KEY_LENGTH
+        assert name.endswith(".mask_map50_95")
+
+
 @pytest.mark.parametrize(
     ("runtime", "message"),
     [

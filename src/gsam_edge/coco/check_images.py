@@ -16,6 +16,8 @@ from gsam_edge.vision.images import MissingImageError
 
 #: Names that are plainly safe, and spelled as they would be after normalising: almost all of them.
 _PLAIN_NAME = re.compile(r"[\w-][\w .-]*(/[\w-][\w .-]*)*")
+#: A sixteenth of 256: what 12 bits in a file of 16 reach, decoded, is below it.
+_DARK = 16
 
 
 @dataclass
@@ -109,6 +111,8 @@ def _settle(
     check.records[image_id], check.places[image_id], check.cases[image_id] = sound, row, case
     if found.facts is not None:
         check.facts[image_id] = found.facts
+        if found.facts.brightest is not None and found.facts.brightest < _DARK:
+            case.fault("image_dark_16_bit", f"decoded, its largest value is {found.facts.brightest} of 255")
 
 
 def _identity(record: Any) -> tuple[int | None, str | None, str]:

@@ -28,6 +28,9 @@ CHECKS: Mapping[str, Check] = {
     "image_listed_twice": Check("warning", ("drop", "error"), "a file listed again; its annotations join the first"),
     "image_missing": Check("error", ("drop", "error"), "no such file in the dataset's folder"),
     "image_unreadable": Check("error", ("drop", "error"), "a file that is no complete image, too large or refused"),
+    "image_dark_16_bit": Check(
+        "warning", ("keep", "error"), "16 bits a channel, all below a sixteenth of white: 12 bits stored in 16?"
+    ),
     "image_size_missing": Check("warning", ("fix", "drop", "error"), "no usable width and height; read from the file"),
     "image_size_mismatch": Check(
         "error", ("drop", "fix", "error"), "declared in another size than the file has; its coordinates are in doubt"

@@ -13,6 +13,8 @@ class ImageFacts:
         mode: Pillow's name of the pixel format (`RGB`, `L`, `I;16`, `CMYK` ...).
         sha256: hexadecimal digest of the file's bytes: equal files have equal digests.
         perceptual_hash: `near_duplicates.perceptual_hash` of the picture: alike pictures have few differing bits.
+        brightest: the largest value, 0..255, of the picture as it is decoded, where the file has more than 8 bits a
+            channel; None where it has not.
     """
 
     width: int
@@ -20,3 +22,4 @@ class ImageFacts:
     mode: str
     sha256: str
     perceptual_hash: bytes
+    brightest: int | None = None

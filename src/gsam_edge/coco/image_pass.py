@@ -12,12 +12,14 @@ from rich.progress import Progress
 
 from gsam_edge.coco.image_facts import ImageFacts
 from gsam_edge.coco.near_duplicates import HASH_BYTES, HASH_SIDE, perceptual_hash
-from gsam_edge.vision.images import ImageError, opened_image, upright_hw
+from gsam_edge.vision.images import ImageError, brightest_if_deep, opened_image, upright_hw
 
 #: So many files go to a thread at once: enough to hide what handing them over costs.
 _BATCH = 50
 #: Rises with every change of what a look tells of a file: looks of another version are not taken over.
-LOOK_VERSION = 2
+LOOK_VERSION = 3
+#: The fields of `ImageFacts` as JSON holds them.
+_FactsTold: TypeAlias = tuple[int, int, str, str, str, int | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,22 +41,23 @@ class Look:
         if self.facts is None:
             return [self.height, self.width, None]
         facts = self.facts  # field by field: `astuple` copies every value deeply, a hundred thousand times
-        told = [facts.width, facts.height, facts.mode, facts.sha256, facts.perceptual_hash.hex()]
+        told = [facts.width, facts.height, facts.mode, facts.sha256, facts.perceptual_hash.hex(), facts.brightest]
         return [self.height, self.width, told]
 
     @classmethod
     def from_json(cls, value: Any) -> Self:
         """The look that `to_json` wrote. Raises ValueError where it did not."""
         try:
-            height, width, facts = msgspec.convert(value, tuple[int, int, tuple[int, int, str, str, str] | None])
+            height, width, facts = msgspec.convert(value, tuple[int, int, _FactsTold | None])
         except msgspec.ValidationError as error:
             raise ValueError(f"expected a look at an image as it was written down: {error}") from error
         if facts is None:
             return cls(height, width)
-        perceptual = bytes.fromhex(facts[-1])
+        stored_width, stored_height, mode, sha256, perceptual_hex, brightest = facts
+        perceptual = bytes.fromhex(perceptual_hex)
         if len(perceptual) != HASH_BYTES:
             raise ValueError(f"expected a hash of {HASH_BYTES} bytes, got {len(perceptual)}")
-        return cls(height, width, ImageFacts(*facts[:-1], perceptual))
+        return cls(height, width, ImageFacts(stored_width, stored_height, mode, sha256, perceptual, brightest))
 
 
 #: A look, or why the file could not be read.
@@ -96,9 +99,10 @@ def look_into(content: bytes, *, name: str, max_pixels: int) -> Look:
     with opened_image(content, name=name, max_pixels=max_pixels) as image:
         stored, upright = (image.width, image.height, image.mode), upright_hw(image)
         image.draft("L", (HASH_SIDE, HASH_SIDE))
+        brightest = brightest_if_deep(image)  # of an image of 8 bits, nearly all are, nothing is asked
         image.load()
         digest = hashlib.sha256(content).hexdigest()
-        return Look(*upright, ImageFacts(*stored, digest, perceptual_hash(image)))
+        return Look(*upright, ImageFacts(*stored, digest, perceptual_hash(image), brightest))
 
 
 def look_at_all(

@@ -1,11 +1,16 @@
 """Files and folders that appear whole or not at all."""
 
+import ctypes
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+#: Of Linux's renameat2: paths are relative to the working folder (AT_FDCWD), and change places (RENAME_EXCHANGE).
+_HERE, _EXCHANGE = -100, 2
 
 
 def write_bytes(target: Path, content: bytes) -> None:
@@ -28,23 +33,38 @@ def write_bytes(target: Path, content: bytes) -> None:
 
 @contextmanager
 def new_folder(target: Path) -> Iterator[Path]:
-    """A temporary folder that takes the target's place when the block ends without an error."""
+    """A temporary folder that takes the target's place when the block ends without an error.
+
+    On Linux and its own file systems the two change places in one step, so that the target is there, old or new, at
+    every moment. Elsewhere two renames follow one another, and a process killed between them leaves both folders in a
+    hidden one beside the target, `.<name>.*`, as `old` and `new`.
+
+    Raises:
+        OSError: if a folder cannot be made or renamed; the target is then as it was before.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
-    draft.chmod(0o755)
+    workspace = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+    draft, retired = workspace / "new", workspace / "old"
     try:
+        draft.mkdir()
+        draft.chmod(0o755)
         yield draft
-        if target.exists():
-            retired = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.old."))
-            os.replace(target, retired / target.name)
+        if not target.exists():
+            os.replace(draft, target)
+        elif not _exchange(draft, target):
+            os.replace(target, retired)
             try:
                 os.replace(draft, target)
             except OSError:
-                os.replace(retired / target.name, target)
+                os.replace(retired, target)
                 raise
-            finally:
-                shutil.rmtree(retired)
-        else:
-            os.replace(draft, target)
     finally:
-        shutil.rmtree(draft, ignore_errors=True)
+        shutil.rmtree(workspace, ignore_errors=True)
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Lets two paths change places in one step; False, and nothing is changed, where system or file system cannot."""
+    if sys.platform != "linux":
+        return False
+    rename = getattr(ctypes.CDLL(None), "renameat2", None)  # in glibc from 2.28 on
+    return rename is not None and rename(_HERE, os.fsencode(one), _HERE, os.fsencode(other), _EXCHANGE) == 0

@@ -1,6 +1,7 @@
 """The base of every dataset whose value is one file: versioned by Kedro, written atomically."""
 
 from abc import abstractmethod
+from glob import escape
 from pathlib import Path, PurePosixPath
 from typing import Any, Generic, TypeVar
 
@@ -28,7 +29,7 @@ class BytesDataset(AbstractVersionedDataset[Value, Value], Generic[Value]):
             filepath=PurePosixPath(filepath),
             version=version,
             exists_function=lambda path: Path(path).exists(),
-            glob_function=lambda pattern: [str(path) for path in Path("/").glob(pattern.lstrip("/"))],
+            glob_function=self._version_files,
         )
 
     @abstractmethod
@@ -52,6 +53,10 @@ class BytesDataset(AbstractVersionedDataset[Value, Value], Generic[Value]):
     def save(self, data: Value) -> None:
         """Writes the value whole, as a new version where the catalog says `versioned`."""
         write_bytes(Path(self._get_save_path()), self.encode(data))
+
+    def _version_files(self, pattern: str) -> list[str]:
+        """The file of each version. Kedro's pattern is not used: the path may hold brackets and stars."""
+        return [str(path) for path in Path(self._filepath).glob(f"*/{escape(self._filepath.name)}")]
 
     def _exists(self) -> bool:
         try:

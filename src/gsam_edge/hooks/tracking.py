@@ -4,6 +4,7 @@ import random
 import re
 import subprocess
 import sys
+from collections.abc import Iterable
 from importlib.metadata import version
 from typing import Any
 
@@ -20,6 +21,10 @@ from pydantic import BaseModel
 #: What MLflow refuses in the name of a metric, and the dot, which separates the parts here.
 NOT_IN_A_METRIC_NAME = re.compile(r"[^\w\- ]")
 
+#: MLflow takes names of 250 characters. A report's own keys are short (under 60 in all, and the longest path of today
+#: has four of them), so that two parts of any length, a class and one more, still fit when each is cut to this.
+LONGEST_PART = 90
+
 #: Reports that describe the data, not a result: a hundred counts would bury the figures that runs are compared by.
 DESCRIPTIVE_REPORTS = {"validation_report", "import_report"}
 
@@ -35,7 +40,7 @@ def numeric_leaves(value: Any, prefix: str) -> dict[str, float]:
     """The numbers in nested mappings and in lists of rows, by dotted path.
 
     A row of a list is named by its `artefact`, or left out where it has none: a position is no name. A class may be
-    called anything, a metric of MLflow's may not: other characters become underscores.
+    called anything, a metric of MLflow's may not (see `metric_parts`).
     """
     if isinstance(value, bool):
         return {}
@@ -46,9 +51,27 @@ def numeric_leaves(value: Any, prefix: str) -> dict[str, float]:
     else:
         items = value if isinstance(value, dict) else {}
     leaves: dict[str, float] = {}
-    for key, item in items.items():
-        leaves |= numeric_leaves(item, f"{prefix}.{NOT_IN_A_METRIC_NAME.sub('_', str(key))}")
+    for part, item in zip(metric_parts(items), items.values(), strict=True):
+        leaves |= numeric_leaves(item, f"{prefix}.{part}")
     return leaves
+
+
+def metric_parts(keys: Iterable[object]) -> list[str]:
+    """Keys of one mapping as parts of a metric's name, each another one.
+
+    Characters that MLflow refuses, and the dot, become underscores; what is longer than `LONGEST_PART` is cut. Where
+    that makes two keys alike, the later one gets a number: `a/b` and `a.b` become `a_b` and `a_b-2`.
+    """
+    parts: dict[str, None] = {}
+    for key in keys:
+        plain = NOT_IN_A_METRIC_NAME.sub("_", str(key))
+        part, number = plain[:LONGEST_PART], 1
+        while part in parts:
+            number += 1
+            suffix = f"-{number}"
+            part = plain[: LONGEST_PART - len(suffix)] + suffix
+        parts[part] = None
+    return list(parts)
 
 
 class TrackingHooks(MlflowHook):

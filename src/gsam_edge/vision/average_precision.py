@@ -8,11 +8,12 @@ from numpy.typing import NDArray
 from gsam_edge.vision.boxes import box_iou
 from gsam_edge.vision.detections import Detections
 
+#: A detection matches a labelled box at this IoU or above: the 50 in COCO's AP50.
+MATCHING_IOU = 0.5
 
-def average_precision(
-    truths: Sequence[Detections], predictions: Sequence[Detections], *, iou_threshold: float = 0.5
-) -> float:
-    """Mean over classes of the box average precision at one IoU threshold.
+
+def average_precision(truths: Sequence[Detections], predictions: Sequence[Detections]) -> float:
+    """Mean over classes of the box average precision at an IoU of `MATCHING_IOU` (AP50).
 
     COCO's protocol without crowds, areas and the limit on detections: within a class, detections are taken by falling
     score over all images, each matches the free labelled box it overlaps most, and precision is interpolated at 101
@@ -21,7 +22,6 @@ def average_precision(
     Args:
         truths: labelled objects per image.
         predictions: detections per image, in the same order.
-        iou_threshold: a detection matches at this IoU or above (0..1).
 
     Returns:
         AP in 0..1, averaged over the classes that `truths` holds.
@@ -34,12 +34,10 @@ def average_precision(
     classes = sorted({int(class_id) for truth in truths for class_id in truth.class_ids})
     if not classes:
         raise ValueError("expected at least one labelled object, got none")
-    return float(np.mean([_of_class(truths, predictions, class_id, iou_threshold) for class_id in classes]))
+    return float(np.mean([_of_class(truths, predictions, class_id) for class_id in classes]))
 
 
-def _of_class(
-    truths: Sequence[Detections], predictions: Sequence[Detections], class_id: int, iou_threshold: float
-) -> float:
+def _of_class(truths: Sequence[Detections], predictions: Sequence[Detections], class_id: int) -> float:
     scores: list[NDArray[np.float32]] = []
     hits: list[NDArray[np.bool_]] = []
     labelled = 0
@@ -49,7 +47,7 @@ def _of_class(
         found = found.select(np.argsort(-found.scores, kind="stable"))
         labelled += len(wanted)
         scores.append(found.scores)
-        hits.append(_matches(box_iou(found.xyxy, wanted), iou_threshold))
+        hits.append(_matches(box_iou(found.xyxy, wanted)))
     order = np.argsort(-np.concatenate(scores), kind="stable")
     true_positives = np.cumsum(np.concatenate(hits)[order])
     recall = true_positives / labelled
@@ -59,12 +57,12 @@ def _of_class(
     return float(np.mean(np.append(envelope, 0.0)[reached]))
 
 
-def _matches(iou: NDArray[np.float32], iou_threshold: float) -> NDArray[np.bool_]:
+def _matches(iou: NDArray[np.float32]) -> NDArray[np.bool_]:
     """For detections by falling score: whether each takes a labelled box no better one took; IoU [N, M] to bool [N]."""
     free = iou.copy()
     matched = np.zeros(len(iou), bool)
     for row in range(len(iou)):
-        if free.shape[1] and free[row].max() >= iou_threshold:
+        if free.shape[1] and free[row].max() >= MATCHING_IOU:
             free[:, free[row].argmax()] = -1
             matched[row] = True
     return matched

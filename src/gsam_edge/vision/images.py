@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageOps
+from PIL import ExifTags, Image, ImageFile, ImageOps
 
 #: `file_name` to RGB uint8 [H, W, 3], decoded when asked for.
 ImageSource: TypeAlias = Mapping[str, NDArray[np.uint8]]
@@ -39,8 +39,9 @@ class MissingImageError(ImageError):
 def decode_image(content: bytes, *, name: str, max_pixels: int) -> NDArray[np.uint8]:
     """An image file's content as RGB.
 
-    Grey, palette, 16-bit, CMYK and RGBA images are converted; transparency is dropped, not blended. The orientation
-    that EXIF asks for is applied, so the array is the picture as its maker saw it.
+    Grey, palette, 16-bit, CMYK and RGBA images are converted; transparency is dropped, not blended. White is the
+    largest number that the declared bits hold, so 12 bits in a file of 16 come dark: how many bits are in use is not
+    guessed. The orientation that EXIF asks for is applied, so the array is the picture as its maker saw it.
 
     Args:
         content: the bytes of the file.
@@ -51,15 +52,28 @@ def decode_image(content: bytes, *, name: str, max_pixels: int) -> NDArray[np.ui
         uint8 [H, W, 3], RGB, writable.
 
     Raises:
-        ImageError: if the bytes are no complete image or declare more than `max_pixels`.
+        ImageError: if the bytes are no complete image, declare more than `max_pixels`, or hold numbers of 32 bits,
+            floating-point or signed ones, of which no file says which is white.
     """
     with opened_image(content, name=name, max_pixels=max_pixels) as image:
+        white = _white(image)
         ImageOps.exif_transpose(image, in_place=True)
-        return _to_rgb(image)
+        return _to_rgb(image, white)
+
+
+def brightest_if_deep(image: ImageFile.ImageFile) -> int | None:
+    """The largest value, 0..255, that `decode_image` gives of an image with more than 8 bits a channel, else None.
+
+    Args:
+        image: opened and not yet decoded, which this does where it has more than 8 bits.
+    """
+    if not image.mode.startswith("I") and ";16" not in _raw_mode(image):
+        return None
+    return int(_to_rgb(image, _white(image)).max())
 
 
 @contextmanager
-def opened_image(content: bytes, *, name: str, max_pixels: int) -> Iterator[Image.Image]:
+def opened_image(content: bytes, *, name: str, max_pixels: int) -> Iterator[ImageFile.ImageFile]:
     """An image file's content opened by Pillow, to be decoded within the block.
 
     Args:
@@ -68,11 +82,12 @@ def opened_image(content: bytes, *, name: str, max_pixels: int) -> Iterator[Imag
         max_pixels: images with more pixels (width x height) are refused.
 
     Raises:
-        ImageError: if the bytes are no complete image, here or where the block decodes them, or declare more pixels.
+        ImageError: if the bytes are no complete image, here or where the block decodes them, declare more pixels, or
+            hold numbers of 32 bits, floating-point or signed ones.
     """
     try:
         with Image.open(BytesIO(content), formats=FORMATS) as image:
-            _check_size(image, name, max_pixels)
+            _check_header(image, name, max_pixels)
             yield image
     except ImageError:
         raise
@@ -84,11 +99,11 @@ def probe_image(path: Path, *, name: str, max_pixels: int) -> tuple[int, int]:
     """Height and width in pixels of the picture that `decode_image` gives, read from the file's header alone.
 
     Raises:
-        ImageError: if the file is no image or declares more than `max_pixels`.
+        ImageError: as `decode_image` raises it, but for damage behind the header.
     """
     try:
         with Image.open(path, formats=FORMATS) as image:
-            _check_size(image, name, max_pixels)
+            _check_header(image, name, max_pixels)
             return upright_hw(image)
     except ImageError:
         raise
@@ -101,10 +116,21 @@ def upright_hw(image: Image.Image) -> tuple[int, int]:
     return (image.width, image.height) if _is_turned(image) else (image.height, image.width)
 
 
-def _to_rgb(image: Image.Image) -> NDArray[np.uint8]:
+def _raw_mode(image: ImageFile.ImageFile) -> str:
+    """Pillow's name of how the pixels lie in the file of an opened, not yet decoded image; blank where it has none."""
+    arguments = image.tile[0].args if image.tile else None
+    first = arguments[0] if isinstance(arguments, tuple) and arguments else arguments
+    return first if isinstance(first, str) else ""
+
+
+def _white(image: ImageFile.ImageFile) -> int:
+    """The largest number in one channel of an opened, not yet decoded image whose mode is I or begins with it."""
+    return 0x0FFF if _raw_mode(image) == "I;12" else 0xFFFF
+
+
+def _to_rgb(image: Image.Image, white: int) -> NDArray[np.uint8]:
     if image.mode.startswith("I"):
-        wide = np.asarray(image, np.float64) / 257
-        image = Image.fromarray(np.clip(wide, 0, 255).astype(np.uint8))
+        image = Image.fromarray((np.asarray(image, np.int32) * 255 // white).astype(np.uint8))
     rgb = image if image.mode == "RGB" else image.convert("RGB")
     # A bytearray makes the array writable; np.array(rgb) would copy the pixels once more.
     return np.frombuffer(bytearray(rgb.tobytes()), np.uint8).reshape(rgb.height, rgb.width, 3)
@@ -119,6 +145,12 @@ def _is_turned(image: Image.Image) -> bool:
     return image.getexif().get(ExifTags.Base.Orientation) in _TURNED
 
 
-def _check_size(image: Image.Image, name: str, max_pixels: int) -> None:
+def _check_header(image: Image.Image, name: str, max_pixels: int) -> None:
     if image.width * image.height > max_pixels:
         raise ImageError(f"{name}: expected at most {max_pixels} pixels, got {image.width} x {image.height}")
+    # Of the formats that are read, TIFF alone has whole numbers beyond 16 bits: mode I elsewhere means 16.
+    if image.mode == "F" or (image.mode == "I" and image.format == "TIFF"):
+        raise ImageError(
+            f"{name}: expected channels of at most 16 bits, unsigned, got {image.format} with 32 bits, floating-point "
+            f"or signed numbers (Pillow's mode {image.mode}); store it as 8 or 16 bits with white at 255 or 65535"
+        )

@@ -9,6 +9,11 @@ from PIL import Image
 
 from gsam_edge.vision.boxes import clip_xyxy
 
+#: The grey of the canvas beside the image, Ultralytics' value: what its pretrained weights and its training have there.
+PADDING_GREY = 114
+#: A pixel belongs to an object above this probability: from here on the network calls it object rather than not.
+MASK_THRESHOLD = 0.5
+
 
 @dataclass(frozen=True)
 class Letterbox:
@@ -33,12 +38,12 @@ class Letterbox:
         height, width = (max(1, round(side * scale)) for side in image_hw)
         return cls(image_hw, canvas_hw, (height, width), ((canvas_hw[1] - width) // 2, (canvas_hw[0] - height) // 2))
 
-    def image(self, image: NDArray[np.uint8], fill: int = 114) -> NDArray[np.uint8]:
-        """The image uint8 [H, W, 3] on its canvas, bilinear; padding is grey (114, Ultralytics' value)."""
+    def image(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The image uint8 [H, W, 3] on its canvas, bilinear; padding is `PADDING_GREY`."""
         height, width = self.resized_hw
         left, top = self.offset_xy
         resized = np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR))
-        canvas = np.full((*self.canvas_hw, 3), fill, np.uint8)
+        canvas = np.full((*self.canvas_hw, 3), PADDING_GREY, np.uint8)
         canvas[top : top + height, left : left + width] = resized
         return canvas
 
@@ -55,38 +60,24 @@ class Letterbox:
         """Corners [N, 4] from canvas pixels to image pixels, clipped to the image."""
         return clip_xyxy((xyxy - np.array(self.offset_xy * 2, np.float32)) / self._scale_xyxy(), self.image_hw)
 
-    def mask_to_image(self, probabilities: NDArray[np.float32], threshold: float = 0.5) -> NDArray[np.bool_]:
-        """One mask from the canvas back to the image.
-
-        Args:
-            probabilities: float32 [h, w] in 0..1 over the whole canvas, at any resolution (a prototype mask is
-                coarser).
-            threshold: a pixel belongs to the object above this value, applied after the bilinear resize.
-
-        Returns:
-            bool [H, W] in the original image's size.
-        """
-        height, width = self.image_hw
-        return self._read_mask(probabilities, (0, 0, width, height)) > threshold
-
-    def masks_to_image(
-        self, probabilities: NDArray[np.float32], xyxy: NDArray[np.float32], threshold: float = 0.5
-    ) -> NDArray[np.bool_]:
+    def masks_to_image(self, probabilities: NDArray[np.float32], xyxy: NDArray[np.float32]) -> NDArray[np.bool_]:
         """Masks from the canvas back to the image, each only within its box, which is all that is computed.
 
         Args:
-            probabilities: float32 [N, h, w], as for `mask_to_image`.
+            probabilities: float32 [N, h, w] in 0..1 over the whole canvas, at any resolution (a prototype mask is
+                coarser).
             xyxy: corners [N, 4] in image pixels, inside the image; every pixel that a box touches is read.
-            threshold: as for `mask_to_image`.
 
         Returns:
-            bool [N, H, W] in the original image's size, False outside the boxes.
+            bool [N, H, W] in the original image's size: where the probability, resized bilinearly, is above
+            `MASK_THRESHOLD`, and False outside the boxes.
         """
         masks = np.zeros((len(probabilities), *self.image_hw), bool)
         corners = np.concatenate([np.floor(xyxy[:, :2]), np.ceil(xyxy[:, 2:])], axis=1).astype(int).tolist()
         for mask, probability, (left, top, right, bottom) in zip(masks, probabilities, corners, strict=True):
             if right > left and bottom > top:
-                mask[top:bottom, left:right] = self._read_mask(probability, (left, top, right, bottom)) > threshold
+                read = self._read_mask(probability, (left, top, right, bottom))
+                mask[top:bottom, left:right] = read > MASK_THRESHOLD
         return masks
 
     def _read_mask(

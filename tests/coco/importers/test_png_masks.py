@@ -1,9 +1,22 @@
 """One PNG file for each object."""
 
+import io
+
 import numpy as np
+from PIL import Image
 
 from gsam_edge.vision.masks import decode_segmentation
 from support.importers import SIZE, imported, png, skipped
+
+
+def test_labels_of_16_bits_are_objects_however_small_their_numbers():
+    numbers = np.zeros(SIZE, np.uint16)
+    numbers[3:6, 4:9] = 7
+    buffer = io.BytesIO()
+    Image.fromarray(numbers).save(buffer, "PNG")
+    result = imported("png_masks", {"1/images/a.png": "", "1/masks/x.png": buffer.getvalue()})
+    (record,) = result.content["annotations"]
+    np.testing.assert_array_equal(decode_segmentation(record["segmentation"], SIZE), numbers > 0)
 
 
 def test_one_png_per_object():

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gsam_edge.coco.importers.collect import Collector, Imported, SourceFiles
-from gsam_edge.vision.images import ImageError, decode_image
+from gsam_edge.vision.images import ImageError, decode_image, opened_image
 from gsam_edge.vision.masks import encode_mask
 
 
@@ -58,6 +58,9 @@ def decode_mask(content: bytes, *, max_pixels: int) -> NDArray[np.bool_]:
     Raises:
         ImageError: if it is no complete image or has more than `max_pixels`.
     """
+    with opened_image(content, name="mask", max_pixels=max_pixels) as image:
+        if image.mode.startswith("I"):  # numbers of objects in 16 bits: as a picture, the first 256 would be black
+            return np.asarray(image) != 0
     return np.asarray(decode_image(content, name="mask", max_pixels=max_pixels).max(axis=2) > 0)
 
 

@@ -13,6 +13,7 @@ CONFIG = ParityConfig(
     score_tolerance=0.01,
     mask_tolerance=0.02,
     agreement=0.99,
+    least_matched_share=0.5,
 )
 
 
@@ -61,6 +62,26 @@ def test_what_only_one_finds_is_counted():
     found = parity([(reference, other)], CONFIG)
     assert (found.matched, found.unmatched) == (0, 12)
     assert not found.within_tolerance
+
+
+def test_without_a_match_there_is_no_difference():
+    reference, other = answer(0), answer(0)
+    other["scores"] = np.zeros_like(other["scores"])
+    found = parity([(reference, other)], CONFIG)
+    assert found.matched_share == 0
+    assert (found.box_difference, found.score_difference, found.mask_difference) == (None, None, None)
+    assert set(found.to_dict()) == {"images", "matched", "unmatched", "agreement", "within_tolerance", "matched_share"}
+
+
+def test_rounding_leaves_the_matched_share_whole():
+    reference, other = answer(0), answer(0)
+    other["scores"] = other["scores"] - np.float32(0.1)
+    found = parity([(reference, other)], CONFIG)
+    assert (found.agreement, found.matched_share) == (0, 1)
+    assert found.to_dict()["matched_share"] == 1
+    nothing = parity([({name: array[:, :0] for name, array in reference.items()},) * 2], CONFIG)
+    assert nothing.matched_share is None
+    assert "matched_share" not in nothing.to_dict()
 
 
 def test_a_score_that_rounds_across_the_threshold_leaves_nobody_lonely():

@@ -54,7 +54,7 @@ def collect_evidence(
             raise RejectedArtefactError(f"{name} is not prompt-free: {check.fault}")
         canvases = CalibrationCanvases(images, chosen, read_card(model).image_size)
         compared = compare_with_torch(module, model, canvases, config, threads=0)
-        found.append(ArtefactEvidence(name, len(model), check, compared, exact=exact))
+        found.append(ArtefactEvidence(name, len(model), check, compared, exact, config.least_matched_share))
     return optimization_report(found)
 
 
@@ -67,4 +67,4 @@ def require_accepted(rows: Sequence[Mapping[str, Any]]) -> None:
     rejected = [row for row in rows if row["verdict"].startswith(REJECTED)]
     if rejected:
         reasons = "; ".join(f"{row['artefact']} {row['verdict']}, found {row['parity']}" for row in rejected)
-        raise RejectedArtefactError(f"expected artefacts that equal the student they were made of: {reasons}")
+        raise RejectedArtefactError(f"expected artefacts that answer as the student they were made of: {reasons}")

@@ -32,6 +32,9 @@ class ParityConfig(BaseModel):
     score_tolerance: float = Field(ge=0, le=1, description="largest difference of a score")
     mask_tolerance: float = Field(ge=0, le=1, description="largest difference of a mask's probability")
     agreement: float = Field(gt=0, le=1, description="least share of objects that must be within all tolerances")
+    least_matched_share: float = Field(
+        ge=0, le=1, description="a quantised artefact that shares less of its objects with PyTorch is broken"
+    )
 
 
 @dataclass(frozen=True)
@@ -45,9 +48,10 @@ class Parity:
         agreement: share of matched and unmatched objects that matched within all tolerances; 1 where there is none.
             Two candidates whose scores differ in the last bit may change places in the suppression, so one stray
             object is no proof of a wrong artefact, while a wrong one fails at nearly all.
-        box_difference: largest difference of matched objects' box edges in canvas pixels; 0 where nothing matched.
+        box_difference: largest difference of matched objects' box edges in canvas pixels; None where nothing matched.
         score_difference: likewise of their scores.
-        mask_difference: likewise of their masks' probabilities, inside the box and off its edge; None without masks.
+        mask_difference: likewise of their masks' probabilities, inside the box and off its edge; None without masks,
+            too.
         within_tolerance: whether the agreement is high enough.
     """
 
@@ -55,14 +59,24 @@ class Parity:
     matched: int
     unmatched: int
     agreement: float
-    box_difference: float
-    score_difference: float
+    box_difference: float | None
+    score_difference: float | None
     mask_difference: float | None
     within_tolerance: bool
 
+    @property
+    def matched_share(self) -> float | None:
+        """Share of matched and unmatched objects that matched, however closely; None where there is none.
+
+        It tells a rounded artefact, whose objects are all there but none within the tolerances, from a dead one.
+        """
+        objects = self.matched + self.unmatched
+        return self.matched / objects if objects else None
+
     def to_dict(self) -> dict[str, Any]:
-        """As JSON; what does not apply is absent."""
-        return {key: value for key, value in asdict(self).items() if value is not None}
+        """The attributes and `matched_share` as JSON; what does not apply is absent."""
+        values = asdict(self) | {"matched_share": self.matched_share}
+        return {key: value for key, value in values.items() if value is not None}
 
 
 def parity(pairs: Iterable[tuple[Outputs, Outputs]], config: ParityConfig) -> Parity:
@@ -100,7 +114,7 @@ def parity(pairs: Iterable[tuple[Outputs, Outputs]], config: ParityConfig) -> Pa
     tolerated = (found <= [config.box_tolerance, config.score_tolerance, config.mask_tolerance]).all(axis=1)
     objects = len(found) + unmatched
     agreement = float(tolerated.sum() / objects) if objects else 1.0
-    box_difference, score_difference, mask_difference = found.max(axis=0, initial=0).tolist()
+    box_difference, score_difference, mask_difference = found.max(axis=0).tolist() if len(found) else [None] * 3
     return Parity(
         images=images,
         matched=len(found),

@@ -20,6 +20,7 @@ class ArtefactEvidence:
         check: whether it is prompt-free.
         parity: how its answers differ from PyTorch's.
         exact: whether it is meant to answer like PyTorch; a quantised artefact is not, its accuracy is measured.
+        least_matched_share: see `ParityConfig`.
     """
 
     artefact: str
@@ -27,18 +28,27 @@ class ArtefactEvidence:
     check: PromptFreeCheck
     parity: Parity
     exact: bool
+    least_matched_share: float
 
     @property
     def verdict(self) -> str:
         """One sentence that begins with "accepted", "rejected", "unproven" or "to be measured"."""
         if self.check.fault:
             return f"{REJECTED}: {self.check.fault}"
-        if self.parity.matched + self.parity.unmatched == 0:
+        share = self.parity.matched_share
+        if share is None:
             return "unproven: prompt-free, but neither it nor PyTorch found an object in the compared images"
         if self.parity.within_tolerance:
             return "accepted: prompt-free, answers like PyTorch within the tolerances"
         if self.exact:
             return f"{REJECTED}: does not answer like PyTorch within the tolerances"
+        if share < self.least_matched_share:
+            objects = self.parity.matched + self.parity.unmatched
+            return (
+                f"{REJECTED}: broken, not merely rounded: expected it to find at least {self.least_matched_share:.0%} "
+                f"of the objects together with PyTorch (parity.least_matched_share), got {self.parity.matched} of "
+                f"{objects}"
+            )
         return "to be measured: prompt-free, differs from PyTorch by its rounding; the evaluation tells what this costs"
 
 

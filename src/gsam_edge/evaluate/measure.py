@@ -46,12 +46,12 @@ class Measurement:
         latency_ms_median: median time of one whole call with one image, pre- and postprocessing included, in
             milliseconds.
         latency_ms_p95: 95th percentile of the same (numpy's linear interpolation).
-        peak_memory_mb: most resident memory of the process in megabytes (2^20 bytes), interpreter and libraries
+        peak_memory_mb: most resident memory of the process in megabytes (10^6 bytes), interpreter and libraries
             included.
         timed_calls: how many calls the latencies come from.
         threads: CPU threads the process was told to use.
-        peak_gpu_memory_mb: most GPU memory that torch reserved in it, in megabytes; None where it used no GPU through
-            torch.
+        peak_gpu_memory_mb: most GPU memory that torch reserved in it, in megabytes (10^6 bytes); None where it used no
+            GPU through torch.
     """
 
     predictions: Sequence[Detections]

@@ -7,7 +7,7 @@ import psutil
 
 
 def peak_memory_mb() -> float:
-    """The most resident memory this process has held so far, in megabytes (2^20 bytes), interpreter and libraries
+    """The most resident memory this process has held so far, in megabytes (10^6 bytes), interpreter and libraries
     included.
 
     On Linux it is the kernel's VmHWM. `getrusage` would not do there: its ru_maxrss carries the parent's peak over into
@@ -16,10 +16,10 @@ def peak_memory_mb() -> float:
     system = platform.system()
     if system == "Linux":
         fields = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
-        return int(fields["VmHWM"].split()[0]) / 1024
+        return int(fields["VmHWM"].split()[0]) * 1024 / 1e6  # the kernel counts units of 1024 bytes
     if system == "Windows":
-        return float(psutil.Process().memory_info().peak_wset) / 2**20
+        return float(psutil.Process().memory_info().peak_wset) / 1e6
     import resource
 
-    # macOS counts bytes, the BSDs kilobytes.
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if system == "Darwin" else 2**10)
+    # macOS counts bytes, the BSDs units of 1024 bytes.
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if system == "Darwin" else 1024) / 1e6

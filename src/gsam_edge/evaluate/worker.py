@@ -48,9 +48,9 @@ class Worker:
         return PackedDetections.pack(detections), latency_ms
 
     def memory(self) -> tuple[float, float | None]:
-        """Peak megabytes (2^20 bytes) of this process and of the GPU memory it took through torch, None without one."""
+        """Peak megabytes (10^6 bytes) of this process and of the GPU memory it took through torch, None without one."""
         cuda = _cuda()
-        return peak_memory_mb(), None if cuda is None else cuda.max_memory_reserved() / 2**20
+        return peak_memory_mb(), None if cuda is None else cuda.max_memory_reserved() / 1e6
 
 
 def _cuda() -> Any:

@@ -9,8 +9,12 @@ from onnx import TensorProto, helper
 
 from gsam_edge.coco import Annotations, DatasetError
 from gsam_edge.coco.provenance import with_split_digest
-from gsam_edge.distill.measurement import measure_onnx, measure_student
+from gsam_edge.distill import measurement
+from gsam_edge.distill.measurement import measure_onnx, measure_student, measure_teacher
+from gsam_edge.distill.predictions import Predictor
+from gsam_edge.distill.teacher import Teacher
 from gsam_edge.evaluate.config import EvaluationConfig
+from gsam_edge.evaluate.measure import Measurement
 from gsam_edge.students import EdgeConfig
 from gsam_edge.students.weights import StudentWeights
 
@@ -66,3 +70,48 @@ def test_an_export_of_other_weights_is_refused():
 def test_weights_remember_their_split_in_a_file():
     assert StudentWeights.from_bytes(WEIGHTS.to_bytes()).split == WEIGHTS.split
     assert StudentWeights.from_bytes(replace(WEIGHTS, split=None).to_bytes()).split is None
+
+
+def labelled(*, masks=False):
+    """The test split with one bag on its image, by a mask alone where `masks`."""
+    square = [[1.0, 1.0, 5.0, 1.0, 5.0, 5.0, 1.0, 5.0]]
+    box = {"bbox": [1, 1, 4, 4]} | ({"bbox_source": "segmentation", "segmentation": square} if masks else {})
+    return replace(PARTS["test"], objects=({"id": 1, "image_id": 3, "category_id": 1, "area": 16} | box,))
+
+
+@pytest.fixture
+def perfect(monkeypatch):
+    """Whatever is measured answers as the truth says, without a process of its own."""
+
+    def answer(factory, images, *, prompts=None, warmup, repeats, threads):
+        return Measurement([labelled(masks=True).truth(3)], 1.0, 2.0, 3.0, repeats, threads)
+
+    monkeypatch.setattr(measurement, "measure", answer)
+
+
+def test_a_split_without_objects_ends_before_anything_is_measured():
+    """The images are absent: nobody came to ask for them."""
+    for measured in (
+        lambda: measure_student(WEIGHTS, PARTS["test"], {}, CONFIG, "cpu"),
+        lambda: measure_onnx("student_onnx", exported(WEIGHTS), WEIGHTS, PARTS["test"], {}, CONFIG),
+    ):
+        with pytest.raises(ValueError, match="test split: expected at least one object in 1 images, got none"):
+            measured()
+
+
+def test_rows_say_on_what_and_from_which_score_they_were_measured(perfect):
+    student, _ = measure_student(WEIGHTS, labelled(), {}, CONFIG, "cpu")
+    exact, _ = measure_onnx("student_onnx", exported(WEIGHTS), WEIGHTS, labelled(), {}, CONFIG)
+    finder = Teacher(print, Predictor("Grounding DINO", "", prompted_with_boxes=False), 1, score_threshold=0.02)
+    teacher, _ = measure_teacher(finder, labelled(), {}, CONFIG, "cpu")
+    assert [row["score_threshold"] for row in (student, exact, teacher)] == [0.1, 0.1, 0.02]
+    for row in (student, exact, teacher):
+        assert (row["device"], row["images"], row["objects"]) == ("cpu", 1, 1)
+
+
+def test_a_teacher_that_is_given_the_boxes_has_no_cut_off(perfect):
+    painter = Teacher(print, Predictor("SAM", "", prompted_with_boxes=True), 1, score_threshold=None)
+    row, _ = measure_teacher(painter, labelled(masks=True), {}, CONFIG, "cpu")
+    assert "score_threshold" not in row
+    assert row["runtime"].endswith(", true boxes given")
+    assert (row["mask_iou_compared"], row["mask_iou_objects"]) == (1, 1)

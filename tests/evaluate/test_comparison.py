@@ -1,5 +1,6 @@
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,16 +9,23 @@ from rich.console import Console
 from gsam_edge.coco.annotations import Annotations
 from gsam_edge.evaluate.comparison import comparison_frame, comparison_row, console_table
 from gsam_edge.evaluate.measure import Measurement
+from gsam_edge.hooks.console import TABLE_WIDTH
 from gsam_edge.vision import Detections
 
 PROMISED = {
     "artefact",
     "runtime",
+    "device",
+    "images",
+    "objects",
+    "score_threshold",
     "box_map50",
     "box_map50_95",
     "mask_map50",
     "mask_map50_95",
     "mask_iou",
+    "mask_iou_compared",
+    "mask_iou_objects",
     "size_mb",
     "latency_ms_median",
     "latency_ms_p95",
@@ -42,14 +50,21 @@ def annotations(*, masks):
     )
 
 
-def measured(truth, predictions=None, latency=10.0):
+def measured(truth, predictions=None, latency=10.0, gpu_memory=None):
     predictions = predictions or [truth.truth(image["id"]) for image in truth.images]
-    return Measurement(predictions, latency, 2 * latency, 123.4, timed_calls=20, threads=2)
+    return Measurement(predictions, latency, 2 * latency, 123.4, 20, 2, peak_gpu_memory_mb=gpu_memory)
 
 
-def row(truth, artefact="student", **changes):
-    options = {"size_mb": 12.3, "match_box_iou": 0.5}
-    return comparison_row(artefact, "torch CPU", truth, measured(truth, **changes), **options)
+def row(truth, artefact="student", *, device="cpu", score_threshold=0.001, **changes):
+    options = {"device": device, "score_threshold": score_threshold, "size_mb": 12.3, "match_box_iou": 0.5}
+    return comparison_row(artefact, f"torch {device}", truth, measured(truth, **changes), **options)
+
+
+def printed(rows):
+    """The lines of the console table, each as its cells."""
+    console = Console(file=io.StringIO(), width=220, color_system=None)
+    console.print(console_table(rows))
+    return [[cell.strip() for cell in line.split("│")] for line in console.file.getvalue().splitlines()]
 
 
 class TestRow:
@@ -65,7 +80,13 @@ class TestRow:
 
     def test_what_does_not_apply_is_absent(self):
         figures = row(annotations(masks=False))
-        assert PROMISED - set(figures) == {"mask_map50", "mask_map50_95", "mask_iou"}
+        assert PROMISED - set(figures) == {
+            "mask_map50",
+            "mask_map50_95",
+            "mask_iou",
+            "mask_iou_compared",
+            "mask_iou_objects",
+        }
         assert set(figures["per_class"]["a"]) == {"box_map50"}
 
     def test_a_model_that_finds_nothing_scores_zero(self):
@@ -73,6 +94,25 @@ class TestRow:
         figures = row(truth, predictions=[Detections.empty(mask_hw=(40, 60))] * 2)
         assert figures["box_map50"] == figures["mask_map50"] == 0
         assert "mask_iou" not in figures
+
+    def test_the_mask_iou_of_what_was_found_says_of_how_much(self):
+        truth = annotations(masks=True)
+        figures = row(truth, predictions=[truth.truth(8).select(np.array([0])), Detections.empty(mask_hw=(40, 60))])
+        assert (figures["mask_iou"], figures["mask_iou_compared"], figures["mask_iou_objects"]) == (1, 1, 3)
+
+    def test_it_says_over_what_and_from_which_score(self):
+        truth = annotations(masks=True)
+        crowd = {"id": 9, "image_id": 4, "category_id": 1, "iscrowd": 1, "bbox": [0, 0, 5, 5], "area": 25}
+        figures = row(Annotations(truth.images, (*truth.objects, crowd), truth.categories), score_threshold=0.02)
+        assert (figures["images"], figures["objects"], figures["score_threshold"]) == (2, 3, 0.02)
+        assert "score_threshold" not in row(truth, score_threshold=None)
+
+    @pytest.mark.parametrize("crowds", [0, 2])
+    def test_a_split_without_objects_is_refused(self, crowds):
+        truth = annotations(masks=False)
+        objects = tuple({**record, "iscrowd": 1} for record in truth.objects[:crowds])
+        with pytest.raises(ValueError, match="test split: expected at least one object in 2 images, got none"):
+            row(Annotations(truth.images, objects, truth.categories))
 
     def test_it_is_json(self):
         figures = row(annotations(masks=True))
@@ -100,6 +140,27 @@ class TestFrame:
         assert frame["box_map50_kept"].tolist() == [1, 1, 1]
         assert frame["mask_map50"].isna().tolist() == [False, False, True]
 
+    def test_times_of_two_devices_are_not_divided(self):
+        truth = annotations(masks=True)
+        rows = [
+            row(truth, "teacher", device="cuda", latency=100.0, gpu_memory=900.0),
+            row(truth, "student", device="cuda", latency=8.0, gpu_memory=300.0),
+            row(truth, "student_onnx", latency=5.0),
+        ]
+        frame = comparison_frame(rows)
+        assert frame["times_faster"].tolist()[:2] == [1, 12.5]
+        assert frame["times_faster"].isna().tolist() == [False, False, True]
+        assert frame["times_smaller"].tolist() == [1, 1, 1]
+        assert frame["device"].tolist() == ["cuda", "cuda", "cpu"]
+        assert frame["peak_gpu_memory_mb"].tolist()[:2] == [900, 300]
+        assert "peak_gpu_memory_mb" not in comparison_frame(rows[2:])
+
+    def test_what_was_measured_over_stands_beside(self):
+        frame = comparison_frame(self.rows())
+        assert frame["score_threshold"].tolist() == [0.001] * 3
+        assert frame["images"].tolist() == [2, 2, 2]
+        assert frame["mask_iou_compared"].tolist()[:2] == [3, 3]
+
     def test_without_the_reference(self):
         frame = comparison_frame(self.rows()[1:])
         assert not any(name.startswith("times") for name in frame)
@@ -119,14 +180,53 @@ class TestFrame:
 def test_console_table():
     truth = annotations(masks=True)
     rows = [row(truth, "teacher", latency=100.0), row(annotations(masks=False), "student", latency=8.0)]
-    console = Console(file=io.StringIO(), width=200, color_system=None)
+    lines = printed(rows)
+    assert lines[0] == ["Comparison on the test split: 2 images, 3 objects"]
+    teacher, student = (next(line for line in lines if name in line) for name in ("teacher", "student"))
+    assert teacher[2:7] == ["1.000"] * 5
+    below = lines[lines.index(teacher) + 1]
+    assert (below[1], below[6]) == ("torch cpu", "3/3")
+    assert student[2:7] == ["1.000", "1.000", "-", "-", "-"]
+    assert student[8] == "8.0"
+
+
+def test_a_narrow_console_cuts_no_name_and_no_number():
+    """At the width of a file or a pipe, with every column there can be."""
+    truth = annotations(masks=True)
+    rows = [
+        row(truth, name, device="cuda", latency=1234.5, gpu_memory=12345.0)
+        | {"peak_memory_mb": 12345.0, "size_mb": 123.4, "mask_iou_compared": 12345, "mask_iou_objects": 12345}
+        | {"runtime": "onnxruntime 1.31.1 cpu, true boxes given"}
+        for name in ("teacher", "student_onnx_int8")
+    ]
+    console = Console(file=io.StringIO(), width=TABLE_WIDTH, color_system=None)
     console.print(console_table(rows))
     lines = console.file.getvalue().splitlines()
-    teacher = next(line for line in lines if "teacher" in line).split("│")
-    student = next(line for line in lines if "student" in line).split("│")
-    assert [cell.strip() for cell in teacher[3:8]] == ["1.000"] * 5
-    assert [cell.strip() for cell in student[3:8]] == ["1.000", "1.000", "-", "-", "-"]
-    assert student[9].strip() == "8.0"
+    assert all(line[-1] in "┓┃┩│┘" for line in lines[1:])
+    shown = "\n".join(lines)
+    assert "…" not in shown
+    for text in ("student_onnx_int8", "mAP50-95", "of found", "1234.5", "12345/12345", "true boxes given"):
+        assert text in shown
+
+
+def test_the_mask_iou_of_what_was_found_has_no_best_value():
+    """One object of three, drawn perfectly, is not better than three."""
+    truth = annotations(masks=True)
+    one = [truth.truth(8).select(np.array([0])), Detections.empty(mask_hw=(40, 60))]
+    whole = [replace(found, masks=found.masks & (np.arange(60) % 10 < 8)) for found in map(truth.truth, (8, 4))]
+    table = console_table([row(truth, "one", predictions=one), row(truth, "all", predictions=whole)])
+    cells = {str(column.header): list(column.cells) for column in table.columns}
+    assert cells["mask IoU\nof found"] == ["1.000\n1/3", "0.800\n3/3"]
+    assert cells["box\nmAP50"][1] == "[bold green]1.000[/]"
+
+
+def test_the_memory_of_a_graphics_card_has_a_column_where_one_was_used():
+    truth = annotations(masks=True)
+    rows = [row(truth, "teacher", device="cuda", gpu_memory=900.0), row(truth, "student")]
+    assert [column.header for column in console_table(rows).columns][-1] == "GPU MB\npeak"
+    teacher, student = (next(line for line in printed(rows) if name in line) for name in ("teacher", "student"))
+    assert (teacher[-2], student[-2]) == ("900", "-")
+    assert [column.header for column in console_table(rows[1:]).columns][-1] == "memory\nMB peak"
 
 
 def test_rows_can_come_from_json_with_other_keys():

@@ -7,7 +7,7 @@ VALUES = {
     "warmup_calls": 3,
     "min_timed_calls": 50,
     "threads": 2,
-    "score_threshold": 0.01,
+    "score_threshold": 0.001,
     "match_box_iou": 0.5,
     "picture_score_threshold": 0.3,
     "picture_rows": 4,

@@ -2,15 +2,18 @@
 
 import io
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from matplotlib.text import Text
 from PIL import Image
 
 from gsam_edge.coco.annotations import Annotations
+from gsam_edge.datasets.plots import FigureDataset
 from gsam_edge.evaluate.draw import class_colour
 from gsam_edge.evaluate.health_plots import plot_box_sizes, plot_heat_map, plot_images_per_class, plot_worst_findings
-from gsam_edge.evaluate.plots import plot_class_distribution, shown_classes
+from gsam_edge.evaluate.plots import plot_class_distribution, plot_picture_grid, shown_classes
 
 
 def annotations_of(classes=2, images=3):
@@ -44,6 +47,39 @@ def test_every_figure_can_be_drawn(classes):
         picture = rendered(figure)
         assert picture.std() > 0
         assert max(picture.shape) < 1500
+
+
+#: Matplotlib reads the first two as formulas, one of them broken, and would leave the third out of a legend.
+AWKWARD = ("$x_$", "a $ for a $", "_hidden", "both \\$ and $y$", "nul\0", "漢字")
+
+
+def test_names_are_drawn_as_they_stand():
+    value = annotations_of(len(AWKWARD))
+    value = replace(value, categories=tuple({"id": c, "name": name} for c, name in enumerate(AWKWARD)))
+    sizes, classes, split = (
+        plot_box_sizes(value, 8),
+        plot_images_per_class(value),
+        plot_class_distribution({"train": {"images": 1, "annotations": 9, "per_class": dict.fromkeys(AWKWARD, 2)}}),
+    )
+    example = {"where": "$x_$.png", "image_id": 0, "annotation_ids": [0], "detail": "$x_$ beside $y$"}
+    findings = [{"code": "tiny_box", "count": 1, "examples": [example]}]
+    worst = plot_worst_findings(value, {f"{i}.png": np.zeros((40, 60, 3), np.uint8) for i in range(3)}, findings)
+    grid = plot_picture_grid(
+        [np.zeros((40, 60, 3), np.uint8)], {"truth": [value.truth(0)]}, AWKWARD, score_threshold=0, picture_width=120
+    )
+    for figure in (sizes, classes, split, worst, grid):
+        assert rendered(figure).std() > 0
+    assert len(sizes.legends[0].get_texts()) == len(AWKWARD)
+    for text in (*split.axes[0].get_yticklabels(), *worst.axes[0].findobj(Text)):
+        assert text._preprocess_math(text.get_text())[1] is False
+    drawn = [text._preprocess_math(text.get_text())[0] for text in classes.axes[0].get_yticklabels()]
+    assert drawn == list(AWKWARD)
+
+
+def test_the_figures_keep_their_sharpness(tmp_path):
+    FigureDataset(filepath=str(tmp_path / "plot.png")).save(plot_box_sizes(annotations_of(), 8))
+    with Image.open(tmp_path / "plot.png") as picture:
+        assert picture.size == (7 * 140, 7 * 140)
 
 
 def test_of_many_classes_the_extremes_are_shown():

@@ -59,6 +59,10 @@ class TestDraw:
         assert tuple(inside) not in {(128, 128, 128), class_colour(0)}
         assert all(min(128, c) <= value <= max(128, c) for value, c in zip(inside, class_colour(0), strict=True))
 
+    @pytest.mark.parametrize("name", ["two\nlines", "nul\0", "$x_$", "\u202e", "漢字"])
+    def test_any_name_can_be_written(self, name):
+        assert draw_detections(self.grey, one(), (name,), width=240).shape == (160, 240, 3)
+
     def test_boxes_outside_the_picture_or_inside_out(self):
         for box in [(-50, -50, -10, -10), (30, 25, 10, 10), (55, 35, 400, 300)]:
             assert draw_detections(self.grey, one(xyxy=box, masked=False), NAMES, width=120).shape == (80, 120, 3)
@@ -87,6 +91,20 @@ class TestGrid:
         assert [text.get_text() for text in figure.legends[0].get_texts()] == list(NAMES)
         assert rendered(figure).std() > 0
 
+    @pytest.mark.parametrize("picture_width", [240, 420, 640, 1201])
+    def test_the_width_of_a_picture_is_that_of_the_file(self, picture_width, tmp_path):
+        """Through the dataset that writes the file."""
+        from gsam_edge.datasets.plots import FigureDataset
+
+        FigureDataset(filepath=str(tmp_path / "grid.png")).save(self.grid(picture_width=picture_width))
+        with Image.open(tmp_path / "grid.png") as picture:
+            assert picture.width == pytest.approx(2 * picture_width, abs=1)
+
+    def test_the_legend_names_what_is_drawn(self):
+        faint = {"student": [one(1, score=0.1), one(0, image_hw=(60, 40))]}
+        figure = plot_picture_grid(self.images, faint, NAMES, score_threshold=0.3, picture_width=120)
+        assert [text.get_text() for text in figure.legends[0].get_texts()] == [NAMES[0]]
+
     def test_below_the_threshold_nothing_is_drawn(self):
         hidden, shown = (self.grid(score_threshold=t).axes[1].images[0].get_array() for t in (0.3, 0.1))
         assert (hidden == 90).all()
@@ -103,6 +121,8 @@ class TestComparison:
     rows = (
         {
             "artefact": "teacher",
+            "runtime": "torch 2 cpu",
+            "device": "cpu",
             "box_map50": 0.8,
             "mask_map50": 0.7,
             "latency_ms_median": 400.0,
@@ -112,6 +132,8 @@ class TestComparison:
         },
         {
             "artefact": "student_onnx",
+            "runtime": "onnxruntime 1 cpu",
+            "device": "cpu",
             "box_map50": 0.75,
             "latency_ms_median": 20.0,
             "latency_ms_p95": 22.0,
@@ -125,8 +147,27 @@ class TestComparison:
         shown = texts(figure)
         assert {"0.800", "0.700", "0.750", "400", "20.0  (20.0x faster)", "25.0", "900", "200"} <= set(shown)
         assert not any("smaller" in text for text in shown)
-        assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["teacher", "student_onnx"]
+        assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == [
+            "teacher\ntorch 2 cpu",
+            "student_onnx\nonnxruntime 1 cpu",
+        ]
         assert rendered(figure).std() > 0
+
+    def test_runtimes_and_given_boxes_are_named(self):
+        given = self.rows[0] | {"runtime": "torch 2 cpu, true boxes given"}
+        labels = [label.get_text() for label in plot_comparison([given]).axes[0].get_yticklabels()]
+        assert labels == ["teacher\ntorch 2 cpu\ntrue boxes given"]
+
+    def test_times_of_two_devices_are_not_divided(self):
+        shown = texts(plot_comparison([self.rows[0] | {"device": "cuda", "size_mb": 50.0}, self.rows[1]]))
+        assert {"20.0", "25.0  (2.0x smaller)"} <= set(shown)
+        assert not any("faster" in text for text in shown)
+
+    def test_the_memory_of_a_graphics_card_has_a_bar(self):
+        panel = plot_comparison([self.rows[0] | {"peak_gpu_memory_mb": 333.0}, self.rows[1]]).axes[3]
+        assert [text.get_text() for text in panel.get_legend().get_texts()] == ["process", "GPU"]
+        assert "333" in [text.get_text() for text in panel.texts]
+        assert plot_comparison(self.rows).axes[3].get_legend() is None
 
     def test_boxes_only(self):
         assert plot_comparison(self.rows[1:]).axes[0].get_legend() is None

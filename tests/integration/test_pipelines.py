@@ -77,6 +77,8 @@ def test_the_data_decides(
     for name in ("student", "student_onnx", "student_onnx_int8"):
         found = {kind for kind in ("box", "mask") if f"{kind}_map50" in rows[name]}
         assert found == outputs, name
+        assert rows[name]["score_threshold"] == 0.001
+    assert ("score_threshold" in rows["teacher"]) == ("grounding_dino" in teachers)
     assert all(row["prompt_free"] for row in report(project, "optimization_report"))
     assert report(project, "validation_report")["images"]["in"] == PICTURES
     reporting = project / "data" / "test" / "08_reporting"

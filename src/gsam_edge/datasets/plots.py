@@ -13,7 +13,7 @@ class FigureDataset(MatplotlibDataset):
     """`matplotlib.MatplotlibDataset` for one figure on a local file, written atomically; kedro-viz shows it."""
 
     def save(self, data: Figure) -> None:
-        """Renders the figure at 140 dpi, a legible size in kedro-viz and MLflow alike."""
+        """Renders the figure at its own resolution: whoever drew it knows how many pixels it needs."""
         buffer = BytesIO()
-        data.savefig(buffer, format="png", dpi=140)
+        data.savefig(buffer, format="png", dpi="figure")
         write_bytes(Path(self._get_save_path()), buffer.getvalue())

@@ -8,7 +8,7 @@ from gsam_edge.coco import Annotations, DatasetError
 from gsam_edge.coco.provenance import require_made_from
 from gsam_edge.distill.predictions import Predictions, Predictor
 from gsam_edge.distill.teacher import Teacher
-from gsam_edge.evaluate.comparison import comparison_row
+from gsam_edge.evaluate.comparison import comparison_row, count_objects
 from gsam_edge.evaluate.config import EvaluationConfig
 from gsam_edge.evaluate.measure import measure
 from gsam_edge.evaluate.packing import PredictionsOfImages
@@ -39,11 +39,21 @@ def measure_teacher(
     prompts = None
     if teacher.description.prompted_with_boxes:
         prompts = [truth.truth(image["id"]) for image in truth.images]
-    runtime = f"torch {version('torch')} {resolve_device(device)}"
+    where = str(resolve_device(device))
+    runtime = f"torch {version('torch')} {where}"
     if prompts is not None:
         runtime += ", true boxes given"
     row, predictions = _measured(
-        "teacher", runtime, teacher.factory, truth, images, teacher.size_bytes, config, prompts
+        "teacher",
+        runtime,
+        where,
+        teacher.factory,
+        truth,
+        images,
+        teacher.size_bytes,
+        config,
+        score_threshold=teacher.score_threshold,
+        prompts=prompts,
     )
     if prompts is not None:
         # Boxes that were given say nothing about who was given them.
@@ -71,7 +81,8 @@ def measure_student(
     content = weights.to_bytes()
     where = str(resolve_device(device))
     factory = student_predictor(content, score_threshold=config.score_threshold, device=where)
-    return _measured("student", f"torch {version('torch')} {where}", factory, truth, images, len(content), config)
+    runtime, threshold = f"torch {version('torch')} {where}", config.score_threshold
+    return _measured("student", runtime, where, factory, truth, images, len(content), config, score_threshold=threshold)
 
 
 def measure_onnx(
@@ -96,19 +107,24 @@ def measure_onnx(
         )
     factory = onnx_predictor(model, score_threshold=config.score_threshold, threads=config.threads)
     runtime = f"onnxruntime {version('onnxruntime')} cpu"
-    return _measured(artefact, runtime, factory, truth, images, len(model), config)
+    threshold = config.score_threshold
+    return _measured(artefact, runtime, "cpu", factory, truth, images, len(model), config, score_threshold=threshold)
 
 
 def _measured(
     artefact: str,
     runtime: str,
+    device: str,
     factory: Callable[[], Callable[..., Detections]],
     truth: Annotations,
     images: ImageSource,
     size_bytes: int,
     config: EvaluationConfig,
+    *,
+    score_threshold: float | None,
     prompts: list[Detections] | None = None,
 ) -> tuple[Row, Predictions]:
+    count_objects(truth)  # a split without objects is refused before anybody waits for the measurement
     measured = measure(
         factory,
         SplitImages(truth, images),
@@ -118,7 +134,14 @@ def _measured(
         threads=config.threads,
     )
     row = comparison_row(
-        artefact, runtime, truth, measured, size_mb=size_bytes / 1e6, match_box_iou=config.match_box_iou
+        artefact,
+        runtime,
+        truth,
+        measured,
+        device=device,
+        score_threshold=score_threshold,
+        size_mb=size_bytes / 1e6,
+        match_box_iou=config.match_box_iou,
     )
     found = PredictionsOfImages([image["id"] for image in truth.images], measured.predictions)
     return row, Predictions(found, truth.class_names, Predictor(artefact, "", prompts is not None))

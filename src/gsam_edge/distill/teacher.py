@@ -49,11 +49,13 @@ class Teacher:
         factory: builds `predict(image, prompt=None)`; can be pickled.
         description: who they are.
         size_bytes: of all weights, base and adapters.
+        score_threshold: detections that score less are dropped (0..1); None where the teacher is given the true boxes.
     """
 
     factory: Callable[[], Callable[..., Detections]]
     description: Predictor
     size_bytes: int
+    score_threshold: float | None
 
 
 def compose_teacher(
@@ -101,7 +103,8 @@ def compose_teacher(
         teacher_predictor, **parts, class_names=class_names, detection=detection, device=device, keep_bases=False
     )
     prompted = parts["grounding_dino"] is None
-    return Teacher(factory, Predictor(" and ".join(names), digest, prompted), size)
+    threshold = None if prompted else detection.score_threshold
+    return Teacher(factory, Predictor(" and ".join(names), digest, prompted), size, threshold)
 
 
 def _model_bytes(model: nn.Module) -> int:

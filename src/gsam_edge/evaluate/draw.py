@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
+from gsam_edge.evaluate.lettering import font_file, warn_of_unknown
 from gsam_edge.vision import Detections
 
 #: Left, top, right and bottom in pixels of the picture.
@@ -53,6 +54,7 @@ def draw_detections(
     Returns:
         uint8 [round(H * width / W), width, 3] RGB.
     """
+    warn_of_unknown(class_names)  # of all at once, not label by label
     scale = width / image.shape[1]
     size = (width, max(1, round(image.shape[0] * scale)))
     canvas = np.asarray(Image.fromarray(image).resize(size, Image.Resampling.LANCZOS), np.float32)
@@ -106,7 +108,8 @@ def _write_label(
     taken: Sequence[Box],
 ) -> Box:
     """Text on a plate of the class's colour, above, below or in the box, where no other plate is; returns the plate."""
-    font = _font(max(9, round(size[0] / 32)))
+    text = " ".join(text.split())  # a name of several lines is written in one
+    font = _font(font_file(text), max(9, round(size[0] / 32)))
     pad = max(1, round(font.size / 6))
     width, height = pen.textlength(text, font=font) + 2 * pad, sum(font.getmetrics())
     places = [(box[0], box[1] - height), (box[0], box[3]), (box[2] - width, box[1] - height), (box[0], box[1])]
@@ -130,8 +133,5 @@ def _overlap(a: Box, b: Box) -> bool:
 
 
 @cache
-def _font(size: int) -> ImageFont.FreeTypeFont:
-    """DejaVu Sans, which comes with matplotlib and knows most alphabets."""
-    from matplotlib.font_manager import findfont
-
-    return ImageFont.truetype(findfont("DejaVu Sans"), size)
+def _font(file: str, size: int) -> ImageFont.FreeTypeFont:
+    return ImageFont.truetype(file, size)

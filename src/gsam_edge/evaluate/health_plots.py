@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from gsam_edge.coco.annotations import Annotations
 from gsam_edge.coco.heat_map import annotation_heat_map
 from gsam_edge.evaluate.draw import class_colour, draw_detections
-from gsam_edge.evaluate.plots import shown_classes
+from gsam_edge.evaluate.lettering import font_families, literal
+from gsam_edge.evaluate.plots import FIGURE_DPI, shown_classes
 from gsam_edge.vision import Detections
 from gsam_edge.vision.boxes import xywh_to_xyxy
 from gsam_edge.vision.images import ImageSource
@@ -42,8 +43,9 @@ def plot_box_sizes(annotations: Annotations, smallest_side: float) -> "Figure":
     from matplotlib.ticker import LogLocator, NullFormatter
 
     columns = annotations.columns
-    figure = Figure(figsize=(7, 7), layout="constrained", dpi=130)
+    figure = Figure(figsize=(7, 7), layout="constrained", dpi=FIGURE_DPI)
     axes = figure.subplots()
+    points, labels = [], []
     for class_id in shown_classes(annotations.image_class_counts.sum(axis=0).tolist()):
         category_id = annotations.categories[class_id]["id"]
         rows = np.flatnonzero((columns.category_id == category_id) & columns.has_box & ~columns.is_crowd)
@@ -51,9 +53,9 @@ def plot_box_sizes(annotations: Annotations, smallest_side: float) -> "Figure":
             continue
         shown = rows[np.linspace(0, len(rows) - 1, min(len(rows), _MOST_POINTS)).astype(int)]
         colour = [channel / 255 for channel in class_colour(class_id)]
-        label = f"{annotations.class_names[class_id]}: {len(rows)}, median {_median_size(columns.xywh[rows])}"
-        axes.scatter(
-            columns.xywh[shown, 2], columns.xywh[shown, 3], s=9, color=colour, alpha=0.45, linewidths=0, label=label
+        labels.append(f"{annotations.class_names[class_id]}: {len(rows)}, median {_median_size(columns.xywh[rows])}")
+        points.append(
+            axes.scatter(columns.xywh[shown, 2], columns.xywh[shown, 3], s=9, color=colour, alpha=0.45, linewidths=0)
         )
     axes.set(xscale="log", yscale="log")
     sides = columns.xywh[columns.has_box][:, 2:]
@@ -68,7 +70,15 @@ def plot_box_sizes(annotations: Annotations, smallest_side: float) -> "Figure":
         axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axis.set_major_formatter("{x:g}")
         axis.set_minor_formatter(NullFormatter())
-    figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=9, markerscale=2)
+    figure.legend(
+        points,
+        [literal(label) for label in labels],
+        loc="outside lower center",
+        ncols=2,
+        frameon=False,
+        prop={"family": font_families(labels), "size": 9},
+        markerscale=2,
+    )
     return figure
 
 
@@ -83,7 +93,7 @@ def plot_images_per_class(annotations: Annotations) -> "Figure":
 
     counts = annotations.image_class_counts
     shown = shown_classes(counts.sum(axis=0).tolist())
-    figure = Figure(figsize=(11, max(3.2, 1.2 + 0.3 * len(shown))), layout="constrained", dpi=130)
+    figure = Figure(figsize=(11, max(3.2, 1.2 + 0.3 * len(shown))), layout="constrained", dpi=FIGURE_DPI)
     bars, histogram = figure.subplots(1, 2)
     images = (counts > 0).sum(axis=0)
     values = [int(images[class_id]) for class_id in shown]
@@ -91,7 +101,8 @@ def plot_images_per_class(annotations: Annotations) -> "Figure":
     for row, value in enumerate(values):
         text = f" {value} ({value / len(counts):.0%})"
         bars.annotate(text, (value, row), va="center", fontsize=9, color=_INK)
-    bars.set_yticks(range(len(shown)), [annotations.class_names[class_id] for class_id in shown], fontsize=10)
+    names = [annotations.class_names[class_id] for class_id in shown]
+    bars.set_yticks(range(len(shown)), map(literal, names), fontfamily=font_families(names), fontsize=10)
     bars.set(xlim=(0, 1.25 * max(values)), ylim=(len(shown) - 0.4, -0.6), xticks=[])
     _title(bars, f"Images that show a class, of {len(counts)}", _left_out(len(shown), counts.shape[1]), "")
     bars.spines["bottom"].set_visible(False)
@@ -111,7 +122,7 @@ def plot_heat_map(annotations: Annotations) -> "Figure":
     from matplotlib.figure import Figure
 
     heat = annotation_heat_map(annotations, _CELLS)
-    figure = Figure(figsize=(6.4, 5.2), layout="constrained", dpi=130)
+    figure = Figure(figsize=(6.4, 5.2), layout="constrained", dpi=FIGURE_DPI)
     axes = figure.subplots()
     picture = axes.imshow(heat, cmap="viridis", extent=(0, 1, 1, 0), vmin=0, interpolation="bilinear")
     figure.colorbar(picture, ax=axes, label="boxes over a point, a mean image")
@@ -139,16 +150,16 @@ def plot_worst_findings(
         for example in _chosen([e for e in finding["examples"] if {"image_id", "image_ids"} & e.keys()])
     ]
     lines = max(1, -(-len(cases) // _COLUMNS))
-    figure = Figure(figsize=(4 * min(_COLUMNS, max(1, len(cases))), 4.1 * lines), layout="constrained", dpi=130)
+    figure = Figure(figsize=(4 * min(_COLUMNS, max(1, len(cases))), 4.1 * lines), layout="constrained", dpi=FIGURE_DPI)
     grid = figure.subplots(lines, min(_COLUMNS, max(1, len(cases))), squeeze=False)
     for axes in grid.flat:
         axes.set_axis_off()
         axes.set_anchor("NW")
-    for axes, (finding, example) in zip(grid.flat, cases, strict=False):
+    captions = [_caption(finding, example) for finding, example in cases]
+    fonts = font_families(captions)
+    for axes, (_, example), caption in zip(grid.flat, cases, captions, strict=False):
         axes.imshow(_case(annotations, images, example))
-        detail = f"{len(example['image_ids'])} images" if "image_ids" in example else example["detail"]
-        caption = f"{finding['code']} ({finding['count']})\n{_short(detail)}\n{_short(example['where'])}"
-        axes.set_title(caption, loc="left", fontsize=8.5, color=_INK)
+        axes.set_title(literal(caption), loc="left", fontfamily=fonts, fontsize=8.5, color=_INK)
     if not cases:
         grid[0, 0].text(0.5, 0.5, "nothing odd was found in the images", ha="center", fontsize=11, color=_INK)
     return figure
@@ -157,6 +168,11 @@ def plot_worst_findings(
 def _chosen(examples: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """The worst case, and the last that is written out: the second may be a copy of the first."""
     return examples if len(examples) < 2 else [examples[0], examples[-1]]
+
+
+def _caption(finding: Mapping[str, Any], example: Mapping[str, Any]) -> str:
+    detail = f"{len(example['image_ids'])} images" if "image_ids" in example else example["detail"]
+    return f"{finding['code']} ({finding['count']})\n{_short(detail)}\n{_short(example['where'])}"
 
 
 def _case(annotations: Annotations, images: ImageSource, example: Mapping[str, Any]) -> NDArray[np.uint8]:

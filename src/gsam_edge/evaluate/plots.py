@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gsam_edge.coco.annotations import Annotations
+from gsam_edge.evaluate.comparison import same_device
 from gsam_edge.evaluate.draw import PALETTE, class_colour, draw_detections
+from gsam_edge.evaluate.lettering import font_families, literal
 from gsam_edge.vision import Detections
 
 if TYPE_CHECKING:
@@ -22,21 +24,26 @@ _PANELS: tuple[tuple[str, str, Mapping[str, str]], ...] = (
     ("Accuracy", "mAP50, more is better", {"box_map50": "boxes", "mask_map50": "masks"}),
     ("Latency of one image", "ms, median (line: p95), less is better", {"latency_ms_median": "median"}),
     ("Size", "MB, less is better", {"size_mb": "size"}),
-    ("Peak memory", "MB, less is better", {"peak_memory_mb": "memory"}),
+    ("Peak memory", "MB, less is better", {"peak_memory_mb": "process", "peak_gpu_memory_mb": "GPU"}),
 )
 _FACTORS = {"latency_ms_median": "faster", "size_mb": "smaller"}
 _INK, _PALE = "#262626", "#8c8c8c"
 TRUTH_COLUMN = "truth"
 #: Of more classes, a figure shows the most frequent and the rarest.
 _MOST_CLASSES = 24
+#: Dots per inch of the figures that are no grids of pictures: legible in kedro-viz and MLflow alike.
+FIGURE_DPI = 140
+#: Width of a picture of the grid in inches, on which the size of its letters depends; its pixels are the caller's.
+_PICTURE_INCH = 3.0
 
 
 def plot_comparison(rows: Sequence[Mapping[str, Any]]) -> "Figure":
     """Bars of accuracy, latency, size and memory, one line per artefact, the numbers written beside the bars.
 
     Args:
-        rows: see `comparison.comparison_row`; what is absent has no bar. Beside latency and size stands the factor
-            against the first row.
+        rows: see `comparison.comparison_row`; what is absent has no bar. An artefact's name stands over its runtime,
+            which says whether it was given the true boxes. Beside latency and size stands the factor against the first
+            row, beside latency only where both ran on the same device.
 
     Raises:
         ValueError: if there are no rows.
@@ -45,7 +52,7 @@ def plot_comparison(rows: Sequence[Mapping[str, Any]]) -> "Figure":
 
     if not rows:
         raise ValueError("rows: expected at least one artefact, got none")
-    figure = Figure(figsize=(14, 1.6 + 0.62 * len(rows)), layout="constrained", dpi=130)
+    figure = Figure(figsize=(14, 1.6 + 0.62 * len(rows)), layout="constrained", dpi=FIGURE_DPI)
     panels = figure.subplots(1, len(_PANELS), sharey=True)
     for axes, (title, unit, names) in zip(panels, _PANELS, strict=True):
         shown = {name: label for name, label in names.items() if any(name in row for row in rows)}
@@ -56,7 +63,8 @@ def plot_comparison(rows: Sequence[Mapping[str, Any]]) -> "Figure":
             axes.legend(
                 fontsize=8, frameon=False, loc="lower left", bbox_to_anchor=(0.42, 1.0), ncols=2, borderaxespad=0
             )
-    panels[0].set_yticks(range(len(rows)), [row["artefact"] for row in rows], fontsize=10, color=_INK)
+    labels = ["\n".join([row["artefact"], *row["runtime"].split(", ")]) for row in rows]
+    panels[0].set_yticks(range(len(rows)), labels, fontsize=9, color=_INK)
     panels[0].set_ylim(len(rows) - 0.45, -0.55)
     return figure
 
@@ -76,7 +84,7 @@ def plot_picture_grid(
         columns: a source's name to its Detections, one per image; the column `TRUTH_COLUMN` is drawn without scores.
         class_names: by class id; a class has the same colour in every picture, named in the legend.
         score_threshold: detections below it are not drawn (0..1).
-        picture_width: pixels of one picture.
+        picture_width: pixels of one picture with its margin; the figure is as many times as wide as it has columns.
 
     Raises:
         ValueError: if there are no images or columns, or a column has not one Detections per image.
@@ -90,15 +98,18 @@ def plot_picture_grid(
         if len(found) != len(images):
             raise ValueError(f"column {name!r}: expected {len(images)} Detections, one per image, got {len(found)}")
     aspects = [image.shape[0] / image.shape[1] for image in images]
-    inch = 3.1
     figure = Figure(
-        figsize=(inch * len(columns), inch * sum(aspects) + 0.7), layout="constrained", dpi=picture_width / inch
+        figsize=(_PICTURE_INCH * len(columns), _PICTURE_INCH * sum(aspects) + 0.7),
+        layout="constrained",
+        dpi=picture_width / _PICTURE_INCH,
     )
+    drawn: set[int] = set()
     grid = figure.subplots(len(images), len(columns), squeeze=False, height_ratios=aspects)
     for line, image in zip(range(len(images)), images, strict=True):
         for column, (name, found) in enumerate(columns.items()):
             detections = found[line]
             shown = detections.select(detections.scores >= score_threshold)
+            drawn.update(shown.class_ids.tolist())
             axes = grid[line, column]
             axes.imshow(
                 draw_detections(image, shown, class_names, width=picture_width, with_scores=name != TRUTH_COLUMN)
@@ -106,13 +117,14 @@ def plot_picture_grid(
             axes.set_axis_off()
             if line == 0:
                 axes.set_title(name, fontsize=11, fontweight="bold", color=_INK)
-    present = sorted({int(i) for found in columns.values() for detections in found for i in detections.class_ids})
+    names = [class_names[class_id] for class_id in sorted(drawn)]
     figure.legend(
-        handles=[Patch(color=_matplotlib(class_colour(i)), label=class_names[i]) for i in present],
+        [Patch(color=_matplotlib(class_colour(class_id))) for class_id in sorted(drawn)],
+        [literal(name) for name in names],
         loc="outside lower center",
         ncols=6,
         frameon=False,
-        fontsize=9,
+        prop={"family": font_families(names), "size": 9},
     )
     return figure
 
@@ -157,7 +169,7 @@ def plot_class_distribution(splits: Mapping[str, Mapping[str, Any]]) -> "Figure"
     of_all = [sum(split["per_class"].get(name, 0) for split in splits.values()) for name in every]
     shown = shown_classes(of_all)
     names, totals = [every[class_id] for class_id in shown], [of_all[class_id] for class_id in shown]
-    figure = Figure(figsize=(9, 1.5 + 0.32 * len(names) * len(splits)), layout="constrained", dpi=130)
+    figure = Figure(figsize=(9, 1.5 + 0.32 * len(names) * len(splits)), layout="constrained", dpi=FIGURE_DPI)
     axes = figure.subplots()
     height = 0.8 / len(splits)
     for index, (split_name, split) in enumerate(splits.items()):
@@ -169,7 +181,7 @@ def plot_class_distribution(splits: Mapping[str, Mapping[str, Any]]) -> "Figure"
             f"{count}  ({count / total:.0%})" if total else "0" for count, total in zip(counts, totals, strict=True)
         ]
         axes.bar_label(bars, shares, padding=4, fontsize=8, color=_INK)
-    axes.set_yticks(range(len(names)), names, fontsize=10, color=_INK)
+    axes.set_yticks(range(len(names)), map(literal, names), fontfamily=font_families(names), fontsize=10, color=_INK)
     axes.invert_yaxis()
     some = "" if len(names) == len(every) else f", the most frequent and the rarest of {len(every)} classes"
     axes.set_title(f"Objects per class and split{some}", loc="left", fontsize=11, fontweight="bold", color=_INK)
@@ -196,12 +208,13 @@ def _draw_bars(axes: "Axes", rows: Sequence[Mapping[str, Any]], shown: Mapping[s
 
 
 def _bar_texts(name: str, rows: Sequence[Mapping[str, Any]], lines: Sequence[int]) -> list[str]:
-    """The numbers beside the bars, with the factor against the first row where that row was beaten."""
+    """The numbers beside the bars, with the factor against the first row where that was beaten and may be compared."""
     texts = []
     for line in lines:
         value, first = rows[line][name], rows[0].get(name)
         text = f"{value:.3f}" if name.endswith("map50") else f"{value:.0f}" if value >= 100 else f"{value:.1f}"
-        if name in _FACTORS and first and 0 < value < first:
+        comparable = name == "size_mb" or same_device(rows[line], rows[0])
+        if name in _FACTORS and comparable and first and 0 < value < first:
             text += f"  ({first / value:.1f}x {_FACTORS[name]})"
         texts.append(text)
     return texts

@@ -1,8 +1,13 @@
 """The smallest teachers and the smallest world, for tests in which sizes do not matter."""
 
+from typing import TYPE_CHECKING, Any
+
 from gsam_edge.synthetic.general import GeneralWorldConfig
 from gsam_edge.teachers.grounding_dino_config import TinyGroundingDinoConfig
 from gsam_edge.teachers.sam_config import SamArchitecture
+
+if TYPE_CHECKING:
+    from gsam_edge.teachers.grounding_dino import GroundingDino
 
 TINY_SAM = SamArchitecture(
     image_size=64,
@@ -49,3 +54,36 @@ SMALL_WORLD = GeneralWorldConfig(
     max_blur=1.0,
     max_noise=0.02,
 )
+
+
+def original_grounding_dino(processor: Any) -> "GroundingDino":
+    """A small model of the architecture of `IDEA-Research/grounding-dino-tiny`: Swin backbone, four levels."""
+    import torch
+    from transformers import BertConfig, GroundingDinoConfig, SwinConfig
+
+    from gsam_edge.teachers.grounding_dino import GroundingDino
+    from gsam_edge.teachers.grounding_dino_model import TunableGroundingDino
+
+    torch.manual_seed(0)
+    config = GroundingDinoConfig(
+        backbone_config=SwinConfig(
+            image_size=64,
+            embed_dim=8,
+            depths=[1, 1, 1, 1],
+            num_heads=[1, 1, 2, 2],
+            window_size=4,
+            out_indices=[2, 3, 4],
+        ),
+        text_config=BertConfig(
+            vocab_size=1030, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16
+        ),
+        d_model=64,
+        encoder_layers=1,
+        decoder_layers=2,
+        encoder_ffn_dim=32,
+        decoder_ffn_dim=32,
+        encoder_attention_heads=4,
+        decoder_attention_heads=4,
+        num_queries=10,
+    )
+    return GroundingDino(TunableGroundingDino(config).eval(), processor, "original")

@@ -1,6 +1,6 @@
 """Grounding DINO as a detector of named classes."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,7 +58,7 @@ class GroundingDino:
         Args:
             images: uint8 [H, W, 3] RGB, of any sizes; read lazily, one batch at a time.
             class_names: class i of the result is the i-th name.
-            config: threshold, suppression and batch size.
+            config: threshold, candidates, suppression and batch size.
 
         Returns:
             For each image, by falling score, Detections with `class_scores` [N, C]; a class that stood in another
@@ -73,10 +73,6 @@ class GroundingDino:
                 found += self._predict(batch, prompts, len(class_names), config)
                 batch = []
         return found + (self._predict(batch, prompts, len(class_names), config) if batch else [])
-
-    def predict(self, image: Image, class_names: Sequence[str], config: DetectionConfig) -> Detections:
-        """`predict_batch` for one image uint8 [H, W, 3] RGB."""
-        return self.predict_batch([image], class_names, config)[0]
 
     def save(self, folder: Path) -> None:
         """Write the model (safetensors) and its processor as a folder that `load_grounding_dino` reads."""
@@ -115,6 +111,8 @@ def _detections(
     best = scores.max(1)
     found = Detections(xyxy, best, scores.argmax(1).astype(np.int64), class_scores=scores)
     found = found.select(best >= config.score_threshold)
+    # Suppression compares all with all: its cost is bounded here, however many queries and prompts there are.
+    found = found.select(np.argsort(-found.scores, kind="stable")[: config.candidates])
     keep = nms(found.xyxy, found.scores, found.class_ids, config.nms_iou)
     return found.select(keep[: config.max_detections])
 
@@ -129,7 +127,7 @@ def load_grounding_dino(model_id_or_folder: str, *, allow_download: bool = False
 
     Raises:
         FileNotFoundError: if there is no such folder and no such model in the local cache.
-        ValueError: if it holds a model of another architecture.
+        ValueError: if it holds a model of another architecture, or weights that do not fill the model exactly.
     """
     from transformers import AutoConfig, AutoProcessor
 
@@ -140,11 +138,34 @@ def load_grounding_dino(model_id_or_folder: str, *, allow_download: bool = False
             raise ValueError(
                 f"{model_id_or_folder}: expected a model of {sorted(TUNABLE_MODELS)}, got one of {architecture!r}"
             )
-        model = TUNABLE_MODELS[architecture].from_pretrained(model_id_or_folder, use_safetensors=True, **options)
+        # Mismatched shapes are let through here only to be named with all the rest in `_check_weights`.
+        model, arrived = TUNABLE_MODELS[architecture].from_pretrained(
+            model_id_or_folder, use_safetensors=True, ignore_mismatched_sizes=True, output_loading_info=True, **options
+        )
         processor = AutoProcessor.from_pretrained(model_id_or_folder, **options)
     except OSError as error:
         raise FileNotFoundError(
             f"Grounding DINO: expected a folder or a model in the local Hugging Face cache, got {model_id_or_folder!r}"
             f" (downloads {'allowed' if allow_download else 'not allowed'}): {error}"
         ) from error
+    _check_weights(model_id_or_folder, len(model.state_dict()), arrived)
     return GroundingDino(model.eval(), processor, Path(model_id_or_folder).name)
+
+
+def _check_weights(where: str, tensors: int, arrived: Mapping[str, Any]) -> None:
+    """Refuses weights that leave a part of the model random, or that the model has no place for.
+
+    Args:
+        where: folder or id.
+        tensors: of the model.
+        arrived: the library's account of the loading, without what it knows to be no fault (tied heads, index tables
+            that are computed now, layers that older releases named otherwise).
+    """
+    missing, unexpected = sorted(arrived["missing_keys"]), sorted(arrived["unexpected_keys"])
+    reshaped = sorted(f"{name}: {tuple(got)} for {tuple(wanted)}" for name, got, wanted in arrived["mismatched_keys"])
+    if missing or unexpected or reshaped:
+        raise ValueError(
+            f"Grounding DINO {where}: expected weights for all {tensors} tensors of the model and for nothing else, "
+            f"got {len(missing)} missing {missing[:5]}, {len(unexpected)} unexpected {unexpected[:5]} and "
+            f"{len(reshaped)} of another shape {reshaped[:5]}"
+        )

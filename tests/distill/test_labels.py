@@ -19,7 +19,7 @@ from gsam_edge.vision import Detections
 DETECTOR = Predictor("a detector", "d1", prompted_with_boxes=False)
 PAINTER = Predictor("a painter", "p1", prompted_with_boxes=True)
 CONFIG = LabellingConfig(
-    detection=DetectionConfig(score_threshold=0.1, nms_iou=0.7, max_detections=30, batch_size=1),
+    detection=DetectionConfig(score_threshold=0.1, candidates=1000, nms_iou=0.7, max_detections=30, batch_size=1),
     score_threshold=0.3,
     match_iou=0.5,
 )

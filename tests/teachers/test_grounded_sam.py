@@ -17,7 +17,7 @@ from gsam_edge.vision import Detections
 from support.tiny import TINY_GROUNDING_DINO, TINY_SAM
 
 CLASSES = ("ring", "star")
-DETECTION = DetectionConfig(score_threshold=0, nms_iou=0.7, max_detections=5, batch_size=1)
+DETECTION = DetectionConfig(score_threshold=0, candidates=1000, nms_iou=0.7, max_detections=5, batch_size=1)
 LORA = LoraConfig(r=2, alpha=2, dropout=0, targets=r"^mask_decoder\.transformer\..*_proj$")
 
 

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from transformers import BertConfig, GroundingDinoConfig, SwinConfig
+from transformers import BertConfig
 
-from gsam_edge.teachers.grounding_dino import GroundingDino, class_scores, load_grounding_dino
+from gsam_edge.teachers.grounding_dino import class_scores, load_grounding_dino
 from gsam_edge.teachers.grounding_dino_batch import labelled_batch
 from gsam_edge.teachers.grounding_dino_config import DetectionConfig, GroundingDinoLossConfig, TinyGroundingDinoConfig
 from gsam_edge.teachers.grounding_dino_loss import grounding_dino_losses
@@ -15,6 +15,8 @@ from gsam_edge.teachers.grounding_dino_model import TunableGroundingDino, freeze
 from gsam_edge.teachers.prompts import Prompt
 from gsam_edge.teachers.tiny_grounding_dino import build_tiny_grounding_dino, build_vocabulary
 from gsam_edge.vision import Detections
+from gsam_edge.vision.boxes import nms
+from support.tiny import original_grounding_dino
 
 SIZES = TinyGroundingDinoConfig(
     image_size=64,
@@ -38,7 +40,7 @@ LOSS = GroundingDinoLossConfig(
     dense_radius=1,
     dense_cells=6,
 )
-CONFIG = DetectionConfig(score_threshold=0, nms_iou=0.5, max_detections=20, batch_size=2)
+CONFIG = DetectionConfig(score_threshold=0, candidates=1000, nms_iou=0.5, max_detections=20, batch_size=2)
 
 
 def tiny():
@@ -139,7 +141,7 @@ def test_boxes_and_scores_agree_with_the_librarys_post_processing(grounding_dino
     )[0]
     order = library["scores"].argsort(descending=True, stable=True)
     config = CONFIG.model_copy(update={"nms_iou": 1.0})
-    ours = grounding_dino.predict(images[0], ["ring"], config)
+    (ours,) = grounding_dino.predict_batch(images[:1], ["ring"], config)
     height, width = images[0].shape[:2]
     expected = library["boxes"][order].numpy().clip(0, [width, height, width, height])
     np.testing.assert_allclose(ours.scores, library["scores"][order].numpy(), rtol=1e-5)
@@ -147,13 +149,35 @@ def test_boxes_and_scores_agree_with_the_librarys_post_processing(grounding_dino
 
 
 def test_threshold_and_limit_bound_the_detections(grounding_dino, images):
-    every = grounding_dino.predict(images[0], ["ring"], CONFIG)
+    (every,) = grounding_dino.predict_batch(images[:1], ["ring"], CONFIG)
     threshold = float(every.scores[len(every) // 2])
-    some = grounding_dino.predict(images[0], ["ring"], CONFIG.model_copy(update={"score_threshold": threshold}))
+    strict = CONFIG.model_copy(update={"score_threshold": threshold})
+    (some,) = grounding_dino.predict_batch(images[:1], ["ring"], strict)
     assert 0 < len(some) < len(every)
     assert some.scores.min() >= threshold
-    one = grounding_dino.predict(images[0], ["ring"], CONFIG.model_copy(update={"max_detections": 1}))
+    (one,) = grounding_dino.predict_batch(images[:1], ["ring"], CONFIG.model_copy(update={"max_detections": 1}))
     assert np.array_equal(one.scores, every.scores[:1])
+
+
+def test_only_the_best_candidates_enter_suppression(grounding_dino, images, monkeypatch):
+    """Suppression of all queries of all prompts would take memory by the square of their number."""
+    offered = []
+
+    def counting(xyxy, scores, class_ids, iou_threshold):
+        offered.append(scores)
+        return nms(xyxy, scores, class_ids, iou_threshold)
+
+    monkeypatch.setattr("gsam_edge.teachers.grounding_dino.nms", counting)
+    answers = [
+        grounding_dino.predict_batch(images[:1], ["ring"], CONFIG.model_copy(update={"candidates": count}))[0]
+        for count in (1000, 10, 4)
+    ]
+    everything, as_many, few = offered
+    assert len(everything) == len(as_many) == 10
+    assert np.array_equal(few, np.sort(everything)[::-1][:4])
+    for field in ("xyxy", "scores", "class_ids", "class_scores"):
+        assert np.array_equal(getattr(answers[0], field), getattr(answers[1], field))
+    assert np.array_equal(answers[2].scores, answers[0].scores[: len(answers[2])])
 
 
 def test_many_classes_in_several_prompts_are_put_together(images):
@@ -161,7 +185,7 @@ def test_many_classes_in_several_prompts_are_put_together(images):
     short.model.config.max_text_len = 8
     names = ["ring", "star", "starring"]
     assert len(short.prompts(names)) > 1
-    found = short.predict(images[0], names, CONFIG)
+    (found,) = short.predict_batch(images[:1], names, CONFIG)
     prompt_of = {class_id: n for n, prompt in enumerate(short.prompts(names)) for class_id in prompt.class_ids}
     for class_id, scores in zip(found.class_ids, found.class_scores, strict=True):
         others = [i for i in range(3) if prompt_of[i] != prompt_of[int(class_id)]]
@@ -245,30 +269,7 @@ def test_images_without_objects_have_a_loss_too(grounding_dino, images):
 
 @pytest.fixture(scope="module")
 def original(grounding_dino):
-    """A small model of the architecture of `IDEA-Research/grounding-dino-tiny`: Swin backbone, four levels."""
-    torch.manual_seed(0)
-    config = GroundingDinoConfig(
-        backbone_config=SwinConfig(
-            image_size=64,
-            embed_dim=8,
-            depths=[1, 1, 1, 1],
-            num_heads=[1, 1, 2, 2],
-            window_size=4,
-            out_indices=[2, 3, 4],
-        ),
-        text_config=BertConfig(
-            vocab_size=1030, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16
-        ),
-        d_model=64,
-        encoder_layers=1,
-        decoder_layers=2,
-        encoder_ffn_dim=32,
-        decoder_ffn_dim=32,
-        encoder_attention_heads=4,
-        decoder_attention_heads=4,
-        num_queries=10,
-    )
-    return GroundingDino(TunableGroundingDino(config).eval(), grounding_dino.processor, "original")
+    return original_grounding_dino(grounding_dino.processor)
 
 
 def test_the_original_architecture_takes_the_same_path(original, images, tmp_path):

@@ -19,11 +19,13 @@ from gsam_edge.teachers.lora import weights_digest
 from gsam_edge.teachers.lora_config import LoraConfig
 from gsam_edge.teachers.pretrain_batch import prompt_classes, scene_batch, scene_truth
 from gsam_edge.teachers.pretrain_grounding_dino import held_out_ap50, pretrain_grounding_dino
+from gsam_edge.teachers.prompts import Prompt
 from gsam_edge.teachers.tiny_grounding_dino import build_tiny_grounding_dino
-from gsam_edge.teachers.tune_grounding_dino import tune_grounding_dino
+from gsam_edge.teachers.tune_grounding_dino import draw_prompt, tune_grounding_dino
 from gsam_edge.training.checkpoints import NoCheckpoints
 from gsam_edge.training.config import LoopConfig
 from gsam_edge.training.metrics import discard_metric
+from gsam_edge.vision import Detections
 from support.tiny import SMALL_WORLD, TINY_GROUNDING_DINO
 
 CPU = torch.device("cpu")
@@ -48,7 +50,7 @@ LOOP = LoopConfig(
     patience=0,
     checkpoint_every=100,
 )
-DETECTION = DetectionConfig(score_threshold=0, nms_iou=0.6, max_detections=20, batch_size=4)
+DETECTION = DetectionConfig(score_threshold=0, candidates=1000, nms_iou=0.6, max_detections=20, batch_size=4)
 TUNING = GroundingDinoTuningConfig(
     lora=LoraConfig(r=4, alpha=8, dropout=0, targets=r"^model\.(encoder|decoder)\.layers\..*(query|value|fc1|fc2)"),
     loss=LOSS,
@@ -56,6 +58,7 @@ TUNING = GroundingDinoTuningConfig(
     augmentation=None,
     detection=DETECTION,
     batch_size=3,
+    positive_prompt_probability=0.7,
 )
 
 
@@ -98,9 +101,9 @@ def test_an_adapter_comes_out_that_changes_the_answer_and_not_the_base(base):
     assert [step for step, _ in logged["grounding_dino/val_score"]] == [2, 3]
 
     image = dataset(0, 3)[1]["2.png"]
-    before = base.predict(image, adapter.config.class_names, DETECTION)
+    before = base.predict_batch([image], adapter.config.class_names, DETECTION)[0]
     tuned = GroundingDino(apply_adapter(copy.deepcopy(base.model), adapter), base.processor, "tuned")
-    after = tuned.predict(image, adapter.config.class_names, DETECTION)
+    after = tuned.predict_batch([image], adapter.config.class_names, DETECTION)[0]
     assert not np.allclose(before.scores[:5], after.scores[:5])
 
 
@@ -115,6 +118,35 @@ def test_more_classes_than_one_prompt_holds_can_be_tuned(base):
     short.model.config.max_text_len = 16
     assert len(short.prompts(["grey tile", "white tile"])) == 2
     assert not tune(short).changes_nothing
+
+
+def objects(*class_ids):
+    count = len(class_ids)
+    return Detections(np.zeros((count, 4), np.float32), np.ones(count, np.float32), np.array(class_ids, np.int64))
+
+
+def test_a_picture_is_mostly_asked_for_what_it_holds_and_sometimes_for_anything():
+    """300 classes fill 16 prompts: drawn from all, 15 of 16 would name nothing that is in the picture."""
+    prompts = [Prompt(f"{n}.", (2 * n, 2 * n + 1), ((1,), (2,))) for n in range(16)]
+    rng = np.random.default_rng(0)
+
+    def shares(truth, probability, draws=4000):
+        drawn = [draw_prompt(rng, prompts, truth, probability) for _ in range(draws)]
+        return np.array([sum(one is prompt for one in drawn) for prompt in prompts]) / draws
+
+    held = shares(objects(7, 20, 20), 0.7)
+    assert held[[3, 10]] == pytest.approx([0.35 + 0.3 / 16] * 2, abs=0.03)
+    assert np.delete(held, [3, 10]) == pytest.approx(0.3 / 16, abs=0.012)
+    for uniform in (shares(objects(), 1.0), shares(objects(7), 0.0)):
+        assert uniform == pytest.approx(1 / 16, abs=0.02)
+    assert shares(objects(7), 1.0)[3] == 1
+
+
+def test_with_one_prompt_the_draw_changes_nothing(base):
+    """All classes are asked for in any case."""
+    always = TUNING.model_copy(update={"positive_prompt_probability": 1.0})
+    one, two = tune(base), tune(base, config=always)
+    assert all(torch.equal(tensor, two.tensors[name]) for name, tensor in one.tensors.items())
 
 
 def test_annotations_without_objects_are_refused(base):

@@ -13,13 +13,20 @@ class DetectionConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     score_threshold: float = Field(ge=0, le=1, description="boxes whose best class scores lower are dropped")
+    candidates: int = Field(
+        gt=0, description="boxes of one image that enter suppression, the best ones; its memory grows with their square"
+    )
     nms_iou: float = Field(gt=0, le=1, description="of two boxes of a class that overlap more (IoU), the better stays")
     max_detections: int = Field(gt=0, description="most boxes of one image, the best ones")
     batch_size: int = Field(gt=0, description="images in one pass through the network")
 
 
 class GroundingDinoLossConfig(BaseModel):
-    """How the parts of the loss weigh and how objects meet the encoder's tokens."""
+    """How the parts of the loss weigh and how objects meet the encoder's tokens.
+
+    The three weights are those of the matching too; `focal_alpha` and `focal_gamma` are not: the library's matcher
+    compares classes by a focal cost whose alpha 0.25 and gamma 2 cannot be changed.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -27,9 +34,11 @@ class GroundingDinoLossConfig(BaseModel):
     l1_weight: float = Field(gt=0, description="weight of the L1 distance of boxes (cxcywh, fractions of the image)")
     giou_weight: float = Field(gt=0, description="weight of the generalised IoU loss of boxes")
     focal_alpha: float = Field(
-        ge=0, le=1, description="focal loss: weight of positive tokens, the negatives get the rest"
+        ge=0, le=1, description="focal loss, not the matching: weight of positive tokens, the negatives get the rest"
     )
-    focal_gamma: float = Field(ge=0, description="focal loss: how much easy tokens are played down")
+    focal_gamma: float = Field(
+        ge=0, description="focal loss, not the matching: how much easy tokens are played down"
+    )
     dense_weight: float = Field(
         ge=0, description="weight of the dense encoder loss beside the decoder's; 0 leaves it out"
     )
@@ -48,6 +57,9 @@ class GroundingDinoTuningConfig(BaseModel):
     augmentation: Description | None = Field(description="object and scene in words; null leaves images as they are")
     detection: DetectionConfig = Field(description="what counts as a detection when validating")
     batch_size: int = Field(gt=0, description="images of one step")
+    positive_prompt_probability: float = Field(
+        ge=0, le=1, description="with classes in several prompts: how often a picture's own are preferred to any"
+    )
 
 
 class TinyGroundingDinoConfig(BaseModel):

@@ -1,7 +1,7 @@
 """Low-rank tuning of Grounding DINO to the classes of a dataset."""
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,11 +17,13 @@ from gsam_edge.teachers.grounding_dino_config import DetectionConfig, GroundingD
 from gsam_edge.teachers.grounding_dino_loss import grounding_dino_losses
 from gsam_edge.teachers.grounding_dino_model import TunableModel
 from gsam_edge.teachers.lora import add_lora, verify_only_adapters_trainable, weights_digest
+from gsam_edge.teachers.prompts import Prompt
 from gsam_edge.training.checkpoints import CheckpointStore
 from gsam_edge.training.loop import train
 from gsam_edge.training.metrics import MetricLogger
 from gsam_edge.training.sampling import epoch_rows
 from gsam_edge.training.seed import derived_seed
+from gsam_edge.vision import Detections
 from gsam_edge.vision.average_precision import average_precision
 from gsam_edge.vision.images import ImageSource
 
@@ -48,7 +50,7 @@ def tune_grounding_dino(
     """Train a low-rank adapter with which the base finds the classes of the annotations.
 
     The base itself is not changed. Each image is asked for all classes (or, past the text limit, for those of one
-    prompt drawn at random); the adapter kept is the one with the best class-mean AP50 on the validation images.
+    prompt, see `draw_prompt`); the adapter kept is the one with the best class-mean AP50 on the validation images.
 
     Args:
         base: the detector to adapt.
@@ -91,7 +93,8 @@ def tune_grounding_dino(
             for place, record in enumerate(records)
         ]
         pictures, truths = zip(*samples, strict=True)
-        return labelled_batch(tuned, pictures, truths, [prompts[rng.integers(len(prompts))] for _ in samples])
+        asked = [draw_prompt(rng, prompts, truth, config.positive_prompt_probability) for truth in truths]
+        return labelled_batch(tuned, pictures, truths, asked)
 
     def losses(network: TunableModel, batch: GroundingDinoBatch) -> dict[str, Tensor]:
         return grounding_dino_losses(network, batch, config.loss)
@@ -117,6 +120,27 @@ def tune_grounding_dino(
         split=train_set.split_digest,
     )
     return extract_adapter(model, adapter_config)
+
+
+def draw_prompt(
+    rng: np.random.Generator, prompts: Sequence[Prompt], truth: Detections, positive_probability: float
+) -> Prompt:
+    """What a picture is asked for in one step.
+
+    Args:
+        rng: random generator.
+        prompts: all classes, in one prompt or several.
+        truth: the picture's objects.
+        positive_probability: how often the prompt is drawn from those that name one of the objects. Otherwise, and for
+            a picture without objects, it is drawn from all.
+
+    Returns:
+        One of the prompts.
+    """
+    present = set(truth.class_ids.tolist())
+    positive = [prompt for prompt in prompts if present.intersection(prompt.class_ids)]
+    drawn_from = positive if positive and rng.random() < positive_probability else prompts
+    return drawn_from[rng.integers(len(drawn_from))]
 
 
 def _validation(

@@ -14,6 +14,7 @@ from gsam_edge.teachers.grounding_dino_loss import grounding_dino_losses
 from gsam_edge.teachers.grounding_dino_model import TunableGroundingDino, freeze_backbone, thaw_backbone
 from gsam_edge.teachers.prompts import Prompt
 from gsam_edge.teachers.tiny_grounding_dino import build_tiny_grounding_dino, build_vocabulary
+from gsam_edge.training.loop import TrainingError
 from gsam_edge.vision import Detections
 from gsam_edge.vision.boxes import nms
 from support.tiny import original_grounding_dino
@@ -257,6 +258,18 @@ def test_the_loss_is_finite_positive_and_falls_when_trained(images):
         optimizer.step()
         history.append(total.item())
     assert history[-1] < 0.7 * history[0]
+
+
+@pytest.mark.parametrize(
+    ("weight", "value"), [("model.decoder.layers.0.fc1.weight", torch.nan), ("class_embed.0.bias", torch.inf)]
+)
+def test_a_model_that_has_diverged_is_told_so_before_the_matching(grounding_dino, images, weight, value):
+    """The library's matcher would speak of boxes that are not in the format x0, y0, x1, y1."""
+    broken = copy.deepcopy(grounding_dino)
+    with torch.no_grad():
+        broken.model.get_parameter(weight).fill_(value)
+    with pytest.raises(TrainingError, match=r"finite class logits and boxes, got .* [1-9]\d* of .*lower learning rate"):
+        grounding_dino_losses(broken.model, a_batch(broken, images), LOSS)
 
 
 def test_images_without_objects_have_a_loss_too(grounding_dino, images):

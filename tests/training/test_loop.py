@@ -161,6 +161,34 @@ def test_a_loss_that_is_no_number_stops_with_its_name_and_step():
         run(network(), loop_config(), losses=broken)
 
 
+def test_a_loss_that_refuses_to_be_taken_is_told_with_name_and_step():
+    def refusing(model, batch):
+        raise TrainingError("expected finite boxes, got 3 of 12 that are not")
+
+    with pytest.raises(TrainingError, match=r"net: step 0: expected finite boxes, got 3 of 12"):
+        run(network(), loop_config(), losses=refusing)
+
+
+def test_of_equally_good_weights_the_later_ones_are_kept():
+    """An adapter that never found anything has at least been trained to the end."""
+    weights = []
+
+    def validate(model):
+        weights.append(model[0].weight.clone())
+        return 0.0
+
+    model = network()
+    result = run(model, loop_config(), validate=validate)
+    assert (result.best_step, result.best_value) == (12, 0.0)
+    assert torch.equal(model[0].weight, weights[3])
+    assert not torch.equal(model[0].weight, weights[0])
+
+
+def test_a_tie_is_no_new_best_to_patience():
+    result = run(network(), loop_config(patience=2), validate=lambda model: 0.5)
+    assert (result.steps, result.best_step) == (9, 9)
+
+
 def test_nothing_to_train_is_an_error():
     with pytest.raises(TrainingError, match="at least one parameter with requires_grad"):
         run(network().requires_grad_(False), loop_config())

@@ -36,9 +36,7 @@ class GroundingDinoLossConfig(BaseModel):
     focal_alpha: float = Field(
         ge=0, le=1, description="focal loss, not the matching: weight of positive tokens, the negatives get the rest"
     )
-    focal_gamma: float = Field(
-        ge=0, description="focal loss, not the matching: how much easy tokens are played down"
-    )
+    focal_gamma: float = Field(ge=0, description="focal loss, not the matching: how much easy tokens are played down")
     dense_weight: float = Field(
         ge=0, description="weight of the dense encoder loss beside the decoder's; 0 leaves it out"
     )

@@ -10,6 +10,7 @@ from transformers.loss.loss_grounding_dino import GroundingDinoHungarianMatcher
 from gsam_edge.teachers.grounding_dino_batch import GroundingDinoBatch
 from gsam_edge.teachers.grounding_dino_config import GroundingDinoLossConfig
 from gsam_edge.teachers.grounding_dino_model import TunableModel
+from gsam_edge.training.loop import TrainingError
 
 
 def grounding_dino_losses(
@@ -21,9 +22,13 @@ def grounding_dino_losses(
     library's Hungarian matcher and taught the tokens of their object's class (focal) and its box. The library's own
     loss is not used: in transformers 5.23 it looks up the tokens of images past the first in the wrong prompt, and its
     encoder part teaches the query embeddings without looking at the image.
+
+    Raises:
+        TrainingError: if a class logit or a box is NaN or infinite, as after a step that was too large.
     """
     outputs = model(**batch.inputs)
     logits, boxes = decoder_predictions(model, outputs, batch.inputs["attention_mask"])
+    _check_finite(logits[batch.inputs["attention_mask"].bool()[None, :, None].expand_as(logits)], boxes)
     weights = {"class_loss": config.class_weight, "l1_loss": config.l1_weight, "giou_loss": config.giou_weight}
     layers = [_set_loss(layer, batch, config) for layer in zip(logits, boxes, strict=True)]
     losses = {name: weight * torch.stack([layer[name] for layer in layers]).sum() for name, weight in weights.items()}
@@ -52,10 +57,21 @@ def decoder_predictions(model: TunableModel, outputs: Any, attention_mask: Tenso
     return torch.stack(logits), torch.stack(boxes)
 
 
+def _check_finite(logits: Tensor, boxes: Tensor) -> None:
+    """The matcher would complain of the format of boxes that are no numbers."""
+    broken = [int((~part.isfinite()).sum()) for part in (logits, boxes)]
+    if any(broken):
+        raise TrainingError(
+            f"expected finite class logits and boxes, got NaN or infinity in {broken[0]} of {logits.numel()} logits "
+            f"and {broken[1]} of {boxes.numel()} box coordinates; try a lower learning rate"
+        )
+
+
 def _set_loss(
     layer: tuple[Tensor, Tensor], batch: GroundingDinoBatch, config: GroundingDinoLossConfig
 ) -> dict[str, Tensor]:
     logits, boxes = layer
+    # The matcher's own focal cost has alpha 0.25 and gamma 2 built in, whatever the loss is configured to.
     matcher = GroundingDinoHungarianMatcher(
         class_cost=config.class_weight, bbox_cost=config.l1_weight, giou_cost=config.giou_weight
     )
@@ -162,6 +178,7 @@ def _losses(
     focal = sigmoid_focal_loss(
         logits[real], target_tokens[real], alpha=config.focal_alpha, gamma=config.focal_gamma, reduction="sum"
     )
+    # DETR, DINO and the library bound the number of boxes in the same way: a batch without objects counts as one box.
     pairs = max(len(wanted), 1)
     giou = generalized_box_iou_loss(
         box_convert(predicted, "cxcywh", "xyxy"), box_convert(wanted, "cxcywh", "xyxy"), reduction="sum"

@@ -3,7 +3,8 @@
 import logging
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -26,7 +27,7 @@ State = dict[str, Tensor]
 
 
 class TrainingError(RuntimeError):
-    """Training cannot go on: its loss is no number, or nothing is trainable."""
+    """Training cannot go on: its loss or what it is made of is no number, or nothing is trainable."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,9 @@ def train(
 ) -> TrainResult:
     """Train a model in place: AdamW, one-cycle rate, clipped gradients, the best weights by validation kept.
 
+    Of equally good weights the later ones are kept: where validation never rises above zero, nothing speaks for the
+    first.
+
     Step s sees `batches(s)` and draws its chance (dropout) from (seed, s) alone, so that a run continued from a
     checkpoint ends in the same weights as one that was never interrupted.
 
@@ -79,7 +83,7 @@ def train(
         trainable_only: keep only trainable parameters in checkpoints (an adapter on a large frozen model).
 
     Raises:
-        TrainingError: if a loss is NaN or infinite, or no parameter is trainable.
+        TrainingError: if a loss is NaN or infinite or says that it cannot be taken, or no parameter is trainable.
     """
     started = time.monotonic()
     accelerator = _accelerator(config, device)
@@ -101,7 +105,7 @@ def train(
         while step < config.steps and not _out_of_patience(best, config):
             seed_everything(derived_seed(seed, step))
             model.train()
-            with accelerator.autocast():
+            with accelerator.autocast(), _named(name, step):
                 losses = step_loss(model, batches(step))
             total = torch.stack(list(losses.values())).sum()
             _check_finite(name, step, total, losses)
@@ -172,13 +176,23 @@ def _validated(
     model.eval()
     with torch.no_grad():
         value = validate(model)
-    if value > best["value"]:
-        return {"value": value, "last": value, "step": step, "stale": 0, "state": _weights(model, trainable_only)}
+    if value >= best["value"]:
+        stale = 0 if value > best["value"] else best["stale"] + 1
+        return {"value": value, "last": value, "step": step, "stale": stale, "state": _weights(model, trainable_only)}
     return {**best, "last": value, "stale": best["stale"] + 1}
 
 
 def _out_of_patience(best: dict[str, Any], config: LoopConfig) -> bool:
     return 0 < config.patience <= best["stale"]
+
+
+@contextmanager
+def _named(name: str, step: int) -> Iterator[None]:
+    """A loss knows what is wrong, the loop knows where: the message says both."""
+    try:
+        yield
+    except TrainingError as error:
+        raise TrainingError(f"{name}: step {step}: {error}") from error
 
 
 def _check_finite(name: str, step: int, total: Tensor, losses: Mapping[str, Tensor]) -> None:

@@ -53,7 +53,10 @@ def test_more_classes_than_the_limit_holds_are_split_in_order():
         ([], "at least one, got none"),
         (["ring", " .? "], "at least one letter or digit, got ' .. '"),
         (["ring" * 20], r"at most 11 tokens, got \d+ for 'ringring"),
-        (["袋"], "can spell, got '袋'"),
+        (["袋"], "can spell, got '袋'; rename the category"),
+        (["ring", "straße"], "can spell, got 'straße'; rename the category"),
+        (["ring", "\u200b"], r"at least one character .* got '\\u200b'; rename the category"),
+        (["\u00ad \u200b"], r"at least one character .* got '\\xad \\u200b'; rename the category"),
     ],
 )
 def test_names_that_cannot_be_asked_for_are_refused(names, message):

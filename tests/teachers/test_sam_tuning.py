@@ -12,7 +12,7 @@ from gsam_edge.teachers.lora_config import LoraConfig
 from gsam_edge.teachers.sam import SamModel
 from gsam_edge.teachers.sam_architecture import build_sam
 from gsam_edge.teachers.sam_config import SamTuningConfig
-from gsam_edge.teachers.tune_sam import prompted_objects, tune_sam
+from gsam_edge.teachers.tune_sam import _Embeddings, prompted_objects, tune_sam
 from gsam_edge.teachers.tuning import tune_where_needed
 from gsam_edge.training.checkpoints import FolderCheckpoints, NoCheckpoints
 from support.sam_training import LOOP, LOSS, Recorder
@@ -107,6 +107,28 @@ def test_each_image_is_embedded_once_while_the_cache_lasts(base, images, caplog)
     assert images.reads > 10
     assert "full with 0 embeddings" in caplog.text
     assert all(torch.equal(tensor, anew.tensors[name]) for name, tensor in cached.tensors.items())
+
+
+class FarTensor(torch.Tensor):
+    """Stands for a tensor on a GPU: only what was copied to the CPU is a plain one."""
+
+    def cpu(self):
+        return self.as_subclass(torch.Tensor)
+
+
+def test_kept_embeddings_lie_on_the_cpu(base, images):
+    """A GPU has better uses for 8 GB."""
+
+    class FarSam(SamModel):
+        def embed(self, image):
+            embedded = super().embed(image)
+            return embedded._replace(features=embedded.features.as_subclass(FarTensor))
+
+    embeddings = _Embeddings(FarSam(base.model, base.architecture, base.name), images, 1)
+    fresh = embeddings["0.jpg"].features
+    (kept,) = embeddings._kept.values()
+    assert (type(kept.features), kept.features.dtype) == (torch.Tensor, torch.float16)
+    assert torch.equal(embeddings["0.jpg"].features, fresh.as_subclass(torch.Tensor))
 
 
 def test_an_adapted_image_encoder_learns_and_is_never_read_from_the_cache(base, images):

@@ -25,6 +25,23 @@ def test_the_state_of_another_fingerprint_is_never_loaded(tmp_path):
     assert folder.open(fingerprint({"steps": 3}, 1)).load() == {"step": 3}
 
 
+def test_what_is_done_is_forgotten_and_what_is_paused_is_not(tmp_path):
+    """Another configuration's killed run continues even though this one has been finished meanwhile."""
+    paused = FolderCheckpoints(tmp_path).open("paused")
+    paused.save({"step": 7})
+    (tmp_path / "paused1234.part").write_bytes(b"half a state")
+
+    folder = FolderCheckpoints(tmp_path)
+    done = folder.open("done")
+    done.save({"step": 9})
+    (tmp_path / "done1234.part").write_bytes(b"half a state")
+    folder.clear()
+    assert [path.name for path in tmp_path.iterdir()] == ["paused.pt"]
+    assert paused.load() == {"step": 7}
+    assert done.load() is None
+    FolderCheckpoints(tmp_path / "never written").clear()
+
+
 def test_a_failed_save_leaves_the_old_state_and_no_other_file(tmp_path):
     store = FolderCheckpoints(tmp_path).open("abc")
     store.save({"step": 1})

@@ -1,6 +1,6 @@
 """What a run starts from: inputs that exist and belong together, words that are known, checkpoints of a killed run."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kedro.framework.hooks import hook_impl
 from kedro.io import DataCatalog, DatasetError
@@ -10,6 +10,9 @@ from kedro.validation import ParameterValidationError
 
 from gsam_edge.augmentation import Description, build
 from gsam_edge.coco import Annotations
+
+if TYPE_CHECKING:
+    from gsam_edge.training.checkpoints import FolderCheckpoints
 
 SPLITS = ("annotations_train", "annotations_val", "annotations_test")
 RULES = "params:augmentation_rules"
@@ -100,17 +103,18 @@ class CheckpointHooks:
     """The state of a training is kept until its result is safely stored."""
 
     def __init__(self) -> None:
-        self._catalog: DataCatalog | None = None
+        self._folders: dict[tuple[str, str], FolderCheckpoints] = {}
 
     @hook_impl
-    def before_pipeline_run(self, catalog: DataCatalog) -> None:
-        """Keeps the catalog, from which checkpoints are reached."""
-        self._catalog = catalog
+    def after_dataset_loaded(self, dataset_name: str, data: Any, node: Node) -> None:
+        """Keeps the very handle that the node is given: it knows which state the node's training opened."""
+        if dataset_name.endswith("_checkpoints"):
+            self._folders[node.name, dataset_name] = data
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, node: Node) -> None:
         """Clears a node's checkpoints once its last output is written."""
-        if self._catalog is not None and dataset_name == node.outputs[-1]:
+        if dataset_name == node.outputs[-1]:
             for name in node.inputs:
                 if name.endswith("_checkpoints"):
-                    self._catalog.load(name).clear()
+                    self._folders.pop((node.name, name)).clear()

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+_ADVICE = "rename the category in the annotations, for example in plain letters a-z"
+
 
 @dataclass(frozen=True)
 class Prompt:
@@ -29,7 +31,7 @@ def readable_name(class_name: str) -> str:
     """
     name = " ".join(re.sub(r"[.?]", " ", class_name.lower()).split())
     if not name:
-        raise ValueError(f"class name: expected at least one letter or digit, got {class_name!r}")
+        raise ValueError(f"class name: expected at least one letter or digit, got {class_name!r}; {_ADVICE}")
     return name
 
 
@@ -42,18 +44,26 @@ def compose_prompts(class_names: Sequence[str], tokenizer: Any, max_tokens: int)
         max_tokens: the most tokens of one prompt, [CLS] and [SEP] included (`config.max_text_len`).
 
     Raises:
-        ValueError: without classes, or if a name alone passes the limit or has a word that the tokenizer cannot spell.
+        ValueError: without classes, or if a name alone passes the limit, has a word that the tokenizer cannot spell, or
+            consists of characters that it drops (such as a zero-width space).
     """
     if not class_names:
         raise ValueError("class names: expected at least one, got none")
     names = [readable_name(name) for name in class_names]
-    costs = [len(tokenizer(name, add_special_tokens=False)["input_ids"]) + 1 for name in names]
+    lengths = [len(tokenizer(name, add_special_tokens=False)["input_ids"]) for name in names]
+    unread = [name for name, length in zip(class_names, lengths, strict=True) if not length]
+    if unread:
+        raise ValueError(
+            f"class name: expected at least one character that the text encoder reads, got {unread[0]!r}; {_ADVICE}"
+        )
     groups: list[list[int]] = [[]]
     used = 2
-    for class_id, cost in enumerate(costs):
+    for class_id, length in enumerate(lengths):
+        cost = length + 1  # its full stop
         if cost + 2 > max_tokens:
             raise ValueError(
-                f"class name: expected at most {max_tokens - 3} tokens, got {cost - 1} for {names[class_id]!r}"
+                f"class name: expected at most {max_tokens - 3} tokens, got {length} for {class_names[class_id]!r}"
+                "; shorten the category's name in the annotations"
             )
         if used + cost > max_tokens:
             groups.append([])
@@ -72,7 +82,9 @@ def _prompt(class_ids: Sequence[int], names: Sequence[str], tokenizer: Any) -> P
         stop = start + len(names[class_id])
         span = tuple(i for i, (left, right) in enumerate(encoded["offset_mapping"]) if start <= left < right <= stop)
         if any(encoded["input_ids"][i] == tokenizer.unk_token_id for i in span):
-            raise ValueError(f"class name: expected words that the text encoder can spell, got {names[class_id]!r}")
+            raise ValueError(
+                f"class name: expected words that the text encoder can spell, got {names[class_id]!r}; {_ADVICE}"
+            )
         spans.append(span)
         start = stop + len(". ")
     return Prompt(text, tuple(class_ids), tuple(spans))

@@ -83,7 +83,7 @@ class SamTuningConfig(BaseModel):
     box_jitter: float = Field(ge=0, lt=0.5, description="most a prompt's side moves, fraction of its width or height")
     batch_size: int = Field(gt=0, description="images of one step")
     objects_per_image: int = Field(gt=0, description="most objects of an image prompted in one step, drawn anew")
-    embedding_cache_mb: int = Field(ge=0, description="memory for image embeddings in half precision, 2^20 bytes")
+    embedding_cache_mb: int = Field(ge=0, description="CPU memory for image embeddings in half precision, 2^20 bytes")
 
 
 class SamStage(BaseModel):

@@ -162,7 +162,10 @@ def _file_name(split: Annotations, image_id: int) -> str:
 
 
 class _Embeddings:
-    """Embedded images by file name, kept in half precision while they fit into the bound and the encoder is frozen."""
+    """Embedded images by file name, kept in half precision while they fit into the bound and the encoder is frozen.
+
+    They are kept on the CPU, where memory is plenty, and go to the model's device when they are asked for.
+    """
 
     def __init__(self, sam: SamModel, images: ImageSource, bound_mb: int) -> None:
         self._sam, self._images = sam, images
@@ -185,16 +188,17 @@ class _Embeddings:
         kept = self._kept.get(file_name)
         if kept is None:
             image = self._sam.embed(self._images[file_name])
+            # Half precision in any case, so that an image is the same whether it was kept or not.
             kept = image._replace(features=image.features.half())
             if kept.features.nbytes <= self._bytes_left:
                 self._bytes_left -= kept.features.nbytes
-                self._kept[file_name] = kept
+                self._kept[file_name] = kept._replace(features=kept.features.cpu())
             elif not self._full:
                 self._full = True
                 logger.info(
                     "sam: the cache is full with %d embeddings; other images are embedded anew", len(self._kept)
                 )
-        return kept._replace(features=kept.features.float())
+        return kept._replace(features=kept.features.to(self._sam.model.device).float())
 
 
 def _augmented(

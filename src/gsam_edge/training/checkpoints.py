@@ -4,11 +4,14 @@ import hashlib
 import json
 import os
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
+
+#: The end of a state's name while it is being written.
+_UNFINISHED = ".part"
 
 
 class CheckpointStore(Protocol):
@@ -42,15 +45,23 @@ class FolderCheckpoints:
     """A folder that holds one state per computation, named by the computation's fingerprint."""
 
     folder: Path
+    _opened: list["FileCheckpoint"] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def open(self, fingerprint: str) -> "FileCheckpoint":
         """The store of the computation with this fingerprint; another's state is never read."""
-        return FileCheckpoint(self.folder / f"{fingerprint}.pt")
+        store = FileCheckpoint(self.folder / f"{fingerprint}.pt")
+        self._opened.append(store)
+        return store
 
     def clear(self) -> None:
-        """Forget every state in the folder, once a result is stored."""
-        for path in self.folder.glob("*.pt"):
-            path.unlink()
+        """Forget the states that were opened here, once their result is stored, and what killed saves left unfinished.
+
+        Other computations may be paused: their states stay.
+        """
+        for store in self._opened:
+            store.clear()
+        for path in self.folder.glob(f"*{_UNFINISHED}"):
+            path.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)
@@ -62,7 +73,7 @@ class FileCheckpoint:
     def save(self, state: dict[str, Any]) -> None:
         """See `CheckpointStore.save`."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=self.path.parent, prefix=self.path.stem, suffix=".part")
+        descriptor, temporary = tempfile.mkstemp(dir=self.path.parent, prefix=self.path.stem, suffix=_UNFINISHED)
         try:
             with os.fdopen(descriptor, "wb") as file:
                 torch.save(state, file)

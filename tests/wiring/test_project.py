@@ -9,6 +9,8 @@ from kedro.config import OmegaConfigLoader
 from kedro.framework.project import configure_project, pipelines
 from kedro.io import DataCatalog
 
+from gsam_edge.augmentation import Description, describe
+
 ROOT = Path(__file__).parents[2]
 HEAVY = (
     "torch",
@@ -91,3 +93,14 @@ def test_one_hook_alone_starts_mlflow_runs() -> None:
     with KedroSession.create(ROOT, save_on_close=False) as session:
         hooks = [type(hook).__name__ for hook in session._hook_manager.get_plugins() if isinstance(hook, MlflowHook)]
     assert hooks == ["TrackingHooks"]
+
+
+def test_a_run_on_real_data_is_not_augmented_as_the_sample_is(augmentation_rules) -> None:
+    """Parameters of conf/full are merged into those of conf/base, whose words are true of the sample only."""
+    parameters = load_config("full")["parameters"]
+    descriptions = {name: parameters[name]["augmentation"] for name in ("grounding_dino", "sam", "distillation")}
+    for name, description in descriptions.items():
+        steps = () if description is None else describe(Description(**description), augmentation_rules)
+        assert not steps, f"{name}: {[step.transform for step in steps]}"
+    own = parameters["distillation"]["training"]["ultralytics"]
+    assert (own["fliplr"], own["hsv_h"], own["hsv_s"], own["hsv_v"]) == (0.5, 0.015, 0.7, 0.4)

@@ -9,6 +9,7 @@ from torch import nn
 from gsam_edge.coco import Annotations
 from gsam_edge.coco.need import is_not_needed, not_needed
 from gsam_edge.distill.teacher import TunedTeachers
+from gsam_edge.distill.verdict import verdict
 from gsam_edge.evaluate.coco_metrics import coco_metrics
 from gsam_edge.evaluate.mask_iou import paired_mask_iou
 from gsam_edge.teachers.grounded_sam import teacher_predictor
@@ -38,9 +39,10 @@ def teacher_report(
         device: where to predict.
 
     Returns:
-        `grounding_dino` with `status`, `trainable`, `total` (parameters) and `base` and `tuned` as {map50, map50_95} of
-        boxes; `sam` likewise with {mask_iou}, prompted with the true boxes; `grounded_sam`, both in a row, with
-        {mask_map50, mask_map50_95}. A teacher that is not needed has its `status` and `why` instead.
+        `grounding_dino` with `status`, `trainable`, `total` (parameters), `base` and `tuned` as {map50, map50_95} of
+        boxes, and `verdict` (see `verdict`, which also warns of an adapter that does not help); `sam` likewise with
+        {mask_iou}, prompted with the true boxes; `grounded_sam`, both in a row, with {mask_map50, mask_map50_95}. A
+        teacher that is not needed has its `status` and `why` instead.
     """
     adapters = {"grounding_dino": teachers.grounding_dino_adapter, "sam": teachers.sam_adapter}
     bases: dict[str, Any] = {"grounding_dino": teachers.grounding_dino, "sam": teachers.sam}
@@ -65,14 +67,16 @@ def teacher_report(
         }
     if unneeded:
         missing = " and ".join(name for name in unneeded)
-        return report | {"grounded_sam": not_needed(f"it takes both teachers, and {missing} is not needed")}
-    return report | {
-        "grounded_sam": {"status": "tuned"}
-        | {
+        report["grounded_sam"] = not_needed(f"it takes both teachers, and {missing} is not needed")
+    else:
+        report["grounded_sam"] = {"status": "tuned"} | {
             stage: _detection_figures(predict, split, images, "segm")
             for stage, predict in predictors("grounding_dino", "sam").items()
         }
-    }
+    for name, part in report.items():
+        if part["status"] == "tuned":
+            part.update(verdict(name, part["base"], part["tuned"]))
+    return report
 
 
 def _size(base: nn.Module, adapter: Any) -> dict[str, Any]:

@@ -140,7 +140,7 @@ def draw_prompt(
     present = set(truth.class_ids.tolist())
     positive = [prompt for prompt in prompts if present.intersection(prompt.class_ids)]
     drawn_from = positive if positive and rng.random() < positive_probability else prompts
-    return drawn_from[rng.integers(len(drawn_from))]
+    return drawn_from[int(rng.integers(len(drawn_from)))]
 
 
 def _validation(

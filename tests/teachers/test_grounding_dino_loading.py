@@ -64,12 +64,12 @@ def test_weights_of_another_shape_are_refused_with_both_shapes(saved):
         load_grounding_dino(str(folder))
 
 
-def test_weights_that_the_model_has_no_place_for_are_refused(saved):
-    """As when the config names fewer layers than were trained: the model would be cut short."""
+def test_weights_that_the_model_has_no_place_for_are_said(saved, caplog):
+    """As when the config names fewer layers than were trained; some published files hold more than is needed."""
     folder, _ = saved
     rewrite(folder, lambda tensors: tensors.update({"model.decoder.layers.9.fc1.bias": torch.zeros(32)}))
-    with pytest.raises(ValueError, match=r"1 unexpected.*model\.decoder\.layers\.9\.fc1\.bias"):
-        load_grounding_dino(str(folder))
+    load_grounding_dino(str(folder))
+    assert "1 tensors that the model does not use: ['model.decoder.layers.9.fc1.bias']" in caplog.text
 
 
 def test_names_and_indices_of_older_releases_still_load(models, tmp_path):

@@ -1,5 +1,6 @@
 """Grounding DINO as a detector of named classes."""
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ from gsam_edge.teachers.grounding_dino_model import TUNABLE_MODELS, TunableModel
 from gsam_edge.teachers.prompts import Prompt, compose_prompts
 from gsam_edge.vision import Detections
 from gsam_edge.vision.boxes import clip_xyxy, cxcywh_to_xyxy, nms
+
+logger = logging.getLogger(__name__)
 
 Image = NDArray[np.uint8]
 
@@ -153,7 +156,7 @@ def load_grounding_dino(model_id_or_folder: str, *, allow_download: bool = False
 
 
 def _check_weights(where: str, tensors: int, arrived: Mapping[str, Any]) -> None:
-    """Refuses weights that leave a part of the model random, or that the model has no place for.
+    """Refuses weights that leave a part of the model random; those that it has no place for are said.
 
     Args:
         where: folder or id.
@@ -161,11 +164,13 @@ def _check_weights(where: str, tensors: int, arrived: Mapping[str, Any]) -> None
         arrived: the library's account of the loading, without what it knows to be no fault (tied heads, index tables
             that are computed now, layers that older releases named otherwise).
     """
-    missing, unexpected = sorted(arrived["missing_keys"]), sorted(arrived["unexpected_keys"])
+    missing, unused = sorted(arrived["missing_keys"]), sorted(arrived["unexpected_keys"])
     reshaped = sorted(f"{name}: {tuple(got)} for {tuple(wanted)}" for name, got, wanted in arrived["mismatched_keys"])
-    if missing or unexpected or reshaped:
+    if missing or reshaped:
         raise ValueError(
-            f"Grounding DINO {where}: expected weights for all {tensors} tensors of the model and for nothing else, "
-            f"got {len(missing)} missing {missing[:5]}, {len(unexpected)} unexpected {unexpected[:5]} and "
-            f"{len(reshaped)} of another shape {reshaped[:5]}"
+            f"Grounding DINO {where}: expected weights for all {tensors} tensors of the model, got {len(missing)} "
+            f"missing {missing[:5]}, {len(reshaped)} of another shape {reshaped[:5]} and {len(unused)} that it does "
+            f"not know {unused[:5]}"
         )
+    if unused:
+        logger.warning("Grounding DINO %s: %d tensors that the model does not use: %s", where, len(unused), unused[:5])

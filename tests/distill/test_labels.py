@@ -1,4 +1,5 @@
 import json
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -7,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gsam_edge.coco import Annotations
+from gsam_edge.distill import records
 from gsam_edge.distill.config import LabellingConfig
 from gsam_edge.distill.labels import StoreCounts, label_images
 from gsam_edge.distill.merge import merge_labels
@@ -60,7 +62,7 @@ ANSWERS = {
 
 
 class Teacher:
-    """Answers from the table; counts how often it was built and asked."""
+    """Answers from the table what scores 0.3 or more; counts how often it was built and asked."""
 
     def __init__(self, fail_at: int = 0) -> None:
         self.built, self.asked, self.fail_at = 0, 0, fail_at
@@ -73,7 +75,8 @@ class Teacher:
         self.asked += 1
         if self.asked == self.fail_at:
             raise KeyboardInterrupt
-        return ANSWERS[int(image[0, 0, 0])]
+        answer = ANSWERS[int(image[0, 0, 0])]
+        return answer.select(answer.scores >= 0.3)
 
 
 class JsonStore(dict):
@@ -86,8 +89,8 @@ class JsonStore(dict):
         return json.loads(super().__getitem__(key))
 
 
-def ask(teacher, store, *, who=DETECTOR, split=None, images=IMAGES, config=CONFIG):
-    return label_images(teacher, who, split or annotations(), images, store=store, config=config)
+def ask(teacher, store, *, who=DETECTOR, split=None, images=IMAGES):
+    return label_images(teacher, who, split or annotations(), images, store=store)
 
 
 def same(a: Detections, b: Detections) -> bool:
@@ -128,13 +131,41 @@ def test_what_an_answer_depends_on_is_asked_again():
     assert ask(Teacher(), store, split=renamed)[1].new == 3
 
 
-def test_the_threshold_applies_to_answers_without_asking_again():
+def test_masks_are_decoded_only_when_they_are_asked_for(monkeypatch):
+    """Not by a run that finds all labels in the store, nor by what needs the teacher's boxes and classes alone."""
     store = JsonStore()
-    labels, _ = ask(Teacher(), store)
-    assert [len(labels.objects[i]) for i in (1, 2, 3)] == [3, 0, 0]
-    all_labels, counts = ask(Teacher(), store, config=CONFIG.model_copy(update={"score_threshold": 0.0}))
-    assert [len(all_labels.objects[i]) for i in (1, 2, 3)] == [3, 1, 0]
-    assert counts.new == 0
+    ask(Teacher(), store)
+    with monkeypatch.context() as patched:
+        patched.setattr(records, "decode_segmentation", lambda *_: pytest.fail("a mask was decoded"))
+        labels, counts = ask(Teacher(), store)
+        json.dumps(labels.to_dict())
+        merge_labels(annotations(), labels, match_iou=0.5)
+    assert counts.hits == 3
+    assert labels.objects[1].masks.any(axis=(1, 2)).tolist() == [True, True, True]
+
+
+def test_labels_of_many_pictures_need_the_memory_of_one():
+    """A picture's twenty masks are 3 MB."""
+
+    def answer(image, prompt):
+        return Detections(
+            np.zeros((20, 4), np.float32),
+            np.ones(20, np.float32),
+            np.zeros(20, np.int64),
+            np.ones((20, 400, 400), bool),
+        )
+
+    side = {"width": 400, "height": 400}
+    images = tuple({"id": number, "file_name": f"{number}.png", **side} for number in range(12))
+    pictures = {image["file_name"]: np.full((400, 400, 3), image["id"], np.uint8) for image in images}
+    split = Annotations(images, (), ({"id": 7, "name": "ear"},))
+    tracemalloc.start()
+    labels, _ = ask(lambda: answer, {}, split=split, images=pictures)
+    kept, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(labels.objects) == 12
+    assert kept < 3e6
+    assert peak < 3 * 3.2e6
 
 
 def test_a_teacher_of_masks_is_given_the_true_boxes():

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import onnx
 import pytest
 import torch
@@ -10,7 +11,7 @@ from onnx import TensorProto, helper
 from gsam_edge.coco import Annotations, DatasetError
 from gsam_edge.coco.provenance import with_split_digest
 from gsam_edge.distill import measurement
-from gsam_edge.distill.measurement import measure_onnx, measure_student, measure_teacher
+from gsam_edge.distill.measurement import TrueBoxes, measure_onnx, measure_student, measure_teacher
 from gsam_edge.distill.predictions import Predictor
 from gsam_edge.distill.teacher import Teacher
 from gsam_edge.evaluate.config import EvaluationConfig
@@ -115,3 +116,20 @@ def test_a_teacher_that_is_given_the_boxes_has_no_cut_off(perfect):
     assert "score_threshold" not in row
     assert row["runtime"].endswith(", true boxes given")
     assert (row["mask_iou_compared"], row["mask_iou_objects"]) == (1, 1)
+
+
+def test_true_boxes_are_given_without_masks_and_read_when_asked_for(monkeypatch):
+    square = {"iscrowd": 0, "bbox": [1, 2, 4, 3], "segmentation": [[1, 2, 5, 2, 5, 5, 1, 5]]}
+    objects = tuple({"id": n + 1, "image_id": n, "category_id": 1, "area": 12, **square} for n in (0, 2))
+    split = replace(WHOLE, objects=objects)
+    read = []
+    truth = Annotations.truth
+    monkeypatch.setattr(Annotations, "truth", lambda self, number: read.append(number) or truth(self, number))
+    prompts = TrueBoxes(split)
+    assert (len(prompts), read) == (4, [])
+    third = prompts[2]
+    assert read == [2]
+    assert third.masks is None
+    np.testing.assert_array_equal(third.xyxy, [[1, 2, 5, 5]])
+    assert [len(prompt) for prompt in prompts] == [1, 0, 1, 0]
+    assert len(prompts[1:3]) == 2

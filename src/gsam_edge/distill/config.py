@@ -18,6 +18,15 @@ class LabellingConfig(BaseModel):
         gt=0, le=1, description="a teacher object is right at this box IoU with a true one of its class"
     )
 
+    @property
+    def label_detection(self) -> DetectionConfig:
+        """What counts as a detection of a teacher that labels: what will be a label, so that SAM draws nothing else.
+
+        Boxes that score less suppress none of these and take no place of theirs, so they are the ones that a lower
+        threshold would have given first.
+        """
+        return self.detection.model_copy(update={"score_threshold": self.score_threshold})
+
 
 class DistillationConfig(BaseModel):
     """How truth and teacher become a student."""

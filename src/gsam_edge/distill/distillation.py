@@ -10,10 +10,9 @@ from gsam_edge.augmentation import AugmentationRules, build, identity
 from gsam_edge.coco import Annotations
 from gsam_edge.distill.config import DistillationConfig
 from gsam_edge.distill.merge import merge_labels
-from gsam_edge.distill.predictions import Predictions
+from gsam_edge.distill.predictions import Predictions, ask_about
 from gsam_edge.distill.reports import distillation_report
 from gsam_edge.evaluate.coco_metrics import coco_metrics
-from gsam_edge.evaluate.packing import PackedDetections, PackedPredictions, PredictionsOfImages
 from gsam_edge.students.choice import StudentConfig, choose_student
 from gsam_edge.students.pictures import LabelledPictures
 from gsam_edge.students.predictor import StudentPredictor
@@ -128,9 +127,7 @@ def score_student(predict: StudentPredictor, split: Annotations, images: ImageSo
     Raises:
         ValueError: if the split holds no object.
     """
-    # Packed one by one: a hundred masks of each image of a split are more than a machine's memory.
-    packed = [PackedDetections.pack(predict(images[image["file_name"]])) for image in split.images]
-    found = PredictionsOfImages([image["id"] for image in split.images], PackedPredictions(packed))
+    found = ask_about(split, lambda image: predict(images[image["file_name"]]))
     metrics: dict[str, float] = {}
     for prefix, iou_type in (("box", "bbox"), ("mask", "segm")):
         figures = coco_metrics(split, found, iou_type)  # type: ignore[arg-type]

@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 from rich.progress import track
 
 from gsam_edge.coco import Annotations
-from gsam_edge.distill.config import LabellingConfig
 from gsam_edge.distill.predictions import Predictions, Predictor
-from gsam_edge.distill.records import detections_from_record, detections_to_record
+from gsam_edge.distill.records import RecordedDetections, detections_to_record
 from gsam_edge.vision import Detections
 from gsam_edge.vision.images import ImageSource
 
@@ -42,12 +41,12 @@ def label_images(
     images: ImageSource,
     *,
     store: MutableMapping[str, dict[str, Any]],
-    config: LabellingConfig,
 ) -> tuple[Predictions, StoreCounts]:
     """Ask the teacher about every image of a split, or the store where it was asked before.
 
-    Each answer is stored at once, so a killed run continues where it was. What the store holds is the teacher's full
-    answer; the score threshold is applied to it afterwards, and changing it asks nobody again.
+    Each answer is stored at once, so a killed run continues where it was. All that the teacher answers are labels, and
+    its score threshold is part of its digest: with another threshold it is asked again, as SAM has no masks for what
+    was no label.
 
     Args:
         predict: builds the teacher; called once, and only if an image is not in the store.
@@ -55,9 +54,11 @@ def label_images(
         annotations: the split; its true boxes are the prompt of a teacher that needs one.
         images: pictures by `file_name`.
         store: records by hex digest of picture, teacher, classes and prompt.
-        config: which answers become labels.
+
+    Returns:
+        The labels, kept as records: the masks of a whole split are more than a machine's memory. And the counts.
     """
-    objects: dict[int, Detections] = {}
+    records: dict[int, dict[str, Any]] = {}
     asked: TeacherPredict | None = None
     hits = 0
     for image in track(annotations.images, description="teacher labels"):
@@ -66,15 +67,12 @@ def label_images(
         key = _key(picture, teacher, annotations.class_names, prompt)
         if key in store:
             hits += 1
-            answer = detections_from_record(store[key])
+            records[image["id"]] = store[key]
         else:
             asked = asked or predict()
-            answer = asked(picture, prompt)
-            store[key] = detections_to_record(answer)
-        kept = answer if teacher.prompted_with_boxes else answer.select(answer.scores >= config.score_threshold)
-        objects[image["id"]] = kept
+            records[image["id"]] = store[key] = detections_to_record(asked(picture, prompt))
     counts = StoreCounts(hits, len(annotations.images) - hits)
-    return Predictions(objects, annotations.class_names, teacher), counts
+    return Predictions(RecordedDetections(records), annotations.class_names, teacher), counts
 
 
 def _key(

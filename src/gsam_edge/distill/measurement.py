@@ -1,8 +1,9 @@
 """Teacher and student on the test split: who is measured how, in which runtime."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from gsam_edge.coco import Annotations, DatasetError
 from gsam_edge.coco.provenance import require_made_from
@@ -28,6 +29,28 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 
 
+class TrueBoxes(Sequence[Detections]):
+    """The true objects of a split's images in their order, without masks, each image's when it is asked for.
+
+    A prompt is sent to the process that is measured: true masks would count as its memory.
+    """
+
+    def __init__(self, truth: Annotations) -> None:
+        self._truth = truth
+
+    def __len__(self) -> int:
+        return len(self._truth.images)
+
+    @overload
+    def __getitem__(self, index: int) -> Detections: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Detections]: ...
+    def __getitem__(self, index: int | slice) -> Detections | list[Detections]:
+        if isinstance(index, slice):
+            return [self[row] for row in range(len(self))[index]]
+        return replace(self._truth.truth(self._truth.images[index]["id"]), masks=None)
+
+
 def measure_teacher(
     teacher: Teacher, truth: Annotations, images: ImageSource, config: EvaluationConfig, device: DeviceName
 ) -> tuple[Row, Predictions]:
@@ -38,7 +61,7 @@ def measure_teacher(
     """
     prompts = None
     if teacher.description.prompted_with_boxes:
-        prompts = [truth.truth(image["id"]) for image in truth.images]
+        prompts = TrueBoxes(truth)
     where = str(resolve_device(device))
     runtime = f"torch {version('torch')} {where}"
     if prompts is not None:
@@ -122,7 +145,7 @@ def _measured(
     config: EvaluationConfig,
     *,
     score_threshold: float | None,
-    prompts: list[Detections] | None = None,
+    prompts: Sequence[Detections] | None = None,
 ) -> tuple[Row, Predictions]:
     count_objects(truth)  # a split without objects is refused before anybody waits for the measurement
     measured = measure(

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from gsam_edge.coco import Annotations
 from gsam_edge.distill.predictions import Predictions
+from gsam_edge.distill.records import RecordedDetections
 from gsam_edge.vision import Detections
 from gsam_edge.vision.boxes import box_iou
 
@@ -48,11 +49,12 @@ def merge_labels(
         raise ValueError(
             f"teacher labels: expected the classes {annotations.class_names}, got {teacher.class_names}; label again"
         )
+    boxes = RecordedDetections.of(teacher.objects).without_masks()
     scores: dict[int, NDArray[np.float32]] = {}
     objects = with_teacher = teacher_only = 0
     for image in annotations.images:
         truth = annotations.truth(image["id"])
-        found = teacher.objects.get(image["id"], Detections.empty())
+        found = boxes.get(image["id"], Detections.empty())
         scores[image["id"]] = np.full((len(truth), annotations.num_classes), np.nan, np.float32)
         overlap = box_iou(truth.xyxy, found.xyxy)
         objects += len(truth)

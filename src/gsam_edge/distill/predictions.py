@@ -1,10 +1,12 @@
 """What a predictor found in many images, as a value that a file can hold."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from gsam_edge.distill.records import RecordedDetections, detections_to_record
+from gsam_edge.coco import Annotations
+from gsam_edge.distill.records import RecordedDetections
+from gsam_edge.evaluate.packing import PackedDetections, PackedPredictions, PredictionsOfImages
 from gsam_edge.vision import Detections
 
 
@@ -42,7 +44,9 @@ class Predictions:
         return {
             "predictor": vars(self.predictor),
             "class_names": list(self.class_names),
-            "images": {str(image_id): detections_to_record(found) for image_id, found in self.objects.items()},
+            "images": {
+                str(image_id): record for image_id, record in RecordedDetections.of(self.objects).records.items()
+            },
         }
 
     @classmethod
@@ -57,3 +61,22 @@ class Predictions:
             return cls(objects, tuple(content["class_names"]), Predictor(**content["predictor"]))
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"predictions: expected predictor, class_names and images, got {error!r}") from error
+
+
+def ask_about(
+    split: Annotations,
+    answer: Callable[[Mapping[str, Any]], Detections],
+    *,
+    watched: Callable[[Iterable[Mapping[str, Any]]], Iterable[Mapping[str, Any]]] = iter,
+) -> PredictionsOfImages:
+    """What is answered for each image of a split, by image id.
+
+    The answers are packed one by one: a hundred masks of each image of a split are more than a machine's memory.
+
+    Args:
+        split: the images.
+        answer: takes an image's COCO record.
+        watched: passes the images on, and may show how many are done.
+    """
+    packed = [PackedDetections.pack(answer(image)) for image in watched(split.images)]
+    return PredictionsOfImages([image["id"] for image in split.images], PackedPredictions(packed))

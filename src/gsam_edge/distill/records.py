@@ -1,7 +1,7 @@
 """Detections as JSON values."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -30,6 +30,27 @@ class RecordedDetections(Mapping[int, Detections]):
 
     def __init__(self, records: Mapping[int, Mapping[str, Any]]) -> None:
         self._records = dict(records)
+
+    @classmethod
+    def of(cls, objects: Mapping[int, Detections]) -> Self:
+        """The objects of many images as records, one image at a time; what is recorded already is not decoded."""
+        if isinstance(objects, cls):
+            return objects
+        return cls({image_id: detections_to_record(found) for image_id, found in objects.items()})
+
+    @property
+    def records(self) -> Mapping[int, Mapping[str, Any]]:
+        """Image ids to what `detections_to_record` made of their objects."""
+        return self._records
+
+    def without_masks(self) -> Self:
+        """The same objects without their masks, which then need no decoding."""
+        return type(self)(
+            {
+                image_id: {name: part for name, part in record.items() if name not in ("masks", "mask_hw")}
+                for image_id, record in self._records.items()
+            }
+        )
 
     def __getitem__(self, image_id: int) -> Detections:
         return detections_from_record(self._records[image_id])

@@ -96,13 +96,13 @@ def compose_teacher(
         size += _model_bytes(base.model) + sum(t.numel() * t.element_size() for t in adapter.tensors.values())
     if not names:
         raise ValueError("teacher: expected the adapter of Grounding DINO, of SAM or both, got two that are not needed")
-    # How many images share a pass changes no answer.
-    settings = [repr(detection.model_dump(exclude={"batch_size"})), *class_names]
+    prompted = parts["grounding_dino"] is None
+    # How many images share a pass changes no answer, and SAM alone detects nothing.
+    settings = [*([] if prompted else [repr(detection.model_dump(exclude={"batch_size"}))]), *class_names]
     digest = hashlib.sha256("\n".join(digests + settings).encode()).hexdigest()
     factory = partial(
         teacher_predictor, **parts, class_names=class_names, detection=detection, device=device, keep_bases=False
     )
-    prompted = parts["grounding_dino"] is None
     threshold = None if prompted else detection.score_threshold
     return Teacher(factory, Predictor(" and ".join(names), digest, prompted), size, threshold)
 

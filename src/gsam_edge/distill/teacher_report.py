@@ -1,6 +1,7 @@
 """What tuning brought: each teacher before and after, on images that taught it nothing."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from rich.progress import track
@@ -8,10 +9,12 @@ from torch import nn
 
 from gsam_edge.coco import Annotations
 from gsam_edge.coco.need import is_not_needed, not_needed
+from gsam_edge.distill.predictions import ask_about
 from gsam_edge.distill.teacher import TunedTeachers
 from gsam_edge.distill.verdict import verdict
 from gsam_edge.evaluate.coco_metrics import coco_metrics
 from gsam_edge.evaluate.mask_iou import paired_mask_iou
+from gsam_edge.evaluate.packing import PredictionsOfImages
 from gsam_edge.teachers.grounded_sam import teacher_predictor
 from gsam_edge.teachers.grounding_dino_config import DetectionConfig
 from gsam_edge.training.device import DeviceName
@@ -86,16 +89,17 @@ def _size(base: nn.Module, adapter: Any) -> dict[str, Any]:
 
 
 def _detection_figures(predict: Predict, split: Annotations, images: ImageSource, iou_type: Any) -> dict[str, float]:
-    found = {image["id"]: predict(images[image["file_name"]]) for image in track(split.images, "asking the teacher")}
+    found = _asked(split, lambda image: predict(images[image["file_name"]]))
     figures = coco_metrics(split, found, iou_type)
     prefix = "" if iou_type == "bbox" else "mask_"
     return {f"{prefix}{name}": figures[name] for name in ("map50", "map50_95") if name in figures}
 
 
 def _mask_figures(predict: Predict, split: Annotations, images: ImageSource) -> dict[str, float]:
-    found = {
-        image["id"]: predict(images[image["file_name"]], split.truth(image["id"]))
-        for image in track(split.images, "asking the teacher")
-    }
+    found = _asked(split, lambda image: predict(images[image["file_name"]], split.truth(image["id"])))
     overlap = paired_mask_iou(split, found)
     return {} if overlap is None else {"mask_iou": overlap.mean_iou}
+
+
+def _asked(split: Annotations, answer: Callable[[Mapping[str, Any]], Detections]) -> PredictionsOfImages:
+    return ask_about(split, answer, watched=partial(track, description="asking the teacher"))

@@ -27,9 +27,9 @@ def label_training_images(
     from gsam_edge.distill.teacher import TunedTeachers, compose_teacher
 
     teachers = TunedTeachers(grounding_dino, grounding_dino_adapter, sam, sam_adapter)
-    teacher = compose_teacher(train, teachers, detection=labelling.detection, device=device)
+    teacher = compose_teacher(train, teachers, detection=labelling.label_detection, device=device)
     who = (teacher.factory, teacher.description)
-    labels, counts = label_images(*who, train, images, store=store, config=labelling)
+    labels, counts = label_images(*who, train, images, store=store)
     return labels, label_report(train, labels, counts, labelling)
 
 

@@ -80,7 +80,7 @@ def test_a_description_without_consequences_changes_no_label(make_pictures, augm
     for record in dataset.labels:
         height, width = record["shape"]
         label = {**record, "img": np.zeros((height, width, 3), np.uint8)}
-        changed = change_label(label, nothing, seed=0)
+        changed = change_label(label, nothing, own_box=np.zeros(len(label["cls"]), bool), seed=0)
         assert changed["cls"].tolist() == label["cls"].tolist()
         np.testing.assert_allclose(changed["bboxes"], label["bboxes"], atol=1e-6)
         for before, after in zip(label["segments"], changed["segments"], strict=True):

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from gsam_edge.augmentation import Sample
 from gsam_edge.students.copy_paste import RareCopyPaste, rare_classes
-from gsam_edge.students.gateway import CopyPaste, YOLODataset
+from gsam_edge.students.gateway import CopyPaste, RandomPerspective, YOLODataset
+from gsam_edge.students.own_boxes import OwnBoxPerspective, has_own_box
 from gsam_edge.students.pictures import LabelledPictures
 from gsam_edge.students.polygons import outlines, polygon_masks
 from gsam_edge.vision import Detections
@@ -32,11 +33,13 @@ class ObjectTable:
         class_ids: int64 [R].
         teacher: float32 [R, C], the teacher's score per class in 0..1, NaN where no teacher saw the object.
         has_mask: bool [R].
+        own_box: bool [R], whether the object's box is not its mask's (see `has_own_box`).
     """
 
     class_ids: Tensor
     teacher: Tensor
     has_mask: Tensor
+    own_box: Tensor
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,7 @@ def collect_labels(pictures: LabelledPictures) -> TrainingLabels:
     class_ids: list[NDArray[np.int64]] = []
     teacher: list[NDArray[np.float32]] = []
     has_mask: list[bool] = []
+    own_box: list[NDArray[np.bool_]] = []
     without_area = 0
     for name, objects in pictures.labels.items():
         _check_classes(name, objects, num_classes)
@@ -90,10 +94,14 @@ def collect_labels(pictures: LabelledPictures) -> TrainingLabels:
         unseen = np.full((len(kept), num_classes), np.nan, np.float32)
         teacher.append(unseen if kept.class_scores is None else kept.class_scores)
         has_mask += [False] * len(kept) if kept.masks is None else [bool(mask.any()) for mask in kept.masks]
+        own_box.append(has_own_box(xyxy, kept.masks))
     if not has_mask:
         raise ValueError(f"student: expected a labelled object in {len(pictures.labels)} training pictures, got none")
     table = ObjectTable(
-        torch.from_numpy(np.concatenate(class_ids)), torch.from_numpy(np.concatenate(teacher)), torch.tensor(has_mask)
+        torch.from_numpy(np.concatenate(class_ids)),
+        torch.from_numpy(np.concatenate(teacher)),
+        torch.tensor(has_mask),
+        torch.from_numpy(np.concatenate(own_box)),
     )
     return TrainingLabels(records, table, without_area)
 
@@ -137,18 +145,21 @@ class MemoryDataset(YOLODataset):  # type: ignore[misc]
         table = labels.table
         rare = rare_classes(table.class_ids.numpy(), len(names), rare_below)
         self._may_be_pasted = rare[table.class_ids.numpy()] & table.has_mask.numpy()
+        self._own_box = table.own_box.numpy()
         self._free_bytes = cache_megabytes * 2**20
         self._resized: dict[int, tuple[NDArray[np.uint8], tuple[int, int]]] = {}
         # With the "ram" cache mosaics draw from all pictures, not from a buffer that a resumed run would lack.
         super().__init__(img_path="", data={"names": dict(names), "nc": len(names)}, cache="ram", **options)
 
     def build_transforms(self, hyp: Any = None) -> Any:
-        """Ultralytics' own, with its copy-paste exchanged for that of rare classes."""
+        """Ultralytics' own, with copy-paste exchanged for that of rare classes and with boxes that stay the data's."""
         transforms = super().build_transforms(hyp)
-        if hyp.copy_paste > 0:
-            steps = transforms.transforms[0].transforms
-            place = next(index for index, step in enumerate(steps) if isinstance(step, CopyPaste))
-            steps[place] = RareCopyPaste(self._may_be_pasted, hyp.copy_paste)
+        steps = transforms.transforms[0].transforms  # shared with mixup, which draws its second picture by them
+        for place, step in enumerate(steps):
+            if isinstance(step, RandomPerspective):
+                steps[place] = OwnBoxPerspective(self._own_box, **vars(step))
+            elif isinstance(step, CopyPaste) and hyp.copy_paste > 0:
+                steps[place] = RareCopyPaste(self._may_be_pasted, hyp.copy_paste)
         return transforms
 
     def get_img_files(self, img_path: str | list[str]) -> list[str]:
@@ -197,38 +208,51 @@ class MemoryDataset(YOLODataset):  # type: ignore[misc]
     def update_labels_info(self, label: dict[str, Any]) -> dict[str, Any]:
         """Ultralytics' last word on a picture before it mixes several; the description's changes come before it."""
         if self._augmentation is not None:
-            label = change_label(label, self._augmentation, seed=int(torch.randint(2**31, ())))
+            own_box = self._own_box[label["cls"][:, 0].astype(np.int64)]
+            label = change_label(label, self._augmentation, own_box=own_box, seed=int(torch.randint(2**31, ())))
         return super().update_labels_info(label)
 
 
-def change_label(label: Mapping[str, Any], augmentation: "Augmentation", *, seed: int) -> dict[str, Any]:
+def change_label(
+    label: Mapping[str, Any], augmentation: "Augmentation", *, own_box: NDArray[np.bool_], seed: int
+) -> dict[str, Any]:
     """A picture with its objects in Ultralytics' form, changed as a description asks for.
 
     Args:
         label: `img` BGR uint8 [H, W, 3], `cls` [N, 1] rows of the object table, `bboxes` [N, 4] cxcywh and `segments`
             (N polygons or none at all) in fractions of the picture.
         augmentation: what to do.
+        own_box: bool [N], objects with a mask whose box is not the mask's. Such a box goes through the changes like one
+            without a mask; the object stays where enough of both is left.
         seed: the same one gives the same picture.
     """
     height, width = label["img"].shape[:2]
     scale = np.array([width, height], np.float32)
+    xyxy = cxcywh_to_xyxy(label["bboxes"]) * np.tile(scale, 2)
+    count, owners = len(xyxy), np.flatnonzero(own_box)
     masks = polygon_masks([segment * scale for segment in label["segments"]], (height, width))
     changed = augmentation(
         Sample(
             image=np.ascontiguousarray(label["img"][..., ::-1]),
-            xyxy=cxcywh_to_xyxy(label["bboxes"]) * np.tile(scale, 2),
-            class_ids=np.zeros(len(label["cls"]), np.int64),
-            masks=masks if label["segments"] else None,
+            xyxy=np.concatenate([xyxy, xyxy[owners]]),
+            class_ids=np.zeros(count + len(owners), np.int64),
+            masks=np.pad(masks, ((0, len(owners)), (0, 0), (0, 0))) if label["segments"] else None,
         ),
         seed=seed,
     )
+    ids = changed.instance_ids
+    own = {int(owners[i - count]): box for i, box in zip(ids, changed.xyxy, strict=True) if i >= count}
+    left = [place for place, i in enumerate(ids.tolist()) if i < count and (i in own or not own_box[i])]
+    ids, tight = ids[left], changed.xyxy[left]
+    polygons = outlines(None if changed.masks is None else changed.masks[left], tight)
+    boxes = np.array([own.get(i, box) for i, box in zip(ids.tolist(), tight, strict=True)], np.float32)
     height, width = changed.image.shape[:2]
     scale = np.array([width, height], np.float32)
     return {
         **label,
         "img": np.ascontiguousarray(changed.image[..., ::-1]),
         "resized_shape": (height, width),
-        "cls": label["cls"][changed.instance_ids],
-        "bboxes": xyxy_to_cxcywh(changed.xyxy / np.tile(scale, 2)),
-        "segments": [polygon / scale for polygon in outlines(changed.masks, changed.xyxy)],
+        "cls": label["cls"][ids],
+        "bboxes": xyxy_to_cxcywh(boxes.reshape(-1, 4) / np.tile(scale, 2)),
+        "segments": [polygon / scale for polygon in polygons],
     }

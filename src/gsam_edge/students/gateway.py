@@ -25,7 +25,7 @@ os.environ["YOLO_VERBOSE"] = "false"
 
 _pillow_open = Image.open
 
-from ultralytics.data.augment import CopyPaste  # noqa: E402
+from ultralytics.data.augment import CopyPaste, RandomPerspective  # noqa: E402
 from ultralytics.data.build import InfiniteDataLoader, seed_worker  # noqa: E402
 from ultralytics.data.converter import merge_multi_segment  # noqa: E402
 from ultralytics.data.dataset import YOLODataset  # noqa: E402
@@ -49,6 +49,7 @@ __all__ = [
     "DetectionModel",
     "DetectionTrainer",
     "InfiniteDataLoader",
+    "RandomPerspective",
     "SegmentationModel",
     "YOLODataset",
     "merge_multi_segment",

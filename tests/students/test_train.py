@@ -9,6 +9,7 @@ from gsam_edge.augmentation import Description, build
 from gsam_edge.students.edge import EdgeStudent
 from gsam_edge.students.pictures import LabelledPictures
 from gsam_edge.students.train import Validation, train_student
+from gsam_edge.students.trainer import MemoryTraining
 from gsam_edge.training.checkpoints import FileCheckpoint, NoCheckpoints
 from gsam_edge.training.loop import TrainingError
 from gsam_edge.training.metrics import discard_metric
@@ -173,6 +174,28 @@ def test_a_loss_that_is_no_number_stops_with_advice(make_pictures, student_confi
     }
     with pytest.raises(TrainingError, match=r"finite losses and weights in epoch 1, .*lower learning rate"):
         run(replace(pictures, labels=broken), "yolov8", student_config, training_config, validate=scorer(pictures))
+
+
+@pytest.mark.parametrize(("at_batch", "kind"), [(1, RuntimeError), (3, torch.OutOfMemoryError)])
+def test_a_batch_that_does_not_fit_stops_the_training(
+    make_pictures, student_config, training_config, monkeypatch, at_batch, kind
+):
+    """In the first epoch, where Ultralytics would halve it and go on, and in a later one."""
+    batches = []
+    preprocess = MemoryTraining.preprocess_batch
+
+    def out_of_memory(self, batch):
+        batches.append(len(batch["img"]))
+        if len(batches) == at_batch:
+            raise kind("CUDA out of memory. Tried to allocate 2.00 GiB.")
+        return preprocess(self, batch)
+
+    monkeypatch.setattr(MemoryTraining, "preprocess_batch", out_of_memory)
+    with pytest.raises(
+        TrainingError, match=r"batch_size 4 at 64 pixels does not fit .*lower distillation.training.batch_size$"
+    ):
+        run(make_pictures(8, masks=False), "yolov8", student_config, training_config)
+    assert batches == [4] * at_batch
 
 
 def test_no_labelled_object_is_an_error(make_pictures, student_config, training_config):

@@ -94,7 +94,7 @@ def distil_student(
     Raises:
         StudentChoiceError: if the data cannot teach the student asked for.
         ValueError: if no object is labelled, or the teacher's classes are others.
-        TrainingError: if the loss becomes NaN or infinite.
+        TrainingError: if the loss becomes NaN or infinite, or a batch does not fit into memory.
     """
     choice = choose_student(train, student)
     class_scores, merged = merge_labels(train, teacher, match_iou=config.match_iou)

@@ -15,7 +15,8 @@ from gsam_edge.students.dataset import collect_labels
 from gsam_edge.students.network import Transfer, new_network, start_from
 from gsam_edge.students.pictures import LabelledPictures
 from gsam_edge.students.predictor import StudentPredictor
-from gsam_edge.students.trainer import TrainingTask, Validation, build_trainer
+from gsam_edge.students.task import TrainingTask, Validation
+from gsam_edge.students.trainer import build_trainer
 from gsam_edge.students.training_config import StudentTrainingConfig
 from gsam_edge.students.weights import StudentWeights
 from gsam_edge.training.checkpoints import CheckpointStore
@@ -76,7 +77,7 @@ def train_student(
 
     Raises:
         ValueError: if the labels hold no object or unknown classes.
-        TrainingError: if the loss becomes NaN or infinite.
+        TrainingError: if the loss becomes NaN or infinite, or a batch does not fit into memory.
     """
     collected = collect_labels(pictures)
     class_names = pictures.class_names

@@ -2,77 +2,24 @@
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from gsam_edge.students.choice import Architecture, has_masks
-from gsam_edge.students.dataset import MemoryDataset, TrainingLabels
+from gsam_edge.students.dataset import MemoryDataset
 from gsam_edge.students.gateway import DetectionTrainer, InfiniteDataLoader, seed_worker
 from gsam_edge.students.loss import DetectionLoss, SegmentationLoss
-from gsam_edge.students.training_config import StudentTrainingConfig
+from gsam_edge.students.task import TrainingTask
 from gsam_edge.students.weights import full_precision
-from gsam_edge.training.checkpoints import CheckpointStore
 from gsam_edge.training.loop import TrainingError
-from gsam_edge.training.metrics import MetricLogger
 from gsam_edge.training.seed import derived_seed, seed_everything
-from gsam_edge.vision.images import ImageSource
-
-if TYPE_CHECKING:
-    from gsam_edge.augmentation.augmentation import Augmentation
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Validation:
-    """What a validation says about a student.
-
-    Attributes:
-        fitness: decides which epoch's weights are kept, higher is better.
-        metrics: figures for the curves, by name.
-    """
-
-    fitness: float
-    metrics: Mapping[str, float]
-
-
-@dataclass(frozen=True)
-class TrainingTask:
-    """Everything that a trainer works on.
-
-    Attributes:
-        network: the Ultralytics model to train, in place.
-        labels: of the training pictures.
-        images: training pictures.
-        augmentation: changes each picture before Ultralytics mixes it with others, or None.
-        class_names: class names by class id.
-        image_size: side of the square network input in pixels.
-        config: schedule and losses.
-        seed: of this run.
-        validate: scores a network's state, or None for the last epoch's weights.
-        log: takes the metrics `student/...`, one value per epoch.
-        on_epoch: called after each epoch with the number of epochs done.
-        checkpoints: where the state lives between interruptions.
-    """
-
-    network: Any
-    labels: TrainingLabels
-    images: ImageSource
-    augmentation: "Augmentation | None"
-    class_names: tuple[str, ...]
-    image_size: int
-    config: StudentTrainingConfig
-    seed: int
-    validate: Callable[[Mapping[str, Tensor]], Validation] | None
-    log: MetricLogger
-    on_epoch: Callable[[int], None]
-    checkpoints: CheckpointStore
 
 
 class MemoryTraining(DetectionTrainer):  # type: ignore[misc]
@@ -135,6 +82,29 @@ class MemoryTraining(DetectionTrainer):  # type: ignore[misc]
             generator=torch.Generator(),
             # batch normalisation in training cannot take a last batch of one picture
             drop_last=len(dataset) % batch_size == 1 and len(dataset) > batch_size,
+        )
+
+    def train(self) -> None:
+        """Trains as it was told to, or not at all.
+
+        Raises:
+            TrainingError: if a batch does not fit into memory, or a loss or weight is no number.
+        """
+        try:
+            super().train()
+        except torch.OutOfMemoryError as error:
+            raise self._batch_too_large() from error
+
+    def _build_train_pipeline(self) -> None:
+        """Ultralytics comes here a second time when memory runs out, to go on in silence with half the batch."""
+        if self.batch_size != self._task.config.batch_size:
+            raise self._batch_too_large()
+        super()._build_train_pipeline()
+
+    def _batch_too_large(self) -> TrainingError:
+        return TrainingError(
+            f"student: batch_size {self._task.config.batch_size} at {self._task.image_size} pixels does not fit into "
+            f"the memory of {self.device}; lower distillation.training.batch_size"
         )
 
     def preprocess_batch(self, batch: dict[str, Any]) -> dict[str, Any]:

@@ -107,6 +107,32 @@ def test_the_data_decides_the_student_and_the_report_says_so(kind, architecture,
     json.dumps(report)
 
 
+@pytest.mark.parametrize("crowd", [False, True])
+def test_a_validation_split_without_objects_is_refused_before_anything_is_trained(crowd, augmentation_rules):
+    train, images = build_split(0, 4, "both")
+    val, _ = build_split(100, 2, "both")
+    val = replace(val, objects=tuple({**record, "iscrowd": 1} for record in val.objects if crowd))
+    logged = []
+    with pytest.raises(
+        ValueError, match=r"validation split: expected at least one object, .* in its 2 images, got none"
+    ):
+        distil_student(
+            train,
+            val,
+            images,
+            teacher_labels(train, class_scores=True),
+            student=STUDENT,
+            config=CONFIG,
+            rules=augmentation_rules,
+            initial=None,
+            log=lambda *entry: logged.append(entry),
+            checkpoints=NoCheckpoints(),
+            seed=0,
+            device=torch.device("cpu"),
+        )
+    assert logged == []
+
+
 def test_the_state_of_a_run_has_a_name_of_its_own(augmentation_rules):
     train, _ = build_split(0, 2, "boxes")
     val, _ = build_split(100, 1, "boxes")

@@ -93,9 +93,10 @@ def distil_student(
 
     Raises:
         StudentChoiceError: if the data cannot teach the student asked for.
-        ValueError: if no object is labelled, or the teacher's classes are others.
+        ValueError: if no object is labelled in either split, or the teacher's classes are others.
         TrainingError: if the loss becomes NaN or infinite, or a batch does not fit into memory.
     """
+    _require_objects(val)
     choice = choose_student(train, student)
     class_scores, merged = merge_labels(train, teacher, match_iou=config.match_iou)
     trained = train_student(
@@ -127,12 +128,19 @@ def score_student(predict: StudentPredictor, split: Annotations, images: ImageSo
     Raises:
         ValueError: if the split holds no object.
     """
+    _require_objects(split)
     found = ask_about(split, lambda image: predict(images[image["file_name"]]))
     metrics: dict[str, float] = {}
     for prefix, iou_type in (("box", "bbox"), ("mask", "segm")):
         figures = coco_metrics(split, found, iou_type)  # type: ignore[arg-type]
         metrics |= {f"{prefix}_{name}": figures[name] for name in ("map50", "map50_95") if name in figures}
     strict = [value for name, value in metrics.items() if name.endswith("map50_95")]
-    if not strict:
-        raise ValueError(f"validation split: expected at least one object in {len(split.images)} images, got none")
     return Validation(sum(strict) / len(strict), metrics)
+
+
+def _require_objects(split: Annotations) -> None:
+    if split.columns.is_crowd.all():
+        raise ValueError(
+            f"validation split: expected at least one object, crowd regions aside, in its {len(split.images)} images, "
+            "got none; no student can be judged by it: share the images out anew, or label some of these"
+        )

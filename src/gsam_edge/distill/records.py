@@ -1,5 +1,6 @@
 """Detections as JSON values."""
 
+import base64
 from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
@@ -8,9 +9,17 @@ import numpy as np
 from gsam_edge.vision import Detections
 from gsam_edge.vision.masks import decode_segmentation, encode_mask
 
+#: Half precision, the same bytes on every machine.
+_HALF = np.dtype("<f2")
+
 
 def detections_to_record(detections: Detections) -> dict[str, Any]:
-    """Detections as a mapping that JSON holds; masks as COCO RLE, what is None is absent."""
+    """Detections as a mapping that JSON holds; masks as COCO RLE, what is None is absent.
+
+    Class scores are the bulk where classes are many: as decimal text 20 bytes each, here 2.7. They are rounded to half
+    precision, by 0.05 % or 3e-8 at the most: less than the bfloat16 does in which a student learns from them on a GPU
+    (0.2 %). And JSON has no NaN, which stands for a class that was not asked for.
+    """
     record: dict[str, Any] = {
         "xyxy": detections.xyxy.tolist(),
         "scores": detections.scores.tolist(),
@@ -21,7 +30,7 @@ def detections_to_record(detections: Detections) -> dict[str, Any]:
         record["masks"] = [encode_mask(mask) for mask in detections.masks]
     if detections.class_scores is not None:
         record["num_classes"] = detections.class_scores.shape[1]
-        record["class_scores"] = detections.class_scores.tolist()
+        record["class_scores"] = base64.b64encode(detections.class_scores.astype(_HALF).tobytes()).decode("ascii")
     return record
 
 
@@ -63,7 +72,7 @@ class RecordedDetections(Mapping[int, Detections]):
 
 
 def detections_from_record(record: Mapping[str, Any]) -> Detections:
-    """The inverse of `detections_to_record`, exact to the last bit.
+    """The inverse of `detections_to_record`, exact to the last bit but for class scores.
 
     Raises:
         ValueError: if a part is missing or does not fit the others.
@@ -77,7 +86,8 @@ def detections_from_record(record: Mapping[str, Any]) -> Detections:
             for row, segmentation in enumerate(record["masks"]):
                 masks[row] = decode_segmentation(segmentation, (height, width))
         if "class_scores" in record:
-            class_scores = np.array(record["class_scores"], np.float32).reshape(count, int(record["num_classes"]))
+            halves = np.frombuffer(base64.b64decode(record["class_scores"], validate=True), _HALF)
+            class_scores = halves.astype(np.float32).reshape(count, int(record["num_classes"]))
         return Detections(
             xyxy=np.array(record["xyxy"], np.float32).reshape(count, 4),
             scores=np.array(record["scores"], np.float32),
@@ -85,7 +95,7 @@ def detections_from_record(record: Mapping[str, Any]) -> Detections:
             masks=masks,
             class_scores=class_scores,
         )
-    except (KeyError, IndexError, TypeError) as error:
+    except (KeyError, IndexError, TypeError, ValueError) as error:
         raise ValueError(
             f"labels of one image: expected the parts of Detections, got {sorted(record)}: {error!r}"
         ) from error

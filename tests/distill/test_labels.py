@@ -222,6 +222,17 @@ def test_true_objects_carry_the_scores_of_the_teacher_object_over_them():
     assert (counts.objects, counts.with_teacher, counts.teacher_only) == (3, 2, 1)
 
 
+def test_the_prompt_that_asked_for_the_class_is_listened_to_not_the_one_with_the_better_box():
+    """The ear is found at 0.9 by the prompt with "ear", and a pixel nearer, as a label at 0.3, by the other prompt."""
+    nan = np.nan
+    scores = np.array([[0.9, nan], [nan, 0.3]], np.float32)
+    xyxy = np.array([[2, 2, 9, 8], [2, 2, 8, 8]], np.float32)
+    twice = Detections(xyxy, np.array([0.9, 0.3], np.float32), np.array([0, 1]), class_scores=scores)
+    merged, counts = merge_labels(annotations(), Predictions({1: twice}, ("ear", "label"), DETECTOR), match_iou=0.5)
+    np.testing.assert_allclose(merged[1], [[0.9, nan], [nan, nan]], rtol=2**-11)
+    assert (counts.with_teacher, counts.teacher_only) == (1, 0)
+
+
 def test_labels_of_other_classes_are_refused():
     labels, _ = ask(Teacher(), JsonStore())
     with pytest.raises(ValueError, match=r"expected the classes \('ear', 'label'\), got \('a', 'b'\); label again"):

@@ -78,6 +78,15 @@ def test_the_teacher_changes_the_class_loss_by_what_the_equation_says(setting):
     assert float(items["box_loss"]) == float(hard_items["box_loss"])
 
 
+def test_a_class_that_the_teacher_was_not_asked_for_is_the_labels_alone(setting):
+    """As if the teacher had repeated the label there."""
+    network, predictions, batch, ours, _ = setting
+    silent = torch.tensor([[0.7, NAN], [NAN, 0.2], [0.1, NAN]])
+    told = torch.tensor([[0.7, 0.0], [0.0, 0.2], [0.1, 1.0]])
+    losses = [ours(network, 0.4)(predictions, {**batch, "teacher": teacher})[0] for teacher in (silent, told)]
+    torch.testing.assert_close(*losses)
+
+
 def test_objects_without_a_mask_teach_no_mask():
     torch.manual_seed(0)
     network = new_network("yolov8-seg", "n", 2)

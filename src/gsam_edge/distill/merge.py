@@ -30,9 +30,10 @@ class MergeCounts:
 def merge_labels(
     annotations: Annotations, teacher: Predictions, *, match_iou: float
 ) -> tuple[dict[int, NDArray[np.float32]], MergeCounts]:
-    """Give each true object the class scores of the teacher object that overlaps it best.
+    """Give each true object the class scores of the teacher's surest object over it.
 
-    Boxes, classes and masks stay the truth's.
+    A teacher that is asked in several prompts may find an object once in each: the prompt that holds the object's class
+    is the surest, wherever the best box comes from. Boxes, classes and masks stay the truth's.
 
     Args:
         annotations: the split.
@@ -40,7 +41,8 @@ def merge_labels(
         match_iou: least box IoU (0..1) at which the teacher means the object.
 
     Returns:
-        Image ids to scores [N, C] of `annotations.truth(id)`, rows of NaN where the teacher saw nothing; and counts.
+        Image ids to scores [N, C] of `annotations.truth(id)`, rows of NaN where the teacher saw nothing, single NaN
+        where it was not asked for a class; and counts.
 
     Raises:
         ValueError: if the teacher's classes are not the annotations'.
@@ -56,12 +58,13 @@ def merge_labels(
         truth = annotations.truth(image["id"])
         found = boxes.get(image["id"], Detections.empty())
         scores[image["id"]] = np.full((len(truth), annotations.num_classes), np.nan, np.float32)
-        overlap = box_iou(truth.xyxy, found.xyxy)
+        means = box_iou(truth.xyxy, found.xyxy) >= match_iou
         objects += len(truth)
-        teacher_only += len(found) - int((overlap >= match_iou).any(axis=0).sum())
+        teacher_only += len(found) - int(means.any(axis=0).sum())
         if found.class_scores is None or not len(found) or not len(truth):
             continue
-        seen = overlap.max(axis=1) >= match_iou
-        scores[image["id"]][seen] = found.class_scores[overlap.argmax(axis=1)[seen]]
+        seen = means.any(axis=1)
+        surest = np.where(means, found.scores, -1).argmax(axis=1)
+        scores[image["id"]][seen] = found.class_scores[surest[seen]]
         with_teacher += int(seen.sum())
     return scores, MergeCounts(objects, with_teacher, teacher_only)

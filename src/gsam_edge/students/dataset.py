@@ -31,7 +31,8 @@ class ObjectTable:
 
     Attributes:
         class_ids: int64 [R].
-        teacher: float32 [R, C], the teacher's score per class in 0..1, NaN where no teacher saw the object.
+        teacher: float32 [R, C], the teacher's score per class in 0..1, NaN where no teacher saw the object
+            or it was not asked for the class.
         has_mask: bool [R].
         own_box: bool [R], whether the object's box is not its mask's (see `has_own_box`).
     """

@@ -12,8 +12,9 @@ class _TeacherClassTargets:
     """Mixes the teacher's scores into the class targets of a YOLOv8 loss.
 
     An anchor assigned to an object with weight w (the assigner's alignment, 0..1) has the target w at the object's
-    class. With a teacher's scores s for the object it becomes w ((1 - alpha) onehot + alpha s). Boxes and masks weigh
-    as before, so that alpha = 0 is Ultralytics' loss.
+    class. With a teacher's scores s for the object it becomes w ((1 - alpha) onehot + alpha s), and stays what it was
+    at a class of which the teacher says nothing. Boxes and masks weigh as before, so that alpha = 0 is Ultralytics'
+    loss.
     """
 
     assigner: Any
@@ -34,7 +35,7 @@ class _TeacherClassTargets:
         self.bce = self._class_loss
 
     def get_assigned_targets_and_loss(self, preds: dict[str, Tensor], batch: dict[str, Any], **options: Any) -> Any:
-        """See Ultralytics; the batch also holds `teacher` [n, C] (NaN rows: no teacher) and `has_mask` [n]."""
+        """See Ultralytics; the batch also holds `teacher` [n, C] (NaN: nothing was said) and `has_mask` [n]."""
         self._batch = batch
         (fg_mask, gt_index, *rest), loss, items = super().get_assigned_targets_and_loss(preds, batch, **options)  # type: ignore[misc]
         with_mask = fg_mask & self._of_objects(batch["has_mask"], gt_index)

@@ -43,7 +43,8 @@ class LabelledPictures:
 
     Attributes:
         labels: `file_name` to labelled objects in pixels of the picture; `class_scores` [N, C] are the teacher's, with
-            rows of NaN where it saw nothing. An empty mask means that the object has none.
+            rows of NaN where it saw nothing and single NaN where it was not asked for a class. An empty mask means that
+            the object has none.
         image_hw: `file_name` to height and width of the picture in pixels.
         images: `file_name` to RGB picture.
         class_names: class names by class id.

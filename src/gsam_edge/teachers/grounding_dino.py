@@ -64,8 +64,8 @@ class GroundingDino:
             config: threshold, candidates, suppression and batch size.
 
         Returns:
-            For each image, by falling score, Detections with `class_scores` [N, C]; a class that stood in another
-            prompt than the one that found the object scores 0.
+            For each image, by falling score, Detections with `class_scores` [N, C]; that of a class that stood in
+            another prompt than the one that found the object is NaN.
         """
         prompts = self.prompts(class_names)
         found: list[Detections] = []
@@ -98,9 +98,10 @@ class GroundingDino:
 def class_scores(logits: Tensor, prompt: Prompt, num_classes: int) -> Tensor:
     """Probabilities per class [..., C] from token logits [..., T]: the highest of the tokens in each class's span.
 
+    Those of classes that the prompt does not ask for are NaN: nothing was said about them.
     The mean over the span ranks slightly worse: held-out AP50 0.575 against 0.584, on a half-trained tiny model.
     """
-    scores = logits.new_zeros(*logits.shape[:-1], num_classes)
+    scores = logits.new_full((*logits.shape[:-1], num_classes), torch.nan)
     for class_id, span in zip(prompt.class_ids, prompt.spans, strict=True):
         scores[..., class_id] = logits[..., list(span)].amax(-1).sigmoid()
     return scores
@@ -111,8 +112,9 @@ def _detections(
 ) -> Detections:
     height, width = image_hw
     xyxy = clip_xyxy(cxcywh_to_xyxy(cxcywh) * np.array([width, height, width, height], np.float32), image_hw)
-    best = scores.max(1)
-    found = Detections(xyxy, best, scores.argmax(1).astype(np.int64), class_scores=scores)
+    asked = np.nan_to_num(scores, nan=-np.inf)
+    best = asked.max(1)
+    found = Detections(xyxy, best, asked.argmax(1).astype(np.int64), class_scores=scores)
     found = found.select(best >= config.score_threshold)
     # Suppression compares all with all: its cost is bounded here, however many queries and prompts there are.
     found = found.select(np.argsort(-found.scores, kind="stable")[: config.candidates])

@@ -16,7 +16,8 @@ class Detections:
         scores: float32 [N] in 0..1; 1 for ground truth.
         class_ids: int64 [N], the student's ids 0..C-1.
         masks: bool [N, H, W] in the original image's size, or None where the source knows no masks.
-        class_scores: float32 [N, C] in 0..1, one score per class, or None where the source gives only the best.
+        class_scores: float32 [N, C] in 0..1, one score per class, NaN where the source was not asked for it; or None
+            where it gives only the best.
 
     Raises:
         ValueError: if the arrays do not agree in their first dimension or have another rank.

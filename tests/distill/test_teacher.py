@@ -1,10 +1,12 @@
 """The tuned teachers as one: what they draw, how they are told apart, and how they are measured."""
 
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+import yaml
 
 from gsam_edge.coco import Annotations
 from gsam_edge.coco.need import not_needed
@@ -98,6 +100,16 @@ def test_the_threshold_of_labels_tells_teachers_apart_where_they_detect():
     first, second = (composed(alone, each.label_detection).description for each in (LABELLING, lower))
     assert first.prompted_with_boxes
     assert first.digest == second.digest
+
+
+def test_teachers_are_measured_down_to_the_students_floor_and_label_from_their_own():
+    """Average precision that ends at a threshold leaves out what only the other may count."""
+    text = (Path(__file__).parents[2] / "conf" / "base" / "parameters_distillation.yml").read_text()
+    shipped = yaml.safe_load(text)
+    labelling = LabellingConfig.model_validate(shipped["labelling"])
+    assert labelling.detection.score_threshold == shipped["student"]["edge"]["score_floor"]
+    assert labelling.label_detection.score_threshold == labelling.score_threshold
+    assert labelling.label_detection.max_detections == labelling.detection.max_detections
 
 
 def test_measuring_teachers_needs_the_memory_of_one_picture():

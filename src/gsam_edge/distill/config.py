@@ -12,8 +12,12 @@ class LabellingConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    detection: DetectionConfig = Field(description="what counts as a detection of the tuned Grounding DINO")
-    score_threshold: float = Field(ge=0, le=1, description="teacher objects that score less are no labels")
+    detection: DetectionConfig = Field(
+        description="what counts as a detection of the tuned Grounding DINO, where teachers are measured"
+    )
+    score_threshold: float = Field(
+        ge=0, le=1, description="teacher objects that score less are no labels; it takes detection's place in labelling"
+    )
     match_iou: float = Field(
         gt=0, le=1, description="a teacher object is right at this box IoU with a true one of its class"
     )

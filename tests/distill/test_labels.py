@@ -191,6 +191,7 @@ def test_the_report_measures_labels_against_truth():
     assert report == {
         "images": 3,
         "labels": 3,
+        "in_crowds": 0,
         "teacher": "a detector",
         "prompt": "class names",
         "store": {"hits": 0, "new": 3},
@@ -203,6 +204,21 @@ def test_the_report_measures_labels_against_truth():
         },
     }
     json.dumps(report)
+
+
+def test_what_is_found_in_a_crowd_is_neither_right_nor_wrong():
+    """Three finds in a crowd of ears: an ear inside, an ear half out of it, and a label, of which it says nothing."""
+    crowd = {"id": 9, "image_id": 1, "category_id": 7, "bbox": [8, 8, 12, 12], "iscrowd": 1}
+    whole = annotations(masks=False)
+    split = replace(whole, objects=(*whole.objects, crowd))
+    there = found((2, 2, 0.9, 0.2), (10, 10, 0.8, 0.1), (16, 16, 0.7, 0.1), (12, 9, 0.1, 0.6), masks=False)
+    labels = Predictions({1: there}, ("ear", "label"), DETECTOR)
+    report = label_report(split, labels, StoreCounts(0, 1), CONFIG)
+    assert (report["labels"], report["in_crowds"]) == (4, 1)
+    assert report["precision"] == pytest.approx(1 / 3)
+    assert report["per_class"]["ear"]["precision"] == pytest.approx(1 / 2)
+    _, counts = merge_labels(split, labels, match_iou=0.5)
+    assert (counts.with_teacher, counts.teacher_only, counts.in_crowds) == (1, 1, 2)
 
 
 def test_a_report_without_masks_has_no_mask_iou():

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gsam_edge.coco import Annotations
+from gsam_edge.distill.crowds import crowds_of, share_inside
 from gsam_edge.distill.predictions import Predictions
 from gsam_edge.distill.records import RecordedDetections
 from gsam_edge.vision import Detections
@@ -20,11 +21,13 @@ class MergeCounts:
         objects: true objects.
         with_teacher: true objects that the teacher saw, whatever it took them for.
         teacher_only: teacher objects that overlap no true one; on labelled images they are mistakes and teach nothing.
+        in_crowds: teacher objects in crowd regions, which may be right and teach nothing either.
     """
 
     objects: int
     with_teacher: int
     teacher_only: int
+    in_crowds: int
 
 
 def merge_labels(
@@ -38,7 +41,8 @@ def merge_labels(
     Args:
         annotations: the split.
         teacher: its labels; images that it did not label, and teachers without class scores (SAM alone), add nothing.
-        match_iou: least box IoU (0..1) at which the teacher means the object.
+        match_iou: least box IoU (0..1) at which the teacher means the object; and the share of its box from which it
+            lies in a crowd region.
 
     Returns:
         Image ids to scores [N, C] of `annotations.truth(id)`, rows of NaN where the teacher saw nothing, single NaN
@@ -53,18 +57,21 @@ def merge_labels(
         )
     boxes = RecordedDetections.of(teacher.objects).without_masks()
     scores: dict[int, NDArray[np.float32]] = {}
-    objects = with_teacher = teacher_only = 0
+    objects = with_teacher = teacher_only = in_crowds = 0
     for image in annotations.images:
         truth = annotations.truth(image["id"])
         found = boxes.get(image["id"], Detections.empty())
         scores[image["id"]] = np.full((len(truth), annotations.num_classes), np.nan, np.float32)
         means = box_iou(truth.xyxy, found.xyxy) >= match_iou
         objects += len(truth)
-        teacher_only += len(found) - int(means.any(axis=0).sum())
+        lonely = found.select(np.flatnonzero(~means.any(axis=0)))
+        crowded = int((share_inside(lonely, crowds_of(annotations, image["id"])) >= match_iou).any(axis=1).sum())
+        in_crowds += crowded
+        teacher_only += len(lonely) - crowded
         if found.class_scores is None or not len(found) or not len(truth):
             continue
         seen = means.any(axis=1)
         surest = np.where(means, found.scores, -1).argmax(axis=1)
         scores[image["id"]][seen] = found.class_scores[surest[seen]]
         with_teacher += int(seen.sum())
-    return scores, MergeCounts(objects, with_teacher, teacher_only)
+    return scores, MergeCounts(objects, with_teacher, teacher_only, in_crowds)

@@ -8,6 +8,7 @@ import numpy as np
 
 from gsam_edge.coco import Annotations
 from gsam_edge.distill.config import LabellingConfig
+from gsam_edge.distill.crowds import crowds_of, share_inside
 from gsam_edge.distill.labels import StoreCounts
 from gsam_edge.distill.merge import MergeCounts
 from gsam_edge.distill.predictions import Predictions
@@ -23,12 +24,13 @@ def label_report(
     """The teacher's labels measured against the truth of the same images.
 
     Returns:
-        `images`, `labels`, `teacher`, `prompt`, `store` {hits, new}; `precision`, `recall` and `mask_iou` (mean over
-        matched objects) and the same in `per_class`. A figure that does not apply is absent: a teacher that was given
-        the true boxes has no precision or recall, a class without labels no precision, a teacher without masks no
-        mask IoU.
+        `images`, `labels`, `in_crowds` (those that match no object and lie in a crowd region of their class, which are
+        neither right nor wrong), `teacher`, `prompt`, `store` {hits, new}; `precision`, `recall` and `mask_iou` (mean
+        over matched objects) and the same in `per_class`. A figure that does not apply is absent: a teacher that was
+        given the true boxes has no precision or recall, a class without labels no precision, a teacher without masks
+        no mask IoU.
     """
-    right, labelled, true = Counter[int](), Counter[int](), Counter[int]()
+    right, labelled, crowded, true = (Counter[int]() for _ in range(4))
     ious: dict[int, list[float]] = {class_id: [] for class_id in annotations.class_mapping}
     for image_id, found in labels.objects.items():
         truth = annotations.truth(image_id)
@@ -36,6 +38,11 @@ def label_report(
         true.update(truth.class_ids.tolist())
         prompted = labels.predictor.prompted_with_boxes
         pairs = [(row, row) for row in range(len(truth))] if prompted else match_boxes(found, truth, config.match_iou)
+        crowds = crowds_of(annotations, image_id)
+        inside = share_inside(found, crowds) >= config.match_iou
+        inside &= found.class_ids[:, None] == crowds.class_ids[None, :]
+        inside[[row for row, _ in pairs]] = False
+        crowded.update(found.class_ids[inside.any(axis=1)].tolist())
         for row, target in pairs:
             class_id = int(truth.class_ids[target])
             right[class_id] += 1
@@ -43,7 +50,7 @@ def label_report(
                 ious[class_id].append(float(mask_iou(found.masks[[row]], truth.masks[[target]])[0, 0]))
 
     def figures(class_ids: list[int]) -> dict[str, float]:
-        matched, given, wanted = (sum(c[i] for i in class_ids) for c in (right, labelled, true))
+        matched, given, wanted = (sum(c[i] for i in class_ids) for c in (right, labelled - crowded, true))
         overlaps = [iou for class_id in class_ids for iou in ious[class_id]]
         shares = (
             {} if labels.predictor.prompted_with_boxes else {"precision": (matched, given), "recall": (matched, wanted)}
@@ -54,6 +61,7 @@ def label_report(
     return {
         "images": len(labels.objects),
         "labels": labelled.total(),
+        "in_crowds": crowded.total(),
         "teacher": labels.predictor.name,
         "prompt": "true boxes" if labels.predictor.prompted_with_boxes else "class names",
         "store": {"hits": counts.hits, "new": counts.new},

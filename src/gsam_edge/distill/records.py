@@ -97,5 +97,6 @@ def detections_from_record(record: Mapping[str, Any]) -> Detections:
         )
     except (KeyError, IndexError, TypeError, ValueError) as error:
         raise ValueError(
-            f"labels of one image: expected the parts of Detections, got {sorted(record)}: {error!r}"
+            f"labels of one image: expected the parts of Detections as this version writes them, got {sorted(record)}: "
+            f"{error!r}; run again the pipeline that made them"
         ) from error

@@ -1,6 +1,7 @@
 """Nothing is measured on images that may have taught it, nor an export beside a student that it was not made from."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import onnx
@@ -18,6 +19,7 @@ from gsam_edge.evaluate.config import EvaluationConfig
 from gsam_edge.evaluate.measure import Measurement
 from gsam_edge.students import EdgeConfig
 from gsam_edge.students.weights import StudentWeights
+from gsam_edge.teachers.grounding_dino_config import DetectionConfig
 
 WHOLE = Annotations(
     tuple({"id": n, "file_name": f"{n}.png", "width": 8, "height": 8} for n in range(4)),
@@ -28,9 +30,10 @@ PARTS = with_split_digest({"train": WHOLE.subset([0, 1, 2]), "test": WHOLE.subse
 ANEW = with_split_digest({"train": WHOLE.subset([1, 2, 3]), "test": WHOLE.subset([0])})
 EDGE = EdgeConfig(max_detections=1, candidates=1, iou_threshold=0.5, nms_iterations=1, score_floor=0.1)
 WEIGHTS = StudentWeights("yolov8", "n", ("bag",), 32, EDGE, {"w": torch.ones(1)}, split=PARTS["train"].split_digest)
+DETECTION = DetectionConfig(score_threshold=0.5, nms_iou=0.7, candidates=9, max_detections=9, batch_size=1)
 CONFIG = EvaluationConfig(
-    warmup_calls=0, min_timed_calls=1, threads=1, score_threshold=0.1, match_box_iou=0.5, picture_score_threshold=0.3,
-    picture_rows=1, picture_width=32,
+    warmup_calls=0, timed_calls=1, threads=1, score_threshold=0.1, timed_score_threshold=0.2, match_box_iou=0.5,
+    picture_score_threshold=0.3, picture_rows=1, picture_width=32,
 )  # fmt: skip
 
 
@@ -80,11 +83,25 @@ def labelled(*, masks=False):
     return replace(PARTS["test"], objects=({"id": 1, "image_id": 3, "category_id": 1, "area": 16} | box,))
 
 
+def test_accuracy_and_clock_see_the_teacher_down_to_scores_of_their_own(monkeypatch):
+    seen = []
+
+    def answer(factory, timed, images, **options):
+        seen.extend([factory()["detection"].score_threshold, timed()["detection"].score_threshold])
+        return Measurement([labelled().truth(3)], 1.0, 2.0, 3.0, 1, 1)
+
+    monkeypatch.setattr(measurement, "measure", answer)
+    built = partial(dict, class_names=("bag",), detection=DETECTION)
+    finder = Teacher(built, Predictor("Grounding DINO", "", prompted_with_boxes=False), 1, DETECTION)
+    measure_teacher(finder, labelled(), {}, CONFIG, "cpu")
+    assert seen == [CONFIG.score_threshold, CONFIG.timed_score_threshold]
+
+
 @pytest.fixture
 def perfect(monkeypatch):
     """Whatever is measured answers as the truth says, without a process of its own."""
 
-    def answer(factory, images, *, prompts=None, warmup, repeats, threads):
+    def answer(factory, timed, images, *, prompts=None, warmup, repeats, threads):
         return Measurement([labelled(masks=True).truth(3)], 1.0, 2.0, 3.0, repeats, threads)
 
     monkeypatch.setattr(measurement, "measure", answer)
@@ -103,15 +120,15 @@ def test_a_split_without_objects_ends_before_anything_is_measured():
 def test_rows_say_on_what_and_from_which_score_they_were_measured(perfect):
     student, _ = measure_student(WEIGHTS, labelled(), {}, CONFIG, "cpu")
     exact, _ = measure_onnx("student_onnx", exported(WEIGHTS), WEIGHTS, labelled(), {}, CONFIG)
-    finder = Teacher(print, Predictor("Grounding DINO", "", prompted_with_boxes=False), 1, score_threshold=0.02)
+    finder = Teacher(partial(print), Predictor("Grounding DINO", "", prompted_with_boxes=False), 1, DETECTION)
     teacher, _ = measure_teacher(finder, labelled(), {}, CONFIG, "cpu")
-    assert [row["score_threshold"] for row in (student, exact, teacher)] == [0.1, 0.1, 0.02]
+    assert [row["score_threshold"] for row in (student, exact, teacher)] == [0.1, 0.1, 0.1]
     for row in (student, exact, teacher):
         assert (row["device"], row["images"], row["objects"]) == ("cpu", 1, 1)
 
 
 def test_a_teacher_that_is_given_the_boxes_has_no_cut_off(perfect):
-    painter = Teacher(print, Predictor("SAM", "", prompted_with_boxes=True), 1, score_threshold=None)
+    painter = Teacher(partial(print), Predictor("SAM", "", prompted_with_boxes=True), 1, DETECTION)
     row, _ = measure_teacher(painter, labelled(masks=True), {}, CONFIG, "cpu")
     assert "score_threshold" not in row
     assert row["runtime"].endswith(", true boxes given")

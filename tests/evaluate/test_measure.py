@@ -43,6 +43,13 @@ def counter():
         return answer(len(calls))
     return predict
 
+def noting(path):
+    def predict(image):
+        with open(path, "a") as file:
+            file.write(f"{image[0, 0, 0]} ")
+        return answer(0)
+    return predict
+
 def settings():
     return lambda image: answer(float(os.environ["OMP_NUM_THREADS"]))
 
@@ -90,7 +97,7 @@ def images(count, side=8):
 
 
 def quick(factory, count=3, **options):
-    return measure(factory, images(count), **{"warmup": 0, "repeats": 1, "threads": 1} | options)
+    return measure(factory, factory, images(count), **{"warmup": 0, "repeats": 1, "threads": 1} | options)
 
 
 class TestAnswers:
@@ -119,12 +126,22 @@ class TestFigures:
     def test_calls(self, artefacts):
         measurement = quick(artefacts.counter, 3, warmup=4, repeats=10)
         assert measurement.timed_calls == 10
-        assert [float(found.xyxy[0, 0]) for found in measurement.predictions] == [
-            5,
-            6,
-            7,
-        ]  # after the four of the warm-up
-        assert quick(artefacts.counter, 3, repeats=2).timed_calls == 3
+        assert [float(found.xyxy[0, 0]) for found in measurement.predictions] == [1, 2, 3]
+        assert quick(artefacts.counter, 3, repeats=2).timed_calls == 2
+
+    def test_the_clock_sees_the_artefact_as_it_is_used(self, artefacts):
+        echo = functools.partial(artefacts.echo, False)
+        measurement = measure(echo, artefacts.sleeper, images(3), warmup=0, repeats=4, threads=1)
+        assert [float(found.xyxy[0, 0]) for found in measurement.predictions] == [0, 1, 2]
+        assert measurement.latency_ms_median >= 20
+
+    @pytest.mark.parametrize(
+        ("count", "repeats", "seen"), [(3, 5, [0, 1, 2, 0, 1]), (9, 3, [0, 3, 6]), (5, 4, [0, 1, 2, 3])]
+    )
+    def test_timed_calls_are_spread_over_the_images(self, artefacts, tmp_path, count, repeats, seen):
+        noting = functools.partial(artefacts.noting, str(tmp_path / "seen"))
+        measure(functools.partial(artefacts.echo, False), noting, images(count), warmup=0, repeats=repeats, threads=1)
+        assert (tmp_path / "seen").read_text().split() == [str(row) for row in seen]
 
     def test_latency_is_that_of_the_call(self, artefacts):
         measurement = quick(artefacts.sleeper, 5)
@@ -232,7 +249,7 @@ from gsam_edge.evaluate import worker
 from gsam_edge.evaluate.measure import measure
 
 print("the program runs")
-found = measure(artefacts.counter, [np.zeros((4, 4, 3), np.uint8)], warmup=0, repeats=1, threads=1)
+found = measure(artefacts.counter, artefacts.counter, [np.zeros((4, 4, 3), np.uint8)], warmup=0, repeats=1, threads=1)
 print(found.timed_calls)
 """
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Row = dict[str, Any]
+#: Builds a predictor in the process that is measured.
+Factory = Callable[[], Callable[..., Detections]]
 
 
 class TrueBoxes(Sequence[Detections]):
@@ -70,12 +72,11 @@ def measure_teacher(
         "teacher",
         runtime,
         where,
-        teacher.factory,
+        teacher.down_to,
         truth,
         images,
         teacher.size_bytes,
         config,
-        score_threshold=teacher.score_threshold,
         prompts=prompts,
     )
     if prompts is not None:
@@ -103,9 +104,13 @@ def measure_student(
     )
     content = weights.to_bytes()
     where = str(resolve_device(device))
-    factory = student_predictor(content, score_threshold=config.score_threshold, device=where)
-    runtime, threshold = f"torch {version('torch')} {where}", config.score_threshold
-    return _measured("student", runtime, where, factory, truth, images, len(content), config, score_threshold=threshold)
+
+    def down_to(score_threshold: float) -> Factory:
+        return student_predictor(content, score_threshold=score_threshold, device=where)
+
+    return _measured(
+        "student", f"torch {version('torch')} {where}", where, down_to, truth, images, len(content), config
+    )
 
 
 def measure_onnx(
@@ -128,32 +133,34 @@ def measure_onnx(
             f"{artefact}: expected an export of the present student_weights ({weights.digest:.12}...), got one of "
             f"other weights ({card.weights or 'not recorded'!s:.12}); {remedy}"
         )
-    factory = onnx_predictor(model, score_threshold=config.score_threshold, threads=config.threads)
+
+    def down_to(score_threshold: float) -> Factory:
+        return onnx_predictor(model, score_threshold=score_threshold, threads=config.threads)
+
     runtime = f"onnxruntime {version('onnxruntime')} cpu"
-    threshold = config.score_threshold
-    return _measured(artefact, runtime, "cpu", factory, truth, images, len(model), config, score_threshold=threshold)
+    return _measured(artefact, runtime, "cpu", down_to, truth, images, len(model), config)
 
 
 def _measured(
     artefact: str,
     runtime: str,
     device: str,
-    factory: Callable[[], Callable[..., Detections]],
+    down_to: Callable[[float], Factory],
     truth: Annotations,
     images: ImageSource,
     size_bytes: int,
     config: EvaluationConfig,
     *,
-    score_threshold: float | None,
     prompts: Sequence[Detections] | None = None,
 ) -> tuple[Row, Predictions]:
     count_objects(truth)  # a split without objects is refused before anybody waits for the measurement
     measured = measure(
-        factory,
+        down_to(config.score_threshold),
+        down_to(config.timed_score_threshold),
         SplitImages(truth, images),
         prompts=prompts,
         warmup=config.warmup_calls,
-        repeats=config.min_timed_calls,
+        repeats=config.timed_calls,
         threads=config.threads,
     )
     row = comparison_row(
@@ -162,7 +169,7 @@ def _measured(
         truth,
         measured,
         device=device,
-        score_threshold=score_threshold,
+        score_threshold=config.score_threshold if prompts is None else None,
         size_mb=size_bytes / 1e6,
         match_box_iou=config.match_box_iou,
     )

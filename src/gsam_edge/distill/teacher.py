@@ -49,13 +49,18 @@ class Teacher:
         factory: builds `predict(image, prompt=None)`; can be pickled.
         description: who they are.
         size_bytes: of all weights, base and adapters.
-        score_threshold: detections that score less are dropped (0..1); None where the teacher is given the true boxes.
+        detection: what counts as a detection, where the teacher is not given the true boxes.
     """
 
-    factory: Callable[[], Callable[..., Detections]]
+    factory: partial[Callable[..., Detections]]
     description: Predictor
     size_bytes: int
-    score_threshold: float | None
+    detection: DetectionConfig
+
+    def down_to(self, score_threshold: float) -> Callable[[], Callable[..., Detections]]:
+        """Builds the same teachers, whose detections that score less (0..1) are dropped; can be pickled."""
+        detection = self.detection.model_copy(update={"score_threshold": score_threshold})
+        return partial(self.factory.func, **self.factory.keywords | {"detection": detection})
 
 
 def compose_teacher(
@@ -103,8 +108,7 @@ def compose_teacher(
     factory = partial(
         teacher_predictor, **parts, class_names=class_names, detection=detection, device=device, keep_bases=False
     )
-    threshold = None if prompted else detection.score_threshold
-    return Teacher(factory, Predictor(" and ".join(names), digest, prompted), size, threshold)
+    return Teacher(factory, Predictor(" and ".join(names), digest, prompted), size, detection)
 
 
 def _model_bytes(model: nn.Module) -> int:

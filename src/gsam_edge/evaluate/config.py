@@ -9,12 +9,15 @@ class EvaluationConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     warmup_calls: int = Field(ge=0, description="predictions made and not timed before the first timed one")
-    min_timed_calls: int = Field(
-        gt=0, description="timed predictions at the least; images are gone through again when there are fewer"
+    timed_calls: int = Field(
+        gt=0, description="timed predictions, spread over the images, which are gone through again when there are fewer"
     )
     threads: int = Field(gt=0, description="CPU threads that an artefact may use while it is measured")
     score_threshold: float = Field(
-        ge=0, le=1, description="students' objects that score less are dropped before they are compared and timed"
+        ge=0, le=1, description="objects that score less are dropped before accuracy is computed"
+    )
+    timed_score_threshold: float = Field(
+        ge=0, le=1, description="objects that score less are dropped while the clock runs, as where the model is used"
     )
     match_box_iou: float = Field(
         gt=0, le=1, description="box IoU from which a prediction is matched to an object of its class for the mask IoU"

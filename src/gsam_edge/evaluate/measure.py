@@ -1,8 +1,10 @@
-"""What an artefact answers, how fast, and in how much memory: measured in a process of its own.
+"""What an artefact answers, how fast, and in how much memory: measured in processes of its own.
 
-The process is a plain interpreter (`python -m gsam_edge.evaluate.worker`), not one of `multiprocessing`: that would
-import the parent's main module again, whose libraries would count as the artefact's memory and whose unguarded code
-would run. Images go over one by one, so that the process holds the artefact and one image.
+One process answers, down to scores that nobody would look at, as accuracy asks for; in another the artefact runs as it
+is used, before clock and memory gauge. Each is a plain interpreter (`python -m gsam_edge.evaluate.worker`), not one of
+`multiprocessing`: that would import the parent's main module again, whose libraries would count as the artefact's
+memory and whose unguarded code would run. Images go over one by one, so that the process holds the artefact and one
+image.
 """
 
 import os
@@ -65,6 +67,7 @@ class Measurement:
 
 def measure(
     factory: Callable[[], Predictor],
+    timed: Callable[[], Predictor],
     images: Sequence[NDArray[np.uint8]],
     *,
     prompts: Sequence[Any] | None = None,
@@ -72,18 +75,19 @@ def measure(
     repeats: int,
     threads: int,
 ) -> Measurement:
-    """Runs an artefact over images in a fresh process.
+    """Runs an artefact over images, for its answers in one fresh process and for its figures in another.
 
-    After `warmup` calls, each image is predicted and timed once; with fewer images than `repeats`, they are gone
-    through again for the clock only. A GPU that torch uses is waited for before the clock stops.
+    The second makes `warmup` calls, then `repeats` timed ones, spread over the images, which are gone through again
+    where they are fewer. A GPU that torch uses is waited for before the clock stops.
 
     Args:
         factory: builds the predictor inside the process: `functools.partial` of a module-level function over plain
             values. An engine with a thread pool of its own (ONNX Runtime) must be told its threads here.
+        timed: builds the same artefact with the settings with which it is used, for clock and memory.
         images: uint8 [H, W, 3] RGB, read one at a time.
         prompts: one per image, passed as the predictor's second argument; None for predictors without prompts.
         warmup: calls that are not timed, at least 0.
-        repeats: timed calls at the least, at least 1.
+        repeats: timed calls, at least 1.
         threads: CPU threads for BLAS, OpenMP, torch and OpenCV.
 
     Raises:
@@ -104,17 +108,15 @@ def measure(
         row %= len(images)
         return "predict", images[row], None if prompts is None else prompts[row]
 
-    packed: list[PackedDetections] = []
-    latencies_ms: list[float] = []
     with _worker_process(threads) as ask:
         ask("load", factory, threads)
+        packed: list[PackedDetections] = [ask(*request(row))[0] for row in range(len(images))]
+    with _worker_process(threads) as ask:
+        ask("load", timed, threads)
         for row in range(warmup):
             ask(*request(row))
-        for row in range(max(len(images), repeats)):
-            detections, latency_ms = ask(*request(row))
-            latencies_ms.append(latency_ms)
-            if row < len(images):
-                packed.append(detections)
+        step = max(1.0, len(images) / repeats)
+        latencies_ms: list[float] = [ask(*request(int(call * step)))[1] for call in range(repeats)]
         memory_mb, gpu_memory_mb = ask("memory")
     return Measurement(
         predictions=PackedPredictions(packed),

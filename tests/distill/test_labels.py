@@ -4,8 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from gsam_edge.coco import Annotations
 from gsam_edge.distill import records
@@ -13,10 +11,10 @@ from gsam_edge.distill.config import LabellingConfig
 from gsam_edge.distill.labels import StoreCounts, label_images
 from gsam_edge.distill.merge import merge_labels
 from gsam_edge.distill.predictions import Predictions, Predictor
-from gsam_edge.distill.records import detections_from_record, detections_to_record
 from gsam_edge.distill.reports import label_report
 from gsam_edge.teachers.grounding_dino_config import DetectionConfig
 from gsam_edge.vision import Detections
+from support.detections import same
 
 DETECTOR = Predictor("a detector", "d1", prompted_with_boxes=False)
 PAINTER = Predictor("a painter", "p1", prompted_with_boxes=True)
@@ -91,13 +89,6 @@ class JsonStore(dict):
 
 def ask(teacher, store, *, who=DETECTOR, split=None, images=IMAGES):
     return label_images(teacher, who, split or annotations(), images, store=store)
-
-
-def same(a: Detections, b: Detections) -> bool:
-    return all(
-        (x is None and y is None) or (x.dtype == y.dtype and np.array_equal(x, y, equal_nan=True))
-        for x, y in ((getattr(a, name), getattr(b, name)) for name in vars(a))
-    )
 
 
 def test_a_second_run_asks_nobody():
@@ -266,39 +257,3 @@ def test_labels_survive_json():
 def test_other_json_is_no_predictions(content):
     with pytest.raises(ValueError, match="predictions: expected predictor, class_names and images"):
         Predictions.from_dict(content)
-
-
-@given(st.integers(0, 4), st.booleans(), st.booleans(), st.integers(0, 2**32 - 1))
-def test_any_detections_survive_json(count, masks, class_scores, seed):
-    """To the last bit; class scores, some of which are none, to half precision."""
-    rng = np.random.default_rng(seed)
-    scores = np.where(rng.random((count, 3)) < 0.3, np.nan, rng.random((count, 3)) ** 4).astype(np.float32)
-    detections = Detections(
-        xyxy=rng.normal(size=(count, 4)).astype(np.float32),
-        scores=rng.random(count, np.float32),
-        class_ids=rng.integers(0, 3, count),
-        masks=rng.random((count, 5, 7)) > 0.5 if masks else None,
-        class_scores=scores if class_scores else None,
-    )
-    text = json.dumps(detections_to_record(detections), allow_nan=False)
-    again = detections_from_record(json.loads(text))
-    if class_scores:
-        np.testing.assert_allclose(again.class_scores, scores, rtol=2**-11, atol=2**-25)
-        assert detections_to_record(again) == detections_to_record(detections)
-        again = replace(again, class_scores=scores)
-    assert same(again, detections)
-
-
-def test_class_scores_of_many_classes_take_three_bytes_each():
-    scores = np.random.default_rng(0).random((20, 1203), np.float32) * 0.05
-    one = Detections(np.zeros((20, 4), np.float32), scores.max(1), scores.argmax(1), class_scores=scores)
-    assert len(json.dumps(detections_to_record(one))) < 3 * scores.size
-
-
-@pytest.mark.parametrize(
-    "damage", [{"mask_hw": None}, {"class_scores": "?"}, {"class_scores": "AAAA"}, {"class_scores": [[0.5, 0.5]] * 3}]
-)
-def test_damaged_records_say_what_is_missing(damage):
-    record = detections_to_record(ANSWERS[1])
-    with pytest.raises(ValueError, match="labels of one image: expected the parts of Detections"):
-        detections_from_record(record | damage)

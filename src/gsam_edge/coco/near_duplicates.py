@@ -11,7 +11,7 @@ from gsam_edge.coco.image_facts import ImageFacts
 #: A hash has 16 x 16 bits, and `near_duplicate_groups` finds every pair that differs in up to this many of them.
 HASH_BYTES, MOST_DISTANCE = 32, 31
 #: A picture whose shorter side has so many pixels has all that its hash tells.
-HASH_SIDE = 128
+HASH_SIDE = 96
 
 _SIDE, _FREQUENCIES = 64, 16
 #: The lowest frequencies of the discrete cosine transform (DCT-II), [16, 64].

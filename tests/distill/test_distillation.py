@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from gsam_edge.augmentation import Description
-from gsam_edge.coco import Annotations
+from gsam_edge.coco import Annotations, DatasetError
 from gsam_edge.coco.annotations import BBOX_SOURCE, FROM_SEGMENTATION
 from gsam_edge.distill.config import DistillationConfig
 from gsam_edge.distill.distillation import distil_student, distillation_fingerprint
@@ -159,3 +159,25 @@ def test_the_state_of_a_run_has_a_name_of_its_own(augmentation_rules):
     assert name() == name()
     unused = {k: v for k, v in augmentation_rules.characteristics.items() if k in CONFIG.augmentation.characteristics}
     assert name() == name(rules=augmentation_rules.model_copy(update={"characteristics": unused}))
+
+
+def test_labels_of_another_sharing_out_are_refused(augmentation_rules):
+    train, images = build_split(0, 2, "boxes")
+    val, more = build_split(2, 1, "boxes")
+    labels = replace(teacher_labels(train, class_scores=True), split="before")
+    assert Predictions.from_dict(json.loads(json.dumps(labels.to_dict()))).split == "before"
+    with pytest.raises(DatasetError, match=r"teacher_labels: expected one made from the present splits.*beginning"):
+        distil_student(
+            train,
+            val,
+            images | more,
+            labels,
+            student=STUDENT,
+            config=CONFIG,
+            rules=augmentation_rules,
+            initial=None,
+            log=discard_metric,
+            checkpoints=NoCheckpoints(),
+            seed=0,
+            device=torch.device("cpu"),
+        )

@@ -229,6 +229,27 @@ def test_true_objects_carry_the_scores_of_the_teacher_object_over_them():
     assert (counts.objects, counts.with_teacher, counts.teacher_only) == (3, 2, 1)
 
 
+def test_of_two_objects_that_overlap_each_keeps_its_own_find():
+    """A rider and a motorcycle: the surer find over both is the motorcycle's, and it is not the rider's."""
+    boxes = [[0, 0, 20, 20], [0, 4, 20, 24]]
+    truth = Annotations.from_coco(
+        {
+            "images": [{"id": 1, "file_name": "1.png", "width": 40, "height": 40}],
+            "annotations": [
+                {"id": row, "image_id": 1, "category_id": row + 1, "bbox": [x, y, right - x, bottom - y]}
+                for row, (x, y, right, bottom) in enumerate(boxes)
+            ],
+            "categories": [{"id": 1, "name": "rider"}, {"id": 2, "name": "motorcycle"}],
+        }
+    )
+    class_scores = np.array([[0.6, 0.05], [0.04, 0.8]], np.float32)
+    found = Detections(
+        np.array(boxes, np.float32), class_scores.max(axis=1), np.array([0, 1]), None, class_scores=class_scores
+    )
+    scores, _ = merge_labels(truth, Predictions({1: found}, truth.class_names, DETECTOR), match_iou=0.5)
+    np.testing.assert_allclose(scores[1], class_scores, rtol=2**-11)
+
+
 def test_the_prompt_that_asked_for_the_class_is_listened_to_not_the_one_with_the_better_box():
     """The ear is found at 0.9 by the prompt with "ear", and a pixel nearer, as a label at 0.3, by the other prompt."""
     nan = np.nan

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from gsam_edge.coco.annotations import Annotations
+from gsam_edge.coco.annotations import BBOX_SOURCE, Annotations
 from gsam_edge.coco.complete import complete
 from gsam_edge.coco.errors import DatasetError
 from gsam_edge.coco.findings import Tally
@@ -54,13 +54,15 @@ class Cure:
 def cure(annotations: Annotations, cases: Mapping[str, Cases], config: HealthConfig) -> Cure:
     """Drops and fixes what the policies say; without such policies, the annotations are the same value.
 
+    A class all of whose objects are dropped goes with them.
+
     Args:
         annotations: checked and completed annotations.
         cases: what was found, by code.
         config: the policies.
 
     Raises:
-        DatasetError: if no object is left.
+        DatasetError: if no object is left but crowds.
     """
     chosen = {policy: [found for code, found in cases.items() if config.policy(code) == policy] for policy in _DEEDS}
     lost_images = frozenset().union(*(found.image_ids for found in chosen["drop"]))
@@ -71,9 +73,9 @@ def cure(annotations: Annotations, cases: Mapping[str, Cases], config: HealthCon
     for found in chosen["fix"]:
         is_fixed[found.rows] = True
     is_fixed &= ~is_lost
-    if is_lost.all():
+    if (is_lost | annotations.columns.is_crowd).all():
         raise DatasetError(
-            f"health: expected at least one object to be left, got none of {len(is_lost)} after dropping "
+            f"health: expected at least one single object to be left, got none of {len(is_lost)} after dropping "
             f"{', '.join(code for code in cases if config.policy(code) == 'drop')}"
         )
     images = Tally(len(annotations.images), len(annotations.images) - len(lost_images), 0, len(lost_images))
@@ -88,9 +90,14 @@ def cure(annotations: Annotations, cases: Mapping[str, Cases], config: HealthCon
 
 def _with_boxes_of_masks(annotations: Annotations, rows: NDArray[np.int64]) -> Annotations:
     boxless = [{k: v for k, v in annotations.objects[row].items() if k != "bbox"} for row in rows.tolist()]
-    return complete(annotations.with_objects(rows, boxless)).annotations
+    mended = complete(annotations.with_objects(rows, boxless)).annotations
+    # Not marked as computed: a dataset of boxes stays one, whatever was wrong with them.
+    records = [{k: v for k, v in mended.objects[row].items() if k != BBOX_SOURCE} for row in rows.tolist()]
+    return mended.with_objects(rows, records)
 
 
 def _without(annotations: Annotations, image_ids: frozenset[int], is_lost: NDArray[np.bool_]) -> Annotations:
     kept = annotations.taking_objects(np.flatnonzero(~is_lost))
-    return replace(kept, images=tuple(image for image in kept.images if image["id"] not in image_ids))
+    images = tuple(image for image in kept.images if image["id"] not in image_ids)
+    gone = set(annotations.columns.category_id[is_lost].tolist()) - set(kept.columns.category_id.tolist())
+    return replace(kept, images=images, categories=tuple(c for c in kept.categories if c["id"] not in gone))

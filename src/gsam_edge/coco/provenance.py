@@ -39,6 +39,7 @@ def require_made_from(
         )
     if split_digest != annotations.split_digest:
         raise DatasetError(
-            f"{what}: expected one made from the present splits of the data, got one made before the images were "
-            f"shared out anew, so that images of the test split may have taught it; {remedy}"
+            f"{what}: expected one made from the present splits of the data, got one made from another version of "
+            f"annotations.json or before the images were shared out anew, so that images of the test split may have "
+            f"taught it; {remedy}"
         )

@@ -8,6 +8,7 @@ import torch
 
 from gsam_edge.augmentation import AugmentationRules, build, identity
 from gsam_edge.coco import Annotations
+from gsam_edge.coco.provenance import require_made_from
 from gsam_edge.distill.config import DistillationConfig
 from gsam_edge.distill.merge import merge_labels
 from gsam_edge.distill.predictions import Predictions, ask_about
@@ -93,10 +94,18 @@ def distil_student(
 
     Raises:
         StudentChoiceError: if the data cannot teach the student asked for.
-        ValueError: if no object is labelled in either split, or the teacher's classes are others.
+        ValueError: if no object is labelled in either split.
+        DatasetError: if the teacher labelled other classes, or before the images were shared out anew.
         TrainingError: if the loss becomes NaN or infinite, or a batch does not fit into memory.
     """
     _require_objects(val)
+    require_made_from(
+        train,
+        what="teacher_labels",
+        class_names=teacher.class_names,
+        split_digest=teacher.split,
+        remedy="run the pipeline distillation from its beginning",
+    )
     choice = choose_student(train, student)
     class_scores, merged = merge_labels(train, teacher, match_iou=config.match_iou)
     trained = train_student(

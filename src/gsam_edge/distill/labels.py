@@ -72,7 +72,8 @@ def label_images(
             asked = asked or predict()
             records[image["id"]] = store[key] = detections_to_record(asked(picture, prompt))
     counts = StoreCounts(hits, len(annotations.images) - hits)
-    return Predictions(RecordedDetections(records), annotations.class_names, teacher), counts
+    labels = RecordedDetections(records)
+    return Predictions(labels, annotations.class_names, teacher, annotations.split_digest), counts
 
 
 def _key(

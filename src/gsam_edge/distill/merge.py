@@ -33,7 +33,7 @@ class MergeCounts:
 def merge_labels(
     annotations: Annotations, teacher: Predictions, *, match_iou: float
 ) -> tuple[dict[int, NDArray[np.float32]], MergeCounts]:
-    """Give each true object the class scores of the teacher's surest object over it.
+    """Give each true object the class scores of the teacher's surest object over it, one that overlaps none better.
 
     A teacher that is asked in several prompts may find an object once in each: the prompt that holds the object's class
     is the surest, wherever the best box comes from. Boxes, classes and masks stay the truth's.
@@ -62,7 +62,8 @@ def merge_labels(
         truth = annotations.truth(image["id"])
         found = boxes.get(image["id"], Detections.empty())
         scores[image["id"]] = np.full((len(truth), annotations.num_classes), np.nan, np.float32)
-        means = box_iou(truth.xyxy, found.xyxy) >= match_iou
+        overlap = box_iou(truth.xyxy, found.xyxy)
+        means = overlap >= match_iou
         objects += len(truth)
         lonely = found.select(np.flatnonzero(~means.any(axis=0)))
         crowded = int((share_inside(lonely, crowds_of(annotations, image["id"])) >= match_iou).any(axis=1).sum())
@@ -71,7 +72,10 @@ def merge_labels(
         if found.class_scores is None or not len(found) or not len(truth):
             continue
         seen = means.any(axis=1)
-        surest = np.where(means, found.scores, -1).argmax(axis=1)
+        # A find speaks for the object that it overlaps best, before it speaks for a neighbour of that one.
+        own = means & (overlap == overlap.max(axis=0))
+        asked = np.where(own.any(axis=1, keepdims=True), own, means)
+        surest = np.where(asked, found.scores, -1).argmax(axis=1)
         scores[image["id"]][seen] = found.class_scores[surest[seen]]
         with_teacher += int(seen.sum())
     return scores, MergeCounts(objects, with_teacher, teacher_only, in_crowds)

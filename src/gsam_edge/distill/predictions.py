@@ -33,17 +33,20 @@ class Predictions:
         objects: COCO image ids to Detections; every image that it was asked about has an entry.
         class_names: class names by class id.
         predictor: who was asked.
+        split: digest of how the images were shared out (`Annotations.split_digest`); None where nobody recorded it.
     """
 
     objects: Mapping[int, Detections]
     class_names: tuple[str, ...]
     predictor: Predictor
+    split: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """A mapping that JSON holds; `from_dict` gives an equal value back."""
         return {
             "predictor": vars(self.predictor),
             "class_names": list(self.class_names),
+            "split": self.split,
             "images": {
                 str(image_id): record for image_id, record in RecordedDetections.of(self.objects).records.items()
             },
@@ -58,7 +61,8 @@ class Predictions:
         """
         try:
             objects = RecordedDetections({int(image_id): record for image_id, record in content["images"].items()})
-            return cls(objects, tuple(content["class_names"]), Predictor(**content["predictor"]))
+            names, predictor = tuple(content["class_names"]), Predictor(**content["predictor"])
+            return cls(objects, names, predictor, content.get("split"))
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"predictions: expected predictor, class_names and images, got {error!r}") from error
 

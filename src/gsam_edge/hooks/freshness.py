@@ -12,8 +12,9 @@ from gsam_edge.hooks.inputs import SPLITS
 
 _REMEDY = "run without --only-missing-outputs, or begin with --from-nodes=..."
 
-#: What the user gives is compared by content, in the splits, not by time.
-GIVEN = ("raw_annotations",)
+#: What is given, not made: the user's file is compared by content, in the splits; the time of a file that comes with
+#: the project says when it was copied.
+GIVEN = ("raw_annotations", "student_base")
 
 
 class FreshnessHooks:
@@ -39,8 +40,8 @@ class FreshnessHooks:
                 for source in sorted(changed.keys() & set(node.inputs)):
                     if changed[source] > changed[made]:
                         raise DatasetError(
-                            f"{made}: expected one made from the present {source} ({_when(changed[source])}), got an "
-                            f"older one ({_when(changed[made])}); {_REMEDY}"
+                            f"{made} (written {_when(changed[made])}): expected one made from the present {source}, "
+                            f"which was written later ({_when(changed[source])}); {_REMEDY}"
                         )
 
 
@@ -54,4 +55,4 @@ def _changed(catalog: DataCatalog, name: str) -> float:
 
 
 def _when(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds).isoformat(sep=" ", timespec="seconds")
+    return datetime.fromtimestamp(seconds).isoformat(sep=" ", timespec="milliseconds")

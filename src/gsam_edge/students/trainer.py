@@ -35,6 +35,7 @@ class MemoryTraining(DetectionTrainer):  # type: ignore[misc]
     def __init__(self, task: TrainingTask, options: dict[str, Any]) -> None:
         """Prepares Ultralytics' trainer with its own options, `save_dir` among them, a folder that is thrown away."""
         self._task = task
+        self._is_built = False
         self.best: dict[str, Tensor] = {}
         self.history: list[dict[str, float]] = []
         super().__init__(overrides=options)
@@ -97,14 +98,15 @@ class MemoryTraining(DetectionTrainer):  # type: ignore[misc]
 
     def _build_train_pipeline(self) -> None:
         """Ultralytics comes here a second time when memory runs out, to go on in silence with half the batch."""
-        if self.batch_size != self._task.config.batch_size:
+        if self._is_built:
             raise self._batch_too_large()
+        self._is_built = True
         super()._build_train_pipeline()
 
     def _batch_too_large(self) -> TrainingError:
         return TrainingError(
             f"student: batch_size {self._task.config.batch_size} at {self._task.image_size} pixels does not fit into "
-            f"the memory of {self.device}; lower distillation.training.batch_size"
+            f"the memory of {self.device}; lower distillation.training.batch_size or student.image_size"
         )
 
     def preprocess_batch(self, batch: dict[str, Any]) -> dict[str, Any]:

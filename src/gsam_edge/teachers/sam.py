@@ -126,15 +126,16 @@ class SamModel:
         self, image: EmbeddedImage, xyxy: NDArray[np.float32]
     ) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
         """What `predict` gives, for an image that is embedded already and at least one box."""
-        masks: list[NDArray[np.bool_]] = []
-        ious: list[NDArray[np.float32]] = []
         boxes = self.boxes_to_input(xyxy, image.image_hw)
+        masks = np.empty((len(boxes), *image.image_hw), bool)
+        ious = np.empty(len(boxes), np.float32)
         for first in range(0, len(boxes), _BOXES_PER_PASS):
-            logits, iou = decode_boxes(self.model, image.features, boxes[first : first + _BOXES_PER_PASS])
+            rows = slice(first, first + _BOXES_PER_PASS)
+            logits, iou = decode_boxes(self.model, image.features, boxes[rows])
             full = self.model.postprocess_masks(logits[:, None], image.input_hw, image.image_hw)[:, 0]
-            masks.append((full > self.model.mask_threshold).cpu().numpy())
-            ious.append(iou.float().cpu().numpy())
-        return np.concatenate(masks), np.concatenate(ious)
+            masks[rows] = (full > self.model.mask_threshold).cpu().numpy()
+            ious[rows] = iou.float().cpu().numpy()
+        return masks, ious
 
     def save(self, folder: Path) -> None:
         """Writes `model.safetensors` and `architecture.json` into a folder, for a model without adapters."""

@@ -67,6 +67,13 @@ def teacher_labels(train: Annotations, *, class_scores: bool) -> Predictions:
     return Predictions(objects, train.class_names, Predictor("t", "1", prompted_with_boxes=not class_scores))
 
 
+def distil(train, val, images, labels, rules, log=discard_metric):
+    return distil_student(
+        train, val, images, labels, student=STUDENT, config=CONFIG, rules=rules, initial=None, log=log,
+        checkpoints=NoCheckpoints(), seed=0, device=torch.device("cpu"),
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("kind", "architecture", "figures"),
     [
@@ -79,20 +86,7 @@ def test_the_data_decides_the_student_and_the_report_says_so(kind, architecture,
     train, train_images = build_split(0, 4, kind)
     val, val_images = build_split(100, 2, kind)
     labels = teacher_labels(train, class_scores=kind != "masks")
-    result = distil_student(
-        train,
-        val,
-        train_images | val_images,
-        labels,
-        student=STUDENT,
-        config=CONFIG,
-        rules=augmentation_rules,
-        initial=None,
-        log=discard_metric,
-        checkpoints=NoCheckpoints(),
-        seed=0,
-        device=torch.device("cpu"),
-    )
+    result = distil(train, val, train_images | val_images, labels, augmentation_rules)
     report = result.report
     assert result.weights.architecture == report["student"]["architecture"] == architecture
     assert result.weights.class_names == ("square",)
@@ -116,19 +110,13 @@ def test_a_validation_split_without_objects_is_refused_before_anything_is_traine
     with pytest.raises(
         ValueError, match=r"validation split: expected at least one object, .* in its 2 images, got none"
     ):
-        distil_student(
+        distil(
             train,
             val,
             images,
             teacher_labels(train, class_scores=True),
-            student=STUDENT,
-            config=CONFIG,
-            rules=augmentation_rules,
-            initial=None,
+            augmentation_rules,
             log=lambda *entry: logged.append(entry),
-            checkpoints=NoCheckpoints(),
-            seed=0,
-            device=torch.device("cpu"),
         )
     assert logged == []
 
@@ -167,17 +155,4 @@ def test_labels_of_another_sharing_out_are_refused(augmentation_rules):
     labels = replace(teacher_labels(train, class_scores=True), split="before")
     assert Predictions.from_dict(json.loads(json.dumps(labels.to_dict()))).split == "before"
     with pytest.raises(DatasetError, match=r"teacher_labels: expected one made from the present splits.*beginning"):
-        distil_student(
-            train,
-            val,
-            images | more,
-            labels,
-            student=STUDENT,
-            config=CONFIG,
-            rules=augmentation_rules,
-            initial=None,
-            log=discard_metric,
-            checkpoints=NoCheckpoints(),
-            seed=0,
-            device=torch.device("cpu"),
-        )
+        distil(train, val, images | more, labels, augmentation_rules)

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from gsam_edge.synthetic.general import GeneralWorldConfig
-from gsam_edge.teachers.grounding_dino_config import TinyGroundingDinoConfig
+from gsam_edge.teachers.grounding_dino_config import GroundingDinoLossConfig, TinyGroundingDinoConfig
 from gsam_edge.teachers.sam_config import SamArchitecture
 
 if TYPE_CHECKING:
@@ -35,6 +35,16 @@ TINY_GROUNDING_DINO = TinyGroundingDinoConfig(
     queries=10,
     text_width=16,
     text_layers=1,
+)
+GROUNDING_DINO_LOSS = GroundingDinoLossConfig(
+    class_weight=2,
+    l1_weight=5,
+    giou_weight=2,
+    focal_alpha=0.25,
+    focal_gamma=2,
+    dense_weight=1,
+    dense_radius=1,
+    dense_cells=6,
 )
 SMALL_WORLD = GeneralWorldConfig(
     image_size=64,

@@ -9,7 +9,7 @@ from transformers import BertConfig
 
 from gsam_edge.teachers.grounding_dino import class_scores, load_grounding_dino
 from gsam_edge.teachers.grounding_dino_batch import labelled_batch
-from gsam_edge.teachers.grounding_dino_config import DetectionConfig, GroundingDinoLossConfig, TinyGroundingDinoConfig
+from gsam_edge.teachers.grounding_dino_config import DetectionConfig
 from gsam_edge.teachers.grounding_dino_loss import grounding_dino_losses
 from gsam_edge.teachers.grounding_dino_model import TunableGroundingDino, freeze_backbone, thaw_backbone
 from gsam_edge.teachers.prompts import Prompt
@@ -17,35 +17,13 @@ from gsam_edge.teachers.tiny_grounding_dino import build_tiny_grounding_dino, bu
 from gsam_edge.training.loop import TrainingError
 from gsam_edge.vision import Detections
 from gsam_edge.vision.boxes import nms
-from support.tiny import original_grounding_dino
+from support.tiny import GROUNDING_DINO_LOSS, TINY_GROUNDING_DINO, original_grounding_dino
 
-SIZES = TinyGroundingDinoConfig(
-    image_size=64,
-    backbone_widths=(8, 8, 16, 16),
-    width=32,
-    feed_forward=32,
-    heads=4,
-    encoder_layers=1,
-    decoder_layers=2,
-    queries=10,
-    text_width=16,
-    text_layers=1,
-)
-LOSS = GroundingDinoLossConfig(
-    class_weight=2,
-    l1_weight=5,
-    giou_weight=2,
-    focal_alpha=0.25,
-    focal_gamma=2,
-    dense_weight=1,
-    dense_radius=1,
-    dense_cells=6,
-)
 CONFIG = DetectionConfig(score_threshold=0, candidates=1000, nms_iou=0.5, max_detections=20, batch_size=2)
 
 
 def tiny():
-    return build_tiny_grounding_dino(SIZES, ["ring", "star"], seed=0)
+    return build_tiny_grounding_dino(TINY_GROUNDING_DINO, ["ring", "star"], seed=0)
 
 
 @pytest.fixture(scope="module")
@@ -249,7 +227,7 @@ def test_the_loss_is_finite_positive_and_falls_when_trained(images):
     optimizer = torch.optim.AdamW(detector.model.parameters(), lr=2e-3)
     history = []
     for _ in range(25):
-        losses = grounding_dino_losses(detector.model, batch, LOSS)
+        losses = grounding_dino_losses(detector.model, batch, GROUNDING_DINO_LOSS)
         assert set(losses) == {"class_loss", "l1_loss", "giou_loss", "dense_loss"}
         assert all(loss > 0 and loss.ndim == 0 for loss in losses.values())
         total = sum(losses.values())
@@ -270,13 +248,13 @@ def test_a_model_that_has_diverged_is_told_so_before_the_matching(grounding_dino
     with torch.no_grad():
         broken.model.get_parameter(weight).fill_(value)
     with pytest.raises(TrainingError, match=r"finite class logits and boxes, got .* [1-9]\d* of .*lower learning rate"):
-        grounding_dino_losses(broken.model, a_batch(broken, images), LOSS)
+        grounding_dino_losses(broken.model, a_batch(broken, images), GROUNDING_DINO_LOSS)
 
 
 def test_images_without_objects_have_a_loss_too(grounding_dino, images):
     (prompt,) = grounding_dino.prompts(["star"])
     batch = labelled_batch(grounding_dino, images[:2], [truth([], [])] * 2, [prompt] * 2)
-    losses = grounding_dino_losses(copy.deepcopy(grounding_dino.model), batch, LOSS)
+    losses = grounding_dino_losses(copy.deepcopy(grounding_dino.model), batch, GROUNDING_DINO_LOSS)
     assert all(torch.isfinite(loss) for loss in losses.values())
     assert losses["l1_loss"] == 0
 
@@ -294,5 +272,5 @@ def test_the_original_architecture_takes_the_same_path(original, images, tmp_pat
     for one, other in zip(before, after, strict=True):
         assert len(one)
         np.testing.assert_allclose(one.scores, other.scores, rtol=1e-5)
-    losses = grounding_dino_losses(loaded.model, a_batch(loaded, images), LOSS)
+    losses = grounding_dino_losses(loaded.model, a_batch(loaded, images), GROUNDING_DINO_LOSS)
     assert all(torch.isfinite(loss) and loss > 0 for loss in losses.values())

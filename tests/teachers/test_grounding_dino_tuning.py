@@ -11,7 +11,6 @@ from gsam_edge.teachers.adapter import apply_adapter
 from gsam_edge.teachers.grounding_dino import GroundingDino
 from gsam_edge.teachers.grounding_dino_config import (
     DetectionConfig,
-    GroundingDinoLossConfig,
     GroundingDinoTuningConfig,
     PretrainGroundingDinoConfig,
 )
@@ -26,19 +25,9 @@ from gsam_edge.training.checkpoints import NoCheckpoints
 from gsam_edge.training.config import LoopConfig
 from gsam_edge.training.metrics import discard_metric
 from gsam_edge.vision import Detections
-from support.tiny import SMALL_WORLD, TINY_GROUNDING_DINO
+from support.tiny import GROUNDING_DINO_LOSS, SMALL_WORLD, TINY_GROUNDING_DINO
 
 CPU = torch.device("cpu")
-LOSS = GroundingDinoLossConfig(
-    class_weight=2,
-    l1_weight=5,
-    giou_weight=2,
-    focal_alpha=0.25,
-    focal_gamma=2,
-    dense_weight=1,
-    dense_radius=1,
-    dense_cells=6,
-)
 LOOP = LoopConfig(
     steps=3,
     learning_rate=1e-3,
@@ -53,7 +42,7 @@ LOOP = LoopConfig(
 DETECTION = DetectionConfig(score_threshold=0, candidates=1000, nms_iou=0.6, max_detections=20, batch_size=4)
 TUNING = GroundingDinoTuningConfig(
     lora=LoraConfig(r=4, alpha=8, dropout=0, targets=r"^model\.(encoder|decoder)\.layers\..*(query|value|fc1|fc2)"),
-    loss=LOSS,
+    loss=GROUNDING_DINO_LOSS,
     loop=LOOP,
     augmentation=None,
     detection=DETECTION,
@@ -183,7 +172,7 @@ def test_a_scene_is_asked_for_what_it_holds_and_what_it_does_not():
 def pretraining():
     return PretrainGroundingDinoConfig(
         model=TINY_GROUNDING_DINO,
-        loss=LOSS,
+        loss=GROUNDING_DINO_LOSS,
         loop=LOOP,
         detection=DETECTION,
         batch_size=2,

@@ -41,6 +41,20 @@ def test_area_and_box_agree_with_pycocotools_and_with_the_pixels(mask):
     assert xywh == [left, top, right - left, bottom - top]
 
 
+@given(one_mask, st.booleans())
+def test_a_run_of_no_pixels_changes_neither_area_nor_box(mask, as_text):
+    """Some tools write runs of length 0; pycocotools' `toBbox` gave corners of 4294967295 for them."""
+    runs = run_lengths(masks.encode_mask(mask)["counts"], mask.shape)
+    counts = [part for run in runs.tolist() for part in (run // 2, 0, run - run // 2)]
+    segmentation = {"size": list(mask.shape), "counts": counts}
+    if as_text:
+        segmentation["counts"] = coco_mask.frPyObjects(segmentation, *mask.shape)["counts"].decode()
+    assert masks.segmentation_area(segmentation, mask.shape) == masks.segmentation_area(
+        masks.encode_mask(mask), mask.shape
+    )
+    np.testing.assert_array_equal(masks.decode_segmentation(segmentation, mask.shape), mask)
+
+
 @given(mask_stack, st.data())
 def test_iou_agrees_with_pycocotools(a, data):
     b = data.draw(arrays(bool, (data.draw(st.integers(0, 5)), *a.shape[1:])))

@@ -31,11 +31,13 @@ def segmentation_to_rle(segmentation: Any, image_hw: tuple[int, int]) -> dict[st
     """A COCO segmentation (see `decode_segmentation`) as one compressed RLE with bytes `counts`."""
     height, width = image_hw
     if isinstance(segmentation, Mapping):
-        _runs(segmentation, image_hw)
-        counts = segmentation["counts"]
+        runs, counts = _runs(segmentation, image_hw), segmentation["counts"]
         if isinstance(counts, list):
-            return coco_mask.frPyObjects({"size": [height, width], "counts": counts}, height, width)
-        return {"size": [height, width], "counts": counts.encode("ascii") if isinstance(counts, str) else counts}
+            rle = coco_mask.frPyObjects({"size": [height, width], "counts": counts}, height, width)
+        else:
+            rle = {"size": [height, width], "counts": counts.encode("ascii") if isinstance(counts, str) else counts}
+        # pycocotools' box of a code with runs of no pixels is wrong: such a code is drawn and encoded anew.
+        return rle if runs[1:].all() else coco_mask.encode(np.asfortranarray(coco_mask.decode(rle)))
     if isinstance(segmentation, Sequence) and segmentation and not isinstance(segmentation, str | bytes):
         return coco_mask.merge(coco_mask.frPyObjects(list(segmentation), height, width))
     raise ValueError(f"segmentation: expected a list of polygons or an RLE mapping, got {type(segmentation).__name__}")

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 from hypothesis import settings
+from pycocotools import mask as coco_mask
 
 from gsam_edge.augmentation import AugmentationRules
 from gsam_edge.training.seed import seed_everything
@@ -24,3 +25,12 @@ def augmentation_rules() -> AugmentationRules:
     """The rules that the project ships."""
     text = (Path(__file__).parents[1] / "conf" / "base" / "parameters_augmentation.yml").read_text()
     return AugmentationRules(**yaml.safe_load(text)["augmentation_rules"])
+
+
+@pytest.fixture
+def decoded(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """Grows by one code with every mask that is decoded while the test runs, wherever that happens."""
+    codes: list[object] = []
+    decode = coco_mask.decode
+    monkeypatch.setattr(coco_mask, "decode", lambda code: codes.append(code) or decode(code))
+    return codes

@@ -1,13 +1,19 @@
 """The value around a COCO file."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
 
 from gsam_edge.coco import Annotations
 from gsam_edge.coco.annotations import BBOX_SOURCE, FROM_SEGMENTATION
+from gsam_edge.vision.masks import masks_to_xyxy
+from support.detections import same
 
+image_masks = arrays(bool, array_shapes(min_dims=2, max_dims=2, max_side=12))
 names = st.text(st.characters(codec="utf-8"), min_size=1, max_size=5)
 
 
@@ -94,3 +100,51 @@ def test_truth_of_an_empty_image_is_empty_and_of_an_unknown_one_an_error(content
     assert value.truth(7).masks.shape == (0, 40, 50)
     with pytest.raises(KeyError):
         value.truth(99)
+
+
+def uncompressed(mask):
+    """Column-major runs, beginning with background."""
+    changes = np.flatnonzero(np.diff(mask.ravel(order="F"), prepend=False))
+    return np.diff(changes, prepend=0, append=mask.size).tolist()
+
+
+def l_shapes(**changes):
+    """Two L-shaped objects of one image, one as polygons, one as RLE; `changes` goes into both records."""
+    code = {"size": [20, 30], "counts": [0, 20, 10, 5, 565]}
+    shapes = [[[4, 4, 9, 4, 9, 6, 6, 6, 6, 15, 4, 15]], code]
+    objects = tuple(
+        {"id": row, "image_id": 1, "category_id": 1, "segmentation": shape, **changes}
+        for row, shape in enumerate(shapes)
+    )
+    image = {"id": 1, "file_name": "a.png", "width": 30, "height": 20}
+    return Annotations((image,), objects, ({"id": 1, "name": "x"},))
+
+
+@pytest.mark.parametrize("changes", [{}, {"bbox": [1, 2, 3.25, 4]}, {"bbox": None}, {"iscrowd": 1}])
+def test_truth_without_masks_is_the_same_truth_and_decodes_nothing(decoded, changes):
+    value = l_shapes(**changes)
+    boxes = value.truth(1, crowds=True, masks=False)
+    assert decoded == []
+    assert boxes.masks is None
+    assert same(boxes, replace(value.truth(1, crowds=True), masks=None))
+    assert boxes.xyxy.any(axis=1).all()
+    assert value.truth(1, masks=False).masks is None
+
+
+@given(image_masks, st.booleans())
+def test_a_box_taken_from_a_code_is_that_of_the_decoded_mask(mask, spoilt):
+    """Also where the code holds a run of no pixels, as some tools write."""
+    counts = uncompressed(mask)
+    if spoilt:
+        counts = [part for run in counts for part in (run // 2, 0, run - run // 2)]
+    record = {
+        "id": 1,
+        "image_id": 1,
+        "category_id": 1,
+        "segmentation": {"size": list(mask.shape), "counts": counts},
+    }
+    image = {"id": 1, "file_name": "a.png", "width": mask.shape[1], "height": mask.shape[0]}
+    value = Annotations((image,), (record,), ({"id": 1, "name": "x"},))
+    np.testing.assert_array_equal(value.truth(1).masks[0], mask)
+    for masks in (True, False):
+        np.testing.assert_array_equal(value.truth(1, masks=masks).xyxy, masks_to_xyxy(mask[None]))

@@ -8,6 +8,7 @@ import pytest
 from gsam_edge.coco import Annotations
 from gsam_edge.distill import records
 from gsam_edge.distill.config import LabellingConfig
+from gsam_edge.distill.crowds import crowds_of
 from gsam_edge.distill.labels import StoreCounts, label_images
 from gsam_edge.distill.merge import merge_labels
 from gsam_edge.distill.predictions import Predictions, Predictor
@@ -135,6 +136,21 @@ def test_masks_are_decoded_only_when_they_are_asked_for(monkeypatch):
     assert labels.objects[1].masks.any(axis=(1, 2)).tolist() == [True, True, True]
 
 
+def test_true_masks_are_not_decoded_for_boxes(decoded):
+    """The prompt of a painter, merging, crowds, and the report of a teacher without masks need boxes and classes."""
+    split = annotations()
+    crowd = {"id": 9, "image_id": 1, "category_id": 7, "bbox": [8, 8, 12, 12], "segmentation": square(8, 8, 12)}
+    split = replace(split, objects=(*split.objects, {**crowd, "iscrowd": 1}))
+    bare = {image_id: replace(objects, masks=None) for image_id, objects in ANSWERS.items()}
+    labels = Predictions(bare, split.class_names, DETECTOR)
+    assert split.has_masks
+    ask(Teacher(), JsonStore(), who=PAINTER, split=split)
+    merge_labels(split, labels, match_iou=0.5)
+    np.testing.assert_array_equal(crowds_of(split, 1).xyxy, [[8, 8, 20, 20]])
+    label_report(split, labels, StoreCounts(0, 3), CONFIG)
+    assert decoded == []
+
+
 def test_labels_of_many_pictures_need_the_memory_of_one():
     """A picture's twenty masks are 3 MB."""
 
@@ -162,7 +178,9 @@ def test_labels_of_many_pictures_need_the_memory_of_one():
 def test_a_teacher_of_masks_is_given_the_true_boxes():
     def paint(image, prompt):
         assert prompt is not None
-        return replace(prompt, scores=np.full(len(prompt), 0.1, np.float32))
+        assert prompt.masks is None
+        masks = found(*[(int(left), int(top), 0, 0) for left, top, *_ in prompt.xyxy]).masks
+        return replace(prompt, scores=np.full(len(prompt), 0.1, np.float32), masks=masks)
 
     split = annotations()
     labels, _ = ask(lambda: paint, JsonStore(), who=PAINTER, split=split)

@@ -135,18 +135,21 @@ def test_a_teacher_that_is_given_the_boxes_has_no_cut_off(perfect):
     assert (row["mask_iou_compared"], row["mask_iou_objects"]) == (1, 1)
 
 
-def test_true_boxes_are_given_without_masks_and_read_when_asked_for(monkeypatch):
+def test_true_boxes_are_given_without_masks_and_read_when_asked_for(monkeypatch, decoded):
     square = {"iscrowd": 0, "bbox": [1, 2, 4, 3], "segmentation": [[1, 2, 5, 2, 5, 5, 1, 5]]}
     objects = tuple({"id": n + 1, "image_id": n, "category_id": 1, "area": 12, **square} for n in (0, 2))
     split = replace(WHOLE, objects=objects)
     read = []
     truth = Annotations.truth
-    monkeypatch.setattr(Annotations, "truth", lambda self, number: read.append(number) or truth(self, number))
+    monkeypatch.setattr(
+        Annotations, "truth", lambda self, number, **how: read.append(number) or truth(self, number, **how)
+    )
     prompts = TrueBoxes(split)
     assert (len(prompts), read) == (4, [])
     third = prompts[2]
     assert read == [2]
     assert third.masks is None
+    assert decoded == []
     np.testing.assert_array_equal(third.xyxy, [[1, 2, 5, 5]])
     assert [len(prompt) for prompt in prompts] == [1, 0, 1, 0]
     assert len(prompts[1:3]) == 2

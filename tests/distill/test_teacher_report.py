@@ -76,3 +76,19 @@ def test_an_adapter_that_changed_nothing_for_the_better_is_named(caplog):
 def test_without_figures_there_is_no_verdict(base, tuned, caplog):
     assert verdict("sam", base, tuned) == {}
     assert not caplog.records
+
+
+def test_sam_is_prompted_with_boxes_alone(monkeypatch):
+    prompts = []
+
+    def predictor(**parts):
+        return lambda image, prompt=None: prompts.append(prompt) or answer(2)
+
+    monkeypatch.setattr(module, "teacher_predictor", predictor)
+    model = SimpleNamespace(model=nn.Linear(2, 2))
+    teachers = TunedTeachers(model, ADAPTER, model, ADAPTER)
+    teacher_report(annotations(), IMAGES, teachers, detection=DETECTION, device="cpu")
+    given = [prompt for prompt in prompts if prompt is not None]
+    assert len(given) == 2
+    assert all(prompt.masks is None for prompt in given)
+    np.testing.assert_array_equal(given[0].xyxy, [[2, 2, 12, 12]])

@@ -1,4 +1,7 @@
 import copy
+import tracemalloc
+from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -20,7 +23,7 @@ from gsam_edge.teachers.pretrain_batch import prompt_classes, scene_batch, scene
 from gsam_edge.teachers.pretrain_grounding_dino import held_out_ap50, pretrain_grounding_dino
 from gsam_edge.teachers.prompts import Prompt
 from gsam_edge.teachers.tiny_grounding_dino import build_tiny_grounding_dino
-from gsam_edge.teachers.tune_grounding_dino import draw_prompt, tune_grounding_dino
+from gsam_edge.teachers.tune_grounding_dino import _validation, draw_prompt, tune_grounding_dino
 from gsam_edge.training.checkpoints import NoCheckpoints
 from gsam_edge.training.config import LoopConfig
 from gsam_edge.training.metrics import discard_metric
@@ -72,9 +75,9 @@ def dataset(first, count):
     return Annotations(tuple(records), tuple(objects), categories), images
 
 
-def tune(base, *, log=discard_metric, config=TUNING, train=None, augmentation=None):
+def tune(base, *, log=discard_metric, config=TUNING, train=None, val=None, augmentation=None):
     (train_set, images), (val_set, more) = dataset(0, 7), dataset(100, 3)
-    train_set = train or train_set
+    train_set, val_set = train or train_set, val or val_set
     options = {"augmentation": augmentation, "log": log, "checkpoints": NoCheckpoints(), "seed": 1, "device": CPU}
     return tune_grounding_dino(base, train_set, val_set, {**images, **more}, config, **options)
 
@@ -148,6 +151,51 @@ def test_targets_that_match_nothing_are_refused(base):
     lora = TUNING.lora.model_copy(update={"targets": "^nothing"})
     with pytest.raises(ValueError, match="match none"):
         tune(base, config=TUNING.model_copy(update={"lora": lora}))
+
+
+def with_masks(split):
+    """The same objects, each with a mask that fills its box but for a corner, so that their boxes are the same."""
+
+    def outline(x, y, width, height):
+        right, bottom = x + width, y + height
+        return [[x, y, right, y, right, bottom - 4, right - 4, bottom - 4, right - 4, bottom, x, bottom]]
+
+    objects = tuple({**record, "segmentation": outline(*record["bbox"])} for record in split.objects)
+    return replace(split, objects=objects)
+
+
+def test_boxes_are_learnt_and_validated_without_decoding_a_mask(base, decoded):
+    plain = tune(base)
+    masked = tune(base, train=with_masks(dataset(0, 7)[0]), val=with_masks(dataset(100, 3)[0]))
+    assert decoded == []
+    assert all(torch.equal(tensor, plain.tensors[name]) for name, tensor in masked.tensors.items())
+
+
+def test_a_changed_image_takes_its_boxes_from_the_changed_masks(base, decoded, augmentation_rules):
+    turned = build(Description(characteristics=("changes_size",), environment={}, intensity="high"), augmentation_rules)
+    tune(base, train=with_masks(dataset(0, 7)[0]), augmentation=turned)
+    assert decoded
+
+
+def test_validation_holds_the_masks_of_no_image():
+    """Twenty images of 400 x 400 pixels with five masks each: 16 MB decoded."""
+    box, side = [10, 10, 300, 300], {"width": 400, "height": 400}
+    shape = [[10, 10, 310, 10, 310, 310, 10, 310]]
+    images = tuple({"id": number, "file_name": f"{number}.png", **side} for number in range(20))
+    objects = tuple(
+        {"id": row, "image_id": row // 5, "category_id": 7, "bbox": box, "segmentation": shape} for row in range(100)
+    )
+    split = Annotations(images, objects, ({"id": 7, "name": "grey tile"},))
+    pixels = np.zeros((400, 400, 3), np.uint8)
+    pictures = {image["file_name"]: pixels for image in images}
+    truth = Detections(np.array([[10, 10, 310, 310]] * 5, np.float32), np.ones(5, np.float32), np.zeros(5, np.int64))
+    oracle = SimpleNamespace(predict_batch=lambda images, names, config: [truth for _ in images])
+    tracemalloc.start()
+    value = _validation(oracle, split, pictures, DETECTION)(None)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert value == 1
+    assert peak < 1e6
 
 
 def test_an_augmentation_changes_what_is_learnt_the_same_way_for_the_same_seed(base, augmentation_rules):

@@ -15,7 +15,7 @@ from gsam_edge.coco.raw import parse_json
 from gsam_edge.coco.records import JsonRecords, ObjectTable
 from gsam_edge.vision import Detections
 from gsam_edge.vision.boxes import xywh_to_xyxy
-from gsam_edge.vision.masks import decode_segmentation, masks_to_xyxy
+from gsam_edge.vision.masks import decode_segmentation, segmentation_area
 
 __all__ = ["BBOX_SOURCE", "FROM_SEGMENTATION", "SOURCE", "SPLIT", "Annotations", "has_own_box"]
 
@@ -167,16 +167,18 @@ class Annotations:
             objects[row] = record
         return replace(self, objects=tuple(objects))
 
-    def truth(self, image_id: int, *, crowds: bool = False) -> Detections:
+    def truth(self, image_id: int, *, crowds: bool = False, masks: bool = True) -> Detections:
         """The labelled objects of one image as Detections with score 1.
 
         Args:
             image_id: a COCO image id of this value.
             crowds: whether `iscrowd` regions are included; they are no single objects, so training leaves them out.
+            masks: whether masks are wanted. Decoding them takes most of the time and nearly all of the memory, so leave
+                them out where boxes suffice; all else is the same.
 
         Returns:
-            Detections with masks where `has_masks`; an object without a segmentation then has an empty mask, an object
-            without a box the tight box of its mask.
+            Detections with masks where they are wanted and `has_masks`; an object without a segmentation then has an
+            empty mask. An object without a box has the tight box of its mask.
 
         Raises:
             KeyError: if the image is not part of this value.
@@ -184,26 +186,36 @@ class Annotations:
         image = self.image_by_id[image_id]
         image_hw = (image["height"], image["width"])
         records = [record for record in self.objects_of_image[image_id] if crowds or not record.get("iscrowd")]
+        with_masks = masks and self.has_masks
         if not records:
-            return Detections.empty(mask_hw=image_hw if self.has_masks else None)
-        masks = None
-        if self.has_masks:
-            empty = np.zeros(image_hw, bool)
-            masks = np.stack(
-                [decode_segmentation(r["segmentation"], image_hw) if r.get("segmentation") else empty for r in records]
-            )
+            return Detections.empty(mask_hw=image_hw if with_masks else None)
         xyxy = np.zeros((len(records), 4), np.float32)
         for row, record in enumerate(records):
-            if record.get("bbox"):
-                xyxy[row] = xywh_to_xyxy(record["bbox"])[0]
-            elif masks is not None:
-                xyxy[row] = masks_to_xyxy(masks[row : row + 1])[0]
+            xyxy[row] = _xyxy(record, image_hw)
         return Detections(
             xyxy=xyxy,
             scores=np.ones(len(records), np.float32),
             class_ids=np.array([self.class_id_of_category[r["category_id"]] for r in records], np.int64),
-            masks=masks,
+            masks=_masks(records, image_hw) if with_masks else None,
         )
+
+
+def _xyxy(record: Mapping[str, Any], image_hw: tuple[int, int]) -> NDArray[np.float32]:
+    """Corners [4] of an object's box, or else of its mask; zeros where it has neither."""
+    if record.get("bbox"):
+        return xywh_to_xyxy(record["bbox"])[0]
+    if record.get("segmentation"):
+        return xywh_to_xyxy(segmentation_area(record["segmentation"], image_hw)[1])[0]
+    return np.zeros(4, np.float32)
+
+
+def _masks(records: Sequence[Mapping[str, Any]], image_hw: tuple[int, int]) -> NDArray[np.bool_]:
+    """Masks [N, H, W] of annotation records, empty where there is no segmentation."""
+    masks = np.zeros((len(records), *image_hw), bool)
+    for row, record in enumerate(records):
+        if record.get("segmentation"):
+            masks[row] = decode_segmentation(record["segmentation"], image_hw)
+    return masks
 
 
 def _positions(known: Sequence[int], wanted: NDArray[np.int64]) -> NDArray[np.int64]:

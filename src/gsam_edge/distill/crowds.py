@@ -9,11 +9,11 @@ from gsam_edge.vision.boxes import box_area
 
 
 def crowds_of(annotations: Annotations, image_id: int) -> Detections:
-    """The `iscrowd` regions of one image, as `Annotations.truth` gives objects."""
+    """The `iscrowd` regions of one image, as `Annotations.truth` gives objects, without masks."""
     is_crowd = np.array([bool(record.get("iscrowd")) for record in annotations.objects_of_image[image_id]], bool)
     if not is_crowd.any():
         return Detections.empty()
-    return annotations.truth(image_id, crowds=True).select(is_crowd)
+    return annotations.truth(image_id, crowds=True, masks=False).select(is_crowd)
 
 
 def share_inside(found: Detections, crowds: Detections) -> NDArray[np.float32]:

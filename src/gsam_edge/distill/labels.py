@@ -63,7 +63,7 @@ def label_images(
     hits = 0
     for image in track(annotations.images, description="teacher labels"):
         picture = images[image["file_name"]]
-        prompt = annotations.truth(image["id"]) if teacher.prompted_with_boxes else None
+        prompt = annotations.truth(image["id"], masks=False) if teacher.prompted_with_boxes else None
         key = _key(picture, teacher, annotations.class_names, prompt)
         if key in store:
             hits += 1

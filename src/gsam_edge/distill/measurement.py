@@ -1,7 +1,6 @@
 """Teacher and student on the test split: who is measured how, in which runtime."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, overload
 
@@ -50,7 +49,7 @@ class TrueBoxes(Sequence[Detections]):
     def __getitem__(self, index: int | slice) -> Detections | list[Detections]:
         if isinstance(index, slice):
             return [self[row] for row in range(len(self))[index]]
-        return replace(self._truth.truth(self._truth.images[index]["id"]), masks=None)
+        return self._truth.truth(self._truth.images[index]["id"], masks=False)
 
 
 def measure_teacher(

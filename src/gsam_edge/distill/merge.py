@@ -59,7 +59,7 @@ def merge_labels(
     scores: dict[int, NDArray[np.float32]] = {}
     objects = with_teacher = teacher_only = in_crowds = 0
     for image in annotations.images:
-        truth = annotations.truth(image["id"])
+        truth = annotations.truth(image["id"], masks=False)
         found = boxes.get(image["id"], Detections.empty())
         scores[image["id"]] = np.full((len(truth), annotations.num_classes), np.nan, np.float32)
         overlap = box_iou(truth.xyxy, found.xyxy)

@@ -33,7 +33,7 @@ def label_report(
     right, labelled, crowded, true = (Counter[int]() for _ in range(4))
     ious: dict[int, list[float]] = {class_id: [] for class_id in annotations.class_mapping}
     for image_id, found in labels.objects.items():
-        truth = annotations.truth(image_id)
+        truth = annotations.truth(image_id, masks=found.masks is not None)
         labelled.update(found.class_ids.tolist())
         true.update(truth.class_ids.tolist())
         prompted = labels.predictor.prompted_with_boxes

@@ -96,7 +96,7 @@ def _detection_figures(predict: Predict, split: Annotations, images: ImageSource
 
 
 def _mask_figures(predict: Predict, split: Annotations, images: ImageSource) -> dict[str, float]:
-    found = _asked(split, lambda image: predict(images[image["file_name"]], split.truth(image["id"])))
+    found = _asked(split, lambda image: predict(images[image["file_name"]], split.truth(image["id"], masks=False)))
     overlap = paired_mask_iou(split, found)
     return {} if overlap is None else {"mask_iou": overlap.mean_iou}
 

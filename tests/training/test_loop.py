@@ -1,4 +1,6 @@
+import gc
 import math
+import weakref
 
 import pytest
 import torch
@@ -93,14 +95,11 @@ def test_the_scale_of_the_loss_survives_a_kill(tmp_path, monkeypatch):
     """As with fp16 on a GPU: the scale grows every other step, and a new run would start from the first one."""
     scalers = []
 
-    def with_scaler(config, device):
-        accelerator = plain_accelerator(config, device)
-        accelerator.scaler = torch.amp.GradScaler("cpu", init_scale=4.0, growth_interval=2)
-        scalers.append(accelerator.scaler)
-        return accelerator
+    def growing_scaler(precision, device):
+        scalers.append(torch.amp.GradScaler(device.type, init_scale=4.0, growth_interval=2))
+        return scalers[-1]
 
-    plain_accelerator = loop._accelerator
-    monkeypatch.setattr(loop, "_accelerator", with_scaler)
+    monkeypatch.setattr(loop, "_scaler", growing_scaler)
     store = FolderCheckpoints(tmp_path).open("net")
 
     def killed_at_nine(step):
@@ -208,3 +207,62 @@ def test_models_of_different_precision_train_in_one_process_and_stay_plain():
         assert seen == {expected}
         assert set(vars(model)) == before
         assert model(batches(0)[0]).dtype == torch.float32
+
+
+def test_a_gradient_is_clipped_by_its_true_length_whatever_the_scale_of_the_loss(monkeypatch):
+    """Powers of two scale without rounding, so that the weights are the same to the last bit."""
+    plain, scaled = network(), network()
+    run(plain, loop_config(gradient_clip=0.01))
+    monkeypatch.setattr(loop, "_scaler", lambda precision, device: torch.amp.GradScaler("cpu", init_scale=2.0**10))
+    run(scaled, loop_config(gradient_clip=0.01))
+    for name, tensor in plain.state_dict().items():
+        assert torch.equal(tensor, scaled.state_dict()[name]), name
+
+
+def test_only_fp16_on_cuda_scales_its_loss():
+    cuda = torch.device("cuda")
+    assert loop._precision("net", loop_config(precision="fp16"), cuda) == "fp16"
+    for precision in ("no", "bf16"):
+        assert not loop._scaler(precision, CPU).is_enabled()
+
+
+def test_fp16_without_cuda_is_float32_and_says_so(tmp_path, caplog):
+    plain, asked = network(), network()
+    run(plain, loop_config())
+    assert "fp16" not in caplog.text
+    store = FolderCheckpoints(tmp_path).open("net")
+    run(asked, loop_config(precision="fp16"), checkpoints=store)
+    assert "net: precision fp16 needs a CUDA device; on cpu it trains in float32" in caplog.text
+    assert "scaler" not in store.load()
+    for name, tensor in plain.state_dict().items():
+        assert torch.equal(tensor, asked.state_dict()[name]), name
+
+
+def test_a_precision_leaves_no_trace_in_the_next_training():
+    """The same weights as a training that was the first of its process."""
+    alone, later = network(), network()
+    run(alone, loop_config())
+    run(network(), loop_config(precision="bf16"))
+    assert not torch.is_autocast_enabled("cpu")
+    run(later, loop_config())
+    for name, tensor in alone.state_dict().items():
+        assert torch.equal(tensor, later.state_dict()[name]), name
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_training_that_ended_holds_no_model(fails):
+    """A pipeline trains several models in a row: the memory of each is needed for the next."""
+
+    def refusing(model, batch):
+        raise TrainingError("expected finite boxes")
+
+    model = network()
+    gone = weakref.ref(model[0].weight)
+    if fails:
+        with pytest.raises(TrainingError):
+            run(model, loop_config(steps=2), losses=refusing)
+    else:
+        run(model, loop_config(steps=2))
+    del model
+    gc.collect()
+    assert gone() is None

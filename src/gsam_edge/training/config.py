@@ -15,7 +15,9 @@ class LoopConfig(BaseModel):
     weight_decay: float = Field(ge=0, description="AdamW's decoupled weight decay, on matrices only")
     warmup_fraction: float = Field(gt=0, lt=1, description="share of the steps in which the rate rises to its peak")
     gradient_clip: float = Field(gt=0, description="largest L2 norm of all gradients together")
-    precision: Literal["no", "bf16", "fp16"] = Field(description="autocast of the forward pass; 'no' is float32")
+    precision: Literal["no", "bf16", "fp16"] = Field(
+        description="autocast of the forward pass; 'no', and fp16 without CUDA, is float32"
+    )
     validate_every: int = Field(gt=0, description="steps between validations; the last step always validates")
     patience: int = Field(ge=0, description="validations without a new best before training stops; 0 never stops early")
     checkpoint_every: int = Field(gt=0, description="steps between checkpoints")

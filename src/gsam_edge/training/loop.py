@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, TypeVar
 
 import torch
 from accelerate import Accelerator
-from accelerate.state import AcceleratorState
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
 
@@ -24,6 +24,8 @@ logger = logging.getLogger(__name__)
 Batch = TypeVar("Batch")
 Model = TypeVar("Model", bound=nn.Module)
 State = dict[str, Tensor]
+
+_AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 class TrainingError(RuntimeError):
@@ -86,34 +88,37 @@ def train(
         TrainingError: if a loss is NaN or infinite or says that it cannot be taken, or no parameter is trainable.
     """
     started = time.monotonic()
-    accelerator = _accelerator(config, device)
+    precision = _precision(name, config, device)
+    autocast = torch.autocast(device.type, _AUTOCAST.get(precision), enabled=precision in _AUTOCAST)
+    scaler = _scaler(precision, device)
     optimizer = torch.optim.AdamW(_parameter_groups(model, config), lr=config.learning_rate)
     scheduler = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, config.learning_rate, total_steps=config.steps + 1, pct_start=config.warmup_fraction
     )
     model.to(device)
-    optimizer = accelerator.prepare(optimizer)
     # With fp16, the scale of the loss is learnt on the way and belongs to the state like the optimiser's moments.
-    schedule = {"optimizer": optimizer, "scheduler": scheduler}
-    schedule |= {"scaler": accelerator.scaler} if accelerator.scaler is not None else {}
+    schedule: dict[str, Any] = {"optimizer": optimizer, "scheduler": scheduler}
+    schedule |= {"scaler": scaler} if scaler.is_enabled() else {}
     step, best = _resume(checkpoints.load(), model, schedule)
     if step:
         logger.info("%s: continues after step %d of %d, where an earlier run stopped", name, step, config.steps)
 
-    with _progress() as progress:
+    with _prepared(optimizer) as (accelerator, prepared), _progress() as progress:
         task = progress.add_task(name, total=config.steps, completed=step, note="")
         while step < config.steps and not _out_of_patience(best, config):
             seed_everything(derived_seed(seed, step))
             model.train()
-            with accelerator.autocast(), _named(name, step):
+            with autocast, _named(name, step):
                 losses = step_loss(model, batches(step))
             total = torch.stack(list(losses.values())).sum()
             _check_finite(name, step, total, losses)
-            accelerator.backward(total)
+            accelerator.backward(scaler.scale(total))
+            scaler.unscale_(prepared)
             accelerator.clip_grad_norm_(model.parameters(), config.gradient_clip)
-            optimizer.step()
+            scaler.step(prepared)
+            scaler.update()
             scheduler.step()
-            optimizer.zero_grad()
+            prepared.zero_grad()
             step += 1
 
             log(f"{name}/train_loss", total.item(), step)
@@ -135,13 +140,40 @@ def train(
     return TrainResult(step, taken, best["value"] if validate else None, time.monotonic() - started)
 
 
-def _accelerator(config: LoopConfig, device: torch.device) -> Accelerator:
-    """Autocast, gradient scaling and clipping; the model itself stays unwrapped, since losses reach into its parts.
+@cache
+def _accelerator() -> Accelerator:
+    """The one of this process.
 
-    Accelerate keeps one state per process and refuses another precision, but a pipeline trains several models in a row.
+    Accelerate keeps one device and one precision per process, but a pipeline trains several models in a row. So the
+    loop places the tensors, and autocast and gradient scaler are each training's own.
     """
-    AcceleratorState._reset_state(reset_partial_state=True)
-    return Accelerator(cpu=device.type == "cpu", mixed_precision=config.precision)
+    return Accelerator(mixed_precision="no", device_placement=False)
+
+
+@contextmanager
+def _prepared(optimizer: torch.optim.Optimizer) -> Iterator[tuple[Accelerator, torch.optim.Optimizer]]:
+    """The accelerator with this optimiser, which it forgets at the end: it would hold the model for ever.
+
+    The model itself stays unwrapped, since losses reach into its parts.
+    """
+    accelerator = _accelerator()
+    try:
+        yield accelerator, accelerator.prepare(optimizer)
+    finally:
+        accelerator.free_memory()
+
+
+def _precision(name: str, config: LoopConfig, device: torch.device) -> str:
+    """The precision in which this device trains: what is configured, but fp16 without CUDA is float32."""
+    if config.precision == "fp16" and device.type != "cuda":
+        logger.warning("%s: precision fp16 needs a CUDA device; on %s it trains in float32", name, device.type)
+        return "no"
+    return config.precision
+
+
+def _scaler(precision: str, device: torch.device) -> torch.amp.GradScaler:
+    """Keeps small gradients from vanishing in fp16; in other precisions it changes nothing."""
+    return torch.amp.GradScaler(device.type, enabled=precision == "fp16")
 
 
 def _parameter_groups(model: nn.Module, config: LoopConfig) -> list[dict[str, Any]]:

@@ -62,7 +62,9 @@ class Annotations:
         try:
             return cls.from_coco(value)
         except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise DatasetError(f"expected the COCO file of an earlier run, but it lacks {error}") from error
+            raise DatasetError(
+                f"expected the COCO file of an earlier run, got {error!r}; run data_validation again"
+            ) from error
 
     def to_json(self) -> bytes:
         """A COCO file; annotations that were never looked at stand in it as they were read."""

@@ -30,14 +30,14 @@ class GroundingDinoDataset(AbstractDataset["GroundingDino", "GroundingDino"]):
         metadata: ignored here; kedro-viz reads the layer from it.
 
     Raises:
-        ValueError: unless exactly one of `filepath` and `remote` is given.
+        DatasetError: unless exactly one of `filepath` and `remote` is given.
     """
 
     def __init__(
         self, *, filepath: str | None = None, remote: str | None = None, metadata: dict[str, Any] | None = None
     ) -> None:
         if (filepath is None) == (remote is None):
-            raise ValueError(f"expected either filepath or remote, got filepath={filepath!r}, remote={remote!r}")
+            raise DatasetError(f"expected either filepath or remote, got filepath={filepath!r}, remote={remote!r}")
         self._folder = None if filepath is None else Path(filepath)
         self._remote = remote
         self.metadata = metadata

@@ -65,7 +65,8 @@ class Predictions:
             return cls(objects, names, predictor, content.get("split"))
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise StoredDetectionsError(
-                f"predictions: expected predictor, class_names and images, got {error!r}"
+                f"predictions: expected predictor, class_names and images, got {error!r}; run again the "
+                "pipeline that made them"
             ) from error
 
 

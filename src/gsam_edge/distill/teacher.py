@@ -102,8 +102,8 @@ def compose_teacher(
         size += _model_bytes(base.model) + sum(t.numel() * t.element_size() for t in adapter.tensors.values())
     if not names:
         raise DatasetError(
-            "teacher: expected the adapter of Grounding DINO, of SAM or both, got two that are not needed; run the pipeline "
-            "teacher_finetune on annotations with boxes or masks"
+            "teacher: expected the adapter of Grounding DINO, of SAM or both, got two that are not needed; run the "
+            "pipeline teacher_finetune on annotations with boxes or masks"
         )
     prompted = parts["grounding_dino"] is None
     # How many images share a pass changes no answer, and SAM alone detects nothing.

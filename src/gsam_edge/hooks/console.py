@@ -115,7 +115,7 @@ def _parameters(context: KedroContext, env: str | None) -> dict[str, Any]:
 
 def show_error(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
     """Prints one message for an error of the user's making, the whole traceback for any other (`sys.excepthook`)."""
-    if not (_is_answer_of_kedro(traceback) or _is_for_user(error)):
+    if not (_is_answer_of_kedro(error, traceback) or _is_for_user(error)):
         sys.__excepthook__(kind, error, traceback)
         return
     logger.debug("the run ended with an error", exc_info=(kind, error, traceback))
@@ -131,16 +131,25 @@ def _is_for_user(error: BaseException) -> bool:
     return isinstance(error, USER_ERRORS)
 
 
-def _is_answer_of_kedro(traceback: TracebackType | None) -> bool:
-    """Whether Kedro itself refuses the command line, a file in conf/ or a catalog entry: often with a ValueError.
+def _is_answer_of_kedro(error: BaseException, traceback: TracebackType | None) -> bool:
+    """Whether Kedro itself refuses the command line, a file in conf/ or a catalog entry, often with a ValueError.
 
-    With one of our frames in between, it is what we made of Kedro that is wrong.
+    Where our own code raised it, or what caused it, it is a defect all the same.
     """
-    frames = [(str(frame.f_globals.get("__name__")), frame.f_code.co_name) for frame, _ in walk_tb(traceback)]
+    frames = _frames(traceback)
     if not frames:
         return False
     module, function = frames[-1]
-    if module.startswith("kedro.config.") or (module, function) == ("kedro.io.core", "from_config"):
-        return True
-    ours = any(name.startswith("gsam_edge.") and name not in STARTERS for name, _ in frames)
-    return module.startswith(COMMAND_LINE) and not ours
+    caused_by_us = error.__cause__ is not None and _is_ours(_frames(error.__cause__.__traceback__))
+    if module.startswith(("kedro.config.", "omegaconf.")) or (module, function) == ("kedro.io.core", "from_config"):
+        return not caused_by_us
+    return module.startswith(COMMAND_LINE) and not caused_by_us and not _is_ours(frames)
+
+
+def _frames(traceback: TracebackType | None) -> list[tuple[str, str]]:
+    """Module and function of each frame, the one that raised last."""
+    return [(str(frame.f_globals.get("__name__")), frame.f_code.co_name) for frame, _ in walk_tb(traceback)]
+
+
+def _is_ours(frames: list[tuple[str, str]]) -> bool:
+    return any(module.startswith("gsam_edge.") and module not in STARTERS for module, _ in frames)

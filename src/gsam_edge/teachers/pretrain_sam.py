@@ -159,9 +159,7 @@ def resize_input(sam: SamModel, image_size: int) -> SamModel:
     if image_size == sam.architecture.image_size:
         return sam
     if sam.architecture.encoder_relative_positions:
-        raise BaseModelError(
-            "resize_input: expected encoder_relative_positions to be false in the parameters, got true"
-        )
+        raise BaseModelError("resize_input: expected the parameter encoder_relative_positions to be false, got true")
     architecture = sam.architecture.model_copy(update={"image_size": image_size})
     state = sam.model.state_dict()
     channels_first = state[_POSITIONS].permute(0, 3, 1, 2)

@@ -152,8 +152,8 @@ def tune_sam(
     )
     if adapter.changes_nothing:
         raise TrainingError(
-            "tune_sam: expected training to change the adapters, but every B matrix is still zero; try a higher learning "
-            "rate or more steps"
+            "tune_sam: expected training to change the adapters, but every B matrix is still zero; try a higher "
+            "learning rate or more steps"
         )
     return adapter
 

@@ -26,7 +26,7 @@ def resolve_device(name: DeviceName) -> "torch.device":
     available = torch.cuda.is_available()
     if name == "cuda" and not available:
         raise SettingError(
-            "device: expected a CUDA device because the parameters ask for 'cuda', but PyTorch finds none; set device to "
-            "auto or cpu"
+            "device: expected a CUDA device because the parameters ask for 'cuda', but PyTorch finds none; set device "
+            "to auto or cpu"
         )
     return torch.device("cuda" if available and name != "cpu" else "cpu")

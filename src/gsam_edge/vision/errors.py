@@ -1,4 +1,4 @@
-"""Errors that a user can mend. They end a run with one message; every other error is a defect and shows its traceback."""
+"""Errors that a user can mend: they end a run with one message, all others are defects and show their traceback."""
 
 import errno
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ _ADVICE = {
 
 
 class UserError(Exception):
-    """The base of what a user can mend: data, parameters, files. Says what was expected, what came, where, what to do."""
+    """The base of what a user can mend; says what was expected, what arrived, where, and what to do."""
 
 
 class FileError(UserError, OSError):

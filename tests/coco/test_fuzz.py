@@ -134,7 +134,7 @@ def survives(content, files, configure, is_equal, seed):
     try:
         json.loads(text)
     except (ValueError, RecursionError):
-        with pytest.raises(ValueError, match="expected a COCO file in JSON, but it does not parse"):
+        with pytest.raises(DatasetError, match="expected a COCO file in JSON, but it does not parse"):
             RawCoco.parse(text)
         return False
     raw = RawCoco.parse(text)

@@ -10,6 +10,8 @@ from PIL import Image
 
 from gsam_edge.coco.importers import ImportConfig, import_annotations
 from gsam_edge.datasets.imports import ForeignFolderDataset, ImportedFolderDataset
+from gsam_edge.vision.errors import FileError
+from gsam_edge.vision.images import ImageError
 
 
 def png(size=(6, 4)):
@@ -44,16 +46,16 @@ def test_a_folder_is_read_and_not_left(source):
     assert files.read("classes.txt") == b"bag"
     assert files.image_size("images/a.png") == (4, 6)
     for name in ("../secret.png", "images/link.png", str(source.parent / "secret.png")):
-        with pytest.raises(OSError, match="expected a file inside"):
+        with pytest.raises(FileError, match="expected a file inside"):
             files.read(name)
-        with pytest.raises(ValueError, match="expected a file inside"):
+        with pytest.raises(ImageError, match="expected a file inside"):
             files.image_size(name)
 
 
 def test_limits_are_kept(source):
-    with pytest.raises(OSError, match="expected at most 2 bytes, got 3"):
+    with pytest.raises(FileError, match="expected at most 2 bytes, got 3"):
         load(source, max_bytes=2).read("classes.txt")
-    with pytest.raises(ValueError, match="expected at most 20 pixels"):
+    with pytest.raises(ImageError, match="expected at most 20 pixels"):
         load(source, max_pixels=20).image_size("images/a.png")
 
 

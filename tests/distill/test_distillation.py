@@ -8,6 +8,7 @@ import torch
 from gsam_edge.augmentation import Description
 from gsam_edge.coco import Annotations, DatasetError
 from gsam_edge.coco.annotations import BBOX_SOURCE, FROM_SEGMENTATION
+from gsam_edge.coco.errors import DatasetError
 from gsam_edge.distill.config import DistillationConfig
 from gsam_edge.distill.distillation import distil_student, distillation_fingerprint
 from gsam_edge.distill.predictions import Predictions, Predictor
@@ -108,7 +109,7 @@ def test_a_validation_split_without_objects_is_refused_before_anything_is_traine
     val = replace(val, objects=tuple({**record, "iscrowd": 1} for record in val.objects if crowd))
     logged = []
     with pytest.raises(
-        ValueError, match=r"validation split: expected at least one object, .* in its 2 images, got none"
+        DatasetError, match=r"validation split: expected at least one object, .* in its 2 images, got none"
     ):
         distil(
             train,

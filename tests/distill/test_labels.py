@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 
 from gsam_edge.coco import Annotations
+from gsam_edge.coco.errors import DatasetError
 from gsam_edge.distill import records
 from gsam_edge.distill.config import LabellingConfig
 from gsam_edge.distill.crowds import crowds_of
 from gsam_edge.distill.labels import StoreCounts, label_images
 from gsam_edge.distill.merge import merge_labels
 from gsam_edge.distill.predictions import Predictions, Predictor
+from gsam_edge.distill.records import StoredDetectionsError
 from gsam_edge.distill.reports import label_report
 from gsam_edge.teachers.grounding_dino_config import DetectionConfig
 from gsam_edge.vision import Detections
@@ -281,7 +283,7 @@ def test_the_prompt_that_asked_for_the_class_is_listened_to_not_the_one_with_the
 
 def test_labels_of_other_classes_are_refused():
     labels, _ = ask(Teacher(), JsonStore())
-    with pytest.raises(ValueError, match=r"expected the classes \('ear', 'label'\), got \('a', 'b'\); label again"):
+    with pytest.raises(DatasetError, match=r"expected the classes \('ear', 'label'\), got \('a', 'b'\); label again"):
         merge_labels(annotations(), replace(labels, class_names=("a", "b")), match_iou=0.5)
 
 
@@ -294,5 +296,5 @@ def test_labels_survive_json():
 
 @pytest.mark.parametrize("content", [{}, {"predictor": {}, "class_names": [], "images": {}}, {"images": 3}])
 def test_other_json_is_no_predictions(content):
-    with pytest.raises(ValueError, match="predictions: expected predictor, class_names and images"):
+    with pytest.raises(StoredDetectionsError, match="predictions: expected predictor, class_names and images"):
         Predictions.from_dict(content)

@@ -10,6 +10,7 @@ import torch
 from onnx import TensorProto, helper
 
 from gsam_edge.coco import Annotations, DatasetError
+from gsam_edge.coco.errors import DatasetError
 from gsam_edge.coco.provenance import with_split_digest
 from gsam_edge.distill import measurement
 from gsam_edge.distill.measurement import TrueBoxes, measure_onnx, measure_student, measure_teacher
@@ -113,7 +114,7 @@ def test_a_split_without_objects_ends_before_anything_is_measured():
         lambda: measure_student(WEIGHTS, PARTS["test"], {}, CONFIG, "cpu"),
         lambda: measure_onnx("student_onnx", exported(WEIGHTS), WEIGHTS, PARTS["test"], {}, CONFIG),
     ):
-        with pytest.raises(ValueError, match="test split: expected at least one object in 1 images, got none"):
+        with pytest.raises(DatasetError, match="test split: expected at least one object in 1 images, got none"):
             measured()
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gsam_edge.distill.records import detections_from_record, detections_to_record
+from gsam_edge.distill.records import StoredDetectionsError, detections_from_record, detections_to_record
 from gsam_edge.vision import Detections
 from support.detections import same
 
@@ -51,5 +51,5 @@ def test_class_scores_of_many_classes_take_three_bytes_each():
 )
 def test_damaged_records_say_what_is_missing(damage):
     record = detections_to_record(TWO)
-    with pytest.raises(ValueError, match="labels of one image: expected the parts of Detections"):
+    with pytest.raises(StoredDetectionsError, match="labels of one image: expected the parts of Detections"):
         detections_from_record(record | damage)

@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from gsam_edge.evaluate import worker
-from gsam_edge.evaluate.measure import MeasurementError, measure
+from gsam_edge.evaluate.measure import MeasurementError, MeasurementRefusedError, measure
 from gsam_edge.evaluate.memory import peak_memory_mb
 from gsam_edge.vision import Detections
 
@@ -75,6 +75,10 @@ def raising(error):
     def predict(image):
         raise error("the engine refuses")
     return predict
+
+def refusing():
+    from gsam_edge.vision.errors import UserError
+    raise UserError("expected a device, got none")
 
 def dying(signal_number):
     return lambda image: os.kill(os.getpid(), signal_number)
@@ -198,6 +202,10 @@ class TestFailures:
         assert "FileNotFoundError: no weights at models/student.onnx" in str(caught.value)
         assert "in missing" in str(caught.value)
 
+    def test_what_a_user_can_mend_comes_without_a_traceback(self, artefacts):
+        with pytest.raises(MeasurementRefusedError, match=r"refused to load: expected a device, got none$"):
+            quick(artefacts.refusing)
+
     @pytest.mark.parametrize("error", [RuntimeError, EOFError])
     def test_of_predicting(self, artefacts, error):
         with pytest.raises(MeasurementError, match="failed to predict") as caught:
@@ -205,12 +213,13 @@ class TestFailures:
         assert f"{error.__name__}: the engine refuses" in str(caught.value)
 
     def test_of_a_killed_process(self, artefacts):
-        with pytest.raises(MeasurementError, match="killed by SIGKILL, most likely because memory ran out"):
+        with pytest.raises(MeasurementRefusedError, match="killed by SIGKILL, most likely because memory ran out"):
             quick(functools.partial(artefacts.dying, 9))
 
     def test_of_a_crashed_process(self, artefacts):
-        with pytest.raises(MeasurementError, match="was ended by SIGSEGV when asked to predict"):
+        with pytest.raises(MeasurementError, match="was ended by SIGSEGV when asked to predict") as caught:
             quick(functools.partial(artefacts.dying, 11))
+        assert not isinstance(caught.value, MeasurementRefusedError)
 
     def test_of_a_process_that_leaves(self, artefacts):
         with pytest.raises(MeasurementError, match="ended with exit code 3"):

@@ -6,12 +6,13 @@ import pytest
 import torch
 
 from gsam_edge.augmentation import Description, build
+from gsam_edge.coco.errors import DatasetError
 from gsam_edge.students.edge import EdgeStudent
 from gsam_edge.students.pictures import LabelledPictures
 from gsam_edge.students.train import Validation, train_student
 from gsam_edge.students.trainer import MemoryTraining
 from gsam_edge.training.checkpoints import FileCheckpoint, NoCheckpoints
-from gsam_edge.training.loop import TrainingError
+from gsam_edge.training.errors import TrainingError
 from gsam_edge.training.metrics import discard_metric
 from gsam_edge.vision.average_precision import average_precision
 
@@ -201,7 +202,7 @@ def test_a_batch_that_does_not_fit_stops_the_training(
 def test_no_labelled_object_is_an_error(make_pictures, student_config, training_config):
     pictures = make_pictures(2, masks=False)
     empty = {name: objects.select(np.zeros(0, np.int64)) for name, objects in pictures.labels.items()}
-    with pytest.raises(ValueError, match="expected a labelled object in 2 training pictures, got none"):
+    with pytest.raises(DatasetError, match="expected a labelled object in 2 training pictures, got none"):
         run(replace(pictures, labels=empty), "yolov8", student_config, training_config)
 
 

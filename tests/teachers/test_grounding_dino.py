@@ -7,6 +7,7 @@ import torch
 from PIL import Image
 from transformers import BertConfig
 
+from gsam_edge.teachers.errors import BaseModelError
 from gsam_edge.teachers.grounding_dino import class_scores, load_grounding_dino
 from gsam_edge.teachers.grounding_dino_batch import labelled_batch
 from gsam_edge.teachers.grounding_dino_config import DetectionConfig
@@ -14,7 +15,7 @@ from gsam_edge.teachers.grounding_dino_loss import grounding_dino_losses
 from gsam_edge.teachers.grounding_dino_model import TunableGroundingDino, freeze_backbone, thaw_backbone
 from gsam_edge.teachers.prompts import Prompt
 from gsam_edge.teachers.tiny_grounding_dino import build_tiny_grounding_dino, build_vocabulary
-from gsam_edge.training.loop import TrainingError
+from gsam_edge.training.errors import TrainingError
 from gsam_edge.vision import Detections
 from gsam_edge.vision.boxes import nms
 from support.tiny import GROUNDING_DINO_LOSS, TINY_GROUNDING_DINO, original_grounding_dino
@@ -78,7 +79,7 @@ def test_what_is_no_grounding_dino_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match="downloads not allowed"):
         load_grounding_dino(str(tmp_path / "nothing"))
     BertConfig().save_pretrained(tmp_path / "bert")
-    with pytest.raises(ValueError, match="got one of 'bert'"):
+    with pytest.raises(BaseModelError, match="got one of 'bert'"):
         load_grounding_dino(str(tmp_path / "bert"))
 
 

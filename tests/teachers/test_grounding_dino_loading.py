@@ -4,6 +4,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from gsam_edge.teachers.errors import BaseModelError
 from gsam_edge.teachers.grounding_dino import load_grounding_dino
 from gsam_edge.teachers.tiny_grounding_dino import build_tiny_grounding_dino
 from support.tiny import TINY_GROUNDING_DINO, original_grounding_dino
@@ -50,7 +51,9 @@ def test_missing_weights_are_refused_by_name(saved):
             del tensors[name]
 
     rewrite(folder, without_a_layer)
-    with pytest.raises(ValueError, match=r"saved: expected .* tensors .*got .* missing.*model\.decoder\.layers\.1\."):
+    with pytest.raises(
+        BaseModelError, match=r"saved: expected .* tensors .*got .* missing.*model\.decoder\.layers\.1\."
+    ):
         load_grounding_dino(str(folder))
 
 
@@ -60,7 +63,7 @@ def test_weights_of_another_shape_are_refused_with_both_shapes(saved):
 
     rewrite(folder, lambda tensors: tensors.update({HEAD: torch.zeros(wide + 1, narrow)}))
     shapes = rf"\({wide + 1}, {narrow}\) for \({wide}, {narrow}\)"
-    with pytest.raises(ValueError, match=rf"1 of another shape.*{HEAD}: {shapes}"):
+    with pytest.raises(BaseModelError, match=rf"1 of another shape.*{HEAD}: {shapes}"):
         load_grounding_dino(str(folder))
 
 

@@ -9,8 +9,10 @@ import torch
 
 from gsam_edge.augmentation import Description, build
 from gsam_edge.coco import Annotations
+from gsam_edge.coco.errors import DatasetError
 from gsam_edge.synthetic.general import GENERAL_WORDS, draw_general_scene
 from gsam_edge.teachers.adapter import apply_adapter
+from gsam_edge.teachers.errors import AdapterError
 from gsam_edge.teachers.grounding_dino import GroundingDino
 from gsam_edge.teachers.grounding_dino_config import (
     DetectionConfig,
@@ -143,13 +145,13 @@ def test_with_one_prompt_the_draw_changes_nothing(base):
 
 def test_annotations_without_objects_are_refused(base):
     empty = dataset(0, 1)[0]
-    with pytest.raises(ValueError, match="objects in the training images, got none"):
+    with pytest.raises(DatasetError, match="objects in the training images, got none"):
         tune(base, train=empty)
 
 
 def test_targets_that_match_nothing_are_refused(base):
     lora = TUNING.lora.model_copy(update={"targets": "^nothing"})
-    with pytest.raises(ValueError, match="match none"):
+    with pytest.raises(AdapterError, match="match none"):
         tune(base, config=TUNING.model_copy(update={"lora": lora}))
 
 

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from torch import nn
 
 from gsam_edge.teachers.adapter import Adapter, AdapterConfig, apply_adapter, extract_adapter
+from gsam_edge.teachers.errors import AdapterError
 from gsam_edge.teachers.lora import (
     adapter_parameters,
     add_lora,
@@ -97,10 +98,10 @@ def test_a_fresh_adapter_is_the_identity_and_seeded(base):
 
 
 def test_a_pattern_that_matches_nothing_names_its_neighbours(base):
-    with pytest.raises(ValueError, match=r"match none of 6 linear layers; nearest: \['decoder.\d.query'"):
+    with pytest.raises(AdapterError, match=r"match none of 6 linear layers; nearest: \['decoder.\d.query'"):
         add_lora(base, LORA.model_copy(update={"targets": r"^decoder\.\d+\.qery$"}), seed=0)
     # the norm's name matches, but it is no linear layer
-    with pytest.raises(ValueError, match="match none"):
+    with pytest.raises(AdapterError, match="match none"):
         add_lora(base, LORA.model_copy(update={"targets": r"^decoder\.\d+\.norm$"}), seed=0)
 
 
@@ -161,12 +162,12 @@ def test_wrong_names_shapes_and_bases_are_refused(base):
     adapter = extract_adapter(tuned(base, 1), config_for(base))
     first = next(iter(adapter.tensors))
     renamed = {("x" + name if name == first else name): tensor for name, tensor in adapter.tensors.items()}
-    with pytest.raises(ValueError, match=rf"missing \['{first}'\], unexpected \['x{first}'\]"):
+    with pytest.raises(AdapterError, match=rf"missing \['{first}'\], unexpected \['x{first}'\]"):
         apply_adapter(copy.deepcopy(base), Adapter(renamed, adapter.config))
     reshaped = {**adapter.tensors, first: adapter.tensors[first][:1]}
-    with pytest.raises(ValueError, match=r"expected \(2, 8\), got \(1, 8\)"):
+    with pytest.raises(AdapterError, match=r"expected \(2, 8\), got \(1, 8\)"):
         apply_adapter(copy.deepcopy(base), Adapter(reshaped, adapter.config))
-    with pytest.raises(ValueError, match="digest"):
+    with pytest.raises(AdapterError, match="digest"):
         apply_adapter(Network(), adapter)
 
 
@@ -178,7 +179,7 @@ def test_extracting_refuses_a_touched_base_and_broken_weights(base):
     value = next(iter(adapter_parameters(model).values()))
     with torch.no_grad():
         value[0, 0] = torch.nan
-    with pytest.raises(ValueError, match="NaN"):
+    with pytest.raises(AdapterError, match="NaN"):
         extract_adapter(model, config)
     with torch.no_grad():
         value[0, 0] = 0
@@ -190,11 +191,11 @@ def test_extracting_refuses_a_touched_base_and_broken_weights(base):
 def test_hostile_bytes_are_refused(base):
     from safetensors.torch import save
 
-    with pytest.raises(ValueError, match="expected a safetensors file"):
+    with pytest.raises(AdapterError, match="expected a safetensors file"):
         Adapter.from_bytes(b"\x80\x04not a tensor")
-    with pytest.raises(ValueError, match="metadata"):
+    with pytest.raises(AdapterError, match="metadata"):
         Adapter.from_bytes(save({"a": torch.zeros(1)}))
-    with pytest.raises(ValueError, match="kind"):
+    with pytest.raises(AdapterError, match="kind"):
         Adapter.from_bytes(save({"a": torch.zeros(1)}, metadata={"gsam_edge_adapter": "{}"}))
 
 

@@ -8,6 +8,7 @@ import torch
 from pydantic import ValidationError
 from segment_anything import SamPredictor, sam_model_registry
 
+from gsam_edge.teachers.errors import BaseModelError
 from gsam_edge.teachers.sam import SamModel, decode_boxes, load_sam
 from gsam_edge.teachers.sam_architecture import PUBLISHED, build_sam, recognise
 from gsam_edge.teachers.sam_config import SamArchitecture
@@ -120,10 +121,10 @@ class Hostile:
 def test_a_hostile_pickle_is_refused_and_not_run(tmp_path):
     path, proof = tmp_path / "evil.pth", tmp_path / "proof"
     torch.save({"a": Hostile(proof)}, path)
-    with pytest.raises(ValueError, match="plain tensors"):
+    with pytest.raises(BaseModelError, match="plain tensors"):
         load_sam(path)
     path.write_bytes(pickle.dumps(Hostile(proof)))
-    with pytest.raises(ValueError, match="plain tensors"):
+    with pytest.raises(BaseModelError, match="plain tensors"):
         load_sam(path)
     assert not proof.exists()
 
@@ -133,14 +134,14 @@ def test_a_hostile_pickle_is_refused_and_not_run(tmp_path):
 )
 def test_a_file_that_is_no_known_sam_is_refused(tmp_path, content):
     torch.save(content, tmp_path / "x.pth")
-    with pytest.raises(ValueError, match=r"x\.pth: expected a"):
+    with pytest.raises(BaseModelError, match=r"x\.pth: expected a"):
         load_sam(tmp_path / "x.pth")
 
 
 def test_a_cut_off_file_is_refused(tmp_path):
     torch.save({"a": torch.zeros(1000)}, tmp_path / "x.pth")
     (tmp_path / "x.pth").write_bytes((tmp_path / "x.pth").read_bytes()[:500])
-    with pytest.raises(ValueError, match="plain tensors"):
+    with pytest.raises(BaseModelError, match="plain tensors"):
         load_sam(tmp_path / "x.pth")
 
 
@@ -156,7 +157,7 @@ def test_a_cut_off_file_is_refused(tmp_path):
 def test_a_folder_with_a_wrong_description_is_refused(sam, tmp_path, description):
     sam.save(tmp_path / "sam")
     (tmp_path / "sam" / "architecture.json").write_text(description)
-    with pytest.raises(ValueError, match="SAM"):
+    with pytest.raises(BaseModelError, match="SAM"):
         load_sam(tmp_path / "sam")
 
 

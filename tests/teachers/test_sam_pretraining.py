@@ -3,6 +3,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
+from gsam_edge.teachers.errors import BaseModelError
 from gsam_edge.teachers.lora import weights_digest
 from gsam_edge.teachers.pretrain_sam import pretrain_sam, resize_input
 from gsam_edge.teachers.sam import SamModel
@@ -80,7 +81,7 @@ def test_a_resized_input_keeps_the_weights_and_reads_larger_images(base):
     assert torch.equal(larger.model.mask_decoder.iou_token.weight, base.model.mask_decoder.iou_token.weight)
     assert resize_input(base, 64) is base
     relative = TINY_SAM.model_copy(update={"encoder_relative_positions": True})
-    with pytest.raises(ValueError, match="encoder_relative_positions"):
+    with pytest.raises(BaseModelError, match="encoder_relative_positions"):
         resize_input(SamModel(build_sam(relative), relative, "x"), 96)
 
 

@@ -6,6 +6,7 @@ import torch
 
 from gsam_edge.augmentation import Description, Sample, build
 from gsam_edge.coco import Annotations
+from gsam_edge.coco.errors import DatasetError
 from gsam_edge.teachers.adapter import apply_adapter
 from gsam_edge.teachers.lora import weights_digest
 from gsam_edge.teachers.lora_config import LoraConfig
@@ -206,7 +207,7 @@ def test_data_without_masks_cannot_tune(base, images):
     content = squares(range(2)).to_coco()
     for record in content["annotations"]:
         del record["segmentation"]
-    with pytest.raises(ValueError, match="got none in 2 images"):
+    with pytest.raises(DatasetError, match="got none in 2 images"):
         tune(base, images, train=Annotations.from_coco(content))
 
 

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from gsam_edge.training.checkpoints import FolderCheckpoints, NoCheckpoints, fingerprint
+from gsam_edge.vision.errors import FileError
 
 
 def test_a_state_comes_back_and_can_be_forgotten(tmp_path):
@@ -58,7 +59,7 @@ def test_a_file_that_would_run_code_is_refused(tmp_path):
 
     (tmp_path / "abc.pt").write_bytes(b"")
     torch.save({"evil": Evil()}, tmp_path / "abc.pt")
-    with pytest.raises(pickle.UnpicklingError):
+    with pytest.raises(FileError, match="delete it to begin anew"):
         FolderCheckpoints(tmp_path).open("abc").load()
 
 

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from gsam_edge.training.device import resolve_device
+from gsam_edge.training.errors import SettingError
 from gsam_edge.training.seed import derived_seed, seed_everything
 
 
@@ -14,12 +15,12 @@ def test_auto_takes_cuda_where_there_is_one(monkeypatch):
     assert resolve_device("cpu").type == "cpu"
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert resolve_device("auto").type == "cpu"
-    with pytest.raises(ValueError, match="PyTorch finds none"):
+    with pytest.raises(SettingError, match="PyTorch finds none"):
         resolve_device("cuda")
 
 
 def test_an_unknown_device_is_named():
-    with pytest.raises(ValueError, match="'cpu', 'cuda' or 'auto', got 'gpu'"):
+    with pytest.raises(SettingError, match="'cpu', 'cuda' or 'auto', got 'gpu'"):
         resolve_device("gpu")
 
 
@@ -32,7 +33,7 @@ def test_one_seed_fixes_every_generator():
 
 
 def test_seeds_out_of_range_are_refused():
-    with pytest.raises(ValueError, match="got -1"):
+    with pytest.raises(SettingError, match="got -1"):
         seed_everything(-1)
 
 

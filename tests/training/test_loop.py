@@ -9,7 +9,8 @@ from torch import nn
 from gsam_edge.training import loop
 from gsam_edge.training.checkpoints import FolderCheckpoints, NoCheckpoints
 from gsam_edge.training.config import LoopConfig
-from gsam_edge.training.loop import TrainingError, train
+from gsam_edge.training.errors import TrainingError
+from gsam_edge.training.loop import train
 from gsam_edge.training.metrics import discard_metric
 
 CPU = torch.device("cpu")
@@ -189,7 +190,7 @@ def test_a_tie_is_no_new_best_to_patience():
 
 
 def test_nothing_to_train_is_an_error():
-    with pytest.raises(TrainingError, match="at least one parameter with requires_grad"):
+    with pytest.raises(ValueError, match="at least one parameter with requires_grad"):
         run(network().requires_grad_(False), loop_config())
 
 

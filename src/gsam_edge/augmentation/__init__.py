@@ -41,7 +41,7 @@ def build(description: Description, rules: AugmentationRules) -> "Augmentation":
         rules: what each word means.
 
     Raises:
-        ValueError: if the description uses a word that the rules do not know, or the rules name a transform or a
+        AugmentationError: if the description uses a word that the rules do not know, or the rules name a transform or a
             parameter that albumentations does not know; with the nearest valid name.
     """
     from gsam_edge.augmentation.augmentation import Augmentation

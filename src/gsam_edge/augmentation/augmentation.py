@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from gsam_edge.augmentation.config import PictureConfig, ends
 from gsam_edge.augmentation.geometry import A, transform_class
 from gsam_edge.augmentation.known import GEOMETRIC
-from gsam_edge.augmentation.names import check_known
+from gsam_edge.augmentation.names import AugmentationError, check_known
 from gsam_edge.augmentation.plan import Step
 from gsam_edge.augmentation.planes import pack_masks, unpack_masks
 from gsam_edge.augmentation.sample import Sample
@@ -37,7 +37,7 @@ class Augmentation:
         picture: what holds for every picture.
 
     Raises:
-        ValueError: if a step names a parameter that its transform does not have, or a value that it refuses.
+        AugmentationError: if a step names a parameter that its transform does not have, or a value that it refuses.
     """
 
     steps: tuple[Step, ...]
@@ -169,7 +169,7 @@ def _transform(step: Step, growth: float) -> Any:
         try:
             return kind(p=step.p, **parameters)
         except (ValueError, TypeError, UserWarning) as error:
-            raise ValueError(f"{place}: expected parameters that it takes, got {parameters}: {error}") from error
+            raise AugmentationError(f"{place}: expected parameters that it takes, got {parameters}: {error}") from error
 
 
 def _grown(value: Any, factor: float, *, kernel: bool) -> Any:

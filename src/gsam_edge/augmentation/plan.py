@@ -67,7 +67,7 @@ def describe(description: Description, rules: AugmentationRules) -> tuple[Step, 
         No steps where the description's words change nothing.
 
     Raises:
-        ValueError: if the description uses a word that the rules do not know, with the nearest that they do.
+        AugmentationError: if the description uses a word that the rules do not know, with the nearest that they do.
     """
     steps: dict[str, Step] = {}
     for word, rule in _chosen(description, rules):

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gsam_edge.coco.columns import BBOX_SOURCE, FROM_SEGMENTATION, ObjectColumns, RowsOfImages, has_own_box
+from gsam_edge.coco.errors import DatasetError
 from gsam_edge.coco.fields import sound_table
 from gsam_edge.coco.raw import parse_json
 from gsam_edge.coco.records import JsonRecords, ObjectTable
@@ -55,9 +56,15 @@ class Annotations:
         """The value that `to_json` wrote.
 
         Raises:
-            KeyError, TypeError or ValueError: if it did not.
+            DatasetError: if it did not.
         """
-        return cls.from_coco(parse_json(content))
+        value = parse_json(content)
+        try:
+            return cls.from_coco(value)
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise DatasetError(
+                f"expected the COCO file of an earlier run, got {error!r}; run data_validation again"
+            ) from error
 
     def to_json(self) -> bytes:
         """A COCO file; annotations that were never looked at stand in it as they were read."""

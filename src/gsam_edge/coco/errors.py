@@ -1,5 +1,7 @@
 """The one exception of this room."""
 
+from gsam_edge.vision.errors import UserError
 
-class DatasetError(ValueError):
+
+class DatasetError(UserError):
     """A dataset that cannot be used; the message says what was expected, what arrived and where."""

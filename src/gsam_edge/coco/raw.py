@@ -9,6 +9,7 @@ from typing import Any, Self
 import msgspec
 
 from gsam_edge.coco.collector import no_garbage_collection
+from gsam_edge.coco.errors import DatasetError
 from gsam_edge.coco.records import JsonRecords
 
 
@@ -42,7 +43,7 @@ class RawCoco:
 
     @classmethod
     def parse(cls, content: bytes) -> Self:
-        """Reads the bytes of a file. Raises ValueError if they are no JSON."""
+        """Reads the bytes of a file. Raises DatasetError if they are no JSON."""
         with ThreadPoolExecutor(1) as beside:  # hashlib works outside Python's lock
             digest = beside.submit(hashlib.sha256, content)
             return cls(parse_json(content), digest.result().hexdigest())
@@ -55,7 +56,7 @@ def parse_json(content: bytes) -> Any:
     whole and slowly. Both readers give equal values.
 
     Raises:
-        ValueError: if it is no JSON, or nested deeper than Python can follow.
+        DatasetError: if it is no JSON, or nested deeper than Python can follow.
     """
     try:
         if not content.isascii():
@@ -84,4 +85,4 @@ def _parse_plainly(content: bytes) -> Any:
     try:
         return json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"expected a COCO file in JSON, but it does not parse: {error}") from error
+        raise DatasetError(f"expected a COCO file in JSON, but it does not parse: {error}") from error

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from gsam_edge.vision.errors import writing
+
 #: Of Linux's renameat2: paths are relative to the working folder (AT_FDCWD), and change places (RENAME_EXCHANGE).
 _HERE, _EXCHANGE = -100, 2
 
@@ -17,18 +19,20 @@ def write_bytes(target: Path, content: bytes) -> None:
     """Writes a file under a temporary name beside its target, then renames it.
 
     Raises:
-        OSError: if the folder cannot be made or the disk is full; the target is then as it was before.
+        FileError: if the disk is full or the permission is missing, and other OSErrors; the target is then as it was
+            before.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(content)
-        Path(name).chmod(0o644)
-        os.replace(name, target)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    with writing(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+        try:
+            with os.fdopen(descriptor, "wb") as stream:
+                stream.write(content)
+            Path(name).chmod(0o644)
+            os.replace(name, target)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
 
 
 @contextmanager
@@ -40,8 +44,14 @@ def new_folder(target: Path) -> Iterator[Path]:
     hidden one beside the target, `.<name>.*`, as `old` and `new`.
 
     Raises:
-        OSError: if a folder cannot be made or renamed; the target is then as it was before.
+        FileError: as for `write_bytes`.
     """
+    with writing(target), _exchanged(target) as draft:
+        yield draft
+
+
+@contextmanager
+def _exchanged(target: Path) -> Iterator[Path]:
     target.parent.mkdir(parents=True, exist_ok=True)
     workspace = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
     draft, retired = workspace / "new", workspace / "old"

@@ -51,10 +51,7 @@ class AnnotationsDataset(BytesDataset[Annotations]):
         return value.to_json()
 
     def decode(self, content: bytes) -> Annotations:
-        try:
-            return Annotations.from_json(content)
-        except (KeyError, TypeError) as error:
-            raise ValueError(f"expected the COCO file of an earlier run, but it lacks {error}") from error
+        return Annotations.from_json(content)
 
     def preview(self) -> JSONPreview:
         """Counts and classes, for kedro-viz."""

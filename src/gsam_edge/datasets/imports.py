@@ -13,6 +13,7 @@ from rich.progress import track
 from gsam_edge.coco.importers import Imported
 from gsam_edge.datasets.atomic import new_folder
 from gsam_edge.datasets.images import IMAGE_SUFFIXES, ImageFolder
+from gsam_edge.vision.errors import FileError
 
 ANNOTATIONS_NAME, REPORT_NAME = "annotations.json", "import_report.json"
 #: Beside `annotations.json` in a folder that an import made, and nowhere else: such a folder may be made anew.
@@ -48,13 +49,13 @@ class ForeignFolder:
         return tuple(name for name in self._names if Path(name).suffix.lower() in IMAGE_SUFFIXES)
 
     def read(self, name: str) -> bytes:
-        """Content of a file. Raises OSError where it is missing, outside the folder or too large."""
+        """Content of a file. Raises OSError where it is missing, FileError outside the folder or too large."""
         path = (self.folder / name).resolve()
         if not path.is_relative_to(self.folder.resolve()):
-            raise OSError(f"expected a file inside {self.folder}, got {name!r}")
+            raise FileError(f"expected a file inside {self.folder}, got {name!r}")
         size = path.stat().st_size
         if size > self._max_bytes:
-            raise OSError(f"{name}: expected at most {self._max_bytes} bytes, got {size}")
+            raise FileError(f"{name}: expected at most {self._max_bytes} bytes, got {size}")
         return path.read_bytes()
 
     def image_size(self, name: str) -> tuple[int, int]:

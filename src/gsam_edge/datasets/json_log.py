@@ -7,7 +7,9 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from kedro.io import AbstractDataset, DatasetError
+from kedro.io import AbstractDataset
+
+from gsam_edge.vision.errors import FileError, writing
 
 #: Every line begins with these bytes, and so does what is left of one that was cut off.
 _BEGINNING = b'["'
@@ -23,7 +25,7 @@ class JsonLog(MutableMapping[str, Any]):
         path: the file; it appears with the first value.
 
     Raises:
-        DatasetError: if the file holds something else.
+        FileError: if the file holds something else.
     """
 
     def __init__(self, path: Path) -> None:
@@ -36,7 +38,7 @@ class JsonLog(MutableMapping[str, Any]):
             if not torn.startswith(_BEGINNING[: len(torn)]):
                 raise ValueError(f"its last line is {torn!r:.80}")
         except (ValueError, RecursionError) as error:
-            raise DatasetError(
+            raise FileError(
                 f"{path}: expected lines of [key, value] in JSON, got another file: {error}; delete it to begin anew"
             ) from error
         if torn:
@@ -47,7 +49,7 @@ class JsonLog(MutableMapping[str, Any]):
 
     def __setitem__(self, key: str, value: Any) -> None:
         line = json.dumps([key, value], separators=(",", ":")).encode() + b"\n"
-        with self._lock:
+        with self._lock, writing(self._path):
             self._append(line)
             self._values[key] = value
 

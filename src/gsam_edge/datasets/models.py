@@ -11,6 +11,7 @@ from kedro.io import AbstractDataset, DatasetError
 from gsam_edge.coco.need import is_not_needed
 from gsam_edge.datasets.atomic import new_folder
 from gsam_edge.datasets.versioned_bytes import BytesDataset
+from gsam_edge.teachers.errors import AdapterError
 
 if TYPE_CHECKING:
     from gsam_edge.students.weights import StudentWeights
@@ -29,14 +30,14 @@ class GroundingDinoDataset(AbstractDataset["GroundingDino", "GroundingDino"]):
         metadata: ignored here; kedro-viz reads the layer from it.
 
     Raises:
-        ValueError: unless exactly one of `filepath` and `remote` is given.
+        DatasetError: unless exactly one of `filepath` and `remote` is given.
     """
 
     def __init__(
         self, *, filepath: str | None = None, remote: str | None = None, metadata: dict[str, Any] | None = None
     ) -> None:
         if (filepath is None) == (remote is None):
-            raise ValueError(f"expected either filepath or remote, got filepath={filepath!r}, remote={remote!r}")
+            raise DatasetError(f"expected either filepath or remote, got filepath={filepath!r}, remote={remote!r}")
         self._folder = None if filepath is None else Path(filepath)
         self._remote = remote
         self.metadata = metadata
@@ -114,7 +115,10 @@ class AdapterDataset(BytesDataset["Adapter | dict[str, str]"]):
     def decode(self, content: bytes) -> Adapter | dict[str, str]:
         # A safetensors file begins with the length of its header in eight bytes, so it never starts like this JSON.
         if content.startswith(b'{"status"'):
-            return json.loads(content)
+            try:
+                return json.loads(content)
+            except ValueError as error:
+                raise AdapterError(f"adapter: expected JSON or a safetensors file, but: {error}") from error
         from gsam_edge.teachers.adapter import Adapter
 
         return Adapter.from_bytes(content)

@@ -4,6 +4,7 @@ import json
 
 from gsam_edge.datasets.versioned_bytes import BytesDataset
 from gsam_edge.distill.predictions import Predictions
+from gsam_edge.distill.records import StoredDetectionsError
 
 
 class PredictionsDataset(BytesDataset[Predictions]):
@@ -14,6 +15,7 @@ class PredictionsDataset(BytesDataset[Predictions]):
 
     def decode(self, content: bytes) -> Predictions:
         try:
-            return Predictions.from_dict(json.loads(content))
-        except (KeyError, TypeError) as error:
-            raise ValueError(f"expected predictions of an earlier run, but they lack {error}") from error
+            value = json.loads(content)
+        except ValueError as error:
+            raise StoredDetectionsError(f"expected predictions in JSON, but they do not parse: {error}") from error
+        return Predictions.from_dict(value)

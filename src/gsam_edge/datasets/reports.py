@@ -9,10 +9,23 @@ from kedro_datasets.json import JSONDataset
 from kedro_datasets.pandas import CSVDataset
 
 from gsam_edge.datasets.atomic import write_bytes
+from gsam_edge.vision.errors import FileError
 
 
 class ReportDataset(JSONDataset):
     """`json.JSONDataset` on a local file, written atomically and without NaN, which is no JSON."""
+
+    def load(self) -> Any:
+        """The report of this or an earlier run.
+
+        Raises:
+            FileError: if it is no JSON.
+        """
+        path = Path(self._get_load_path())
+        try:
+            return json.loads(path.read_bytes())
+        except ValueError as error:
+            raise FileError(f"{path}: expected a report in JSON, but it does not parse: {error}") from error
 
     def save(self, data: Any) -> None:
         """Writes the report.

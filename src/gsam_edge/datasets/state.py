@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from kedro.io import AbstractDataset
 
 from gsam_edge.datasets.atomic import write_bytes
+from gsam_edge.vision.errors import FileError
 
 if TYPE_CHECKING:
     from gsam_edge.training.checkpoints import FolderCheckpoints
@@ -60,6 +61,8 @@ class JsonStore(MutableMapping[str, dict[str, Any]]):
             return json.loads(self._path(key).read_bytes())
         except FileNotFoundError:
             raise KeyError(key) from None
+        except ValueError as error:
+            raise FileError(f"{self._path(key)}: expected JSON; delete it to have it made anew: {error}") from error
 
     def __setitem__(self, key: str, value: dict[str, Any]) -> None:
         write_bytes(self._path(key), json.dumps(value, separators=(",", ":")).encode())

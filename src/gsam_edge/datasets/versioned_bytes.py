@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 from kedro.io import AbstractVersionedDataset, DatasetError, Version
 
 from gsam_edge.datasets.atomic import write_bytes
+from gsam_edge.vision.errors import UserError
 
 Value = TypeVar("Value")
 
@@ -38,7 +39,7 @@ class BytesDataset(AbstractVersionedDataset[Value, Value], Generic[Value]):
 
     @abstractmethod
     def decode(self, content: bytes) -> Value:
-        """The value from the content of its file; a ValueError says what is wrong with it."""
+        """The value from the content of its file; a UserError says what is wrong with it."""
 
     def load(self) -> Value:
         """The value of the newest (or the asked-for) version."""
@@ -47,7 +48,7 @@ class BytesDataset(AbstractVersionedDataset[Value, Value], Generic[Value]):
             raise DatasetError(f"expected a file, found none: {path}")
         try:
             return self.decode(path.read_bytes())
-        except ValueError as error:
+        except UserError as error:
             raise DatasetError(f"{path}: {error}") from error
 
     def save(self, data: Value) -> None:

@@ -8,6 +8,7 @@ import torch
 
 from gsam_edge.augmentation import AugmentationRules, build, identity
 from gsam_edge.coco import Annotations
+from gsam_edge.coco.errors import DatasetError
 from gsam_edge.coco.provenance import require_made_from
 from gsam_edge.distill.config import DistillationConfig
 from gsam_edge.distill.merge import merge_labels
@@ -94,7 +95,7 @@ def distil_student(
 
     Raises:
         StudentChoiceError: if the data cannot teach the student asked for.
-        ValueError: if no object is labelled in either split.
+        DatasetError: if no object is labelled in either split.
         DatasetError: if the teacher labelled other classes, or before the images were shared out anew.
         TrainingError: if the loss becomes NaN or infinite, or a batch does not fit into memory.
     """
@@ -135,7 +136,7 @@ def score_student(predict: StudentPredictor, split: Annotations, images: ImageSo
     The fitness is the mAP50-95, the mean of both where there are both.
 
     Raises:
-        ValueError: if the split holds no object.
+        DatasetError: if the split holds no object.
     """
     _require_objects(split)
     found = ask_about(split, lambda image: predict(images[image["file_name"]]))
@@ -149,7 +150,7 @@ def score_student(predict: StudentPredictor, split: Annotations, images: ImageSo
 
 def _require_objects(split: Annotations) -> None:
     if split.columns.is_crowd.all():
-        raise ValueError(
+        raise DatasetError(
             f"validation split: expected at least one object, crowd regions aside, in its {len(split.images)} images, "
             "got none; no student can be judged by it: share the images out anew, or label some of these"
         )

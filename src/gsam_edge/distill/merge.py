@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gsam_edge.coco import Annotations
+from gsam_edge.coco.errors import DatasetError
 from gsam_edge.distill.crowds import crowds_of, share_inside
 from gsam_edge.distill.predictions import Predictions
 from gsam_edge.distill.records import RecordedDetections
@@ -49,10 +50,10 @@ def merge_labels(
         where it was not asked for a class; and counts.
 
     Raises:
-        ValueError: if the teacher's classes are not the annotations'.
+        DatasetError: if the teacher's classes are not the annotations'.
     """
     if teacher.class_names != annotations.class_names:
-        raise ValueError(
+        raise DatasetError(
             f"teacher labels: expected the classes {annotations.class_names}, got {teacher.class_names}; label again"
         )
     boxes = RecordedDetections.of(teacher.objects).without_masks()

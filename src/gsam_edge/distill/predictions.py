@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from gsam_edge.coco import Annotations
-from gsam_edge.distill.records import RecordedDetections
+from gsam_edge.distill.records import RecordedDetections, StoredDetectionsError
 from gsam_edge.evaluate.packing import PackedDetections, PackedPredictions, PredictionsOfImages
 from gsam_edge.vision import Detections
 
@@ -57,14 +57,17 @@ class Predictions:
         """The inverse of `to_dict`.
 
         Raises:
-            ValueError: if a part is missing or damaged.
+            StoredDetectionsError: if a part is missing or damaged.
         """
         try:
             objects = RecordedDetections({int(image_id): record for image_id, record in content["images"].items()})
             names, predictor = tuple(content["class_names"]), Predictor(**content["predictor"])
             return cls(objects, names, predictor, content.get("split"))
-        except (KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"predictions: expected predictor, class_names and images, got {error!r}") from error
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise StoredDetectionsError(
+                f"predictions: expected predictor, class_names and images, got {error!r}; run again the "
+                "pipeline that made them"
+            ) from error
 
 
 def ask_about(

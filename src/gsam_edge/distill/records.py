@@ -7,10 +7,15 @@ from typing import Any, Self
 import numpy as np
 
 from gsam_edge.vision import Detections
+from gsam_edge.vision.errors import UserError
 from gsam_edge.vision.masks import decode_segmentation, encode_mask
 
 #: Half precision, the same bytes on every machine.
 _HALF = np.dtype("<f2")
+
+
+class StoredDetectionsError(UserError):
+    """Labels or predictions of an earlier run that are damaged or that another version wrote."""
 
 
 def detections_to_record(detections: Detections) -> dict[str, Any]:
@@ -75,7 +80,7 @@ def detections_from_record(record: Mapping[str, Any]) -> Detections:
     """The inverse of `detections_to_record`, exact to the last bit but for class scores.
 
     Raises:
-        ValueError: if a part is missing or does not fit the others.
+        StoredDetectionsError: if a part is missing or does not fit the others.
     """
     try:
         count = len(record["scores"])
@@ -96,7 +101,7 @@ def detections_from_record(record: Mapping[str, Any]) -> Detections:
             class_scores=class_scores,
         )
     except (KeyError, IndexError, TypeError, ValueError) as error:
-        raise ValueError(
+        raise StoredDetectionsError(
             f"labels of one image: expected the parts of Detections as this version writes them, got {sorted(record)}: "
             f"{error!r}; run again the pipeline that made them"
         ) from error

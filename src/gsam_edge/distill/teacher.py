@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from torch import nn
 
 from gsam_edge.coco import Annotations
+from gsam_edge.coco.errors import DatasetError
 from gsam_edge.coco.need import is_not_needed
 from gsam_edge.coco.provenance import require_made_from
 from gsam_edge.distill.predictions import Predictor
@@ -75,7 +76,7 @@ def compose_teacher(
         device: where to predict.
 
     Raises:
-        ValueError: if no teacher was tuned.
+        DatasetError: if no teacher was tuned.
         DatasetError: if one was tuned for other classes, or before the images were shared out anew.
     """
     class_names = data.class_names
@@ -100,7 +101,10 @@ def compose_teacher(
         digests += [weights_digest(base.model), hashlib.sha256(adapter.to_bytes()).hexdigest()]
         size += _model_bytes(base.model) + sum(t.numel() * t.element_size() for t in adapter.tensors.values())
     if not names:
-        raise ValueError("teacher: expected the adapter of Grounding DINO, of SAM or both, got two that are not needed")
+        raise DatasetError(
+            "teacher: expected the adapter of Grounding DINO, of SAM or both, got two that are not needed; run the "
+            "pipeline teacher_finetune on annotations with boxes or masks"
+        )
     prompted = parts["grounding_dino"] is None
     # How many images share a pass changes no answer, and SAM alone detects nothing.
     settings = [*([] if prompted else [repr(detection.model_dump(exclude={"batch_size"}))]), *class_names]

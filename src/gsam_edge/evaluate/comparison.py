@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gsam_edge.coco.annotations import Annotations
+from gsam_edge.coco.errors import DatasetError
 from gsam_edge.evaluate.coco_metrics import IouType, class_map50, evaluate_predictions
 from gsam_edge.evaluate.mask_iou import matched_mask_iou
 from gsam_edge.evaluate.measure import Measurement
@@ -78,7 +79,8 @@ def comparison_row(
         mask_map50}. All megabytes are 10^6 bytes. What does not apply is absent.
 
     Raises:
-        ValueError: if the split holds no object, there is not one prediction per image, or one does not fit the truth
+        DatasetError: if the split holds no object.
+        ValueError: if there is not one prediction per image, or one does not fit the truth
             (see `evaluate_predictions`).
     """
     objects = count_objects(truth)
@@ -117,11 +119,11 @@ def count_objects(truth: Annotations) -> int:
     """How many objects, crowd regions aside, the test split holds.
 
     Raises:
-        ValueError: if it holds none: no accuracy could be told.
+        DatasetError: if it holds none: no accuracy could be told.
     """
     objects = int((~truth.columns.is_crowd).sum())
     if not objects:
-        raise ValueError(
+        raise DatasetError(
             f"test split: expected at least one object in {len(truth.images)} images, got none (crowd regions do not "
             "count), so no accuracy can be measured; label some of these images, or give the split other ones"
         )

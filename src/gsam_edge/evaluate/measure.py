@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from gsam_edge.evaluate.packing import PackedDetections, PackedPredictions
 from gsam_edge.vision import Detections
+from gsam_edge.vision.errors import UserError
 
 #: `predict(image)`, or `predict(image, prompt)` for a model that is prompted.
 Predictor: TypeAlias = Callable[..., Detections]
@@ -36,7 +37,11 @@ _THREAD_VARIABLES = (
 
 
 class MeasurementError(RuntimeError):
-    """The measured artefact raised an exception, or its process ended before its time."""
+    """The measured artefact raised an exception, whose traceback the message holds, or its process ended untimely."""
+
+
+class MeasurementRefusedError(UserError, MeasurementError):
+    """The same for a reason that a user can mend: the artefact's own `UserError`, or memory that ran out."""
 
 
 @dataclass(frozen=True)
@@ -93,8 +98,8 @@ def measure(
     Raises:
         ValueError: if there are no images, or not as many prompts as images, or a number is out of range.
         TypeError: if the factory cannot be pickled.
-        MeasurementError: if the artefact raised an exception (its traceback is in the message) or its process was
-            killed.
+        MeasurementError: if the artefact raised an exception (its traceback is in the message) or its process ended;
+            MeasurementRefusedError if that is something that a user can mend.
     """
     if not len(images):
         raise ValueError("images: expected at least one, got none")
@@ -142,7 +147,7 @@ def _worker_process(threads: int) -> Iterator[Callable[..., Any]]:
         env=environment,
     )
     if process.stdin is None or process.stdout is None:
-        raise MeasurementError("the measuring process has no standard streams")
+        raise RuntimeError("the measuring process has no standard streams")
     requests, answers = process.stdin, process.stdout
 
     def ask(*message: Any) -> Any:
@@ -150,14 +155,16 @@ def _worker_process(threads: int) -> Iterator[Callable[..., Any]]:
             pickle.dump(message, requests, protocol=pickle.HIGHEST_PROTOCOL)
             requests.flush()
         except BrokenPipeError as error:
-            raise MeasurementError(_obituary(process, message[0])) from error
+            raise _obituary(process, message[0]) from error
         except (pickle.PicklingError, AttributeError, TypeError) as error:
             expected = "values that can be pickled (as factory a functools.partial of a module-level function)"
             raise TypeError(f"{message[0]}: expected {expected}, got {message[1]!r}: {error}") from error
         try:
             status, value = pickle.load(answers)  # noqa: S301 - our own child process sent it
         except (EOFError, pickle.UnpicklingError) as error:
-            raise MeasurementError(_obituary(process, message[0])) from error
+            raise _obituary(process, message[0]) from error
+        if status == "refused":
+            raise MeasurementRefusedError(f"the measured artefact refused to {message[0]}: {value}")
         if status == "failed":
             raise MeasurementError(f"the measured artefact failed to {message[0]}:\n{value}")
         return value
@@ -169,13 +176,14 @@ def _worker_process(threads: int) -> Iterator[Callable[..., Any]]:
         process.communicate()
 
 
-def _obituary(process: "subprocess.Popen[bytes]", request: str) -> str:
+def _obituary(process: "subprocess.Popen[bytes]", request: str) -> MeasurementError:
     """Why a worker that gave no answer is gone."""
-    code = process.wait()
+    code, kind = process.wait(), MeasurementError
     if code >= 0:
         cause = f"ended with exit code {code}"
     elif -code == signal.SIGKILL:
+        kind = MeasurementRefusedError
         cause = "was killed by SIGKILL, most likely because memory ran out"
     else:
         cause = f"was ended by {signal.Signals(-code).name}"
-    return f"the process of the measured artefact {cause} when asked to {request}; see its standard error above"
+    return kind(f"the process of the measured artefact {cause} when asked to {request}; see its standard error above")

@@ -1,7 +1,7 @@
 """The process in which one artefact is measured; `measure` starts it and talks to it over its standard streams.
 
 Messages are pickled tuples: ("load", factory, threads), ("predict", image, prompt) and ("memory",) come in; ("done",
-value) or ("failed", text) go out. The process ends when its input does.
+value), ("refused", message) and ("failed", traceback) go out. The process ends when its input does.
 """
 
 import os
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from gsam_edge.evaluate.memory import peak_memory_mb
 from gsam_edge.evaluate.packing import PackedDetections
 from gsam_edge.vision import Detections
+from gsam_edge.vision.errors import UserError
 
 
 class Worker:
@@ -74,6 +75,8 @@ def serve(requests: BufferedReader, answers: BinaryIO) -> None:
         try:
             name, *arguments = pickle.load(requests)  # noqa: S301 - our own parent process sent it
             answer: tuple[str, Any] = ("done", actions[name](*arguments))
+        except UserError as error:
+            answer = ("refused", str(error))
         except Exception:  # noqa: BLE001 - handed to the parent, which raises it
             answer = ("failed", traceback.format_exc())
         pickle.dump(answer, answers, protocol=pickle.HIGHEST_PROTOCOL)

@@ -8,13 +8,14 @@ from gsam_edge.export.onnx_export import read_card
 from gsam_edge.export.parity import ParityConfig, compare_with_torch
 from gsam_edge.export.prompt_free import check_module_prompt_free, check_prompt_free
 from gsam_edge.export.report import REJECTED, ArtefactEvidence, optimization_report
+from gsam_edge.vision.errors import UserError
 from gsam_edge.vision.images import ImageSource
 
 if TYPE_CHECKING:
     from torch import nn
 
 
-class RejectedArtefactError(ValueError):
+class RejectedArtefactError(UserError):
     """An artefact that asks for more than a picture, or answers differently from the student it was made of."""
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from gsam_edge.runtime.artefact import INPUT_NAME, MASKS_NAME, OUTPUT_NAMES, StudentCard
+from gsam_edge.runtime.artefact import INPUT_NAME, MASKS_NAME, OUTPUT_NAMES, ArtefactError, StudentCard
 
 if TYPE_CHECKING:
     from torch import nn
@@ -79,10 +79,13 @@ def read_card(model: bytes) -> StudentCard:
     """What an exported student says about itself.
 
     Raises:
-        ArtefactError: if the ONNX file holds no card.
+        ArtefactError: if the bytes are no ONNX file, or one that holds no card.
     """
     import onnx
+    from google.protobuf.message import DecodeError
 
-    return StudentCard.from_properties(
-        {entry.key: entry.value for entry in onnx.load_from_string(model).metadata_props}
-    )
+    try:
+        properties = onnx.load_from_string(model).metadata_props
+    except DecodeError as error:
+        raise ArtefactError(f"expected an ONNX file, got {len(model)} bytes: {error}") from error
+    return StudentCard.from_properties({entry.key: entry.value for entry in properties})

@@ -4,6 +4,7 @@ import logging
 import sys
 from difflib import get_close_matches
 from pathlib import Path
+from traceback import walk_tb
 from types import TracebackType
 from typing import Any
 
@@ -19,11 +20,18 @@ from rich.text import Text
 
 from gsam_edge.coco.console import import_summary, next_command, validation_summary
 from gsam_edge.evaluate.comparison import console_table
+from gsam_edge.vision.errors import UserError
 
 logger = logging.getLogger(__name__)
 
-#: Errors whose message is written for the user, beside all that this package defines; others show their traceback.
-USER_ERRORS = (DatasetError, ParameterValidationError, ValueError, OSError, ImportError)
+#: Errors whose message is written for the user, beside Kedro's answers to the command line and the configuration; all
+#: others are defects and show their traceback.
+USER_ERRORS = (UserError, DatasetError, ParameterValidationError, FileNotFoundError, PermissionError)
+
+#: Where Kedro answers what the command line asks for, such as a pipeline or a node that is not there.
+COMMAND_LINE = ("kedro.framework.", "kedro.pipeline.pipeline", "kedro.runner.runner")
+#: Our frames on the way to such an answer.
+STARTERS = ("gsam_edge.__main__", "gsam_edge.pipeline_registry")
 
 #: Narrower than this, the table of results would hide its numbers; a file or a pipe counts as 80 columns wide.
 TABLE_WIDTH = 120
@@ -107,10 +115,41 @@ def _parameters(context: KedroContext, env: str | None) -> dict[str, Any]:
 
 def show_error(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
     """Prints one message for an error of the user's making, the whole traceback for any other (`sys.excepthook`)."""
-    if not (isinstance(error, USER_ERRORS) or kind.__module__.startswith("gsam_edge.")):
+    if not (_is_answer_of_kedro(error, traceback) or _is_for_user(error)):
         sys.__excepthook__(kind, error, traceback)
         return
     logger.debug("the run ended with an error", exc_info=(kind, error, traceback))
     console = Console(stderr=True)
     message = Text(str(error))  # not markup: a message may hold brackets
     console.print(Panel(message, title=kind.__name__, border_style="red", subtitle="traceback: logs/gsam_edge.log"))
+
+
+def _is_for_user(error: BaseException) -> bool:
+    """Whether a user can mend it. Kedro wraps all that a dataset raises in its own error: the cause then decides."""
+    if isinstance(error, DatasetError) and error.__cause__ is not None:
+        return _is_for_user(error.__cause__)
+    return isinstance(error, USER_ERRORS)
+
+
+def _is_answer_of_kedro(error: BaseException, traceback: TracebackType | None) -> bool:
+    """Whether Kedro itself refuses the command line, a file in conf/ or a catalog entry, often with a ValueError.
+
+    Where our own code raised it, or what caused it, it is a defect all the same.
+    """
+    frames = _frames(traceback)
+    if not frames:
+        return False
+    module, function = frames[-1]
+    caused_by_us = error.__cause__ is not None and _is_ours(_frames(error.__cause__.__traceback__))
+    if module.startswith(("kedro.config.", "omegaconf.")) or (module, function) == ("kedro.io.core", "from_config"):
+        return not caused_by_us
+    return module.startswith(COMMAND_LINE) and not caused_by_us and not _is_ours(frames)
+
+
+def _frames(traceback: TracebackType | None) -> list[tuple[str, str]]:
+    """Module and function of each frame, the one that raised last."""
+    return [(str(frame.f_globals.get("__name__")), frame.f_code.co_name) for frame, _ in walk_tb(traceback)]
+
+
+def _is_ours(frames: list[tuple[str, str]]) -> bool:
+    return any(module.startswith("gsam_edge.") and module not in STARTERS for module, _ in frames)

@@ -9,6 +9,7 @@ from kedro.pipeline.node import Node
 from kedro.validation import ParameterValidationError
 
 from gsam_edge.augmentation import Description, build
+from gsam_edge.augmentation.names import AugmentationError
 from gsam_edge.coco import Annotations
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def check_descriptions(pipeline: Pipeline, catalog: DataCatalog) -> None:
         if isinstance(description, Description):
             try:
                 build(description, rules)
-            except ValueError as error:
+            except AugmentationError as error:
                 raise ParameterValidationError(f"{name.removeprefix('params:')}.augmentation: {error}") from error
 
 

@@ -5,12 +5,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
+from gsam_edge.vision.errors import UserError
+
 INPUT_NAME = "images"
 OUTPUT_NAMES = ("boxes", "scores", "class_ids")
 MASKS_NAME = "masks"
 
 
-class ArtefactError(ValueError):
+class ArtefactError(UserError):
     """A file that is no student of this project."""
 
 

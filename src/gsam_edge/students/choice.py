@@ -6,6 +6,7 @@ from typing import Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field
 
 from gsam_edge.coco import Annotations
+from gsam_edge.vision.errors import UserError
 
 #: "fastsam" is FastSAM's network as Ultralytics builds it, which is YOLOv8-seg's (FastSAM-s is size s, FastSAM-x is
 #: size x), for data whose boxes are those of its masks.
@@ -48,7 +49,7 @@ class StudentChoice:
     why: str
 
 
-class StudentChoiceError(ValueError):
+class StudentChoiceError(UserError):
     """An architecture that the data cannot train."""
 
 

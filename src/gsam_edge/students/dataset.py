@@ -12,6 +12,7 @@ from rich.progress import track
 from torch import Tensor
 
 from gsam_edge.augmentation import Sample
+from gsam_edge.coco.errors import DatasetError
 from gsam_edge.students.copy_paste import RareCopyPaste, rare_classes
 from gsam_edge.students.gateway import CopyPaste, RandomPerspective, YOLODataset
 from gsam_edge.students.own_boxes import OwnBoxPerspective, has_own_box
@@ -62,7 +63,8 @@ def collect_labels(pictures: LabelledPictures) -> TrainingLabels:
     """Labels of all pictures with their table.
 
     Raises:
-        ValueError: if no object is left, or a class id or the width of `class_scores` is not one of the classes.
+        DatasetError: if no object is left.
+        ValueError: if a class id or the width of `class_scores` is not one of the classes.
     """
     num_classes = len(pictures.class_names)
     records: list[dict[str, Any]] = []
@@ -97,7 +99,7 @@ def collect_labels(pictures: LabelledPictures) -> TrainingLabels:
         has_mask += [False] * len(kept) if kept.masks is None else [bool(mask.any()) for mask in kept.masks]
         own_box.append(has_own_box(xyxy, kept.masks))
     if not has_mask:
-        raise ValueError(f"student: expected a labelled object in {len(pictures.labels)} training pictures, got none")
+        raise DatasetError(f"student: expected a labelled object in {len(pictures.labels)} training pictures, got none")
     table = ObjectTable(
         torch.from_numpy(np.concatenate(class_ids)),
         torch.from_numpy(np.concatenate(teacher)),

@@ -76,7 +76,8 @@ def train_student(
         device: where to train.
 
     Raises:
-        ValueError: if the labels hold no object or unknown classes.
+        DatasetError: if the labels hold no object.
+        ValueError: if they hold unknown classes.
         TrainingError: if the loss becomes NaN or infinite, or a batch does not fit into memory.
     """
     collected = collect_labels(pictures)

@@ -16,7 +16,7 @@ from gsam_edge.students.gateway import DetectionTrainer, InfiniteDataLoader, see
 from gsam_edge.students.loss import DetectionLoss, SegmentationLoss
 from gsam_edge.students.task import TrainingTask
 from gsam_edge.students.weights import full_precision
-from gsam_edge.training.loop import TrainingError
+from gsam_edge.training.errors import TrainingError
 from gsam_edge.training.seed import derived_seed, seed_everything
 
 logger = logging.getLogger(__name__)

@@ -16,11 +16,12 @@ from torch import Tensor
 from gsam_edge import __version__
 from gsam_edge.runtime.artefact import StudentCard
 from gsam_edge.students.choice import Architecture, EdgeConfig, Size, has_masks
+from gsam_edge.vision.errors import UserError
 
 _KEY = "gsam_edge_student"
 
 
-class StudentWeightsError(ValueError):
+class StudentWeightsError(UserError):
     """Bytes that are no student of this project."""
 
 

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Literal, Self
 
 import torch
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 from torch import Tensor, nn
 
+from gsam_edge.teachers.errors import AdapterError
 from gsam_edge.teachers.lora import ADAPTER_NAME, Model, adapter_parameters, add_lora, weights_digest
 from gsam_edge.teachers.lora_config import LoraConfig
 
@@ -63,7 +64,7 @@ class Adapter:
         """The adapter that `to_bytes` wrote.
 
         Raises:
-            ValueError: if the bytes are no safetensors file or carry no sound adapter config.
+            AdapterError: if the bytes are no safetensors file or carry no sound adapter config.
         """
         from safetensors import SafetensorError
         from safetensors.torch import load
@@ -71,12 +72,18 @@ class Adapter:
         try:
             tensors = load(content)
         except SafetensorError as error:
-            raise ValueError(f"adapter: expected a safetensors file, got {len(content)} bytes: {error}") from error
+            raise AdapterError(f"adapter: expected a safetensors file, got {len(content)} bytes: {error}") from error
         header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
         metadata = header.get("__metadata__", {})
         if _METADATA_KEY not in metadata:
-            raise ValueError(f"adapter: expected {_METADATA_KEY!r} in the file's metadata, got {sorted(metadata)}")
-        return cls(tensors, AdapterConfig.model_validate_json(metadata[_METADATA_KEY]))
+            raise AdapterError(f"adapter: expected {_METADATA_KEY!r} in the file's metadata, got {sorted(metadata)}")
+        try:
+            config = AdapterConfig.model_validate_json(metadata[_METADATA_KEY])
+        except ValidationError as error:
+            raise AdapterError(
+                f"adapter: expected a sound {_METADATA_KEY!r} in the file's metadata: {error}"
+            ) from error
+        return cls(tensors, config)
 
 
 def _portable(name: str) -> str:
@@ -88,16 +95,20 @@ def extract_adapter(model: nn.Module, config: AdapterConfig) -> Adapter:
     """The model's adapters as a value, copied to the CPU as float32.
 
     Raises:
-        ValueError: if the model has no adapters, if one is not finite, or if the base weights are no longer those that
-            `config.base_digest` names, that is, if training touched them.
+        AdapterError: if an adapter is not finite.
+        ValueError: if the model has no adapters, or if the base weights are no longer those that `config.base_digest`
+            names, that is, if training touched them.
     """
     parameters = adapter_parameters(model)
     if not parameters:
         raise ValueError("extract_adapter: expected a model with adapters, got one without")
     broken = [name for name, value in parameters.items() if not bool(torch.isfinite(value).all())]
     if broken:
-        raise ValueError(f"extract_adapter: expected finite weights, got NaN or infinity in {broken[:5]}")
-    _check_base(model, config, "extract_adapter")
+        raise AdapterError(
+            f"extract_adapter: expected finite weights, got NaN or infinity in {broken[:5]}; try a lower learning rate"
+        )
+    if fault := _base_fault(model, config):
+        raise ValueError(f"extract_adapter: {fault}")
     tensors = {_portable(name): value.detach().float().cpu().clone() for name, value in parameters.items()}
     return Adapter(tensors, config)
 
@@ -113,9 +124,10 @@ def apply_adapter(model: Model, adapter: Adapter) -> Model:
         The same module in evaluation mode, nothing trainable; its outputs equal those of the tuned model.
 
     Raises:
-        ValueError: if the base is another one, or if tensors are missing, unexpected or of another shape.
+        AdapterError: if the base is another one, or if tensors are missing, unexpected or of another shape.
     """
-    _check_base(model, adapter.config, "apply_adapter")
+    if fault := _base_fault(model, adapter.config):
+        raise AdapterError(f"apply_adapter: {fault}; run the pipeline teacher_finetune on this base")
     add_lora(model, adapter.config.lora, seed=0)
     parameters = {_portable(name): value for name, value in adapter_parameters(model).items()}
     missing = sorted(parameters.keys() - adapter.tensors.keys())
@@ -126,17 +138,18 @@ def apply_adapter(model: Model, adapter: Adapter) -> Model:
         if name in parameters and parameters[name].shape != tensor.shape
     ]
     if missing or unexpected or shapes:
-        raise ValueError(f"apply_adapter: missing {missing[:5]}, unexpected {unexpected[:5]}, shapes {shapes[:5]}")
+        raise AdapterError(f"apply_adapter: missing {missing[:5]}, unexpected {unexpected[:5]}, shapes {shapes[:5]}")
     with torch.no_grad():
         for name, parameter in parameters.items():
             parameter.copy_(adapter.tensors[name])
     return model.requires_grad_(False).eval()
 
 
-def _check_base(model: nn.Module, config: AdapterConfig, where: str) -> None:
+def _base_fault(model: nn.Module, config: AdapterConfig) -> str | None:
+    """What keeps a model from being the adapter's base; None if nothing does."""
     digest = weights_digest(model)
-    if digest != config.base_digest:
-        raise ValueError(
-            f"{where}: expected the {config.kind} base with digest {config.base_digest[:12]}, "
-            f"got a model with digest {digest[:12]}"
-        )
+    if digest == config.base_digest:
+        return None
+    return (
+        f"expected the {config.kind} base with digest {config.base_digest[:12]}, got a model with digest {digest[:12]}"
+    )

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from gsam_edge.teachers.errors import BaseModelError
 from gsam_edge.teachers.grounding_dino_config import DetectionConfig
 from gsam_edge.teachers.grounding_dino_model import TUNABLE_MODELS, TunableModel
 from gsam_edge.teachers.prompts import Prompt, compose_prompts
@@ -132,15 +133,17 @@ def load_grounding_dino(model_id_or_folder: str, *, allow_download: bool = False
 
     Raises:
         FileNotFoundError: if there is no such folder and no such model in the local cache.
-        ValueError: if it holds a model of another architecture, or weights that do not fill the model exactly.
+        BaseModelError: if it holds a model of another architecture, weights that do not fill the model exactly, or
+            damaged files.
     """
+    from safetensors import SafetensorError
     from transformers import AutoConfig, AutoProcessor
 
     options = {"local_files_only": not allow_download}
     try:
         architecture = AutoConfig.from_pretrained(model_id_or_folder, **options).model_type
         if architecture not in TUNABLE_MODELS:
-            raise ValueError(
+            raise BaseModelError(
                 f"{model_id_or_folder}: expected a model of {sorted(TUNABLE_MODELS)}, got one of {architecture!r}"
             )
         # Mismatched shapes are let through here only to be named with all the rest in `_check_weights`.
@@ -152,6 +155,10 @@ def load_grounding_dino(model_id_or_folder: str, *, allow_download: bool = False
         raise FileNotFoundError(
             f"Grounding DINO: expected a folder or a model in the local Hugging Face cache, got {model_id_or_folder!r}"
             f" (downloads {'allowed' if allow_download else 'not allowed'}): {error}"
+        ) from error
+    except (ValueError, KeyError, SafetensorError) as error:  # what the library's readers raise on damaged files
+        raise BaseModelError(
+            f"Grounding DINO {model_id_or_folder}: expected a model as transformers saves it, but: {error}"
         ) from error
     _check_weights(model_id_or_folder, len(model.state_dict()), arrived)
     return GroundingDino(model.eval(), processor, Path(model_id_or_folder).name)
@@ -169,7 +176,7 @@ def _check_weights(where: str, tensors: int, arrived: Mapping[str, Any]) -> None
     missing, unused = sorted(arrived["missing_keys"]), sorted(arrived["unexpected_keys"])
     reshaped = sorted(f"{name}: {tuple(got)} for {tuple(wanted)}" for name, got, wanted in arrived["mismatched_keys"])
     if missing or reshaped:
-        raise ValueError(
+        raise BaseModelError(
             f"Grounding DINO {where}: expected weights for all {tensors} tensors of the model, got {len(missing)} "
             f"missing {missing[:5]}, {len(reshaped)} of another shape {reshaped[:5]} and {len(unused)} that it does "
             f"not know {unused[:5]}"

@@ -10,7 +10,7 @@ from transformers.loss.loss_grounding_dino import GroundingDinoHungarianMatcher
 from gsam_edge.teachers.grounding_dino_batch import GroundingDinoBatch
 from gsam_edge.teachers.grounding_dino_config import GroundingDinoLossConfig
 from gsam_edge.teachers.grounding_dino_model import TunableModel
-from gsam_edge.training.loop import TrainingError
+from gsam_edge.training.errors import TrainingError
 
 
 def grounding_dino_losses(

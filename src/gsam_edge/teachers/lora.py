@@ -11,6 +11,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
+from gsam_edge.teachers.errors import AdapterError
 from gsam_edge.teachers.lora_config import LoraConfig
 
 Model = TypeVar("Model", bound=nn.Module)
@@ -37,7 +38,8 @@ def add_lora(model: Model, config: LoraConfig, *, seed: int) -> Model:
         The same module, for chaining.
 
     Raises:
-        ValueError: if no linear layer matches, with the nearest names, or if the model has adapters already.
+        AdapterError: if no linear layer matches, with the nearest names.
+        ValueError: if the model has adapters already.
     """
     if adapter_parameters(model):
         raise ValueError("add_lora: expected a model without adapters, got one that has them")
@@ -46,7 +48,7 @@ def add_lora(model: Model, config: LoraConfig, *, seed: int) -> Model:
     if not matched:
         plain = re.sub(r"[\\^$()?*+|\[\]]", "", config.targets)
         near = get_close_matches(plain, names, n=5, cutoff=0) or ["the model has no linear layer at all"]
-        raise ValueError(f"LoRA targets {config.targets!r} match none of {len(names)} linear layers; nearest: {near}")
+        raise AdapterError(f"LoRA targets {config.targets!r} match none of {len(names)} linear layers; nearest: {near}")
     _inject(model, config, matched, seed)
     return model
 

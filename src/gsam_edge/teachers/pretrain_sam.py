@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from gsam_edge.synthetic.general import GeneralWorldConfig, draw_general_scene
 from gsam_edge.synthetic.scene import Scene
+from gsam_edge.teachers.errors import BaseModelError
 from gsam_edge.teachers.lora import count_parameters
 from gsam_edge.teachers.sam import SamModel
 from gsam_edge.teachers.sam_architecture import build_sam
@@ -153,12 +154,12 @@ def resize_input(sam: SamModel, image_size: int) -> SamModel:
         A new model, or the same one where the size is right already.
 
     Raises:
-        ValueError: if the architecture has relative positions, whose tables would have to be resampled as well.
+        BaseModelError: if the architecture has relative positions, whose tables would have to be resampled as well.
     """
     if image_size == sam.architecture.image_size:
         return sam
     if sam.architecture.encoder_relative_positions:
-        raise ValueError("resize_input: expected encoder_relative_positions to be false, got true")
+        raise BaseModelError("resize_input: expected the parameter encoder_relative_positions to be false, got true")
     architecture = sam.architecture.model_copy(update={"image_size": image_size})
     state = sam.model.state_dict()
     channels_first = state[_POSITIONS].permute(0, 3, 1, 2)

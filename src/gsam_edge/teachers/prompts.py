@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from gsam_edge.teachers.errors import ClassNameError
+
 _ADVICE = "rename the category in the annotations, for example in plain letters a-z"
 
 
@@ -27,11 +29,11 @@ def readable_name(class_name: str) -> str:
     """A class name as it stands in a prompt: lower case, single spaces, none of the separators . and ?.
 
     Raises:
-        ValueError: if nothing is left of it.
+        ClassNameError: if nothing is left of it.
     """
     name = " ".join(re.sub(r"[.?]", " ", class_name.lower()).split())
     if not name:
-        raise ValueError(f"class name: expected at least one letter or digit, got {class_name!r}; {_ADVICE}")
+        raise ClassNameError(f"class name: expected at least one letter or digit, got {class_name!r}; {_ADVICE}")
     return name
 
 
@@ -44,7 +46,8 @@ def compose_prompts(class_names: Sequence[str], tokenizer: Any, max_tokens: int)
         max_tokens: the most tokens of one prompt, [CLS] and [SEP] included (`config.max_text_len`).
 
     Raises:
-        ValueError: without classes, or if a name alone passes the limit, has a word that the tokenizer cannot spell, or
+        ValueError: without classes.
+        ClassNameError: if a name alone passes the limit, has a word that the tokenizer cannot spell, or
             consists of characters that it drops (such as a zero-width space).
     """
     if not class_names:
@@ -53,7 +56,7 @@ def compose_prompts(class_names: Sequence[str], tokenizer: Any, max_tokens: int)
     lengths = [len(tokenizer(name, add_special_tokens=False)["input_ids"]) for name in names]
     unread = [name for name, length in zip(class_names, lengths, strict=True) if not length]
     if unread:
-        raise ValueError(
+        raise ClassNameError(
             f"class name: expected at least one character that the text encoder reads, got {unread[0]!r}; {_ADVICE}"
         )
     groups: list[list[int]] = [[]]
@@ -61,7 +64,7 @@ def compose_prompts(class_names: Sequence[str], tokenizer: Any, max_tokens: int)
     for class_id, length in enumerate(lengths):
         cost = length + 1  # its full stop
         if cost + 2 > max_tokens:
-            raise ValueError(
+            raise ClassNameError(
                 f"class name: expected at most {max_tokens - 3} tokens, got {length} for {class_names[class_id]!r}"
                 "; shorten the category's name in the annotations"
             )
@@ -82,7 +85,7 @@ def _prompt(class_ids: Sequence[int], names: Sequence[str], tokenizer: Any) -> P
         stop = start + len(names[class_id])
         span = tuple(i for i, (left, right) in enumerate(encoded["offset_mapping"]) if start <= left < right <= stop)
         if any(encoded["input_ids"][i] == tokenizer.unk_token_id for i in span):
-            raise ValueError(
+            raise ClassNameError(
                 f"class name: expected words that the text encoder can spell, got {names[class_id]!r}; {_ADVICE}"
             )
         spans.append(span)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 from torch import Tensor
 
+from gsam_edge.teachers.errors import BaseModelError
 from gsam_edge.teachers.sam_architecture import PUBLISHED, build_sam, recognise
 from gsam_edge.teachers.sam_config import SamArchitecture
 
@@ -176,7 +177,7 @@ def load_sam(path: Path | str) -> SamModel:
 
     Raises:
         FileNotFoundError: if there is neither.
-        ValueError: if the file is no plain state dict, or one that no known SAM fits.
+        BaseModelError: if the file is no plain state dict, or one that no known SAM fits.
     """
     path = Path(path)
     if path.is_dir():
@@ -188,13 +189,13 @@ def load_sam(path: Path | str) -> SamModel:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (UnpicklingError, RuntimeError, EOFError) as error:
-        raise ValueError(f"SAM {path}: expected a PyTorch file of plain tensors: {error}") from error
+        raise BaseModelError(f"SAM {path}: expected a PyTorch file of plain tensors: {error}") from error
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise ValueError(f"SAM {path}: expected a state dict of tensors, got {type(state).__name__}")
+        raise BaseModelError(f"SAM {path}: expected a state dict of tensors, got {type(state).__name__}")
     try:
         name = recognise(state)
-    except ValueError as error:
-        raise ValueError(f"SAM {path}: {error}") from error
+    except BaseModelError as error:
+        raise BaseModelError(f"SAM {path}: {error}") from error
     return _with_weights(PUBLISHED[name], state, f"sam_{name}", path)
 
 
@@ -209,7 +210,7 @@ def _load_folder(folder: Path) -> SamModel:
         description = _Description.model_validate_json((folder / ARCHITECTURE_FILE).read_bytes())
         state = load_file(folder / WEIGHTS_FILE)
     except (ValidationError, SafetensorError) as error:
-        raise ValueError(f"SAM {folder}: {error}") from error
+        raise BaseModelError(f"SAM {folder}: {error}") from error
     return _with_weights(description.architecture, state, description.name, folder)
 
 
@@ -218,5 +219,5 @@ def _with_weights(architecture: SamArchitecture, state: dict[str, Tensor], name:
     try:
         model.load_state_dict(state)
     except RuntimeError as error:
-        raise ValueError(f"SAM {path}: {error}") from error
+        raise BaseModelError(f"SAM {path}: {error}") from error
     return SamModel(model.requires_grad_(False), architecture, name)

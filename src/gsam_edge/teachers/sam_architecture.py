@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 
+from gsam_edge.teachers.errors import BaseModelError
 from gsam_edge.teachers.sam_config import SamArchitecture
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def recognise(state: Mapping[str, Tensor]) -> str:
     """Which published SAM a state dict belongs to, told by its image encoder's width and depth.
 
     Raises:
-        ValueError: if it is none of them.
+        BaseModelError: if it is none of them.
     """
     patch = state.get("image_encoder.patch_embed.proj.weight")
     blocks = {name.split(".")[2] for name in state if name.startswith("image_encoder.blocks.")}
@@ -58,7 +59,7 @@ def recognise(state: Mapping[str, Tensor]) -> str:
     for name, sizes in known.items():
         if sizes == found:
             return name
-    raise ValueError(f"expected a SAM image encoder of (width, depth) {known}, got {found}")
+    raise BaseModelError(f"expected a SAM image encoder of (width, depth) {known}, got {found}")
 
 
 def build_sam(architecture: SamArchitecture) -> "Sam":

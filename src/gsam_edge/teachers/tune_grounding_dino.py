@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from gsam_edge.coco import Annotations
+from gsam_edge.coco.errors import DatasetError
 from gsam_edge.teachers.adapter import Adapter, AdapterConfig, extract_adapter
 from gsam_edge.teachers.augmented import augmented
 from gsam_edge.teachers.grounding_dino import GroundingDino
@@ -65,12 +66,13 @@ def tune_grounding_dino(
         device: where to train.
 
     Raises:
-        ValueError: if one of the sets holds no object, or the adapter's targets match no layer.
+        DatasetError: if one of the sets holds no object.
+        AdapterError: if the adapter's targets match no layer.
         TrainingError: if the loss is not finite.
     """
     for name, annotations in (("training", train_set), ("validation", val_set)):
         if not any(not record.get("iscrowd") for record in annotations.objects):
-            raise ValueError(f"Grounding DINO tuning: expected objects in the {name} images, got none")
+            raise DatasetError(f"Grounding DINO tuning: expected objects in the {name} images, got none")
     digest = weights_digest(base.model)
     model = copy.deepcopy(base.model)
     add_lora(model, config.lora, seed=seed)

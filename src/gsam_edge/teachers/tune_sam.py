@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from gsam_edge.coco import Annotations
+from gsam_edge.coco.errors import DatasetError
 from gsam_edge.teachers.adapter import Adapter, AdapterConfig, extract_adapter
 from gsam_edge.teachers.augmented import augmented
 from gsam_edge.teachers.lora import adapter_parameters, add_lora, verify_only_adapters_trainable, weights_digest
@@ -23,6 +24,7 @@ from gsam_edge.teachers.sam import EmbeddedImage, SamModel
 from gsam_edge.teachers.sam_config import SamTuningConfig
 from gsam_edge.teachers.sam_losses import Prompts, jitter_boxes, mask_targets, prompted_losses
 from gsam_edge.training.checkpoints import CheckpointStore
+from gsam_edge.training.errors import TrainingError
 from gsam_edge.training.loop import train
 from gsam_edge.training.metrics import MetricLogger
 from gsam_edge.training.sampling import epoch_rows
@@ -91,8 +93,8 @@ def tune_sam(
         The adapter, for `apply_adapter` on the same base.
 
     Raises:
-        ValueError: if no training object has both a mask and a box.
-        RuntimeError: if training left the adapters at zero.
+        DatasetError: if no training object has both a mask and a box.
+        TrainingError: if training left the adapters at zero.
     """
     digest = weights_digest(base.model)
     model = copy.deepcopy(base.model)
@@ -102,7 +104,7 @@ def tune_sam(
 
     image_ids = _prompted_images(train_set)
     if not image_ids:
-        raise ValueError(
+        raise DatasetError(
             f"tune_sam: expected objects with a mask and a box, got none in {len(train_set.images)} images"
         )
     val_image_ids = _prompted_images(val_set)
@@ -149,7 +151,10 @@ def tune_sam(
         ),
     )
     if adapter.changes_nothing:
-        raise RuntimeError("tune_sam: expected training to change the adapters, but every B matrix is still zero")
+        raise TrainingError(
+            "tune_sam: expected training to change the adapters, but every B matrix is still zero; try a higher "
+            "learning rate or more steps"
+        )
     return adapter
 
 

@@ -6,9 +6,12 @@ import os
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, Protocol
 
 import torch
+
+from gsam_edge.vision.errors import FileError, writing
 
 #: The end of a state's name while it is being written.
 _UNFINISHED = ".part"
@@ -71,7 +74,11 @@ class FileCheckpoint:
     path: Path
 
     def save(self, state: dict[str, Any]) -> None:
-        """See `CheckpointStore.save`."""
+        """See `CheckpointStore.save`; FileError where the disk is full or the permission is missing."""
+        with writing(self.path):
+            self._write(state)
+
+    def _write(self, state: dict[str, Any]) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, temporary = tempfile.mkstemp(dir=self.path.parent, prefix=self.path.stem, suffix=_UNFINISHED)
         try:
@@ -83,10 +90,15 @@ class FileCheckpoint:
             raise
 
     def load(self) -> dict[str, Any] | None:
-        """See `CheckpointStore.load`; UnpicklingError if the file holds more than tensors and plain values."""
+        """See `CheckpointStore.load`; FileError if the file is damaged or holds more than tensors and plain values."""
         if not self.path.exists():
             return None
-        return torch.load(self.path, map_location="cpu", weights_only=True)
+        try:
+            return torch.load(self.path, map_location="cpu", weights_only=True)
+        except (UnpicklingError, RuntimeError, EOFError) as error:
+            raise FileError(
+                f"{self.path}: expected a checkpoint of plain tensors and values; delete it to begin anew: {error}"
+            ) from error
 
     def clear(self) -> None:
         """See `CheckpointStore.clear`."""

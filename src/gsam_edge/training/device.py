@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING, Literal
 
+from gsam_edge.training.errors import SettingError
+
 if TYPE_CHECKING:
     import torch
 
@@ -15,13 +17,16 @@ def resolve_device(name: DeviceName) -> "torch.device":
         name: "cpu", "cuda", or "auto" for CUDA where a device answers and the CPU otherwise.
 
     Raises:
-        ValueError: for another name, or for "cuda" where PyTorch finds no CUDA device.
+        SettingError: for another name, or for "cuda" where PyTorch finds no CUDA device.
     """
     if name not in ("cpu", "cuda", "auto"):
-        raise ValueError(f"device: expected 'cpu', 'cuda' or 'auto', got {name!r}")
+        raise SettingError(f"device: expected 'cpu', 'cuda' or 'auto', got {name!r}")
     import torch
 
     available = torch.cuda.is_available()
     if name == "cuda" and not available:
-        raise ValueError("device: expected a CUDA device because the parameters ask for 'cuda', but PyTorch finds none")
+        raise SettingError(
+            "device: expected a CUDA device because the parameters ask for 'cuda', but PyTorch finds none; set device "
+            "to auto or cpu"
+        )
     return torch.device("cuda" if available and name != "cpu" else "cpu")

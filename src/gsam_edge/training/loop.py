@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from gsam_edge.training.checkpoints import CheckpointStore
 from gsam_edge.training.config import LoopConfig
+from gsam_edge.training.errors import TrainingError
 from gsam_edge.training.metrics import MetricLogger
 from gsam_edge.training.seed import derived_seed, seed_everything
 
@@ -26,10 +27,6 @@ Model = TypeVar("Model", bound=nn.Module)
 State = dict[str, Tensor]
 
 _AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
-
-
-class TrainingError(RuntimeError):
-    """Training cannot go on: its loss or what it is made of is no number, or nothing is trainable."""
 
 
 @dataclass(frozen=True)
@@ -180,7 +177,7 @@ def _parameter_groups(model: nn.Module, config: LoopConfig) -> list[dict[str, An
     """Matrices decay; biases, norms and scales, which have no direction to shrink in, do not."""
     trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
     if not trainable:
-        raise TrainingError("training: expected at least one parameter with requires_grad, got none")
+        raise ValueError("training: expected at least one parameter with requires_grad, got none")
     return [
         {"params": [p for p in trainable if p.ndim > 1], "weight_decay": config.weight_decay},
         {"params": [p for p in trainable if p.ndim <= 1], "weight_decay": 0.0},

@@ -5,6 +5,8 @@ import random
 import numpy as np
 import torch
 
+from gsam_edge.training.errors import SettingError
+
 
 def seed_everything(seed: int) -> None:
     """Seed Python's, NumPy's (legacy, which libraries still use) and PyTorch's generators, on every device.
@@ -13,10 +15,10 @@ def seed_everything(seed: int) -> None:
         seed: 0 <= seed < 2**32, NumPy's range.
 
     Raises:
-        ValueError: outside that range.
+        SettingError: outside that range.
     """
     if not 0 <= seed < 2**32:
-        raise ValueError(f"seed: expected 0 <= seed < 2**32, got {seed}")
+        raise SettingError(f"seed: expected 0 <= seed < 2**32, got {seed}")
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)

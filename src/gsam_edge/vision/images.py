@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageFile, ImageOps
 
+from gsam_edge.vision.errors import UserError
+
 #: `file_name` to RGB uint8 [H, W, 3], decoded when asked for.
 ImageSource: TypeAlias = Mapping[str, NDArray[np.uint8]]
 
@@ -28,7 +30,7 @@ _DAMAGE = (
 _TURNED = frozenset({5, 6, 7, 8})
 
 
-class ImageError(ValueError):
+class ImageError(UserError):
     """A file that is no readable image, or one that is too large."""
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from gsam_edge.coco.importers.collect import Collector, Imported, SourceFiles, number, read_json, with_suffix
 from gsam_edge.coco.importers.masks import decode_mask, placed
 from gsam_edge.coco.shapes import MAX_COORDINATE
+from gsam_edge.vision.images import ImageError
 from gsam_edge.vision.masks import encode_mask
 
 #: Corners of the polygon that stands for a circle: it misses 0.16 % of its area.
@@ -76,7 +77,7 @@ def _add_image(collector: Collector, document: Mapping[str, Any], image_name: st
             continue
         try:
             label, found, extra = _object(shape, kind, canvas_hw)
-        except (ValueError, OSError) as error:
+        except (ValueError, ImageError) as error:
             collector.skip("object_malformed", where, str(error))
             continue
         group = extra.get("group_id")

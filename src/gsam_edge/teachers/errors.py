@@ -1,0 +1,15 @@
+"""What a user can mend of the teachers."""
+
+from gsam_edge.vision.errors import UserError
+
+
+class BaseModelError(UserError):
+    """A base model that is damaged, incomplete or of another architecture."""
+
+
+class AdapterError(UserError):
+    """An adapter that is damaged or of another base, whose targets no layer is called by, or whose weights diverged."""
+
+
+class ClassNameError(UserError):
+    """A class name that Grounding DINO's text encoder cannot read."""

@@ -60,7 +60,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="session")
 def random_sample() -> Callable[..., Sample]:
-    """Rectangles of one pixel to half the picture; every third has a box alone; keypoints at their centres."""
+    """Rectangles of one pixel to half the picture; every third has a box alone."""
 
     def make(rng: np.random.Generator, image_hw: tuple[int, int], count: int) -> Sample:
         height, width = image_hw
@@ -77,8 +77,6 @@ def random_sample() -> Callable[..., Sample]:
             xyxy=xyxy,
             class_ids=rng.integers(0, 5, count),
             masks=masks,
-            keypoints=(xyxy[:, :2] + xyxy[:, 2:] - 1) / 2,
-            keypoint_ids=np.arange(count),
         )
 
     return make

@@ -2,8 +2,8 @@
 
     python benchmarks/augmentation_pays.py [--images 60] [--epochs 40] [--seeds 0 1 2] [--arms none described]
 
-Arms: `none` shows every picture as it is; `described` changes it as `distillation.augmentation` says; `mixing` is
-Ultralytics' own augmentation of the base parameters alone; `both` is what the distillation does to its pictures.
+Arms: `none` shows every picture as it is; `described` changes it as `scene` and `distillation.augmentation` say;
+`mixing` is Ultralytics' own augmentation of the base parameters alone; `both` is what the distillation does.
 Needs the splits of `kedro run --pipeline=data_validation`; learns from the truth alone, validates and measures on the
 whole validation and test splits.
 """
@@ -18,7 +18,7 @@ from kedro.framework.startup import bootstrap_project
 from rich.console import Console
 from rich.table import Table
 
-from gsam_edge.augmentation import build
+from gsam_edge.augmentation import build, description_for, rules_with
 from gsam_edge.distill.distillation import score_student
 from gsam_edge.students.choice import choose_student
 from gsam_edge.students.pictures import LabelledPictures
@@ -47,7 +47,8 @@ def main() -> None:
         train, val, test = (catalog.load(f"annotations_{split}") for split in ("train", "val", "test"))
         images, start = catalog.load("raw_images"), catalog.load("student_base")
         student, config = catalog.load("params:student"), catalog.load("params:distillation")
-        rules, threshold = catalog.load("params:augmentation_rules"), catalog.load("params:evaluation").score_threshold
+        scene, rules = catalog.load("params:scene"), rules_with(catalog.load("params:augmentation_rules"))
+        threshold = catalog.load("params:evaluation").score_threshold
 
     few = np.random.default_rng(0).permutation([image["id"] for image in train.images])[: chosen.images]
     pictures = LabelledPictures.of_split(train.subset(few.tolist()), images, {})
@@ -56,9 +57,10 @@ def main() -> None:
     with_mixing = config.training.model_copy(update=own)
     nothing = dict.fromkeys(config.training.ultralytics.model_dump(), 0)
     still = with_mixing.model_copy(update={"ultralytics": type(config.training.ultralytics)(**nothing)})
-    if config.augmentation is None:
-        raise SystemExit("distillation.augmentation: expected a description, got null")
-    described = build(config.augmentation, rules)
+    description = description_for(config.augmentation, scene, rules)
+    if description is None:
+        raise SystemExit("distillation.augmentation: expected an intensity, got null")
+    described = build(description, rules)
 
     runs: dict[str, list[dict[str, float]]] = {arm: [] for arm in chosen.arms}
     for seed in chosen.seeds:

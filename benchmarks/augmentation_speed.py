@@ -11,17 +11,14 @@ import argparse
 import random
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import cv2
 import numpy as np
-import yaml
 
-from gsam_edge.augmentation import AugmentationRules, Description, Sample, build
+from gsam_edge.augmentation import Description, Sample, build, shipped_rules
 from gsam_edge.augmentation.augmentation import Augmentation
 from gsam_edge.augmentation.geometry import A, BoxSafeZoom
 
-RULES = Path(__file__).parents[1] / "conf" / "base" / "parameters_augmentation.yml"
 SIDE, OBJECTS = 640, 10
 DESCRIPTION = Description(
     characteristics=("reflective_surface", "changes_shape", "changes_size", "partially_hidden"),
@@ -68,8 +65,7 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, default=60)
     arguments = parser.parse_args()
     cv2.setNumThreads(0)
-    rules = AugmentationRules.model_validate(yaml.safe_load(RULES.read_text())["augmentation_rules"])
-    augmentation = build(DESCRIPTION, rules)
+    augmentation = build(DESCRIPTION, shipped_rules())
     hand = by_hand(augmentation)
     samples = [random_sample(seed) for seed in range(4)]
 

@@ -17,7 +17,7 @@ from kedro.framework.startup import bootstrap_project
 from rich.console import Console
 from rich.table import Table
 
-from gsam_edge.augmentation import AugmentationRules
+from gsam_edge.augmentation import SceneDescription, rules_with
 from gsam_edge.distill.config import DistillationConfig
 from gsam_edge.distill.distillation import distil_student, score_student
 from gsam_edge.students.choice import StudentConfig
@@ -44,7 +44,8 @@ def main() -> None:
         images, labels, start = (catalog.load(name) for name in ("raw_images", "teacher_labels", "student_base"))
         student: StudentConfig = catalog.load("params:student")
         config: DistillationConfig = catalog.load("params:distillation")
-        rules: AugmentationRules = catalog.load("params:augmentation_rules")
+        scene: SceneDescription = catalog.load("params:scene")
+        rules = rules_with(catalog.load("params:augmentation_rules"))
         threshold = catalog.load("params:evaluation").score_threshold
         teacher = next(row for row in catalog.load("comparison") if row["artefact"] == "teacher")
 
@@ -59,6 +60,7 @@ def main() -> None:
             labels,
             student=student,
             config=config,
+            scene=scene,
             rules=rules,
             initial=start,
             log=discard_metric,

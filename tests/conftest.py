@@ -1,13 +1,10 @@
 """For all tests: a busy machine fails no property test for being slow, and two runs draw the same."""
 
-from pathlib import Path
-
 import pytest
-import yaml
 from hypothesis import settings
 from pycocotools import mask as coco_mask
 
-from gsam_edge.augmentation import AugmentationRules
+from gsam_edge.augmentation import AugmentationRules, shipped_rules
 from gsam_edge.training.seed import seed_everything
 
 settings.register_profile("steady", deadline=None, derandomize=True)
@@ -23,8 +20,7 @@ def _the_same_chance() -> None:
 @pytest.fixture(scope="session")
 def augmentation_rules() -> AugmentationRules:
     """The rules that the project ships."""
-    text = (Path(__file__).parents[1] / "conf" / "base" / "parameters_augmentation.yml").read_text()
-    return AugmentationRules(**yaml.safe_load(text)["augmentation_rules"])
+    return shipped_rules()
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ from gsam_edge.hooks import (  # noqa: E402
     FreshnessHooks,
     InputHooks,
     ReportHooks,
+    SceneHooks,
     SummaryHooks,
     TrackingHooks,
 )
@@ -30,6 +31,7 @@ HOOKS = (
     ErrorHooks(),
     FreshnessHooks(),
     InputHooks(),
+    SceneHooks(),
     SummaryHooks(),
     CheckpointHooks(),
     ReportHooks(),

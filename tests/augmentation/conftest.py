@@ -2,17 +2,16 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
+from importlib.resources import files
 
 import numpy as np
 import pytest
 import yaml
 
-from gsam_edge.augmentation import AugmentationRules, Description, Sample, Step, describe
+from gsam_edge.augmentation import AugmentationRules, Description, Sample, Step, describe, shipped_rules
 from gsam_edge.augmentation.known import GEOMETRIC, TRANSFORMS
 
-CONF = Path(__file__).parents[2] / "conf" / "base" / "parameters_augmentation.yml"
-RULES = AugmentationRules.model_validate(yaml.safe_load(CONF.read_text())["augmentation_rules"])
+RULES = shipped_rules()
 INTENSITIES = ("low", "medium", "high")
 #: Transforms that cover pixels and move none.
 HIDING = {"CoarseDropout", "Erasing", "GridDropout"}
@@ -26,7 +25,7 @@ def rules() -> AugmentationRules:
 @pytest.fixture
 def plain_rules() -> dict:
     """The rules as they stand in the file."""
-    return yaml.safe_load(CONF.read_text())["augmentation_rules"]
+    return yaml.safe_load(files("gsam_edge.augmentation").joinpath("rules.yml").read_text())
 
 
 @pytest.fixture(scope="session")
@@ -60,7 +59,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="session")
 def random_sample() -> Callable[..., Sample]:
-    """Rectangles of one pixel to half the picture; every third has a box alone; keypoints at their centres."""
+    """Rectangles of one pixel to half the picture; every third has a box alone."""
 
     def make(rng: np.random.Generator, image_hw: tuple[int, int], count: int) -> Sample:
         height, width = image_hw
@@ -77,8 +76,6 @@ def random_sample() -> Callable[..., Sample]:
             xyxy=xyxy,
             class_ids=rng.integers(0, 5, count),
             masks=masks,
-            keypoints=(xyxy[:, :2] + xyxy[:, 2:] - 1) / 2,
-            keypoint_ids=np.arange(count),
         )
 
     return make

@@ -27,7 +27,7 @@ def strongest(rules: AugmentationRules, everything: Callable[[str], Description]
 
 
 def assert_same(one: Sample, other: Sample) -> None:
-    for name in ("image", "xyxy", "class_ids", "masks", "keypoints", "keypoint_ids", "instance_ids"):
+    for name in ("image", "xyxy", "class_ids", "masks", "instance_ids"):
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=name)
 
 
@@ -121,8 +121,6 @@ def test_packed_masks_come_back(masks: np.ndarray) -> None:
         ({"masks": np.zeros((2, 6, 4), bool)}, "masks: expected shape"),
         ({"masks": np.zeros((2, 4, 6), np.uint8)}, "masks: expected bool"),
         ({"instance_ids": np.array([3, 3])}, "each once"),
-        ({"keypoints": np.zeros((1, 2), np.float32)}, "keypoint_ids"),
-        ({"keypoints": np.zeros((1, 2), np.float32), "keypoint_ids": np.array([7])}, "keypoint_ids"),
     ],
 )
 def test_a_sample_that_contradicts_itself_is_refused(changes: dict, message: str) -> None:

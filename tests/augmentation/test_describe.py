@@ -3,23 +3,24 @@
 from collections.abc import Callable
 from copy import deepcopy
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
-from kedro.config import OmegaConfigLoader
 from pydantic import ValidationError
 
 from gsam_edge.augmentation import (
+    AugmentationConfig,
     AugmentationRules,
     Description,
+    SceneDescription,
     available_characteristics,
     available_environments,
     build,
     describe,
+    description_for,
+    identity,
 )
 from gsam_edge.augmentation.config import reach
 
-CONF = Path(__file__).parents[2] / "conf"
 ASKED_FOR = {
     "changes_shape", "changes_size", "reflective_surface", "low_contrast", "moves_or_vibrates", "semi_transparent",
     "similar_to_background", "multiple_objects", "partially_hidden",
@@ -135,8 +136,8 @@ def _broken(change: Callable[[dict], object], plain: dict) -> dict:
         (lambda r: r["transforms"]["MotionBlur"].update(kernels=["sigma"]), "kernels"),
         (lambda r: r["transforms"]["MotionBlur"]["settings"].update(blur_limit=3), "neutral or a setting, not both"),
         (lambda r: r["picture"].update(min_visible=float("nan")), "min_visible"),
-        (lambda r: r["characteristics"]["changes_shape"]["transforms"]["ElasticTransform"]["p"].update(high=0.95),
-         "less than or equal to 0.8"),
+        (lambda r: r["characteristics"]["changes_shape"]["transforms"]["ElasticTransform"]["p"].update(high=1.05),
+         "less than or equal to 1"),
     ],
 )  # fmt: skip
 def test_broken_rules_are_refused_before_anything_runs(
@@ -176,30 +177,35 @@ def test_what_no_word_sets_changes_nothing(rules: AugmentationRules) -> None:
     assert tuple(jitter.contrast) == (1, 1)
 
 
-def test_a_word_is_added_by_an_entry_in_conf_local(tmp_path: Path) -> None:
-    (tmp_path / "base").mkdir()
-    (tmp_path / "local").mkdir()
-    (tmp_path / "base" / "parameters.yml").write_text((CONF / "base" / "parameters_augmentation.yml").read_text())
-    (tmp_path / "local" / "parameters.yml").write_text(
-        """
-augmentation_rules:
-  transforms:
-    Defocus: {neutral: {radius: 1}}
-  characteristics:
-    dusty:
-      meaning: covered in dust
-      transforms:
-        Defocus:
-          why: dust on the lens
-          p: {low: 0.2, medium: 0.4, high: 0.6}
-          strength: {radius: {low: [1, 2], medium: [1, 3], high: [2, 5]}}
-"""
-    )
-    loader = OmegaConfigLoader(
-        str(tmp_path), base_env="base", default_run_env="local", merge_strategy={"parameters": "soft"}
-    )
-    rules = AugmentationRules.model_validate(loader["parameters"]["augmentation_rules"])
-    assert available_characteristics(rules)["dusty"] == "covered in dust"
-    assert set(available_characteristics(rules)) >= ASKED_FOR
-    steps = build(described("dusty", "changes_size"), rules).steps
-    assert [step.transform for step in steps] == ["BoxSafeZoom", "Affine", "Defocus"]
+SCENE = SceneDescription(
+    characteristics=("changes_shape", "reflective_surface"), environment={"lighting": "poor", "camera": "shaky"}
+)
+
+
+def test_a_training_is_told_the_scene_without_what_it_leaves_out(rules: AugmentationRules) -> None:
+    told = description_for(AugmentationConfig(intensity="low", leave_out=("changes_shape", "camera")), SCENE, rules)
+    assert told == described("reflective_surface", intensity="low", lighting="poor")
+    assert description_for(None, SCENE, rules) is None
+
+
+def test_what_is_left_out_need_not_be_said_of_the_scene(rules: AugmentationRules) -> None:
+    """conf/base leaves out words of the sample; a user who sets the scene alone must not stumble over them."""
+    leave_out = ("any_orientation", "background")
+    told = description_for(AugmentationConfig(intensity="high", leave_out=leave_out), SCENE, rules)
+    assert told == Description(**SCENE.model_dump(), intensity="high")
+
+
+@pytest.mark.parametrize("word", ["changes_shap", "backgrund", "poor"])
+def test_a_word_to_leave_out_that_no_rule_knows_is_refused(word: str, rules: AugmentationRules) -> None:
+    with pytest.raises(ValueError, match=f"leave_out: nothing is called '{word}'"):
+        description_for(AugmentationConfig(intensity="high", leave_out=(word,)), SCENE, rules)
+
+
+def test_scene_and_words_left_out_decide_the_identity(rules: AugmentationRules) -> None:
+    def name(*leave_out: str, scene: SceneDescription = SCENE) -> str:
+        told = description_for(AugmentationConfig(intensity="low", leave_out=leave_out), scene, rules)
+        return str(identity(told, rules))
+
+    other = SCENE.model_copy(update={"environment": {"lighting": "variable", "camera": "shaky"}})
+    assert len({name(), name("camera"), name("changes_shape"), name(scene=other)}) == 4
+    assert name() == name("background"), "left out, but not said of the scene"

@@ -2,7 +2,6 @@
 
 import inspect
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -60,10 +59,6 @@ def check_consistent(before: Sample, after: Sample) -> None:
             if mask.any():
                 lines, columns = np.nonzero(mask)
                 assert box.tolist() == [columns.min(), lines.min(), columns.max() + 1, lines.max() + 1]
-    if before.keypoints is not None:
-        assert set(after.keypoint_ids) <= set(after.instance_ids)
-        assert np.all(after.keypoints >= 0)
-        assert np.all(after.keypoints <= [width, height])
 
 
 def test_labels_stay_consistent(use: Step, rules: AugmentationRules, random_sample: Make) -> None:
@@ -184,31 +179,6 @@ def test_objects_as_wide_as_the_picture_leave_no_room_to_zoom(rules: Augmentatio
     sample = white_on_black([[0, 35, 120, 55]])
     moved = Augmentation((always("BoxSafeZoom", {"zoom": (1.5, 3.0)}),), rules.picture)(sample, seed=0)
     np.testing.assert_allclose(moved.xyxy, sample.xyxy, atol=1e-3)
-
-
-def test_keypoints_go_with_their_pixels(rules: AugmentationRules) -> None:
-    steps = (always("Affine", {"rotate": (5.0, 9.0), "scale": (1.1, 1.2)}, {"keep_ratio": True}),)
-    image = np.zeros((90, 120, 3), np.uint8)
-    image[39:42, 69:72] = 255
-    sample = Sample(
-        image=image,
-        xyxy=np.array([[60, 30, 80, 50]], np.float32),
-        class_ids=np.zeros(1, np.int64),
-        keypoints=np.array([[70, 40]], np.float32),
-        keypoint_ids=np.zeros(1, np.int64),
-    )
-    moved = Augmentation(steps, rules.picture)(sample, seed=3)
-    lines, columns = np.nonzero(moved.image[..., 0] > 127)
-    np.testing.assert_allclose(moved.keypoints[0], [columns.mean(), lines.mean()], atol=0.8)
-
-
-def test_a_lost_object_takes_its_keypoints_along(rules: AugmentationRules) -> None:
-    steps = (always("Affine", {"translate_percent": (0.6, 0.6)}),)
-    sample = white_on_black([[10, 10, 20, 20], [100, 70, 110, 80]])
-    sample = replace(sample, keypoints=sample.xyxy[:, :2], keypoint_ids=sample.instance_ids)
-    moved = Augmentation(steps, rules.picture)(sample, seed=0)
-    assert moved.instance_ids.tolist() == [0, 100]
-    assert moved.keypoint_ids.tolist() == [0, 100]
 
 
 def _touches_edge(box: np.ndarray, shape: tuple[int, ...]) -> bool:

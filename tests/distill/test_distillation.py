@@ -5,10 +5,9 @@ import numpy as np
 import pytest
 import torch
 
-from gsam_edge.augmentation import Description
+from gsam_edge.augmentation import AugmentationConfig, SceneDescription
 from gsam_edge.coco import Annotations, DatasetError
 from gsam_edge.coco.annotations import BBOX_SOURCE, FROM_SEGMENTATION
-from gsam_edge.coco.errors import DatasetError
 from gsam_edge.distill.config import DistillationConfig
 from gsam_edge.distill.distillation import distil_student, distillation_fingerprint
 from gsam_edge.distill.predictions import Predictions, Predictor
@@ -25,9 +24,10 @@ STUDENT = StudentConfig(
     image_size=SIDE,
     edge=EdgeConfig(max_detections=10, candidates=50, iou_threshold=0.6, nms_iterations=12, score_floor=0.001),
 )
+SCENE = SceneDescription(characteristics=("changes_size",), environment={"lighting": "variable", "camera": "shaky"})
 CONFIG = DistillationConfig(
     match_iou=0.5,
-    augmentation=Description(characteristics=("changes_size",), environment={"lighting": "variable"}, intensity="high"),
+    augmentation=AugmentationConfig(intensity="high", leave_out=("camera",)),
     training=StudentTrainingConfig(
         epochs=1, batch_size=2, optimizer="AdamW", learning_rate=1e-3, final_learning_rate=0.1, momentum=0.9,
         weight_decay=5e-4, warmup_epochs=0, box_gain=7.5, class_gain=0.5, distribution_gain=1.5, teacher_share=0.5,
@@ -70,8 +70,8 @@ def teacher_labels(train: Annotations, *, class_scores: bool) -> Predictions:
 
 def distil(train, val, images, labels, rules, log=discard_metric):
     return distil_student(
-        train, val, images, labels, student=STUDENT, config=CONFIG, rules=rules, initial=None, log=log,
-        checkpoints=NoCheckpoints(), seed=0, device=torch.device("cpu"),
+        train, val, images, labels, student=STUDENT, config=CONFIG, scene=SCENE, rules=rules, initial=None,
+        log=log, checkpoints=NoCheckpoints(), seed=0, device=torch.device("cpu"),
     )  # fmt: skip
 
 
@@ -127,8 +127,8 @@ def test_the_state_of_a_run_has_a_name_of_its_own(augmentation_rules):
     val, _ = build_split(100, 1, "boxes")
     labels = teacher_labels(train, class_scores=True)
 
-    def name(*, teacher=labels, config=CONFIG, rules=augmentation_rules, seed=0) -> str:
-        settings = {"student": STUDENT, "config": config, "rules": rules, "initial": None, "seed": seed}
+    def name(*, teacher=labels, config=CONFIG, scene=SCENE, rules=augmentation_rules, seed=0) -> str:
+        settings = {"student": STUDENT, "config": config, "scene": scene, "rules": rules, "initial": None, "seed": seed}
         return distillation_fingerprint(train, val, teacher, **settings)
 
     unsure = {
@@ -142,11 +142,13 @@ def test_the_state_of_a_run_has_a_name_of_its_own(augmentation_rules):
         name(config=CONFIG.model_copy(update={"match_iou": 0.6})),
         name(config=CONFIG.model_copy(update={"augmentation": None})),
         name(rules=reordered),
+        name(scene=SCENE.model_copy(update={"characteristics": ()})),
+        name(config=CONFIG.model_copy(update={"augmentation": AugmentationConfig(intensity="high", leave_out=())})),
         name(teacher=replace(labels, objects=unsure)),
     }
-    assert len(names) == 6
+    assert len(names) == 8
     assert name() == name()
-    unused = {k: v for k, v in augmentation_rules.characteristics.items() if k in CONFIG.augmentation.characteristics}
+    unused = {k: v for k, v in augmentation_rules.characteristics.items() if k in SCENE.characteristics}
     assert name() == name(rules=augmentation_rules.model_copy(update={"characteristics": unused}))
 
 

@@ -1,14 +1,12 @@
 """Contact sheets: what stands in them, and that every one can be opened."""
 
 from io import BytesIO
-from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
 from PIL import Image
 
-from gsam_edge.augmentation import AugmentationRules, Description, describe
+from gsam_edge.augmentation import AugmentationRules, Description, describe, shipped_rules
 from gsam_edge.coco import Annotations, RawCoco, ValidationConfig
 from gsam_edge.evaluate.augmentation_sheet import (
     NOTHING,
@@ -20,7 +18,6 @@ from gsam_edge.evaluate.augmentation_sheet import (
 )
 from gsam_edge.vision.images import ImageError
 
-CONF = Path(__file__).parents[2] / "conf" / "base" / "parameters_augmentation.yml"
 CONFIG = PreviewConfig(pictures=2, draws=3, picture_width=60)
 DESCRIPTION = Description(
     characteristics=("changes_shape", "multiple_objects"),
@@ -46,7 +43,7 @@ class Pictures(dict):
 
 @pytest.fixture(scope="module")
 def rules() -> AugmentationRules:
-    return AugmentationRules.model_validate(yaml.safe_load(CONF.read_text())["augmentation_rules"])
+    return shipped_rules()
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from gsam_edge.augmentation import Description, Sample, build
+from gsam_edge.augmentation import AugmentationConfig, Description, Sample, SceneDescription, build
 from gsam_edge.coco import Annotations
 from gsam_edge.coco.errors import DatasetError
 from gsam_edge.teachers.adapter import apply_adapter
@@ -168,14 +168,16 @@ def test_the_pipelines_tuning_augments_as_described_and_tells_states_apart(
     base, images, augmentation_rules, tmp_path, monkeypatch
 ):
     words = Description(characteristics=("changes_size",), environment={}, intensity="high")
-    described = TUNING.model_copy(update={"augmentation": words})
+    scene = SceneDescription(characteristics=("changes_size",), environment={"camera": "shaky"})
+    seen = AugmentationConfig(intensity="high", leave_out=("camera",))
+    described = TUNING.model_copy(update={"augmentation": seen})
     asked = []
     monkeypatch.setattr("gsam_edge.teachers.tune_sam.tune_sam", lambda *_, **options: asked.append(options))
 
     def tune_as_pipeline(config, rules=augmentation_rules, train=None):
         data = (train or squares(range(3)), squares(range(3, 5)), images)
         run = {"log": Recorder(), "checkpoints": FolderCheckpoints(tmp_path), "seed": 5, "device": "cpu"}
-        return tune_where_needed(base, *data, config, rules, **run)
+        return tune_where_needed(base, *data, config, scene, rules, **run)
 
     reworded = augmentation_rules.characteristics["changes_size"].model_copy(update={"meaning": "in other words"})
     same = augmentation_rules.model_copy(update={"characteristics": {"changes_size": reworded}})

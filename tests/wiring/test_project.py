@@ -9,7 +9,7 @@ from kedro.config import OmegaConfigLoader
 from kedro.framework.project import configure_project, pipelines
 from kedro.io import DataCatalog
 
-from gsam_edge.augmentation import Description, describe
+from gsam_edge.augmentation import AugmentationConfig, SceneDescription, describe, description_for
 
 ROOT = Path(__file__).parents[2]
 HEAVY = (
@@ -95,12 +95,50 @@ def test_one_hook_alone_starts_mlflow_runs() -> None:
     assert hooks == ["TrackingHooks"]
 
 
+def told(env: str, rules) -> dict[str, list[tuple]]:
+    """What each training does to images with the parameters of an environment: transforms, probabilities, strengths."""
+    parameters = load_config(env)["parameters"]
+    scene = SceneDescription(**parameters["scene"])
+    steps = {}
+    for name in ("grounding_dino", "sam", "distillation"):
+        plain = parameters[name]["augmentation"]
+        description = description_for(None if plain is None else AugmentationConfig(**plain), scene, rules)
+        steps[name] = () if description is None else describe(description, rules)
+    return {name: [(step.transform, step.p, dict(step.strength)) for step in each] for name, each in steps.items()}
+
+
+def test_the_samples_recipes_are_those_of_the_published_figures(augmentation_rules) -> None:
+    """One scene and what each training leaves out of it give these transforms, in this order."""
+    mirrored = [("HorizontalFlip", 0.5, {}), ("VerticalFlip", 0.5, {})]
+    brighter = {"brightness_limit": (-0.06, 0.06), "contrast_limit": (-0.15, 0.15)}
+    light = [("RandomBrightnessContrast", 0.3, brighter), ("RandomGamma", 0.3, {"gamma_limit": (82, 125)})]
+    colours = {"brightness": (0.75, 1.25), "hue": (-0.02, 0.02)}
+    assert told("base", augmentation_rules) == {
+        "grounding_dino": [
+            *mirrored,
+            ("PlasmaShadow", 0.3, {"shadow_intensity_range": (0.2, 0.45)}),
+            ("RandomSunFlare", 0.3, {"src_radius": 45, "num_flare_circles_range": (1, 2)}),
+            *light,
+            ("ColorJitter", 0.4, {**colours, "saturation": (0.7, 1.3)}),
+        ],
+        "sam": [*mirrored, *light, ("ColorJitter", 0.4, {**colours, "saturation": (0.8, 1.2)})],
+        "distillation": [
+            *mirrored,
+            ("ThinPlateSpline", 0.5, {"scale_range": (0.02, 0.06)}),
+            ("ElasticTransform", 0.6, {"alpha": 1300.0}),
+            ("PlasmaShadow", 0.5, {"shadow_intensity_range": (0.35, 0.65)}),
+            ("RandomSunFlare", 0.5, {"src_radius": 75, "num_flare_circles_range": (1, 3)}),
+            ("PlasmaBrightnessContrast", 0.5, {"brightness_range": (-0.2, 0.2), "contrast_range": (-0.2, 0.2)}),
+            ("RandomBrightnessContrast", 0.5, {"brightness_limit": (-0.1, 0.1), "contrast_limit": (-0.25, 0.25)}),
+            ("RandomGamma", 0.5, {"gamma_limit": (70, 150)}),
+            ("ColorJitter", 0.6, {"brightness": (0.55, 1.5), "saturation": (0.5, 1.5), "hue": (-0.045, 0.045)}),
+        ],
+    }
+    assert told("test", augmentation_rules) == told("base", augmentation_rules)
+
+
 def test_a_run_on_real_data_is_not_augmented_as_the_sample_is(augmentation_rules) -> None:
     """Parameters of conf/full are merged into those of conf/base, whose words are true of the sample only."""
-    parameters = load_config("full")["parameters"]
-    descriptions = {name: parameters[name]["augmentation"] for name in ("grounding_dino", "sam", "distillation")}
-    for name, description in descriptions.items():
-        steps = () if description is None else describe(Description(**description), augmentation_rules)
-        assert not steps, f"{name}: {[step.transform for step in steps]}"
-    own = parameters["distillation"]["training"]["ultralytics"]
+    assert told("full", augmentation_rules) == {"grounding_dino": [], "sam": [], "distillation": []}
+    own = load_config("full")["parameters"]["distillation"]["training"]["ultralytics"]
     assert (own["fliplr"], own["hsv_h"], own["hsv_s"], own["hsv_v"]) == (0.5, 0.015, 0.7, 0.4)

@@ -5,31 +5,39 @@ Importing the room imports neither albumentations nor OpenCV; `build` does.
 
 from typing import TYPE_CHECKING
 
-from gsam_edge.augmentation.config import AugmentationRules, Description
+from gsam_edge.augmentation.config import AugmentationConfig, AugmentationRules, Description, SceneDescription
 from gsam_edge.augmentation.plan import (
     Reason,
     Step,
     available_characteristics,
     available_environments,
     describe,
+    description_for,
     identity,
 )
+from gsam_edge.augmentation.rules import RuleAdditions, rules_with, shipped_rules
 from gsam_edge.augmentation.sample import Sample
 
 if TYPE_CHECKING:
     from gsam_edge.augmentation.augmentation import Augmentation
 
 __all__ = [
+    "AugmentationConfig",
     "AugmentationRules",
     "Description",
     "Reason",
+    "RuleAdditions",
     "Sample",
+    "SceneDescription",
     "Step",
     "available_characteristics",
     "available_environments",
     "build",
     "describe",
+    "description_for",
     "identity",
+    "rules_with",
+    "shipped_rules",
 ]
 
 

@@ -66,7 +66,7 @@ class Augmentation:
         Returns:
             A sample that shares no memory with the given one. Objects keep their order and ids. The box of an object
             with a mask is the tight box of its mask, also where nothing moved. Objects of which too little is left in
-            the picture, and boxes without an area, are gone from boxes, masks, class ids, instance ids and keypoints.
+            the picture, and boxes without an area, are gone from boxes, masks, class ids and instance ids.
         """
         image_hw = sample.image.shape[0], sample.image.shape[1]
         xyxy, masked = clip_xyxy(sample.xyxy, image_hw), np.zeros(len(sample.xyxy), bool)
@@ -84,30 +84,19 @@ class Augmentation:
             xyxy, present = _tight(xyxy, masks)
             left = present | ~masked[rows]
             xyxy, rows, masks = xyxy[left], rows[left], masks[left]
-        ids = sample.instance_ids[rows]
-        keypoints, keypoint_ids = sample.keypoints, sample.keypoint_ids
-        if keypoint_ids is not None:
-            keypoints, point_rows = moved["keypoints"][:, :2].astype(np.float32), moved["keypoints"][:, 2:].ravel()
-            keypoint_ids = keypoint_ids[point_rows.astype(np.int64)]
-            kept = np.isin(keypoint_ids, ids)
-            keypoints, keypoint_ids = keypoints[kept], keypoint_ids[kept]
         return Sample(
             image=moved["image"],
             xyxy=xyxy,
             class_ids=sample.class_ids[rows],
             masks=masks,
-            keypoints=keypoints,
-            keypoint_ids=keypoint_ids,
-            instance_ids=ids,
+            instance_ids=sample.instance_ids[rows],
         )
 
     def _apply(self, sample: Sample, xyxy: NDArray[np.float32], *, seed: int) -> dict[str, Any]:
-        """Runs albumentations; the last column of boxes and keypoints is the row they came from."""
+        """Runs albumentations; the last column of the boxes is the row they came from."""
         data: dict[str, Any] = {"image": sample.image.copy(), "bboxes": _with_rows(xyxy)}
         if sample.masks is not None and self.moves_pixels:
             data["mask"] = pack_masks(sample.masks)
-        if sample.keypoints is not None:
-            data["keypoints"] = _with_rows(sample.keypoints)
         compose = self._compose(sample.image.shape[:2])
         # One pair of generators for all: albumentations' own seeding gives every transform the same draws.
         compose.set_random_state(np.random.default_rng(seed), random.Random(seed))  # noqa: S311
@@ -128,7 +117,6 @@ class Augmentation:
                     bbox_params=A.BboxParams(
                         "pascal_voc", min_visibility=self.picture.min_visible, clip=True, filter_invalid_bboxes=True
                     ),
-                    keypoint_params=A.KeypointParams("xy", remove_invisible=True),
                     mask_interpolation=cv2.INTER_NEAREST,
                 )
         return self._by_size[size]
@@ -141,9 +129,9 @@ def _tight(xyxy: NDArray[np.float32], masks: NDArray[np.bool_]) -> tuple[NDArray
     return np.where(present[:, None], tight, xyxy), present
 
 
-def _with_rows(labels: NDArray[np.float32]) -> NDArray[np.float32]:
-    rows = np.arange(len(labels), dtype=np.float32)
-    return np.concatenate([labels, rows[:, None]], axis=1)
+def _with_rows(xyxy: NDArray[np.float32]) -> NDArray[np.float32]:
+    rows = np.arange(len(xyxy), dtype=np.float32)
+    return np.concatenate([xyxy, rows[:, None]], axis=1)
 
 
 def _transform(step: Step, growth: float) -> Any:

@@ -16,14 +16,30 @@ Strength: TypeAlias = Number | tuple[Number, Number]
 Setting: TypeAlias = bool | int | float | str | tuple[Number, ...] | None
 
 
-class Description(BaseModel):
+class SceneDescription(BaseModel):
     """Object and scene in words; which words there are is up to the rules."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     characteristics: tuple[str, ...] = Field(description="what the objects are like, e.g. reflective_surface")
     environment: dict[str, str] = Field(description="what the scene is like, e.g. {lighting: variable}")
+
+
+class Description(SceneDescription):
+    """What one training is told of the scene, and how strongly."""
+
     intensity: Intensity = Field(description="how often and how strongly it shows")
+
+
+class AugmentationConfig(BaseModel):
+    """What one training makes of the scene."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    intensity: Intensity = Field(description="how often and how strongly the scene's words show: low, medium or high")
+    leave_out: tuple[str, ...] = Field(
+        description="characteristics and factors of the environment that this training does not see"
+    )
 
 
 class PerIntensity(BaseModel):
@@ -45,9 +61,9 @@ class Probability(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    low: float = Field(ge=0.15, le=0.25, description="share of the pictures at low intensity")
-    medium: float = Field(ge=0.3, le=0.5, description="share of the pictures at medium intensity")
-    high: float = Field(ge=0.5, le=0.8, description="share of the pictures at high intensity")
+    low: float = Field(ge=0, le=1, description="share of the pictures at low intensity")
+    medium: float = Field(ge=0, le=1, description="share of the pictures at medium intensity")
+    high: float = Field(ge=0, le=1, description="share of the pictures at high intensity")
 
     def at(self, intensity: Intensity) -> float:
         """The value at one intensity."""

@@ -31,7 +31,7 @@ class _EmptyBorders:
     """Whatever fills the border of the picture, no object is there: labels see a constant border.
 
     albumentations fills the border of masks like that of the picture, so that objects near the edge would be smeared
-    or mirrored, and mirrors boxes and keypoints.
+    or mirrored, and mirrors boxes.
     """
 
     border_mode: int
@@ -41,9 +41,6 @@ class _EmptyBorders:
 
     def apply_to_bboxes(self, bboxes: Labels, *args: Any, **params: Any) -> Labels:
         return self._bordered("apply_to_bboxes", bboxes, *args, **params)
-
-    def apply_to_keypoints(self, keypoints: Labels, *args: Any, **params: Any) -> Labels:
-        return self._bordered("apply_to_keypoints", keypoints, *args, **params)
 
     def _bordered(self, method: str, labels: Labels, *args: Any, **params: Any) -> Labels:
         border, self.border_mode = self.border_mode, cv2.BORDER_CONSTANT

@@ -5,10 +5,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from gsam_edge.augmentation.config import (
+    AugmentationConfig,
     AugmentationRules,
     Description,
     Number,
     Rule,
+    SceneDescription,
     Strength,
     TransformSpec,
     ends,
@@ -54,6 +56,31 @@ def available_environments(rules: AugmentationRules) -> dict[str, dict[str, str]
     return {
         factor: {value: rule.meaning for value, rule in values.items()} for factor, values in rules.environment.items()
     }
+
+
+def description_for(
+    augmentation: AugmentationConfig | None, scene: SceneDescription, rules: AugmentationRules
+) -> Description | None:
+    """What a training is told of the scene: its words but for those that it leaves out, at its intensity.
+
+    A word to leave out that the scene does not say has no effect: what a training leaves out holds for any scene.
+
+    Returns:
+        None for None, which leaves images as they are.
+
+    Raises:
+        ValueError: if the rules do not know a word to leave out, with the nearest that they do.
+    """
+    if augmentation is None:
+        return None
+    left_out = set(augmentation.leave_out)
+    for word in augmentation.leave_out:
+        check_known(word, {*rules.characteristics, *rules.environment}, "leave_out")
+    return Description(
+        characteristics=tuple(word for word in scene.characteristics if word not in left_out),
+        environment={factor: value for factor, value in scene.environment.items() if factor not in left_out},
+        intensity=augmentation.intensity,
+    )
 
 
 def describe(description: Description, rules: AugmentationRules) -> tuple[Step, ...]:

@@ -17,8 +17,6 @@ class Sample:
         xyxy: float32 [N, 4], corners in pixels.
         class_ids: int64 [N].
         masks: bool [N, H, W], or None where the data knows no masks; that of an object with a box only is empty.
-        keypoints: float32 [K, 2], x and y in pixels (the centre of the first pixel is 0, 0), or None.
-        keypoint_ids: int64 [K], the instance id of the object that each keypoint belongs to; needed with keypoints.
         instance_ids: int64 [N], names of the objects, each once; 0..N-1 where they are not given.
 
     Raises:
@@ -29,8 +27,6 @@ class Sample:
     xyxy: NDArray[np.float32]
     class_ids: NDArray[np.int64]
     masks: NDArray[np.bool_] | None = None
-    keypoints: NDArray[np.float32] | None = None
-    keypoint_ids: NDArray[np.int64] | None = None
     instance_ids: NDArray[np.int64] = field(default_factory=lambda: _NOT_GIVEN)
 
     def __post_init__(self) -> None:
@@ -48,14 +44,8 @@ class Sample:
             self._expect("masks", (n, height, width))
             if self.masks.dtype != np.bool_:
                 raise ValueError(f"Sample.masks: expected bool, got {self.masks.dtype}")
-        if self.keypoints is not None:
-            self._expect("keypoints", (len(self.keypoints), 2))
-            self._expect("keypoint_ids", (len(self.keypoints),))
-            if self.keypoint_ids is None or not np.isin(self.keypoint_ids, self.instance_ids).all():
-                raise ValueError("Sample.keypoint_ids: expected instance ids of this sample, got others")
 
     def _expect(self, name: str, shape: tuple[int, ...]) -> None:
         array = getattr(self, name)
-        if array is None or array.shape != shape:
-            got = "none" if array is None else list(array.shape)
-            raise ValueError(f"Sample.{name}: expected shape {list(shape)}, got {got}")
+        if array.shape != shape:
+            raise ValueError(f"Sample.{name}: expected shape {list(shape)}, got {list(array.shape)}")

@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from gsam_edge.augmentation import Description
+from gsam_edge.augmentation import AugmentationConfig
 from gsam_edge.students.training_config import StudentTrainingConfig
 from gsam_edge.teachers.grounding_dino_config import DetectionConfig
 
@@ -38,7 +38,7 @@ class DistillationConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     match_iou: float = Field(gt=0, le=1, description="the teacher means a true object at this box IoU or above")
-    augmentation: Description | None = Field(
-        description="object and scene in words, for changes to each picture; null leaves only Ultralytics' own"
+    augmentation: AugmentationConfig | None = Field(
+        description="how the scene's words change each picture; null leaves only Ultralytics' own changes"
     )
     training: StudentTrainingConfig = Field(description="schedule, losses, validation and Ultralytics' augmentation")

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from gsam_edge.augmentation import AugmentationRules, build, identity
+from gsam_edge.augmentation import AugmentationRules, SceneDescription, build, description_for, identity
 from gsam_edge.coco import Annotations
 from gsam_edge.coco.errors import DatasetError
 from gsam_edge.coco.provenance import require_made_from
@@ -32,6 +32,7 @@ def distillation_fingerprint(
     *,
     student: StudentConfig,
     config: DistillationConfig,
+    scene: SceneDescription,
     rules: AugmentationRules,
     initial: StudentWeights | None,
     seed: int,
@@ -41,7 +42,8 @@ def distillation_fingerprint(
     The arguments are those of `distil_student`.
     """
     start = "" if initial is None else hashlib.sha256(initial.to_bytes()).hexdigest()
-    settings = [student.model_dump(), config.model_dump(), identity(config.augmentation, rules), start, seed]
+    changes = identity(description_for(config.augmentation, scene, rules), rules)
+    settings = [student.model_dump(), config.model_dump(), changes, start, seed]
     return fingerprint(train.to_coco(), val.to_coco(), teacher.to_dict(), settings)
 
 
@@ -68,6 +70,7 @@ def distil_student(
     *,
     student: StudentConfig,
     config: DistillationConfig,
+    scene: SceneDescription,
     rules: AugmentationRules,
     initial: StudentWeights | None,
     log: MetricLogger,
@@ -86,7 +89,8 @@ def distil_student(
         teacher: labels of the training split.
         student: architecture, size and input.
         config: matching and training.
-        rules: what the words of the config's `augmentation` mean.
+        scene: object and scene in words; the config's `augmentation` says which of them the student sees.
+        rules: what the words mean.
         initial: weights to start from as far as they fit, or None for random ones.
         log: takes `student/...` once an epoch.
         checkpoints: where the state lives between interruptions; cleared by the caller once the result is stored.
@@ -108,13 +112,14 @@ def distil_student(
         remedy="run the pipeline distillation from its beginning",
     )
     choice = choose_student(train, student)
+    description = description_for(config.augmentation, scene, rules)
     class_scores, merged = merge_labels(train, teacher, match_iou=config.match_iou)
     trained = train_student(
         LabelledPictures.of_split(train, images, class_scores),
         choice.architecture,
         student,
         config.training,
-        augmentation=None if config.augmentation is None else build(config.augmentation, rules),
+        augmentation=None if description is None else build(description, rules),
         initial=initial,
         validate=lambda predict: score_student(predict, val, images),
         log=log,

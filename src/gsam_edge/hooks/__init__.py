@@ -3,6 +3,7 @@
 from gsam_edge.hooks.console import ErrorHooks, SummaryHooks
 from gsam_edge.hooks.freshness import FreshnessHooks
 from gsam_edge.hooks.inputs import CheckpointHooks, InputHooks
+from gsam_edge.hooks.scene import SceneHooks
 from gsam_edge.hooks.tracking import ReportHooks, TrackingHooks
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "FreshnessHooks",
     "InputHooks",
     "ReportHooks",
+    "SceneHooks",
     "SummaryHooks",
     "TrackingHooks",
 ]

@@ -8,7 +8,7 @@ from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 from kedro.validation import ParameterValidationError
 
-from gsam_edge.augmentation import Description, build
+from gsam_edge.augmentation import AugmentationConfig, Description, build, describe, description_for, rules_with
 from gsam_edge.augmentation.names import AugmentationError
 from gsam_edge.coco import Annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gsam_edge.training.checkpoints import FolderCheckpoints
 
 SPLITS = ("annotations_train", "annotations_val", "annotations_test")
-RULES = "params:augmentation_rules"
+SCENE, RULES = "params:scene", "params:augmentation_rules"
 
 
 class InputHooks:
@@ -81,23 +81,33 @@ def _nodes_that_need_splits(pipeline: Pipeline) -> dict[str, list[str]]:
 
 
 def check_descriptions(pipeline: Pipeline, catalog: DataCatalog) -> None:
-    """Builds what every description of object and scene asks for, before hours are spent on the nodes before its use.
+    """Builds what every training makes of the scene, before hours are spent on the nodes before its use.
 
     Raises:
         ParameterValidationError: if the rules do not know a word, or albumentations not a parameter that they name.
     """
-    names = sorted(name for name in pipeline.inputs() if name.startswith("params:"))
-    if RULES not in names:
+    if SCENE not in pipeline.inputs():
         return
     # Not `catalog.load`, which would announce every parameter to the user.
-    rules = catalog[RULES].load()
-    for name in names:
-        description = getattr(catalog[name].load(), "augmentation", None)
-        if isinstance(description, Description):
-            try:
+    scene, rules = catalog[SCENE].load(), rules_with(catalog[RULES].load())
+    try:
+        describe(Description(**scene.model_dump(), intensity="low"), rules)
+    except AugmentationError as error:
+        raise ParameterValidationError(f"scene: {error}") from error
+    for name, augmentation in augmentations(pipeline, catalog).items():
+        try:
+            description = description_for(augmentation, scene, rules)
+            if description is not None:
                 build(description, rules)
-            except AugmentationError as error:
-                raise ParameterValidationError(f"{name.removeprefix('params:')}.augmentation: {error}") from error
+        except AugmentationError as error:
+            raise ParameterValidationError(f"{name}.augmentation: {error}") from error
+
+
+def augmentations(pipeline: Pipeline, catalog: DataCatalog) -> dict[str, AugmentationConfig]:
+    """What each training of a pipeline makes of the scene, by the name of its parameters; without those set to null."""
+    names = sorted(name for name in pipeline.inputs() if name.startswith("params:"))
+    made = {name.removeprefix("params:"): getattr(catalog[name].load(), "augmentation", None) for name in names}
+    return {name: each for name, each in made.items() if isinstance(each, AugmentationConfig)}
 
 
 class CheckpointHooks:

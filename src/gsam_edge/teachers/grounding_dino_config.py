@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from gsam_edge.augmentation import Description
+from gsam_edge.augmentation import AugmentationConfig
 from gsam_edge.teachers.lora_config import LoraConfig
 from gsam_edge.training.config import LoopConfig
 
@@ -52,7 +52,9 @@ class GroundingDinoTuningConfig(BaseModel):
     lora: LoraConfig = Field(description="rank, scale and adapted layers")
     loss: GroundingDinoLossConfig = Field(description="weights of the loss")
     loop: LoopConfig = Field(description="schedule")
-    augmentation: Description | None = Field(description="object and scene in words; null leaves images as they are")
+    augmentation: AugmentationConfig | None = Field(
+        description="how the scene's words change each image; null leaves images as they are"
+    )
     detection: DetectionConfig = Field(description="what counts as a detection when validating")
     batch_size: int = Field(gt=0, description="images of one step")
     positive_prompt_probability: float = Field(

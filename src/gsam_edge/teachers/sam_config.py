@@ -4,7 +4,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from gsam_edge.augmentation import Description
+from gsam_edge.augmentation import AugmentationConfig
 from gsam_edge.teachers.lora_config import LoraConfig
 from gsam_edge.training.config import LoopConfig
 
@@ -77,8 +77,9 @@ class SamTuningConfig(BaseModel):
     lora: LoraConfig = Field(description="rank, scale and adapted layers")
     loss: SamLossConfig = Field(description="weights of the loss")
     loop: LoopConfig = Field(description="schedule")
-    augmentation: Description | None = Field(
-        description="object and scene in words; null leaves images as they are, and only then can embeddings be kept"
+    augmentation: AugmentationConfig | None = Field(
+        description="how the scene's words change each image; null leaves images as they are, and only then can "
+        "embeddings be kept"
     )
     box_jitter: float = Field(ge=0, lt=0.5, description="most a prompt's side moves, fraction of its width or height")
     batch_size: int = Field(gt=0, description="images of one step")

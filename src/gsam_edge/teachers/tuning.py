@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from gsam_edge.augmentation import AugmentationRules, build, identity
+from gsam_edge.augmentation import AugmentationRules, SceneDescription, build, description_for, identity
 from gsam_edge.coco import Annotations
 from gsam_edge.coco.need import not_needed, teacher_needs
 from gsam_edge.teachers.adapter import Adapter
@@ -26,6 +26,7 @@ def tune_where_needed(
     val: Annotations,
     images: ImageSource,
     config: GroundingDinoTuningConfig | SamTuningConfig,
+    scene: SceneDescription,
     rules: AugmentationRules,
     *,
     log: MetricLogger,
@@ -35,8 +36,9 @@ def tune_where_needed(
 ) -> Adapter | dict[str, str]:
     """An adapter for the teacher that the config belongs to, or the empty value with its reason.
 
-    The state of a killed run is found again by base, data, config and seed. The rules say what the
-    words of the config's `augmentation` mean. See `tune_grounding_dino` and `tune_sam` for arguments and errors.
+    The state of a killed run is found again by base, data, config, what scene and rules come to, and seed. The rules
+    say what the words of the scene mean, the config's `augmentation` which of them this teacher sees. See
+    `tune_grounding_dino` and `tune_sam` for the other arguments and errors.
     """
     from gsam_edge.teachers.tune_grounding_dino import tune_grounding_dino
     from gsam_edge.teachers.tune_sam import tune_sam
@@ -46,8 +48,9 @@ def tune_where_needed(
     need = teacher_needs(train)[kind]
     if not need["needed"]:
         return not_needed(need["why"])
-    settings = [config.model_dump(), identity(config.augmentation, rules), seed]
+    description = description_for(config.augmentation, scene, rules)
+    settings = [config.model_dump(), identity(description, rules), seed]
     store = checkpoints.open(fingerprint(weights_digest(base.model), train.to_coco(), val.to_coco(), *settings))
-    augmentation = None if config.augmentation is None else build(config.augmentation, rules)
+    augmentation = None if description is None else build(description, rules)
     run = {"log": log, "checkpoints": store, "seed": seed, "device": resolve_device(device)}
     return tuners[kind](base, train, val, images, config, augmentation=augmentation, **run)

@@ -2,7 +2,7 @@
 
 from matplotlib.figure import Figure
 
-from gsam_edge.augmentation import AugmentationRules
+from gsam_edge.augmentation import RuleAdditions, SceneDescription, description_for, rules_with
 from gsam_edge.coco import Annotations, RawCoco, ValidationConfig
 from gsam_edge.coco.image_pass import ImageFiles
 from gsam_edge.distill.config import DistillationConfig
@@ -22,43 +22,56 @@ def choose_pictures(
 def draw_teachers(
     annotations: Annotations,
     images: ImageSource,
-    rules: AugmentationRules,
+    scene: SceneDescription,
+    additions: RuleAdditions,
     preview: PreviewConfig,
     seed: int,
     grounding_dino: GroundingDinoTuningConfig,
     sam: SamTuningConfig,
 ) -> tuple[Figure, Figure]:
     """What the tuning of the teachers will see."""
+    rules = rules_with(additions)
     maker = SheetMaker.of(annotations, images, rules, preview, seed=seed)
     return (
-        maker.whole(grounding_dino.augmentation or NOTHING, "What the tuning of Grounding DINO sees"),
-        maker.whole(sam.augmentation or NOTHING, "What the tuning of SAM sees"),
+        maker.whole(
+            description_for(grounding_dino.augmentation, scene, rules) or NOTHING,
+            "What the tuning of Grounding DINO sees",
+        ),
+        maker.whole(description_for(sam.augmentation, scene, rules) or NOTHING, "What the tuning of SAM sees"),
     )
 
 
 def draw_student(
     annotations: Annotations,
     images: ImageSource,
-    rules: AugmentationRules,
+    scene: SceneDescription,
+    additions: RuleAdditions,
     preview: PreviewConfig,
     seed: int,
     distillation: DistillationConfig,
 ) -> Figure:
     """What the student will see, before several pictures are mixed."""
+    rules = rules_with(additions)
     maker = SheetMaker.of(annotations, images, rules, preview, seed=seed)
-    return maker.whole(distillation.augmentation or NOTHING, "What the student sees, before pictures are mixed")
+    return maker.whole(
+        description_for(distillation.augmentation, scene, rules) or NOTHING,
+        "What the student sees, before pictures are mixed",
+    )
 
 
 def draw_words(
     annotations: Annotations,
     images: ImageSource,
-    rules: AugmentationRules,
+    scene: SceneDescription,
+    additions: RuleAdditions,
     preview: PreviewConfig,
     seed: int,
     grounding_dino: GroundingDinoTuningConfig,
     sam: SamTuningConfig,
     distillation: DistillationConfig,
 ) -> dict[str, bytes]:
-    """A sheet for every word that one of the descriptions uses."""
+    """A sheet for every word of the scene that one of the trainings sees."""
+    rules = rules_with(additions)
     maker = SheetMaker.of(annotations, images, rules, preview, seed=seed)
-    return word_sheets(maker, (grounding_dino.augmentation, sam.augmentation, distillation.augmentation))
+    trainings = (grounding_dino.augmentation, sam.augmentation, distillation.augmentation)
+    return word_sheets(maker, [description_for(augmentation, scene, rules) for augmentation in trainings])

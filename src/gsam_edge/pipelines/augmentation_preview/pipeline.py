@@ -4,7 +4,7 @@ from kedro.pipeline import Pipeline, node
 
 from gsam_edge.pipelines.augmentation_preview import nodes
 
-CONFIG = ["params:augmentation_rules", "params:augmentation_preview", "params:seed"]
+CONFIG = ["params:scene", "params:augmentation_rules", "params:augmentation_preview", "params:seed"]
 TEACHERS = ["params:grounding_dino", "params:sam"]
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from gsam_edge.augmentation import AugmentationRules
+from gsam_edge.augmentation import RuleAdditions, SceneDescription, rules_with
 from gsam_edge.coco import Annotations
 from gsam_edge.distill.config import DistillationConfig, LabellingConfig
 from gsam_edge.students.choice import StudentConfig
@@ -41,7 +41,8 @@ def distil_student(
     teacher_labels: Any,
     student: StudentConfig,
     distillation: DistillationConfig,
-    rules: AugmentationRules,
+    scene: SceneDescription,
+    additions: RuleAdditions,
     checkpoints: Any,
     log: Any,
     seed: int,
@@ -51,7 +52,12 @@ def distil_student(
     from gsam_edge.distill import distillation as distil
     from gsam_edge.training.device import resolve_device
 
-    settings: dict[str, Any] = {"student": student, "config": distillation, "rules": rules}
+    settings: dict[str, Any] = {
+        "student": student,
+        "config": distillation,
+        "scene": scene,
+        "rules": rules_with(additions),
+    }
     settings |= {"initial": initial, "seed": seed}
     store = checkpoints.open(distil.distillation_fingerprint(train, val, teacher_labels, **settings))
     run = {"log": log, "checkpoints": store, "device": resolve_device(device)}

@@ -34,6 +34,7 @@ def create_pipeline() -> Pipeline:
                     "teacher_labels",
                     "params:student",
                     "params:distillation",
+                    "params:scene",
                     "params:augmentation_rules",
                     "student_checkpoints",
                     "live_metrics",

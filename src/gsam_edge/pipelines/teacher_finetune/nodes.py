@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from gsam_edge.augmentation import AugmentationRules
+from gsam_edge.augmentation import RuleAdditions, SceneDescription, rules_with
 from gsam_edge.coco import Annotations
 from gsam_edge.distill.config import LabellingConfig
 from gsam_edge.teachers.grounding_dino_config import GroundingDinoTuningConfig
@@ -17,7 +17,8 @@ def tune_grounding_dino(
     val: Annotations,
     images: ImageSource,
     grounding_dino: GroundingDinoTuningConfig,
-    rules: AugmentationRules,
+    scene: SceneDescription,
+    additions: RuleAdditions,
     checkpoints: Any,
     log: Any,
     seed: int,
@@ -27,7 +28,7 @@ def tune_grounding_dino(
     from gsam_edge.teachers.tuning import tune_where_needed as tune
 
     run = {"log": log, "checkpoints": checkpoints, "seed": seed, "device": device}
-    return tune(base, train, val, images, grounding_dino, rules, **run)
+    return tune(base, train, val, images, grounding_dino, scene, rules_with(additions), **run)
 
 
 def tune_sam(
@@ -36,7 +37,8 @@ def tune_sam(
     val: Annotations,
     images: ImageSource,
     sam: SamTuningConfig,
-    rules: AugmentationRules,
+    scene: SceneDescription,
+    additions: RuleAdditions,
     checkpoints: Any,
     log: Any,
     seed: int,
@@ -46,7 +48,7 @@ def tune_sam(
     from gsam_edge.teachers.tuning import tune_where_needed as tune
 
     run = {"log": log, "checkpoints": checkpoints, "seed": seed, "device": device}
-    return tune(base, train, val, images, sam, rules, **run)
+    return tune(base, train, val, images, sam, scene, rules_with(additions), **run)
 
 
 def report_teachers(

@@ -5,7 +5,7 @@ from kedro.pipeline import Pipeline, node
 from gsam_edge.pipelines.teacher_finetune import nodes
 
 DATA = ["annotations_train", "annotations_val", "raw_images"]
-RULES = "params:augmentation_rules"
+WORDS = ["params:scene", "params:augmentation_rules"]
 RUN = ["live_metrics", "params:seed", "params:device"]
 TEACHERS = ["grounding_dino_base", "grounding_dino_adapter", "sam_base", "sam_adapter"]
 
@@ -20,7 +20,7 @@ def create_pipeline() -> Pipeline:
                     "grounding_dino_base",
                     *DATA,
                     "params:grounding_dino",
-                    RULES,
+                    *WORDS,
                     "grounding_dino_checkpoints",
                     *RUN,
                 ],
@@ -29,7 +29,7 @@ def create_pipeline() -> Pipeline:
             ),
             node(
                 nodes.tune_sam,
-                inputs=["sam_base", *DATA, "params:sam", RULES, "sam_checkpoints", *RUN],
+                inputs=["sam_base", *DATA, "params:sam", *WORDS, "sam_checkpoints", *RUN],
                 outputs="sam_adapter",
                 name="tune_sam",
             ),

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from gsam_edge.coco.image_pass import look_at_all
+from gsam_edge.coco.images.scan import look_at_all
 from gsam_edge.datasets.images import ImageFolder
 from gsam_edge.datasets.json_log import JsonLog
 

@@ -17,8 +17,8 @@ from gsam_edge.export.int8 import QuantizationConfig, quantize_static
 from gsam_edge.export.onnx_export import OnnxConfig, to_onnx
 from gsam_edge.runtime import OnnxEngine, StudentCard
 from gsam_edge.students.choice import EdgeConfig
-from gsam_edge.students.edge import EdgeStudent
-from gsam_edge.students.network import new_network
+from gsam_edge.students.ultralytics.edge import EdgeStudent
+from gsam_edge.students.ultralytics.network import new_network
 from gsam_edge.students.weights import StudentWeights
 
 CLASS_NAMES = ("ear of bag", "surface defect", "printed label")

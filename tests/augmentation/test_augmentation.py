@@ -136,7 +136,7 @@ def test_a_sample_that_contradicts_itself_is_refused(changes: dict, message: str
 def test_the_room_is_light_and_albumentations_stays_off_the_network() -> None:
     script = """
 import sys
-import gsam_edge.augmentation, gsam_edge.evaluate.augmentation_sheet
+import gsam_edge.augmentation, gsam_edge.report.contact_sheet
 heavy = {"albumentations", "cv2", "torch"} & set(sys.modules)
 assert not heavy, heavy
 import urllib.request

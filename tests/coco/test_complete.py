@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from gsam_edge.coco import Annotations, complete
-from gsam_edge.vision.masks import encode_mask, masks_to_xyxy
+from gsam_edge.coco.geometry.segmentation import encode_mask
+from gsam_edge.vision.masks import masks_to_xyxy
 
 IMAGE = {"id": 1, "file_name": "a.png", "height": 12, "width": 9}
 

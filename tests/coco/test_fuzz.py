@@ -10,7 +10,7 @@ import time
 import pytest
 
 from gsam_edge.coco import Annotations, DatasetError, RawCoco, SplitConfig, complete, split, statistics, validate
-from gsam_edge.coco.checks import CHECKS
+from gsam_edge.coco.checks.table import CHECKS
 
 SPLIT = SplitConfig(train=0.4, val=0.3, test=0.3, group_by="auto")
 

@@ -9,8 +9,8 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 
 from gsam_edge.coco import DatasetError, RawCoco, complete, validate
+from gsam_edge.coco.geometry.segmentation import encode_mask
 from gsam_edge.datasets.images import ImageFolder
-from gsam_edge.vision.masks import encode_mask
 
 HEIGHT, WIDTH = 40, 50
 BOX = {"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 2, 10, 12]}

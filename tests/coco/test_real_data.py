@@ -7,7 +7,7 @@ import pytest
 from pycocotools import mask as coco_mask
 
 from gsam_edge.coco import SplitConfig, audit, complete, split, validate, validation_report
-from gsam_edge.vision.masks import segmentation_area
+from gsam_edge.coco.geometry.segmentation import segmentation_area
 
 CONFIG = SplitConfig(train=0.7, val=0.15, test=0.15, group_by="auto")
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from gsam_edge.coco import Annotations, SplitConfig, audit, complete, split, statistics, validate, validation_report
-from gsam_edge.coco.need import is_not_needed, needs_grounding_dino, needs_sam, not_needed, teacher_needs
+from gsam_edge.coco.needs import is_not_needed, needs_grounding_dino, needs_sam, not_needed, teacher_needs
 
 CONFIG = SplitConfig(train=0.34, val=0.33, test=0.33, group_by="auto")
 

@@ -8,11 +8,11 @@ import torch
 from gsam_edge.augmentation import AugmentationConfig, SceneDescription
 from gsam_edge.coco import Annotations, DatasetError
 from gsam_edge.coco.annotations import BBOX_SOURCE, FROM_SEGMENTATION
+from gsam_edge.coco.predictions import Predictions, Predictor
 from gsam_edge.distill.config import DistillationConfig
 from gsam_edge.distill.distillation import distil_student, distillation_fingerprint
-from gsam_edge.distill.predictions import Predictions, Predictor
 from gsam_edge.students import EdgeConfig, StudentConfig
-from gsam_edge.students.training_config import StudentTrainingConfig, UltralyticsAugmentation
+from gsam_edge.students.ultralytics.config import StudentTrainingConfig, UltralyticsAugmentation
 from gsam_edge.training.checkpoints import NoCheckpoints
 from gsam_edge.training.metrics import discard_metric
 from gsam_edge.vision import Detections

@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 
 from gsam_edge.coco import Annotations
+from gsam_edge.coco import packed as records
+from gsam_edge.coco.crowds import crowds_of
 from gsam_edge.coco.errors import DatasetError
-from gsam_edge.distill import records
+from gsam_edge.coco.packed import StoredDetectionsError
+from gsam_edge.coco.predictions import Predictions, Predictor
 from gsam_edge.distill.config import LabellingConfig
-from gsam_edge.distill.crowds import crowds_of
 from gsam_edge.distill.labels import StoreCounts, label_images
 from gsam_edge.distill.merge import merge_labels
-from gsam_edge.distill.predictions import Predictions, Predictor
-from gsam_edge.distill.records import StoredDetectionsError
 from gsam_edge.distill.reports import label_report
-from gsam_edge.teachers.grounding_dino_config import DetectionConfig
+from gsam_edge.teachers.grounding_dino.config import DetectionConfig
 from gsam_edge.vision import Detections
 from support.detections import same
 

@@ -78,8 +78,8 @@ def blob_onnx(blob_student, card):
 def edge_student():
     """A YOLOv8n-seg with random weights, made to answer differently everywhere."""
     from gsam_edge.students.choice import EdgeConfig
-    from gsam_edge.students.edge import EdgeStudent
-    from gsam_edge.students.network import new_network
+    from gsam_edge.students.ultralytics.edge import EdgeStudent
+    from gsam_edge.students.ultralytics.network import new_network
     from gsam_edge.students.weights import StudentWeights
 
     torch.manual_seed(0)

@@ -7,16 +7,16 @@ import torch
 from gsam_edge.export.int8 import QuantizationConfig, quantize_static
 from gsam_edge.export.onnx_export import OnnxConfig, to_onnx
 from gsam_edge.export.parity import ParityConfig, compare_with_torch
+from gsam_edge.metrics.average_precision import average_precision
 from gsam_edge.runtime import OnnxEngine, StudentCard, preprocess
 from gsam_edge.students.choice import EdgeConfig, StudentConfig
-from gsam_edge.students.dataset import LabelledPictures
-from gsam_edge.students.edge import EdgeStudent
 from gsam_edge.students.train import train_student
-from gsam_edge.students.training_config import StudentTrainingConfig, UltralyticsAugmentation
+from gsam_edge.students.ultralytics.config import StudentTrainingConfig, UltralyticsAugmentation
+from gsam_edge.students.ultralytics.dataset import LabelledPictures
+from gsam_edge.students.ultralytics.edge import EdgeStudent
 from gsam_edge.training.checkpoints import NoCheckpoints
 from gsam_edge.training.metrics import discard_metric
 from gsam_edge.vision import Detections
-from gsam_edge.vision.average_precision import average_precision
 
 SIDE = 64
 CLASS_NAMES = ("disc", "square")

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-import gsam_edge.students.gateway  # noqa: F401  before any test imports Ultralytics itself
+import gsam_edge.students.ultralytics.imports  # noqa: F401  before any test imports Ultralytics itself
 from gsam_edge.students import EdgeConfig, StudentConfig
 from gsam_edge.students.pictures import LabelledPictures
-from gsam_edge.students.training_config import StudentTrainingConfig, UltralyticsAugmentation
+from gsam_edge.students.ultralytics.config import StudentTrainingConfig, UltralyticsAugmentation
 from gsam_edge.vision import Detections
 
 SIDE = 64

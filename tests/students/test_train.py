@@ -7,14 +7,14 @@ import torch
 
 from gsam_edge.augmentation import Description, build
 from gsam_edge.coco.errors import DatasetError
-from gsam_edge.students.edge import EdgeStudent
+from gsam_edge.metrics.average_precision import average_precision
 from gsam_edge.students.pictures import LabelledPictures
 from gsam_edge.students.train import Validation, train_student
-from gsam_edge.students.trainer import MemoryTraining
+from gsam_edge.students.ultralytics.edge import EdgeStudent
+from gsam_edge.students.ultralytics.trainer import MemoryTraining
 from gsam_edge.training.checkpoints import FileCheckpoint, NoCheckpoints
 from gsam_edge.training.errors import TrainingError
 from gsam_edge.training.metrics import discard_metric
-from gsam_edge.vision.average_precision import average_precision
 
 CPU = torch.device("cpu")
 

@@ -1,6 +1,6 @@
 """How the tests train the smallest SAM."""
 
-from gsam_edge.teachers.sam_config import SamLossConfig
+from gsam_edge.teachers.sam.config import SamLossConfig
 from gsam_edge.training.config import LoopConfig
 
 LOOP = LoopConfig(

@@ -3,11 +3,11 @@
 from typing import TYPE_CHECKING, Any
 
 from gsam_edge.synthetic.general import GeneralWorldConfig
-from gsam_edge.teachers.grounding_dino_config import GroundingDinoLossConfig, TinyGroundingDinoConfig
-from gsam_edge.teachers.sam_config import SamArchitecture
+from gsam_edge.teachers.grounding_dino.config import GroundingDinoLossConfig, TinyGroundingDinoConfig
+from gsam_edge.teachers.sam.config import SamArchitecture
 
 if TYPE_CHECKING:
-    from gsam_edge.teachers.grounding_dino import GroundingDino
+    from gsam_edge.teachers.grounding_dino.model import GroundingDino
 
 TINY_SAM = SamArchitecture(
     image_size=64,
@@ -71,8 +71,8 @@ def original_grounding_dino(processor: Any) -> "GroundingDino":
     import torch
     from transformers import BertConfig, GroundingDinoConfig, SwinConfig
 
-    from gsam_edge.teachers.grounding_dino import GroundingDino
-    from gsam_edge.teachers.grounding_dino_model import TunableGroundingDino
+    from gsam_edge.teachers.grounding_dino.library import TunableGroundingDino
+    from gsam_edge.teachers.grounding_dino.model import GroundingDino
 
     torch.manual_seed(0)
     config = GroundingDinoConfig(

@@ -3,8 +3,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gsam_edge.coco.geometry.segmentation import decode_segmentation
 from gsam_edge.synthetic.polygons import mask_to_polygons
-from gsam_edge.vision.masks import decode_segmentation, mask_iou
+from gsam_edge.vision.masks import mask_iou
 
 
 def test_empty_mask_has_no_polygon():

@@ -7,9 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pycocotools import mask as coco_mask
 
+from gsam_edge.coco.geometry.segmentation import segmentation_to_rle
 from gsam_edge.synthetic import SAMPLE_CLASSES, SampleWorldConfig, build_sample, draw_sample_scene
 from gsam_edge.vision.images import decode_image
-from gsam_edge.vision.masks import mask_iou, segmentation_to_rle
+from gsam_edge.vision.masks import mask_iou
 
 SIDE = 192
 CONFIG = SampleWorldConfig(

@@ -5,14 +5,14 @@ import numpy as np
 import pytest
 import torch
 
-from gsam_edge.teachers.adapter import AdapterConfig, extract_adapter
 from gsam_edge.teachers.grounded_sam import GroundedSam, teacher_predictor
-from gsam_edge.teachers.grounding_dino_config import DetectionConfig
-from gsam_edge.teachers.lora import adapter_parameters, add_lora, weights_digest
-from gsam_edge.teachers.lora_config import LoraConfig
-from gsam_edge.teachers.sam import SamModel
-from gsam_edge.teachers.sam_architecture import build_sam
-from gsam_edge.teachers.tiny_grounding_dino import build_tiny_grounding_dino
+from gsam_edge.teachers.grounding_dino.config import DetectionConfig
+from gsam_edge.teachers.grounding_dino.tiny import build_tiny_grounding_dino
+from gsam_edge.teachers.lora.adapter import AdapterConfig, extract_adapter
+from gsam_edge.teachers.lora.config import LoraConfig
+from gsam_edge.teachers.lora.layers import adapter_parameters, add_lora, weights_digest
+from gsam_edge.teachers.sam.architecture import build_sam
+from gsam_edge.teachers.sam.model import SamModel
 from gsam_edge.vision import Detections
 from support.tiny import TINY_GROUNDING_DINO, TINY_SAM
 

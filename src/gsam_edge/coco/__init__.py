@@ -1,15 +1,15 @@
 """COCO annotations as a value: read with suspicion, completed, split, counted."""
 
 from gsam_edge.coco.annotations import Annotations
-from gsam_edge.coco.checks import ValidationConfig
+from gsam_edge.coco.checks.table import ValidationConfig
+from gsam_edge.coco.checks.validate import Validation, validate
 from gsam_edge.coco.complete import Completion, complete
 from gsam_edge.coco.errors import DatasetError
-from gsam_edge.coco.grouping import Grouping, group_images
-from gsam_edge.coco.raw import RawCoco
 from gsam_edge.coco.report import audit, validation_report
-from gsam_edge.coco.split import SplitConfig, split
+from gsam_edge.coco.splitting.grouping import Grouping, group_images
+from gsam_edge.coco.splitting.split import SplitConfig, split
 from gsam_edge.coco.statistics import statistics
-from gsam_edge.coco.validate import Validation, validate
+from gsam_edge.coco.table.raw import RawCoco
 
 __all__ = [
     "Annotations",

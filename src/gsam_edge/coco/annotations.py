@@ -9,14 +9,14 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from gsam_edge.coco.columns import BBOX_SOURCE, FROM_SEGMENTATION, ObjectColumns, RowsOfImages, has_own_box
 from gsam_edge.coco.errors import DatasetError
-from gsam_edge.coco.fields import sound_table
-from gsam_edge.coco.raw import parse_json
-from gsam_edge.coco.records import JsonRecords, ObjectTable
+from gsam_edge.coco.geometry.segmentation import decode_segmentation, segmentation_area
+from gsam_edge.coco.table.columns import BBOX_SOURCE, FROM_SEGMENTATION, ObjectColumns, RowsOfImages, has_own_box
+from gsam_edge.coco.table.fields import sound_table
+from gsam_edge.coco.table.raw import parse_json
+from gsam_edge.coco.table.records import JsonRecords, ObjectTable
 from gsam_edge.vision import Detections
 from gsam_edge.vision.boxes import xywh_to_xyxy
-from gsam_edge.vision.masks import decode_segmentation, segmentation_area
 
 __all__ = ["BBOX_SOURCE", "FROM_SEGMENTATION", "SOURCE", "SPLIT", "Annotations", "has_own_box"]
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from gsam_edge.coco.annotations import BBOX_SOURCE, FROM_SEGMENTATION, Annotations
-from gsam_edge.vision.masks import segmentation_area
+from gsam_edge.coco.geometry.segmentation import segmentation_area
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gsam_edge.coco.annotations import Annotations
+from gsam_edge.coco.checks.validate import Validation
 from gsam_edge.coco.complete import Completion
-from gsam_edge.coco.grouping import group_images
-from gsam_edge.coco.need import teacher_needs
-from gsam_edge.coco.split import SplitConfig, ready_made_splits
+from gsam_edge.coco.needs import teacher_needs
+from gsam_edge.coco.splitting.grouping import group_images
+from gsam_edge.coco.splitting.split import SplitConfig, ready_made_splits
 from gsam_edge.coco.statistics import statistics
-from gsam_edge.coco.validate import Validation
 
 #: In place of `image_duplicates`, where images were not looked at.
 NOT_COMPARED: Mapping[str, Any] = {"compared": 0, "modes": {}, "exact": [], "near": []}

@@ -12,7 +12,7 @@ from kedro_datasets._typing import ImagePreview
 from numpy.typing import NDArray
 from PIL import Image
 
-from gsam_edge.coco.image_pass import Look, look_into
+from gsam_edge.coco.images.scan import Look, look_into
 from gsam_edge.datasets.atomic import new_folder
 from gsam_edge.vision.images import FORMATS, ImageError, MissingImageError, decode_image, probe_image
 

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from kedro.io import AbstractDataset, DatasetError
 
-from gsam_edge.coco.need import is_not_needed
+from gsam_edge.coco.needs import is_not_needed
 from gsam_edge.datasets.atomic import new_folder
 from gsam_edge.datasets.versioned_bytes import BytesDataset
 from gsam_edge.teachers.errors import AdapterError
 
 if TYPE_CHECKING:
     from gsam_edge.students.weights import StudentWeights
-    from gsam_edge.teachers.adapter import Adapter
-    from gsam_edge.teachers.grounding_dino import GroundingDino
-    from gsam_edge.teachers.sam import SamModel
+    from gsam_edge.teachers.grounding_dino.model import GroundingDino
+    from gsam_edge.teachers.lora.adapter import Adapter
+    from gsam_edge.teachers.sam.model import SamModel
 
 
 class GroundingDinoDataset(AbstractDataset["GroundingDino", "GroundingDino"]):
@@ -44,7 +44,7 @@ class GroundingDinoDataset(AbstractDataset["GroundingDino", "GroundingDino"]):
 
     def load(self) -> GroundingDino:
         """The model in evaluation mode on the CPU, with its processor."""
-        from gsam_edge.teachers.grounding_dino import load_grounding_dino
+        from gsam_edge.teachers.grounding_dino.model import load_grounding_dino
 
         if self._remote is not None:
             return load_grounding_dino(self._remote, allow_download=True)
@@ -83,7 +83,7 @@ class SamDataset(AbstractDataset["SamModel", "SamModel"]):
 
     def load(self) -> SamModel:
         """The model in evaluation mode on the CPU."""
-        from gsam_edge.teachers.sam import load_sam
+        from gsam_edge.teachers.sam.model import load_sam
 
         if not self._path.exists():
             raise DatasetError(
@@ -119,7 +119,7 @@ class AdapterDataset(BytesDataset["Adapter | dict[str, str]"]):
                 return json.loads(content)
             except ValueError as error:
                 raise AdapterError(f"adapter: expected JSON or a safetensors file, but: {error}") from error
-        from gsam_edge.teachers.adapter import Adapter
+        from gsam_edge.teachers.lora.adapter import Adapter
 
         return Adapter.from_bytes(content)
 

@@ -2,9 +2,9 @@
 
 import json
 
+from gsam_edge.coco.packed import StoredDetectionsError
+from gsam_edge.coco.predictions import Predictions
 from gsam_edge.datasets.versioned_bytes import BytesDataset
-from gsam_edge.distill.predictions import Predictions
-from gsam_edge.distill.records import StoredDetectionsError
 
 
 class PredictionsDataset(BytesDataset[Predictions]):

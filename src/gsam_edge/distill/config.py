@@ -3,8 +3,8 @@
 from pydantic import BaseModel, ConfigDict, Field
 
 from gsam_edge.augmentation import AugmentationConfig
-from gsam_edge.students.training_config import StudentTrainingConfig
-from gsam_edge.teachers.grounding_dino_config import DetectionConfig
+from gsam_edge.students.ultralytics.config import StudentTrainingConfig
+from gsam_edge.teachers.grounding_dino.config import DetectionConfig
 
 
 class LabellingConfig(BaseModel):

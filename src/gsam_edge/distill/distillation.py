@@ -9,12 +9,12 @@ import torch
 from gsam_edge.augmentation import AugmentationRules, SceneDescription, build, description_for, identity
 from gsam_edge.coco import Annotations
 from gsam_edge.coco.errors import DatasetError
+from gsam_edge.coco.predictions import Predictions, ask_about
 from gsam_edge.coco.provenance import require_made_from
 from gsam_edge.distill.config import DistillationConfig
 from gsam_edge.distill.merge import merge_labels
-from gsam_edge.distill.predictions import Predictions, ask_about
 from gsam_edge.distill.reports import distillation_report
-from gsam_edge.evaluate.coco_metrics import coco_metrics
+from gsam_edge.metrics.detection import coco_metrics
 from gsam_edge.students.choice import StudentConfig, choose_student
 from gsam_edge.students.pictures import LabelledPictures
 from gsam_edge.students.predictor import StudentPredictor

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from rich.progress import track
 
 from gsam_edge.coco import Annotations
-from gsam_edge.distill.predictions import Predictions, Predictor
-from gsam_edge.distill.records import RecordedDetections, detections_to_record
+from gsam_edge.coco.packed import RecordedDetections, detections_to_record
+from gsam_edge.coco.predictions import Predictions, Predictor
 from gsam_edge.vision import Detections
 from gsam_edge.vision.images import ImageSource
 

@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gsam_edge.coco import Annotations
+from gsam_edge.coco.crowds import crowds_of, share_inside
 from gsam_edge.coco.errors import DatasetError
-from gsam_edge.distill.crowds import crowds_of, share_inside
-from gsam_edge.distill.predictions import Predictions
-from gsam_edge.distill.records import RecordedDetections
+from gsam_edge.coco.packed import RecordedDetections
+from gsam_edge.coco.predictions import Predictions
 from gsam_edge.vision import Detections
 from gsam_edge.vision.boxes import box_iou
 

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from gsam_edge.coco import Annotations
+from gsam_edge.coco.crowds import crowds_of, share_inside
+from gsam_edge.coco.predictions import Predictions
 from gsam_edge.distill.config import LabellingConfig
-from gsam_edge.distill.crowds import crowds_of, share_inside
 from gsam_edge.distill.labels import StoreCounts
 from gsam_edge.distill.merge import MergeCounts
-from gsam_edge.distill.predictions import Predictions
-from gsam_edge.evaluate.mask_iou import match_boxes
+from gsam_edge.metrics.mask_overlap import match_boxes
 from gsam_edge.students.choice import StudentChoice
 from gsam_edge.students.train import StudentTraining
 from gsam_edge.vision.masks import mask_iou

@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 from gsam_edge.coco.annotations import Annotations
 from gsam_edge.coco.errors import DatasetError
-from gsam_edge.evaluate.coco_metrics import IouType, class_map50, evaluate_predictions
-from gsam_edge.evaluate.mask_iou import matched_mask_iou
+from gsam_edge.coco.packing import PredictionsOfImages
 from gsam_edge.evaluate.measure import Measurement
-from gsam_edge.evaluate.packing import PredictionsOfImages
+from gsam_edge.metrics.detection import IouType, class_map50, evaluate_predictions
+from gsam_edge.metrics.figures import same_device
+from gsam_edge.metrics.mask_overlap import matched_mask_iou
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -128,11 +129,6 @@ def count_objects(truth: Annotations) -> int:
             "count), so no accuracy can be measured; label some of these images, or give the split other ones"
         )
     return objects
-
-
-def same_device(row: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Whether two rows of `comparison_row` ran on the same kind of device, so that their times may be divided."""
-    return bool(row["device"] == other["device"])
 
 
 def comparison_frame(rows: Sequence[Mapping[str, Any]], *, reference: str = "teacher") -> "pd.DataFrame":

@@ -20,7 +20,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from gsam_edge.evaluate.packing import PackedDetections, PackedPredictions
+from gsam_edge.coco.packing import PackedDetections, PackedPredictions
 from gsam_edge.vision import Detections
 from gsam_edge.vision.errors import UserError
 

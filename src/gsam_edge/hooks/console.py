@@ -18,8 +18,8 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.text import Text
 
-from gsam_edge.coco.console import import_summary, next_command, validation_summary
 from gsam_edge.evaluate.comparison import console_table
+from gsam_edge.report.console import import_summary, next_command, validation_summary
 from gsam_edge.vision.errors import UserError
 
 logger = logging.getLogger(__name__)

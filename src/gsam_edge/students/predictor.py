@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from gsam_edge.runtime import postprocess, preprocess
 from gsam_edge.runtime.artefact import MASKS_NAME, OUTPUT_NAMES
-from gsam_edge.students.edge import EdgeStudent
+from gsam_edge.students.ultralytics.edge import EdgeStudent
 from gsam_edge.students.weights import StudentWeights
 from gsam_edge.vision import Detections
 

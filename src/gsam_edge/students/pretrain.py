@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from rich.progress import track
 
 from gsam_edge.coco import Annotations
+from gsam_edge.coco.geometry.segmentation import encode_mask
+from gsam_edge.metrics.average_precision import average_precision
 from gsam_edge.students.choice import Architecture
 from gsam_edge.students.pictures import LabelledPictures
 from gsam_edge.students.predictor import StudentPredictor
@@ -19,9 +21,8 @@ from gsam_edge.synthetic.shapes import MARKS, SHAPES
 from gsam_edge.training.checkpoints import CheckpointStore
 from gsam_edge.training.metrics import MetricLogger
 from gsam_edge.training.seed import derived_seed
-from gsam_edge.vision.average_precision import average_precision
 from gsam_edge.vision.boxes import xyxy_to_xywh
-from gsam_edge.vision.masks import encode_mask, masks_to_xyxy
+from gsam_edge.vision.masks import masks_to_xyxy
 
 # Its tensors also start a detector, which has the same layers but for the masks.
 _ARCHITECTURE: Architecture = "yolov8-seg"

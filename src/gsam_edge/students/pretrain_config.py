@@ -3,7 +3,7 @@
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from gsam_edge.students.choice import StudentConfig
-from gsam_edge.students.training_config import StudentTrainingConfig
+from gsam_edge.students.ultralytics.config import StudentTrainingConfig
 
 
 class PretrainStudentConfig(BaseModel):

@@ -11,13 +11,13 @@ from rich.progress import Progress
 from torch import Tensor
 
 from gsam_edge.students.choice import Architecture, StudentConfig
-from gsam_edge.students.dataset import collect_labels
-from gsam_edge.students.network import Transfer, new_network, start_from
 from gsam_edge.students.pictures import LabelledPictures
 from gsam_edge.students.predictor import StudentPredictor
-from gsam_edge.students.task import TrainingTask, Validation
-from gsam_edge.students.trainer import build_trainer
-from gsam_edge.students.training_config import StudentTrainingConfig
+from gsam_edge.students.ultralytics.config import StudentTrainingConfig
+from gsam_edge.students.ultralytics.dataset import collect_labels
+from gsam_edge.students.ultralytics.network import Transfer, new_network, start_from
+from gsam_edge.students.ultralytics.task import TrainingTask, Validation
+from gsam_edge.students.ultralytics.trainer import build_trainer
 from gsam_edge.students.weights import StudentWeights
 from gsam_edge.training.checkpoints import CheckpointStore
 from gsam_edge.training.metrics import MetricLogger

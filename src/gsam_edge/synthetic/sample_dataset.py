@@ -10,9 +10,9 @@ from pycocotools import mask as coco_mask
 from rich.progress import track
 
 from gsam_edge.coco import Annotations
+from gsam_edge.coco.geometry.segmentation import segmentation_to_rle
 from gsam_edge.synthetic.polygons import mask_to_polygons
 from gsam_edge.synthetic.sample import SAMPLE_CLASSES, SampleWorldConfig, draw_sample_scene
-from gsam_edge.vision.masks import segmentation_to_rle
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gsam_edge.teachers.adapter import Adapter, apply_adapter
-from gsam_edge.teachers.grounding_dino import GroundingDino
-from gsam_edge.teachers.grounding_dino_config import DetectionConfig
-from gsam_edge.teachers.sam import SamModel
+from gsam_edge.teachers.grounding_dino.config import DetectionConfig
+from gsam_edge.teachers.grounding_dino.model import GroundingDino
+from gsam_edge.teachers.lora.adapter import Adapter, apply_adapter
+from gsam_edge.teachers.sam.model import SamModel
 from gsam_edge.training.device import DeviceName, resolve_device
 from gsam_edge.vision import Detections
 

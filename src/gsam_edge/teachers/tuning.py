@@ -5,19 +5,19 @@ from typing import TYPE_CHECKING
 
 from gsam_edge.augmentation import AugmentationRules, SceneDescription, build, description_for, identity
 from gsam_edge.coco import Annotations
-from gsam_edge.coco.need import not_needed, teacher_needs
-from gsam_edge.teachers.adapter import Adapter
-from gsam_edge.teachers.grounding_dino_config import GroundingDinoTuningConfig
-from gsam_edge.teachers.lora import weights_digest
-from gsam_edge.teachers.sam_config import SamTuningConfig
+from gsam_edge.coco.needs import not_needed, teacher_needs
+from gsam_edge.teachers.grounding_dino.config import GroundingDinoTuningConfig
+from gsam_edge.teachers.lora.adapter import Adapter
+from gsam_edge.teachers.lora.layers import weights_digest
+from gsam_edge.teachers.sam.config import SamTuningConfig
 from gsam_edge.training.checkpoints import FolderCheckpoints, fingerprint
 from gsam_edge.training.device import DeviceName, resolve_device
 from gsam_edge.training.metrics import MetricLogger
 from gsam_edge.vision.images import ImageSource
 
 if TYPE_CHECKING:
-    from gsam_edge.teachers.grounding_dino import GroundingDino
-    from gsam_edge.teachers.sam import SamModel
+    from gsam_edge.teachers.grounding_dino.model import GroundingDino
+    from gsam_edge.teachers.sam.model import SamModel
 
 
 def tune_where_needed(
@@ -40,8 +40,8 @@ def tune_where_needed(
     say what the words of the scene mean, the config's `augmentation` which of them this teacher sees. See
     `tune_grounding_dino` and `tune_sam` for the other arguments and errors.
     """
-    from gsam_edge.teachers.tune_grounding_dino import tune_grounding_dino
-    from gsam_edge.teachers.tune_sam import tune_sam
+    from gsam_edge.teachers.grounding_dino.tune import tune_grounding_dino
+    from gsam_edge.teachers.sam.tune import tune_sam
 
     tuners: dict[str, Callable[..., Adapter]] = {"grounding_dino": tune_grounding_dino, "sam": tune_sam}
     kind = "grounding_dino" if isinstance(config, GroundingDinoTuningConfig) else "sam"

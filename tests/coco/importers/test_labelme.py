@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 
-from gsam_edge.vision.masks import decode_segmentation
+from gsam_edge.coco.geometry.segmentation import decode_segmentation
 from support.importers import SIZE, YAML, imported, labelme, png, shape, skipped
 
 

@@ -5,7 +5,7 @@ import io
 import numpy as np
 from PIL import Image
 
-from gsam_edge.vision.masks import decode_segmentation
+from gsam_edge.coco.geometry.segmentation import decode_segmentation
 from support.importers import SIZE, imported, png, skipped
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pycocotools import mask as coco_mask
 
 from gsam_edge.coco import DatasetError
-from gsam_edge.vision.masks import decode_segmentation
+from gsam_edge.coco.geometry.segmentation import decode_segmentation
 from support.importers import SIZE, imported, skipped
 
 

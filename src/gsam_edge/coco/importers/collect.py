@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from typing import Any, Protocol
 
 from gsam_edge.coco.errors import DatasetError
-from gsam_edge.coco.shapes import brief
+from gsam_edge.coco.geometry.shapes import brief
 from gsam_edge.vision.images import ImageError
 
 #: What can be left behind, by code, and what that means.

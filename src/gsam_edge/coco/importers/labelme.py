@@ -8,11 +8,11 @@ import posixpath
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from gsam_edge.coco.geometry.segmentation import encode_mask
+from gsam_edge.coco.geometry.shapes import MAX_COORDINATE
 from gsam_edge.coco.importers.collect import Collector, Imported, SourceFiles, number, read_json, with_suffix
 from gsam_edge.coco.importers.masks import decode_mask, placed
-from gsam_edge.coco.shapes import MAX_COORDINATE
 from gsam_edge.vision.images import ImageError
-from gsam_edge.vision.masks import encode_mask
 
 #: Corners of the polygon that stands for a circle: it misses 0.16 % of its area.
 _CIRCLE_CORNERS = 64

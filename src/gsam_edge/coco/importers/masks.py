@@ -5,9 +5,9 @@ from pathlib import PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
+from gsam_edge.coco.geometry.segmentation import encode_mask
 from gsam_edge.coco.importers.collect import Collector, Imported, SourceFiles
 from gsam_edge.vision.images import ImageError, decode_image, opened_image
-from gsam_edge.vision.masks import encode_mask
 
 
 def import_png_masks(files: SourceFiles, class_name: str) -> Imported:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from gsam_edge.coco.errors import DatasetError
+from gsam_edge.coco.geometry.segmentation import encode_mask
 from gsam_edge.coco.importers.collect import Collector, Imported, SourceFiles, number, with_suffix
-from gsam_edge.vision.masks import encode_mask
 
 _COLUMNS = ("ImageId", "ClassId", "EncodedPixels")
 #: The first edition of the file had one column for both.

@@ -7,8 +7,8 @@ from typing import Any
 import yaml
 
 from gsam_edge.coco.errors import DatasetError
+from gsam_edge.coco.geometry.shapes import brief
 from gsam_edge.coco.importers.collect import Collector, Imported, SourceFiles, lines_of, number, with_suffix
-from gsam_edge.coco.shapes import brief
 
 #: Under these keys of data.yaml stand the images of a split.
 _SPLIT_KEYS = {"train": "train", "val": "val", "valid": "val", "test": "test"}

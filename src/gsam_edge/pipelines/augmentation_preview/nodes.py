@@ -4,11 +4,11 @@ from matplotlib.figure import Figure
 
 from gsam_edge.augmentation import RuleAdditions, SceneDescription, description_for, rules_with
 from gsam_edge.coco import Annotations, RawCoco, ValidationConfig
-from gsam_edge.coco.image_pass import ImageFiles
+from gsam_edge.coco.images.scan import ImageFiles
 from gsam_edge.distill.config import DistillationConfig
-from gsam_edge.evaluate.augmentation_sheet import NOTHING, PreviewConfig, SheetMaker, preview_annotations, word_sheets
-from gsam_edge.teachers.grounding_dino_config import GroundingDinoTuningConfig
-from gsam_edge.teachers.sam_config import SamTuningConfig
+from gsam_edge.report.contact_sheet import NOTHING, PreviewConfig, SheetMaker, preview_annotations, word_sheets
+from gsam_edge.teachers.grounding_dino.config import GroundingDinoTuningConfig
+from gsam_edge.teachers.sam.config import SamTuningConfig
 from gsam_edge.vision.images import ImageSource
 
 

@@ -16,11 +16,11 @@ from gsam_edge.coco import (
     validate,
     validation_report,
 )
-from gsam_edge.coco import health as coco_health
-from gsam_edge.coco.grouping import related_images
-from gsam_edge.coco.health_checks import HealthConfig
-from gsam_edge.coco.health_splits import split_findings
-from gsam_edge.coco.image_pass import ImageFiles
+from gsam_edge.coco.health import health as coco_health
+from gsam_edge.coco.health.splits import split_findings
+from gsam_edge.coco.health.table import HealthConfig
+from gsam_edge.coco.images.scan import ImageFiles
+from gsam_edge.coco.splitting.grouping import related_images
 from gsam_edge.vision.images import ImageSource
 
 
@@ -42,7 +42,7 @@ def check_health(
     annotations: Annotations, duplicates: dict[str, Any], images: ImageSource, health: HealthConfig
 ) -> tuple[Annotations, dict[str, Any], Figure]:
     """What is left once the health policies are obeyed; what was unwise, with the account; the worst cases drawn."""
-    from gsam_edge.evaluate.health_plots import plot_worst_findings
+    from gsam_edge.report.health_plots import plot_worst_findings
 
     found = coco_health.check_health(annotations, duplicates, health)
     return found.cure.annotations, found.to_json(), plot_worst_findings(annotations, images, found.findings)
@@ -50,7 +50,7 @@ def check_health(
 
 def plot_health(annotations: Annotations, health: HealthConfig) -> tuple[Figure, Figure, Figure]:
     """How large the objects are, how many images show each class, and where in the image the objects lie."""
-    from gsam_edge.evaluate.health_plots import plot_box_sizes, plot_heat_map, plot_images_per_class
+    from gsam_edge.report.health_plots import plot_box_sizes, plot_heat_map, plot_images_per_class
 
     box_sizes = plot_box_sizes(annotations, health.smallest_box_side)
     return box_sizes, plot_images_per_class(annotations), plot_heat_map(annotations)
@@ -77,7 +77,7 @@ def report_validation(
     seed: int,
 ) -> tuple[dict[str, Any], Figure]:
     """The `validation_report` (its keys: see `coco.report.validation_report`) and the classes per split as bars."""
-    from gsam_edge.evaluate.plots import plot_class_distribution
+    from gsam_edge.report.plots import plot_class_distribution
 
     parts = {"train": train, "val": val, "test": test}
     related = related_images(annotations, split_config.group_by, duplicates["near"])

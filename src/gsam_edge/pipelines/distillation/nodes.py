@@ -24,7 +24,7 @@ def label_training_images(
     """The tuned teachers' labels of the training images, and how they compare with the truth."""
     from gsam_edge.distill.labels import label_images
     from gsam_edge.distill.reports import label_report
-    from gsam_edge.distill.teacher import TunedTeachers, compose_teacher
+    from gsam_edge.teachers.compose import TunedTeachers, compose_teacher
 
     teachers = TunedTeachers(grounding_dino, grounding_dino_adapter, sam, sam_adapter)
     teacher = compose_teacher(train, teachers, detection=labelling.label_detection, device=device)

@@ -26,8 +26,8 @@ def measure_teacher(
     device: DeviceName,
 ) -> tuple[Row, Any]:
     """The tuned teachers that the data calls for, in PyTorch."""
-    from gsam_edge.distill.measurement import measure_teacher as measure
-    from gsam_edge.distill.teacher import TunedTeachers, compose_teacher
+    from gsam_edge.evaluate.artefacts import measure_teacher as measure
+    from gsam_edge.teachers.compose import TunedTeachers, compose_teacher
 
     teachers = TunedTeachers(grounding_dino, grounding_dino_adapter, sam, sam_adapter)
     teacher = compose_teacher(annotations_test, teachers, detection=labelling.detection, device=device)
@@ -42,7 +42,7 @@ def measure_student(
     device: DeviceName,
 ) -> tuple[Row, Any]:
     """The student in PyTorch."""
-    from gsam_edge.distill.measurement import measure_student as measure
+    from gsam_edge.evaluate.artefacts import measure_student as measure
 
     return measure(student_weights, annotations_test, images, evaluation, device)
 
@@ -55,7 +55,7 @@ def measure_student_onnx(
     evaluation: EvaluationConfig,
 ) -> tuple[Row, Any]:
     """The exported student in ONNX Runtime."""
-    from gsam_edge.distill.measurement import measure_onnx
+    from gsam_edge.evaluate.artefacts import measure_onnx
 
     return measure_onnx("student_onnx", student_onnx, student_weights, annotations_test, images, evaluation)
 
@@ -68,7 +68,7 @@ def measure_student_onnx_int8(
     evaluation: EvaluationConfig,
 ) -> tuple[Row, Any]:
     """The quantised student in ONNX Runtime."""
-    from gsam_edge.distill.measurement import measure_onnx
+    from gsam_edge.evaluate.artefacts import measure_onnx
 
     return measure_onnx("student_onnx_int8", student_onnx_int8, student_weights, annotations_test, images, evaluation)
 
@@ -76,7 +76,7 @@ def measure_student_onnx_int8(
 def compare(*measurements: Row) -> tuple[list[Row], pd.DataFrame, Figure]:
     """All artefacts side by side: as a report, as a table for kedro-viz, as bars."""
     from gsam_edge.evaluate.comparison import comparison_frame
-    from gsam_edge.evaluate.plots import plot_comparison
+    from gsam_edge.report.plots import plot_comparison
 
     rows = list(measurements)
     return rows, comparison_frame(rows), plot_comparison(rows)
@@ -91,7 +91,7 @@ def draw_predictions(
     evaluation: EvaluationConfig,
 ) -> Figure:
     """Truth, teacher, student and its INT8 form on the same pictures."""
-    from gsam_edge.distill.measurement import plot_predictions
+    from gsam_edge.evaluate.artefacts import plot_predictions
 
     columns = {"teacher": teacher, "student": student, "student int8": student_onnx_int8}
     return plot_predictions(annotations_test, images, columns, evaluation)

@@ -12,7 +12,7 @@ from gsam_edge.vision.images import ImageSource
 def export_onnx(student_weights: Any, onnx: OnnxConfig) -> bytes:
     """The student as ONNX: `images` in; boxes, scores, class_ids and, where it has them, masks out."""
     from gsam_edge.export.onnx_export import to_onnx
-    from gsam_edge.students.edge import EdgeStudent
+    from gsam_edge.students.ultralytics.edge import EdgeStudent
 
     return to_onnx(EdgeStudent(student_weights), student_weights.card, onnx)
 
@@ -39,7 +39,7 @@ def report_optimization(
 ) -> list[Any]:
     """One row per artefact: artefact, size_mb, prompt_free, parity, verdict (see `export.report`)."""
     from gsam_edge.export.evidence import collect_evidence
-    from gsam_edge.students.edge import EdgeStudent
+    from gsam_edge.students.ultralytics.edge import EdgeStudent
 
     artefacts = {"student_onnx": (student_onnx, True), "student_onnx_int8": (student_onnx_int8, False)}
     names = [image["file_name"] for image in annotations_val.images]

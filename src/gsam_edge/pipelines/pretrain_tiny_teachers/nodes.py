@@ -5,8 +5,8 @@ from typing import Any
 
 from gsam_edge.students.pretrain_config import PretrainStudentConfig
 from gsam_edge.synthetic.general import GeneralWorldConfig
-from gsam_edge.teachers.grounding_dino_config import PretrainGroundingDinoConfig
-from gsam_edge.teachers.sam_config import PretrainSamConfig
+from gsam_edge.teachers.grounding_dino.config import PretrainGroundingDinoConfig
+from gsam_edge.teachers.sam.config import PretrainSamConfig
 from gsam_edge.training.device import DeviceName
 
 
@@ -19,7 +19,7 @@ def pretrain_grounding_dino(
     device: DeviceName,
 ) -> tuple[Any, dict[str, Any]]:
     """The tiny Grounding DINO, with its AP50 on scenes that it never saw."""
-    from gsam_edge.teachers.pretrain_grounding_dino import pretrain_grounding_dino as pretrain
+    from gsam_edge.teachers.grounding_dino.pretrain import pretrain_grounding_dino as pretrain
 
     return _continued(pretrain, config, world, checkpoints, log, seed, device)
 
@@ -28,7 +28,7 @@ def pretrain_sam(
     config: PretrainSamConfig, world: GeneralWorldConfig, checkpoints: Any, log: Any, seed: int, device: DeviceName
 ) -> tuple[Any, dict[str, Any]]:
     """The tiny SAM, with its mean IoU on scenes that it never saw."""
-    from gsam_edge.teachers.pretrain_sam import pretrain_sam as pretrain
+    from gsam_edge.teachers.sam.pretrain import pretrain_sam as pretrain
 
     return _continued(pretrain, config, world, checkpoints, log, seed, device)
 

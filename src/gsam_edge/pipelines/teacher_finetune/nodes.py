@@ -5,8 +5,8 @@ from typing import Any
 from gsam_edge.augmentation import RuleAdditions, SceneDescription, rules_with
 from gsam_edge.coco import Annotations
 from gsam_edge.distill.config import LabellingConfig
-from gsam_edge.teachers.grounding_dino_config import GroundingDinoTuningConfig
-from gsam_edge.teachers.sam_config import SamTuningConfig
+from gsam_edge.teachers.grounding_dino.config import GroundingDinoTuningConfig
+from gsam_edge.teachers.sam.config import SamTuningConfig
 from gsam_edge.training.device import DeviceName
 from gsam_edge.vision.images import ImageSource
 
@@ -62,8 +62,8 @@ def report_teachers(
     device: DeviceName,
 ) -> dict[str, Any]:
     """Each teacher before and after tuning; keys as `distill.teacher_report` says."""
-    from gsam_edge.distill.teacher import TunedTeachers
-    from gsam_edge.distill.teacher_report import teacher_report
+    from gsam_edge.teachers.compose import TunedTeachers
+    from gsam_edge.teachers.report import teacher_report
 
     teachers = TunedTeachers(grounding_dino, grounding_dino_adapter, sam, sam_adapter)
     return teacher_report(val, images, teachers, detection=labelling.detection, device=device)

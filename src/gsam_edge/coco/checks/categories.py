@@ -1,0 +1,62 @@
+"""The categories of a COCO file."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gsam_edge.coco.checks.findings import Case, Ledger
+from gsam_edge.coco.errors import DatasetError
+from gsam_edge.coco.geometry.shapes import brief, is_text, whole_number
+
+
+@dataclass(frozen=True)
+class CategoryCheck:
+    """The sound categories.
+
+    Attributes:
+        records: category ids to records, in the file's order.
+        cases: category ids to what was found, still open: a category that nobody uses may yet be dropped.
+        moved: ids of categories that were merged, to the ids of those they were merged into.
+    """
+
+    records: Mapping[int, Mapping[str, Any]]
+    cases: Mapping[int, Case]
+    moved: Mapping[int, int]
+
+
+def check_categories(raw: Sequence[Any], ledger: Ledger) -> CategoryCheck:
+    """Reads the categories; those of one name become one.
+
+    Raises:
+        DatasetError: if one id has two names, none is left, or a policy says so.
+    """
+    records: dict[int, Mapping[str, Any]] = {}
+    cases: dict[int, Case] = {}
+    moved: dict[int, int] = {}
+    id_of_name: dict[str, int] = {}
+    for index, record in enumerate(raw):
+        category_id = whole_number(record.get("id")) if isinstance(record, Mapping) else None
+        name = record.get("name") if isinstance(record, Mapping) else None
+        case = Case(ledger, f"categories[{index}]", id=category_id)
+        if category_id is None or not is_text(name):
+            case.drop("category_malformed", f"expected a mapping with id and name, got {brief(record)}")
+            continue
+        name = name.strip()
+        if category_id in records or category_id in moved:
+            known = records[moved.get(category_id, category_id)]["name"]
+            if known != name:
+                case.fault("category_id_conflict", f"id {category_id} is {brief(known)} and {brief(name)}")
+        elif name in id_of_name:
+            case.fault("category_same_name", f"{brief(name)} is also the name of category {id_of_name[name]}")
+            moved[category_id] = id_of_name[name]
+        else:
+            if category_id != record["id"] or type(record["id"]) is not int:
+                case.fault("id_not_integer", f"id {brief(record['id'])}")
+            id_of_name[name] = category_id
+            records[category_id] = {**record, "id": category_id, "name": name}
+            cases[category_id] = case
+            continue
+        case.close()
+    if not records:
+        raise DatasetError(f"{ledger.source}: categories: expected at least one with an id and a name, got none")
+    return CategoryCheck(records, cases, moved)

@@ -1,0 +1,146 @@
+"""What was found in a COCO file and what was done about it: the ledger, and the findings that come out of it."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, Self, TypeAlias
+
+from gsam_edge.coco.checks.table import CHECKS, Policy, Severity, ValidationConfig
+from gsam_edge.coco.errors import DatasetError
+
+Outcome: TypeAlias = Literal["kept", "fixed", "dropped"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One kind of fault in a dataset.
+
+    Attributes:
+        code: its name in `CHECKS`.
+        severity: error (content was lost), warning (content was changed) or info.
+        policy: what was done: drop, fix or keep (error ends the run). A `fix` that left an object without any shape,
+            and so dropped it, stands under drop.
+        count: how many records, each once; a dropped record counts under one code only.
+        meaning: the code in words.
+        examples: the first cases: where they stand, their ids or file names, and what was found.
+    """
+
+    code: str
+    severity: Severity
+    policy: Policy
+    count: int
+    meaning: str
+    examples: tuple[Mapping[str, Any], ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The finding as plain JSON values."""
+        return {**asdict(self), "examples": [dict(example) for example in self.examples]}
+
+
+@dataclass(frozen=True)
+class Tally:
+    """The audit of one list of records: `total` = `kept` + `fixed` + `dropped`."""
+
+    total: int
+    kept: int
+    fixed: int
+    dropped: int
+
+    @classmethod
+    def of(cls, outcomes: Iterable[Outcome]) -> Self:
+        """The tally of what became of each record."""
+        counts = Counter(outcomes)
+        return cls(counts.total(), counts["kept"], counts["fixed"], counts["dropped"])
+
+    def to_json(self) -> dict[str, int]:
+        """The tally under the report's keys: in, kept, fixed, dropped."""
+        return {"in": self.total, "kept": self.kept, "fixed": self.fixed, "dropped": self.dropped}
+
+
+class Ledger:
+    """Takes note of every fault of one run and answers what to do about it."""
+
+    def __init__(self, config: ValidationConfig, source: str) -> None:
+        self.source = source
+        self._config = config
+        self._counts: Counter[tuple[str, Policy]] = Counter()
+        self._examples: dict[tuple[str, Policy], list[Mapping[str, Any]]] = {}
+
+    def policy(self, code: str, where: str, detail: str) -> Policy:
+        """What to do about a fault: drop, fix or keep.
+
+        Raises:
+            DatasetError: if the policy is `error`.
+        """
+        policy = self._config.policies.get(code, CHECKS[code].policies[0])
+        if policy == "error":
+            raise DatasetError(f"{self.source}: {where}: {detail} ({code}: {CHECKS[code].meaning})")
+        return policy
+
+    def enter(self, code: str, policy: Policy, example: Mapping[str, Any]) -> None:
+        """Writes down one case and what was done about it."""
+        self._counts[code, policy] += 1
+        examples = self._examples.setdefault((code, policy), [])
+        if len(examples) < self._config.max_examples:
+            examples.append(example)
+
+    def findings(self) -> tuple[Finding, ...]:
+        """What was entered, in the order of `CHECKS`."""
+        order = list(CHECKS)
+        return tuple(
+            Finding(
+                code, CHECKS[code].severity, policy, count, CHECKS[code].meaning, tuple(self._examples[code, policy])
+            )
+            for (code, policy), count in sorted(
+                self._counts.items(), key=lambda item: (order.index(item[0][0]), item[0])
+            )
+        )
+
+
+class Case:
+    """The faults of one record, entered in the ledger once it is known what becomes of the record.
+
+    A record that is dropped is entered under one code only, so that the audit adds up by code.
+    """
+
+    __slots__ = ("_faults", "_ledger", "_subject", "_where", "outcome")
+
+    def __init__(self, ledger: Ledger, where: str, **subject: Any) -> None:
+        self._ledger = ledger
+        self._where = where
+        self._subject = subject
+        self._faults: list[tuple[str, str]] = []
+        #: What became of the record, once the case has ended.
+        self.outcome: Outcome = "dropped"
+
+    def fault(self, code: str, detail: str) -> Policy:
+        """Takes note of a fault and answers what to do: drop, fix or keep; where it is `error`, DatasetError."""
+        self._faults.append((code, detail))
+        return self._ledger.policy(code, self._where, detail)
+
+    @property
+    def faults(self) -> Sequence[tuple[str, str]]:
+        """Codes and details so far."""
+        return tuple(self._faults)
+
+    def drop(self, code: str, detail: str) -> Outcome:
+        """Ends the case: the record is dropped for this reason. Raises DatasetError where the policy is `error`."""
+        self._ledger.policy(code, self._where, detail)
+        self._enter(code, "drop", detail)
+        return "dropped"
+
+    def close(self) -> Outcome:
+        """Ends the case: the record stays, its faults were fixed or kept as they are."""
+        if not self._faults:
+            self.outcome = "kept"
+            return self.outcome
+        details = dict(reversed(self._faults))  # each code once, with what was found first
+        policies = {code: self._ledger.policy(code, self._where, detail) for code, detail in details.items()}
+        for code, detail in details.items():
+            self._enter(code, policies[code], detail)
+        self.outcome = "fixed" if "fix" in policies.values() else "kept"
+        return self.outcome
+
+    def _enter(self, code: str, policy: Policy, detail: str) -> None:
+        subject = {key: value for key, value in self._subject.items() if value is not None}
+        self._ledger.enter(code, policy, {"where": self._where, **subject, "detail": detail})

@@ -1,0 +1,178 @@
+"""The images of a COCO file, held against the files that are there."""
+
+import re
+from collections.abc import Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath, PureWindowsPath
+from typing import Any
+
+from gsam_edge.coco.checks.findings import Case, Ledger, Outcome
+from gsam_edge.coco.errors import DatasetError
+from gsam_edge.coco.geometry.shapes import brief, is_text, whole_number
+from gsam_edge.coco.images.facts import ImageFacts
+from gsam_edge.coco.images.scan import ImageFiles, Look, LookOrError, look_at_all
+from gsam_edge.coco.table.gc_pause import no_garbage_collection
+from gsam_edge.vision.images import MissingImageError
+
+#: Names that are plainly safe, and spelled as they would be after normalising: almost all of them.
+_PLAIN_NAME = re.compile(r"[\w-][\w .-]*(/[\w-][\w .-]*)*")
+#: A sixteenth of 256: what 12 bits in a file of 16 reach, decoded, is below it.
+_DARK = 16
+
+
+@dataclass
+class ImageCheck:
+    """The sound images.
+
+    Attributes:
+        records: image ids to records with a true size, in the file's order.
+        places: image ids to their rows in the file.
+        cases: image ids to what was found, still open: an image on which nothing is annotated may yet be dropped.
+        moved: ids of records that list a file again, to the id of the file's first record.
+        lost: ids of the images that were dropped.
+        outcomes: what became of each row of the file; those of `records` are not known yet.
+        facts: image ids to what decoding told of their files; empty where none was decoded.
+    """
+
+    outcomes: list[Outcome]
+    records: dict[int, Mapping[str, Any]] = field(default_factory=dict)
+    places: dict[int, int] = field(default_factory=dict)
+    cases: dict[int, Case] = field(default_factory=dict)
+    moved: dict[int, int] = field(default_factory=dict)
+    lost: set[int] = field(default_factory=set)
+    facts: dict[int, ImageFacts] = field(default_factory=dict)
+
+
+def check_images(
+    raw: Sequence[Any], files: ImageFiles, ledger: Ledger, *, decode: bool, seen: MutableMapping[str, Any]
+) -> ImageCheck:
+    """Reads the image records and looks at every file.
+
+    Args:
+        raw: the list that a COCO file holds under `images`.
+        files: the image files.
+        ledger: takes note of the faults.
+        decode: whether files are decoded, which finds truncated ones, or only their headers read.
+        seen: what an interrupted pass over the files has seen (see `image_pass.look_at_all`).
+
+    Raises:
+        DatasetError: if no image is left, or a policy says so.
+    """
+    check = ImageCheck(["dropped"] * len(raw))
+    with no_garbage_collection():
+        wanted = _listed(raw, ledger, check)
+    names = [raw[row]["file_name"] for row, _, _ in wanted]
+    looks = look_at_all(names, files, decode=decode, seen=seen)
+    with no_garbage_collection():
+        for (row, image_id, case), look in zip(wanted, looks, strict=True):
+            _settle(check, raw[row], row, image_id, case, look)
+    if not check.records:
+        faults = ", ".join(f"{finding.code} {finding.count}" for finding in ledger.findings())
+        raise DatasetError(f"{ledger.source}: expected at least one usable image, got none of {len(raw)} ({faults})")
+    return check
+
+
+def _listed(raw: Sequence[Any], ledger: Ledger, check: ImageCheck) -> list[tuple[int, int, Case]]:
+    """Row, id and open case of each record whose file is to be looked at; the others are dropped."""
+    named = [_identity(record) for record in raw]
+    conflicts = _conflicts(named)
+    listed: dict[str, int] = {}
+    wanted: list[tuple[int, int, Case]] = []
+    for row, (image_id, name, spelling) in enumerate(named):
+        case = Case(ledger, f"images[{row}]", id=image_id, file_name=name)
+        if image_id is None or name is None:
+            case.drop("image_malformed", f"expected a mapping with id and file_name, got {brief(raw[row])}")
+        elif image_id in conflicts:
+            case.drop("image_id_conflict", f"id {image_id} stands for {brief(sorted(conflicts[image_id]))}")
+        elif _is_unsafe(name):
+            case.drop("image_path_unsafe", f"expected a path inside the dataset's folder, got {brief(name)}")
+        elif spelling in listed:
+            first = listed[spelling]
+            case.drop("image_listed_twice", f"{brief(name)} is already image {first}")
+            check.moved |= {image_id: first} if image_id != first else {}
+            continue
+        else:
+            listed[spelling] = image_id
+            wanted.append((row, image_id, case))
+            continue
+        check.lost |= set() if image_id is None else {image_id}
+    return wanted
+
+
+def _settle(
+    check: ImageCheck, record: Mapping[str, Any], row: int, image_id: int, case: Case, look: LookOrError
+) -> None:
+    """Takes an image in, its case still open, or drops it, by the look at its file."""
+    found = _readable(case, look)
+    sound = None if found is None else _with_true_size(case, record, image_id, (found.height, found.width))
+    if found is None or sound is None:
+        check.lost.add(image_id)
+        return
+    check.records[image_id], check.places[image_id], check.cases[image_id] = sound, row, case
+    if found.facts is not None:
+        check.facts[image_id] = found.facts
+        if found.facts.brightest is not None and found.facts.brightest < _DARK:
+            case.fault("image_dark_16_bit", f"decoded, its largest value is {found.facts.brightest} of 255")
+
+
+def _identity(record: Any) -> tuple[int | None, str | None, str]:
+    """An image's id and name, None where unusable, and the name in the one spelling for its file."""
+    if not isinstance(record, Mapping):
+        return None, None, ""
+    image_id, name = whole_number(record.get("id")), record.get("file_name")
+    if not is_text(name) or "\0" in name:
+        return image_id, None, ""
+    return image_id, name, name if _PLAIN_NAME.fullmatch(name) else PurePosixPath(name).as_posix()
+
+
+def _conflicts(named: Sequence[tuple[int | None, str | None, str]]) -> dict[int, set[str]]:
+    """Ids that stand for several files, with the names of those."""
+    first: dict[int, str] = {}
+    conflicts: dict[int, set[str]] = {}
+    for image_id, name, spelling in named:
+        if image_id is None or name is None:
+            continue
+        known = first.setdefault(image_id, spelling)
+        if known != spelling:
+            conflicts.setdefault(image_id, {known}).add(spelling)
+    return conflicts
+
+
+def _is_unsafe(name: str) -> bool:
+    if _PLAIN_NAME.fullmatch(name):
+        return False
+    windows = PureWindowsPath(name)
+    return PurePosixPath(name).is_absolute() or bool(windows.drive or windows.root) or ".." in windows.parts
+
+
+def _readable(case: Case, look: LookOrError) -> Look | None:
+    if isinstance(look, MissingImageError | FileNotFoundError | KeyError):
+        case.drop("image_missing", str(look))
+        return None
+    if isinstance(look, Exception):
+        case.drop("image_unreadable", str(look))
+        return None
+    return look
+
+
+def _with_true_size(
+    case: Case, record: Mapping[str, Any], image_id: int, size: tuple[int, int]
+) -> Mapping[str, Any] | None:
+    """The record with the size of its file, or None where it was dropped for another one."""
+    height, width = size
+    sound = {"id": image_id, "height": height, "width": width}
+    if all(type(record.get(key)) is int and record[key] == value for key, value in sound.items()):
+        return record
+    declared = whole_number(record.get("height")), whole_number(record.get("width"))
+    if declared != size:
+        if any(side is None or side <= 0 for side in declared):
+            code, detail = "image_size_missing", f"no height and width, the file has {height} x {width}"
+        else:
+            code = "image_size_mismatch"
+            detail = f"declared as {declared[0]} x {declared[1]} (height x width), the file has {height} x {width}"
+        if case.fault(code, detail) == "drop":
+            case.drop(code, detail)
+            return None
+    if type(record["id"]) is not int:
+        case.fault("id_not_integer", f"id {brief(record['id'])}")
+    return {**record, **sound}

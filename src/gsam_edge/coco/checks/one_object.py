@@ -1,0 +1,171 @@
+"""One annotation of a COCO file: one record in, one sound record or none out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from gsam_edge.coco.checks.categories import CategoryCheck
+from gsam_edge.coco.checks.findings import Case, Ledger, Outcome
+from gsam_edge.coco.checks.images import ImageCheck
+from gsam_edge.coco.checks.object_shapes import CheckedShape, check_bbox, check_segmentation
+from gsam_edge.coco.geometry.shapes import brief, finite_area, is_close, whole_number
+
+#: How files say that there is no such shape.
+_ABSENT: Mapping[str, tuple[Any, ...]] = {"bbox": (None, []), "segmentation": (None, [], {})}
+
+
+@dataclass(frozen=True)
+class Draft:
+    """An annotation that is sound by itself, before it is held against the others.
+
+    Attributes:
+        record: as the file has it.
+        new: the sound values of `image_id`, `category_id`, `bbox` and `segmentation` (None where there is none), and
+            of `iscrowd` and `area` where they were wrong.
+        case: what was found, still open.
+    """
+
+    record: Mapping[str, Any]
+    new: dict[str, Any]
+    case: Case
+
+
+@dataclass
+class ObjectCheck:
+    """Checks annotations one by one: each by itself, then, in the file's order, against those before it.
+
+    Attributes:
+        images: the sound images.
+        categories: the sound categories.
+        ledger: takes note of the faults.
+        area_tolerance: an area may differ from that of its mask by this share.
+        new_id: what the next annotation without an id of its own is called; above all ids of the file.
+    """
+
+    images: ImageCheck
+    categories: CategoryCheck
+    ledger: Ledger
+    area_tolerance: float
+    new_id: int = 1
+    _ids: set[int] = field(default_factory=set, init=False)
+    _seen: dict[Any, str] = field(default_factory=dict, init=False)
+
+    def examine(self, row: int, record: Any) -> Draft | None:
+        """Checks one annotation by itself; None where it was dropped. Raises DatasetError where a policy says so."""
+        where = f"annotations[{row}]"
+        if not isinstance(record, Mapping):
+            Case(self.ledger, where).drop("annotation_malformed", f"expected a mapping, got {brief(record)}")
+            return None
+        record_id = whole_number(record.get("id"))
+        image_id, category_id = whole_number(record.get("image_id")), whole_number(record.get("category_id"))
+        if image_id is None or category_id is None:
+            got = {key: record.get(key) for key in ("image_id", "category_id")}
+            detail = f"expected whole numbers, got {brief(got)}"
+            Case(self.ledger, where, id=record_id).drop("annotation_malformed", detail)
+            return None
+        image_id = self.images.moved.get(image_id, image_id)
+        category_id = self.categories.moved.get(category_id, category_id)
+        image = self.images.records.get(image_id)
+        if image is None:
+            code = f"annotation_of_{'dropped' if image_id in self.images.lost else 'unknown'}_image"
+            Case(self.ledger, where, id=record_id).drop(code, f"image_id {brief(record['image_id'])}")
+            return None
+        case = Case(self.ledger, where, id=record_id, file_name=image["file_name"])
+        if category_id not in self.categories.records:
+            case.drop("annotation_of_unknown_category", f"category_id {category_id}")
+            return None
+        new: dict[str, Any] = {"image_id": image_id, "category_id": category_id}
+        self._references(case, record, new)
+        if self._shape(case, record, new, (image["height"], image["width"])):
+            return None
+        return Draft(record, new, case)
+
+    def compare(self, draft: Draft) -> Mapping[str, Any] | None:
+        """Tells an annotation from those before it and ends its case: the sound record, or None where it was dropped.
+
+        Raises DatasetError where a policy says so.
+        """
+        case, record, new = draft.case, draft.record, draft.new
+        record_id = whole_number(record.get("id"))
+        key = (new["image_id"], new["category_id"], _frozen(new["bbox"]), _frozen(new["segmentation"]))
+        if key in self._seen:
+            detail = f"the same as {self._seen[key]}"
+            if case.fault("annotation_duplicate", detail) == "drop":
+                case.drop("annotation_duplicate", detail)
+                return None
+        if record_id is None or record_id in self._ids:
+            code = "annotation_id_missing" if record_id is None else "annotation_id_duplicate"
+            detail = f"id {brief(record.get('id'))} became {self.new_id}"
+            if case.fault(code, detail) == "drop":
+                case.drop(code, detail)
+                return None
+            record_id, self.new_id = self.new_id, self.new_id + 1
+        elif type(record["id"]) is not int:
+            case.fault("id_not_integer", f"id {brief(record['id'])}")
+        new["id"] = record_id
+        self._ids.add(record_id)
+        self._seen.setdefault(key, f"annotation {record_id}")
+        case.close()
+        return _merged(record, new)
+
+    @staticmethod
+    def _references(case: Case, record: Mapping[str, Any], new: dict[str, Any]) -> None:
+        for key in ("image_id", "category_id"):
+            if whole_number(record[key]) != new[key]:
+                case.fault("annotation_moved", f"{key} {brief(record[key])} became {new[key]}")
+            elif type(record[key]) is not int:
+                case.fault("id_not_integer", f"{key} {brief(record[key])}")
+        crowd = record.get("iscrowd", 0)
+        if type(crowd) is not int or crowd not in (0, 1):
+            new["iscrowd"] = int(whole_number(crowd) == 1 or crowd is True)
+            case.fault("iscrowd_not_integer", f"iscrowd {brief(crowd)}")
+
+    def _shape(
+        self, case: Case, record: Mapping[str, Any], new: dict[str, Any], image_hw: tuple[int, int]
+    ) -> Outcome | None:
+        """Puts the sound shape into `new`; answers only where the annotation is dropped."""
+        before = len(case.faults)
+        box = check_bbox(case, record.get("bbox"), image_hw)
+        mask = check_segmentation(case, record.get("segmentation"), image_hw)
+        for shape in (box, mask):
+            if shape.dropped_for:
+                return case.drop(*shape.dropped_for)
+        if box.value is None and mask.value is None:
+            reasons = [fault for fault in case.faults[before:] if fault[0] != "segmentation_empty"]
+            return case.drop(*(reasons or [("annotation_without_shape", "expected a bbox or a segmentation")])[0])
+        new["bbox"], new["segmentation"] = box.value, mask.value
+        self._area(case, record, new, mask if mask.value is not None else box)
+        return None
+
+    def _area(self, case: Case, record: Mapping[str, Any], new: dict[str, Any], shape: CheckedShape) -> None:
+        declared = record.get("area")
+        if declared is None:
+            return
+        number = finite_area(declared)
+        sound = (shape.area, shape.outline_area)
+        if number is None or not any(is_close(number, area, self.area_tolerance) for area in sound):
+            code = "area_malformed" if number is None else "area_mismatch"
+            detail = f"area {brief(declared)}, the {'mask' if new['segmentation'] else 'box'} has {shape.area:g}"
+            if case.fault(code, detail) == "fix":
+                new["area"] = shape.area
+
+
+def _frozen(value: Any) -> Any:
+    """A hashable equal of a box or a segmentation."""
+    if isinstance(value, Mapping):
+        return tuple((key, _frozen(value[key])) for key in ("size", "counts"))
+    return tuple(_frozen(part) for part in value) if isinstance(value, list | tuple) else value
+
+
+def _merged(record: Mapping[str, Any], new: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The record itself where nothing changed, else a copy with the new values and without shapes that were taken."""
+    changes = {
+        key: value
+        for key, value in new.items()
+        if value is not None
+        and not (record.get(key) is value or (type(record.get(key)) is int and record[key] == value))
+    }
+    taken = {key for key in _ABSENT if new[key] is None and record.get(key) not in _ABSENT[key]}
+    if not changes and not taken:
+        return record
+    return {key: value for key, value in record.items() if key not in taken} | changes

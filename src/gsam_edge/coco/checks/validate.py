@@ -1,0 +1,136 @@
+"""From whatever a COCO file holds to annotations that can be trusted, with an account of every record."""
+
+from collections.abc import Mapping, MutableMapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from gsam_edge.coco.annotations import Annotations
+from gsam_edge.coco.checks.categories import CategoryCheck, check_categories
+from gsam_edge.coco.checks.findings import Finding, Ledger, Tally
+from gsam_edge.coco.checks.images import ImageCheck, check_images
+from gsam_edge.coco.checks.objects import check_objects
+from gsam_edge.coco.checks.one_object import ObjectCheck
+from gsam_edge.coco.checks.table import ValidationConfig
+from gsam_edge.coco.errors import DatasetError
+from gsam_edge.coco.geometry.shapes import brief
+from gsam_edge.coco.images.facts import ImageFacts
+from gsam_edge.coco.images.scan import ImageFiles
+from gsam_edge.coco.table.gc_pause import no_garbage_collection
+from gsam_edge.coco.table.records import JsonRecords
+
+_LISTS = ("images", "annotations", "categories")
+
+
+@dataclass(frozen=True)
+class Validation:
+    """A checked COCO file.
+
+    Attributes:
+        annotations: what is left: ids are unique whole numbers, references exist, sizes are those of the files, boxes
+            and polygons stay within their image, every object has a box or a mask.
+        findings: what was wrong and what was done, in the order of `CHECKS`.
+        images: the audit of the image records.
+        objects: the audit of the annotation records.
+        image_facts: image ids to what decoding told of their files; empty where only headers were read.
+    """
+
+    annotations: Annotations
+    findings: tuple[Finding, ...]
+    images: Tally
+    objects: Tally
+    image_facts: Mapping[int, ImageFacts]
+
+
+def validate(
+    content: Any,
+    files: ImageFiles,
+    config: ValidationConfig,
+    *,
+    source: str,
+    seen: MutableMapping[str, Any] | None = None,
+) -> Validation:
+    """Checks a COCO file and the images it names.
+
+    Args:
+        content: the file's JSON value, whatever it is; never changed.
+        files: the images, by `file_name`.
+        config: what to do about which fault.
+        source: what to call the file in messages.
+        seen: keeps what the images told, so that an interrupted check continues (see `image_pass.look_at_all`).
+
+    Returns:
+        The usable annotations, in the file's order; records in which nothing was wrong are the file's own. Each record
+        of the file is counted once, as kept, fixed or dropped; a dropped one stands in one finding.
+
+    Raises:
+        DatasetError: if the content is no COCO structure, holds nothing usable, or has a fault whose policy is `error`.
+    """
+    raw = _structure(content, source)
+    ledger = Ledger(config, source)
+    categories = check_categories(raw["categories"], ledger)
+    images = check_images(raw["images"], files, ledger, decode=config.decode_images, seen={} if seen is None else seen)
+    check = ObjectCheck(images, categories, ledger, config.area_tolerance)
+    with no_garbage_collection():
+        objects, outcomes = check_objects(raw["annotations"], check)
+    if not objects:
+        reasons = ", ".join(f"{finding.code} {finding.count}" for finding in ledger.findings())
+        total = len(raw["annotations"])
+        raise DatasetError(f"{source}: expected at least one usable annotation, got none of {total} ({reasons})")
+    rest = {key: value for key, value in raw.items() if key not in _LISTS}
+    found = Annotations(tuple(images.records.values()), objects, tuple(categories.records.values()), rest)
+    if found.columns.is_crowd.all():
+        raise DatasetError(
+            f"{source}: expected at least one annotation of a single object, got {len(objects)} crowds (iscrowd is 1), "
+            "which are neither trained on nor measured"
+        )
+    annotations = replace(
+        found, images=_images_with_annotations(images, found), categories=_used_categories(categories, found)
+    )
+    facts = {image["id"]: images.facts[image["id"]] for image in annotations.images if image["id"] in images.facts}
+    return Validation(annotations, ledger.findings(), Tally.of(images.outcomes), Tally.of(outcomes), facts)
+
+
+def _structure(content: Any, source: str) -> Mapping[str, Any]:
+    """The three lists of a COCO file, none of them empty."""
+    if not isinstance(content, Mapping):
+        raise DatasetError(f"{source}: expected a COCO mapping with {', '.join(_LISTS)}, got {brief(content)}")
+    for name in _LISTS:
+        records = content.get(name)
+        if not isinstance(records, list | JsonRecords):
+            arrived = f"keys {brief(sorted(content))}" if name not in content else f"{name}: {brief(records)}"
+            raise DatasetError(f"{source}: expected a list under {name!r}, got {arrived}")
+        if not records:
+            raise DatasetError(f"{source}: expected at least one record under {name!r}, got an empty list")
+    return content
+
+
+def _images_with_annotations(images: ImageCheck, found: Annotations) -> tuple[Mapping[str, Any], ...]:
+    ids = np.fromiter(images.records, np.int64, len(images.records))
+    is_annotated = np.isin(ids, found.columns.image_id).tolist()
+    kept = []
+    code, detail = "image_without_annotations", "no annotation is left, or none was there"
+    for (image_id, record), annotated in zip(images.records.items(), is_annotated, strict=True):
+        row, case = images.places[image_id], images.cases[image_id]
+        if not annotated and case.fault(code, detail) == "drop":
+            images.outcomes[row] = case.drop(code, detail)
+            continue
+        images.outcomes[row] = case.close()
+        kept.append(record)
+    return tuple(kept)
+
+
+def _used_categories(categories: CategoryCheck, found: Annotations) -> tuple[Mapping[str, Any], ...]:
+    ids = np.fromiter(categories.records, np.int64, len(categories.records))
+    is_used = np.isin(ids, found.columns.category_id).tolist()
+    kept = []
+    for (category_id, record), used in zip(categories.records.items(), is_used, strict=True):
+        code, detail = "category_unused", f"{brief(record['name'])} has no annotation"
+        case = categories.cases[category_id]
+        if not used and case.fault(code, detail) == "drop":
+            case.drop(code, detail)
+            continue
+        case.close()
+        kept.append(record)
+    return tuple(kept)

@@ -1,0 +1,1 @@
+"""Shapes as numbers: polygons, run lengths, clipping, areas. Pure functions."""

@@ -1,0 +1,85 @@
+"""Segmentations as COCO codes them: polygons and run lengths to masks, areas and back."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pycocotools import mask as coco_mask
+
+from gsam_edge.coco.geometry.rle import run_lengths
+
+#: pycocotools 2.0.11 takes no more: it keeps their number in eight bits.
+_AREAS_AT_ONCE = 255
+
+
+def decode_segmentation(segmentation: Any, image_hw: tuple[int, int]) -> NDArray[np.bool_]:
+    """A COCO segmentation as a mask, bool [H, W].
+
+    Args:
+        segmentation: a list of polygons [x0, y0, x1, y1, ...] in pixels, or an RLE mapping with `size` (height, width)
+            and `counts`, compressed (str or bytes) or not (list of int, column-major runs that begin with background).
+        image_hw: height and width of the image; polygons are drawn into it.
+
+    Raises:
+        ValueError: if it is neither, an RLE's size is not the image's, or its counts do not cover the image exactly.
+    """
+    return coco_mask.decode(segmentation_to_rle(segmentation, image_hw)).astype(bool)
+
+
+def segmentation_to_rle(segmentation: Any, image_hw: tuple[int, int]) -> dict[str, Any]:
+    """A COCO segmentation (see `decode_segmentation`) as one compressed RLE with bytes `counts`."""
+    height, width = image_hw
+    if isinstance(segmentation, Mapping):
+        runs, counts = _runs(segmentation, image_hw), segmentation["counts"]
+        if isinstance(counts, list):
+            rle = coco_mask.frPyObjects({"size": [height, width], "counts": counts}, height, width)
+        else:
+            rle = {"size": [height, width], "counts": counts.encode("ascii") if isinstance(counts, str) else counts}
+        # pycocotools' box of a code with runs of no pixels is wrong: such a code is drawn and encoded anew.
+        return rle if runs[1:].all() else coco_mask.encode(np.asfortranarray(coco_mask.decode(rle)))
+    if isinstance(segmentation, Sequence) and segmentation and not isinstance(segmentation, str | bytes):
+        return coco_mask.merge(coco_mask.frPyObjects(list(segmentation), height, width))
+    raise ValueError(f"segmentation: expected a list of polygons or an RLE mapping, got {type(segmentation).__name__}")
+
+
+def _runs(rle: Mapping[str, Any], image_hw: tuple[int, int]) -> NDArray[np.int64]:
+    """The runs of an RLE mapping of this image's size, int64 [R]; ValueError if it is damaged."""
+    size, counts = rle.get("size"), rle.get("counts")
+    if not isinstance(size, list | tuple) or list(size) != list(image_hw):
+        raise ValueError(f"RLE: expected size {list(image_hw)}, got {size!r:.80}")
+    if not isinstance(counts, list | str | bytes):
+        raise ValueError(f"RLE: expected counts as text or a list, got {type(counts).__name__}")
+    return run_lengths(counts, image_hw)
+
+
+def segmentation_pixels(segmentation: Any, image_hw: tuple[int, int]) -> int:
+    """The area of `segmentation_area`, in pixels; cheaper, where the box is not needed."""
+    if isinstance(segmentation, Mapping):
+        return int(_runs(segmentation, image_hw)[1::2].sum())
+    return int(coco_mask.area(segmentation_to_rle(segmentation, image_hw)))
+
+
+def segmentation_area(segmentation: Any, image_hw: tuple[int, int]) -> tuple[int, list[float]]:
+    """Area in pixels and tight COCO box (left, top, width, height; zeros for an empty mask) of a segmentation.
+
+    Equal to what `decode_segmentation` gives, without decoding; arguments and errors as there.
+    """
+    rle = segmentation_to_rle(segmentation, image_hw)
+    return int(coco_mask.area(rle)), [float(side) for side in coco_mask.toBbox(rle)]
+
+
+def polygon_areas(polygons: Sequence[NDArray[np.float64]], image_hw: tuple[int, int]) -> NDArray[np.int64]:
+    """Areas in pixels, int64 [K], of single polygons [x0, y0, x1, y1, ...], each drawn for itself into an image."""
+    height, width = image_hw
+    areas = [
+        coco_mask.area(coco_mask.frPyObjects(list(polygons[start : start + _AREAS_AT_ONCE]), height, width))
+        for start in range(0, len(polygons), _AREAS_AT_ONCE)
+    ]
+    return np.concatenate(areas).astype(np.int64) if areas else np.zeros(0, np.int64)
+
+
+def encode_mask(mask: NDArray[np.bool_]) -> dict[str, Any]:
+    """A mask [H, W] as compressed COCO RLE with `counts` as text, ready for JSON."""
+    rle = coco_mask.encode(np.asfortranarray(mask, dtype=np.uint8))
+    return {"size": [int(side) for side in rle["size"]], "counts": rle["counts"].decode("ascii")}

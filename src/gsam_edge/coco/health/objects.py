@@ -1,0 +1,130 @@
+"""Objects that are sound one by one and still unlikely: too small, labelled twice, box and mask at odds."""
+
+from collections.abc import Mapping
+from functools import cache, partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gsam_edge.coco.annotations import Annotations
+from gsam_edge.coco.geometry.segmentation import segmentation_area, segmentation_to_rle
+
+#: From this share of its sides on, a box covers the whole image.
+_WHOLE = 0.99
+
+
+def tiny_boxes(annotations: Annotations, smallest_side: float) -> NDArray[np.int64]:
+    """Rows of the objects, crowds aside, whose box has a side shorter than `smallest_side` pixels; smallest first."""
+    columns = annotations.columns
+    shorter = columns.xywh[:, 2:].min(axis=1)
+    rows = np.flatnonzero((shorter < smallest_side) & ~columns.is_crowd)
+    return rows[np.argsort(shorter[rows], kind="stable")]
+
+
+def boxes_as_images(annotations: Annotations) -> NDArray[np.int64]:
+    """Rows of the objects, crowds aside, whose box covers its image."""
+    columns = annotations.columns
+    size_of_image = {image["id"]: (image["width"], image["height"]) for image in annotations.images}
+    frames = np.array([size_of_image[image_id] for image_id in columns.image_id.tolist()]).reshape(-1, 2)
+    covers = (columns.xywh[:, 2:] >= _WHOLE * frames).all(axis=1)
+    return np.flatnonzero(covers & ~columns.is_crowd)
+
+
+def overlapping_duplicates(annotations: Annotations, least_iou: float) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Objects that are nearly one with an earlier object of their image and class.
+
+    Args:
+        annotations: checked and completed annotations; crowds are passed over.
+        least_iou: overlap of their boxes, and where both have one of their masks, from which two objects are one.
+
+    Returns:
+        Rows of an earlier object and of its double, int64 [K, 2], each double once, with one of those it doubles; and
+        the overlap of the two, float64 [K]; largest overlap first.
+    """
+    columns = annotations.columns
+    rows = np.flatnonzero(columns.has_box & ~columns.is_crowd)
+    left = columns.xywh[rows, 0]
+    rows = rows[np.lexsort((left, columns.category_id[rows], columns.image_id[rows]))]
+    xywh, kind = columns.xywh[rows], np.column_stack([columns.image_id, columns.category_id])[rows]
+    code = cache(partial(_mask_code, annotations))
+    is_double = np.zeros(len(annotations.objects), bool)
+    pairs: list[tuple[int, int]] = []
+    overlaps: list[float] = []
+    first = np.arange(len(rows) - 1)
+    for step in range(1, len(rows)):
+        # What two boxes share is at least `least_iou` of either's width, so the other begins soon after the first.
+        other = first + step
+        reach = xywh[first, 0] + (1 - least_iou) * xywh[first, 2]
+        near = (kind[first] == kind[other]).all(axis=1) & (xywh[other, 0] <= reach)
+        first, other = first[near], other[near]
+        if not len(first):
+            break
+        is_open = ~is_double[np.maximum(rows[first], rows[other])]  # one that is known as a double is not asked again
+        one, two = first[is_open], other[is_open]
+        iou = _iou(xywh[one], xywh[two])
+        hit = iou >= least_iou
+        both = np.sort(np.column_stack([rows[one[hit]], rows[two[hit]]]), axis=1)
+        for (earlier, later), overlap in zip(both.tolist(), iou[hit].tolist(), strict=True):
+            shared = 0.0 if is_double[later] else min(overlap, _mask_iou(code(earlier), code(later)))
+            if shared >= least_iou:
+                is_double[later] = True
+                pairs.append((earlier, later))
+                overlaps.append(shared)
+        first = first[first + step + 1 < len(rows)]
+    found, overlapping = np.array(pairs, np.int64).reshape(-1, 2), np.array(overlaps, np.float64)
+    order = np.lexsort((found[:, 1], found[:, 0], -overlapping))
+    return found[order], overlapping[order]
+
+
+def mask_box_disagreements(annotations: Annotations, least_iou: float) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Rows [K] of the objects whose own box overlaps that of their mask by less than `least_iou`, and the overlap [K].
+
+    Crowds aside; smallest overlap first.
+    """
+    columns = annotations.columns
+    rows = np.flatnonzero(columns.has_own_box & columns.has_mask & ~columns.is_crowd)
+    image_by_id = annotations.image_by_id
+    boxes = np.array([_mask_box(annotations.objects[row], image_by_id) for row in rows.tolist()]).reshape(-1, 4)
+    iou = _iou(columns.xywh[rows], boxes)
+    low = np.flatnonzero(iou < least_iou)
+    low = low[np.argsort(iou[low], kind="stable")]
+    return rows[low], iou[low]
+
+
+def _mask_box(record: Mapping[str, Any], image_by_id: Mapping[int, Mapping[str, Any]]) -> list[float]:
+    """Left, top, width and height of a segmentation: polygons by their corners, RLE by its pixels."""
+    segmentation = record["segmentation"]
+    if isinstance(segmentation, Mapping):
+        image = image_by_id[record["image_id"]]
+        return segmentation_area(segmentation, (image["height"], image["width"]))[1]
+    left = min(min(polygon[::2]) for polygon in segmentation)
+    top = min(min(polygon[1::2]) for polygon in segmentation)
+    right = max(max(polygon[::2]) for polygon in segmentation)
+    bottom = max(max(polygon[1::2]) for polygon in segmentation)
+    return [left, top, right - left, bottom - top]
+
+
+def _iou(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Intersection over union [N] of boxes xywh [N, 4], row by row; 0 where both are empty."""
+    corner = np.maximum(a[:, :2], b[:, :2])
+    sides = np.maximum(np.minimum(a[:, :2] + a[:, 2:], b[:, :2] + b[:, 2:]) - corner, 0)
+    shared = sides.prod(axis=1)
+    union = a[:, 2:].prod(axis=1) + b[:, 2:].prod(axis=1) - shared
+    return np.divide(shared, union, out=np.zeros(len(a)), where=union > 0)
+
+
+def _mask_code(annotations: Annotations, row: int) -> dict[str, Any] | None:
+    """The mask of an object as compressed RLE, None where it has none."""
+    if not annotations.columns.has_mask[row]:
+        return None
+    record = annotations.objects[row]
+    image = annotations.image_by_id[record["image_id"]]
+    return segmentation_to_rle(record["segmentation"], (image["height"], image["width"]))
+
+
+def _mask_iou(a: dict[str, Any] | None, b: dict[str, Any] | None) -> float:
+    """Overlap of two masks of one image, compressed RLE; 1 where one of them is none."""
+    from pycocotools import mask as coco_mask
+
+    return 1.0 if a is None or b is None else float(coco_mask.iou([a], [b], [False])[0, 0])

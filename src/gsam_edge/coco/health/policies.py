@@ -1,0 +1,103 @@
+"""Doing what the policies say about unwise images and objects: taking them out, or mending them."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gsam_edge.coco.annotations import BBOX_SOURCE, Annotations
+from gsam_edge.coco.checks.findings import Tally
+from gsam_edge.coco.complete import complete
+from gsam_edge.coco.errors import DatasetError
+from gsam_edge.coco.health.table import HealthConfig
+
+_DEEDS = ("drop", "fix")
+
+#: One case, as it stands in the report.
+Example: TypeAlias = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Cases:
+    """All cases of one finding.
+
+    Attributes:
+        count: how many.
+        examples: the cases, worst first.
+        image_ids: images that `drop` takes out, with their objects.
+        rows: objects that `drop` takes out or `fix` mends.
+    """
+
+    count: int
+    examples: Iterable[Example]
+    image_ids: frozenset[int] = frozenset()
+    rows: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+
+
+@dataclass(frozen=True)
+class Cure:
+    """What is left, and the account of it.
+
+    Attributes:
+        annotations: without what was dropped, with what was fixed.
+        images: the audit of the images.
+        objects: the audit of the objects; those of dropped images are dropped.
+    """
+
+    annotations: Annotations
+    images: Tally
+    objects: Tally
+
+
+def cure(annotations: Annotations, cases: Mapping[str, Cases], config: HealthConfig) -> Cure:
+    """Drops and fixes what the policies say; without such policies, the annotations are the same value.
+
+    A class all of whose objects are dropped goes with them.
+
+    Args:
+        annotations: checked and completed annotations.
+        cases: what was found, by code.
+        config: the policies.
+
+    Raises:
+        DatasetError: if no object is left but crowds.
+    """
+    chosen = {policy: [found for code, found in cases.items() if config.policy(code) == policy] for policy in _DEEDS}
+    lost_images = frozenset().union(*(found.image_ids for found in chosen["drop"]))
+    is_lost = np.isin(annotations.columns.image_id, list(lost_images))
+    for found in chosen["drop"]:
+        is_lost[found.rows] = True
+    is_fixed = np.zeros(len(is_lost), bool)
+    for found in chosen["fix"]:
+        is_fixed[found.rows] = True
+    is_fixed &= ~is_lost
+    if (is_lost | annotations.columns.is_crowd).all():
+        raise DatasetError(
+            f"health: expected at least one single object to be left, got none of {len(is_lost)} after dropping "
+            f"{', '.join(code for code in cases if config.policy(code) == 'drop')}"
+        )
+    images = Tally(len(annotations.images), len(annotations.images) - len(lost_images), 0, len(lost_images))
+    fixed, lost = int(is_fixed.sum()), int(is_lost.sum())
+    objects = Tally(len(is_lost), len(is_lost) - fixed - lost, fixed, lost)
+    if fixed:
+        annotations = _with_boxes_of_masks(annotations, np.flatnonzero(is_fixed))
+    if lost or lost_images:
+        annotations = _without(annotations, lost_images, is_lost)
+    return Cure(annotations, images, objects)
+
+
+def _with_boxes_of_masks(annotations: Annotations, rows: NDArray[np.int64]) -> Annotations:
+    boxless = [{k: v for k, v in annotations.objects[row].items() if k != "bbox"} for row in rows.tolist()]
+    mended = complete(annotations.with_objects(rows, boxless)).annotations
+    # Not marked as computed: a dataset of boxes stays one, whatever was wrong with them.
+    records = [{k: v for k, v in mended.objects[row].items() if k != BBOX_SOURCE} for row in rows.tolist()]
+    return mended.with_objects(rows, records)
+
+
+def _without(annotations: Annotations, image_ids: frozenset[int], is_lost: NDArray[np.bool_]) -> Annotations:
+    kept = annotations.taking_objects(np.flatnonzero(~is_lost))
+    images = tuple(image for image in kept.images if image["id"] not in image_ids)
+    gone = set(annotations.columns.category_id[is_lost].tolist()) - set(kept.columns.category_id.tolist())
+    return replace(kept, images=images, categories=tuple(c for c in kept.categories if c["id"] not in gone))

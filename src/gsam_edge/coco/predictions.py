@@ -1,0 +1,89 @@
+"""What a predictor found in many images, as a value that a file can hold."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from gsam_edge.coco.annotations import Annotations
+from gsam_edge.coco.packed import RecordedDetections, StoredDetectionsError
+from gsam_edge.coco.packing import PackedDetections, PackedPredictions, PredictionsOfImages
+from gsam_edge.vision import Detections
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """Who predicts.
+
+    Attributes:
+        name: for reports, such as "Grounding DINO and SAM", or an artefact's name.
+        digest: of everything that its answers depend on: base weights, adapters, settings.
+        prompted_with_boxes: whether it is given the true boxes, as SAM alone must be.
+    """
+
+    name: str
+    digest: str
+    prompted_with_boxes: bool
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """The objects that one predictor found, per image.
+
+    Attributes:
+        objects: COCO image ids to Detections; every image that it was asked about has an entry.
+        class_names: class names by class id.
+        predictor: who was asked.
+        split: digest of how the images were shared out (`Annotations.split_digest`); None where nobody recorded it.
+    """
+
+    objects: Mapping[int, Detections]
+    class_names: tuple[str, ...]
+    predictor: Predictor
+    split: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """A mapping that JSON holds; `from_dict` gives an equal value back."""
+        return {
+            "predictor": vars(self.predictor),
+            "class_names": list(self.class_names),
+            "split": self.split,
+            "images": {
+                str(image_id): record for image_id, record in RecordedDetections.of(self.objects).records.items()
+            },
+        }
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Self:
+        """The inverse of `to_dict`.
+
+        Raises:
+            StoredDetectionsError: if a part is missing or damaged.
+        """
+        try:
+            objects = RecordedDetections({int(image_id): record for image_id, record in content["images"].items()})
+            names, predictor = tuple(content["class_names"]), Predictor(**content["predictor"])
+            return cls(objects, names, predictor, content.get("split"))
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise StoredDetectionsError(
+                f"predictions: expected predictor, class_names and images, got {error!r}; run again the "
+                "pipeline that made them"
+            ) from error
+
+
+def ask_about(
+    split: Annotations,
+    answer: Callable[[Mapping[str, Any]], Detections],
+    *,
+    watched: Callable[[Iterable[Mapping[str, Any]]], Iterable[Mapping[str, Any]]] = iter,
+) -> PredictionsOfImages:
+    """What is answered for each image of a split, by image id.
+
+    The answers are packed one by one: a hundred masks of each image of a split are more than a machine's memory.
+
+    Args:
+        split: the images.
+        answer: takes an image's COCO record.
+        watched: passes the images on, and may show how many are done.
+    """
+    packed = [PackedDetections.pack(answer(image)) for image in watched(split.images)]
+    return PredictionsOfImages([image["id"] for image in split.images], PackedPredictions(packed))

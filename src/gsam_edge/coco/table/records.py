@@ -1,0 +1,83 @@
+"""Records of a JSON list that stay text until somebody looks at them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, overload
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from gsam_edge.coco.table.columns import ObjectColumns
+
+
+class JsonRecords(Sequence[Any]):
+    """JSON values, each parsed when it is asked for, so that a million of them need little more room than their file.
+
+    Equal to any sequence of equal values. Asking twice gives two equal values, not one and the same.
+
+    Args:
+        items: values, some or all of them still as JSON text.
+    """
+
+    def __init__(self, items: Sequence[Any]) -> None:
+        self.items = items
+
+    @overload
+    def __getitem__(self, index: int) -> Any: ...
+    @overload
+    def __getitem__(self, index: slice) -> JsonRecords: ...
+    def __getitem__(self, index: int | slice) -> Any:
+        return JsonRecords(self.items[index]) if isinstance(index, slice) else _parsed(self.items[index])
+
+    def __iter__(self) -> Iterator[Any]:
+        return map(_parsed, self.items)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Sequence) or isinstance(other, str | bytes):
+            return NotImplemented
+        return len(self) == len(other) and all(mine == theirs for mine, theirs in zip(self, other, strict=True))
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({len(self)} records)"
+
+    def json_texts(self) -> Iterator[bytes]:
+        """Each value as compact JSON; text that was never parsed is given as it was read."""
+        for item in self.items:
+            yield bytes(item) if isinstance(item, msgspec.Raw) else json.dumps(item, separators=(",", ":")).encode()
+
+
+class ObjectTable(JsonRecords):
+    """Sound annotation records beside their columns.
+
+    Args:
+        items: the records, some or all of them still as JSON text.
+        columns: what the records say, row for row.
+    """
+
+    def __init__(self, items: Sequence[Any], columns: ObjectColumns) -> None:
+        super().__init__(items)
+        self.columns = columns
+
+    def take(self, rows: NDArray[np.int64]) -> ObjectTable:
+        """These rows, in this order."""
+        items = self.items
+        return ObjectTable([items[row] for row in rows.tolist()], self.columns.take(rows))
+
+    def with_rows(self, rows: NDArray[np.int64], records: Iterable[Mapping[str, Any]]) -> ObjectTable:
+        """The same table with other records in the place of `rows`."""
+        changed, items = list(records), list(self.items)
+        for row, record in zip(rows.tolist(), changed, strict=True):
+            items[row] = record
+        return ObjectTable(items, self.columns.with_rows(rows, ObjectColumns.of(changed)))
+
+
+def _parsed(item: Any) -> Any:
+    return json.loads(bytes(item)) if isinstance(item, msgspec.Raw) else item

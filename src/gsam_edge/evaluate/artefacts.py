@@ -1,0 +1,192 @@
+"""Teacher and student on the test split: who is measured how, in which runtime."""
+
+from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, overload
+
+from gsam_edge.coco import Annotations, DatasetError
+from gsam_edge.coco.packing import PredictionsOfImages
+from gsam_edge.coco.predictions import Predictions, Predictor
+from gsam_edge.coco.provenance import require_made_from
+from gsam_edge.evaluate.comparison import comparison_row, count_objects
+from gsam_edge.evaluate.config import EvaluationConfig
+from gsam_edge.evaluate.measure import measure
+from gsam_edge.evaluate.split_images import SplitImages
+from gsam_edge.export.onnx_export import read_card
+from gsam_edge.report.plots import TRUTH_COLUMN, choose_pictures, plot_picture_grid
+from gsam_edge.runtime import onnx_predictor
+from gsam_edge.students.predictor import student_predictor
+from gsam_edge.students.weights import StudentWeights
+from gsam_edge.teachers.compose import Teacher
+from gsam_edge.training.device import DeviceName, resolve_device
+from gsam_edge.vision import Detections
+from gsam_edge.vision.images import ImageSource
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Row = dict[str, Any]
+#: Builds a predictor in the process that is measured.
+Factory = Callable[[], Callable[..., Detections]]
+
+
+class TrueBoxes(Sequence[Detections]):
+    """The true objects of a split's images in their order, without masks, each image's when it is asked for.
+
+    A prompt is sent to the process that is measured: true masks would count as its memory.
+    """
+
+    def __init__(self, truth: Annotations) -> None:
+        self._truth = truth
+
+    def __len__(self) -> int:
+        return len(self._truth.images)
+
+    @overload
+    def __getitem__(self, index: int) -> Detections: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Detections]: ...
+    def __getitem__(self, index: int | slice) -> Detections | list[Detections]:
+        if isinstance(index, slice):
+            return [self[row] for row in range(len(self))[index]]
+        return self._truth.truth(self._truth.images[index]["id"], masks=False)
+
+
+def measure_teacher(
+    teacher: Teacher, truth: Annotations, images: ImageSource, config: EvaluationConfig, device: DeviceName
+) -> tuple[Row, Predictions]:
+    """The tuned teachers in PyTorch; SAM alone is prompted with the true boxes, and the row says so.
+
+    Returns:
+        The row of `comparison` (see `comparison_row`) with `prompt`, and the predictions.
+    """
+    prompts = None
+    if teacher.description.prompted_with_boxes:
+        prompts = TrueBoxes(truth)
+    where = str(resolve_device(device))
+    runtime = f"torch {version('torch')} {where}"
+    if prompts is not None:
+        runtime += ", true boxes given"
+    row, predictions = _measured(
+        "teacher",
+        runtime,
+        where,
+        teacher.down_to,
+        truth,
+        images,
+        teacher.size_bytes,
+        config,
+        prompts=prompts,
+    )
+    if prompts is not None:
+        # Boxes that were given say nothing about who was given them.
+        row = {name: value for name, value in row.items() if not name.startswith("box_")}
+        for figures in row["per_class"].values():
+            figures.pop("box_map50", None)
+    return row | {"prompt": "class names" if prompts is None else "true boxes"}, predictions
+
+
+def measure_student(
+    weights: StudentWeights, truth: Annotations, images: ImageSource, config: EvaluationConfig, device: DeviceName
+) -> tuple[Row, Predictions]:
+    """The student in PyTorch; returns as `measure_teacher` does.
+
+    Raises:
+        DatasetError: if it was trained for other classes, or before the images were shared out anew.
+    """
+    require_made_from(
+        truth,
+        what="student_weights",
+        class_names=weights.class_names,
+        split_digest=weights.split,
+        remedy="run the pipeline distillation",
+    )
+    content = weights.to_bytes()
+    where = str(resolve_device(device))
+
+    def down_to(score_threshold: float) -> Factory:
+        return student_predictor(content, score_threshold=score_threshold, device=where)
+
+    return _measured(
+        "student", f"torch {version('torch')} {where}", where, down_to, truth, images, len(content), config
+    )
+
+
+def measure_onnx(
+    artefact: str,
+    model: bytes,
+    weights: StudentWeights,
+    truth: Annotations,
+    images: ImageSource,
+    config: EvaluationConfig,
+) -> tuple[Row, Predictions]:
+    """An exported student in ONNX Runtime on the CPU; returns as `measure_teacher` does.
+
+    Raises:
+        DatasetError: if it was made from other weights, for other classes, or before the images were shared out anew.
+    """
+    card, remedy = read_card(model), "run the pipeline optimization, after distillation where that was not run either"
+    require_made_from(truth, what=artefact, class_names=card.class_names, split_digest=card.split, remedy=remedy)
+    if card.weights != weights.digest:
+        raise DatasetError(
+            f"{artefact}: expected an export of the present student_weights ({weights.digest:.12}...), got one of "
+            f"other weights ({card.weights or 'not recorded'!s:.12}); {remedy}"
+        )
+
+    def down_to(score_threshold: float) -> Factory:
+        return onnx_predictor(model, score_threshold=score_threshold, threads=config.threads)
+
+    runtime = f"onnxruntime {version('onnxruntime')} cpu"
+    return _measured(artefact, runtime, "cpu", down_to, truth, images, len(model), config)
+
+
+def _measured(
+    artefact: str,
+    runtime: str,
+    device: str,
+    down_to: Callable[[float], Factory],
+    truth: Annotations,
+    images: ImageSource,
+    size_bytes: int,
+    config: EvaluationConfig,
+    *,
+    prompts: Sequence[Detections] | None = None,
+) -> tuple[Row, Predictions]:
+    count_objects(truth)  # a split without objects is refused before anybody waits for the measurement
+    measured = measure(
+        down_to(config.score_threshold),
+        down_to(config.timed_score_threshold),
+        SplitImages(truth, images),
+        prompts=prompts,
+        warmup=config.warmup_calls,
+        repeats=config.timed_calls,
+        threads=config.threads,
+    )
+    row = comparison_row(
+        artefact,
+        runtime,
+        truth,
+        measured,
+        device=device,
+        score_threshold=config.score_threshold if prompts is None else None,
+        size_mb=size_bytes / 1e6,
+        match_box_iou=config.match_box_iou,
+    )
+    found = PredictionsOfImages([image["id"] for image in truth.images], measured.predictions)
+    return row, Predictions(found, truth.class_names, Predictor(artefact, "", prompts is not None))
+
+
+def plot_predictions(
+    truth: Annotations, images: ImageSource, columns: Mapping[str, Predictions], config: EvaluationConfig
+) -> "Figure":
+    """Some pictures of the test split, the truth and what each artefact found drawn side by side."""
+    chosen = choose_pictures(truth, config.picture_rows)
+    shown = {TRUTH_COLUMN: [truth.truth(image_id) for image_id in chosen]}
+    shown |= {name: [labels.objects[image_id] for image_id in chosen] for name, labels in columns.items()}
+    return plot_picture_grid(
+        [images[truth.image_by_id[image_id]["file_name"]] for image_id in chosen],
+        shown,
+        truth.class_names,
+        score_threshold=config.picture_score_threshold,
+        picture_width=config.picture_width,
+    )

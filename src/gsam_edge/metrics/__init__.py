@@ -1,0 +1,1 @@
+"""The yardstick: average precision, mask overlap, and the names of all figures."""

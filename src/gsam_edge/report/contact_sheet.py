@@ -1,0 +1,195 @@
+"""Contact sheets that show what an augmentation does to the user's own pictures."""
+
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from io import BytesIO
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from gsam_edge.augmentation import AugmentationRules, Description, Sample, Step, describe
+from gsam_edge.coco import Annotations, RawCoco, ValidationConfig, complete, validate
+from gsam_edge.coco.images.scan import ImageFiles
+from gsam_edge.report.draw import draw_detections
+from gsam_edge.report.plots import choose_pictures
+from gsam_edge.vision import Detections
+from gsam_edge.vision.images import ImageSource
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from gsam_edge.augmentation.augmentation import Augmentation
+
+#: What nobody describes.
+NOTHING = Description(characteristics=(), environment={}, intensity="low")
+
+_INCH = 2.4
+_INK, _PALE = "#262626", "#595959"
+_LINE_INCH = 0.17
+
+
+class PreviewConfig(BaseModel):
+    """How much a contact sheet shows."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    pictures: int = Field(gt=0, description="pictures, one line of a sheet each")
+    draws: int = Field(gt=0, description="how often a training's changes to each picture are drawn")
+    picture_width: int = Field(gt=0, description="width of a picture in a sheet, pixels")
+
+
+@dataclass(frozen=True)
+class SheetMaker:
+    """Makes sheets of the same pictures.
+
+    Attributes:
+        samples: the pictures with their objects.
+        class_names: by class id.
+        rules: what the words of a description mean.
+        config: how much a sheet shows.
+        seed: the same one gives the same sheets.
+    """
+
+    samples: Sequence[Sample]
+    class_names: Sequence[str]
+    rules: AugmentationRules
+    config: PreviewConfig
+    seed: int
+
+    @classmethod
+    def of(
+        cls,
+        annotations: Annotations,
+        images: ImageSource,
+        rules: AugmentationRules,
+        config: PreviewConfig,
+        *,
+        seed: int,
+    ) -> Self:
+        """Sheets of all images of these annotations."""
+        samples = []
+        for image in annotations.images:
+            truth = annotations.truth(image["id"])
+            samples.append(Sample(images[image["file_name"]], truth.xyxy, truth.class_ids, truth.masks))
+        return cls(samples, annotations.class_names, rules, config, seed)
+
+    def whole(self, description: Description, title: str) -> "Figure":
+        """The pictures as they are, and several times as a training with this description sees them."""
+        from gsam_edge.augmentation import build
+
+        augmentation = build(description, self.rules)
+        columns = [("as it is", None)] + [(f"draw {draw + 1}", augmentation) for draw in range(self.config.draws)]
+        return self._sheet(columns, title, in_words(describe(description, self.rules)))
+
+    def word(self, description: Description, title: str) -> "Figure":
+        """The pictures as they are, under each transform of a description alone, and under all of them together.
+
+        Every transform is applied to every picture, however seldom a training would; the last column is drawn anew
+        until there are `config.draws`.
+        """
+        from gsam_edge.augmentation.augmentation import Augmentation
+
+        steps = describe(description, self.rules)
+        always = tuple(replace(step, p=1.0) for step in steps)
+        alone = [(step.transform, Augmentation((step,), self.rules.picture)) for step in always]
+        together = alone[0] if len(alone) == 1 else ("all together", Augmentation(always, self.rules.picture))
+        shown = alone if len(alone) > 1 else []
+        repeats = max(1, self.config.draws - len(shown))
+        return self._sheet([("as it is", None), *shown, *[together] * repeats], title, in_words(steps))
+
+    def _sheet(
+        self, columns: Sequence[tuple[str, "Augmentation | None"]], title: str, lines: Sequence[str]
+    ) -> "Figure":
+        """Pictures downwards, changes across, the words above."""
+        from matplotlib.figure import Figure
+
+        aspects = [sample.image.shape[0] / sample.image.shape[1] for sample in self.samples]
+        width = max(_INCH * len(columns), 3 * _INCH)
+        wrapped = [part for line in lines for part in textwrap.wrap(line, int(width * 15), subsequent_indent="      ")]
+        head = 0.75 + _LINE_INCH * len(wrapped)
+        figure = Figure(
+            figsize=(width, _INCH * sum(aspects) + head), dpi=self.config.picture_width / _INCH, facecolor="white"
+        )
+        height = figure.get_figheight()
+        places = {"left": 0.005, "right": 0.995, "bottom": 0.005, "top": 1 - head / height}
+        spaces = {"wspace": 0.03, "hspace": 0.03, "height_ratios": aspects}
+        grid = figure.subplots(len(aspects), len(columns), squeeze=False, gridspec_kw=places | spaces)
+        figure.text(0.01, 1 - 0.1 / height, title, va="top", fontsize=12, fontweight="bold", color=_INK)
+        figure.text(0.01, 1 - 0.38 / height, "\n".join(wrapped), va="top", fontsize=8, color=_PALE, linespacing=1.35)
+        for line, sample in enumerate(self.samples):
+            for column, (name, augmentation) in enumerate(columns):
+                seed = int(np.random.SeedSequence([self.seed, line, column]).generate_state(1)[0])
+                shown = sample if augmentation is None else augmentation(sample, seed=seed)
+                axes = grid[line, column]
+                axes.imshow(self._drawn(shown))
+                axes.set_axis_off()
+                if line == 0:
+                    axes.set_title(name, fontsize=9, color=_INK, pad=3)
+        return figure
+
+    def _drawn(self, sample: Sample) -> NDArray[np.uint8]:
+        found = Detections(sample.xyxy, np.ones(len(sample.xyxy), np.float32), sample.class_ids, sample.masks)
+        width = self.config.picture_width
+        return draw_detections(sample.image, found, self.class_names, width=width, with_scores=False)
+
+
+def preview_annotations(
+    raw: RawCoco, images: ImageFiles, validation: ValidationConfig, config: PreviewConfig
+) -> Annotations:
+    """The annotations of the pictures to show, checked as `data_validation` checks them, but for decoding every image.
+
+    Raises:
+        DatasetError: if the file holds nothing usable, or a fault whose policy is `error`.
+    """
+    quick = validation.model_copy(update={"decode_images": False})
+    checked = complete(validate(raw.content, images, quick, source="annotations.json").annotations).annotations
+    return checked.subset(choose_pictures(checked, config.pictures)).with_source(raw.digest)
+
+
+def word_sheets(maker: SheetMaker, descriptions: Iterable[Description | None]) -> dict[str, bytes]:
+    """A sheet for every word and intensity of the descriptions that changes something: file names to PNG files."""
+    sheets: dict[str, bytes] = {}
+    for name, (title, description) in _words(filter(None, descriptions)).items():
+        if describe(description, maker.rules):
+            sheets[f"{name}.png"] = _png(maker.word(description, title))
+    return sheets
+
+
+def in_words(steps: Sequence[Step]) -> list[str]:
+    """One line per step: how often, how strongly, and why."""
+    if not steps:
+        return ["Nothing is changed."]
+    return [
+        f"{step.transform}, {step.p:.0%} of the pictures"
+        + "".join(f", {name} {_strength(value)}" for name, value in step.strength.items())
+        + ": "
+        + "; ".join(f"{reason.why} ({reason.word})" for reason in step.reasons)
+        for step in steps
+    ]
+
+
+def _strength(value: object) -> str:
+    return " to ".join(f"{end:g}" for end in value) if isinstance(value, tuple) else f"{value:g}"
+
+
+def _words(descriptions: Iterable[Description]) -> Mapping[str, tuple[str, Description]]:
+    """Every word of the descriptions alone, by a name for its file, with a title."""
+    words: dict[str, tuple[str, Description]] = {}
+    for whole in descriptions:
+        intensity = whole.intensity
+        for name in whole.characteristics:
+            alone = Description(characteristics=(name,), environment={}, intensity=intensity)
+            words[f"{name}_{intensity}"] = f"{name}, {intensity} intensity", alone
+        for factor, value in whole.environment.items():
+            alone = Description(characteristics=(), environment={factor: value}, intensity=intensity)
+            words[f"{factor}_{value}_{intensity}"] = f"{factor}: {value}, {intensity} intensity", alone
+    return words
+
+
+def _png(figure: "Figure") -> bytes:
+    buffer = BytesIO()
+    figure.savefig(buffer, format="png")
+    return buffer.getvalue()

@@ -1,0 +1,137 @@
+"""Detections drawn into an image."""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
+
+from gsam_edge.report.fonts import font_file, warn_of_unknown
+from gsam_edge.vision import Detections
+
+#: Left, top, right and bottom in pixels of the picture.
+Box: TypeAlias = tuple[float, float, float, float]
+
+#: Okabe and Ito's colours, which stay apart in every common colour blindness (black and yellow left out), RGB 0..255.
+PALETTE = (
+    (230, 159, 0),
+    (0, 114, 178),
+    (0, 158, 115),
+    (204, 121, 167),
+    (86, 180, 233),
+    (213, 94, 0),
+)
+_HALO = (255, 255, 255)
+_MASK_OPACITY = 0.42
+#: Pictures with more objects than this carry no text, only colours.
+_MOST_LABELS = 14
+
+
+def class_colour(class_id: int) -> tuple[int, int, int]:
+    """The RGB colour (0..255) of a class, the same in every picture; colours repeat after the palette's end."""
+    return PALETTE[class_id % len(PALETTE)]
+
+
+def draw_detections(
+    image: NDArray[np.uint8],
+    detections: Detections,
+    class_names: Sequence[str],
+    *,
+    width: int,
+    with_scores: bool = True,
+) -> NDArray[np.uint8]:
+    """A picture of what was found: translucent masks with their outline, boxes, class and score.
+
+    Args:
+        image: uint8 [H, W, 3] RGB.
+        detections: boxes and masks in that image's pixels; the best score is drawn last, on top.
+        class_names: by class id.
+        width: width of the picture in pixels; its height keeps the aspect ratio.
+        with_scores: whether the score is written beside the class name.
+
+    Returns:
+        uint8 [round(H * width / W), width, 3] RGB.
+    """
+    warn_of_unknown(class_names)  # of all at once, not label by label
+    scale = width / image.shape[1]
+    size = (width, max(1, round(image.shape[0] * scale)))
+    canvas = np.asarray(Image.fromarray(image).resize(size, Image.Resampling.LANCZOS), np.float32)
+    order = np.argsort(detections.scores, kind="stable")
+    if detections.masks is not None:
+        for row in order:
+            canvas = _blend(canvas, _resized(detections.masks[row], size), class_colour(int(detections.class_ids[row])))
+    picture = Image.fromarray(np.round(canvas).astype(np.uint8))
+    pen = ImageDraw.Draw(picture)
+    line_width = max(1, round(width / 240))
+    for row in order:
+        box = _upright(detections.xyxy[row] * scale)
+        halo = (box[0] - 1, box[1] - 1, box[2] + 1, box[3] + 1)
+        pen.rectangle(halo, outline=_HALO, width=line_width + 2)
+        pen.rectangle(box, outline=class_colour(int(detections.class_ids[row])), width=line_width)
+    if len(detections) <= _MOST_LABELS:
+        plates: list[Box] = []
+        for row in order[::-1]:
+            class_id = int(detections.class_ids[row])
+            text = f"{class_names[class_id]} {detections.scores[row]:.2f}" if with_scores else class_names[class_id]
+            box = _upright(detections.xyxy[row] * scale)
+            plates.append(_write_label(pen, text, box, class_colour(class_id), size=picture.size, taken=plates))
+    return np.asarray(picture)
+
+
+def _resized(mask: NDArray[np.bool_], size: tuple[int, int]) -> NDArray[np.bool_]:
+    """A mask [H, W] at another (width, height), with smooth edges."""
+    return np.asarray(Image.fromarray(mask.astype(np.uint8) * 255).resize(size, Image.Resampling.BILINEAR)) > 127
+
+
+def _blend(canvas: NDArray[np.float32], mask: NDArray[np.bool_], colour: tuple[int, int, int]) -> NDArray[np.float32]:
+    """The canvas with a translucent mask and its opaque outline."""
+    inner = np.asarray(Image.fromarray(mask.astype(np.uint8) * 255).filter(ImageFilter.MinFilter(3))) > 127
+    opacity = np.where(mask & ~inner, 1, mask * _MASK_OPACITY).astype(np.float32)[..., None]
+    return canvas * (1 - opacity) + np.asarray(colour, np.float32) * opacity
+
+
+def _upright(xyxy: NDArray[np.float32]) -> Box:
+    """Corners in rising order: a network may answer with a box turned inside out, which Pillow refuses to draw."""
+    left, top, right, bottom = (float(value) for value in xyxy)
+    return min(left, right), min(top, bottom), max(left, right), max(top, bottom)
+
+
+def _write_label(
+    pen: ImageDraw.ImageDraw,
+    text: str,
+    box: Box,
+    colour: tuple[int, int, int],
+    *,
+    size: tuple[int, int],
+    taken: Sequence[Box],
+) -> Box:
+    """Text on a plate of the class's colour, above, below or in the box, where no other plate is; returns the plate."""
+    text = " ".join(text.split())  # a name of several lines is written in one
+    font = _font(font_file(text), max(9, round(size[0] / 32)))
+    pad = max(1, round(font.size / 6))
+    width, height = pen.textlength(text, font=font) + 2 * pad, sum(font.getmetrics())
+    places = [(box[0], box[1] - height), (box[0], box[3]), (box[2] - width, box[1] - height), (box[0], box[1])]
+    plates = [_inside(left, top, width, height, size) for left, top in places]
+    plate = next((p for p in plates if not any(_overlap(p, other) for other in taken)), plates[0])
+    pen.rectangle(plate, fill=colour)
+    luminance = np.dot(colour, (0.299, 0.587, 0.114))
+    pen.text((plate[0] + pad, plate[1]), text, font=font, fill=(0, 0, 0) if luminance > 140 else (255, 255, 255))
+    return plate
+
+
+def _inside(left: float, top: float, width: float, height: float, size: tuple[int, int]) -> Box:
+    """A plate moved into the picture of (width, height)."""
+    left = min(max(0, left), max(0, size[0] - width))
+    top = min(max(0, top), max(0, size[1] - height))
+    return left, top, left + width, top + height
+
+
+def _overlap(a: Box, b: Box) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
+
+
+@cache
+def _font(file: str, size: int) -> ImageFont.FreeTypeFont:
+    return ImageFont.truetype(file, size)

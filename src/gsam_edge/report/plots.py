@@ -1,0 +1,234 @@
+"""Figures for people: artefacts side by side, pictures side by side, classes per split.
+
+They are built on matplotlib's `Figure` itself, not on pyplot: no display, no global state, nothing to close.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gsam_edge.coco.annotations import Annotations
+from gsam_edge.metrics.figures import same_device
+from gsam_edge.report.draw import PALETTE, class_colour, draw_detections
+from gsam_edge.report.fonts import font_families, literal
+from gsam_edge.vision import Detections
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+#: Panels of the comparison: title, unit, and the figures that its bars show.
+_PANELS: tuple[tuple[str, str, Mapping[str, str]], ...] = (
+    ("Accuracy", "mAP50, more is better", {"box_map50": "boxes", "mask_map50": "masks"}),
+    ("Latency of one image", "ms, median (line: p95), less is better", {"latency_ms_median": "median"}),
+    ("Size", "MB, less is better", {"size_mb": "size"}),
+    ("Peak memory", "MB, less is better", {"peak_memory_mb": "process", "peak_gpu_memory_mb": "GPU"}),
+)
+_FACTORS = {"latency_ms_median": "faster", "size_mb": "smaller"}
+_INK, _PALE = "#262626", "#8c8c8c"
+TRUTH_COLUMN = "truth"
+#: Of more classes, a figure shows the most frequent and the rarest.
+_MOST_CLASSES = 24
+#: Dots per inch of the figures that are no grids of pictures: legible in kedro-viz and MLflow alike.
+FIGURE_DPI = 140
+#: Width of a picture of the grid in inches, on which the size of its letters depends; its pixels are the caller's.
+_PICTURE_INCH = 3.0
+
+
+def plot_comparison(rows: Sequence[Mapping[str, Any]]) -> "Figure":
+    """Bars of accuracy, latency, size and memory, one line per artefact, the numbers written beside the bars.
+
+    Args:
+        rows: see `comparison.comparison_row`; what is absent has no bar. An artefact's name stands over its runtime,
+            which says whether it was given the true boxes. Beside latency and size stands the factor against the first
+            row, beside latency only where both ran on the same device.
+
+    Raises:
+        ValueError: if there are no rows.
+    """
+    from matplotlib.figure import Figure
+
+    if not rows:
+        raise ValueError("rows: expected at least one artefact, got none")
+    figure = Figure(figsize=(14, 1.6 + 0.62 * len(rows)), layout="constrained", dpi=FIGURE_DPI)
+    panels = figure.subplots(1, len(_PANELS), sharey=True)
+    for axes, (title, unit, names) in zip(panels, _PANELS, strict=True):
+        shown = {name: label for name, label in names.items() if any(name in row for row in rows)}
+        _draw_bars(axes, rows, shown)
+        axes.set_title(title, loc="left", fontsize=11, fontweight="bold", color=_INK)
+        axes.set_xlabel(unit, loc="left", fontsize=9, color=_PALE)
+        if len(shown) > 1:
+            axes.legend(
+                fontsize=8, frameon=False, loc="lower left", bbox_to_anchor=(0.42, 1.0), ncols=2, borderaxespad=0
+            )
+    labels = ["\n".join([row["artefact"], *row["runtime"].split(", ")]) for row in rows]
+    panels[0].set_yticks(range(len(rows)), labels, fontsize=9, color=_INK)
+    panels[0].set_ylim(len(rows) - 0.45, -0.55)
+    return figure
+
+
+def plot_picture_grid(
+    images: Sequence[NDArray[np.uint8]],
+    columns: Mapping[str, Sequence[Detections]],
+    class_names: Sequence[str],
+    *,
+    score_threshold: float,
+    picture_width: int,
+) -> "Figure":
+    """Images downwards, sources (truth, teacher, student …) across, each with what it found drawn in.
+
+    Args:
+        images: uint8 [H, W, 3] RGB.
+        columns: a source's name to its Detections, one per image; the column `TRUTH_COLUMN` is drawn without scores.
+        class_names: by class id; a class has the same colour in every picture, named in the legend.
+        score_threshold: detections below it are not drawn (0..1).
+        picture_width: pixels of one picture with its margin; the figure is as many times as wide as it has columns.
+
+    Raises:
+        ValueError: if there are no images or columns, or a column has not one Detections per image.
+    """
+    from matplotlib.figure import Figure
+    from matplotlib.patches import Patch
+
+    if not images or not columns:
+        raise ValueError(f"expected at least one image and one column, got {len(images)} and {len(columns)}")
+    for name, found in columns.items():
+        if len(found) != len(images):
+            raise ValueError(f"column {name!r}: expected {len(images)} Detections, one per image, got {len(found)}")
+    aspects = [image.shape[0] / image.shape[1] for image in images]
+    figure = Figure(
+        figsize=(_PICTURE_INCH * len(columns), _PICTURE_INCH * sum(aspects) + 0.7),
+        layout="constrained",
+        dpi=picture_width / _PICTURE_INCH,
+    )
+    drawn: set[int] = set()
+    grid = figure.subplots(len(images), len(columns), squeeze=False, height_ratios=aspects)
+    for line, image in zip(range(len(images)), images, strict=True):
+        for column, (name, found) in enumerate(columns.items()):
+            detections = found[line]
+            shown = detections.select(detections.scores >= score_threshold)
+            drawn.update(shown.class_ids.tolist())
+            axes = grid[line, column]
+            axes.imshow(
+                draw_detections(image, shown, class_names, width=picture_width, with_scores=name != TRUTH_COLUMN)
+            )
+            axes.set_axis_off()
+            if line == 0:
+                axes.set_title(name, fontsize=11, fontweight="bold", color=_INK)
+    names = [class_names[class_id] for class_id in sorted(drawn)]
+    figure.legend(
+        [Patch(color=_matplotlib(class_colour(class_id))) for class_id in sorted(drawn)],
+        [literal(name) for name in names],
+        loc="outside lower center",
+        ncols=6,
+        frameon=False,
+        prop={"family": font_families(names), "size": 9},
+    )
+    return figure
+
+
+def choose_pictures(truth: Annotations, count: int) -> list[int]:
+    """Image ids for a picture grid: evenly spread over the images that hold objects (over all, where none does).
+
+    Fewer than `count` only if there are fewer such images. The same truth gives the same choice.
+    """
+    labelled = [image["id"] for image in truth.images if truth.objects_of_image[image["id"]]]
+    candidates = labelled or [image["id"] for image in truth.images]
+    picks = np.linspace(0, len(candidates) - 1, min(count, len(candidates))).round().astype(int)
+    return [candidates[pick] for pick in picks]
+
+
+def shown_classes(counts: Sequence[int]) -> list[int]:
+    """The classes, by id, that a figure has room for: all in their order, or the most frequent and then the rarest.
+
+    Args:
+        counts: objects of each class.
+    """
+    if len(counts) <= _MOST_CLASSES:
+        return list(range(len(counts)))
+    order = sorted(range(len(counts)), key=lambda class_id: -counts[class_id])
+    return order[: _MOST_CLASSES // 2] + order[-(_MOST_CLASSES // 2) :]
+
+
+def plot_class_distribution(splits: Mapping[str, Mapping[str, Any]]) -> "Figure":
+    """Objects of each class in each split, with each split's share of the class.
+
+    Args:
+        splits: `validation_report["splits"]`: split names to {images, annotations, per_class: {class name: count}}.
+
+    Raises:
+        ValueError: if there are no splits.
+    """
+    from matplotlib.figure import Figure
+
+    if not splits:
+        raise ValueError("splits: expected at least one, got none")
+    every = list(dict.fromkeys(name for split in splits.values() for name in split["per_class"]))
+    of_all = [sum(split["per_class"].get(name, 0) for split in splits.values()) for name in every]
+    shown = shown_classes(of_all)
+    names, totals = [every[class_id] for class_id in shown], [of_all[class_id] for class_id in shown]
+    figure = Figure(figsize=(9, 1.5 + 0.32 * len(names) * len(splits)), layout="constrained", dpi=FIGURE_DPI)
+    axes = figure.subplots()
+    height = 0.8 / len(splits)
+    for index, (split_name, split) in enumerate(splits.items()):
+        counts = [split["per_class"].get(name, 0) for name in names]
+        at = [row + (index - (len(splits) - 1) / 2) * height for row in range(len(names))]
+        label = f"{split_name}: {split['images']} images, {split['annotations']} objects"
+        bars = axes.barh(at, counts, height * 0.9, color=_matplotlib(PALETTE[index % len(PALETTE)]), label=label)
+        shares = [
+            f"{count}  ({count / total:.0%})" if total else "0" for count, total in zip(counts, totals, strict=True)
+        ]
+        axes.bar_label(bars, shares, padding=4, fontsize=8, color=_INK)
+    axes.set_yticks(range(len(names)), map(literal, names), fontfamily=font_families(names), fontsize=10, color=_INK)
+    axes.invert_yaxis()
+    some = "" if len(names) == len(every) else f", the most frequent and the rarest of {len(every)} classes"
+    axes.set_title(f"Objects per class and split{some}", loc="left", fontsize=11, fontweight="bold", color=_INK)
+    axes.legend(fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(0, -0.01), ncols=len(splits))
+    _tidy(axes)
+    return figure
+
+
+def _draw_bars(axes: "Axes", rows: Sequence[Mapping[str, Any]], shown: Mapping[str, str]) -> None:
+    """Horizontal bars of one panel, their numbers at their ends."""
+    height = 0.72 / max(1, len(shown))
+    for index, (name, label) in enumerate(shown.items()):
+        lines = [line for line, row in enumerate(rows) if name in row]
+        values = [rows[line][name] for line in lines]
+        at = [line + (index - (len(shown) - 1) / 2) * height for line in lines]
+        axes.barh(at, values, height * 0.92, color=_matplotlib(PALETTE[1 if index == 0 else 0]), label=label)
+        ends = values
+        if name == "latency_ms_median":
+            ends = [rows[line]["latency_ms_p95"] for line in lines]
+            axes.hlines(at, values, ends, color=_INK, linewidth=1)
+        for end, y, text in zip(ends, at, _bar_texts(name, rows, lines), strict=True):
+            axes.annotate(text, (end, y), (6, 0), textcoords="offset points", va="center", fontsize=8.5, color=_INK)
+    _tidy(axes)
+
+
+def _bar_texts(name: str, rows: Sequence[Mapping[str, Any]], lines: Sequence[int]) -> list[str]:
+    """The numbers beside the bars, with the factor against the first row where that was beaten and may be compared."""
+    texts = []
+    for line in lines:
+        value, first = rows[line][name], rows[0].get(name)
+        text = f"{value:.3f}" if name.endswith("map50") else f"{value:.0f}" if value >= 100 else f"{value:.1f}"
+        comparable = name == "size_mb" or same_device(rows[line], rows[0])
+        if name in _FACTORS and comparable and first and 0 < value < first:
+            text += f"  ({first / value:.1f}x {_FACTORS[name]})"
+        texts.append(text)
+    return texts
+
+
+def _tidy(axes: "Axes") -> None:
+    """No frame, no grid, no numbers on the axis: they stand beside the bars, which get room for them."""
+    axes.spines[["top", "right", "bottom"]].set_visible(False)
+    axes.spines["left"].set_color(_PALE)
+    axes.tick_params(length=0)
+    axes.set_xticks([])
+    axes.set_xlim(0, 1.45 * axes.get_xlim()[1])
+
+
+def _matplotlib(colour: tuple[int, int, int]) -> tuple[float, ...]:
+    """RGB 0..255 as matplotlib wants it, 0..1."""
+    return tuple(channel / 255 for channel in colour)

@@ -1,0 +1,1 @@
+"""Students of Ultralytics' architectures, trained by its recipe on images in memory."""

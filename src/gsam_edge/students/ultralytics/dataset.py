@@ -1,0 +1,261 @@
+"""Labelled pictures from memory in the form that Ultralytics' augmentation works on."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from rich.progress import track
+from torch import Tensor
+
+from gsam_edge.augmentation import Sample
+from gsam_edge.coco.errors import DatasetError
+from gsam_edge.students.pictures import LabelledPictures
+from gsam_edge.students.ultralytics.copy_paste import RareCopyPaste, rare_classes
+from gsam_edge.students.ultralytics.imports import CopyPaste, RandomPerspective, YOLODataset
+from gsam_edge.students.ultralytics.own_boxes import OwnBoxPerspective, has_own_box
+from gsam_edge.students.ultralytics.polygons import outlines, polygon_masks
+from gsam_edge.vision import Detections
+from gsam_edge.vision.boxes import box_area, clip_xyxy, cxcywh_to_xyxy, xyxy_to_cxcywh
+from gsam_edge.vision.images import ImageSource
+
+if TYPE_CHECKING:
+    from gsam_edge.augmentation.augmentation import Augmentation
+
+
+@dataclass(frozen=True)
+class ObjectTable:
+    """What is known of every labelled object beside its place in a picture; augmentation carries the row number.
+
+    Attributes:
+        class_ids: int64 [R].
+        teacher: float32 [R, C], the teacher's score per class in 0..1, NaN where no teacher saw the object
+            or it was not asked for the class.
+        has_mask: bool [R].
+        own_box: bool [R], whether the object's box is not its mask's (see `has_own_box`).
+    """
+
+    class_ids: Tensor
+    teacher: Tensor
+    has_mask: Tensor
+    own_box: Tensor
+
+
+@dataclass(frozen=True)
+class TrainingLabels:
+    """Labels as Ultralytics wants them, and the table that they point into.
+
+    Attributes:
+        records: one label mapping per picture.
+        table: see `ObjectTable`.
+        without_area: labelled objects left out because their box has no area in the picture.
+    """
+
+    records: list[dict[str, Any]]
+    table: ObjectTable
+    without_area: int
+
+
+def collect_labels(pictures: LabelledPictures) -> TrainingLabels:
+    """Labels of all pictures with their table.
+
+    Raises:
+        DatasetError: if no object is left.
+        ValueError: if a class id or the width of `class_scores` is not one of the classes.
+    """
+    num_classes = len(pictures.class_names)
+    records: list[dict[str, Any]] = []
+    class_ids: list[NDArray[np.int64]] = []
+    teacher: list[NDArray[np.float32]] = []
+    has_mask: list[bool] = []
+    own_box: list[NDArray[np.bool_]] = []
+    without_area = 0
+    for name, objects in pictures.labels.items():
+        _check_classes(name, objects, num_classes)
+        height, width = pictures.image_hw[name]
+        xyxy = clip_xyxy(objects.xyxy, (height, width))
+        sized = box_area(xyxy) > 0
+        without_area += int((~sized).sum())
+        kept, xyxy = objects.select(sized), xyxy[sized]
+        scale = np.array([width, height, width, height], np.float32)
+        first_row = len(has_mask)
+        records.append(
+            {
+                "im_file": name,
+                "shape": (height, width),
+                "cls": np.arange(first_row, first_row + len(kept), dtype=np.float32)[:, None],
+                "bboxes": xyxy_to_cxcywh(xyxy / scale),
+                "segments": [polygon / scale[:2] for polygon in outlines(kept.masks, xyxy)],
+                "normalized": True,
+                "bbox_format": "xywh",
+            }
+        )
+        class_ids.append(kept.class_ids)
+        unseen = np.full((len(kept), num_classes), np.nan, np.float32)
+        teacher.append(unseen if kept.class_scores is None else kept.class_scores)
+        has_mask += [False] * len(kept) if kept.masks is None else [bool(mask.any()) for mask in kept.masks]
+        own_box.append(has_own_box(xyxy, kept.masks))
+    if not has_mask:
+        raise DatasetError(f"student: expected a labelled object in {len(pictures.labels)} training pictures, got none")
+    table = ObjectTable(
+        torch.from_numpy(np.concatenate(class_ids)),
+        torch.from_numpy(np.concatenate(teacher)),
+        torch.tensor(has_mask),
+        torch.from_numpy(np.concatenate(own_box)),
+    )
+    return TrainingLabels(records, table, without_area)
+
+
+def _check_classes(name: str, objects: Detections, num_classes: int) -> None:
+    wrong = [int(i) for i in objects.class_ids if not 0 <= i < num_classes]
+    if wrong:
+        raise ValueError(f"labels of {name}: expected class ids 0..{num_classes - 1}, got {wrong}")
+    if objects.class_scores is not None and objects.class_scores.shape[1] != num_classes:
+        raise ValueError(f"labels of {name}: expected {num_classes} class scores, got {objects.class_scores.shape[1]}")
+
+
+class MemoryDataset(YOLODataset):  # type: ignore[misc]
+    """Ultralytics' dataset without files: pictures from an `ImageSource`, labels from `collect_labels`."""
+
+    def __init__(
+        self,
+        labels: TrainingLabels,
+        images: ImageSource,
+        *,
+        augmentation: "Augmentation | None",
+        rare_below: float,
+        cache_megabytes: int,
+        names: Mapping[int, str],
+        **options: Any,
+    ) -> None:
+        """Takes Ultralytics' further options by name.
+
+        Args:
+            labels: of all pictures.
+            images: RGB pictures by `file_name`.
+            augmentation: changes each picture with its objects before Ultralytics' own changes, or None.
+            rare_below: classes with fewer objects than this fraction of an equal share are copied and pasted.
+            cache_megabytes: resized pictures are kept in memory up to this size together.
+            names: class names by class id.
+            options: `imgsz`, `augment`, `hyp`, `task` and the like.
+        """
+        self._labels = labels
+        self._images = images
+        self._augmentation = augmentation
+        table = labels.table
+        rare = rare_classes(table.class_ids.numpy(), len(names), rare_below)
+        self._may_be_pasted = rare[table.class_ids.numpy()] & table.has_mask.numpy()
+        self._own_box = table.own_box.numpy()
+        self._free_bytes = cache_megabytes * 2**20
+        self._resized: dict[int, tuple[NDArray[np.uint8], tuple[int, int]]] = {}
+        # With the "ram" cache mosaics draw from all pictures, not from a buffer that a resumed run would lack.
+        super().__init__(img_path="", data={"names": dict(names), "nc": len(names)}, cache="ram", **options)
+
+    def build_transforms(self, hyp: Any = None) -> Any:
+        """Ultralytics' own, with copy-paste exchanged for that of rare classes and with boxes that stay the data's."""
+        transforms = super().build_transforms(hyp)
+        steps = transforms.transforms[0].transforms  # shared with mixup, which draws its second picture by them
+        for place, step in enumerate(steps):
+            if isinstance(step, RandomPerspective):
+                steps[place] = OwnBoxPerspective(self._own_box, **vars(step))
+            elif isinstance(step, CopyPaste) and hyp.copy_paste > 0:
+                steps[place] = RareCopyPaste(self._may_be_pasted, hyp.copy_paste)
+        return transforms
+
+    def get_img_files(self, img_path: str | list[str]) -> list[str]:
+        """Names instead of paths."""
+        return [record["im_file"] for record in self._labels.records]
+
+    def get_labels(self) -> list[dict[str, Any]]:
+        """The records; their `cls` column holds rows of the object table."""
+        return self._labels.records
+
+    def check_cache_ram(self, safety_margin: float = 1.0) -> bool:
+        """`load_image` watches its own limit."""
+        return True
+
+    def cache_images(self) -> None:
+        """Nothing is read before it is needed."""
+
+    def fill_cache(self) -> None:
+        """Reads pictures until the memory for them is used up."""
+        for index in track(range(len(self.im_files)), description="pictures into memory"):
+            self.load_image(index)
+            if index not in self._resized:
+                return
+
+    def load_image(
+        self, i: int, rect_mode: bool = True, resize_short: bool = False
+    ) -> tuple[NDArray[np.uint8], tuple[int, int], tuple[int, int]]:
+        """A picture as BGR with its longer side at `imgsz`, its height and width before and after.
+
+        Resized as `vision.Letterbox` does it at inference: antialiased, which OpenCV's bilinear is not.
+        """
+        if i not in self._resized:
+            image = self._images[self.im_files[i]]
+            height, width = image.shape[:2]
+            scale = self.imgsz / max(height, width)
+            resized_wh = (max(1, round(width * scale)), max(1, round(height * scale)))
+            resized = np.asarray(Image.fromarray(image).resize(resized_wh, Image.Resampling.BILINEAR))
+            loaded = np.ascontiguousarray(resized[..., ::-1]), (height, width)
+            if loaded[0].nbytes > self._free_bytes:
+                return loaded[0], loaded[1], loaded[0].shape[:2]
+            self._free_bytes -= loaded[0].nbytes
+            self._resized[i] = loaded
+        bgr, image_hw = self._resized[i]
+        return bgr, image_hw, bgr.shape[:2]
+
+    def update_labels_info(self, label: dict[str, Any]) -> dict[str, Any]:
+        """Ultralytics' last word on a picture before it mixes several; the description's changes come before it."""
+        if self._augmentation is not None:
+            own_box = self._own_box[label["cls"][:, 0].astype(np.int64)]
+            label = change_label(label, self._augmentation, own_box=own_box, seed=int(torch.randint(2**31, ())))
+        return super().update_labels_info(label)
+
+
+def change_label(
+    label: Mapping[str, Any], augmentation: "Augmentation", *, own_box: NDArray[np.bool_], seed: int
+) -> dict[str, Any]:
+    """A picture with its objects in Ultralytics' form, changed as a description asks for.
+
+    Args:
+        label: `img` BGR uint8 [H, W, 3], `cls` [N, 1] rows of the object table, `bboxes` [N, 4] cxcywh and `segments`
+            (N polygons or none at all) in fractions of the picture.
+        augmentation: what to do.
+        own_box: bool [N], objects with a mask whose box is not the mask's. Such a box goes through the changes like one
+            without a mask; the object stays where enough of both is left.
+        seed: the same one gives the same picture.
+    """
+    height, width = label["img"].shape[:2]
+    scale = np.array([width, height], np.float32)
+    xyxy = cxcywh_to_xyxy(label["bboxes"]) * np.tile(scale, 2)
+    count, owners = len(xyxy), np.flatnonzero(own_box)
+    masks = polygon_masks([segment * scale for segment in label["segments"]], (height, width))
+    changed = augmentation(
+        Sample(
+            image=np.ascontiguousarray(label["img"][..., ::-1]),
+            xyxy=np.concatenate([xyxy, xyxy[owners]]),
+            class_ids=np.zeros(count + len(owners), np.int64),
+            masks=np.pad(masks, ((0, len(owners)), (0, 0), (0, 0))) if label["segments"] else None,
+        ),
+        seed=seed,
+    )
+    ids = changed.instance_ids
+    own = {int(owners[i - count]): box for i, box in zip(ids, changed.xyxy, strict=True) if i >= count}
+    left = [place for place, i in enumerate(ids.tolist()) if i < count and (i in own or not own_box[i])]
+    ids, tight = ids[left], changed.xyxy[left]
+    polygons = outlines(None if changed.masks is None else changed.masks[left], tight)
+    boxes = np.array([own.get(i, box) for i, box in zip(ids.tolist(), tight, strict=True)], np.float32)
+    height, width = changed.image.shape[:2]
+    scale = np.array([width, height], np.float32)
+    return {
+        **label,
+        "img": np.ascontiguousarray(changed.image[..., ::-1]),
+        "resized_shape": (height, width),
+        "cls": label["cls"][ids],
+        "bboxes": xyxy_to_cxcywh(boxes.reshape(-1, 4) / np.tile(scale, 2)),
+        "segments": [polygon / scale for polygon in polygons],
+    }

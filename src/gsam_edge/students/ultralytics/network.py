@@ -1,0 +1,74 @@
+"""Networks by name, from the definitions that Ultralytics brings; never a file of weights from elsewhere."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gsam_edge.students.choice import Architecture, Size, has_masks
+from gsam_edge.students.ultralytics.imports import ROOT, YAML, DetectionModel, SegmentationModel
+from gsam_edge.students.weights import StudentWeights, StudentWeightsError, full_precision, transferable
+
+_IMAGE_CHANNELS = 3
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """How much of a network began with trained weights.
+
+    Attributes:
+        taken: tensors whose name and shape fitted.
+        total: tensors of the network.
+    """
+
+    taken: int
+    total: int
+
+
+def new_network(architecture: Architecture, size: Size, num_classes: int) -> Any:
+    """An Ultralytics model (a torch module) with random weights, drawn from PyTorch's generator.
+
+    Args:
+        architecture: "fastsam" is YOLOv8-seg's network.
+        size: compound scaling.
+        num_classes: channels of the classification head.
+    """
+    masks = has_masks(architecture)
+    # By full path: Ultralytics would prefer a file of the same name in the working directory.
+    definition = YAML.load(ROOT / "cfg" / "models" / "v8" / ("yolov8-seg.yaml" if masks else "yolov8.yaml"))
+    definition |= {"scale": size, "yaml_file": f"yolov8{size}{'-seg' if masks else ''}.yaml"}
+    model = SegmentationModel if masks else DetectionModel
+    return model(definition, ch=_IMAGE_CHANNELS, nc=num_classes, verbose=False)
+
+
+def build_network(weights: StudentWeights) -> Any:
+    """The trained network in evaluation mode, float32, on the CPU.
+
+    Raises:
+        StudentWeightsError: if the tensors are not those of the architecture.
+    """
+    network = new_network(weights.architecture, weights.size, len(weights.class_names))
+    expected = {name: tensor.shape for name, tensor in network.state_dict().items()}
+    actual = {name: tensor.shape for name, tensor in weights.tensors.items()}
+    if expected != actual:
+        different = sorted(name for name in {*expected, *actual} if expected.get(name) != actual.get(name))
+        raise StudentWeightsError(
+            f"student weights: expected the {len(expected)} tensors of {weights.architecture} {weights.size} for "
+            f"{len(weights.class_names)} classes, got {len(actual)}; {len(different)} differ, first {different[:3]}"
+        )
+    network.load_state_dict(full_precision(weights.tensors))
+    return network.eval()
+
+
+def start_from(network: Any, class_names: Sequence[str], initial: StudentWeights) -> Transfer:
+    """Load what fits of another student's weights (of other classes, of another architecture) into a network, in place.
+
+    The layers that name the classes are taken over only if both name the same classes in the same order.
+    """
+    target = network.state_dict()
+    fitting = transferable(initial.tensors, target)
+    if initial.class_names != tuple(class_names):
+        head = len(network.model) - 1
+        class_layers = tuple(f"model.{head}.cv3.{level}.2." for level in range(network.model[head].nl))
+        fitting = {name: tensor for name, tensor in fitting.items() if not name.startswith(class_layers)}
+    network.load_state_dict(fitting, strict=False)
+    return Transfer(len(fitting), len(target))

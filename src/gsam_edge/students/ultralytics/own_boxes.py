@@ -1,0 +1,62 @@
+"""Boxes of the data that are not those of its masks: loose ones, or of objects that are partly hidden."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gsam_edge.students.ultralytics.imports import RandomPerspective
+from gsam_edge.vision.boxes import clip_xyxy
+from gsam_edge.vision.masks import masks_to_xyxy
+
+#: Pixels by which a box and its mask's may differ because the one counts pixels and the other does not.
+_ROUNDING = 1.0
+
+
+def has_own_box(xyxy: NDArray[np.float32], masks: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
+    """Which objects have a mask and a box that is not the mask's, bool [N].
+
+    Args:
+        xyxy: corners [N, 4] in pixels.
+        masks: bool [N, H, W], empty where an object has none; or None.
+    """
+    if masks is None:
+        return np.zeros(len(xyxy), bool)
+    apart = (np.abs(masks_to_xyxy(masks) - xyxy) > _ROUNDING).any(axis=1)
+    return apart & np.array([mask.any() for mask in masks], bool)
+
+
+class OwnBoxPerspective(RandomPerspective):  # type: ignore[misc]
+    """Ultralytics' scaling, shifting and turning, after which an object has its own box still.
+
+    Ultralytics gives every object of a picture with polygons the box of its polygon. That is the tighter one where the
+    box was the mask's, and another one where it was not.
+    """
+
+    def __init__(self, own_box: NDArray[np.bool_], **settings: Any) -> None:
+        """Chooses objects.
+
+        Args:
+            own_box: bool [R], by row of the object table.
+            settings: Ultralytics' own, by name.
+        """
+        super().__init__(**settings)
+        self._own_box = own_box
+
+    def apply_instances(self, labels: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
+        """See Ultralytics; the own box moves with its corners and ends where the picture does.
+
+        An object stays if enough of its polygon and, where it has an own box, of that is left, by Ultralytics' rules.
+        """
+        rows, before = labels["cls"], labels["instances"]
+        before.convert_bbox("xyxy")
+        before.denormalize(*params["orig_shape"][::-1])
+        moved = clip_xyxy(self.apply_bboxes(before.bboxes, params["M"]), params["size"][::-1])
+        labels["cls"] = np.arange(len(rows))  # comes back without the objects that Ultralytics drops
+        labels = super().apply_instances(labels, params)  # and leaves `before` with its boxes scaled
+        kept = labels["cls"]
+        own = self._own_box[rows[kept, 0].astype(np.int64)]
+        left = ~own | self.box_candidates(before.bboxes[kept].T, moved[kept].T)
+        labels["instances"].bboxes[own] = moved[kept][own]
+        labels["instances"], labels["cls"] = labels["instances"][left], rows[kept[left]]
+        return labels

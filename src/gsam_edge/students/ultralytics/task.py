@@ -1,0 +1,62 @@
+"""What a student's trainer works on, and how what it makes is judged."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor
+
+from gsam_edge.students.ultralytics.config import StudentTrainingConfig
+from gsam_edge.students.ultralytics.dataset import TrainingLabels
+from gsam_edge.training.checkpoints import CheckpointStore
+from gsam_edge.training.metrics import MetricLogger
+from gsam_edge.vision.images import ImageSource
+
+if TYPE_CHECKING:
+    from gsam_edge.augmentation.augmentation import Augmentation
+
+
+@dataclass(frozen=True)
+class Validation:
+    """What a validation says about a student.
+
+    Attributes:
+        fitness: decides which epoch's weights are kept, higher is better.
+        metrics: figures for the curves, by name.
+    """
+
+    fitness: float
+    metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class TrainingTask:
+    """Everything that a trainer works on.
+
+    Attributes:
+        network: the Ultralytics model to train, in place.
+        labels: of the training pictures.
+        images: training pictures.
+        augmentation: changes each picture before Ultralytics mixes it with others, or None.
+        class_names: class names by class id.
+        image_size: side of the square network input in pixels.
+        config: schedule and losses.
+        seed: of this run.
+        validate: scores a network's state, or None for the last epoch's weights.
+        log: takes the metrics `student/...`, one value per epoch.
+        on_epoch: called after each epoch with the number of epochs done.
+        checkpoints: where the state lives between interruptions.
+    """
+
+    network: Any
+    labels: TrainingLabels
+    images: ImageSource
+    augmentation: "Augmentation | None"
+    class_names: tuple[str, ...]
+    image_size: int
+    config: StudentTrainingConfig
+    seed: int
+    validate: Callable[[Mapping[str, Tensor]], Validation] | None
+    log: MetricLogger
+    on_epoch: Callable[[int], None]
+    checkpoints: CheckpointStore

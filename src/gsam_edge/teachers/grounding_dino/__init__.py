@@ -1,0 +1,1 @@
+"""Grounding DINO: finds the objects of named classes."""

@@ -1,0 +1,93 @@
+"""What Grounding DINO is told by the configuration; nothing here imports torch."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from gsam_edge.augmentation import AugmentationConfig
+from gsam_edge.teachers.lora.config import LoraConfig
+from gsam_edge.training.config import LoopConfig
+
+
+class DetectionConfig(BaseModel):
+    """What counts as a detection."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    score_threshold: float = Field(ge=0, le=1, description="boxes whose best class scores lower are dropped")
+    candidates: int = Field(
+        gt=0, description="boxes of one image that enter suppression, the best ones; its memory grows with their square"
+    )
+    nms_iou: float = Field(gt=0, le=1, description="of two boxes of a class that overlap more (IoU), the better stays")
+    max_detections: int = Field(gt=0, description="most boxes of one image, the best ones")
+    batch_size: int = Field(gt=0, description="images in one pass through the network")
+
+
+class GroundingDinoLossConfig(BaseModel):
+    """How the parts of the loss weigh and how objects meet the encoder's tokens.
+
+    The three weights are those of the matching too; `focal_alpha` and `focal_gamma` are not: the library's matcher
+    compares classes by a focal cost whose alpha 0.25 and gamma 2 cannot be changed.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    class_weight: float = Field(gt=0, description="weight of the focal loss on tokens")
+    l1_weight: float = Field(gt=0, description="weight of the L1 distance of boxes (cxcywh, fractions of the image)")
+    giou_weight: float = Field(gt=0, description="weight of the generalised IoU loss of boxes")
+    focal_alpha: float = Field(
+        ge=0, le=1, description="focal loss, not the matching: weight of positive tokens, the negatives get the rest"
+    )
+    focal_gamma: float = Field(ge=0, description="focal loss, not the matching: how much easy tokens are played down")
+    dense_weight: float = Field(
+        ge=0, description="weight of the dense encoder loss beside the decoder's; 0 leaves it out"
+    )
+    dense_radius: float = Field(gt=0, description="encoder tokens this near to an object's centre learn it, in strides")
+    dense_cells: float = Field(gt=0, description="an object longer than so many strides belongs to a coarser level")
+
+
+class GroundingDinoTuningConfig(BaseModel):
+    """Adapter, loss and schedule of the tuning."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    lora: LoraConfig = Field(description="rank, scale and adapted layers")
+    loss: GroundingDinoLossConfig = Field(description="weights of the loss")
+    loop: LoopConfig = Field(description="schedule")
+    augmentation: AugmentationConfig | None = Field(
+        description="how the scene's words change each image; null leaves images as they are"
+    )
+    detection: DetectionConfig = Field(description="what counts as a detection when validating")
+    batch_size: int = Field(gt=0, description="images of one step")
+    positive_prompt_probability: float = Field(
+        ge=0, le=1, description="with classes in several prompts: how often a picture's own are preferred to any"
+    )
+
+
+class TinyGroundingDinoConfig(BaseModel):
+    """The sizes of a tiny Grounding DINO."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    image_size: int = Field(ge=64, multiple_of=32, description="side of the square network input in pixels")
+    backbone_widths: tuple[int, int, int, int] = Field(description="channels of the ResNet stages, stride 4 to 32")
+    width: int = Field(gt=0, multiple_of=32, description="d_model of encoder and decoder")
+    feed_forward: int = Field(gt=0, description="hidden width of the feed-forward layers")
+    heads: int = Field(gt=0, multiple_of=2, description="attention heads of encoder and decoder; the fusion has half")
+    encoder_layers: int = Field(gt=0, description="layers that fuse image and text")
+    decoder_layers: int = Field(ge=2, description="layers that refine the queries; the library needs two")
+    queries: int = Field(gt=0, description="most objects that one pass can find")
+    text_width: int = Field(gt=0, description="hidden width of the BERT text encoder")
+    text_layers: int = Field(gt=0, description="layers of the BERT text encoder")
+
+
+class PretrainGroundingDinoConfig(BaseModel):
+    """What to build, how to train it and how to measure it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: TinyGroundingDinoConfig = Field(description="sizes of the network")
+    loss: GroundingDinoLossConfig = Field(description="weights of the loss")
+    loop: LoopConfig = Field(description="schedule")
+    detection: DetectionConfig = Field(description="what counts as a detection in the held-out measurement")
+    batch_size: int = Field(gt=0, description="scenes of one step")
+    absent_phrases: int = Field(ge=0, description="most phrases in a prompt that are true of nothing in its picture")
+    held_out_scenes: int = Field(gt=0, description="scenes of the held-out measurement")

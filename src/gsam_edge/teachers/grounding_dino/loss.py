@@ -1,0 +1,190 @@
+"""Grounding DINO's loss: set prediction in every decoder layer, and a dense loss on the encoder's proposals."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torchvision.ops import box_convert, generalized_box_iou_loss, sigmoid_focal_loss
+from transformers.loss.loss_grounding_dino import GroundingDinoHungarianMatcher
+
+from gsam_edge.teachers.grounding_dino.batch import GroundingDinoBatch
+from gsam_edge.teachers.grounding_dino.config import GroundingDinoLossConfig
+from gsam_edge.teachers.grounding_dino.library import TunableModel
+from gsam_edge.training.errors import TrainingError
+
+
+def grounding_dino_losses(
+    model: TunableModel, batch: GroundingDinoBatch, config: GroundingDinoLossConfig
+) -> dict[str, Tensor]:
+    """The weighted losses of one batch, named `class_loss`, `l1_loss`, `giou_loss` and, where configured, `dense_loss`.
+
+    The decoder's part is DINO's (Zhang et al. 2022): every layer's queries are matched to the objects one to one by the
+    library's Hungarian matcher and taught the tokens of their object's class (focal) and its box. The library's own
+    loss is not used: in transformers 5.23 it looks up the tokens of images past the first in the wrong prompt, and its
+    encoder part teaches the query embeddings without looking at the image.
+
+    Raises:
+        TrainingError: if a class logit or a box is NaN or infinite, as after a step that was too large.
+    """
+    outputs = model(**batch.inputs)
+    logits, boxes = decoder_predictions(model, outputs, batch.inputs["attention_mask"])
+    _check_finite(logits[batch.inputs["attention_mask"].bool()[None, :, None].expand_as(logits)], boxes)
+    weights = {"class_loss": config.class_weight, "l1_loss": config.l1_weight, "giou_loss": config.giou_weight}
+    layers = [_set_loss(layer, batch, config) for layer in zip(logits, boxes, strict=True)]
+    losses = {name: weight * torch.stack([layer[name] for layer in layers]).sum() for name, weight in weights.items()}
+    if config.dense_weight:
+        dense = _dense_loss(outputs, batch, config)
+        weighted = torch.stack([weight * dense[name] for name, weight in weights.items()])
+        losses["dense_loss"] = config.dense_weight * weighted.sum()
+    return losses
+
+
+def decoder_predictions(model: TunableModel, outputs: Any, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
+    """What every decoder layer says, from the model's own heads.
+
+    Returns:
+        Logits [L, B, Q, T] over the prompt's tokens, -inf at padding, and boxes [L, B, Q, 4] cxcywh in 0..1.
+    """
+    hidden = outputs.intermediate_hidden_states
+    references = [outputs.init_reference_points, *outputs.intermediate_reference_points.unbind(1)]
+    text, tokens = outputs.encoder_last_hidden_state_text, attention_mask.shape[1]
+    logits, boxes = [], []
+    for layer in range(hidden.shape[1]):
+        scores = model.class_embed[layer](hidden[:, layer], text, attention_mask.bool())
+        logits.append(scores[..., :tokens].float())
+        shift = model.bbox_embed[layer](hidden[:, layer])
+        boxes.append((shift.float() + torch.special.logit(references[layer].float(), eps=1e-5)).sigmoid())
+    return torch.stack(logits), torch.stack(boxes)
+
+
+def _check_finite(logits: Tensor, boxes: Tensor) -> None:
+    """The matcher would complain of the format of boxes that are no numbers."""
+    broken = [int((~part.isfinite()).sum()) for part in (logits, boxes)]
+    if any(broken):
+        raise TrainingError(
+            f"expected finite class logits and boxes, got NaN or infinity in {broken[0]} of {logits.numel()} logits "
+            f"and {broken[1]} of {boxes.numel()} box coordinates; try a lower learning rate"
+        )
+
+
+def _set_loss(
+    layer: tuple[Tensor, Tensor], batch: GroundingDinoBatch, config: GroundingDinoLossConfig
+) -> dict[str, Tensor]:
+    logits, boxes = layer
+    # The matcher's own focal cost has alpha 0.25 and gamma 2 built in, whatever the loss is configured to.
+    matcher = GroundingDinoHungarianMatcher(
+        class_cost=config.class_weight, bbox_cost=config.l1_weight, giou_cost=config.giou_weight
+    )
+    targets = [{"class_labels": c, "boxes": b} for c, b in zip(batch.labels, batch.boxes, strict=True)]
+    pairs = matcher({"logits": logits, "pred_boxes": boxes, "label_maps": batch.class_tokens}, targets)
+    image = torch.cat([torch.full_like(query, row) for row, (query, _) in enumerate(pairs)])
+    query = torch.cat([query for query, _ in pairs])
+    wanted_boxes = torch.cat([b[target.to(b.device)] for b, (_, target) in zip(batch.boxes, pairs, strict=True)])
+    wanted_tokens = torch.cat(
+        [m[c[t.to(c.device)]] for m, c, (_, t) in zip(batch.class_tokens, batch.labels, pairs, strict=True)]
+    )
+    target_tokens = torch.zeros_like(logits)
+    target_tokens[image, query] = wanted_tokens
+    mask = batch.inputs["attention_mask"]
+    return _losses((logits, target_tokens), (boxes[image, query], wanted_boxes), mask, config)
+
+
+def _dense_loss(outputs: Any, batch: GroundingDinoBatch, config: GroundingDinoLossConfig) -> dict[str, Tensor]:
+    tokens = batch.inputs["attention_mask"].shape[1]
+    logits = outputs.enc_outputs_class[..., :tokens].float()
+    coordinates = outputs.enc_outputs_coord_logits.float()
+    height, width = batch.inputs["pixel_values"].shape[-2:]
+    centres, strides = token_grid((height, width), logits.shape[1], logits.device)
+    target_tokens = torch.zeros_like(logits)
+    images, rows, wanted_boxes = [], [], []
+    for image, (boxes, labels) in enumerate(zip(batch.boxes, batch.labels, strict=True)):
+        pixels = batch.inputs["pixel_mask"][image]
+        size = torch.stack([pixels[0].sum(), pixels[:, 0].sum()]).float()
+        token, target = assign_tokens(boxes * size.repeat(2), centres, strides, config)
+        usable = coordinates[image, token].isfinite().all(1)
+        token, target = token[usable], target[usable]
+        target_tokens[image, token] = batch.class_tokens[image][labels[target]]
+        images.append(torch.full_like(token, image))
+        rows.append(token)
+        wanted_boxes.append(boxes[target])
+    predicted = coordinates[torch.cat(images), torch.cat(rows)].sigmoid()
+    mask = batch.inputs["attention_mask"]
+    return _losses((logits, target_tokens), (predicted, torch.cat(wanted_boxes)), mask, config)
+
+
+def token_grid(image_hw: tuple[int, int], count: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Where the encoder's tokens look: levels of stride 8, 16, 32 ..., each row by row.
+
+    Args:
+        image_hw: height and width of the padded input in pixels.
+        count: tokens of all levels together.
+        device: of the result.
+
+    Returns:
+        Centres float32 [S, 2] (x, y) in pixels of the input, and strides float32 [S] in pixels.
+
+    Raises:
+        ValueError: if no number of such levels has `count` tokens.
+    """
+    centres: list[Tensor] = []
+    strides: list[Tensor] = []
+    stride = 8
+    while sum(len(level) for level in centres) < count:
+        height, width = (-(-side // stride) for side in image_hw)
+        y, x = torch.meshgrid(torch.arange(height, device=device), torch.arange(width, device=device), indexing="ij")
+        centres.append((torch.stack([x, y], -1).reshape(-1, 2) + 0.5) * stride)
+        strides.append(torch.full((height * width,), float(stride), device=device))
+        stride *= 2
+    if sum(len(level) for level in centres) != count:
+        raise ValueError(f"encoder tokens: expected levels of stride 8, 16, 32 ... over {image_hw}, got {count} tokens")
+    return torch.cat(centres), torch.cat(strides)
+
+
+def assign_tokens(
+    boxes: Tensor, centres: Tensor, strides: Tensor, config: GroundingDinoLossConfig
+) -> tuple[Tensor, Tensor]:
+    """Which encoder tokens learn which object: those near its centre, on the level that fits its size.
+
+    Args:
+        boxes: [N, 4] cxcywh in pixels of the input.
+        centres: [S, 2] pixels, see `token_grid`.
+        strides: [S] pixels.
+        config: radius and cells per level.
+
+    Returns:
+        Token indices [P] and object indices [P], int64; the smaller object wins a token that two claim.
+    """
+    if not len(boxes):
+        nothing = torch.zeros(0, dtype=torch.int64, device=boxes.device)
+        return nothing, nothing
+    finest, coarsest = strides.min(), strides.max()
+    longest = boxes[:, 2:].amax(1)
+    level = (longest / (config.dense_cells * finest)).clamp(min=1).log2().ceil()
+    wanted_stride = (finest * 2**level).clamp(max=coarsest)
+    offset = (centres[:, None] - boxes[None, :, :2]).abs().amax(2) / strides[:, None]
+    near = (offset <= config.dense_radius) & (strides[:, None] == wanted_stride[None])
+    area = boxes[:, 2:].prod(1).expand_as(near).masked_fill(~near, torch.inf)
+    token = near.any(1).nonzero()[:, 0]
+    return token, area[token].argmin(1)
+
+
+def _losses(
+    tokens: tuple[Tensor, Tensor], boxes: tuple[Tensor, Tensor], mask: Tensor, config: GroundingDinoLossConfig
+) -> dict[str, Tensor]:
+    """Focal loss over all real tokens, L1 and GIoU over the boxes, each per box; every pair is (predicted, wanted)."""
+    logits, target_tokens = tokens
+    predicted, wanted = boxes
+    real = mask.bool()[:, None].expand_as(logits)
+    focal = sigmoid_focal_loss(
+        logits[real], target_tokens[real], alpha=config.focal_alpha, gamma=config.focal_gamma, reduction="sum"
+    )
+    # DETR, DINO and the library bound the number of boxes in the same way: a batch without objects counts as one box.
+    pairs = max(len(wanted), 1)
+    giou = generalized_box_iou_loss(
+        box_convert(predicted, "cxcywh", "xyxy"), box_convert(wanted, "cxcywh", "xyxy"), reduction="sum"
+    )
+    return {
+        "class_loss": focal / pairs,
+        "l1_loss": (predicted - wanted).abs().sum() / pairs,
+        "giou_loss": giou / pairs,
+    }

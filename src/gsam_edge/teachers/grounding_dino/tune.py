@@ -1,0 +1,158 @@
+"""Low-rank tuning of Grounding DINO to the classes of a dataset."""
+
+import copy
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gsam_edge.coco import Annotations
+from gsam_edge.coco.errors import DatasetError
+from gsam_edge.metrics.average_precision import average_precision
+from gsam_edge.teachers.augmented import augmented
+from gsam_edge.teachers.grounding_dino.batch import GroundingDinoBatch, labelled_batch
+from gsam_edge.teachers.grounding_dino.config import DetectionConfig, GroundingDinoTuningConfig
+from gsam_edge.teachers.grounding_dino.library import TunableModel
+from gsam_edge.teachers.grounding_dino.loss import grounding_dino_losses
+from gsam_edge.teachers.grounding_dino.model import GroundingDino
+from gsam_edge.teachers.grounding_dino.prompts import Prompt
+from gsam_edge.teachers.lora.adapter import Adapter, AdapterConfig, extract_adapter
+from gsam_edge.teachers.lora.layers import add_lora, verify_only_adapters_trainable, weights_digest
+from gsam_edge.training.checkpoints import CheckpointStore
+from gsam_edge.training.loop import train
+from gsam_edge.training.metrics import MetricLogger
+from gsam_edge.training.sampling import epoch_rows
+from gsam_edge.training.seed import derived_seed
+from gsam_edge.vision import Detections
+from gsam_edge.vision.images import ImageSource
+
+if TYPE_CHECKING:
+    from gsam_edge.augmentation.augmentation import Augmentation
+
+# The stream of chance that changes images, apart from the one that draws prompts.
+_AUGMENTATION = 1
+
+
+def tune_grounding_dino(
+    base: GroundingDino,
+    train_set: Annotations,
+    val_set: Annotations,
+    images: ImageSource,
+    config: GroundingDinoTuningConfig,
+    *,
+    augmentation: "Augmentation | None",
+    log: MetricLogger,
+    checkpoints: CheckpointStore,
+    seed: int,
+    device: torch.device,
+) -> Adapter:
+    """Train a low-rank adapter with which the base finds the classes of the annotations.
+
+    The base itself is not changed. Each image is asked for all classes (or, past the text limit, for those of one
+    prompt, see `draw_prompt`); the adapter kept is the one with the best class-mean AP50 on the validation images.
+
+    Args:
+        base: the detector to adapt.
+        train_set: boxes to learn, crowds left out.
+        val_set: boxes to choose the best adapter by.
+        images: RGB images of both by `file_name`.
+        config: adapter, loss and schedule.
+        augmentation: how training images vary, or None.
+        log: takes `grounding_dino/...` metrics.
+        checkpoints: state between interruptions.
+        seed: of adapter, order and augmentation.
+        device: where to train.
+
+    Raises:
+        DatasetError: if one of the sets holds no object.
+        AdapterError: if the adapter's targets match no layer.
+        TrainingError: if the loss is not finite.
+    """
+    for name, annotations in (("training", train_set), ("validation", val_set)):
+        if not any(not record.get("iscrowd") for record in annotations.objects):
+            raise DatasetError(f"Grounding DINO tuning: expected objects in the {name} images, got none")
+    digest = weights_digest(base.model)
+    model = copy.deepcopy(base.model)
+    add_lora(model, config.lora, seed=seed)
+    model.to(device)
+    verify_only_adapters_trainable(model)
+    tuned = GroundingDino(model, base.processor, base.name)
+    prompts = tuned.prompts(train_set.class_names)
+
+    def batches(step: int) -> GroundingDinoBatch:
+        rows = epoch_rows(step, config.batch_size, len(train_set.images), seed=seed)
+        rng = np.random.default_rng([seed, step])
+        records = [train_set.images[row] for row in rows]
+        samples = [
+            augmented(
+                images[record["file_name"]],
+                # A change takes the box of an object from its changed mask; without one the boxes are enough.
+                train_set.truth(record["id"], masks=augmentation is not None),
+                augmentation,
+                seed=derived_seed(seed, _AUGMENTATION, step, place),
+            )
+            for place, record in enumerate(records)
+        ]
+        pictures, truths = zip(*samples, strict=True)
+        asked = [draw_prompt(rng, prompts, truth, config.positive_prompt_probability) for truth in truths]
+        return labelled_batch(tuned, pictures, truths, asked)
+
+    def losses(network: TunableModel, batch: GroundingDinoBatch) -> dict[str, Tensor]:
+        return grounding_dino_losses(network, batch, config.loss)
+
+    train(
+        model,
+        batches,
+        losses,
+        config.loop,
+        name="grounding_dino",
+        log=log,
+        checkpoints=checkpoints,
+        seed=seed,
+        device=device,
+        validate=_validation(tuned, val_set, images, config.detection),
+        trainable_only=True,
+    )
+    adapter_config = AdapterConfig(
+        kind="grounding_dino",
+        class_names=train_set.class_names,
+        base_digest=digest,
+        lora=config.lora,
+        split=train_set.split_digest,
+    )
+    return extract_adapter(model, adapter_config)
+
+
+def draw_prompt(
+    rng: np.random.Generator, prompts: Sequence[Prompt], truth: Detections, positive_probability: float
+) -> Prompt:
+    """What a picture is asked for in one step.
+
+    Args:
+        rng: random generator.
+        prompts: all classes, in one prompt or several.
+        truth: the picture's objects.
+        positive_probability: how often the prompt is drawn from those that name one of the objects. Otherwise, and for
+            a picture without objects, it is drawn from all.
+
+    Returns:
+        One of the prompts.
+    """
+    present = set(truth.class_ids.tolist())
+    positive = [prompt for prompt in prompts if present.intersection(prompt.class_ids)]
+    drawn_from = positive if positive and rng.random() < positive_probability else prompts
+    return drawn_from[int(rng.integers(len(drawn_from)))]
+
+
+def _validation(
+    tuned: GroundingDino, val_set: Annotations, images: ImageSource, config: DetectionConfig
+) -> Callable[[TunableModel], float]:
+    truths = [val_set.truth(record["id"], masks=False) for record in val_set.images]
+
+    def ap50(_: TunableModel) -> float:
+        pictures = (images[record["file_name"]] for record in val_set.images)
+        return average_precision(truths, tuned.predict_batch(pictures, val_set.class_names, config))
+
+    return ap50

@@ -1,0 +1,155 @@
+"""A tuned teacher is its untouched base plus one `Adapter`, a value that knows which base it belongs to."""
+
+import json
+from dataclasses import dataclass
+from typing import Literal, Self
+
+import torch
+from pydantic import BaseModel, ConfigDict, ValidationError
+from torch import Tensor, nn
+
+from gsam_edge.teachers.errors import AdapterError
+from gsam_edge.teachers.lora.config import LoraConfig
+from gsam_edge.teachers.lora.layers import ADAPTER_NAME, Model, adapter_parameters, add_lora, weights_digest
+
+_METADATA_KEY = "gsam_edge_adapter"
+
+
+class AdapterConfig(BaseModel):
+    """What an adapter needs to know to be applied to the right model in the right way.
+
+    Attributes:
+        kind: the family of teacher.
+        class_names: the classes it was tuned for, by class id.
+        base_digest: `weights_digest` of the base it was trained on.
+        lora: rank, scale and targets.
+        split: digest of how the images were shared out that tuned it and that did not (`Annotations.split_digest`);
+            None where they were no part of a split.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["grounding_dino", "sam"]
+    class_names: tuple[str, ...]
+    base_digest: str
+    lora: LoraConfig
+    split: str | None = None
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """Trained low-rank matrices of one teacher.
+
+    Attributes:
+        tensors: `<layer>.lora_A` float32 [r, in] and `<layer>.lora_B` float32 [out, r], on the CPU.
+        config: kind, classes, base and LoRA settings.
+    """
+
+    tensors: dict[str, Tensor]
+    config: AdapterConfig
+
+    @property
+    def changes_nothing(self) -> bool:
+        """Whether every B is zero, so that the adapted model is the base."""
+        return not any(bool(tensor.any()) for name, tensor in self.tensors.items() if name.endswith(".lora_B"))
+
+    def to_bytes(self) -> bytes:
+        """A safetensors file's content with the config as JSON in its metadata."""
+        from safetensors.torch import save
+
+        return save(self.tensors, metadata={_METADATA_KEY: self.config.model_dump_json()})
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> Self:
+        """The adapter that `to_bytes` wrote.
+
+        Raises:
+            AdapterError: if the bytes are no safetensors file or carry no sound adapter config.
+        """
+        from safetensors import SafetensorError
+        from safetensors.torch import load
+
+        try:
+            tensors = load(content)
+        except SafetensorError as error:
+            raise AdapterError(f"adapter: expected a safetensors file, got {len(content)} bytes: {error}") from error
+        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+        metadata = header.get("__metadata__", {})
+        if _METADATA_KEY not in metadata:
+            raise AdapterError(f"adapter: expected {_METADATA_KEY!r} in the file's metadata, got {sorted(metadata)}")
+        try:
+            config = AdapterConfig.model_validate_json(metadata[_METADATA_KEY])
+        except ValidationError as error:
+            raise AdapterError(
+                f"adapter: expected a sound {_METADATA_KEY!r} in the file's metadata: {error}"
+            ) from error
+        return cls(tensors, config)
+
+
+def _portable(name: str) -> str:
+    """A parameter's name without peft's adapter name and `.weight`, which say nothing."""
+    return name.removesuffix(f".{ADAPTER_NAME}.weight")
+
+
+def extract_adapter(model: nn.Module, config: AdapterConfig) -> Adapter:
+    """The model's adapters as a value, copied to the CPU as float32.
+
+    Raises:
+        AdapterError: if an adapter is not finite.
+        ValueError: if the model has no adapters, or if the base weights are no longer those that `config.base_digest`
+            names, that is, if training touched them.
+    """
+    parameters = adapter_parameters(model)
+    if not parameters:
+        raise ValueError("extract_adapter: expected a model with adapters, got one without")
+    broken = [name for name, value in parameters.items() if not bool(torch.isfinite(value).all())]
+    if broken:
+        raise AdapterError(
+            f"extract_adapter: expected finite weights, got NaN or infinity in {broken[:5]}; try a lower learning rate"
+        )
+    if fault := _base_fault(model, config):
+        raise ValueError(f"extract_adapter: {fault}")
+    tensors = {_portable(name): value.detach().float().cpu().clone() for name, value in parameters.items()}
+    return Adapter(tensors, config)
+
+
+def apply_adapter(model: Model, adapter: Adapter) -> Model:
+    """Puts a trained adapter on its base, in place; the base's own weights stay as they are, frozen.
+
+    Args:
+        model: the base the adapter was trained on, without adapters. Deep-copy it first if the bare base is needed too.
+        adapter: names and shapes must match the model's exactly.
+
+    Returns:
+        The same module in evaluation mode, nothing trainable; its outputs equal those of the tuned model.
+
+    Raises:
+        AdapterError: if the base is another one, or if tensors are missing, unexpected or of another shape.
+    """
+    if fault := _base_fault(model, adapter.config):
+        raise AdapterError(f"apply_adapter: {fault}; run the pipeline teacher_finetune on this base")
+    add_lora(model, adapter.config.lora, seed=0)
+    parameters = {_portable(name): value for name, value in adapter_parameters(model).items()}
+    missing = sorted(parameters.keys() - adapter.tensors.keys())
+    unexpected = sorted(adapter.tensors.keys() - parameters.keys())
+    shapes = [
+        f"{name}: expected {tuple(parameters[name].shape)}, got {tuple(tensor.shape)}"
+        for name, tensor in adapter.tensors.items()
+        if name in parameters and parameters[name].shape != tensor.shape
+    ]
+    if missing or unexpected or shapes:
+        raise AdapterError(f"apply_adapter: missing {missing[:5]}, unexpected {unexpected[:5]}, shapes {shapes[:5]}")
+    with torch.no_grad():
+        for name, parameter in parameters.items():
+            parameter.copy_(adapter.tensors[name])
+    return model.requires_grad_(False).eval()
+
+
+def _base_fault(model: nn.Module, config: AdapterConfig) -> str | None:
+    """What keeps a model from being the adapter's base; None if nothing does."""
+    digest = weights_digest(model)
+    if digest == config.base_digest:
+        return None
+    return (
+        f"expected the {config.kind} base with digest {config.base_digest[:12]}, got a model with digest {digest[:12]}"
+    )

@@ -1,0 +1,1 @@
+"""SAM: draws the mask of the object in each box."""

@@ -1,0 +1,121 @@
+"""What SAM is told by the configuration; nothing here imports torch."""
+
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from gsam_edge.augmentation import AugmentationConfig
+from gsam_edge.teachers.lora.config import LoraConfig
+from gsam_edge.training.config import LoopConfig
+
+
+class SamArchitecture(BaseModel):
+    """Sizes of image encoder, prompt encoder and mask decoder."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    image_size: int = Field(
+        gt=0, description="side of the square input; an image's longest side is resized to it, pixels"
+    )
+    patch_size: int = Field(gt=0, description="side of the patch that becomes one token of the image encoder, pixels")
+    encoder_width: int = Field(gt=0, description="channels of the image encoder's tokens")
+    encoder_depth: int = Field(gt=0, description="transformer blocks of the image encoder")
+    encoder_heads: int = Field(gt=0, description="attention heads of each block")
+    encoder_global_blocks: tuple[int, ...] = Field(description="blocks that attend to the whole image, counted from 0")
+    encoder_window: int = Field(gt=0, description="side of the window that the other blocks attend in, tokens")
+    encoder_relative_positions: bool = Field(description="whether attention adds learnt relative positions")
+    decoder_width: int = Field(gt=0, description="channels of image embedding, prompts and mask decoder")
+    decoder_depth: int = Field(gt=0, description="two-way transformer blocks of the mask decoder")
+    decoder_heads: int = Field(gt=0, description="attention heads of the mask decoder")
+    decoder_mlp_width: int = Field(gt=0, description="hidden channels of the mask decoder's MLPs")
+    iou_head_width: int = Field(gt=0, description="hidden channels of the head that predicts a mask's IoU")
+
+    @model_validator(mode="after")
+    def _sizes_divide(self) -> Self:
+        """Heads share channels evenly; the decoder's cross-attention has a half of them, its upscaling an eighth."""
+        divisions = {
+            "image_size by patch_size": (self.image_size, self.patch_size),
+            "encoder_width by encoder_heads": (self.encoder_width, self.encoder_heads),
+            "decoder_width by 2 x decoder_heads": (self.decoder_width, 2 * self.decoder_heads),
+            "decoder_width by 8": (self.decoder_width, 8),
+        }
+        for what, (whole, part) in divisions.items():
+            if whole % part:
+                raise ValueError(f"expected to divide {what}, got {whole} and {part}")
+        return self
+
+    @property
+    def grid(self) -> int:
+        """Side of the image embedding in tokens."""
+        return self.image_size // self.patch_size
+
+    @property
+    def mask_size(self) -> int:
+        """Side of the mask decoder's answer, which two transposed convolutions upscale from the embedding."""
+        return 4 * self.grid
+
+
+class SamLossConfig(BaseModel):
+    """Weights of the losses.
+
+    Dice (Milletari et al. 2016, arXiv:1606.04797) counts all objects alike. The binary cross-entropy is its mean inside
+    the prompt box plus its mean outside: over the whole picture a small object would drown in background.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    dice_weight: float = Field(ge=0, description="of the Dice loss")
+    bce_weight: float = Field(ge=0, description="of the binary cross-entropy")
+    iou_weight: float = Field(ge=0, description="of the squared error of the predicted IoU")
+
+
+class SamTuningConfig(BaseModel):
+    """Adapter, loss and schedule of the tuning."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    lora: LoraConfig = Field(description="rank, scale and adapted layers")
+    loss: SamLossConfig = Field(description="weights of the loss")
+    loop: LoopConfig = Field(description="schedule")
+    augmentation: AugmentationConfig | None = Field(
+        description="how the scene's words change each image; null leaves images as they are, and only then can "
+        "embeddings be kept"
+    )
+    box_jitter: float = Field(ge=0, lt=0.5, description="most a prompt's side moves, fraction of its width or height")
+    batch_size: int = Field(gt=0, description="images of one step")
+    objects_per_image: int = Field(gt=0, description="most objects of an image prompted in one step, drawn anew")
+    embedding_cache_mb: int = Field(ge=0, description="CPU memory for image embeddings in half precision, 2^20 bytes")
+
+
+class SamStage(BaseModel):
+    """One part of the pretraining, at one input size."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    image_size: int = Field(gt=0, description="side of SAM's input and of the scenes drawn for it, pixels")
+    loop: LoopConfig = Field(description="schedule")
+    batch_size: int = Field(gt=0, description="scenes of one step, drawn anew")
+    objects_per_image: int = Field(gt=0, description="most objects of a scene prompted in one step")
+
+
+class PretrainSamConfig(BaseModel):
+    """The tiny SAM, how it is taught and measured.
+
+    Small inputs come first: what a box means and what an edge is are learnt there at a fraction of the cost.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    architecture: SamArchitecture = Field(description="sizes; the last stage works at its image size")
+    stages: tuple[SamStage, ...] = Field(min_length=1, description="one after the other, with the same weights")
+    loss: SamLossConfig = Field(description="weights of the loss")
+    box_jitter: float = Field(ge=0, lt=0.5, description="most a prompt's side moves, fraction of its width or height")
+    validation_images: int = Field(gt=0, description="scenes that choose the best weights of a stage")
+    held_out_images: int = Field(gt=0, description="scenes seen by nobody before, for the report")
+
+    @model_validator(mode="after")
+    def _stages_lead_to_the_architecture(self) -> Self:
+        sizes = [stage.image_size for stage in self.stages]
+        if sizes[-1] != self.architecture.image_size:
+            raise ValueError(f"expected the last stage at image_size {self.architecture.image_size}, got {sizes}")
+        return self

@@ -1,0 +1,201 @@
+"""Pretraining of the tiny SAM from random weights on the general world."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from gsam_edge.synthetic.general import GeneralWorldConfig, draw_general_scene
+from gsam_edge.synthetic.scene import Scene
+from gsam_edge.teachers.errors import BaseModelError
+from gsam_edge.teachers.lora.layers import count_parameters
+from gsam_edge.teachers.sam.architecture import build_sam
+from gsam_edge.teachers.sam.config import PretrainSamConfig
+from gsam_edge.teachers.sam.loss import Prompts, jitter_boxes, mask_targets, prompted_losses
+from gsam_edge.teachers.sam.model import SamModel
+from gsam_edge.training.checkpoints import CheckpointStore
+from gsam_edge.training.loop import train
+from gsam_edge.training.metrics import MetricLogger
+from gsam_edge.training.seed import derived_seed, seed_everything
+from gsam_edge.vision.masks import masks_to_xyxy, paired_iou
+
+# Streams of chance that must never meet: training scenes, validation scenes, the held-out scenes of the report.
+_TRAINING, _VALIDATION, _HELD_OUT = 1, 2, 3
+
+_POSITIONS = "image_encoder.pos_embed"
+
+
+class _Batch(list[tuple[Tensor, Prompts]]):
+    """Images as SAM's input [1, 3, S, S], each with its prompts."""
+
+
+@dataclass(frozen=True)
+class _StageCheckpoints:
+    """One stage's view of the run's checkpoints: it sees only its own."""
+
+    store: CheckpointStore
+    stage: int
+
+    def save(self, state: dict[str, Any]) -> None:
+        self.store.save({**state, "stage": self.stage})
+
+    def load(self) -> dict[str, Any] | None:
+        state = self.store.load()
+        return state if state is not None and state["stage"] == self.stage else None
+
+    def clear(self) -> None:
+        self.store.clear()
+
+
+def pretrain_sam(
+    config: PretrainSamConfig,
+    world: GeneralWorldConfig,
+    *,
+    log: MetricLogger,
+    checkpoints: CheckpointStore,
+    seed: int,
+    device: torch.device,
+) -> tuple[SamModel, dict[str, Any]]:
+    """Train a SAM on scenes that are drawn as they are needed, prompted with jittered boxes.
+
+    Args:
+        config: architecture, stages, loss.
+        world: limits of the general world.
+        log: takes `sam_pretraining_<stage>_<side>px/...`; the validation score is the mean IoU from true boxes.
+        checkpoints: an interrupted run continues from here.
+        seed: of weights, scenes and prompts.
+        device: where to train.
+
+    Returns:
+        The model on the CPU and a report: `held_out_mean_iou` and `held_out_objects` from true boxes on scenes of a
+        seed of their own, drawn at the world's own size, `parameters`, `steps`, and `seconds` of this process.
+    """
+    seed_everything(seed)
+    first = config.architecture.model_copy(update={"image_size": config.stages[0].image_size})
+    sam = SamModel(build_sam(first), first, "tiny_sam")
+    reached = (checkpoints.load() or {"stage": 0})["stage"]
+    seconds = 0.0
+    for index, stage in enumerate(config.stages):
+        sam = resize_input(sam, stage.image_size)
+        if index < reached:
+            continue
+        started = time.monotonic()
+        own = _StageCheckpoints(checkpoints, index)
+        _train_stage(sam, config, world, index, log=log, checkpoints=own, seed=seed, device=device)
+        seconds += time.monotonic() - started
+
+    mean_iou, objects = mean_iou_from_boxes(sam, _scenes(world, derived_seed(seed, _HELD_OUT), config.held_out_images))
+    report = {
+        "held_out_mean_iou": mean_iou,
+        "held_out_objects": objects,
+        "parameters": count_parameters(sam.model)[1],
+        "steps": sum(stage.loop.steps for stage in config.stages),
+        "seconds": seconds,
+    }
+    sam.model.cpu().requires_grad_(False)
+    return sam, report
+
+
+def _train_stage(
+    sam: SamModel,
+    config: PretrainSamConfig,
+    world: GeneralWorldConfig,
+    index: int,
+    *,
+    log: MetricLogger,
+    checkpoints: CheckpointStore,
+    seed: int,
+    device: torch.device,
+) -> None:
+    stage = config.stages[index]
+    own_world = world.model_copy(update={"image_size": stage.image_size})
+    validation = _scenes(own_world, derived_seed(seed, _VALIDATION, index), config.validation_images)
+    _train_what_a_box_reaches(sam.model)
+    sam.model.to(device)
+
+    def batches(step: int) -> _Batch:
+        rng = np.random.default_rng(derived_seed(seed, _TRAINING, index, step))
+        return _Batch(
+            _prompted(sam, draw_general_scene(rng, own_world), config.box_jitter, stage.objects_per_image, rng)
+            for _ in range(stage.batch_size)
+        )
+
+    def step_loss(_: nn.Module, batch: _Batch) -> dict[str, Tensor]:
+        embeddings = sam.model.image_encoder(torch.cat([pixels for pixels, _ in batch]))
+        prompts = [prompts for _, prompts in batch]
+        return prompted_losses(sam, embeddings, prompts, config.loss)
+
+    train(
+        sam.model,
+        batches,
+        step_loss,
+        stage.loop,
+        name=f"sam_pretraining_{index + 1}_{stage.image_size}px",
+        log=log,
+        checkpoints=checkpoints,
+        seed=derived_seed(seed, index),
+        device=device,
+        validate=lambda _: mean_iou_from_boxes(sam, validation)[0],
+    )
+
+
+def resize_input(sam: SamModel, image_size: int) -> SamModel:
+    """The same weights for another input size: positions of the image encoder are interpolated, the rest is kept.
+
+    Args:
+        sam: with absolute positions only.
+        image_size: side of the new input in pixels.
+
+    Returns:
+        A new model, or the same one where the size is right already.
+
+    Raises:
+        BaseModelError: if the architecture has relative positions, whose tables would have to be resampled as well.
+    """
+    if image_size == sam.architecture.image_size:
+        return sam
+    if sam.architecture.encoder_relative_positions:
+        raise BaseModelError("resize_input: expected the parameter encoder_relative_positions to be false, got true")
+    architecture = sam.architecture.model_copy(update={"image_size": image_size})
+    state = sam.model.state_dict()
+    channels_first = state[_POSITIONS].permute(0, 3, 1, 2)
+    grid = (architecture.grid, architecture.grid)
+    state[_POSITIONS] = functional.interpolate(channels_first, grid, mode="bicubic").permute(0, 2, 3, 1)
+    model = build_sam(architecture)
+    model.load_state_dict(state)
+    return SamModel(model.to(sam.model.device), architecture, sam.name)
+
+
+def mean_iou_from_boxes(sam: SamModel, scenes: list[Scene]) -> tuple[float, int]:
+    """Mean IoU of the masks that SAM gives for the tight boxes of the scenes' objects, and the number of objects."""
+    ious: list[float] = []
+    for scene in scenes:
+        masks, _ = sam.predict(scene.image, masks_to_xyxy(scene.masks))
+        ious.extend(paired_iou(masks, scene.masks).tolist())
+    return float(np.mean(ious)), len(ious)
+
+
+def _scenes(world: GeneralWorldConfig, seed: int, count: int) -> list[Scene]:
+    rng = np.random.default_rng(seed)
+    return [draw_general_scene(rng, world) for _ in range(count)]
+
+
+def _prompted(
+    sam: SamModel, scene: Scene, jitter: float, at_most: int, rng: np.random.Generator
+) -> tuple[Tensor, Prompts]:
+    prepared = sam.prepare(scene.image)
+    masks = scene.masks[rng.permutation(len(scene.masks))[:at_most]]
+    boxes = jitter_boxes(rng, masks_to_xyxy(masks), jitter, prepared.image_hw)
+    size = sam.architecture
+    targets = mask_targets(masks, prepared.input_hw, size.image_size, size.mask_size).to(prepared.pixels.device)
+    return prepared.pixels, Prompts(sam.boxes_to_input(boxes, prepared.image_hw), targets)
+
+
+def _train_what_a_box_reaches(model: nn.Module) -> None:
+    """Points, mask prompts and the three masks for ambiguous prompts never get a gradient here and stay as drawn."""
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_("mask_downscaling" not in name and "not_a_point" not in name)

@@ -1,0 +1,237 @@
+"""LoRA tuning of SAM on a labelled dataset.
+
+While only the mask decoder is adapted, the embedding of an image never changes and is computed once. The image encoder
+can be adapted too, at the price of an encoder pass for every image in every step.
+"""
+
+import copy
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from gsam_edge.coco import Annotations
+from gsam_edge.coco.errors import DatasetError
+from gsam_edge.teachers.augmented import augmented
+from gsam_edge.teachers.lora.adapter import Adapter, AdapterConfig, extract_adapter
+from gsam_edge.teachers.lora.layers import adapter_parameters, add_lora, verify_only_adapters_trainable, weights_digest
+from gsam_edge.teachers.sam.config import SamTuningConfig
+from gsam_edge.teachers.sam.loss import Prompts, jitter_boxes, mask_targets, prompted_losses
+from gsam_edge.teachers.sam.model import EmbeddedImage, SamModel
+from gsam_edge.training.checkpoints import CheckpointStore
+from gsam_edge.training.errors import TrainingError
+from gsam_edge.training.loop import train
+from gsam_edge.training.metrics import MetricLogger
+from gsam_edge.training.sampling import epoch_rows
+from gsam_edge.training.seed import derived_seed
+from gsam_edge.vision import Detections
+from gsam_edge.vision.boxes import box_area
+from gsam_edge.vision.images import ImageSource
+from gsam_edge.vision.masks import paired_iou
+
+if TYPE_CHECKING:
+    from gsam_edge.augmentation.augmentation import Augmentation
+
+logger = logging.getLogger(__name__)
+
+# Streams of chance that must never meet: the prompts of a step, the adapters' first values, changes to images.
+_PROMPTS, _ADAPTERS, _AUGMENTATION = 1, 2, 3
+
+#: An image by its name, whose embedding can be kept, or changed pixels uint8 [H, W, 3], which nobody sees twice.
+_Picture: TypeAlias = str | NDArray[np.uint8]
+
+
+class PromptedObjects(NamedTuple):
+    """Objects of one image that have both a mask and a box: boxes float32 [N, 4] pixels, masks bool [N, H, W]."""
+
+    xyxy: NDArray[np.float32]
+    masks: NDArray[np.bool_]
+
+
+def prompted_objects(split: Annotations, image_id: int) -> PromptedObjects:
+    """The objects of an image that SAM can be prompted with and judged by: those with a mask and a box with an area."""
+    truth = split.truth(image_id)
+    if truth.masks is None:
+        return PromptedObjects(np.zeros((0, 4), np.float32), np.zeros((0, 1, 1), bool))
+    usable = truth.masks.any((1, 2)) & (box_area(truth.xyxy) > 0)
+    return PromptedObjects(truth.xyxy[usable], truth.masks[usable])
+
+
+def tune_sam(
+    base: SamModel,
+    train_set: Annotations,
+    val_set: Annotations,
+    images: ImageSource,
+    config: SamTuningConfig,
+    *,
+    augmentation: "Augmentation | None",
+    log: MetricLogger,
+    checkpoints: CheckpointStore,
+    seed: int,
+    device: torch.device,
+) -> Adapter:
+    """Train adapters on SAM, from jittered true boxes to true masks.
+
+    Args:
+        base: left as it is; the tuning works on a copy.
+        train_set: annotations with masks.
+        val_set: its mean mask IoU from true boxes chooses the best adapter; without masks, the last one is taken.
+        images: the images of both.
+        config: adapter, loss and schedule.
+        augmentation: how training images vary, or None.
+        log: takes `sam/train_loss`, `sam/val_score` and the parts of the loss.
+        checkpoints: an interrupted run continues from here.
+        seed: of adapters, order and prompts.
+        device: where to train.
+
+    Returns:
+        The adapter, for `apply_adapter` on the same base.
+
+    Raises:
+        DatasetError: if no training object has both a mask and a box.
+        TrainingError: if training left the adapters at zero.
+    """
+    digest = weights_digest(base.model)
+    model = copy.deepcopy(base.model)
+    add_lora(model, config.lora, seed=derived_seed(seed, _ADAPTERS))
+    verify_only_adapters_trainable(model)
+    sam = replace(base, model=model.to(device))
+
+    image_ids = _prompted_images(train_set)
+    if not image_ids:
+        raise DatasetError(
+            f"tune_sam: expected objects with a mask and a box, got none in {len(train_set.images)} images"
+        )
+    val_image_ids = _prompted_images(val_set)
+    embeddings = _Embeddings(sam, images, config.embedding_cache_mb)
+
+    def batches(step: int) -> list[tuple[_Picture, Prompts]]:
+        rng = np.random.default_rng(derived_seed(seed, _PROMPTS, step))
+        rows = epoch_rows(step, config.batch_size, len(image_ids), seed=seed)
+        batch = []
+        for place, image_id in enumerate(image_ids[row] for row in rows):
+            file_name, objects = _file_name(train_set, image_id), prompted_objects(train_set, image_id)
+            picture: _Picture = file_name
+            if augmentation is not None:
+                chance = derived_seed(seed, _AUGMENTATION, step, place)
+                picture, objects = _augmented(images[file_name], objects, augmentation, seed=chance)
+            batch.append((picture, _prompts(sam, objects, config, rng)))
+        return batch
+
+    def step_loss(_: nn.Module, batch: list[tuple[_Picture, Prompts]]) -> dict[str, Tensor]:
+        features = embeddings.features([picture for picture, _ in batch])
+        return prompted_losses(sam, features, [prompts for _, prompts in batch], config.loss)
+
+    train(
+        sam.model,
+        batches,
+        step_loss,
+        config.loop,
+        name="sam",
+        log=log,
+        checkpoints=checkpoints,
+        seed=seed,
+        device=device,
+        validate=(lambda _: _mean_iou(sam, val_set, val_image_ids, embeddings)) if val_image_ids else None,
+        trainable_only=True,
+    )
+    adapter = extract_adapter(
+        sam.model,
+        AdapterConfig(
+            kind="sam",
+            class_names=train_set.class_names,
+            base_digest=digest,
+            lora=config.lora,
+            split=train_set.split_digest,
+        ),
+    )
+    if adapter.changes_nothing:
+        raise TrainingError(
+            "tune_sam: expected training to change the adapters, but every B matrix is still zero; try a higher "
+            "learning rate or more steps"
+        )
+    return adapter
+
+
+def _prompted_images(split: Annotations) -> list[int]:
+    return [image_id for image_id in split.image_by_id if len(prompted_objects(split, image_id).xyxy)]
+
+
+def _file_name(split: Annotations, image_id: int) -> str:
+    return str(split.image_by_id[image_id]["file_name"])
+
+
+class _Embeddings:
+    """Embedded images by file name, kept in half precision while they fit into the bound and the encoder is frozen.
+
+    They are kept on the CPU, where memory is plenty, and go to the model's device when they are asked for.
+    """
+
+    def __init__(self, sam: SamModel, images: ImageSource, bound_mb: int) -> None:
+        self._sam, self._images = sam, images
+        self._frozen = not any(name.startswith("image_encoder.") for name in adapter_parameters(sam.model))
+        self._bytes_left = bound_mb * 2**20 if self._frozen else 0
+        self._full = not self._frozen
+        self._kept: dict[str, EmbeddedImage] = {}
+
+    def features(self, pictures: Sequence[_Picture]) -> Tensor:
+        """The pictures' features float [B, C, h, w]; with gradients where the image encoder is adapted."""
+        if self._frozen:
+            return torch.cat([self._frozen_features(picture) for picture in pictures])
+        images = [self._images[picture] if isinstance(picture, str) else picture for picture in pictures]
+        return self._sam.model.image_encoder(torch.cat([self._sam.prepare(image).pixels for image in images]))
+
+    def _frozen_features(self, picture: _Picture) -> Tensor:
+        return self[picture].features if isinstance(picture, str) else self._sam.embed(picture).features
+
+    def __getitem__(self, file_name: str) -> EmbeddedImage:
+        kept = self._kept.get(file_name)
+        if kept is None:
+            image = self._sam.embed(self._images[file_name])
+            # Half precision in any case, so that an image is the same whether it was kept or not.
+            kept = image._replace(features=image.features.half())
+            if kept.features.nbytes <= self._bytes_left:
+                self._bytes_left -= kept.features.nbytes
+                self._kept[file_name] = kept._replace(features=kept.features.cpu())
+            elif not self._full:
+                self._full = True
+                logger.info(
+                    "sam: the cache is full with %d embeddings; other images are embedded anew", len(self._kept)
+                )
+        return kept._replace(features=kept.features.to(self._sam.model.device).float())
+
+
+def _augmented(
+    image: NDArray[np.uint8], objects: PromptedObjects, augmentation: "Augmentation", *, seed: int
+) -> tuple[NDArray[np.uint8], PromptedObjects]:
+    """A changed image with the objects left in it, or the image as it was where none is left to ask for."""
+    count = len(objects.xyxy)
+    truth = Detections(objects.xyxy, np.ones(count, np.float32), np.zeros(count, np.int64), objects.masks)
+    changed, left = augmented(image, truth, augmentation, seed=seed)
+    if not len(left):
+        return image, objects
+    return changed, PromptedObjects(left.xyxy, left.masks)  # type: ignore[arg-type]  # masks stay masks
+
+
+def _prompts(sam: SamModel, objects: PromptedObjects, config: SamTuningConfig, rng: np.random.Generator) -> Prompts:
+    image_hw = (objects.masks.shape[1], objects.masks.shape[2])
+    drawn = rng.permutation(len(objects.xyxy))[: config.objects_per_image]
+    boxes = sam.boxes_to_input(jitter_boxes(rng, objects.xyxy[drawn], config.box_jitter, image_hw), image_hw)
+    size = sam.architecture
+    targets = mask_targets(objects.masks[drawn], sam.input_hw(image_hw), size.image_size, size.mask_size)
+    return Prompts(boxes, targets.to(boxes.device))
+
+
+def _mean_iou(sam: SamModel, split: Annotations, image_ids: list[int], embeddings: _Embeddings) -> float:
+    """Mean mask IoU over all objects of the images, prompted with their true boxes."""
+    ious: list[float] = []
+    for image_id in image_ids:
+        truth = prompted_objects(split, image_id)
+        masks, _ = sam.predict_embedded(embeddings[_file_name(split, image_id)], truth.xyxy)
+        ious.extend(paired_iou(masks, truth.masks).tolist())
+    return float(np.mean(ious))

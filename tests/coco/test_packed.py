@@ -1,0 +1,55 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gsam_edge.coco.packed import StoredDetectionsError, detections_from_record, detections_to_record
+from gsam_edge.vision import Detections
+from support.detections import same
+
+TWO = Detections(
+    np.array([[0, 0, 4, 4], [1, 1, 3, 5]], np.float32),
+    np.array([0.9, 0.6], np.float32),
+    np.array([0, 1]),
+    np.ones((2, 6, 8), bool),
+    np.array([[0.9, 0.1], [0.2, 0.6]], np.float32),
+)
+
+
+@given(st.integers(0, 4), st.booleans(), st.booleans(), st.integers(0, 2**32 - 1))
+def test_any_detections_survive_json(count, masks, class_scores, seed):
+    """To the last bit; class scores, some of which are none, to half precision."""
+    rng = np.random.default_rng(seed)
+    scores = np.where(rng.random((count, 3)) < 0.3, np.nan, rng.random((count, 3)) ** 4).astype(np.float32)
+    detections = Detections(
+        xyxy=rng.normal(size=(count, 4)).astype(np.float32),
+        scores=rng.random(count, np.float32),
+        class_ids=rng.integers(0, 3, count),
+        masks=rng.random((count, 5, 7)) > 0.5 if masks else None,
+        class_scores=scores if class_scores else None,
+    )
+    text = json.dumps(detections_to_record(detections), allow_nan=False)
+    again = detections_from_record(json.loads(text))
+    if class_scores:
+        np.testing.assert_allclose(again.class_scores, scores, rtol=2**-11, atol=2**-25)
+        assert detections_to_record(again) == detections_to_record(detections)
+        again = replace(again, class_scores=scores)
+    assert same(again, detections)
+
+
+def test_class_scores_of_many_classes_take_three_bytes_each():
+    scores = np.random.default_rng(0).random((20, 1203), np.float32) * 0.05
+    one = Detections(np.zeros((20, 4), np.float32), scores.max(1), scores.argmax(1), class_scores=scores)
+    assert len(json.dumps(detections_to_record(one))) < 3 * scores.size
+
+
+@pytest.mark.parametrize(
+    "damage", [{"mask_hw": None}, {"class_scores": "?"}, {"class_scores": "AAAA"}, {"class_scores": [[0.5, 0.5]] * 2}]
+)
+def test_damaged_records_say_what_is_missing(damage):
+    record = detections_to_record(TWO)
+    with pytest.raises(StoredDetectionsError, match="labels of one image: expected the parts of Detections"):
+        detections_from_record(record | damage)

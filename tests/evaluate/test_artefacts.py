@@ -1,0 +1,155 @@
+"""Nothing is measured on images that may have taught it, nor an export beside a student that it was not made from."""
+
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from onnx import TensorProto, helper
+
+from gsam_edge.coco import Annotations, DatasetError
+from gsam_edge.coco.predictions import Predictor
+from gsam_edge.coco.provenance import with_split_digest
+from gsam_edge.evaluate import artefacts as measurement
+from gsam_edge.evaluate.artefacts import TrueBoxes, measure_onnx, measure_student, measure_teacher
+from gsam_edge.evaluate.config import EvaluationConfig
+from gsam_edge.evaluate.measure import Measurement
+from gsam_edge.students import EdgeConfig
+from gsam_edge.students.weights import StudentWeights
+from gsam_edge.teachers.compose import Teacher
+from gsam_edge.teachers.grounding_dino.config import DetectionConfig
+
+WHOLE = Annotations(
+    tuple({"id": n, "file_name": f"{n}.png", "width": 8, "height": 8} for n in range(4)),
+    (),
+    ({"id": 1, "name": "bag"},),
+)
+PARTS = with_split_digest({"train": WHOLE.subset([0, 1, 2]), "test": WHOLE.subset([3])})
+ANEW = with_split_digest({"train": WHOLE.subset([1, 2, 3]), "test": WHOLE.subset([0])})
+EDGE = EdgeConfig(max_detections=1, candidates=1, iou_threshold=0.5, nms_iterations=1, score_floor=0.1)
+WEIGHTS = StudentWeights("yolov8", "n", ("bag",), 32, EDGE, {"w": torch.ones(1)}, split=PARTS["train"].split_digest)
+DETECTION = DetectionConfig(score_threshold=0.5, nms_iou=0.7, candidates=9, max_detections=9, batch_size=1)
+CONFIG = EvaluationConfig(
+    warmup_calls=0, timed_calls=1, threads=1, score_threshold=0.1, timed_score_threshold=0.2, match_box_iou=0.5,
+    picture_score_threshold=0.3, picture_rows=1, picture_width=32,
+)  # fmt: skip
+
+
+def exported(weights):
+    """A file that carries the card of these weights, and nothing that could be run."""
+    tensors = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in ("images", "boxes")]
+    graph = helper.make_graph([helper.make_node("Identity", ["images"], ["boxes"])], "g", tensors[:1], tensors[1:])
+    model = helper.make_model(graph)
+    onnx.helper.set_model_props(model, weights.card.to_properties())
+    return model.SerializeToString()
+
+
+def test_a_student_is_not_measured_on_what_may_have_taught_it():
+    with pytest.raises(
+        DatasetError, match=r"student_weights: expected one made from the present splits.*distillation$"
+    ):
+        measure_student(WEIGHTS, ANEW["test"], {}, CONFIG, "cpu")
+    renamed = replace(PARTS["test"], categories=({"id": 1, "name": "dog"},))
+    with pytest.raises(
+        DatasetError, match=r"student_weights: expected the classes of the data, \['dog'\], got \['bag'\]"
+    ):
+        measure_student(WEIGHTS, renamed, {}, CONFIG, "cpu")
+
+
+def test_neither_is_its_export():
+    with pytest.raises(DatasetError, match=r"student_onnx: expected one made from the present splits.*optimization"):
+        measure_onnx("student_onnx", exported(WEIGHTS), WEIGHTS, ANEW["test"], {}, CONFIG)
+
+
+def test_an_export_of_other_weights_is_refused():
+    retrained = replace(WEIGHTS, tensors={"w": torch.zeros(1)})
+    with pytest.raises(
+        DatasetError, match=r"student_onnx: expected an export of the present student_weights .*optimization"
+    ):
+        measure_onnx("student_onnx", exported(WEIGHTS), retrained, PARTS["test"], {}, CONFIG)
+
+
+def test_weights_remember_their_split_in_a_file():
+    assert StudentWeights.from_bytes(WEIGHTS.to_bytes()).split == WEIGHTS.split
+    assert StudentWeights.from_bytes(replace(WEIGHTS, split=None).to_bytes()).split is None
+
+
+def labelled(*, masks=False):
+    """The test split with one bag on its image, by a mask alone where `masks`."""
+    square = [[1.0, 1.0, 5.0, 1.0, 5.0, 5.0, 1.0, 5.0]]
+    box = {"bbox": [1, 1, 4, 4]} | ({"bbox_source": "segmentation", "segmentation": square} if masks else {})
+    return replace(PARTS["test"], objects=({"id": 1, "image_id": 3, "category_id": 1, "area": 16} | box,))
+
+
+def test_accuracy_and_clock_see_the_teacher_down_to_scores_of_their_own(monkeypatch):
+    seen = []
+
+    def answer(factory, timed, images, **options):
+        seen.extend([factory()["detection"].score_threshold, timed()["detection"].score_threshold])
+        return Measurement([labelled().truth(3)], 1.0, 2.0, 3.0, 1, 1)
+
+    monkeypatch.setattr(measurement, "measure", answer)
+    built = partial(dict, class_names=("bag",), detection=DETECTION)
+    finder = Teacher(built, Predictor("Grounding DINO", "", prompted_with_boxes=False), 1, DETECTION)
+    measure_teacher(finder, labelled(), {}, CONFIG, "cpu")
+    assert seen == [CONFIG.score_threshold, CONFIG.timed_score_threshold]
+
+
+@pytest.fixture
+def perfect(monkeypatch):
+    """Whatever is measured answers as the truth says, without a process of its own."""
+
+    def answer(factory, timed, images, *, prompts=None, warmup, repeats, threads):
+        return Measurement([labelled(masks=True).truth(3)], 1.0, 2.0, 3.0, repeats, threads)
+
+    monkeypatch.setattr(measurement, "measure", answer)
+
+
+def test_a_split_without_objects_ends_before_anything_is_measured():
+    """The images are absent: nobody came to ask for them."""
+    for measured in (
+        lambda: measure_student(WEIGHTS, PARTS["test"], {}, CONFIG, "cpu"),
+        lambda: measure_onnx("student_onnx", exported(WEIGHTS), WEIGHTS, PARTS["test"], {}, CONFIG),
+    ):
+        with pytest.raises(DatasetError, match="test split: expected at least one object in 1 images, got none"):
+            measured()
+
+
+def test_rows_say_on_what_and_from_which_score_they_were_measured(perfect):
+    student, _ = measure_student(WEIGHTS, labelled(), {}, CONFIG, "cpu")
+    exact, _ = measure_onnx("student_onnx", exported(WEIGHTS), WEIGHTS, labelled(), {}, CONFIG)
+    finder = Teacher(partial(print), Predictor("Grounding DINO", "", prompted_with_boxes=False), 1, DETECTION)
+    teacher, _ = measure_teacher(finder, labelled(), {}, CONFIG, "cpu")
+    assert [row["score_threshold"] for row in (student, exact, teacher)] == [0.1, 0.1, 0.1]
+    for row in (student, exact, teacher):
+        assert (row["device"], row["images"], row["objects"]) == ("cpu", 1, 1)
+
+
+def test_a_teacher_that_is_given_the_boxes_has_no_cut_off(perfect):
+    painter = Teacher(partial(print), Predictor("SAM", "", prompted_with_boxes=True), 1, DETECTION)
+    row, _ = measure_teacher(painter, labelled(masks=True), {}, CONFIG, "cpu")
+    assert "score_threshold" not in row
+    assert row["runtime"].endswith(", true boxes given")
+    assert (row["mask_iou_compared"], row["mask_iou_objects"]) == (1, 1)
+
+
+def test_true_boxes_are_given_without_masks_and_read_when_asked_for(monkeypatch, decoded):
+    square = {"iscrowd": 0, "bbox": [1, 2, 4, 3], "segmentation": [[1, 2, 5, 2, 5, 5, 1, 5]]}
+    objects = tuple({"id": n + 1, "image_id": n, "category_id": 1, "area": 12, **square} for n in (0, 2))
+    split = replace(WHOLE, objects=objects)
+    read = []
+    truth = Annotations.truth
+    monkeypatch.setattr(
+        Annotations, "truth", lambda self, number, **how: read.append(number) or truth(self, number, **how)
+    )
+    prompts = TrueBoxes(split)
+    assert (len(prompts), read) == (4, [])
+    third = prompts[2]
+    assert read == [2]
+    assert third.masks is None
+    assert decoded == []
+    np.testing.assert_array_equal(third.xyxy, [[1, 2, 5, 5]])
+    assert [len(prompt) for prompt in prompts] == [1, 0, 1, 0]
+    assert len(prompts[1:3]) == 2

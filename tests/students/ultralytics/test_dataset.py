@@ -1,0 +1,223 @@
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from ultralytics.cfg import get_cfg
+from ultralytics.data.utils import polygon2mask
+
+from gsam_edge.augmentation import Description, build
+from gsam_edge.students.ultralytics.dataset import MemoryDataset, change_label, collect_labels
+from gsam_edge.students.ultralytics.imports import InfiniteDataLoader, YOLODataset, seed_worker
+from gsam_edge.students.ultralytics.polygons import mask_polygon, polygon_masks
+from gsam_edge.vision.masks import masks_to_xyxy
+
+SIDE = 96
+
+
+def colour_of(row: int) -> tuple[int, int, int]:
+    """A colour that blurring at the edges does not turn into another's."""
+    return tuple(40 + 85 * ((row + 1) // 3**place % 3) for place in range(3))
+
+
+def build_dataset(make_pictures, described=None, rare_below=9.0, **augmentation) -> tuple[MemoryDataset, object]:
+    """Pictures in which every object is filled with the colour of its row in the table."""
+    pictures = make_pictures(9, masks=True)
+    images, first = {}, 0
+    for name, objects in pictures.labels.items():
+        image = np.full((64, 64, 3), 5, np.uint8)
+        for row, mask in enumerate(objects.masks):
+            image[mask] = colour_of(first + row)
+        images[name] = image
+        first += len(objects)
+    labels = collect_labels(replace(pictures, images=images))
+    off = dict.fromkeys(("hsv_h", "hsv_s", "hsv_v", "mosaic", "mixup", "copy_paste", "cutmix", "fliplr", "flipud"), 0.0)
+    hyp = get_cfg(overrides={**off, "augmentations": [], "overlap_mask": False, "mask_ratio": 1, **augmentation})
+    dataset = MemoryDataset(
+        labels,
+        images,
+        augmentation=described,
+        rare_below=rare_below,
+        cache_megabytes=1,
+        names={0: "red", 1: "blue"},
+        imgsz=SIDE,
+        augment=True,
+        hyp=hyp,
+        task="segment",
+    )
+    return dataset, labels.table
+
+
+@pytest.mark.parametrize(
+    "augmentation",
+    [
+        {"mosaic": 1.0, "fliplr": 0.5, "flipud": 0.5, "scale": 0.3, "translate": 0.1},
+        {"mosaic": 1.0, "degrees": 20.0},
+        {"fliplr": 1.0, "copy_paste": 1.0},
+        {"mosaic": 0.0, "scale": 0.0, "translate": 0.0},
+    ],
+)
+def test_every_object_keeps_its_row_through_augmentation(make_pictures, augmentation):
+    torch.manual_seed(0)
+    assert_rows_kept(*build_dataset(make_pictures, **augmentation))
+
+
+def test_every_object_keeps_its_row_through_what_a_description_asks_for(make_pictures, augmentation_rules):
+    """Transforms that move objects, not their colours, and then Ultralytics' mosaic of what they left."""
+    words = Description(characteristics=("changes_size",), environment={"distance": "variable"}, intensity="high")
+    torch.manual_seed(0)
+    described = build(words, augmentation_rules)
+    assert_rows_kept(*build_dataset(make_pictures, described, mosaic=0.5, scale=0.1, translate=0.0))
+
+
+def test_a_description_without_consequences_changes_no_label(make_pictures, augmentation_rules):
+    nothing = build(Description(characteristics=(), environment={}, intensity="high"), augmentation_rules)
+    dataset, _ = build_dataset(make_pictures)
+    for record in dataset.labels:
+        height, width = record["shape"]
+        label = {**record, "img": np.zeros((height, width, 3), np.uint8)}
+        changed = change_label(label, nothing, own_box=np.zeros(len(label["cls"]), bool), seed=0)
+        assert changed["cls"].tolist() == label["cls"].tolist()
+        np.testing.assert_allclose(changed["bboxes"], label["bboxes"], atol=1e-6)
+        for before, after in zip(label["segments"], changed["segments"], strict=True):
+            masks = polygon_masks([before * (width, height), after * (width, height)], (height, width))
+            assert np.array_equal(*masks)
+
+
+def test_a_described_picture_is_drawn_anew_and_the_same_for_the_same_seed(make_pictures, augmentation_rules):
+    words = Description(characteristics=("reflective_surface",), environment={"camera": "shaky"}, intensity="high")
+    dataset, _ = build_dataset(make_pictures, build(words, augmentation_rules), mosaic=0.0, scale=0.0, translate=0.0)
+
+    def pictures(seed):
+        torch.manual_seed(seed)
+        return [dataset[index]["img"] for index in range(len(dataset))]
+
+    first, again, other = pictures(0), pictures(0), pictures(1)
+    assert all(torch.equal(one, two) for one, two in zip(first, again, strict=True))
+    assert not all(torch.equal(one, two) for one, two in zip(first, other, strict=True))
+
+
+def test_workers_draw_the_same_pictures_for_the_same_seed(make_pictures, augmentation_rules):
+    words = Description(characteristics=("changes_shape",), environment={"lighting": "variable"}, intensity="high")
+    dataset, _ = build_dataset(make_pictures, build(words, augmentation_rules), mosaic=0.5)
+
+    def batches(seed):
+        loader = InfiniteDataLoader(
+            dataset, batch_size=3, num_workers=2, collate_fn=dataset.collate_fn, worker_init_fn=seed_worker,
+            generator=torch.Generator().manual_seed(seed),
+        )  # fmt: skip
+        return torch.cat([batch["img"] for batch in loader])
+
+    first, again, other = batches(0), batches(0), batches(1)
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+def test_memory_is_filled_up_to_its_limit(make_pictures):
+    dataset, _ = build_dataset(make_pictures)
+    dataset.fill_cache()
+    assert list(dataset._resized) == list(range(len(dataset)))
+    dataset._resized.clear()
+    dataset._free_bytes = 2 * SIDE * SIDE * 3 + 1
+    dataset.fill_cache()
+    assert list(dataset._resized) == [0, 1]
+
+
+def assert_rows_kept(dataset, table):
+    """Whatever happened to pictures and labels, under each label lie the pixels of its object."""
+    seen = set()
+    colours = np.array([colour_of(row) for row in range(len(table.class_ids))])
+    for index in range(len(dataset)):
+        sample = dataset[index]
+        assert len(sample["cls"]) == len(sample["bboxes"]) == len(sample["masks"])
+        for row, box, mask in zip(sample["cls"][:, 0].long().tolist(), sample["bboxes"], sample["masks"], strict=True):
+            column, line = (box[:2] * SIDE).long().tolist()
+            kernel = np.ones((5, 5), np.uint8)
+            inner = cv2.erode(mask.numpy(), kernel, borderType=cv2.BORDER_CONSTANT, borderValue=0).astype(bool)
+            if inner.sum() < 4:
+                continue
+            pixels = sample["img"].permute(1, 2, 0).numpy()[inner]
+            distances = np.abs(np.median(pixels, axis=0) - colours).max(axis=1)
+            assert np.argmin(distances) == row
+            assert 0 <= column < SIDE
+            assert 0 <= line < SIDE
+            seen.add(row)
+    assert len(seen) > 0.5 * len(table.class_ids)
+
+
+def test_loading_resizes_as_inference_does_and_keeps_to_its_memory(make_pictures):
+    dataset, _ = build_dataset(make_pictures)
+    bgr, before, after = dataset.load_image(0)
+    rgb = dataset._images[dataset.im_files[0]]
+    assert (before, after) == ((64, 64), (SIDE, SIDE))
+    assert np.array_equal(
+        bgr[..., ::-1], np.asarray(Image.fromarray(rgb).resize((SIDE, SIDE), Image.Resampling.BILINEAR))
+    )
+    dataset._resized.clear()
+    dataset._free_bytes = bgr.nbytes + 1
+    for index in range(3):
+        assert np.array_equal(dataset.load_image(index)[0], dataset.load_image(index)[0])
+    assert list(dataset._resized) == [0]
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(0, 2**32 - 1))
+def test_a_polygon_gives_its_mask_back(seed):
+    """Blobs with several parts and holes."""
+    noise = cv2.GaussianBlur(np.random.default_rng(seed).normal(size=(120, 120)), (0, 0), 7)
+    mask = noise > np.quantile(noise, 0.7)
+    polygon = mask_polygon(mask)
+    assert polygon is not None
+    again = polygon2mask(mask.shape, [polygon.reshape(-1)]).astype(bool)
+    assert (again & mask).sum() / (again | mask).sum() > 0.85
+    corners = np.concatenate([polygon.min(0), polygon.max(0)])
+    np.testing.assert_allclose(corners, masks_to_xyxy(mask[None])[0], atol=1e-3)
+    ours = polygon_masks([polygon], mask.shape)[0]
+    assert (ours & mask).sum() / (ours | mask).sum() > 0.9
+    np.testing.assert_array_equal(masks_to_xyxy(ours[None]), masks_to_xyxy(mask[None]))
+
+
+def test_polygons_of_slivers_and_of_nothing():
+    assert mask_polygon(np.zeros((5, 5), bool)) is None
+    sliver = np.zeros((9, 9), bool)
+    sliver[3, 2:7] = True
+    polygon = mask_polygon(sliver)
+    assert np.concatenate([polygon.min(0), polygon.max(0)]).tolist() == [2, 3, 7, 4]
+
+
+def test_the_table_knows_classes_teachers_and_missing_masks(make_pictures):
+    pictures = make_pictures(3, masks=True)
+    first, second, third = pictures.labels
+    objects = dict(pictures.labels)
+    objects[first] = replace(objects[first], masks=np.zeros_like(objects[first].masks))
+    scores = np.full((len(objects[second]), 2), 0.25, np.float32)
+    objects[second] = replace(objects[second], class_scores=scores)
+    thin = objects[third].xyxy.copy()
+    thin[0, 2] = thin[0, 0]
+    objects[third] = replace(objects[third], xyxy=thin)
+    collected = collect_labels(replace(pictures, labels=objects))
+    counts = [len(objects[name]) for name in objects]
+    assert collected.without_area == 1
+    assert collected.table.has_mask.tolist() == [False] * counts[0] + [True] * (counts[1] + counts[2] - 1)
+    assert collected.table.teacher.isnan().all(1).tolist() == [True] * counts[0] + [False] * counts[1] + [True] * (
+        counts[2] - 1
+    )
+    rows = np.concatenate([record["cls"][:, 0] for record in collected.records])
+    assert rows.tolist() == list(range(sum(counts) - 1))
+
+
+def test_labels_of_unknown_classes_are_an_error(make_pictures):
+    pictures = make_pictures(1, masks=False)
+    with pytest.raises(ValueError, match=r"labels of 0.png: expected class ids 0..0, got"):
+        collect_labels(replace(pictures, class_names=("red",)))
+
+
+def test_it_is_still_ultralytics_dataset(make_pictures):
+    dataset, _ = build_dataset(make_pictures)
+    assert isinstance(dataset, YOLODataset)
+    batch = dataset.collate_fn([dataset[0], dataset[1]])
+    assert batch["img"].shape == (2, 3, SIDE, SIDE)

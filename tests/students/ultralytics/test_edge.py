@@ -1,0 +1,166 @@
+from dataclasses import replace
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torchvision.ops import batched_nms
+
+from gsam_edge.students.predictor import student_predictor
+from gsam_edge.students.ultralytics.edge import EdgeHead, EdgeStudent, suppress
+from gsam_edge.students.ultralytics.network import build_network, new_network
+from gsam_edge.students.weights import StudentWeights, StudentWeightsError, full_precision
+
+
+@pytest.fixture
+def weights(edge_config):
+    """A random student with statistics of its own, so that its scores differ, and objects everywhere."""
+
+    def make(architecture: str, image_size: int = 64) -> StudentWeights:
+        torch.manual_seed(0)
+        network = new_network(architecture, "n", 3)
+        for module in network.modules():
+            if isinstance(module, torch.nn.BatchNorm2d):
+                module.momentum = 1.0
+        network.train()(torch.rand(4, 3, image_size, image_size))
+        for level in network.model[-1].cv3:
+            torch.nn.init.normal_(level[-1].weight, std=0.02)
+            torch.nn.init.normal_(level[-1].bias, std=0.5)
+        return StudentWeights(
+            architecture, "n", ("a", "b", "ü"), image_size, edge_config, full_precision(network.state_dict())
+        )
+
+    return make
+
+
+@st.composite
+def boxes_and_classes(draw):
+    count = draw(st.integers(1, 40))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    corner = rng.uniform(0, 50, (count, 2))
+    boxes = np.concatenate([corner, corner + rng.uniform(5, 40, (count, 2))], 1)
+    return torch.tensor(boxes, dtype=torch.float32), torch.tensor(rng.integers(0, 3, count))
+
+
+@settings(deadline=None, max_examples=60)
+@given(boxes_and_classes(), st.floats(0.1, 0.9))
+def test_suppression_is_greedy_suppression(case, iou_threshold):
+    boxes, classes = case
+    scores = torch.linspace(1, 0.1, len(boxes))
+    kept = suppress(boxes[None], classes[None], iou_threshold, iterations=len(boxes))[0]
+    expected = batched_nms(boxes, scores, classes, iou_threshold)
+    assert torch.equal(kept.nonzero()[:, 0], expected.sort().values)
+
+
+def test_chains_need_as_many_rounds_as_they_are_long():
+    """Each box overlaps only its neighbours: the first drops the second, which frees the third, and so on."""
+    left = torch.arange(6) * 4.0
+    boxes = torch.stack([left, torch.zeros(6), left + 10, torch.full((6,), 10.0)], 1)[None]
+    classes = torch.zeros(1, 6, dtype=torch.long)
+    exact = [1.0, 0.0, 1.0, 0.0, 1.0, 0.0]
+    assert suppress(boxes, classes, 0.4, 6)[0].tolist() == exact
+    assert suppress(boxes, classes, 0.4, 5)[0].tolist() == exact
+    assert suppress(boxes, classes, 0.4, 2)[0].tolist() != exact
+
+
+def test_decoding_is_ultralytics_decoding(weights):
+    student = weights("yolov8-seg", 96)
+    network = build_network(student)
+    images = torch.rand(2, 3, 96, 96)
+    with torch.no_grad():
+        (decoded, prototypes), _ = network(images)
+        raw = EdgeStudent(student).network(images)
+        head = EdgeHead(96, [8.0, 16.0, 32.0], 16, student.edge)
+        boxes = head._decode(raw[0])
+    centre, size = decoded[:, :2], decoded[:, 2:4]
+    expected = torch.cat([centre - size / 2, centre + size / 2], 1).transpose(1, 2)
+    torch.testing.assert_close(boxes, expected, atol=0.05, rtol=0)  # pixels
+    torch.testing.assert_close(raw[1].sigmoid(), decoded[:, 4:7], atol=1e-3, rtol=0)
+    torch.testing.assert_close(raw[3], prototypes, atol=1e-2, rtol=1e-3)
+
+
+@pytest.mark.parametrize(("architecture", "outputs"), [("yolov8", 3), ("yolov8-seg", 4), ("fastsam", 4)])
+def test_outputs_have_fixed_shapes_and_are_sorted_and_padded(weights, edge_config, architecture, outputs):
+    student = replace(weights(architecture), edge=edge_config.model_copy(update={"max_detections": 90}))
+    with torch.no_grad():
+        answers = EdgeStudent(student)(torch.rand(2, 3, 64, 64))
+    assert len(answers) == outputs
+    boxes, scores, class_ids = answers[:3]
+    assert (boxes.shape, scores.shape, class_ids.shape) == ((2, 90, 4), (2, 90), (2, 90))
+    assert class_ids.dtype == torch.int64
+    assert (scores[:, :-1] >= scores[:, 1:]).all()
+    padding = scores == 0
+    assert 0 < padding.sum() < padding.numel()
+    assert not boxes[padding].any()
+    assert not class_ids[padding].any()
+    if outputs == 4:
+        masks = answers[3]
+        assert masks.shape == (2, 90, 16, 16)
+        assert masks.min() >= 0
+        assert masks.max() <= 1
+        assert not masks[padding].any()
+        assert masks[~padding].any()
+
+
+def test_masks_end_one_prototype_pixel_outside_the_box(edge_config):
+    head = EdgeHead(64, [8.0, 16.0, 32.0], 16, edge_config)
+    masks = head._masks(torch.zeros(1, 1, 2), torch.zeros(1, 2, 16, 16), torch.tensor([[[8.0, 16.0, 24.0, 40.0]]]))
+    inside = masks[0, 0].nonzero()
+    assert inside.min(0).values.tolist() == [3, 1]
+    assert inside.max(0).values.tolist() == [10, 6]
+
+
+@pytest.mark.parametrize("architecture", ["yolov8", "yolov8-seg"])
+def test_the_module_exports_to_onnx_with_equal_answers(weights, tmp_path, architecture):
+    student = EdgeStudent(weights(architecture))
+    example = torch.rand(1, 3, 64, 64)
+    path = tmp_path / "student.onnx"
+    torch.onnx.export(student, (example,), path, input_names=["images"], opset_version=17, dynamo=False)
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    assert [i.name for i in session.get_inputs()] == ["images"]
+    images = torch.rand(1, 3, 64, 64)
+    with torch.no_grad():
+        expected = student(images)
+    actual = session.run(None, {"images": images.numpy()})
+    assert len(actual) == len(expected)
+    assert expected[1].unique().numel() == expected[1].numel()  # no ties, whose order nobody promises
+    for ours, theirs, tolerance in zip(
+        expected, actual, (0.05, 1e-3, 0, 1e-2), strict=False
+    ):  # pixels, scores, ids, masks
+        np.testing.assert_allclose(theirs, ours.numpy(), atol=tolerance, rtol=0)
+
+
+def test_a_predictor_made_elsewhere_answers_in_the_pictures_pixels(weights):
+    import pickle
+
+    factory = pickle.loads(pickle.dumps(student_predictor(weights("yolov8-seg"), score_threshold=0.3, device="cpu")))  # noqa: S301
+    image = np.random.default_rng(0).integers(0, 255, (50, 80, 3)).astype(np.uint8)
+    found = factory()(image)
+    assert 0 < len(found) <= 10
+    assert found.masks.shape[1:] == (50, 80)
+    assert found.scores.min() >= 0.3
+    assert found.xyxy.min() >= 0
+    assert (found.xyxy.max(0) <= [80, 50, 80, 50]).all()
+
+
+def test_weights_survive_the_file(weights):
+    student = replace(weights("yolov8"), facts={"seed": 1})
+    content = student.to_bytes()
+    again = StudentWeights.from_bytes(content)
+    assert again.to_bytes() == content
+    assert (again.class_names, again.edge, again.facts) == (("a", "b", "ü"), student.edge, {"seed": 1})
+    assert all(torch.equal(again.tensors[name], tensor) for name, tensor in student.tensors.items())
+    assert len(student.half().to_bytes()) < 0.6 * len(content)
+
+
+@pytest.mark.parametrize("damage", [lambda b: b[:100], lambda b: b"", lambda b: b"x" * 64, lambda b: b[:-9]])
+def test_other_bytes_are_no_student(weights, damage):
+    with pytest.raises(StudentWeightsError, match="expected a safetensors file"):
+        StudentWeights.from_bytes(damage(weights("yolov8").to_bytes()))
+
+
+def test_tensors_of_another_network_are_refused(weights):
+    with pytest.raises(StudentWeightsError, match="expected the 355 tensors of yolov8 n for 2 classes"):
+        build_network(replace(weights("yolov8"), class_names=("a", "b")))

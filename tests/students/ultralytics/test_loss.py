@@ -1,0 +1,107 @@
+import pytest
+import torch
+from torch.nn import functional
+from ultralytics.cfg import get_cfg
+from ultralytics.utils.loss import v8DetectionLoss, v8SegmentationLoss
+
+from gsam_edge.students.ultralytics.loss import DetectionLoss, SegmentationLoss
+from gsam_edge.students.ultralytics.network import new_network
+
+NAN = float("nan")
+
+
+@pytest.fixture(params=["yolov8", "yolov8-seg"])
+def setting(request):
+    """A network, what it says about three pictures (the second without objects), and their labels."""
+    torch.manual_seed(0)
+    network = new_network(request.param, "n", 2)
+    network.args = get_cfg(overrides={"overlap_mask": False})
+    with torch.no_grad():
+        predictions = network(torch.rand(3, 3, 64, 64))
+    batch = {
+        "batch_idx": torch.tensor([0.0, 0.0, 2.0]),
+        "cls": torch.tensor([[0.0], [1.0], [1.0]]),
+        "bboxes": torch.tensor([[0.3, 0.3, 0.4, 0.4], [0.7, 0.7, 0.3, 0.4], [0.5, 0.5, 0.6, 0.6]]),
+        "masks": torch.zeros(3, 16, 16),
+        "teacher": torch.tensor([[0.7, 0.3], [NAN, NAN], [0.1, 0.6]]),
+        "has_mask": torch.tensor([True, True, True]),
+    }
+    batch["masks"][:, 4:9, 4:9] = 1
+    ours, stock = (
+        (SegmentationLoss, v8SegmentationLoss) if request.param == "yolov8-seg" else (DetectionLoss, v8DetectionLoss)
+    )
+    return network, predictions, batch, ours, stock
+
+
+def test_without_the_teachers_share_it_is_ultralytics_loss(setting):
+    network, predictions, batch, ours, stock = setting
+    torch.testing.assert_close(ours(network, 0.0)(predictions, batch)[0], stock(network)(predictions, batch)[0])
+
+
+def test_without_teacher_rows_the_share_does_not_matter(setting):
+    network, predictions, batch, ours, stock = setting
+    unseen = {**batch, "teacher": torch.full((3, 2), NAN)}
+    torch.testing.assert_close(ours(network, 0.9)(predictions, unseen)[0], stock(network)(predictions, batch)[0])
+
+
+def test_a_teacher_that_repeats_the_label_changes_nothing(setting):
+    network, predictions, batch, ours, stock = setting
+    same = {**batch, "teacher": functional.one_hot(batch["cls"][:, 0].long(), 2).float()}
+    torch.testing.assert_close(ours(network, 0.5)(predictions, same)[0], stock(network)(predictions, batch)[0])
+
+
+def test_the_teacher_changes_the_class_loss_by_what_the_equation_says(setting):
+    """Cross entropy is linear in its target t, with slope -logit."""
+    network, predictions, batch, ours, stock = setting
+    alpha = 0.4
+    mixed = ours(network, alpha)
+    _, items = mixed(predictions, batch)
+    _, hard_items = stock(network)(predictions, batch)
+
+    foreground, gt_index = mixed._assigned
+    targets = []
+    stock_loss = stock(network)
+    stock_loss.bce = lambda logits, target: targets.append((logits, target)) or stock(network).bce(logits, target)
+    stock_loss(predictions, batch)
+    logits, target = targets[0]
+    change = 0.0
+    first_of_image = {0: 0, 2: 2}
+    for image in (0, 2):
+        for anchor in foreground[image].nonzero()[:, 0].tolist():
+            teacher = batch["teacher"][first_of_image[image] + int(gt_index[image, anchor])]
+            if not teacher.isnan().any():
+                weight = target[image, anchor].sum()
+                change -= float((alpha * (weight * teacher - target[image, anchor]) * logits[image, anchor]).sum())
+    expected = change / float(target.sum().clamp(min=1)) * network.args.cls
+    assert expected != 0
+    assert float(items["cls_loss"] - hard_items["cls_loss"]) == pytest.approx(expected, rel=1e-3)
+    assert float(items["box_loss"]) == float(hard_items["box_loss"])
+
+
+def test_a_class_that_the_teacher_was_not_asked_for_is_the_labels_alone(setting):
+    """As if the teacher had repeated the label there."""
+    network, predictions, batch, ours, _ = setting
+    silent = torch.tensor([[0.7, NAN], [NAN, 0.2], [0.1, NAN]])
+    told = torch.tensor([[0.7, 0.0], [0.0, 0.2], [0.1, 1.0]])
+    losses = [ours(network, 0.4)(predictions, {**batch, "teacher": teacher})[0] for teacher in (silent, told)]
+    torch.testing.assert_close(*losses)
+
+
+def test_objects_without_a_mask_teach_no_mask():
+    torch.manual_seed(0)
+    network = new_network("yolov8-seg", "n", 2)
+    network.args = get_cfg(overrides={"overlap_mask": False})
+    predictions = network(torch.rand(1, 3, 64, 64))
+    batch = {
+        "batch_idx": torch.zeros(1),
+        "cls": torch.zeros(1, 1),
+        "bboxes": torch.tensor([[0.5, 0.5, 0.6, 0.6]]),
+        "masks": torch.ones(1, 16, 16),
+        "teacher": torch.full((1, 2), NAN),
+        "has_mask": torch.tensor([False]),
+    }
+    loss, items = SegmentationLoss(network, 0.0)(predictions, batch)
+    assert float(items["seg_loss"]) == 0
+    assert float(items["box_loss"]) > 0
+    loss.sum().backward()
+    assert not network.model[-1].cv4[0][-1].weight.grad.any()

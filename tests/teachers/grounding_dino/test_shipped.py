@@ -1,0 +1,40 @@
+"""The weights that the project ships are what their card says."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from gsam_edge.synthetic.general import GENERAL_WORDS, GeneralWorldConfig
+from gsam_edge.teachers.grounding_dino.config import PretrainGroundingDinoConfig
+from gsam_edge.teachers.grounding_dino.model import load_grounding_dino
+from gsam_edge.teachers.grounding_dino.pretrain import held_out_ap50
+
+ROOT = Path(__file__).parents[3]
+FOLDER = ROOT / "data/06_models/base/grounding_dino"
+SAMPLE_WORDS = {"ear", "of", "bag", "surface", "defect", "printed", "label"}
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    return load_grounding_dino(str(FOLDER))
+
+
+def test_it_is_small_and_holds_no_code():
+    assert sum(path.stat().st_size for path in FOLDER.iterdir()) < 12 * 2**20
+    assert {path.suffix for path in FOLDER.iterdir()} <= {".json", ".safetensors", ".md"}
+
+
+def test_the_samples_words_are_new_to_it_but_can_be_spelled(shipped):
+    assert not SAMPLE_WORDS & set(GENERAL_WORDS)
+    tokenizer = shipped.processor.tokenizer
+    for word in SAMPLE_WORDS:
+        assert tokenizer.unk_token not in tokenizer.tokenize(word)
+
+
+@pytest.mark.slow
+def test_it_finds_what_it_is_asked_for_in_scenes_it_never_saw(shipped):
+    parameters = yaml.safe_load((ROOT / "conf/base/parameters_pretrain_tiny_teachers.yml").read_text())
+    config = PretrainGroundingDinoConfig.model_validate(parameters["pretrain_grounding_dino"])
+    world = GeneralWorldConfig.model_validate(parameters["grounding_dino_world"])
+    assert held_out_ap50(shipped, config, world, seed=0) >= 0.7

@@ -1,0 +1,175 @@
+import json
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from pydantic import ValidationError
+from segment_anything import SamPredictor, sam_model_registry
+
+from gsam_edge.teachers.errors import BaseModelError
+from gsam_edge.teachers.sam.architecture import PUBLISHED, build_sam, recognise
+from gsam_edge.teachers.sam.config import SamArchitecture
+from gsam_edge.teachers.sam.model import SamModel, decode_boxes, load_sam
+from support.tiny import TINY_SAM
+
+TINY = TINY_SAM.model_copy(
+    update={
+        "encoder_depth": 2, "encoder_global_blocks": (1,), "encoder_relative_positions": True, "decoder_depth": 2,
+    }
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def sam() -> SamModel:
+    torch.manual_seed(0)
+    return SamModel(build_sam(TINY), TINY, "random")
+
+
+@pytest.fixture(scope="module")
+def image() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (50, 90, 3), np.uint8)
+
+
+def boxes(count: int) -> np.ndarray:
+    corners = np.random.default_rng(1).uniform(0, 1, (count, 2, 2)) * [90, 50]
+    return np.concatenate([corners.min(1), corners.max(1)], axis=1).astype(np.float32)
+
+
+@pytest.mark.parametrize("count", [1, 5, 40])
+def test_masks_equal_those_of_the_librarys_own_predictor(sam, image, count):
+    xyxy = boxes(count)
+    predictor = SamPredictor(sam.model)
+    predictor.set_image(image)
+    masks, iou = sam.predict(image, xyxy)
+    assert masks.shape == (count, 50, 90)
+    assert masks.dtype == bool
+    assert iou.dtype == np.float32
+    assert torch.equal(sam.embed(image).features, predictor.get_image_embedding())
+    for row, box in enumerate(xyxy):
+        expected, expected_iou, _ = predictor.predict(box=box, multimask_output=False)
+        # decoding one box or many together rounds differently in the last bit
+        assert np.mean(masks[row] != expected[0]) < 1e-3
+        np.testing.assert_allclose(iou[row], expected_iou[0], atol=1e-5)
+    assert 0 < masks.mean() < 1
+
+
+def test_no_boxes_give_no_masks(sam, image):
+    masks, iou = sam.predict(image, np.zeros((0, 4), np.float32))
+    assert masks.shape == (0, 50, 90)
+    assert iou.shape == (0,)
+
+
+def test_decoding_is_differentiable_where_sam_forward_is_not(sam, image):
+    embedding = sam.embed(image).features.requires_grad_()
+    logits, iou = decode_boxes(sam.model, embedding, torch.tensor([[4.0, 4.0, 30.0, 30.0], [0.0, 0.0, 9.0, 60.0]]))
+    assert logits.shape == (2, TINY.mask_size, TINY.mask_size)
+    assert iou.shape == (2,)
+    logits.sum().backward()
+    assert embedding.grad.abs().sum() > 0
+
+
+def test_boxes_of_several_images_decode_as_they_would_alone(sam, image):
+    features = torch.cat([sam.embed(one).features for one in (image, image[:, ::-1], image[::2])])
+    prompts = torch.from_numpy(boxes(3))
+    with torch.no_grad():
+        together, _ = decode_boxes(sam.model, features, prompts)
+        for row in range(3):
+            alone, _ = decode_boxes(sam.model, features[row : row + 1], prompts[row : row + 1])
+            torch.testing.assert_close(together[row], alone[0], atol=1e-4, rtol=1e-4)
+    assert not torch.allclose(together[0], together[1], atol=1e-2)
+
+
+def test_a_folder_round_trip_answers_the_same(sam, image, tmp_path):
+    folder = tmp_path / "models" / "sam"
+    sam.save(folder)
+    again = load_sam(folder)
+    assert (again.name, again.architecture) == ("random", TINY)
+    assert np.array_equal(again.predict(image, boxes(3))[0], sam.predict(image, boxes(3))[0])
+    assert not any(parameter.requires_grad for parameter in again.model.parameters())
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_published_sizes_are_those_of_the_librarys_builders(name):
+    with torch.device("meta"):
+        ours, theirs = build_sam(PUBLISHED[name]).state_dict(), sam_model_registry[name]().state_dict()
+    assert {key: value.shape for key, value in ours.items()} == {key: value.shape for key, value in theirs.items()}
+    assert recognise(ours) == name
+
+
+def test_an_architecture_whose_sizes_do_not_divide_is_refused():
+    with pytest.raises(ValidationError, match="decoder_width by 2 x decoder_heads, got 16 and 6"):
+        SamArchitecture(**{**TINY.model_dump(), "decoder_heads": 3})
+
+
+def test_missing_checkpoints_say_what_was_looked_for(tmp_path):
+    with pytest.raises(FileNotFoundError, match="found nothing there"):
+        load_sam(tmp_path / "sam_vit_b.pth")
+    with pytest.raises(FileNotFoundError, match="missing"):
+        load_sam(tmp_path)
+
+
+class Hostile:
+    def __init__(self, target: Path) -> None:
+        self.target = target
+
+    def __reduce__(self):
+        return Path.touch, (self.target,)
+
+
+def test_a_hostile_pickle_is_refused_and_not_run(tmp_path):
+    path, proof = tmp_path / "evil.pth", tmp_path / "proof"
+    torch.save({"a": Hostile(proof)}, path)
+    with pytest.raises(BaseModelError, match="plain tensors"):
+        load_sam(path)
+    path.write_bytes(pickle.dumps(Hostile(proof)))
+    with pytest.raises(BaseModelError, match="plain tensors"):
+        load_sam(path)
+    assert not proof.exists()
+
+
+@pytest.mark.parametrize(
+    "content", [{}, {"image_encoder.patch_embed.proj.weight": torch.zeros(7, 3, 8, 8)}, [1], {"a": 1}]
+)
+def test_a_file_that_is_no_known_sam_is_refused(tmp_path, content):
+    torch.save(content, tmp_path / "x.pth")
+    with pytest.raises(BaseModelError, match=r"x\.pth: expected a"):
+        load_sam(tmp_path / "x.pth")
+
+
+def test_a_cut_off_file_is_refused(tmp_path):
+    torch.save({"a": torch.zeros(1000)}, tmp_path / "x.pth")
+    (tmp_path / "x.pth").write_bytes((tmp_path / "x.pth").read_bytes()[:500])
+    with pytest.raises(BaseModelError, match="plain tensors"):
+        load_sam(tmp_path / "x.pth")
+
+
+@pytest.mark.parametrize(
+    "description",
+    [
+        "no json",
+        "[]",
+        "{}",
+        json.dumps({"name": "x", "architecture": {**TINY.model_dump(), "decoder_width": 32}}),
+    ],
+)
+def test_a_folder_with_a_wrong_description_is_refused(sam, tmp_path, description):
+    sam.save(tmp_path / "sam")
+    (tmp_path / "sam" / "architecture.json").write_text(description)
+    with pytest.raises(BaseModelError, match="SAM"):
+        load_sam(tmp_path / "sam")
+
+
+@pytest.mark.slow
+def test_a_full_size_checkpoint_loads_and_answers(tmp_path, image):
+    torch.manual_seed(0)
+    path = tmp_path / "sam_vit_b.pth"
+    reference = sam_model_registry["vit_b"]()
+    torch.save(reference.state_dict(), path)
+    loaded = load_sam(path)
+    assert loaded.name == "sam_vit_b"
+    predictor = SamPredictor(reference)
+    predictor.set_image(image)
+    expected, _, _ = predictor.predict(box=boxes(1)[0], multimask_output=False)
+    assert np.array_equal(loaded.predict(image, boxes(1))[0], expected)

@@ -8,7 +8,6 @@ import torch
 from gsam_edge.augmentation import Description
 from gsam_edge.coco import Annotations, DatasetError
 from gsam_edge.coco.annotations import BBOX_SOURCE, FROM_SEGMENTATION
-from gsam_edge.coco.errors import DatasetError
 from gsam_edge.distill.config import DistillationConfig
 from gsam_edge.distill.distillation import distil_student, distillation_fingerprint
 from gsam_edge.distill.predictions import Predictions, Predictor

@@ -10,7 +10,6 @@ import torch
 from onnx import TensorProto, helper
 
 from gsam_edge.coco import Annotations, DatasetError
-from gsam_edge.coco.errors import DatasetError
 from gsam_edge.coco.provenance import with_split_digest
 from gsam_edge.distill import measurement
 from gsam_edge.distill.measurement import TrueBoxes, measure_onnx, measure_student, measure_teacher

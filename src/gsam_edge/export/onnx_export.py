@@ -82,7 +82,7 @@ def read_card(model: bytes) -> StudentCard:
         ArtefactError: if the bytes are no ONNX file, or one that holds no card.
     """
     import onnx
-    from google.protobuf.message import DecodeError
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
     try:
         properties = onnx.load_from_string(model).metadata_props

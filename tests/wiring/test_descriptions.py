@@ -1,14 +1,17 @@
 """Words that describe object and scene are looked up before the first node runs; the sample's are not taken for all."""
 
 import logging
+from io import StringIO
 from types import SimpleNamespace
 
 import pytest
 from kedro.config import OmegaConfigLoader
 from kedro.io import DataCatalog, MemoryDataset
+from kedro.logging import RichHandler
 from kedro.pipeline import Pipeline, node
 from kedro.validation import ParameterValidationError
 from pydantic import BaseModel
+from rich.console import Console
 
 from gsam_edge.augmentation import AugmentationConfig, RuleAdditions, SceneDescription
 from gsam_edge.datasets.coco import RawCocoDataset
@@ -106,6 +109,14 @@ def test_the_samples_words_on_another_dataset_are_told_once_with_the_lines_to_se
     lines = "scene:\n  characteristics: [changes_shape]\n  environment: {lighting: variable, camera: fixed}"
     assert message.endswith(lines)
     assert warned(local=lines) == [], "said by the user, they are the user's words"
+
+
+def test_the_lines_to_set_stand_on_the_console_as_they_are(warned, caplog):
+    """Rich takes words in brackets for a style where nobody tells it not to."""
+    warned()
+    console = Console(file=StringIO(), width=200)
+    RichHandler(console=console).emit(caplog.records[0])
+    assert "characteristics: [changes_shape]" in console.file.getvalue()
 
 
 def test_nothing_is_told_of_the_sample_or_where_no_training_sees_the_words(warned):

@@ -31,6 +31,7 @@ from gsam_edge.datasets.state import JsonStore
 from gsam_edge.datasets.versioned_bytes import BytesDataset
 from gsam_edge.export.onnx_export import read_card
 from gsam_edge.hooks.console import show_error
+from gsam_edge.hooks.inputs import check_seed
 from gsam_edge.training.checkpoints import FileCheckpoint
 from gsam_edge.vision.errors import FileError, UserError
 
@@ -245,6 +246,14 @@ def test_a_command_that_kedro_refuses_is_one_message(
         pipelines.set_requested(None)
     assert message in printed
     assert "Traceback" not in printed
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32, 1.5, "one", True])
+def test_a_seed_that_is_none_is_refused_before_the_run(seed: Any) -> None:
+    pipeline = Pipeline([node(lambda seed: seed, "params:seed", "b", name="work")])
+    catalog = DataCatalog({"params:seed": MemoryDataset(seed)})
+    with pytest.raises(ParameterValidationError, match="seed: expected a whole number"):
+        check_seed(pipeline, catalog)
 
 
 def test_a_catalog_entry_or_file_of_conf_that_kedro_refuses_is_one_message(

@@ -30,10 +30,11 @@ class InputHooks:
         """Refuses to start without an input, or with splits that are empty or that another dataset left.
 
         Raises:
-            ParameterValidationError: see `check_descriptions`.
+            ParameterValidationError: see `check_descriptions` and `check_seed`.
             DatasetError: if an input is missing (the dataset's own message), or the splits are not of this dataset.
         """
         check_descriptions(pipeline, catalog)
+        check_seed(pipeline, catalog)
         self._needed_by = _nodes_that_need_splits(pipeline)
         inputs = sorted(name for name in pipeline.inputs() if not name.startswith("params:"))
         splits = [name for name in inputs if name.startswith("annotations_")]
@@ -108,6 +109,19 @@ def augmentations(pipeline: Pipeline, catalog: DataCatalog) -> dict[str, Augment
     names = sorted(name for name in pipeline.inputs() if name.startswith("params:"))
     made = {name.removeprefix("params:"): getattr(catalog[name].load(), "augmentation", None) for name in names}
     return {name: each for name, each in made.items() if isinstance(each, AugmentationConfig)}
+
+
+def check_seed(pipeline: Pipeline, catalog: DataCatalog) -> None:
+    """Looks at the seed before the first node, where NumPy's own message would come in the midst of some function.
+
+    Raises:
+        ParameterValidationError: if it is no whole number that NumPy's generators take.
+    """
+    if "params:seed" not in pipeline.inputs():
+        return
+    seed = catalog["params:seed"].load()
+    if type(seed) is not int or not 0 <= seed < 2**32:
+        raise ParameterValidationError(f"seed: expected a whole number from 0 to 2**32 - 1, got {seed!r}")
 
 
 class CheckpointHooks:

@@ -48,7 +48,9 @@ class SceneHooks:
         unsaid = self._unsaid(scene)
         told = [description_for(each, unsaid, rules) for each in augmentations(pipeline, catalog).values()]
         steps = [step for description in told if description is not None for step in describe(description, rules)]
-        words = dict.fromkeys(reason.word for step in steps for reason in step.reasons)
+        acting = {reason.word for step in steps for reason in step.reasons}
+        unsaid_words = *unsaid.characteristics, *(f"{factor}: {value}" for factor, value in unsaid.environment.items())
+        words = [word for word in unsaid_words if word in acting]
         if words:
             logger.warning(
                 "%s: its images are about to be changed by words that describe the sample: %s. Say what is true of "
@@ -57,6 +59,7 @@ class SceneHooks:
                 ", ".join(words),
                 self._file,
                 _as_lines(scene),
+                extra={"markup": False},  # or the console takes the list in brackets for a style
             )
 
     def _unsaid(self, scene: SceneDescription) -> SceneDescription:

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
 
 from gsam_edge.vision.errors import UserError
 
@@ -48,7 +47,7 @@ class StudentCard:
         }
 
     @classmethod
-    def from_properties(cls, properties: Mapping[str, str]) -> Self:
+    def from_properties(cls, properties: Mapping[str, str]) -> "StudentCard":
         """The inverse of `to_properties`; further keys are ignored.
 
         Raises:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +27,7 @@ class OnnxEngine:
         self._score_threshold = score_threshold
 
     @classmethod
-    def from_bytes(cls, model: bytes, *, score_threshold: float, threads: int) -> Self:
+    def from_bytes(cls, model: bytes, *, score_threshold: float, threads: int) -> "OnnxEngine":
         """An engine on the CPU.
 
         Args:

@@ -3,7 +3,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 
 from gsam_edge.augmentation import AugmentationConfig, SceneDescription
 from gsam_edge.coco import Annotations, DatasetError
@@ -13,9 +12,9 @@ from gsam_edge.distill.config import DistillationConfig
 from gsam_edge.distill.distillation import distil_student, distillation_fingerprint
 from gsam_edge.students import EdgeConfig, StudentConfig
 from gsam_edge.students.ultralytics.config import StudentTrainingConfig, UltralyticsAugmentation
-from gsam_edge.training.checkpoints import NoCheckpoints
 from gsam_edge.training.metrics import discard_metric
 from gsam_edge.vision import Detections
+from support.runs import a_run
 
 SIDE = 64
 STUDENT = StudentConfig(
@@ -71,7 +70,7 @@ def teacher_labels(train: Annotations, *, class_scores: bool) -> Predictions:
 def distil(train, val, images, labels, rules, log=discard_metric):
     return distil_student(
         train, val, images, labels, student=STUDENT, config=CONFIG, scene=SCENE, rules=rules, initial=None,
-        log=log, checkpoints=NoCheckpoints(), seed=0, device=torch.device("cpu"),
+        run=a_run(log=log),
     )  # fmt: skip
 
 

@@ -151,6 +151,35 @@ def test_the_state_of_a_run_has_a_name_of_its_own(augmentation_rules):
     assert name() == name(rules=augmentation_rules.model_copy(update={"characteristics": unused}))
 
 
+def test_no_records_are_built_to_name_the_state_of_a_run(augmentation_rules, monkeypatch):
+    """A digest of bytes tells data apart: those of equal content have one name, each changed label gives another."""
+    (train, _), (val, _) = build_split(0, 2, "both"), build_split(100, 1, "both")
+    labels = teacher_labels(train, class_scores=True)
+    stored = Predictions.from_dict(json.loads(json.dumps(labels.to_dict())))
+    moved = {**train.objects[0], "bbox": [1, 1, 9, 9]}
+    monkeypatch.setattr(Annotations, "to_coco", lambda self: pytest.fail("records of the annotations were built"))
+    monkeypatch.setattr(Predictions, "to_dict", lambda self: pytest.fail("records of the labels were gathered"))
+
+    def name(train=train, val=val, teacher=labels) -> str:
+        return distillation_fingerprint(
+            train, val, teacher, student=STUDENT, config=CONFIG, rules=augmentation_rules, initial=None, seed=0
+        )
+
+    assert name() == name(Annotations.from_json(train.to_json()), Annotations.from_json(val.to_json()), stored)
+    first = labels.objects[0]
+    lost = replace(first, masks=np.zeros_like(first.masks))
+    others = [
+        name(train.with_objects(np.array([0]), [moved])),
+        name(val=val.taking_objects(np.zeros(0, np.int64))),
+        name(train=train.with_source("another file")),
+        name(teacher=replace(labels, objects={**labels.objects, 0: lost})),
+        name(teacher=replace(labels, objects={0: first})),
+        name(teacher=replace(labels, split="before")),
+        name(teacher=replace(labels, predictor=replace(labels.predictor, digest="2"))),
+    ]
+    assert len({name(), *others}) == len(others) + 1
+
+
 def test_labels_of_another_sharing_out_are_refused(augmentation_rules):
     train, images = build_split(0, 2, "boxes")
     val, more = build_split(2, 1, "boxes")

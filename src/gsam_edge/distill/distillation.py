@@ -1,6 +1,5 @@
 """From truth and teacher labels to a student, with its figures."""
 
-import hashlib
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -39,10 +38,9 @@ def distillation_fingerprint(
 
     The arguments are those of `distil_student`.
     """
-    start = "" if initial is None else hashlib.sha256(initial.to_bytes()).hexdigest()
+    data = [train.digest, val.digest, teacher.digest, None if initial is None else initial.digest]
     changes = identity(description_for(config.augmentation, scene, rules), rules)
-    settings = [student.model_dump(), config.model_dump(), changes, start, seed]
-    return fingerprint(train.to_coco(), val.to_coco(), teacher.to_dict(), settings)
+    return fingerprint(data, student.model_dump(), config.model_dump(), changes, seed)
 
 
 @dataclass(frozen=True)

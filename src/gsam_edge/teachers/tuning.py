@@ -46,6 +46,6 @@ def tune_where_needed(
         return not_needed(need["why"])
     description = description_for(config.augmentation, scene, rules)
     settings = [config.model_dump(), identity(description, rules), run.seed]
-    state = fingerprint(weights_digest(base.model), train.to_coco(), val.to_coco(), *settings)
+    state = fingerprint(weights_digest(base.model), train.digest, val.digest, *settings)
     augmentation = None if description is None else build(description, rules)
     return tuners[kind](base, train, val, images, config, augmentation=augmentation, run=run.opened(state))

@@ -162,7 +162,15 @@ def test_no_records_are_built_to_name_the_state_of_a_run(augmentation_rules, mon
 
     def name(train=train, val=val, teacher=labels) -> str:
         return distillation_fingerprint(
-            train, val, teacher, student=STUDENT, config=CONFIG, rules=augmentation_rules, initial=None, seed=0
+            train,
+            val,
+            teacher,
+            student=STUDENT,
+            config=CONFIG,
+            scene=SCENE,
+            rules=augmentation_rules,
+            initial=None,
+            seed=0,
         )
 
     assert name() == name(Annotations.from_json(train.to_json()), Annotations.from_json(val.to_json()), stored)

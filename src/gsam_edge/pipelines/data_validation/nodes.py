@@ -81,7 +81,14 @@ def report_validation(
 
     parts = {"train": train, "val": val, "test": test}
     related = related_images(annotations, split_config.group_by, duplicates["near"])
-    found: dict[str, Any] = {"health": health_findings, "of_splits": split_findings(parts, related, health)}
-    found |= {"duplicates": duplicates, "seed": seed}
-    report = validation_report(findings, annotations, parts, split_config, **found)
+    report = validation_report(
+        findings,
+        annotations,
+        parts,
+        split_config,
+        health=health_findings,
+        of_splits=split_findings(parts, related, health),
+        duplicates=duplicates,
+        seed=seed,
+    )
     return report, plot_class_distribution(report["splits"])

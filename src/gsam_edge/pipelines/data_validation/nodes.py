@@ -3,8 +3,6 @@
 from collections.abc import MutableMapping
 from typing import Any
 
-from matplotlib.figure import Figure
-
 from gsam_edge.coco import (
     Annotations,
     RawCoco,
@@ -21,6 +19,7 @@ from gsam_edge.coco.health.splits import split_findings
 from gsam_edge.coco.health.table import HealthConfig
 from gsam_edge.coco.images.scan import ImageFiles
 from gsam_edge.coco.splitting.grouping import related_images
+from gsam_edge.pipelines.types import Figure
 from gsam_edge.vision.images import ImageSource
 
 

@@ -1,4 +1,7 @@
-"""The values that travel between nodes, by name, for mypy alone: importing them would load torch or matplotlib with every command."""
+"""The values that travel between nodes, by name, for mypy alone.
+
+Importing them would load torch or matplotlib with every command.
+"""
 
 from typing import TYPE_CHECKING, Any
 

@@ -28,6 +28,7 @@ from gsam_edge.students.train import train_student
 from gsam_edge.training.checkpoints import NoCheckpoints
 from gsam_edge.training.device import resolve_device
 from gsam_edge.training.metrics import discard_metric
+from gsam_edge.training.run import Run
 
 ROOT = Path(__file__).parents[1]
 ARMS = ("none", "described", "mixing", "both")
@@ -74,10 +75,7 @@ def main() -> None:
                 augmentation=described if arm in ("described", "both") else None,
                 initial=start,
                 validate=lambda predict: score_student(predict, val, images),
-                log=discard_metric,
-                checkpoints=NoCheckpoints(),
-                seed=seed,
-                device=device,
+                run=Run(discard_metric, NoCheckpoints(), seed, device),
             )
             predictor = StudentPredictor(trained.weights, score_threshold=threshold, device=device)
             runs[arm].append(dict(score_student(predictor, test, images).metrics))

@@ -25,6 +25,7 @@ from gsam_edge.students.predictor import StudentPredictor
 from gsam_edge.training.checkpoints import NoCheckpoints
 from gsam_edge.training.device import resolve_device
 from gsam_edge.training.metrics import discard_metric
+from gsam_edge.training.run import Run
 
 ROOT = Path(__file__).parents[1]
 
@@ -63,10 +64,7 @@ def main() -> None:
             scene=scene,
             rules=rules,
             initial=start,
-            log=discard_metric,
-            checkpoints=NoCheckpoints(),
-            seed=seed,
-            device=device,
+            run=Run(discard_metric, NoCheckpoints(), seed, device),
         )
         predictor = StudentPredictor(done.weights, score_threshold=threshold, device=device)
         runs.append(dict(score_student(predictor, load["annotations_test"], images).metrics))

@@ -3,7 +3,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 
 from gsam_edge.augmentation import AugmentationConfig, SceneDescription
 from gsam_edge.coco import Annotations, DatasetError
@@ -13,9 +12,9 @@ from gsam_edge.distill.config import DistillationConfig
 from gsam_edge.distill.distillation import distil_student, distillation_fingerprint
 from gsam_edge.students import EdgeConfig, StudentConfig
 from gsam_edge.students.ultralytics.config import StudentTrainingConfig, UltralyticsAugmentation
-from gsam_edge.training.checkpoints import NoCheckpoints
 from gsam_edge.training.metrics import discard_metric
 from gsam_edge.vision import Detections
+from support.runs import a_run
 
 SIDE = 64
 STUDENT = StudentConfig(
@@ -71,7 +70,7 @@ def teacher_labels(train: Annotations, *, class_scores: bool) -> Predictions:
 def distil(train, val, images, labels, rules, log=discard_metric):
     return distil_student(
         train, val, images, labels, student=STUDENT, config=CONFIG, scene=SCENE, rules=rules, initial=None,
-        log=log, checkpoints=NoCheckpoints(), seed=0, device=torch.device("cpu"),
+        run=a_run(log=log),
     )  # fmt: skip
 
 
@@ -150,6 +149,43 @@ def test_the_state_of_a_run_has_a_name_of_its_own(augmentation_rules):
     assert name() == name()
     unused = {k: v for k, v in augmentation_rules.characteristics.items() if k in SCENE.characteristics}
     assert name() == name(rules=augmentation_rules.model_copy(update={"characteristics": unused}))
+
+
+def test_no_records_are_built_to_name_the_state_of_a_run(augmentation_rules, monkeypatch):
+    """A digest of bytes tells data apart: those of equal content have one name, each changed label gives another."""
+    (train, _), (val, _) = build_split(0, 2, "both"), build_split(100, 1, "both")
+    labels = teacher_labels(train, class_scores=True)
+    stored = Predictions.from_dict(json.loads(json.dumps(labels.to_dict())))
+    moved = {**train.objects[0], "bbox": [1, 1, 9, 9]}
+    monkeypatch.setattr(Annotations, "to_coco", lambda self: pytest.fail("records of the annotations were built"))
+    monkeypatch.setattr(Predictions, "to_dict", lambda self: pytest.fail("records of the labels were gathered"))
+
+    def name(train=train, val=val, teacher=labels) -> str:
+        return distillation_fingerprint(
+            train,
+            val,
+            teacher,
+            student=STUDENT,
+            config=CONFIG,
+            scene=SCENE,
+            rules=augmentation_rules,
+            initial=None,
+            seed=0,
+        )
+
+    assert name() == name(Annotations.from_json(train.to_json()), Annotations.from_json(val.to_json()), stored)
+    first = labels.objects[0]
+    lost = replace(first, masks=np.zeros_like(first.masks))
+    others = [
+        name(train.with_objects(np.array([0]), [moved])),
+        name(val=val.taking_objects(np.zeros(0, np.int64))),
+        name(train=train.with_source("another file")),
+        name(teacher=replace(labels, objects={**labels.objects, 0: lost})),
+        name(teacher=replace(labels, objects={0: first})),
+        name(teacher=replace(labels, split="before")),
+        name(teacher=replace(labels, predictor=replace(labels.predictor, digest="2"))),
+    ]
+    assert len({name(), *others}) == len(others) + 1
 
 
 def test_labels_of_another_sharing_out_are_refused(augmentation_rules):

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import torch
 
 from gsam_edge.export.int8 import QuantizationConfig, quantize_static
 from gsam_edge.export.onnx_export import OnnxConfig, to_onnx
@@ -14,9 +13,8 @@ from gsam_edge.students.train import train_student
 from gsam_edge.students.ultralytics.config import StudentTrainingConfig, UltralyticsAugmentation
 from gsam_edge.students.ultralytics.dataset import LabelledPictures
 from gsam_edge.students.ultralytics.edge import EdgeStudent
-from gsam_edge.training.checkpoints import NoCheckpoints
-from gsam_edge.training.metrics import discard_metric
 from gsam_edge.vision import Detections
+from support.runs import a_run
 
 SIDE = 64
 CLASS_NAMES = ("disc", "square")
@@ -81,10 +79,7 @@ def test_int8_loses_less_than_two_points_of_map50():
         augmentation=None,
         initial=None,
         validate=None,
-        log=discard_metric,
-        checkpoints=NoCheckpoints(),
-        seed=0,
-        device=torch.device("cpu"),
+        run=a_run(),
     )
     student = EdgeStudent(trained.weights)
     exact = to_onnx(student, StudentCard(CLASS_NAMES, SIDE, "yolov8-seg", "0.1.0"), OnnxConfig(opset=17))

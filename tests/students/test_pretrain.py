@@ -6,7 +6,7 @@ from gsam_edge.students.pretrain import pretrain_student
 from gsam_edge.students.pretrain_config import PretrainStudentConfig
 from gsam_edge.students.weights import StudentWeights
 from gsam_edge.synthetic.shapes import MARKS, SHAPES
-from gsam_edge.training.checkpoints import NoCheckpoints
+from support.runs import a_run
 from support.tiny import SMALL_WORLD
 
 
@@ -17,10 +17,7 @@ def test_the_start_is_a_small_file_that_a_student_can_begin_with(student_config,
     trained = pretrain_student(
         config,
         SMALL_WORLD,
-        log=lambda name, value, step: logged.append(name),
-        checkpoints=NoCheckpoints(),
-        seed=0,
-        device=torch.device("cpu"),
+        run=a_run(log=lambda name, value, step: logged.append(name)),
     )
     content = trained.weights.to_bytes()
     assert len(content) < 7e6

@@ -12,9 +12,9 @@ from gsam_edge.students.pictures import LabelledPictures
 from gsam_edge.students.train import Validation, train_student
 from gsam_edge.students.ultralytics.edge import EdgeStudent
 from gsam_edge.students.ultralytics.trainer import MemoryTraining
-from gsam_edge.training.checkpoints import FileCheckpoint, NoCheckpoints
+from gsam_edge.training.checkpoints import FolderCheckpoints
 from gsam_edge.training.errors import TrainingError
-from gsam_edge.training.metrics import discard_metric
+from support.runs import a_run
 
 CPU = torch.device("cpu")
 
@@ -24,16 +24,9 @@ class KilledError(RuntimeError):
 
 
 def run(pictures, architecture, student, training, **changes):
-    options = {
-        "augmentation": None,
-        "initial": None,
-        "validate": None,
-        "log": discard_metric,
-        "checkpoints": NoCheckpoints(),
-        "seed": 3,
-        "device": CPU,
-    }
-    return train_student(pictures, architecture, student, training, **options | changes)
+    run = a_run(**{"seed": 3} | {name: changes.pop(name) for name in ("log", "checkpoints", "seed") if name in changes})
+    options = {"augmentation": None, "initial": None, "validate": None, **changes}
+    return train_student(pictures, architecture, student, training, run=run, **options)
 
 
 def equal(a, b) -> bool:
@@ -92,7 +85,7 @@ def test_a_killed_run_ends_like_one_that_was_never_killed(
         if step == 2:
             raise KilledError
 
-    store = FileCheckpoint(tmp_path / "state.pt")
+    store = FolderCheckpoints(tmp_path)
     with pytest.raises(KilledError):
         run(
             pictures,

@@ -7,11 +7,12 @@ import torch
 from torch import nn
 
 from gsam_edge.training import loop
-from gsam_edge.training.checkpoints import FolderCheckpoints, NoCheckpoints
+from gsam_edge.training.checkpoints import FolderCheckpoints
 from gsam_edge.training.config import LoopConfig
 from gsam_edge.training.errors import TrainingError
 from gsam_edge.training.loop import train
 from gsam_edge.training.metrics import discard_metric
+from support.runs import a_run
 
 CPU = torch.device("cpu")
 
@@ -48,9 +49,8 @@ def losses(model, batch):
 
 
 def run(model, config, *, batches=batches, losses=losses, log=discard_metric, checkpoints=None, **options):
-    checkpoints = checkpoints or NoCheckpoints()
-    options = {"name": "net", "log": log, "checkpoints": checkpoints, "seed": 5, "device": CPU, **options}
-    return train(model, batches, losses, config, **options)
+    run = a_run(log=log, checkpoints=checkpoints, seed=5)
+    return train(model, batches, losses, config, name="net", run=run, **options)
 
 
 def test_it_learns_and_logs_every_part_of_the_loss():

@@ -32,7 +32,7 @@ from gsam_edge.datasets.versioned_bytes import BytesDataset
 from gsam_edge.export.onnx_export import read_card
 from gsam_edge.hooks.console import show_error
 from gsam_edge.hooks.inputs import check_seed
-from gsam_edge.training.checkpoints import FileCheckpoint
+from gsam_edge.training.checkpoints import FolderCheckpoints
 from gsam_edge.vision.errors import FileError, UserError
 
 ROOT = Path(__file__).parents[2]
@@ -196,7 +196,7 @@ def test_a_disk_that_takes_nothing_is_one_message_with_path_and_advice(
         folder,
         lambda: ReportDataset(filepath=str(target)).save({}),
         lambda: JsonLog(target).update({"a": 1}),
-        lambda: FileCheckpoint(target).save({}),
+        lambda: FolderCheckpoints(target).save({}),
     ):
         printed = shown(capsys, call)
         assert "here" in printed
@@ -211,7 +211,7 @@ def test_torch_says_that_the_disk_is_full(tmp_path: Path, monkeypatch: pytest.Mo
 
     monkeypatch.setattr("os.fdopen", lambda descriptor, mode: open("/dev/full", mode))  # noqa: SIM115
     with pytest.raises(FileError, match="free some room"):
-        FileCheckpoint(tmp_path / "state.pt").save({"weights": torch.zeros(1 << 20)})
+        FolderCheckpoints(tmp_path).save({"weights": torch.zeros(1 << 20)})
     assert list(tmp_path.iterdir()) == []
 
 

@@ -75,17 +75,6 @@ def test_every_typed_parameter_is_valid(env: str) -> None:
     assert not untyped, f"no node types the parameters {sorted(untyped)}"
 
 
-def test_nodes_are_short() -> None:
-    import ast
-
-    for path in (ROOT / "src" / "gsam_edge" / "pipelines").glob("*/nodes.py"):
-        for function in ast.parse(path.read_text()).body:
-            if isinstance(function, ast.FunctionDef):
-                body = function.body[1:] if ast.get_docstring(function) else function.body
-                lines = body[-1].end_lineno - body[0].lineno + 1
-                assert lines < 15, f"{path.parent.name}.{function.name} has {lines} lines"
-
-
 def test_one_hook_alone_starts_mlflow_runs() -> None:
     from kedro.framework.session import KedroSession
     from kedro_mlflow.framework.hooks.mlflow_hook import MlflowHook

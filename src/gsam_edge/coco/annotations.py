@@ -1,9 +1,11 @@
 """COCO annotations as a frozen value that answers what the data holds."""
 
+import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import islice
 from typing import Any, Self
 
 import numpy as np
@@ -24,6 +26,9 @@ __all__ = ["BBOX_SOURCE", "FROM_SEGMENTATION", "SOURCE", "SPLIT", "Annotations",
 SOURCE = "source_digest"
 #: Under this key stands, in each part of a split, the digest of how all images were shared out.
 SPLIT = "split_digest"
+
+#: How many records `to_json` joins at a time: few enough to need no room, enough to cost no time.
+_JOINED = 1024
 
 
 @dataclass(frozen=True)
@@ -68,10 +73,33 @@ class Annotations:
 
     def to_json(self) -> bytes:
         """A COCO file; annotations that were never looked at stand in it as they were read."""
+        return b"".join(self._json_parts())
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the bytes that `to_json` writes, hexadecimal: what tells this value from others.
+
+        The value read back from these bytes has the same digest. Records that are equal but were written differently
+        (blanks, the order of keys, 1.0 for 1) have another one: they are hashed as text, not parsed.
+        """
+        digest = hashlib.sha256()
+        for part in self._json_parts():
+            digest.update(part)
+        return digest.hexdigest()
+
+    def _json_parts(self) -> Iterator[bytes]:
+        """The file of `to_json`, piece by piece."""
         rest = {**self.info, "images": self.images, "categories": self.categories}
-        text = json.dumps(rest, separators=(",", ":")).encode()
+        # Sorted, because reading a file does not keep the order of its outermost keys.
+        text = json.dumps(dict(sorted(rest.items())), separators=(",", ":")).encode()
+        yield text[:-1] + b',"annotations":['
         objects = self.objects if isinstance(self.objects, JsonRecords) else JsonRecords(self.objects)
-        return b"".join([text[:-1], b',"annotations":[', b",".join(objects.json_texts()), b"]}"])
+        texts = objects.json_texts()
+        comma = b""
+        while some := b",".join(islice(texts, _JOINED)):
+            yield comma + some
+            comma = b","
+        yield b"]}"
 
     def to_coco(self) -> dict[str, Any]:
         """A COCO mapping ready for JSON; `Annotations.from_coco` gives an equal value back."""

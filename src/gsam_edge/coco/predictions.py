@@ -1,7 +1,10 @@
 """What a predictor found in many images, as a value that a file can hold."""
 
+import hashlib
+import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Self
 
 from gsam_edge.coco.annotations import Annotations
@@ -40,6 +43,14 @@ class Predictions:
     class_names: tuple[str, ...]
     predictor: Predictor
     split: str | None = None
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256, hexadecimal, of all that `to_dict` holds, taken image by image; the value read back has the same."""
+        digest = hashlib.sha256(json.dumps([vars(self.predictor), self.class_names, self.split]).encode())
+        for image_id, record in sorted(RecordedDetections.of(self.objects).records.items()):
+            digest.update(json.dumps([image_id, record], sort_keys=True).encode())
+        return digest.hexdigest()
 
     def to_dict(self) -> dict[str, Any]:
         """A mapping that JSON holds; `from_dict` gives an equal value back."""

@@ -1,10 +1,7 @@
 """From truth and teacher labels to a student, with its figures."""
 
-import hashlib
 from dataclasses import dataclass, replace
 from typing import Any
-
-import torch
 
 from gsam_edge.augmentation import AugmentationRules, SceneDescription, build, description_for, identity
 from gsam_edge.coco import Annotations
@@ -20,8 +17,8 @@ from gsam_edge.students.pictures import LabelledPictures
 from gsam_edge.students.predictor import StudentPredictor
 from gsam_edge.students.train import Validation, train_student
 from gsam_edge.students.weights import StudentWeights
-from gsam_edge.training.checkpoints import CheckpointStore, fingerprint
-from gsam_edge.training.metrics import MetricLogger
+from gsam_edge.training.checkpoints import fingerprint
+from gsam_edge.training.run import Run
 from gsam_edge.vision.images import ImageSource
 
 
@@ -41,10 +38,9 @@ def distillation_fingerprint(
 
     The arguments are those of `distil_student`.
     """
-    start = "" if initial is None else hashlib.sha256(initial.to_bytes()).hexdigest()
+    data = [train.digest, val.digest, teacher.digest, None if initial is None else initial.digest]
     changes = identity(description_for(config.augmentation, scene, rules), rules)
-    settings = [student.model_dump(), config.model_dump(), changes, start, seed]
-    return fingerprint(train.to_coco(), val.to_coco(), teacher.to_dict(), settings)
+    return fingerprint(data, student.model_dump(), config.model_dump(), changes, seed)
 
 
 @dataclass(frozen=True)
@@ -73,10 +69,7 @@ def distil_student(
     scene: SceneDescription,
     rules: AugmentationRules,
     initial: StudentWeights | None,
-    log: MetricLogger,
-    checkpoints: CheckpointStore,
-    seed: int,
-    device: torch.device,
+    run: Run,
 ) -> Distillation:
     """Train the student that the data calls for on truth that carries the teacher's class scores.
 
@@ -92,10 +85,7 @@ def distil_student(
         scene: object and scene in words; the config's `augmentation` says which of them the student sees.
         rules: what the words mean.
         initial: weights to start from as far as they fit, or None for random ones.
-        log: takes `student/...` once an epoch.
-        checkpoints: where the state lives between interruptions; cleared by the caller once the result is stored.
-        seed: of this run.
-        device: where to train.
+        run: its log takes `student/...` once an epoch; the state is opened by `distillation_fingerprint`.
 
     Raises:
         StudentChoiceError: if the data cannot teach the student asked for.
@@ -113,6 +103,17 @@ def distil_student(
     )
     choice = choose_student(train, student)
     description = description_for(config.augmentation, scene, rules)
+    state = distillation_fingerprint(
+        train,
+        val,
+        teacher,
+        student=student,
+        config=config,
+        scene=scene,
+        rules=rules,
+        initial=initial,
+        seed=run.seed,
+    )
     class_scores, merged = merge_labels(train, teacher, match_iou=config.match_iou)
     trained = train_student(
         LabelledPictures.of_split(train, images, class_scores),
@@ -122,15 +123,12 @@ def distil_student(
         augmentation=None if description is None else build(description, rules),
         initial=initial,
         validate=lambda predict: score_student(predict, val, images),
-        log=log,
-        checkpoints=checkpoints,
-        seed=seed,
-        device=device,
+        run=run.opened(state),
     )
-    predictor = StudentPredictor(trained.weights, score_threshold=0.0, device=device)
+    predictor = StudentPredictor(trained.weights, score_threshold=0.0, device=run.device)
     figures = score_student(predictor, val, images).metrics
     report = distillation_report(
-        choice, trained, merged, figures, teacher_share=config.training.teacher_share, seed=seed
+        choice, trained, merged, figures, teacher_share=config.training.teacher_share, seed=run.seed
     )
     return Distillation(replace(trained.weights, split=train.split_digest), trained.history, report)
 

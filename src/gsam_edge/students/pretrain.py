@@ -4,7 +4,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from rich.progress import track
 
@@ -18,8 +17,7 @@ from gsam_edge.students.pretrain_config import PretrainStudentConfig
 from gsam_edge.students.train import StudentTraining, Validation, train_student
 from gsam_edge.synthetic.general import GeneralWorldConfig, draw_general_scene
 from gsam_edge.synthetic.shapes import MARKS, SHAPES
-from gsam_edge.training.checkpoints import CheckpointStore
-from gsam_edge.training.metrics import MetricLogger
+from gsam_edge.training.run import Run
 from gsam_edge.training.seed import derived_seed
 from gsam_edge.vision.boxes import xyxy_to_xywh
 from gsam_edge.vision.masks import masks_to_xyxy
@@ -33,25 +31,19 @@ def pretrain_student(
     config: PretrainStudentConfig,
     world: GeneralWorldConfig,
     *,
-    log: MetricLogger,
-    checkpoints: CheckpointStore,
-    seed: int,
-    device: torch.device,
+    run: Run,
 ) -> StudentTraining:
     """Train a YOLOv8-seg on the general world; its classes are the shapes.
 
     Args:
         config: number of pictures, network and schedule.
         world: what is drawn.
-        log: takes `student/...` once an epoch.
-        checkpoints: where the state lives between interruptions; cleared by the caller once the result is stored.
-        seed: of pictures, initial weights and order.
-        device: where to train.
+        run: its log takes `student/...` once an epoch; its seed is that of pictures, initial weights and order.
 
     Returns:
         The training with weights in half precision, a start for `train_student`.
     """
-    drawn = [_draw(world, seed, part, count) for part, count in enumerate((config.pictures, config.held_out))]
+    drawn = [_draw(world, run.seed, part, count) for part, count in enumerate((config.pictures, config.held_out))]
     (learnt, pictures), (held_out, unseen) = drawn
 
     def validate(predict: StudentPredictor) -> Validation:
@@ -67,10 +59,7 @@ def pretrain_student(
         augmentation=None,
         initial=None,
         validate=validate,
-        log=log,
-        checkpoints=checkpoints,
-        seed=seed,
-        device=device,
+        run=run,
     )
     return replace(trained, weights=trained.weights.half())
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-import torch
 from rich.progress import Progress
 from torch import Tensor
 
@@ -19,8 +18,7 @@ from gsam_edge.students.ultralytics.network import Transfer, new_network, start_
 from gsam_edge.students.ultralytics.task import TrainingTask, Validation
 from gsam_edge.students.ultralytics.trainer import build_trainer
 from gsam_edge.students.weights import StudentWeights
-from gsam_edge.training.checkpoints import CheckpointStore
-from gsam_edge.training.metrics import MetricLogger
+from gsam_edge.training.run import Run
 from gsam_edge.training.seed import derived_seed, seed_everything
 
 if TYPE_CHECKING:
@@ -55,10 +53,7 @@ def train_student(
     augmentation: "Augmentation | None",
     initial: StudentWeights | None,
     validate: Callable[[StudentPredictor], Validation] | None,
-    log: MetricLogger,
-    checkpoints: CheckpointStore,
-    seed: int,
-    device: torch.device,
+    run: Run,
 ) -> StudentTraining:
     """Train a student with Ultralytics' recipe on pictures in memory.
 
@@ -70,10 +65,8 @@ def train_student(
         augmentation: changes each picture before Ultralytics mixes it with others, or None.
         initial: weights to start from as far as they fit, or None for random ones.
         validate: scores a predictor (score threshold 0); decides which epoch is the best. Without it the last one is.
-        log: takes `student/train_box_loss`, `student/val_...` and the like once an epoch.
-        checkpoints: where the state lives between interruptions; cleared by the caller once the result is stored.
-        seed: of initial weights, order and augmentation.
-        device: where to train.
+        run: its log takes `student/train_box_loss`, `student/val_...` and the like once an epoch;
+            its seed is that of initial weights, order and augmentation.
 
     Raises:
         DatasetError: if the labels hold no object.
@@ -82,7 +75,7 @@ def train_student(
     """
     collected = collect_labels(pictures)
     class_names = pictures.class_names
-    seed_everything(derived_seed(seed, 0))
+    seed_everything(derived_seed(run.seed, 0))
     network = new_network(architecture, student.size, len(class_names))
     transfer = None if initial is None else start_from(network, class_names, initial)
 
@@ -90,7 +83,7 @@ def train_student(
         return StudentWeights(architecture, student.size, class_names, student.image_size, student.edge, state, facts)
 
     def score(state: Mapping[str, Tensor]) -> Validation:
-        predictor = StudentPredictor(as_weights(state, {}), score_threshold=0.0, device=device)
+        predictor = StudentPredictor(as_weights(state, {}), score_threshold=0.0, device=run.device)
         return validate(predictor)  # type: ignore[misc]
 
     with TemporaryDirectory(prefix="gsam-edge-student-") as scratch, Progress() as progress:
@@ -103,23 +96,23 @@ def train_student(
             class_names=class_names,
             image_size=student.image_size,
             config=training,
-            seed=seed,
+            seed=run.seed,
             validate=score if validate else None,
-            log=log,
+            log=run.log,
             on_epoch=lambda done: progress.update(bar, completed=done),
-            checkpoints=checkpoints,
+            checkpoints=run.checkpoints,
         )
-        state = checkpoints.load()
+        state = run.checkpoints.load()
         if state is not None and state["finished"]:
             best, history = state["best"], state["history"]
         else:
-            trainer = build_trainer(task, architecture, device, Path(scratch))
+            trainer = build_trainer(task, architecture, run.device, Path(scratch))
             trainer.train()
             best, history = trainer.best, trainer.history
 
     facts = {
         "epochs": len(history),
-        "seed": seed,
+        "seed": run.seed,
         "images": len(collected.records),
         "objects": len(collected.table.class_ids),
         "tensors_taken_over": 0 if transfer is None else transfer.taken,

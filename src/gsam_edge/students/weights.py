@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Self, get_args
 
 import torch
@@ -61,7 +62,7 @@ class StudentWeights:
         names, size = self.class_names, self.image_size
         return StudentCard(names, size, self.architecture, __version__, weights=self.digest, split=self.split)
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """SHA-256 of `to_bytes`, hexadecimal."""
         return hashlib.sha256(self.to_bytes()).hexdigest()

@@ -98,7 +98,7 @@ def compose_teacher(
         )
         parts |= {key: base, f"{key}_adapter": adapter}
         names.append(title)
-        digests += [weights_digest(base.model), hashlib.sha256(adapter.to_bytes()).hexdigest()]
+        digests += [weights_digest(base.model), adapter.digest]
         size += _model_bytes(base.model) + sum(t.numel() * t.element_size() for t in adapter.tensors.values())
     if not names:
         raise DatasetError(

@@ -10,9 +10,8 @@ from gsam_edge.teachers.grounding_dino.config import GroundingDinoTuningConfig
 from gsam_edge.teachers.lora.adapter import Adapter
 from gsam_edge.teachers.lora.layers import weights_digest
 from gsam_edge.teachers.sam.config import SamTuningConfig
-from gsam_edge.training.checkpoints import FolderCheckpoints, fingerprint
-from gsam_edge.training.device import DeviceName, resolve_device
-from gsam_edge.training.metrics import MetricLogger
+from gsam_edge.training.checkpoints import fingerprint
+from gsam_edge.training.run import Run
 from gsam_edge.vision.images import ImageSource
 
 if TYPE_CHECKING:
@@ -29,10 +28,7 @@ def tune_where_needed(
     scene: SceneDescription,
     rules: AugmentationRules,
     *,
-    log: MetricLogger,
-    checkpoints: FolderCheckpoints,
-    seed: int,
-    device: DeviceName,
+    run: Run,
 ) -> Adapter | dict[str, str]:
     """An adapter for the teacher that the config belongs to, or the empty value with its reason.
 
@@ -49,8 +45,7 @@ def tune_where_needed(
     if not need["needed"]:
         return not_needed(need["why"])
     description = description_for(config.augmentation, scene, rules)
-    settings = [config.model_dump(), identity(description, rules), seed]
-    store = checkpoints.open(fingerprint(weights_digest(base.model), train.to_coco(), val.to_coco(), *settings))
+    settings = [config.model_dump(), identity(description, rules), run.seed]
+    state = fingerprint(weights_digest(base.model), train.digest, val.digest, *settings)
     augmentation = None if description is None else build(description, rules)
-    run = {"log": log, "checkpoints": store, "seed": seed, "device": resolve_device(device)}
-    return tuners[kind](base, train, val, images, config, augmentation=augmentation, **run)
+    return tuners[kind](base, train, val, images, config, augmentation=augmentation, run=run.opened(state))

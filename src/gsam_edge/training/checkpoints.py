@@ -20,6 +20,9 @@ _UNFINISHED = ".part"
 class CheckpointStore(Protocol):
     """Keeps the newest state of one computation."""
 
+    def open(self, fingerprint: str) -> "CheckpointStore":
+        """The store of the computation with this fingerprint; another's state is never read."""
+
     def save(self, state: dict[str, Any]) -> None:
         """Replace the kept state, whole or not at all; tensors and plain values only."""
 
@@ -45,33 +48,27 @@ def fingerprint(*parts: Any) -> str:
 
 @dataclass(frozen=True)
 class FolderCheckpoints:
-    """A folder that holds one state per computation, named by the computation's fingerprint."""
+    """A `CheckpointStore` in a folder: a file for each computation, replaced by renaming.
+
+    Attributes:
+        folder: it appears with the first state.
+        name: of the computation, its fingerprint.
+    """
 
     folder: Path
-    _opened: list["FileCheckpoint"] = field(default_factory=list, init=False, repr=False, compare=False)
+    name: str = "unnamed"
+    _opened: list["FolderCheckpoints"] = field(default_factory=list, init=False, repr=False, compare=False)
 
-    def open(self, fingerprint: str) -> "FileCheckpoint":
-        """The store of the computation with this fingerprint; another's state is never read."""
-        store = FileCheckpoint(self.folder / f"{fingerprint}.pt")
+    @property
+    def path(self) -> Path:
+        """The file of this computation's state."""
+        return self.folder / f"{self.name}.pt"
+
+    def open(self, fingerprint: str) -> "FolderCheckpoints":
+        """See `CheckpointStore.open`."""
+        store = FolderCheckpoints(self.folder, fingerprint)
         self._opened.append(store)
         return store
-
-    def clear(self) -> None:
-        """Forget the states that were opened here, once their result is stored, and what killed saves left unfinished.
-
-        Other computations may be paused: their states stay.
-        """
-        for store in self._opened:
-            store.clear()
-        for path in self.folder.glob(f"*{_UNFINISHED}"):
-            path.unlink(missing_ok=True)
-
-
-@dataclass(frozen=True)
-class FileCheckpoint:
-    """A `CheckpointStore` in one file, replaced by renaming."""
-
-    path: Path
 
     def save(self, state: dict[str, Any]) -> None:
         """See `CheckpointStore.save`; FileError where the disk is full or the permission is missing."""
@@ -101,12 +98,23 @@ class FileCheckpoint:
             ) from error
 
     def clear(self) -> None:
-        """See `CheckpointStore.clear`."""
+        """Forget this state and those opened from here, once their result is stored, and what killed saves left.
+
+        Other computations may be paused: their states stay.
+        """
         self.path.unlink(missing_ok=True)
+        for store in self._opened:
+            store.clear()
+        for path in self.folder.glob(f"*{_UNFINISHED}"):
+            path.unlink(missing_ok=True)
 
 
 class NoCheckpoints:
     """A `CheckpointStore` for computations too short to be continued."""
+
+    def open(self, fingerprint: str) -> "NoCheckpoints":
+        """There is nothing to tell apart."""
+        return self
 
     def save(self, state: dict[str, Any]) -> None:
         """Keep nothing."""

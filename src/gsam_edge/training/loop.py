@@ -14,10 +14,9 @@ from accelerate import Accelerator
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
 
-from gsam_edge.training.checkpoints import CheckpointStore
 from gsam_edge.training.config import LoopConfig
 from gsam_edge.training.errors import TrainingError
-from gsam_edge.training.metrics import MetricLogger
+from gsam_edge.training.run import Run
 from gsam_edge.training.seed import derived_seed, seed_everything
 
 logger = logging.getLogger(__name__)
@@ -53,10 +52,7 @@ def train(
     config: LoopConfig,
     *,
     name: str,
-    log: MetricLogger,
-    checkpoints: CheckpointStore,
-    seed: int,
-    device: torch.device,
+    run: Run,
     validate: Callable[[Model], float] | None = None,
     trainable_only: bool = False,
 ) -> TrainResult:
@@ -74,10 +70,7 @@ def train(
         step_loss: named scalar losses, already weighted; their sum is minimised, each is logged.
         config: the schedule.
         name: what is trained, for the progress bar and the metrics `<name>/train_loss`, `<name>/val_score`.
-        log: takes the metrics.
-        checkpoints: where the state lives between interruptions; cleared by the caller once the result is stored.
-        seed: of this run.
-        device: where to train.
+        run: its log takes the metrics.
         validate: higher is better, e.g. AP50 or a negative loss; without it the last weights are the best.
         trainable_only: keep only trainable parameters in checkpoints (an adapter on a large frozen model).
 
@@ -85,25 +78,25 @@ def train(
         TrainingError: if a loss is NaN or infinite or says that it cannot be taken, or no parameter is trainable.
     """
     started = time.monotonic()
-    precision = _precision(name, config, device)
-    autocast = torch.autocast(device.type, _AUTOCAST.get(precision), enabled=precision in _AUTOCAST)
-    scaler = _scaler(precision, device)
+    precision = _precision(name, config, run.device)
+    autocast = torch.autocast(run.device.type, _AUTOCAST.get(precision), enabled=precision in _AUTOCAST)
+    scaler = _scaler(precision, run.device)
     optimizer = torch.optim.AdamW(_parameter_groups(model, config), lr=config.learning_rate)
     scheduler = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, config.learning_rate, total_steps=config.steps + 1, pct_start=config.warmup_fraction
     )
-    model.to(device)
+    model.to(run.device)
     # With fp16, the scale of the loss is learnt on the way and belongs to the state like the optimiser's moments.
     schedule: dict[str, Any] = {"optimizer": optimizer, "scheduler": scheduler}
     schedule |= {"scaler": scaler} if scaler.is_enabled() else {}
-    step, best = _resume(checkpoints.load(), model, schedule)
+    step, best = _resume(run.checkpoints.load(), model, schedule)
     if step:
         logger.info("%s: continues after step %d of %d, where an earlier run stopped", name, step, config.steps)
 
     with _prepared(optimizer) as (accelerator, prepared), _progress() as progress:
         task = progress.add_task(name, total=config.steps, completed=step, note="")
         while step < config.steps and not _out_of_patience(best, config):
-            seed_everything(derived_seed(seed, step))
+            seed_everything(derived_seed(run.seed, step))
             model.train()
             with autocast, _named(name, step):
                 losses = step_loss(model, batches(step))
@@ -118,17 +111,17 @@ def train(
             prepared.zero_grad()
             step += 1
 
-            log(f"{name}/train_loss", total.item(), step)
+            run.log(f"{name}/train_loss", total.item(), step)
             for part, value in losses.items():
-                log(f"{name}/{part}", value.item(), step)
+                run.log(f"{name}/{part}", value.item(), step)
             progress.update(task, completed=step, note=f"loss {total.item():.3f}")
             if validate and (step % config.validate_every == 0 or step == config.steps):
                 best = _validated(best, validate, model, step, trainable_only)
-                log(f"{name}/val_score", best["last"], step)
+                run.log(f"{name}/val_score", best["last"], step)
                 logger.info("%s: step %d of %d, validation %.4g", name, step, config.steps, best["last"])
             if step % config.checkpoint_every == 0 and step < config.steps:
                 state = {name: part.state_dict() for name, part in schedule.items()}
-                checkpoints.save({"step": step, "model": _weights(model, trainable_only), "best": best, **state})
+                run.checkpoints.save({"step": step, "model": _weights(model, trainable_only), "best": best, **state})
 
     if best["state"]:
         model.load_state_dict(best["state"], strict=False)

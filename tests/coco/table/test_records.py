@@ -1,8 +1,11 @@
-"""Records that stay text: equal to parsed ones, written as they were read, and small."""
+"""Records that stay text: equal to parsed ones, written as they were read, small, and known by a digest."""
 
 import copy
+import hashlib
 import json
 import pickle
+import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -148,3 +151,69 @@ def test_sound_records_are_never_rewritten(content, files, config):
     text = json.dumps(content).encode().replace(b'"annotations": []', b'"annotations": [' + line + b"]")
     result = validate(RawCoco.parse(text).content, files(), config, source="file")
     assert line in result.annotations.to_json()
+
+
+@given(coco_files(), st.sampled_from([None, 2]), st.booleans())
+def test_the_digest_is_that_of_the_file_and_stays_through_it(content, indent, ascii_only):
+    """For records in a tuple, and for records that were read from somebody's file, however that was written."""
+    read = Annotations.from_json(json.dumps(content, indent=indent, ensure_ascii=ascii_only).encode())
+    built = Annotations.from_coco(content)
+    for value in (read, built):
+        file = value.to_json()
+        again = Annotations.from_json(file)
+        assert isinstance(again.objects, JsonRecords)
+        assert value.digest == again.digest == hashlib.sha256(file).hexdigest()
+        assert again.to_json() == file
+
+
+@given(coco_files())
+def test_parsed_records_have_the_digest_of_their_text(content):
+    built = Annotations.from_coco(content)
+    read = Annotations.from_json(built.to_json())
+    parsed = replace(read, objects=tuple(read.objects))
+    backwards = Annotations.from_coco(dict(reversed(content.items())))
+    assert built.digest == read.digest == parsed.digest == backwards.digest
+
+
+def test_whatever_is_changed_changes_the_digest(content):
+    value = Annotations.from_coco(content)
+    first = {**value.objects[0], "bbox": [0, 0, 2, 41]}
+    renamed = [{**value.categories[0], "name": "sack"}, *value.categories[1:]]
+    others = [
+        value.with_source("a"),
+        value.with_source("b"),
+        value.taking_objects(np.arange(1, len(value.objects))),
+        value.taking_objects(np.arange(len(value.objects))[::-1]),
+        value.with_objects(np.array([0]), [first]),
+        value.subset([image["id"] for image in value.images[1:]]),
+        replace(value, categories=tuple(renamed)),
+        replace(value, images=value.images[::-1]),
+    ]
+    assert len({other.digest for other in [value, *others]}) == len(others) + 1
+
+
+@pytest.mark.parametrize("count", [0, 1, 1024, 1025, 2048])
+def test_any_number_of_records_is_written_whole(count):
+    image = {"id": 1, "file_name": "a.png", "height": 9, "width": 9}
+    objects = tuple({"id": row, "image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4]} for row in range(count))
+    value = Annotations((image,), objects, ({"id": 1, "name": "x"},))
+    assert json.loads(value.to_json()) == value.to_coco()
+    assert Annotations.from_json(value.to_json()).digest == value.digest
+
+
+def test_a_digest_needs_no_room_for_the_file():
+    image = {"id": 1, "file_name": "a.png", "height": 9, "width": 9}
+    outline = [[float(place) for place in range(40)]]
+    objects = [
+        {"id": row, "image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4], "segmentation": outline}
+        for row in range(50_000)
+    ]
+    file = Annotations((image,), tuple(objects), ({"id": 1, "name": "x"},)).to_json()
+    value = Annotations.from_json(file)
+    tracemalloc.start()
+    try:
+        assert value.digest
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < len(file) / 4

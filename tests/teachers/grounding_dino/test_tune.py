@@ -26,10 +26,10 @@ from gsam_edge.teachers.grounding_dino.tune import _validation, draw_prompt, tun
 from gsam_edge.teachers.lora.adapter import apply_adapter
 from gsam_edge.teachers.lora.config import LoraConfig
 from gsam_edge.teachers.lora.layers import weights_digest
-from gsam_edge.training.checkpoints import NoCheckpoints
 from gsam_edge.training.config import LoopConfig
 from gsam_edge.training.metrics import discard_metric
 from gsam_edge.vision import Detections
+from support.runs import a_run
 from support.tiny import GROUNDING_DINO_LOSS, SMALL_WORLD, TINY_GROUNDING_DINO
 
 CPU = torch.device("cpu")
@@ -80,8 +80,8 @@ def dataset(first, count):
 def tune(base, *, log=discard_metric, config=TUNING, train=None, val=None, augmentation=None):
     (train_set, images), (val_set, more) = dataset(0, 7), dataset(100, 3)
     train_set, val_set = train or train_set, val or val_set
-    options = {"augmentation": augmentation, "log": log, "checkpoints": NoCheckpoints(), "seed": 1, "device": CPU}
-    return tune_grounding_dino(base, train_set, val_set, {**images, **more}, config, **options)
+    run = a_run(log=log, seed=1)
+    return tune_grounding_dino(base, train_set, val_set, {**images, **more}, config, augmentation=augmentation, run=run)
 
 
 def test_an_adapter_comes_out_that_changes_the_answer_and_not_the_base(base):
@@ -232,8 +232,7 @@ def pretraining():
 
 
 def test_pretraining_reports_what_it_made(pretraining):
-    options = {"log": discard_metric, "checkpoints": NoCheckpoints(), "seed": 0, "device": CPU}
-    detector, report = pretrain_grounding_dino(pretraining, SMALL_WORLD, **options)
+    detector, report = pretrain_grounding_dino(pretraining, SMALL_WORLD, run=a_run())
     assert (report["steps"], report["scenes"], report["held_out_scenes"]) == (3, 6, 3)
     assert report["parameters"] == sum(parameter.numel() for parameter in detector.model.parameters())
     assert report["held_out_ap50"] == round(held_out_ap50(detector, pretraining, SMALL_WORLD, seed=0), 4)

@@ -15,7 +15,8 @@ from gsam_edge.teachers.sam.config import SamTuningConfig
 from gsam_edge.teachers.sam.model import SamModel
 from gsam_edge.teachers.sam.tune import _Embeddings, prompted_objects, tune_sam
 from gsam_edge.teachers.tuning import tune_where_needed
-from gsam_edge.training.checkpoints import FolderCheckpoints, NoCheckpoints
+from gsam_edge.training.checkpoints import FolderCheckpoints
+from support.runs import a_run
 from support.sam_training import LOOP, LOSS, Recorder
 from support.tiny import TINY_SAM
 
@@ -73,10 +74,7 @@ def tune(base, images, config=TUNING, log=None, train=None, augmentation=None):
         images,
         config,
         augmentation=augmentation,
-        log=log or Recorder(),
-        checkpoints=NoCheckpoints(),
-        seed=5,
-        device=CPU,
+        run=a_run(log=log or Recorder(), seed=5),
     )
 
 
@@ -176,8 +174,8 @@ def test_the_pipelines_tuning_augments_as_described_and_tells_states_apart(
 
     def tune_as_pipeline(config, rules=augmentation_rules, train=None):
         data = (train or squares(range(3)), squares(range(3, 5)), images)
-        run = {"log": Recorder(), "checkpoints": FolderCheckpoints(tmp_path), "seed": 5, "device": "cpu"}
-        return tune_where_needed(base, *data, config, scene, rules, **run)
+        run = a_run(log=Recorder(), checkpoints=FolderCheckpoints(tmp_path), seed=5)
+        return tune_where_needed(base, *data, config, scene, rules, run=run)
 
     reworded = augmentation_rules.characteristics["changes_size"].model_copy(update={"meaning": "in other words"})
     same = augmentation_rules.model_copy(update={"characteristics": {"changes_size": reworded}})
@@ -193,8 +191,8 @@ def test_the_pipelines_tuning_augments_as_described_and_tells_states_apart(
     assert plain["augmentation"] is None
     assert changed["augmentation"] != first["augmentation"]
     assert first["augmentation"] == build(words, augmentation_rules)
-    states = [options["checkpoints"].path for options in asked]
-    assert first["checkpoints"] == again["checkpoints"]
+    states = [options["run"].checkpoints.path for options in asked]
+    assert first["run"].checkpoints == again["run"].checkpoints
     assert len(set(states)) == 3
 
     boxes_only = squares(range(2)).to_coco()

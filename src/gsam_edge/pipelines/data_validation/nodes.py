@@ -3,8 +3,6 @@
 from collections.abc import MutableMapping
 from typing import Any
 
-from matplotlib.figure import Figure
-
 from gsam_edge.coco import (
     Annotations,
     RawCoco,
@@ -21,6 +19,7 @@ from gsam_edge.coco.health.splits import split_findings
 from gsam_edge.coco.health.table import HealthConfig
 from gsam_edge.coco.images.scan import ImageFiles
 from gsam_edge.coco.splitting.grouping import related_images
+from gsam_edge.pipelines.types import Figure
 from gsam_edge.vision.images import ImageSource
 
 
@@ -81,7 +80,14 @@ def report_validation(
 
     parts = {"train": train, "val": val, "test": test}
     related = related_images(annotations, split_config.group_by, duplicates["near"])
-    found: dict[str, Any] = {"health": health_findings, "of_splits": split_findings(parts, related, health)}
-    found |= {"duplicates": duplicates, "seed": seed}
-    report = validation_report(findings, annotations, parts, split_config, **found)
+    report = validation_report(
+        findings,
+        annotations,
+        parts,
+        split_config,
+        health=health_findings,
+        of_splits=split_findings(parts, related, health),
+        duplicates=duplicates,
+        seed=seed,
+    )
     return report, plot_class_distribution(report["splits"])

@@ -1,26 +1,30 @@
 """Nodes of `distillation`."""
 
+from collections.abc import MutableMapping
 from typing import Any
 
 from gsam_edge.augmentation import RuleAdditions, SceneDescription, rules_with
 from gsam_edge.coco import Annotations
 from gsam_edge.distill.config import DistillationConfig, LabellingConfig
+from gsam_edge.pipelines.types import Adapter, CheckpointStore, GroundingDino, Predictions, SamModel, StudentWeights
 from gsam_edge.students.choice import StudentConfig
 from gsam_edge.training.device import DeviceName
+from gsam_edge.training.metrics import MetricLogger
+from gsam_edge.training.run import Run
 from gsam_edge.vision.images import ImageSource
 
 
 def label_training_images(
-    grounding_dino: Any,
-    grounding_dino_adapter: Any,
-    sam: Any,
-    sam_adapter: Any,
+    grounding_dino: GroundingDino,
+    grounding_dino_adapter: Adapter | dict[str, str],
+    sam: SamModel,
+    sam_adapter: Adapter | dict[str, str],
     train: Annotations,
     images: ImageSource,
-    store: Any,
+    store: MutableMapping[str, dict[str, Any]],
     labelling: LabellingConfig,
     device: DeviceName,
-) -> tuple[Any, dict[str, Any]]:
+) -> tuple[Predictions, dict[str, Any]]:
     """The tuned teachers' labels of the training images, and how they compare with the truth."""
     from gsam_edge.distill.labels import label_images
     from gsam_edge.distill.reports import label_report
@@ -33,33 +37,34 @@ def label_training_images(
     return labels, label_report(train, labels, counts, labelling)
 
 
-def distil_student(
-    initial: Any,
+def distil(
+    initial: StudentWeights,
     train: Annotations,
     val: Annotations,
     images: ImageSource,
-    teacher_labels: Any,
+    teacher_labels: Predictions,
     student: StudentConfig,
     distillation: DistillationConfig,
     scene: SceneDescription,
     additions: RuleAdditions,
-    checkpoints: Any,
-    log: Any,
+    checkpoints: CheckpointStore,
+    log: MetricLogger,
     seed: int,
     device: DeviceName,
-) -> tuple[Any, dict[str, Any]]:
+) -> tuple[StudentWeights, dict[str, Any]]:
     """The student that the data calls for, of its best epoch, and how it came about."""
-    from gsam_edge.distill import distillation as distil
-    from gsam_edge.training.device import resolve_device
+    from gsam_edge.distill.distillation import distil_student
 
-    settings: dict[str, Any] = {
-        "student": student,
-        "config": distillation,
-        "scene": scene,
-        "rules": rules_with(additions),
-    }
-    settings |= {"initial": initial, "seed": seed}
-    store = checkpoints.open(distil.distillation_fingerprint(train, val, teacher_labels, **settings))
-    run = {"log": log, "checkpoints": store, "device": resolve_device(device)}
-    done = distil.distil_student(train, val, images, teacher_labels, **settings, **run)
-    return done.weights, done.report
+    distilled = distil_student(
+        train,
+        val,
+        images,
+        teacher_labels,
+        student=student,
+        config=distillation,
+        scene=scene,
+        rules=rules_with(additions),
+        initial=initial,
+        run=Run.on(device, log=log, checkpoints=checkpoints, seed=seed),
+    )
+    return distilled.weights, distilled.report

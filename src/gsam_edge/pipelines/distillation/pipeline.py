@@ -25,7 +25,7 @@ def create_pipeline() -> Pipeline:
                 name="label_training_images",
             ),
             node(
-                nodes.distil_student,
+                nodes.distil,
                 inputs=[
                     "student_base",
                     "annotations_train",

@@ -16,9 +16,8 @@ from gsam_edge.teachers.grounding_dino.loss import grounding_dino_losses
 from gsam_edge.teachers.grounding_dino.model import GroundingDino
 from gsam_edge.teachers.grounding_dino.pretrain_batch import prompt_classes, scene_batch, scene_truth
 from gsam_edge.teachers.grounding_dino.tiny import build_tiny_grounding_dino
-from gsam_edge.training.checkpoints import CheckpointStore
 from gsam_edge.training.loop import train
-from gsam_edge.training.metrics import MetricLogger
+from gsam_edge.training.run import Run
 from gsam_edge.vision import Detections
 
 #: Scenes to learn from, to measure on and to choose the best weights by come from seeds that begin differently.
@@ -29,32 +28,26 @@ def pretrain_grounding_dino(
     config: PretrainGroundingDinoConfig,
     world: GeneralWorldConfig,
     *,
-    log: MetricLogger,
-    checkpoints: CheckpointStore,
-    seed: int,
-    device: torch.device,
+    run: Run,
 ) -> tuple[GroundingDino, dict[str, Any]]:
     """Train a tiny Grounding DINO from random weights on scenes drawn as they are needed.
 
     Args:
         config: network, loss, schedule and measurement.
         world: what the scenes may hold.
-        log: takes `grounding_dino_pretraining/...` metrics.
-        checkpoints: state between interruptions.
-        seed: of weights, scenes and prompts.
-        device: where to train.
+        run: its log takes `grounding_dino_pretraining/...` metrics; its seed is that of weights, scenes and prompts.
 
     Returns:
         The detector with its backbone frozen, as the library stores it, and a report: `parameters`, `steps`, `scenes`,
         `seconds`, `held_out_scenes` and `held_out_ap50` (see `held_out_ap50`).
     """
-    grounding_dino = build_tiny_grounding_dino(config.model, GENERAL_WORDS, seed=seed)
+    grounding_dino = build_tiny_grounding_dino(config.model, GENERAL_WORDS, seed=run.seed)
     model = grounding_dino.model
     thaw_backbone(model)
-    model.to(device, memory_format=torch.channels_last)
+    model.to(run.device, memory_format=torch.channels_last)
 
     def batches(step: int) -> GroundingDinoBatch:
-        rng = np.random.default_rng([seed, _TRAINING, step])
+        rng = np.random.default_rng([run.seed, _TRAINING, step])
         scenes = [draw_general_scene(rng, world) for _ in range(config.batch_size)]
         return scene_batch(grounding_dino, scenes, rng, config.absent_phrases)
 
@@ -62,7 +55,7 @@ def pretrain_grounding_dino(
         return grounding_dino_losses(network, batch, config.loss)
 
     def validate(_: TunableMMGroundingDino) -> float:
-        return _scenes_ap50(grounding_dino, config, world, [seed, _VALIDATION])
+        return _scenes_ap50(grounding_dino, config, world, [run.seed, _VALIDATION])
 
     result = train(
         model,
@@ -70,10 +63,7 @@ def pretrain_grounding_dino(
         losses,
         config.loop,
         name="grounding_dino_pretraining",
-        log=log,
-        checkpoints=checkpoints,
-        seed=seed,
-        device=device,
+        run=run,
         validate=validate,
     )
     freeze_backbone(model)
@@ -83,7 +73,7 @@ def pretrain_grounding_dino(
         "scenes": result.steps * config.batch_size,
         "seconds": round(result.seconds, 1),
         "held_out_scenes": config.held_out_scenes,
-        "held_out_ap50": round(held_out_ap50(grounding_dino, config, world, seed=seed), 4),
+        "held_out_ap50": round(held_out_ap50(grounding_dino, config, world, seed=run.seed), 4),
     }
     return grounding_dino, report
 

@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from gsam_edge.coco import Annotations
@@ -20,9 +19,8 @@ from gsam_edge.teachers.grounding_dino.model import GroundingDino
 from gsam_edge.teachers.grounding_dino.prompts import Prompt
 from gsam_edge.teachers.lora.adapter import Adapter, AdapterConfig, extract_adapter
 from gsam_edge.teachers.lora.layers import add_lora, verify_only_adapters_trainable, weights_digest
-from gsam_edge.training.checkpoints import CheckpointStore
 from gsam_edge.training.loop import train
-from gsam_edge.training.metrics import MetricLogger
+from gsam_edge.training.run import Run
 from gsam_edge.training.sampling import epoch_rows
 from gsam_edge.training.seed import derived_seed
 from gsam_edge.vision import Detections
@@ -43,10 +41,7 @@ def tune_grounding_dino(
     config: GroundingDinoTuningConfig,
     *,
     augmentation: "Augmentation | None",
-    log: MetricLogger,
-    checkpoints: CheckpointStore,
-    seed: int,
-    device: torch.device,
+    run: Run,
 ) -> Adapter:
     """Train a low-rank adapter with which the base finds the classes of the annotations.
 
@@ -60,10 +55,7 @@ def tune_grounding_dino(
         images: RGB images of both by `file_name`.
         config: adapter, loss and schedule.
         augmentation: how training images vary, or None.
-        log: takes `grounding_dino/...` metrics.
-        checkpoints: state between interruptions.
-        seed: of adapter, order and augmentation.
-        device: where to train.
+        run: its log takes `grounding_dino/...` metrics; its seed is that of adapter, order and augmentation.
 
     Raises:
         DatasetError: if one of the sets holds no object.
@@ -75,15 +67,15 @@ def tune_grounding_dino(
             raise DatasetError(f"Grounding DINO tuning: expected objects in the {name} images, got none")
     digest = weights_digest(base.model)
     model = copy.deepcopy(base.model)
-    add_lora(model, config.lora, seed=seed)
-    model.to(device)
+    add_lora(model, config.lora, seed=run.seed)
+    model.to(run.device)
     verify_only_adapters_trainable(model)
     tuned = GroundingDino(model, base.processor, base.name)
     prompts = tuned.prompts(train_set.class_names)
 
     def batches(step: int) -> GroundingDinoBatch:
-        rows = epoch_rows(step, config.batch_size, len(train_set.images), seed=seed)
-        rng = np.random.default_rng([seed, step])
+        rows = epoch_rows(step, config.batch_size, len(train_set.images), seed=run.seed)
+        rng = np.random.default_rng([run.seed, step])
         records = [train_set.images[row] for row in rows]
         samples = [
             augmented(
@@ -91,7 +83,7 @@ def tune_grounding_dino(
                 # A change takes the box of an object from its changed mask; without one the boxes are enough.
                 train_set.truth(record["id"], masks=augmentation is not None),
                 augmentation,
-                seed=derived_seed(seed, _AUGMENTATION, step, place),
+                seed=derived_seed(run.seed, _AUGMENTATION, step, place),
             )
             for place, record in enumerate(records)
         ]
@@ -108,10 +100,7 @@ def tune_grounding_dino(
         losses,
         config.loop,
         name="grounding_dino",
-        log=log,
-        checkpoints=checkpoints,
-        seed=seed,
-        device=device,
+        run=run,
         validate=_validation(tuned, val_set, images, config.detection),
         trainable_only=True,
     )

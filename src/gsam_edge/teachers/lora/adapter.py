@@ -1,7 +1,9 @@
 """A tuned teacher is its untouched base plus one `Adapter`, a value that knows which base it belongs to."""
 
+import hashlib
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal, Self
 
 import torch
@@ -52,6 +54,11 @@ class Adapter:
     def changes_nothing(self) -> bool:
         """Whether every B is zero, so that the adapted model is the base."""
         return not any(bool(tensor.any()) for name, tensor in self.tensors.items() if name.endswith(".lora_B"))
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of `to_bytes`, hexadecimal."""
+        return hashlib.sha256(self.to_bytes()).hexdigest()
 
     def to_bytes(self) -> bytes:
         """A safetensors file's content with the config as JSON in its metadata."""

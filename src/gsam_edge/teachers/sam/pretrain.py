@@ -1,7 +1,7 @@
 """Pretraining of the tiny SAM from random weights on the general world."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from gsam_edge.teachers.sam.loss import Prompts, jitter_boxes, mask_targets, pro
 from gsam_edge.teachers.sam.model import SamModel
 from gsam_edge.training.checkpoints import CheckpointStore
 from gsam_edge.training.loop import train
-from gsam_edge.training.metrics import MetricLogger
+from gsam_edge.training.run import Run
 from gsam_edge.training.seed import derived_seed, seed_everything
 from gsam_edge.vision.masks import masks_to_xyxy, paired_iou
 
@@ -40,6 +40,9 @@ class _StageCheckpoints:
     store: CheckpointStore
     stage: int
 
+    def open(self, fingerprint: str) -> "_StageCheckpoints":
+        return _StageCheckpoints(self.store.open(fingerprint), self.stage)
+
     def save(self, state: dict[str, Any]) -> None:
         self.store.save({**state, "stage": self.stage})
 
@@ -55,40 +58,36 @@ def pretrain_sam(
     config: PretrainSamConfig,
     world: GeneralWorldConfig,
     *,
-    log: MetricLogger,
-    checkpoints: CheckpointStore,
-    seed: int,
-    device: torch.device,
+    run: Run,
 ) -> tuple[SamModel, dict[str, Any]]:
     """Train a SAM on scenes that are drawn as they are needed, prompted with jittered boxes.
 
     Args:
         config: architecture, stages, loss.
         world: limits of the general world.
-        log: takes `sam_pretraining_<stage>_<side>px/...`; the validation score is the mean IoU from true boxes.
-        checkpoints: an interrupted run continues from here.
-        seed: of weights, scenes and prompts.
-        device: where to train.
+        run: its log takes `sam_pretraining_<stage>_<side>px/...`, the mean IoU from true boxes as validation score;
+            its seed is that of weights, scenes and prompts.
 
     Returns:
         The model on the CPU and a report: `held_out_mean_iou` and `held_out_objects` from true boxes on scenes of a
         seed of their own, drawn at the world's own size, `parameters`, `steps`, and `seconds` of this process.
     """
-    seed_everything(seed)
+    seed_everything(run.seed)
     first = config.architecture.model_copy(update={"image_size": config.stages[0].image_size})
     sam = SamModel(build_sam(first), first, "tiny_sam")
-    reached = (checkpoints.load() or {"stage": 0})["stage"]
+    reached = (run.checkpoints.load() or {"stage": 0})["stage"]
     seconds = 0.0
     for index, stage in enumerate(config.stages):
         sam = resize_input(sam, stage.image_size)
         if index < reached:
             continue
         started = time.monotonic()
-        own = _StageCheckpoints(checkpoints, index)
-        _train_stage(sam, config, world, index, log=log, checkpoints=own, seed=seed, device=device)
+        own = replace(run, checkpoints=_StageCheckpoints(run.checkpoints, index))
+        _train_stage(sam, config, world, index, run=own)
         seconds += time.monotonic() - started
 
-    mean_iou, objects = mean_iou_from_boxes(sam, _scenes(world, derived_seed(seed, _HELD_OUT), config.held_out_images))
+    held_out = _scenes(world, derived_seed(run.seed, _HELD_OUT), config.held_out_images)
+    mean_iou, objects = mean_iou_from_boxes(sam, held_out)
     report = {
         "held_out_mean_iou": mean_iou,
         "held_out_objects": objects,
@@ -106,19 +105,16 @@ def _train_stage(
     world: GeneralWorldConfig,
     index: int,
     *,
-    log: MetricLogger,
-    checkpoints: CheckpointStore,
-    seed: int,
-    device: torch.device,
+    run: Run,
 ) -> None:
     stage = config.stages[index]
     own_world = world.model_copy(update={"image_size": stage.image_size})
-    validation = _scenes(own_world, derived_seed(seed, _VALIDATION, index), config.validation_images)
+    validation = _scenes(own_world, derived_seed(run.seed, _VALIDATION, index), config.validation_images)
     _train_what_a_box_reaches(sam.model)
-    sam.model.to(device)
+    sam.model.to(run.device)
 
     def batches(step: int) -> _Batch:
-        rng = np.random.default_rng(derived_seed(seed, _TRAINING, index, step))
+        rng = np.random.default_rng(derived_seed(run.seed, _TRAINING, index, step))
         return _Batch(
             _prompted(sam, draw_general_scene(rng, own_world), config.box_jitter, stage.objects_per_image, rng)
             for _ in range(stage.batch_size)
@@ -135,10 +131,7 @@ def _train_stage(
         step_loss,
         stage.loop,
         name=f"sam_pretraining_{index + 1}_{stage.image_size}px",
-        log=log,
-        checkpoints=checkpoints,
-        seed=derived_seed(seed, index),
-        device=device,
+        run=replace(run, seed=derived_seed(run.seed, index)),
         validate=lambda _: mean_iou_from_boxes(sam, validation)[0],
     )
 

@@ -23,10 +23,9 @@ from gsam_edge.teachers.lora.layers import adapter_parameters, add_lora, verify_
 from gsam_edge.teachers.sam.config import SamTuningConfig
 from gsam_edge.teachers.sam.loss import Prompts, jitter_boxes, mask_targets, prompted_losses
 from gsam_edge.teachers.sam.model import EmbeddedImage, SamModel
-from gsam_edge.training.checkpoints import CheckpointStore
 from gsam_edge.training.errors import TrainingError
 from gsam_edge.training.loop import train
-from gsam_edge.training.metrics import MetricLogger
+from gsam_edge.training.run import Run
 from gsam_edge.training.sampling import epoch_rows
 from gsam_edge.training.seed import derived_seed
 from gsam_edge.vision import Detections
@@ -70,10 +69,7 @@ def tune_sam(
     config: SamTuningConfig,
     *,
     augmentation: "Augmentation | None",
-    log: MetricLogger,
-    checkpoints: CheckpointStore,
-    seed: int,
-    device: torch.device,
+    run: Run,
 ) -> Adapter:
     """Train adapters on SAM, from jittered true boxes to true masks.
 
@@ -84,10 +80,8 @@ def tune_sam(
         images: the images of both.
         config: adapter, loss and schedule.
         augmentation: how training images vary, or None.
-        log: takes `sam/train_loss`, `sam/val_score` and the parts of the loss.
-        checkpoints: an interrupted run continues from here.
-        seed: of adapters, order and prompts.
-        device: where to train.
+        run: its log takes `sam/train_loss`, `sam/val_score` and the parts of the loss;
+            its seed is that of adapters, order and prompts.
 
     Returns:
         The adapter, for `apply_adapter` on the same base.
@@ -98,9 +92,9 @@ def tune_sam(
     """
     digest = weights_digest(base.model)
     model = copy.deepcopy(base.model)
-    add_lora(model, config.lora, seed=derived_seed(seed, _ADAPTERS))
+    add_lora(model, config.lora, seed=derived_seed(run.seed, _ADAPTERS))
     verify_only_adapters_trainable(model)
-    sam = replace(base, model=model.to(device))
+    sam = replace(base, model=model.to(run.device))
 
     image_ids = _prompted_images(train_set)
     if not image_ids:
@@ -111,14 +105,14 @@ def tune_sam(
     embeddings = _Embeddings(sam, images, config.embedding_cache_mb)
 
     def batches(step: int) -> list[tuple[_Picture, Prompts]]:
-        rng = np.random.default_rng(derived_seed(seed, _PROMPTS, step))
-        rows = epoch_rows(step, config.batch_size, len(image_ids), seed=seed)
+        rng = np.random.default_rng(derived_seed(run.seed, _PROMPTS, step))
+        rows = epoch_rows(step, config.batch_size, len(image_ids), seed=run.seed)
         batch = []
         for place, image_id in enumerate(image_ids[row] for row in rows):
             file_name, objects = _file_name(train_set, image_id), prompted_objects(train_set, image_id)
             picture: _Picture = file_name
             if augmentation is not None:
-                chance = derived_seed(seed, _AUGMENTATION, step, place)
+                chance = derived_seed(run.seed, _AUGMENTATION, step, place)
                 picture, objects = _augmented(images[file_name], objects, augmentation, seed=chance)
             batch.append((picture, _prompts(sam, objects, config, rng)))
         return batch
@@ -133,10 +127,7 @@ def tune_sam(
         step_loss,
         config.loop,
         name="sam",
-        log=log,
-        checkpoints=checkpoints,
-        seed=seed,
-        device=device,
+        run=run,
         validate=(lambda _: _mean_iou(sam, val_set, val_image_ids, embeddings)) if val_image_ids else None,
         trainable_only=True,
     )

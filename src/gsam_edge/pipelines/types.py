@@ -1,0 +1,20 @@
+"""The values that travel between nodes, by name, for mypy alone.
+
+Importing them would load torch or matplotlib with every command.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from gsam_edge.coco.predictions import Predictions
+    from gsam_edge.students.weights import StudentWeights
+    from gsam_edge.teachers.grounding_dino.model import GroundingDino
+    from gsam_edge.teachers.lora.adapter import Adapter
+    from gsam_edge.teachers.sam.model import SamModel
+    from gsam_edge.training.checkpoints import CheckpointStore
+else:
+    Adapter = CheckpointStore = Figure = GroundingDino = Predictions = SamModel = StudentWeights = Any
+
+__all__ = ["Adapter", "CheckpointStore", "Figure", "GroundingDino", "Predictions", "SamModel", "StudentWeights"]

@@ -72,6 +72,7 @@ def main() -> None:
                 choose_student(train, student).architecture,
                 student,
                 with_mixing if arm in ("mixing", "both") else still,
+                losses={},
                 augmentation=described if arm in ("described", "both") else None,
                 initial=start,
                 validate=lambda predict: score_student(predict, val, images),

@@ -8,7 +8,7 @@ from gsam_edge.augmentation import AugmentationConfig, SceneDescription
 from gsam_edge.coco import Annotations, DatasetError
 from gsam_edge.coco.annotations import BBOX_SOURCE, FROM_SEGMENTATION
 from gsam_edge.coco.predictions import Predictions, Predictor
-from gsam_edge.distill.config import DistillationConfig
+from gsam_edge.distill.config import DistillationConfig, LossWeights
 from gsam_edge.distill.distillation import distil_student, distillation_fingerprint
 from gsam_edge.students import EdgeConfig, StudentConfig
 from gsam_edge.students.ultralytics.config import StudentTrainingConfig, UltralyticsAugmentation
@@ -27,9 +27,10 @@ SCENE = SceneDescription(characteristics=("changes_size",), environment={"lighti
 CONFIG = DistillationConfig(
     match_iou=0.5,
     augmentation=AugmentationConfig(intensity="high", leave_out=("camera",)),
+    losses=LossWeights(class_scores=0.5),
     training=StudentTrainingConfig(
         epochs=1, batch_size=2, optimizer="AdamW", learning_rate=1e-3, final_learning_rate=0.1, momentum=0.9,
-        weight_decay=5e-4, warmup_epochs=0, box_gain=7.5, class_gain=0.5, distribution_gain=1.5, teacher_share=0.5,
+        weight_decay=5e-4, warmup_epochs=0, box_gain=7.5, class_gain=0.5, distribution_gain=1.5,
         validate_every=1, patience=0, workers=0, cache_megabytes=16, mixed_precision=False,
         rare_below=1.0, ultralytics=UltralyticsAugmentation(
             mosaic=0, close_mosaic=0, mixup=0, copy_paste=0, fliplr=0.5, flipud=0, degrees=0, translate=0.1, scale=0.2,

@@ -7,6 +7,7 @@ import torch
 
 from gsam_edge.augmentation import Description, build
 from gsam_edge.coco.errors import DatasetError
+from gsam_edge.distill.losses import LOSSES
 from gsam_edge.metrics.average_precision import average_precision
 from gsam_edge.students.pictures import LabelledPictures
 from gsam_edge.students.train import Validation, train_student
@@ -25,7 +26,8 @@ class KilledError(RuntimeError):
 
 def run(pictures, architecture, student, training, **changes):
     run = a_run(**{"seed": 3} | {name: changes.pop(name) for name in ("log", "checkpoints", "seed") if name in changes})
-    options = {"augmentation": None, "initial": None, "validate": None, **changes}
+    losses = {"class_scores": (0.3, LOSSES["class_scores"])}
+    options = {"losses": losses, "augmentation": None, "initial": None, "validate": None, **changes}
     return train_student(pictures, architecture, student, training, run=run, **options)
 
 

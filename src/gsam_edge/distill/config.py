@@ -32,6 +32,16 @@ class LabellingConfig(BaseModel):
         return self.detection.model_copy(update={"score_threshold": self.score_threshold})
 
 
+class LossWeights(BaseModel):
+    """The weights of `distill.losses.LOSSES` by name; a loss of weight 0 is left out."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    class_scores: float = Field(
+        ge=0, le=1, description="share of the teacher's scores in the class targets; 0 is labels only"
+    )
+
+
 class DistillationConfig(BaseModel):
     """How truth and teacher become a student."""
 
@@ -41,4 +51,5 @@ class DistillationConfig(BaseModel):
     augmentation: AugmentationConfig | None = Field(
         description="how the scene's words change each picture; null leaves only Ultralytics' own changes"
     )
+    losses: LossWeights = Field(description="how much the student listens to the teacher, in each way that there is")
     training: StudentTrainingConfig = Field(description="schedule, losses, validation and Ultralytics' augmentation")

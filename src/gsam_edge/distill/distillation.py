@@ -9,6 +9,7 @@ from gsam_edge.coco.errors import DatasetError
 from gsam_edge.coco.predictions import Predictions, ask_about
 from gsam_edge.coco.provenance import require_made_from
 from gsam_edge.distill.config import DistillationConfig
+from gsam_edge.distill.losses import weighted_losses
 from gsam_edge.distill.merge import merge_labels
 from gsam_edge.distill.reports import distillation_report
 from gsam_edge.metrics.detection import coco_metrics
@@ -81,7 +82,7 @@ def distil_student(
         images: pictures of both by `file_name`.
         teacher: labels of the training split.
         student: architecture, size and input.
-        config: matching and training.
+        config: matching, losses and training.
         scene: object and scene in words; the config's `augmentation` says which of them the student sees.
         rules: what the words mean.
         initial: weights to start from as far as they fit, or None for random ones.
@@ -120,6 +121,7 @@ def distil_student(
         choice.architecture,
         student,
         config.training,
+        losses=weighted_losses(config.losses),
         augmentation=None if description is None else build(description, rules),
         initial=initial,
         validate=lambda predict: score_student(predict, val, images),
@@ -128,7 +130,7 @@ def distil_student(
     predictor = StudentPredictor(trained.weights, score_threshold=0.0, device=run.device)
     figures = score_student(predictor, val, images).metrics
     report = distillation_report(
-        choice, trained, merged, figures, teacher_share=config.training.teacher_share, seed=run.seed
+        choice, trained, merged, figures, loss_weights=config.losses.model_dump(), seed=run.seed
     )
     return Distillation(replace(trained.weights, split=train.split_digest), trained.history, report)
 

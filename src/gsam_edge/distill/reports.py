@@ -76,25 +76,26 @@ def distillation_report(
     merged: MergeCounts,
     figures: Mapping[str, float],
     *,
-    teacher_share: float,
+    loss_weights: Mapping[str, float],
     seed: int,
 ) -> dict[str, Any]:
     """How the student came about and what it reaches on the validation split.
 
     Returns:
         `student` {architecture, why, size, image_size, parameters, start}; `seeds`; `full` by figure as {mean}, without
-        an interval as long as one seed was trained; `labels`, the teacher's part in them; `losses` of the last epoch;
-        `epochs`; `verdict`. `control` is absent as long as no control is trained.
+        an interval as long as one seed was trained; `labels`, the teacher's part in them; `loss_weights`, with which
+        the student listened to it; `losses` of the last epoch; `epochs`; `verdict`. `control` is absent as long as no
+        control is trained.
     """
     weights, last = training.weights, training.history[-1]
     start = "random weights"
     if training.transfer is not None:
         start = f"pretrained weights for {training.transfer.taken} of {training.transfer.total} tensors"
-    listened = teacher_share > 0 and merged.with_teacher > 0
+    listened = any(loss_weights.values()) and merged.with_teacher > 0
     if listened:
         part = f"{merged.with_teacher} of {merged.objects} objects carry the teacher's class scores"
     else:
-        part = "classes, boxes and masks are the truth's alone; the teacher's class scores are absent or have no share"
+        part = "classes, boxes and masks are the truth's alone; the teacher's class scores are absent or have no weight"
     return {
         "student": {
             "architecture": choice.architecture,
@@ -106,7 +107,8 @@ def distillation_report(
         },
         "seeds": [seed],
         "full": {name: {"mean": value} for name, value in figures.items()},
-        "labels": {**vars(merged), "without_area": training.without_area, "teacher_share": teacher_share, "why": part},
+        "labels": {**vars(merged), "without_area": training.without_area, "why": part},
+        "loss_weights": dict(loss_weights),
         "losses": {name: value for name, value in last.items() if name.startswith("train_")},
         "epochs": len(training.history),
         "verdict": "no control without the teacher was trained, so the teacher's share in these figures is not known",

@@ -56,6 +56,7 @@ def pretrain_student(
         _ARCHITECTURE,
         config.student,
         config.training,
+        losses={},
         augmentation=None,
         initial=None,
         validate=validate,

@@ -12,6 +12,7 @@ from torch import Tensor
 from gsam_edge.students.choice import Architecture, StudentConfig
 from gsam_edge.students.pictures import LabelledPictures
 from gsam_edge.students.predictor import StudentPredictor
+from gsam_edge.students.raw import WeightedLosses
 from gsam_edge.students.ultralytics.config import StudentTrainingConfig
 from gsam_edge.students.ultralytics.dataset import collect_labels
 from gsam_edge.students.ultralytics.network import Transfer, new_network, start_from
@@ -50,6 +51,7 @@ def train_student(
     student: StudentConfig,
     training: StudentTrainingConfig,
     *,
+    losses: WeightedLosses,
     augmentation: "Augmentation | None",
     initial: StudentWeights | None,
     validate: Callable[[StudentPredictor], Validation] | None,
@@ -61,7 +63,8 @@ def train_student(
         pictures: what to learn from.
         architecture: as `choose_student` gives it.
         student: size, input and what happens behind the network.
-        training: schedule and losses.
+        training: schedule and gains.
+        losses: by which the student listens to a teacher; none where it has none.
         augmentation: changes each picture before Ultralytics mixes it with others, or None.
         initial: weights to start from as far as they fit, or None for random ones.
         validate: scores a predictor (score threshold 0); decides which epoch is the best. Without it the last one is.
@@ -96,6 +99,7 @@ def train_student(
             class_names=class_names,
             image_size=student.image_size,
             config=training,
+            losses=losses,
             seed=run.seed,
             validate=score if validate else None,
             log=run.log,

@@ -26,7 +26,7 @@ def test_the_weights_are_those_of_the_table():
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_a_loss_keeps_its_contract(name):
-    """Its answer has the shape that its effect calls for and is finite, also without objects or a word of the teacher."""
+    """Its answer has the shape its effect calls for and is finite, also without objects or a word of the teacher."""
     loss = LOSSES[name]
     logits = torch.randn(2, 5, 3, requires_grad=True)
     raw = StudentRaw(class_logits=logits, box_logits=torch.randn(2, 5, 64, requires_grad=True))

@@ -10,6 +10,7 @@ from gsam_edge.coco.annotations import BBOX_SOURCE, FROM_SEGMENTATION
 from gsam_edge.coco.predictions import Predictions, Predictor
 from gsam_edge.distill.config import DistillationConfig, LossWeights
 from gsam_edge.distill.distillation import distil_student, distillation_fingerprint
+from gsam_edge.distill.losses import LOSSES
 from gsam_edge.students import EdgeConfig, StudentConfig
 from gsam_edge.students.ultralytics.config import StudentTrainingConfig, UltralyticsAugmentation
 from gsam_edge.training.metrics import discard_metric
@@ -27,7 +28,7 @@ SCENE = SceneDescription(characteristics=("changes_size",), environment={"lighti
 CONFIG = DistillationConfig(
     match_iou=0.5,
     augmentation=AugmentationConfig(intensity="high", leave_out=("camera",)),
-    losses=LossWeights(class_scores=0.5),
+    losses=LossWeights(**dict.fromkeys(LOSSES, 0.0) | {"class_scores": 0.5}),
     training=StudentTrainingConfig(
         epochs=1, batch_size=2, optimizer="AdamW", learning_rate=1e-3, final_learning_rate=0.1, momentum=0.9,
         weight_decay=5e-4, warmup_epochs=0, box_gain=7.5, class_gain=0.5, distribution_gain=1.5,

@@ -53,5 +53,7 @@ def test_each_loss_alone_moves_the_student_toward_the_teacher(name):
 
 
 def test_a_loss_without_weight_is_left_out():
-    assert weighted_losses(LossWeights(class_scores=0.0)) == {}
-    assert weighted_losses(LossWeights(class_scores=0.3)) == {"class_scores": (0.3, LOSSES["class_scores"])}
+    none = dict.fromkeys(LOSSES, 0.0)
+    assert weighted_losses(LossWeights(**none)) == {}
+    given = weighted_losses(LossWeights(**none | {"class_scores": 0.3}))
+    assert given == {"class_scores": (0.3, LOSSES["class_scores"])}

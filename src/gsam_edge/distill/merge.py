@@ -63,8 +63,8 @@ def merge_labels(
         truth = annotations.truth(image["id"], masks=False)
         found = boxes.get(image["id"], Detections.empty())
         scores[image["id"]] = np.full((len(truth), annotations.num_classes), np.nan, np.float32)
-        overlap = box_iou(truth.xyxy, found.xyxy)
-        means = overlap >= match_iou
+        overlap = box_iou(truth.xyxy, found.xyxy)  # [N, M]: N true objects, M finds of the teacher
+        means = overlap >= match_iou  # [N, M], which finds may mean which objects
         objects += len(truth)
         lonely = found.select(np.flatnonzero(~means.any(axis=0)))
         crowded = int((share_inside(lonely, crowds_of(annotations, image["id"])) >= match_iou).any(axis=1).sum())
@@ -72,11 +72,11 @@ def merge_labels(
         teacher_only += len(lonely) - crowded
         if found.class_scores is None or not len(found) or not len(truth):
             continue
-        seen = means.any(axis=1)
+        seen = means.any(axis=1)  # [N]
         # A find speaks for the object that it overlaps best, before it speaks for a neighbour of that one.
-        own = means & (overlap == overlap.max(axis=0))
-        asked = np.where(own.any(axis=1, keepdims=True), own, means)
-        surest = np.where(asked, found.scores, -1).argmax(axis=1)
+        own = means & (overlap == overlap.max(axis=0))  # [N, M]
+        asked = np.where(own.any(axis=1, keepdims=True), own, means)  # [N, M], whose finds speak for the object
+        surest = np.where(asked, found.scores, -1).argmax(axis=1)  # [N], of M
         scores[image["id"]][seen] = found.class_scores[surest[seen]]
         with_teacher += int(seen.sum())
     return scores, MergeCounts(objects, with_teacher, teacher_only, in_crowds)

@@ -21,6 +21,7 @@ from gsam_edge.coco.health.splits import split_findings
 from gsam_edge.coco.health.table import HealthConfig
 from gsam_edge.coco.images.scan import ImageFiles
 from gsam_edge.coco.splitting.grouping import related_images
+from gsam_edge.teachers.table import TeacherChoice
 from gsam_edge.vision.images import ImageSource
 
 
@@ -74,6 +75,7 @@ def report_validation(
     test: Annotations,
     split_config: SplitConfig,
     health: HealthConfig,
+    choice: TeacherChoice,
     seed: int,
 ) -> tuple[dict[str, Any], Figure]:
     """The `validation_report` (its keys: see `coco.report.validation_report`) and the classes per split as bars."""
@@ -82,6 +84,6 @@ def report_validation(
     parts = {"train": train, "val": val, "test": test}
     related = related_images(annotations, split_config.group_by, duplicates["near"])
     found: dict[str, Any] = {"health": health_findings, "of_splits": split_findings(parts, related, health)}
-    found |= {"duplicates": duplicates, "seed": seed}
+    found |= {"duplicates": duplicates, "seed": seed, "teachers": choice.needs(annotations)}
     report = validation_report(findings, annotations, parts, split_config, **found)
     return report, plot_class_distribution(report["splits"])

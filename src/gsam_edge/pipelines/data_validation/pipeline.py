@@ -45,6 +45,7 @@ def create_pipeline() -> Pipeline:
                     *SPLITS,
                     "params:split",
                     "params:health",
+                    "params:teachers",
                     "params:seed",
                 ],
                 outputs=["validation_report", "plot_class_distribution"],

@@ -24,7 +24,7 @@ class LabellingConfig(BaseModel):
 
     @property
     def label_detection(self) -> DetectionConfig:
-        """What counts as a detection of a teacher that labels: what will be a label, so that an outliner draws nothing else.
+        """What counts as a detection of a teacher that labels: what will be a label, so that nothing else is outlined.
 
         Boxes that score less suppress none of these and take no place of theirs, so they are the ones that a lower
         threshold would have given first.

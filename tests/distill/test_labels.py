@@ -15,7 +15,7 @@ from gsam_edge.distill.config import LabellingConfig
 from gsam_edge.distill.labels import StoreCounts, label_images
 from gsam_edge.distill.merge import merge_labels
 from gsam_edge.distill.reports import label_report
-from gsam_edge.teachers.grounding_dino.config import DetectionConfig
+from gsam_edge.teachers.config import DetectionConfig
 from gsam_edge.vision import Detections
 from support.detections import same
 

@@ -19,7 +19,7 @@ from gsam_edge.evaluate.measure import Measurement
 from gsam_edge.students import EdgeConfig
 from gsam_edge.students.weights import StudentWeights
 from gsam_edge.teachers.compose import Teacher
-from gsam_edge.teachers.grounding_dino.config import DetectionConfig
+from gsam_edge.teachers.config import DetectionConfig
 
 WHOLE = Annotations(
     tuple({"id": n, "file_name": f"{n}.png", "width": 8, "height": 8} for n in range(4)),

@@ -20,7 +20,7 @@ class Predictor:
     Attributes:
         name: for reports, such as "Grounding DINO and SAM", or an artefact's name.
         digest: of everything that its answers depend on: base weights, adapters, settings.
-        prompted_with_boxes: whether it is given the true boxes, as SAM alone must be.
+        prompted_with_boxes: whether it is given the true boxes, as a teacher that only outlines must be.
     """
 
     name: str

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +13,9 @@ from rich.progress import track
 from gsam_edge.coco import Annotations
 from gsam_edge.coco.packed import RecordedDetections, detections_to_record
 from gsam_edge.coco.predictions import Predictions, Predictor
+from gsam_edge.teachers.family import TeacherPredict
 from gsam_edge.vision import Detections
 from gsam_edge.vision.images import ImageSource
-
-#: `predict(image, prompt)`: the prompt is None for a teacher that finds the objects, and holds the true boxes for one
-#: that only draws their masks.
-TeacherPredict: TypeAlias = Callable[[NDArray[np.uint8], Detections | None], Detections]
 
 
 @dataclass(frozen=True)
@@ -45,7 +42,7 @@ def label_images(
     """Ask the teacher about every image of a split, or the store where it was asked before.
 
     Each answer is stored at once, so a killed run continues where it was. All that the teacher answers are labels, and
-    its score threshold is part of its digest: with another threshold it is asked again, as SAM has no masks for what
+    its score threshold is part of its digest: with another threshold it is asked again, as no masks were drawn for what
     was no label.
 
     Args:

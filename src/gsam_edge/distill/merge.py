@@ -41,7 +41,7 @@ def merge_labels(
 
     Args:
         annotations: the split.
-        teacher: its labels; images that it did not label, and teachers without class scores (SAM alone), add nothing.
+        teacher: its labels; images that it did not label, and teachers without class scores, add nothing.
         match_iou: least box IoU (0..1) at which the teacher means the object; and the share of its box from which it
             lies in a crowd region.
 

@@ -55,7 +55,7 @@ class TrueBoxes(Sequence[Detections]):
 def measure_teacher(
     teacher: Teacher, truth: Annotations, images: ImageSource, config: EvaluationConfig, device: DeviceName
 ) -> tuple[Row, Predictions]:
-    """The tuned teachers in PyTorch; SAM alone is prompted with the true boxes, and the row says so.
+    """The tuned teachers in PyTorch; an outliner alone is prompted with the true boxes, and the row says so.
 
     Returns:
         The row of `comparison` (see `comparison_row`) with `prompt`, and the predictions.

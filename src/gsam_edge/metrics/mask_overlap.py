@@ -28,7 +28,7 @@ class MaskOverlap:
 
 
 def paired_mask_iou(truth: Annotations, predictions: Mapping[int, Detections]) -> MaskOverlap | None:
-    """Mask IoU of predictions that answer the true objects row by row, as SAM prompted with the true boxes does.
+    """Mask IoU of predictions that answer the true objects row by row, as a teacher prompted with the true boxes does.
 
     The mean runs over objects, not over images. An object whose truth has no mask is left out.
 

@@ -20,7 +20,7 @@ class ImportConfig(BaseModel):
 
     class_names: dict[int, str] = Field(
         description="names by class number, for formats that have numbers only (yolo without data.yaml, severstal); "
-        "the name of class 0 for png_masks. They are the words that Grounding DINO is asked for"
+        "the name of class 0 for png_masks. They are the words that a teacher may be asked for"
     )
 
     @field_validator("class_names")

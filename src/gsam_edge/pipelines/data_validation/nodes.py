@@ -20,6 +20,7 @@ from gsam_edge.coco.health.table import HealthConfig
 from gsam_edge.coco.images.scan import ImageFiles
 from gsam_edge.coco.splitting.grouping import related_images
 from gsam_edge.pipelines.types import Figure
+from gsam_edge.teachers.table import TeacherChoice
 from gsam_edge.vision.images import ImageSource
 
 
@@ -73,6 +74,7 @@ def report_validation(
     test: Annotations,
     split_config: SplitConfig,
     health: HealthConfig,
+    choice: TeacherChoice,
     seed: int,
 ) -> tuple[dict[str, Any], Figure]:
     """The `validation_report` (its keys: see `coco.report.validation_report`) and the classes per split as bars."""
@@ -88,6 +90,7 @@ def report_validation(
         health=health_findings,
         of_splits=split_findings(parts, related, health),
         duplicates=duplicates,
+        teachers=choice.needs(annotations),
         seed=seed,
     )
     return report, plot_class_distribution(report["splits"])

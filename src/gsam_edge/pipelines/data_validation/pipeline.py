@@ -47,6 +47,7 @@ def create_pipeline() -> Pipeline:
                     "test": "annotations_test",
                     "split_config": "params:split",
                     "health": "params:health",
+                    "choice": "params:teachers",
                     "seed": "params:seed",
                 },
                 outputs=["validation_report", "plot_class_distribution"],

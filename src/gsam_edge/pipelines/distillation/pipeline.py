@@ -3,8 +3,7 @@
 from kedro.pipeline import Pipeline, node
 
 from gsam_edge.pipelines.distillation import nodes
-
-TEACHERS = ["grounding_dino_base", "grounding_dino_adapter", "sam_base", "sam_adapter"]
+from gsam_edge.pipelines.templates import TEACHER_INPUTS
 
 
 def create_pipeline() -> Pipeline:
@@ -13,14 +12,15 @@ def create_pipeline() -> Pipeline:
         [
             node(
                 nodes.label_training_images,
-                inputs=[
-                    *TEACHERS,
-                    "annotations_train",
-                    "raw_images",
-                    "teacher_label_store",
-                    "params:labelling",
-                    "params:device",
-                ],
+                inputs={
+                    "train": "annotations_train",
+                    "images": "raw_images",
+                    "store": "teacher_label_store",
+                    "choice": "params:teachers",
+                    "labelling": "params:labelling",
+                    "device": "params:device",
+                    **TEACHER_INPUTS,
+                },
                 outputs=["teacher_labels", "label_report"],
                 name="label_training_images",
             ),

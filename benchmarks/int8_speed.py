@@ -13,9 +13,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gsam_edge.export.int8 import QuantizationConfig, quantize_static
-from gsam_edge.export.onnx_export import OnnxConfig, to_onnx
-from gsam_edge.runtime import OnnxEngine, StudentCard
+from gsam_edge.export.format import StudentModule
+from gsam_edge.export.formats.onnx import OnnxConfig, to_onnx
+from gsam_edge.export.formats.onnx_int8 import QuantizationConfig, quantize_static
+from gsam_edge.runtime.engines.table import open_engine
 from gsam_edge.students.choice import EdgeConfig
 from gsam_edge.students.ultralytics.edge import EdgeStudent
 from gsam_edge.students.ultralytics.network import new_network
@@ -32,9 +33,8 @@ def artefacts(size: str, image_size: int, canvases: list[NDArray[np.float32]]) -
     """The FP32 and the INT8 file of one random student."""
     torch.manual_seed(0)
     state = new_network("yolov8-seg", size, len(CLASS_NAMES)).state_dict()
-    student = EdgeStudent(StudentWeights("yolov8-seg", size, CLASS_NAMES, image_size, EDGE, state))
-    card = StudentCard(CLASS_NAMES, image_size, "yolov8-seg", "benchmark")
-    exact = to_onnx(student, card, OnnxConfig(opset=17))
+    weights = StudentWeights("yolov8-seg", size, CLASS_NAMES, image_size, EDGE, state)
+    exact = to_onnx(StudentModule(EdgeStudent(weights), weights.card), OnnxConfig(opset=17))
     return {"FP32": exact, "INT8": quantize_static(exact, canvases, QUANTIZATION)}
 
 
@@ -42,9 +42,7 @@ def latencies_ms(
     models: dict[str, bytes], canvas: NDArray[np.float32], threads: int, rounds: int
 ) -> dict[str, list[float]]:
     """Milliseconds per call, the models taking turns, after three rounds of warming up."""
-    engines = {
-        name: OnnxEngine.from_bytes(model, score_threshold=0.5, threads=threads) for name, model in models.items()
-    }
+    engines = {name: open_engine(model, ".onnx", threads=threads) for name, model in models.items()}
     taken: dict[str, list[float]] = {name: [] for name in engines}
     for _ in range(rounds + 3):
         for name, engine in engines.items():

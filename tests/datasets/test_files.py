@@ -17,10 +17,11 @@ from gsam_edge.coco import Annotations
 from gsam_edge.datasets.atomic import new_folder, write_bytes
 from gsam_edge.datasets.coco import AnnotationsDataset, RawCocoDataset
 from gsam_edge.datasets.images import ImageFolderDataset
-from gsam_edge.datasets.models import AdapterDataset, OnnxDataset, TeacherBaseDataset
+from gsam_edge.datasets.models import AdapterDataset, ArtefactDataset, TeacherBaseDataset
 from gsam_edge.datasets.plots import FigureDataset
 from gsam_edge.datasets.reports import ReportDataset
 from gsam_edge.datasets.state import JsonStoreDataset
+from gsam_edge.export.format import NotBuilt
 from gsam_edge.teachers.table import TEACHERS
 from gsam_edge.vision.images import ImageError
 
@@ -117,14 +118,31 @@ def test_annotations_round_trip(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("folder", ["models", "x [v2]", "x*", "what?", "[!a]"])
 def test_versions_load_the_newest(tmp_path: Path, folder: str) -> None:
-    path = str(tmp_path / folder / "student.onnx")
-    OnnxDataset(filepath=path, version=Version(None, "2026-01-01T00.00.00.000Z")).save(b"first")
-    OnnxDataset(filepath=path, version=Version(None, "2026-01-02T00.00.00.000Z")).save(b"second")
-    newest = OnnxDataset(filepath=path, version=Version(None, None))
+    def at(version: str | None) -> ArtefactDataset:
+        return ArtefactDataset(
+            filepath=str(tmp_path / folder / "student"), format="onnx_int8", version=Version(None, version)
+        )
+
+    at("2026-01-01T00.00.00.000Z").save(b"first")
+    at("2026-01-02T00.00.00.000Z").save(b"second")
+    newest = at(None)
     assert newest.exists()
     assert newest.load() == b"second"
-    OnnxDataset(filepath=path, version=Version(None, None)).save(b"third")
-    assert OnnxDataset(filepath=path, version=Version(None, None)).load() == b"third"
+    at(None).save(b"third")
+    assert at(None).load() == b"third"
+    assert (tmp_path / folder / "student_int8.onnx").is_dir()
+
+
+def test_an_artefact_that_could_not_be_made_keeps_its_reason(tmp_path: Path) -> None:
+    dataset = ArtefactDataset(filepath=str(tmp_path / "student"), format="onnx")
+    dataset.save(NotBuilt("no room"))
+    assert dataset.load() == NotBuilt("no room")
+    assert json.loads((tmp_path / "student.onnx").read_text()) == {"status": "not built", "why": "no room"}
+
+
+def test_a_format_that_nobody_writes_is_refused_with_those_that_are(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match=r"expected a format among \['onnx', 'onnx_int8'.*\], got 'tflite'"):
+        ArtefactDataset(filepath=str(tmp_path / "student"), format="tflite")
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,12 @@ from gsam_edge.coco import Annotations, DatasetError
 from gsam_edge.coco.predictions import Predictor
 from gsam_edge.coco.provenance import with_split_digest
 from gsam_edge.evaluate import artefacts as measurement
-from gsam_edge.evaluate.artefacts import TrueBoxes, measure_onnx, measure_student, measure_teacher
+from gsam_edge.evaluate.artefacts import TrueBoxes, measure_exported, measure_student, measure_teacher
 from gsam_edge.evaluate.config import EvaluationConfig
 from gsam_edge.evaluate.measure import Measurement
+from gsam_edge.export.format import NotBuilt
+from gsam_edge.export.table import FORMATS
+from gsam_edge.pipelines.evaluation.nodes import compare
 from gsam_edge.students import EdgeConfig
 from gsam_edge.students.weights import StudentWeights
 from gsam_edge.teachers.compose import Teacher
@@ -30,6 +33,7 @@ PARTS = with_split_digest({"train": WHOLE.subset([0, 1, 2]), "test": WHOLE.subse
 ANEW = with_split_digest({"train": WHOLE.subset([1, 2, 3]), "test": WHOLE.subset([0])})
 EDGE = EdgeConfig(max_detections=1, candidates=1, iou_threshold=0.5, nms_iterations=1, score_floor=0.1)
 WEIGHTS = StudentWeights("yolov8", "n", ("bag",), 32, EDGE, {"w": torch.ones(1)}, split=PARTS["train"].split_digest)
+ONNX = FORMATS["onnx"]
 DETECTION = DetectionConfig(score_threshold=0.5, nms_iou=0.7, candidates=9, max_detections=9, batch_size=1)
 CONFIG = EvaluationConfig(
     warmup_calls=0, timed_calls=1, threads=1, score_threshold=0.1, timed_score_threshold=0.2, match_box_iou=0.5,
@@ -60,7 +64,7 @@ def test_a_student_is_not_measured_on_what_may_have_taught_it():
 
 def test_neither_is_its_export():
     with pytest.raises(DatasetError, match=r"student_onnx: expected one made from the present splits.*optimization"):
-        measure_onnx("student_onnx", exported(WEIGHTS), WEIGHTS, ANEW["test"], {}, CONFIG)
+        measure_exported("student_onnx", ONNX, exported(WEIGHTS), WEIGHTS, ANEW["test"], {}, CONFIG)
 
 
 def test_an_export_of_other_weights_is_refused():
@@ -68,12 +72,23 @@ def test_an_export_of_other_weights_is_refused():
     with pytest.raises(
         DatasetError, match=r"student_onnx: expected an export of the present student_weights .*optimization"
     ):
-        measure_onnx("student_onnx", exported(WEIGHTS), retrained, PARTS["test"], {}, CONFIG)
+        measure_exported("student_onnx", ONNX, exported(WEIGHTS), retrained, PARTS["test"], {}, CONFIG)
 
 
 def test_weights_remember_their_split_in_a_file():
     assert StudentWeights.from_bytes(WEIGHTS.to_bytes()).split == WEIGHTS.split
     assert StudentWeights.from_bytes(replace(WEIGHTS, split=None).to_bytes()).split is None
+
+
+def test_what_was_not_built_is_no_row_of_the_comparison():
+    absent = NotBuilt("no such package")
+    row, predictions = measure_exported("student_x", ONNX, absent, WEIGHTS, PARTS["test"], {}, CONFIG)
+    assert row == {"artefact": "student_x", "status": "not built", "why": "no such package"}
+    assert not predictions.objects
+    measured = {"artefact": "student", "runtime": "torch", "device": "cpu", "box_map50": 0.5, "size_mb": 1.0}
+    rows, frame, _ = compare(measured, row)
+    assert rows == [measured]
+    assert frame["artefact"].tolist() == ["student"]
 
 
 def labelled(*, masks=False):
@@ -111,7 +126,7 @@ def test_a_split_without_objects_ends_before_anything_is_measured():
     """The images are absent: nobody came to ask for them."""
     for measured in (
         lambda: measure_student(WEIGHTS, PARTS["test"], {}, CONFIG, "cpu"),
-        lambda: measure_onnx("student_onnx", exported(WEIGHTS), WEIGHTS, PARTS["test"], {}, CONFIG),
+        lambda: measure_exported("student_onnx", ONNX, exported(WEIGHTS), WEIGHTS, PARTS["test"], {}, CONFIG),
     ):
         with pytest.raises(DatasetError, match="test split: expected at least one object in 1 images, got none"):
             measured()
@@ -119,7 +134,7 @@ def test_a_split_without_objects_ends_before_anything_is_measured():
 
 def test_rows_say_on_what_and_from_which_score_they_were_measured(perfect):
     student, _ = measure_student(WEIGHTS, labelled(), {}, CONFIG, "cpu")
-    exact, _ = measure_onnx("student_onnx", exported(WEIGHTS), WEIGHTS, labelled(), {}, CONFIG)
+    exact, _ = measure_exported("student_onnx", ONNX, exported(WEIGHTS), WEIGHTS, labelled(), {}, CONFIG)
     finder = Teacher(partial(print), Predictor("Grounding DINO", "", prompted_with_boxes=False), 1, DETECTION)
     teacher, _ = measure_teacher(finder, labelled(), {}, CONFIG, "cpu")
     assert [row["score_threshold"] for row in (student, exact, teacher)] == [0.1, 0.1, 0.1]

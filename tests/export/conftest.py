@@ -7,12 +7,14 @@ import torch
 from onnx import TensorProto, helper
 from torch import nn
 
-from gsam_edge.export.int8 import QuantizationConfig, quantize_static
-from gsam_edge.export.onnx_export import OnnxConfig, to_onnx
-from gsam_edge.runtime import StudentCard
+from gsam_edge.export.format import StudentModule
+from gsam_edge.export.formats.onnx import OnnxConfig, to_onnx
+from gsam_edge.export.formats.onnx_int8 import QuantizationConfig, quantize_static
+from gsam_edge.runtime import Card
 
 SIZE = 64
 CLASS_NAMES = ("red blob", "green blob")
+CARD = Card("detect", CLASS_NAMES, SIZE, "blob", "0.1.0")
 
 
 class BlobStudent(nn.Module):
@@ -55,7 +57,7 @@ def blob_canvas(*blobs):
 
 @pytest.fixture(scope="session")
 def blob_student():
-    return BlobStudent().eval()
+    return StudentModule(BlobStudent().eval(), CARD)
 
 
 @pytest.fixture(scope="session")
@@ -66,12 +68,12 @@ def canvases():
 
 @pytest.fixture(scope="session")
 def card():
-    return StudentCard(CLASS_NAMES, SIZE, "blob", "0.1.0")
+    return CARD
 
 
 @pytest.fixture(scope="session")
-def blob_onnx(blob_student, card):
-    return to_onnx(blob_student, card, OnnxConfig(opset=17))
+def blob_onnx(blob_student):
+    return to_onnx(blob_student, OnnxConfig(opset=17))
 
 
 @pytest.fixture(scope="session")
@@ -91,12 +93,13 @@ def edge_student():
         for batch in torch.rand(20, 2, 3, SIZE, SIZE):
             network.train()(batch)
     edge = EdgeConfig(max_detections=20, candidates=100, iou_threshold=0.6, nms_iterations=10, score_floor=0.001)
-    return EdgeStudent(StudentWeights("yolov8-seg", "n", CLASS_NAMES, SIZE, edge, network.state_dict()))
+    weights = StudentWeights("yolov8-seg", "n", CLASS_NAMES, SIZE, edge, network.state_dict())
+    return StudentModule(EdgeStudent(weights), CARD)
 
 
 @pytest.fixture(scope="session")
-def edge_onnx(edge_student, card):
-    return to_onnx(edge_student, card, OnnxConfig(opset=17))
+def edge_onnx(edge_student):
+    return to_onnx(edge_student, OnnxConfig(opset=17))
 
 
 @pytest.fixture(scope="session")

@@ -4,12 +4,15 @@ import pytest
 from torch import nn
 
 from gsam_edge.export.evidence import RejectedArtefactError, collect_evidence, require_accepted
-from gsam_edge.export.int8 import quantize_static
-from gsam_edge.export.onnx_export import OnnxConfig, to_onnx
+from gsam_edge.export.format import NotBuilt, StudentModule
+from gsam_edge.export.formats.onnx import OnnxConfig, to_onnx
+from gsam_edge.export.formats.onnx_int8 import quantize_static
 from gsam_edge.export.parity import Parity, ParityConfig
 from gsam_edge.export.prompt_free import check_prompt_free
-from gsam_edge.export.report import ArtefactEvidence, optimization_report
+from gsam_edge.export.report import ArtefactEvidence, report_row
+from gsam_edge.export.table import FORMATS
 
+ONNX, INT8 = FORMATS["onnx"], FORMATS["onnx_int8"]
 CONFIG = ParityConfig(
     images=3,
     score_threshold=0.25,
@@ -29,8 +32,8 @@ def images(canvases):
 
 def test_each_artefact_gets_its_row(blob_student, blob_onnx, canvases, images, int8_config):
     artefacts = {
-        "student_onnx": (blob_onnx, True),
-        "student_onnx_int8": (quantize_static(blob_onnx, canvases, int8_config), False),
+        "student_onnx": (ONNX, blob_onnx),
+        "student_onnx_int8": (INT8, quantize_static(blob_onnx, canvases, int8_config)),
     }
     rows = collect_evidence(blob_student, artefacts, images, sorted(images), CONFIG)
     require_accepted(rows)
@@ -43,14 +46,14 @@ def test_another_student_under_the_same_name_is_rejected(blob_student, card, ima
     class Louder(nn.Module):
         def __init__(self):
             super().__init__()
-            self.student = blob_student
+            self.student = blob_student.module
 
         def forward(self, images):
             boxes, scores, class_ids, masks = self.student(images)
             return boxes + 1, scores, class_ids, masks
 
-    model = to_onnx(Louder(), card, OnnxConfig(opset=17))
-    rows = collect_evidence(blob_student, {"student_onnx": (model, True)}, images, sorted(images), CONFIG)
+    model = to_onnx(StudentModule(Louder(), card), OnnxConfig(opset=17))
+    rows = collect_evidence(blob_student, {"student_onnx": (ONNX, model)}, images, sorted(images), CONFIG)
     with pytest.raises(RejectedArtefactError, match=r"student_onnx rejected: does not answer .*'box_difference': 1\.0"):
         require_accepted(rows)
 
@@ -65,7 +68,7 @@ def test_a_quantised_artefact_that_detects_nothing_is_broken_not_rounded(
         values = onnx.numpy_helper.to_array(tensor)
         if values.dtype == np.int8 and values.ndim == 4:
             tensor.CopyFrom(onnx.numpy_helper.from_array(np.zeros_like(values), tensor.name))
-    dead = {"student_onnx_int8": (model.SerializeToString(), False)}
+    dead = {"student_onnx_int8": (INT8, model.SerializeToString())}
     config = CONFIG.model_copy(update={"least_matched_share": least})
     rows = collect_evidence(blob_student, dead, images, sorted(images), config)
     assert rows[0]["parity"]["matched_share"] == 0
@@ -78,8 +81,8 @@ def test_a_quantised_artefact_that_detects_nothing_is_broken_not_rounded(
         require_accepted(rows)
 
 
-def test_what_needs_a_prompt_is_rejected(blob_student, blob_onnx, prompted_onnx, images):
-    artefacts = {"student_onnx": (blob_onnx, True), "student_litert": (prompted_onnx, True)}
+def test_what_needs_a_prompt_is_rejected(blob_student, blob_onnx, prompted_onnx, images, card):
+    artefacts = {"student_onnx": (ONNX, blob_onnx), "student_litert": (ONNX, prompted_onnx)}
     with pytest.raises(RejectedArtefactError, match=r"student_litert is not prompt-free: .*\['images', 'prompt'\]"):
         collect_evidence(blob_student, artefacts, images, sorted(images), CONFIG)
 
@@ -88,12 +91,31 @@ def test_what_needs_a_prompt_is_rejected(blob_student, blob_onnx, prompted_onnx,
             return images, boxes
 
     with pytest.raises(RejectedArtefactError, match=r"the PyTorch student is not prompt-free: .*\(images, boxes\)"):
-        collect_evidence(Prompted(), artefacts, images, sorted(images), CONFIG)
+        collect_evidence(StudentModule(Prompted(), card), artefacts, images, sorted(images), CONFIG)
+
+
+def test_other_outputs_are_rejected_by_the_artefacts_name(blob_student, blob_onnx, images):
+    model = onnx.load_from_string(blob_onnx)
+    for node in model.graph.node:
+        node.output[:] = ["confidences" if name == "scores" else name for name in node.output]
+        node.input[:] = ["confidences" if name == "scores" else name for name in node.input]
+    model.graph.output[1].name = "confidences"
+    renamed = {"student_onnx": (ONNX, model.SerializeToString())}
+    with pytest.raises(RejectedArtefactError, match=r"student_onnx: artefact: expected the outputs .*'confidences'"):
+        collect_evidence(blob_student, renamed, images, sorted(images), CONFIG)
+
+
+def test_what_this_machine_could_not_make_has_a_row_that_says_so(blob_student, blob_onnx, images):
+    artefacts = {"student_onnx": (ONNX, blob_onnx), "student_onnx_int8": (INT8, NotBuilt("no calibrator"))}
+    exact, absent = collect_evidence(blob_student, artefacts, images, sorted(images), CONFIG)
+    assert exact["prompt_free"]
+    assert absent == {"artefact": "student_onnx_int8", "verdict": "not built: no calibrator"}
+    require_accepted([exact, absent])
 
 
 def test_no_pictures_is_an_error(blob_student, blob_onnx):
-    with pytest.raises(ValueError, match="expected pictures to compare on, got none"):
-        collect_evidence(blob_student, {"student_onnx": (blob_onnx, True)}, {}, [], CONFIG)
+    with pytest.raises(ValueError, match="expected images to compare on, got none"):
+        collect_evidence(blob_student, {"student_onnx": (ONNX, blob_onnx)}, {}, [], CONFIG)
 
 
 @pytest.mark.parametrize(
@@ -109,9 +131,9 @@ def test_no_pictures_is_an_error(blob_student, blob_onnx):
 )
 def test_the_report_has_the_keys_that_others_rely_on(matched, unmatched, close, exact, verdict, blob_onnx):
     found = Parity(4, matched, unmatched, 1.0, 0.01, 0.001, None, within_tolerance=close)
-    check = check_prompt_free(blob_onnx)
+    check = check_prompt_free(ONNX.inputs(blob_onnx))
     evidence = ArtefactEvidence("student_onnx", len(blob_onnx), check, found, exact, 0.5)
-    (row,) = optimization_report([evidence])
+    row = report_row(evidence)
     assert set(row) == {"artefact", "size_mb", "prompt_free", "parity", "verdict"}
     assert row["size_mb"] == pytest.approx(len(blob_onnx) / 1e6)
     assert row["prompt_free"] is True
@@ -120,8 +142,8 @@ def test_the_report_has_the_keys_that_others_rely_on(matched, unmatched, close, 
 
 
 def test_the_report_rejects_what_needs_a_prompt(prompted_onnx):
-    check = check_prompt_free(prompted_onnx)
+    check = check_prompt_free(ONNX.inputs(prompted_onnx))
     found = Parity(4, 9, 0, 1.0, 0.01, 0.001, None, within_tolerance=True)
-    (row,) = optimization_report([ArtefactEvidence("student_onnx", 1, check, found, True, 0.5)])
+    row = report_row(ArtefactEvidence("student_onnx", 1, check, found, True, 0.5))
     assert row["prompt_free"] is False
     assert row["verdict"].startswith("rejected: expected exactly one input")

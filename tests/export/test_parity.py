@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gsam_edge.export.parity import ParityConfig, compare_with_torch, parity
+from gsam_edge.runtime.engines.table import open_engine
 
 CONFIG = ParityConfig(
     images=4,
@@ -119,7 +120,7 @@ def test_no_images_is_an_error():
 
 
 def test_the_exported_student_equals_pytorch(edge_student, edge_onnx, canvases):
-    found = compare_with_torch(edge_student, edge_onnx, canvases, CONFIG, threads=1)
+    found = compare_with_torch(edge_student, open_engine(edge_onnx, ".onnx", threads=1), canvases, CONFIG)
     assert found.images == len(canvases)
     assert found.matched > 0
     assert found.within_tolerance, found

@@ -29,7 +29,7 @@ from gsam_edge.datasets.predictions import PredictionsDataset
 from gsam_edge.datasets.reports import ReportDataset
 from gsam_edge.datasets.state import JsonStore
 from gsam_edge.datasets.versioned_bytes import BytesDataset
-from gsam_edge.export.onnx_export import read_card
+from gsam_edge.export.formats.onnx import read_card
 from gsam_edge.hooks.console import show_error
 from gsam_edge.hooks.inputs import check_seed
 from gsam_edge.training.checkpoints import FolderCheckpoints

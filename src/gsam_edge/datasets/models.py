@@ -1,4 +1,4 @@
-"""Trained values: base teachers, adapters, student weights, ONNX files. Heavy packages load only with the value."""
+"""Trained values: base teachers, adapters, student weights, exported files. Heavy packages load only with the value."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kedro.io import AbstractDataset, DatasetError
+from kedro.io import AbstractDataset, DatasetError, Version
 
 from gsam_edge.coco.needs import is_not_needed, not_needed
 from gsam_edge.datasets.atomic import new_folder
 from gsam_edge.datasets.versioned_bytes import BytesDataset
+from gsam_edge.export.format import NotBuilt
+from gsam_edge.export.table import FORMATS
+from gsam_edge.runtime.card import ArtefactError
 from gsam_edge.teachers.errors import AdapterError
 from gsam_edge.teachers.family import Base, SavedBase
 from gsam_edge.teachers.table import TEACHERS
@@ -107,11 +110,34 @@ class StudentWeightsDataset(BytesDataset["StudentWeights"]):
         return StudentWeights.from_bytes(content)
 
 
-class OnnxDataset(BytesDataset[bytes]):
-    """An ONNX model as the bytes of its file."""
+class ArtefactDataset(BytesDataset["bytes | NotBuilt"]):
+    """An exported student as the bytes of its file, or as JSON the reason why this machine could not make it.
 
-    def encode(self, value: bytes) -> bytes:
-        return value
+    Args:
+        filepath: the file without what the format appends to its name.
+        format: a name of `export.table.FORMATS`.
+        version: set by Kedro for `versioned: true`.
+        metadata: ignored here; kedro-viz reads the layer from it.
 
-    def decode(self, content: bytes) -> bytes:
-        return content
+    Raises:
+        DatasetError: if there is no such format.
+    """
+
+    def __init__(
+        self, *, filepath: str, format: str, version: Version | None = None, metadata: dict[str, Any] | None = None
+    ) -> None:
+        if format not in FORMATS:
+            raise DatasetError(f"{filepath}_{format}: expected a format among {list(FORMATS)}, got {format!r}")
+        super().__init__(filepath=filepath + FORMATS[format].suffix, version=version, metadata=metadata)
+
+    def encode(self, value: bytes | NotBuilt) -> bytes:
+        return json.dumps({"status": "not built", "why": value.why}).encode() if isinstance(value, NotBuilt) else value
+
+    def decode(self, content: bytes) -> bytes | NotBuilt:
+        # No format's file starts like this JSON.
+        if not content.startswith(b'{"status"'):
+            return content
+        try:
+            return NotBuilt(json.loads(content)["why"])
+        except (ValueError, KeyError) as error:
+            raise ArtefactError(f"artefact: expected JSON that says why it was not built, but: {error!r}") from error

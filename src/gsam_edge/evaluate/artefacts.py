@@ -1,6 +1,7 @@
 """Teacher and student on the test split: who is measured how, in which runtime."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, overload
 
@@ -12,9 +13,10 @@ from gsam_edge.evaluate.comparison import comparison_row, count_objects
 from gsam_edge.evaluate.config import EvaluationConfig
 from gsam_edge.evaluate.measure import measure
 from gsam_edge.evaluate.split_images import SplitImages
-from gsam_edge.export.onnx_export import read_card
+from gsam_edge.export.format import Format, NotBuilt
 from gsam_edge.report.plots import TRUTH_COLUMN, choose_pictures, plot_picture_grid
-from gsam_edge.runtime import onnx_predictor
+from gsam_edge.runtime import Detector
+from gsam_edge.runtime.engines.table import ENGINES
 from gsam_edge.students.predictor import student_predictor
 from gsam_edge.students.weights import StudentWeights
 from gsam_edge.teachers.compose import Teacher
@@ -112,20 +114,27 @@ def measure_student(
     )
 
 
-def measure_onnx(
+def measure_exported(
     artefact: str,
-    model: bytes,
+    made_as: Format[Any, Any],
+    content: bytes | NotBuilt,
     weights: StudentWeights,
     truth: Annotations,
     images: ImageSource,
     config: EvaluationConfig,
 ) -> tuple[Row, Predictions]:
-    """An exported student in ONNX Runtime on the CPU; returns as `measure_teacher` does.
+    """An exported student in the engine of its format; returns as `measure_teacher` does.
+
+    For an artefact that was not built, the row holds `artefact`, `status` and `why`, and no image has predictions.
 
     Raises:
         DatasetError: if it was made from other weights, for other classes, or before the images were shared out anew.
     """
-    card, remedy = read_card(model), "run the pipeline optimization, after distillation where that was not run either"
+    if isinstance(content, NotBuilt):
+        nothing = Predictions({}, truth.class_names, Predictor(artefact, "", prompted_with_boxes=False))
+        return {"artefact": artefact, "status": "not built", "why": content.why}, nothing
+    card = made_as.read_card(content)
+    remedy = "run the pipeline optimization, after distillation where that was not run either"
     require_made_from(truth, what=artefact, class_names=card.class_names, split_digest=card.split, remedy=remedy)
     if card.weights != weights.digest:
         raise DatasetError(
@@ -134,10 +143,11 @@ def measure_onnx(
         )
 
     def down_to(score_threshold: float) -> Factory:
-        return onnx_predictor(model, score_threshold=score_threshold, threads=config.threads)
+        return partial(Detector.open, content, made_as.suffix, score_threshold=score_threshold, threads=config.threads)
 
-    runtime = f"onnxruntime {version('onnxruntime')} cpu"
-    return _measured(artefact, runtime, "cpu", down_to, truth, images, len(model), config)
+    engine = ENGINES[made_as.engine]
+    runtime = f"{made_as.engine} {engine.version()} {engine.device}"
+    return _measured(artefact, runtime, engine.device, down_to, truth, images, len(content), config)
 
 
 def _measured(
@@ -182,7 +192,9 @@ def plot_predictions(
     """Some pictures of the test split, the truth and what each artefact found drawn side by side."""
     chosen = choose_pictures(truth, config.picture_rows)
     shown = {TRUTH_COLUMN: [truth.truth(image_id) for image_id in chosen]}
-    shown |= {name: [labels.objects[image_id] for image_id in chosen] for name, labels in columns.items()}
+    # An artefact that was not built has no predictions.
+    found = {name: labels.objects for name, labels in columns.items() if labels.objects}
+    shown |= {name: [objects[image_id] for image_id in chosen] for name, objects in found.items()}
     return plot_picture_grid(
         [images[truth.image_by_id[image_id]["file_name"]] for image_id in chosen],
         shown,

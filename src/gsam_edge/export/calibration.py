@@ -6,11 +6,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from gsam_edge.coco import Annotations
 from gsam_edge.coco.provenance import require_made_from
-from gsam_edge.export.onnx_export import read_card
-from gsam_edge.runtime.artefact import INPUT_NAME
-from gsam_edge.runtime.preprocess import preprocess
+from gsam_edge.export.format import BuildData
+from gsam_edge.runtime.card import Card
+from gsam_edge.runtime.tasks.table import INPUT_NAME, task_of
 from gsam_edge.vision.images import ImageSource
 
 
@@ -24,49 +23,43 @@ class Canvases(Protocol):
 
 @dataclass(frozen=True)
 class CalibrationCanvases:
-    """Network inputs, each decoded and letterboxed when it is asked for.
+    """Network inputs, each decoded and prepared when it is asked for.
 
     Attributes:
-        images: where the pictures come from.
+        images: where the images come from.
         file_names: which of them, in order.
-        image_size: side S of the canvas in pixels.
+        card: of the student whose inputs they are.
     """
 
     images: ImageSource
     file_names: tuple[str, ...]
-    image_size: int
+    card: Card
 
     @classmethod
-    def of_training(
-        cls, model: bytes, train: Annotations, images: ImageSource, *, count: int, seed: int
-    ) -> "CalibrationCanvases":
-        """Canvases of the size that an exported student asks for, of images that taught it.
+    def of_training(cls, card: Card, data: BuildData, *, what: str, count: int) -> "CalibrationCanvases":
+        """Inputs for an exported student, of images that taught it.
 
         Args:
-            model: the ONNX file's content.
-            train: the training split.
-            images: where the pictures come from.
+            card: what the artefact says about itself.
+            data: training split, images, and the seed of the drawing.
+            what: the artefact's name, for messages.
             count: how many to draw, without repetition; all, if there are fewer.
-            seed: of the drawing.
 
         Raises:
             DatasetError: if the student was made before the images were shared out anew, or for other classes.
         """
-        card = read_card(model)
         remedy = "run the pipelines distillation and optimization"
-        require_made_from(
-            train, what="student_onnx", class_names=card.class_names, split_digest=card.split, remedy=remedy
-        )
-        names = [image["file_name"] for image in train.images]
-        order = np.random.default_rng(seed).permutation(len(names))[:count]
-        return cls(images, tuple(sorted(names[row] for row in order)), card.image_size)
+        require_made_from(data.train, what=what, class_names=card.class_names, split_digest=card.split, remedy=remedy)
+        names = [image["file_name"] for image in data.train.images]
+        order = np.random.default_rng(data.seed).permutation(len(names))[:count]
+        return cls(data.images, tuple(sorted(names[row] for row in order)), card)
 
     def __len__(self) -> int:
         return len(self.file_names)
 
     def __getitem__(self, index: int) -> NDArray[np.float32]:
         """float32 [1, 3, S, S], RGB in 0..1."""
-        return preprocess(self.images[self.file_names[index]], self.image_size)[0]
+        return task_of(self.card).prepare(self.images[self.file_names[index]], self.card)[0]
 
 
 class CanvasReader:

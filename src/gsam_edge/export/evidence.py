@@ -1,27 +1,27 @@
 """What is found out about the artefacts before anybody may use them."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from contextlib import closing
+from typing import Any
 
 from gsam_edge.export.calibration import CalibrationCanvases
-from gsam_edge.export.onnx_export import read_card
+from gsam_edge.export.format import Format, NotBuilt, StudentModule
 from gsam_edge.export.parity import ParityConfig, compare_with_torch
 from gsam_edge.export.prompt_free import check_module_prompt_free, check_prompt_free
-from gsam_edge.export.report import REJECTED, ArtefactEvidence, optimization_report
+from gsam_edge.export.report import REJECTED, ArtefactEvidence, not_built_row, report_row
+from gsam_edge.runtime.card import ArtefactError
+from gsam_edge.runtime.engines.table import open_engine
 from gsam_edge.vision.errors import UserError
 from gsam_edge.vision.images import ImageSource
 
-if TYPE_CHECKING:
-    from torch import nn
-
 
 class RejectedArtefactError(UserError):
-    """An artefact that asks for more than a picture, or answers differently from the student it was made of."""
+    """An artefact that asks for more than an image, or answers differently from the student it was made of."""
 
 
 def collect_evidence(
-    module: "nn.Module",
-    artefacts: Mapping[str, tuple[bytes, bool]],
+    student: StudentModule,
+    artefacts: Mapping[str, tuple[Format[Any, Any], bytes | NotBuilt]],
     images: ImageSource,
     file_names: Sequence[str],
     config: ParityConfig,
@@ -29,34 +29,43 @@ def collect_evidence(
     """Checks every artefact for prompts and compares it with PyTorch.
 
     Args:
-        module: the student that the artefacts were made of.
-        artefacts: catalog name to the ONNX file's content and whether it is meant to answer exactly like the module.
-        images: where the pictures come from.
-        file_names: pictures to compare on; `config.images` of them are taken, evenly spread.
+        student: what the artefacts were made of.
+        artefacts: catalog name to format and content.
+        images: where the images come from.
+        file_names: images to compare on; `config.images` of them are taken, evenly spread.
         config: what counts as equal.
 
     Returns:
-        Rows as `export.report.optimization_report` makes them.
+        The catalog's `optimization_report`, one row per artefact: see `export.report`.
 
     Raises:
-        RejectedArtefactError: if the module or an artefact asks for more than a picture.
-        ValueError: if there are no pictures.
+        RejectedArtefactError: if the module or an artefact asks for more than an image, or gives other outputs.
+        ValueError: if there are no images.
     """
-    if fault := check_module_prompt_free(module).fault:
+    if fault := check_module_prompt_free(student.module).fault:
         raise RejectedArtefactError(f"the PyTorch student is not prompt-free: {fault}")
     if not file_names:
-        raise ValueError("collect_evidence: expected pictures to compare on, got none")
+        raise ValueError("collect_evidence: expected images to compare on, got none")
     count = min(config.images, len(file_names))
     chosen = tuple(file_names[index * len(file_names) // count] for index in range(count))
-    found = []
-    for name, (model, exact) in artefacts.items():
-        check = check_prompt_free(model)
+    rows = []
+    for name, (made_as, content) in artefacts.items():
+        if isinstance(content, NotBuilt):
+            rows.append(not_built_row(name, content))
+            continue
+        check = check_prompt_free(made_as.inputs(content))
         if check.fault:
             raise RejectedArtefactError(f"{name} is not prompt-free: {check.fault}")
-        canvases = CalibrationCanvases(images, chosen, read_card(model).image_size)
-        compared = compare_with_torch(module, model, canvases, config, threads=0)
-        found.append(ArtefactEvidence(name, len(model), check, compared, exact, config.least_matched_share))
-    return optimization_report(found)
+        canvases = CalibrationCanvases(images, chosen, made_as.read_card(content))
+        try:
+            engine = open_engine(content, made_as.suffix, threads=0)
+        except ArtefactError as error:
+            raise RejectedArtefactError(f"{name}: {error}") from error
+        with closing(engine):
+            compared = compare_with_torch(student, engine, canvases, config)
+        evidence = ArtefactEvidence(name, len(content), check, compared, made_as.exact, config.least_matched_share)
+        rows.append(report_row(evidence))
+    return rows
 
 
 def require_accepted(rows: Sequence[Mapping[str, Any]]) -> None:

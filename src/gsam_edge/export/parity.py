@@ -2,21 +2,20 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from gsam_edge.export.calibration import Canvases
-from gsam_edge.runtime.artefact import MASKS_NAME, OUTPUT_NAMES
-from gsam_edge.runtime.onnx_engine import OnnxEngine
+from gsam_edge.export.format import StudentModule
+from gsam_edge.runtime.engines.engine import Engine
+from gsam_edge.runtime.tasks.detect import MASKS_NAME
+from gsam_edge.runtime.tasks.table import output_names
 from gsam_edge.vision.boxes import box_iou
 
-if TYPE_CHECKING:
-    from torch import nn
-
-#: One image's raw outputs by name, as `runtime.OnnxEngine.run` gives them.
+#: One image's raw outputs by name, as `Engine.run` gives them.
 Outputs = Mapping[str, NDArray[Any]]
 
 
@@ -127,23 +126,20 @@ def parity(pairs: Iterable[tuple[Outputs, Outputs]], config: ParityConfig) -> Pa
     )
 
 
-def compare_with_torch(
-    module: "nn.Module", model: bytes, canvases: Canvases, config: ParityConfig, *, threads: int
-) -> Parity:
-    """`parity` of a PyTorch student, the reference, and an ONNX file of it; `threads` as for `OnnxEngine`."""
-    engine = OnnxEngine.from_bytes(model, score_threshold=config.score_threshold, threads=threads)
+def compare_with_torch(student: StudentModule, engine: Engine, canvases: Canvases, config: ParityConfig) -> Parity:
+    """`parity` of a PyTorch student, the reference, and an opened artefact of it."""
     batches = (canvases[index] for index in range(len(canvases)))
-    return parity(((torch_outputs(module, batch), engine.run(batch)) for batch in batches), config)
+    return parity(((torch_outputs(student, batch), engine.run(batch)) for batch in batches), config)
 
 
-def torch_outputs(module: "nn.Module", batch: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
+def torch_outputs(student: StudentModule, batch: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
     """A student's answer to one canvas, float32 [1, 3, S, S], by the names that its exported form uses."""
     import torch
 
-    device = next(module.parameters()).device
+    device = next(student.module.parameters()).device
     with torch.no_grad():
-        answer = module.eval()(torch.from_numpy(batch).to(device))
-    names = [*OUTPUT_NAMES, MASKS_NAME][: len(answer)]
+        answer = student.module.eval()(torch.from_numpy(batch).to(device))
+    names = output_names(student.card, len(answer))
     return {name: tensor.cpu().numpy() for name, tensor in zip(names, answer, strict=True)}
 
 

@@ -1,9 +1,9 @@
 """The evidence about the exported artefacts, in one table."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from gsam_edge.export.format import NotBuilt
 from gsam_edge.export.parity import Parity
 from gsam_edge.export.prompt_free import PromptFreeCheck
 
@@ -52,15 +52,17 @@ class ArtefactEvidence:
         return "to be measured: prompt-free, differs from PyTorch by its rounding; the evaluation tells what this costs"
 
 
-def optimization_report(evidence: Iterable[ArtefactEvidence]) -> list[dict[str, Any]]:
-    """One row per artefact: artefact, size_mb (10^6 bytes), prompt_free, parity (see `Parity`) and verdict."""
-    return [
-        {
-            "artefact": found.artefact,
-            "size_mb": found.size_bytes / 1e6,
-            "prompt_free": found.check.prompt_free,
-            "parity": found.parity.to_dict(),
-            "verdict": found.verdict,
-        }
-        for found in evidence
-    ]
+def report_row(found: ArtefactEvidence) -> dict[str, Any]:
+    """An artefact's row: artefact, size_mb (10^6 bytes), prompt_free, parity (see `Parity`) and verdict."""
+    return {
+        "artefact": found.artefact,
+        "size_mb": found.size_bytes / 1e6,
+        "prompt_free": found.check.prompt_free,
+        "parity": found.parity.to_dict(),
+        "verdict": found.verdict,
+    }
+
+
+def not_built_row(artefact: str, reason: NotBuilt) -> dict[str, Any]:
+    """The row of an artefact that this machine could not make: artefact and verdict."""
+    return {"artefact": artefact, "verdict": f"not built: {reason.why}"}

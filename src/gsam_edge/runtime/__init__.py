@@ -1,22 +1,11 @@
-"""Engines that run an exported student; they need numpy, Pillow and their own backend, nothing else.
+"""Engines and tasks that run an exported student; they need numpy, Pillow and the engine's own backend, nothing else.
 
-`decode_image` is the function by which the pictures of training and evaluation are read: a student is as good as
-measured on pictures that come through it.
+`decode_image` is the function by which the images of training and evaluation are read: a student is as good as
+measured on images that come through it.
 """
 
-from gsam_edge.runtime.artefact import ArtefactError, StudentCard
-from gsam_edge.runtime.onnx_engine import OnnxEngine, onnx_predictor
-from gsam_edge.runtime.postprocess import postprocess
-from gsam_edge.runtime.preprocess import preprocess
+from gsam_edge.runtime.card import ArtefactError, Card
+from gsam_edge.runtime.detector import Detector
 from gsam_edge.vision.images import ImageError, decode_image
 
-__all__ = [
-    "ArtefactError",
-    "ImageError",
-    "OnnxEngine",
-    "StudentCard",
-    "decode_image",
-    "onnx_predictor",
-    "postprocess",
-    "preprocess",
-]
+__all__ = ["ArtefactError", "Card", "Detector", "ImageError", "decode_image"]

@@ -8,8 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gsam_edge.runtime import postprocess, preprocess
-from gsam_edge.runtime.artefact import MASKS_NAME, OUTPUT_NAMES
+from gsam_edge.runtime.tasks.table import output_names, task_of
 from gsam_edge.students.ultralytics.edge import EdgeStudent
 from gsam_edge.students.weights import StudentWeights
 from gsam_edge.vision import Detections
@@ -27,6 +26,8 @@ class StudentPredictor:
             device: where it computes.
         """
         self._module = EdgeStudent(weights).to(device)
+        self._card = weights.interface
+        self._task = task_of(self._card)
         self._device = device
         self._score_threshold = score_threshold
 
@@ -37,13 +38,13 @@ class StudentPredictor:
         return cls(weights, score_threshold=score_threshold, device=torch.device(device))
 
     def __call__(self, image: NDArray[np.uint8]) -> Detections:
-        """Objects in one picture, uint8 RGB [H, W, 3], in its own pixels."""
-        batch, letterbox = preprocess(image, self._module.image_size)
+        """Objects in one image, uint8 RGB [H, W, 3], in its own pixels."""
+        batch, letterbox = self._task.prepare(image, self._card)
         with torch.inference_mode():
             answers = self._module(torch.from_numpy(batch).to(self._device))
-        names = (*OUTPUT_NAMES, MASKS_NAME)
-        outputs = {name: answer.cpu().numpy() for name, answer in zip(names, answers, strict=False)}
-        return postprocess(outputs, letterbox, score_threshold=self._score_threshold)
+        names = output_names(self._card, len(answers))
+        outputs = {name: answer.cpu().numpy() for name, answer in zip(names, answers, strict=True)}
+        return self._task.read(outputs, letterbox, self._card, threshold=self._score_threshold)
 
 
 def student_predictor(

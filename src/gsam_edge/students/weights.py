@@ -15,7 +15,7 @@ from safetensors.torch import save as save_safetensors
 from torch import Tensor
 
 from gsam_edge import __version__
-from gsam_edge.runtime.artefact import StudentCard
+from gsam_edge.runtime.card import Card
 from gsam_edge.students.choice import Architecture, EdgeConfig, Size, has_masks
 from gsam_edge.vision.errors import UserError
 
@@ -57,10 +57,21 @@ class StudentWeights:
         return has_masks(self.architecture)
 
     @property
-    def card(self) -> StudentCard:
+    def card(self) -> Card:
         """What an exported form says about itself."""
-        names, size = self.class_names, self.image_size
-        return StudentCard(names, size, self.architecture, __version__, weights=self.digest, split=self.split)
+        return replace(self.interface, weights=self.digest)
+
+    @property
+    def interface(self) -> Card:
+        """The card without `weights`, for who runs the student itself: that digest takes a copy of all tensors."""
+        return Card(
+            task="detect",
+            class_names=self.class_names,
+            image_size=self.image_size,
+            architecture=self.architecture,
+            version=__version__,
+            split=self.split,
+        )
 
     @cached_property
     def digest(self) -> str:

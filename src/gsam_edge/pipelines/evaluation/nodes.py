@@ -1,5 +1,6 @@
 """Nodes of `evaluation`: each measures one artefact on the test split in a fresh process."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
@@ -8,7 +9,10 @@ from matplotlib.figure import Figure
 from gsam_edge.coco import Annotations
 from gsam_edge.distill.config import LabellingConfig
 from gsam_edge.evaluate.config import EvaluationConfig
+from gsam_edge.export.format import NotBuilt
+from gsam_edge.export.table import FORMATS
 from gsam_edge.pipelines.templates import tuned_teachers
+from gsam_edge.pipelines.types import Predictions, StudentWeights
 from gsam_edge.teachers.table import TeacherChoice
 from gsam_edge.training.device import DeviceName
 from gsam_edge.vision.images import ImageSource
@@ -35,63 +39,51 @@ def measure_teacher(
 
 
 def measure_student(
-    student_weights: Any,
+    student_weights: StudentWeights,
     annotations_test: Annotations,
     images: ImageSource,
     evaluation: EvaluationConfig,
     device: DeviceName,
-) -> tuple[Row, Any]:
+) -> tuple[Row, Predictions]:
     """The student in PyTorch."""
     from gsam_edge.evaluate.artefacts import measure_student as measure
 
     return measure(student_weights, annotations_test, images, evaluation, device)
 
 
-def measure_student_onnx(
-    student_onnx: bytes,
-    student_weights: Any,
-    annotations_test: Annotations,
-    images: ImageSource,
-    evaluation: EvaluationConfig,
-) -> tuple[Row, Any]:
-    """The exported student in ONNX Runtime."""
-    from gsam_edge.evaluate.artefacts import measure_onnx
+def measure_exported(name: str) -> Callable[..., tuple[Row, Predictions]]:
+    """The node that measures the student as exported in one format."""
 
-    return measure_onnx("student_onnx", student_onnx, student_weights, annotations_test, images, evaluation)
+    def measure(
+        content: bytes | NotBuilt,
+        student_weights: StudentWeights,
+        annotations_test: Annotations,
+        images: ImageSource,
+        evaluation: EvaluationConfig,
+    ) -> tuple[Row, Predictions]:
+        """The exported student in the runtime of its format."""
+        from gsam_edge.evaluate.artefacts import measure_exported as measured
 
+        return measured(
+            f"student_{name}", FORMATS[name], content, student_weights, annotations_test, images, evaluation
+        )
 
-def measure_student_onnx_int8(
-    student_onnx_int8: bytes,
-    student_weights: Any,
-    annotations_test: Annotations,
-    images: ImageSource,
-    evaluation: EvaluationConfig,
-) -> tuple[Row, Any]:
-    """The quantised student in ONNX Runtime."""
-    from gsam_edge.evaluate.artefacts import measure_onnx
-
-    return measure_onnx("student_onnx_int8", student_onnx_int8, student_weights, annotations_test, images, evaluation)
+    return measure
 
 
 def compare(*measurements: Row) -> tuple[list[Row], pd.DataFrame, Figure]:
-    """All artefacts side by side: as a report, as a table for kedro-viz, as bars."""
+    """All artefacts that there are side by side: as a report, as a table for kedro-viz, as bars."""
     from gsam_edge.evaluate.comparison import comparison_frame
     from gsam_edge.report.plots import plot_comparison
 
-    rows = list(measurements)
+    rows = [row for row in measurements if "status" not in row]
     return rows, comparison_frame(rows), plot_comparison(rows)
 
 
 def draw_predictions(
-    annotations_test: Annotations,
-    images: ImageSource,
-    teacher: Any,
-    student: Any,
-    student_onnx_int8: Any,
-    evaluation: EvaluationConfig,
+    annotations_test: Annotations, images: ImageSource, evaluation: EvaluationConfig, **columns: Predictions
 ) -> Figure:
-    """Truth, teacher, student and its INT8 form on the same pictures."""
+    """Truth and what artefacts found on the same images."""
     from gsam_edge.evaluate.artefacts import plot_predictions
 
-    columns = {"teacher": teacher, "student": student, "student int8": student_onnx_int8}
     return plot_predictions(annotations_test, images, columns, evaluation)

@@ -2,17 +2,27 @@
 
 from kedro.pipeline import Pipeline, node
 
+from gsam_edge.export.table import FORMATS
 from gsam_edge.pipelines.evaluation import nodes
 from gsam_edge.pipelines.templates import TEACHER_INPUTS
 
 TEST = ["annotations_test", "raw_images"]
-ARTEFACTS = ("teacher", "student", "student_onnx", "student_onnx_int8")
-MEASUREMENTS = [f"measurement_{artefact}" for artefact in ARTEFACTS]
-SHOWN = ["predictions_teacher", "predictions_student", "predictions_student_onnx_int8"]
+ARTEFACTS = ["teacher", "student", *(f"student_{name}" for name in FORMATS)]
+#: An exact format answers like the student, and so would its images look.
+SHOWN = ["teacher", "student", *(f"student_{name}" for name, made_as in FORMATS.items() if not made_as.exact)]
 
 
 def create_pipeline() -> Pipeline:
     """The test split through every artefact, each in a fresh process of its own runtime."""
+    exported = [
+        node(
+            nodes.measure_exported(name),
+            inputs=[f"student_{name}", "student_weights", *TEST, "params:evaluation"],
+            outputs=[f"measurement_student_{name}", f"predictions_student_{name}"],
+            name=f"measure_student_{name}",
+        )
+        for name in FORMATS
+    ]
     return Pipeline(
         [
             node(
@@ -35,27 +45,21 @@ def create_pipeline() -> Pipeline:
                 outputs=["measurement_student", "predictions_student"],
                 name="measure_student",
             ),
-            node(
-                nodes.measure_student_onnx,
-                inputs=["student_onnx", "student_weights", *TEST, "params:evaluation"],
-                outputs=["measurement_student_onnx", "predictions_student_onnx"],
-                name="measure_student_onnx",
-            ),
-            node(
-                nodes.measure_student_onnx_int8,
-                inputs=["student_onnx_int8", "student_weights", *TEST, "params:evaluation"],
-                outputs=["measurement_student_onnx_int8", "predictions_student_onnx_int8"],
-                name="measure_student_onnx_int8",
-            ),
+            *exported,
             node(
                 nodes.compare,
-                inputs=MEASUREMENTS,
+                inputs=[f"measurement_{artefact}" for artefact in ARTEFACTS],
                 outputs=["comparison", "comparison_table", "plot_comparison"],
                 name="compare",
             ),
             node(
                 nodes.draw_predictions,
-                inputs=[*TEST, *SHOWN, "params:evaluation"],
+                inputs={
+                    "annotations_test": "annotations_test",
+                    "images": "raw_images",
+                    "evaluation": "params:evaluation",
+                    **{artefact: f"predictions_{artefact}" for artefact in SHOWN},
+                },
                 outputs="plot_predictions",
                 name="draw_predictions",
             ),

@@ -1,49 +1,52 @@
 """Nodes of `optimization`."""
 
+from collections.abc import Callable
 from typing import Any
 
+from pydantic import BaseModel
+
 from gsam_edge.coco import Annotations
-from gsam_edge.export.int8 import QuantizationConfig
-from gsam_edge.export.onnx_export import OnnxConfig
+from gsam_edge.export.format import BuildData, NotBuilt, StudentModule
 from gsam_edge.export.parity import ParityConfig
+from gsam_edge.export.table import FORMATS
+from gsam_edge.pipelines.types import StudentWeights
 from gsam_edge.vision.images import ImageSource
 
 
-def export_onnx(student_weights: Any, onnx: OnnxConfig) -> bytes:
-    """The student as ONNX: `images` in; boxes, scores, class_ids and, where it has them, masks out."""
-    from gsam_edge.export.onnx_export import to_onnx
-    from gsam_edge.students.ultralytics.edge import EdgeStudent
+def export_as(name: str) -> Callable[..., bytes | NotBuilt]:
+    """The node that writes the student in one format."""
+    target = FORMATS[name]
 
-    return to_onnx(EdgeStudent(student_weights), student_weights.card, onnx)
+    def export(
+        source: StudentWeights | bytes | NotBuilt,
+        annotations_train: Annotations,
+        images: ImageSource,
+        config: BaseModel,
+        seed: int,
+    ) -> bytes | NotBuilt:
+        """The student in this format, or why this machine cannot make it."""
+        from gsam_edge.export.build import build_artefact
 
+        made_from = source if isinstance(source, bytes | NotBuilt) else _module(source)
+        return build_artefact(target, made_from, BuildData(annotations_train, images, seed), config)
 
-def quantize_int8(
-    student_onnx: bytes, annotations_train: Annotations, images: ImageSource, int8: QuantizationConfig, seed: int
-) -> bytes:
-    """The same in INT8, its ranges taken from training images."""
-    from gsam_edge.export.calibration import CalibrationCanvases
-    from gsam_edge.export.int8 import quantize_static
-
-    drawing: dict[str, int] = {"count": int8.calibration_images, "seed": seed}
-    canvases = CalibrationCanvases.of_training(student_onnx, annotations_train, images, **drawing)
-    return quantize_static(student_onnx, canvases, int8)
+    export.__annotations__["config"] = target.config  # what Kedro checks the parameters by, before anything runs
+    return export
 
 
 def report_optimization(
-    student_weights: Any,
-    student_onnx: bytes,
-    student_onnx_int8: bytes,
+    student_weights: StudentWeights,
     annotations_val: Annotations,
     images: ImageSource,
     parity: ParityConfig,
+    **artefacts: bytes | NotBuilt,
 ) -> list[Any]:
     """One row per artefact: artefact, size_mb, prompt_free, parity, verdict (see `export.report`)."""
     from gsam_edge.export.evidence import collect_evidence
-    from gsam_edge.students.ultralytics.edge import EdgeStudent
 
-    artefacts = {"student_onnx": (student_onnx, True), "student_onnx_int8": (student_onnx_int8, False)}
+    made = {f"student_{name}": (FORMATS[name], content) for name, content in artefacts.items()}
     names = [image["file_name"] for image in annotations_val.images]
-    return collect_evidence(EdgeStudent(student_weights), artefacts, images, names, parity)
+    return collect_evidence(_module(student_weights), made, images, names, parity)
 
 
 def accept_artefacts(optimization_report: list[dict[str, Any]]) -> None:
@@ -51,3 +54,9 @@ def accept_artefacts(optimization_report: list[dict[str, Any]]) -> None:
     from gsam_edge.export.evidence import require_accepted
 
     require_accepted(optimization_report)
+
+
+def _module(weights: StudentWeights) -> StudentModule:
+    from gsam_edge.students.ultralytics.edge import EdgeStudent
+
+    return StudentModule(EdgeStudent(weights), weights.card)

@@ -2,35 +2,40 @@
 
 from kedro.pipeline import Pipeline, node
 
+from gsam_edge.export.format import MODULE
+from gsam_edge.export.table import FORMATS
 from gsam_edge.pipelines.optimization import nodes
 
 
 def create_pipeline() -> Pipeline:
-    """The student as ONNX and as INT8, each compared with PyTorch and checked to need no prompt."""
+    """The student in every format, each compared with PyTorch and checked to need no prompt."""
+    exports = [
+        node(
+            nodes.export_as(name),
+            inputs=[
+                "student_weights" if made_as.source == MODULE else f"student_{made_as.source}",
+                "annotations_train",
+                "raw_images",
+                f"params:{name}",
+                "params:seed",
+            ],
+            outputs=f"student_{name}",
+            name=f"export_{name}",
+        )
+        for name, made_as in FORMATS.items()
+    ]
     return Pipeline(
         [
-            node(
-                nodes.export_onnx,
-                inputs=["student_weights", "params:onnx"],
-                outputs="student_onnx",
-                name="export_onnx",
-            ),
-            node(
-                nodes.quantize_int8,
-                inputs=["student_onnx", "annotations_train", "raw_images", "params:int8", "params:seed"],
-                outputs="student_onnx_int8",
-                name="quantize_int8",
-            ),
+            *exports,
             node(
                 nodes.report_optimization,
-                inputs=[
-                    "student_weights",
-                    "student_onnx",
-                    "student_onnx_int8",
-                    "annotations_val",
-                    "raw_images",
-                    "params:parity",
-                ],
+                inputs={
+                    "student_weights": "student_weights",
+                    "annotations_val": "annotations_val",
+                    "images": "raw_images",
+                    "parity": "params:parity",
+                    **{name: f"student_{name}" for name in FORMATS},
+                },
                 outputs="optimization_report",
                 name="report_optimization",
             ),

@@ -8,8 +8,10 @@ from onnx import TensorProto, helper, numpy_helper
 from gsam_edge.coco import Annotations, DatasetError
 from gsam_edge.export.body import convolutional_body
 from gsam_edge.export.calibration import CalibrationCanvases
-from gsam_edge.export.int8 import quantize_static
-from gsam_edge.runtime import OnnxEngine, preprocess
+from gsam_edge.export.format import BuildData
+from gsam_edge.export.formats.onnx_int8 import OnnxInt8, quantize_static
+from gsam_edge.runtime.engines.table import open_engine
+from gsam_edge.runtime.tasks.table import TASKS
 
 
 def nodes_by_output(model):
@@ -20,8 +22,8 @@ def nodes_by_output(model):
 @pytest.mark.parametrize("method", ["minmax", "entropy", "percentile"])
 def test_the_answers_stay(method, blob_onnx, canvases, int8_config, capsys):
     quantised = quantize_static(blob_onnx, canvases, int8_config.model_copy(update={"method": method}))
-    exact = OnnxEngine.from_bytes(blob_onnx, score_threshold=0.5, threads=1)
-    rounded = OnnxEngine.from_bytes(quantised, score_threshold=0.5, threads=1)
+    exact = open_engine(blob_onnx, ".onnx", threads=1)
+    rounded = open_engine(quantised, ".onnx", threads=1)
     assert rounded.card == exact.card
     for canvas in canvases:
         expected, found = exact.run(canvas), rounded.run(canvas)
@@ -108,13 +110,13 @@ def training_split(names, class_names, **info):
     return Annotations(images, (), categories, info)
 
 
-def test_pictures_that_may_not_have_taught_the_student_calibrate_nothing(blob_onnx, card):
+def test_pictures_that_may_not_have_taught_the_student_calibrate_nothing(blob_onnx, card, int8_config):
     shared_out_anew = training_split(["a.jpg"], card.class_names, split_digest="new")
     with pytest.raises(DatasetError, match=r"student_onnx: expected one made from the present splits.*distillation"):
-        CalibrationCanvases.of_training(blob_onnx, shared_out_anew, {}, count=1, seed=0)
+        OnnxInt8().build(blob_onnx, BuildData(shared_out_anew, {}, 0), int8_config)
 
 
-def test_calibration_pictures_are_drawn_by_seed_and_read_one_by_one(blob_onnx, card):
+def test_calibration_pictures_are_drawn_by_seed_and_read_one_by_one(card):
     class Pictures(dict):
         read = ()
 
@@ -123,7 +125,7 @@ def test_calibration_pictures_are_drawn_by_seed_and_read_one_by_one(blob_onnx, c
             return super().__getitem__(name)
 
     def draw(count, seed):
-        return CalibrationCanvases.of_training(blob_onnx, train, pictures, count=count, seed=seed)
+        return CalibrationCanvases.of_training(card, BuildData(train, pictures, seed), what="student_onnx", count=count)
 
     pictures = Pictures({f"{n}.jpg": np.full((10, 20, 3), n, np.uint8) for n in range(20)})
     train = training_split(pictures, card.class_names)
@@ -133,5 +135,5 @@ def test_calibration_pictures_are_drawn_by_seed_and_read_one_by_one(blob_onnx, c
     assert len(drawn) == len(set(drawn.file_names)) == 5
     assert len(draw(50, 3)) == 20
     assert pictures.read == ()
-    np.testing.assert_array_equal(drawn[2], preprocess(pictures[drawn.file_names[2]], 64)[0])
+    np.testing.assert_array_equal(drawn[2], TASKS["detect"].prepare(pictures[drawn.file_names[2]], card)[0])
     assert pictures.read == (drawn.file_names[2],) * 2

@@ -15,7 +15,10 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from gsam_edge.export.body import convolutional_body
-from gsam_edge.export.calibration import Canvases, CanvasReader
+from gsam_edge.export.calibration import CalibrationCanvases, Canvases, CanvasReader
+from gsam_edge.export.format import BuildData
+from gsam_edge.export.formats.onnx import graph_inputs, read_card
+from gsam_edge.runtime.card import Card
 
 
 class QuantizationConfig(BaseModel):
@@ -32,12 +35,38 @@ class QuantizationConfig(BaseModel):
     reduce_range: bool = Field(description="7-bit weights, for x86 processors without VNNI, whose sums would saturate")
 
 
+class OnnxInt8:
+    """The student with its convolutions in INT8; see `Format`."""
+
+    name = "onnx_int8"
+    suffix = "_int8.onnx"
+    source = "onnx"
+    engine = "onnxruntime"
+    exact = False
+    config = QuantizationConfig
+    install = "pip install onnx onnxruntime"
+
+    def build(self, source: bytes, data: BuildData, config: QuantizationConfig) -> bytes:
+        """See `quantize_static`; the ranges are taken from training images."""
+        name, count = f"student_{self.source}", config.calibration_images
+        canvases = CalibrationCanvases.of_training(read_card(source), data, what=name, count=count)
+        return quantize_static(source, canvases, config)
+
+    def read_card(self, content: bytes) -> Card:
+        """See `onnx.read_card`."""
+        return read_card(content)
+
+    def inputs(self, content: bytes) -> tuple[str, ...]:
+        """See `onnx.graph_inputs`."""
+        return graph_inputs(content)
+
+
 def quantize_static(model: bytes, calibration: Canvases, config: QuantizationConfig) -> bytes:
     """An exported student with its convolutional body in INT8.
 
     Args:
         model: the FP32 ONNX file's content.
-        calibration: inputs as `runtime.preprocess` makes them, from training images; read one at a time.
+        calibration: inputs as the task prepares them, from training images; read one at a time.
         config: calibration and weight options.
 
     Returns:

@@ -3,11 +3,14 @@
 import numpy as np
 import pytest
 
-from gsam_edge.export.int8 import QuantizationConfig, quantize_static
-from gsam_edge.export.onnx_export import OnnxConfig, to_onnx
+from gsam_edge.export.format import StudentModule
+from gsam_edge.export.formats.onnx import OnnxConfig, to_onnx
+from gsam_edge.export.formats.onnx_int8 import QuantizationConfig, quantize_static
 from gsam_edge.export.parity import ParityConfig, compare_with_torch
 from gsam_edge.metrics.average_precision import average_precision
-from gsam_edge.runtime import OnnxEngine, StudentCard, preprocess
+from gsam_edge.runtime import Detector
+from gsam_edge.runtime.engines.table import open_engine
+from gsam_edge.runtime.tasks.table import TASKS
 from gsam_edge.students.choice import EdgeConfig, StudentConfig
 from gsam_edge.students.train import train_student
 from gsam_edge.students.ultralytics.config import StudentTrainingConfig, UltralyticsAugmentation
@@ -82,19 +85,21 @@ def test_int8_loses_less_than_two_points_of_map50():
         validate=None,
         run=a_run(),
     )
-    student = EdgeStudent(trained.weights)
-    exact = to_onnx(student, StudentCard(CLASS_NAMES, SIDE, "yolov8-seg", "0.1.0"), OnnxConfig(opset=17))
-    canvases = [preprocess(image, SIDE)[0] for image in list(pictures.images.values())[:24]]
+    card = trained.weights.card
+    student = StudentModule(EdgeStudent(trained.weights), card)
+    exact = to_onnx(student, OnnxConfig(opset=17))
+    canvases = [TASKS["detect"].prepare(image, card)[0] for image in list(pictures.images.values())[:24]]
     rounded = quantize_static(exact, canvases, QUANTIZATION)
 
     held_out = [draw(seed) for seed in range(1000, 1040)]
     map50 = {}
     for name, model in (("exact", exact), ("rounded", rounded)):
-        engine = OnnxEngine.from_bytes(model, score_threshold=0.01, threads=1)
-        map50[name] = average_precision([truth for _, truth in held_out], [engine(image) for image, _ in held_out])
+        detect = Detector.open(model, ".onnx", score_threshold=0.01, threads=1)
+        map50[name] = average_precision([truth for _, truth in held_out], [detect(image) for image, _ in held_out])
     assert map50["exact"] > 0.7
     assert map50["rounded"] > map50["exact"] - 0.02
 
-    same = compare_with_torch(student, exact, [preprocess(image, SIDE)[0] for image, _ in held_out], PARITY, threads=1)
+    unseen = [TASKS["detect"].prepare(image, card)[0] for image, _ in held_out]
+    same = compare_with_torch(student, open_engine(exact, ".onnx", threads=1), unseen, PARITY)
     assert same.matched > 40
     assert same.within_tolerance, same

@@ -1,17 +1,19 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gsam_edge.runtime import ArtefactError, StudentCard
-from gsam_edge.runtime.artefact import interface_fault
+from gsam_edge.runtime import ArtefactError, Card
+from gsam_edge.runtime.tasks.table import interface_fault, output_names
 
-CARD = StudentCard(("ear of bag", "Ähre 🌾"), 320, "yolov8-seg", "0.1.0")
+CARD = Card("detect", ("ear of bag", "Ähre 🌾"), 320, "yolov8-seg", "0.1.0")
 
 
 @given(st.lists(st.text()), st.integers(1, 4096))
 def test_the_card_survives_as_text(names, size):
-    card = StudentCard(tuple(names), size, "yolov8", "0.1.0")
-    assert StudentCard.from_properties(card.to_properties() | {"stride": "32"}) == card
+    card = Card("detect", tuple(names), size, "yolov8", "0.1.0")
+    assert Card.from_properties(card.to_properties() | {"stride": "32"}) == card
 
 
 @pytest.mark.parametrize(
@@ -26,12 +28,12 @@ def test_the_card_survives_as_text(names, size):
 )
 def test_a_broken_card_is_refused(change, message):
     with pytest.raises(ArtefactError, match=message):
-        StudentCard.from_properties(CARD.to_properties() | change)
+        Card.from_properties(CARD.to_properties() | change)
 
 
 def test_a_missing_card_is_refused():
-    with pytest.raises(ArtefactError, match=r"expected \['class_names', 'image_size'\] too, got \['architecture'"):
-        StudentCard.from_properties({"architecture": "yolov8", "version": "0.1.0"})
+    with pytest.raises(ArtefactError, match=r"expected \['class_names', 'image_size', 'task'\] too, got \['arc"):
+        Card.from_properties({"architecture": "yolov8", "version": "0.1.0"})
 
 
 @pytest.mark.parametrize(
@@ -47,4 +49,16 @@ def test_a_missing_card_is_refused():
     ],
 )
 def test_the_interface_of_a_student(inputs, outputs, good):
-    assert (interface_fault(inputs, outputs) is None) is good
+    assert (interface_fault(CARD, inputs, outputs) is None) is good
+
+
+def test_a_task_of_another_version_is_refused():
+    with pytest.raises(ArtefactError, match=r"metadata task: expected one of \['detect'\], got 'dream'"):
+        interface_fault(replace(CARD, task="dream"), ["images"], ["dreams"])
+
+
+def test_outputs_have_their_names_by_their_number():
+    assert output_names(CARD, 3) == ("boxes", "scores", "class_ids")
+    assert output_names(CARD, 4) == ("boxes", "scores", "class_ids", "masks")
+    with pytest.raises(ValueError, match=r"gives the tuple \['boxes', .*'masks'\], got 2 outputs"):
+        output_names(CARD, 2)

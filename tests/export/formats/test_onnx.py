@@ -5,9 +5,10 @@ import torch
 from pydantic import ValidationError
 from torch import nn
 
-from gsam_edge.export.onnx_export import OnnxConfig, to_onnx
+from gsam_edge.export.format import StudentModule
+from gsam_edge.export.formats.onnx import OnnxConfig, to_onnx
 from gsam_edge.export.parity import torch_outputs
-from gsam_edge.runtime import OnnxEngine
+from gsam_edge.runtime.engines.table import open_engine
 
 
 @pytest.mark.parametrize("name", ["blob_onnx", "edge_onnx"])
@@ -16,11 +17,11 @@ def test_the_file_has_the_names_and_the_card(name, card, request):
     graph = onnx.load_from_string(model).graph
     assert [value.name for value in graph.input] == ["images"]
     assert [value.name for value in graph.output] == ["boxes", "scores", "class_ids", "masks"]
-    assert OnnxEngine.from_bytes(model, score_threshold=0.5, threads=1).card == card
+    assert open_engine(model, ".onnx", threads=1).card == card
 
 
 def test_the_file_answers_as_pytorch_does(blob_onnx, blob_student, canvases):
-    engine = OnnxEngine.from_bytes(blob_onnx, score_threshold=0.5, threads=1)
+    engine = open_engine(blob_onnx, ".onnx", threads=1)
     for canvas in canvases:
         expected = torch_outputs(blob_student, canvas)
         for name, array in engine.run(canvas).items():
@@ -31,12 +32,12 @@ def test_a_student_without_masks_has_no_mask_output(blob_student, card):
     class Boxes(nn.Module):
         def __init__(self):
             super().__init__()
-            self.student = blob_student
+            self.student = blob_student.module
 
         def forward(self, images):
             return self.student(images)[:3]
 
-    model = to_onnx(Boxes(), card, OnnxConfig(opset=17))
+    model = to_onnx(StudentModule(Boxes(), card), OnnxConfig(opset=17))
     assert [value.name for value in onnx.load_from_string(model).graph.output] == ["boxes", "scores", "class_ids"]
 
 
@@ -47,7 +48,7 @@ def test_another_answer_is_refused(answer, arrived, card):
             return answer
 
     with pytest.raises(ValueError, match=f"expected a module that gives the tuple .* got {arrived}"):
-        to_onnx(Other(), card, OnnxConfig(opset=17))
+        to_onnx(StudentModule(Other(), card), OnnxConfig(opset=17))
 
 
 def test_the_operator_set_has_bounds():

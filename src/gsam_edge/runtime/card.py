@@ -1,14 +1,12 @@
-"""What every exported student has in common: the names of its tensors and what it carries about itself."""
+"""What every exported student carries about itself."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gsam_edge.vision.errors import UserError
 
-INPUT_NAME = "images"
-OUTPUT_NAMES = ("boxes", "scores", "class_ids")
-MASKS_NAME = "masks"
+_REQUIRED = ("task", "class_names", "image_size", "architecture", "version")
 
 
 class ArtefactError(UserError):
@@ -16,10 +14,11 @@ class ArtefactError(UserError):
 
 
 @dataclass(frozen=True)
-class StudentCard:
+class Card:
     """What an artefact says about itself, so that nothing beside it is needed to use it.
 
     Attributes:
+        task: what its outputs mean, a name of `runtime.tasks.table.TASKS`.
         class_names: the name of class id 0, 1, ...
         image_size: side of the square network input in pixels.
         architecture: the student's architecture, such as "yolov8-seg".
@@ -28,6 +27,7 @@ class StudentCard:
         split: digest of how the images were shared out that taught it and that did not; None likewise.
     """
 
+    task: str
     class_names: tuple[str, ...]
     image_size: int
     architecture: str
@@ -39,6 +39,7 @@ class StudentCard:
         """As text by key, the form in which model formats keep metadata."""
         recorded = {"weights": self.weights, "split": self.split}
         return {
+            "task": self.task,
             "class_names": json.dumps(self.class_names, ensure_ascii=False),
             "image_size": str(self.image_size),
             "architecture": self.architecture,
@@ -47,13 +48,13 @@ class StudentCard:
         }
 
     @classmethod
-    def from_properties(cls, properties: Mapping[str, str]) -> "StudentCard":
+    def from_properties(cls, properties: Mapping[str, str]) -> "Card":
         """The inverse of `to_properties`; further keys are ignored.
 
         Raises:
             ArtefactError: if a key is missing or a value cannot be read.
         """
-        missing = {"class_names", "image_size", "architecture", "version"} - set(properties)
+        missing = set(_REQUIRED) - set(properties)
         if missing:
             raise ArtefactError(f"metadata of the artefact: expected {sorted(missing)} too, got {sorted(properties)}")
         try:
@@ -69,22 +70,12 @@ class StudentCard:
             )
         if image_size < 1:
             raise ArtefactError(f"metadata image_size: expected a positive number of pixels, got {image_size}")
-        recorded = (properties.get("weights"), properties.get("split"))
-        return cls(tuple(class_names), image_size, properties["architecture"], properties["version"], *recorded)
-
-
-def interface_fault(inputs: Sequence[str], outputs: Sequence[str]) -> str | None:
-    """What keeps an artefact with these tensors from being a prompt-free student; None if nothing does.
-
-    Args:
-        inputs: names of everything that must be fed to the artefact.
-        outputs: names of its outputs, in order.
-    """
-    if list(inputs) != [INPUT_NAME]:
-        return f"expected exactly one input, {INPUT_NAME!r}, got {list(inputs)}"
-    allowed = ([*OUTPUT_NAMES], [*OUTPUT_NAMES, MASKS_NAME])
-    if list(outputs) not in allowed:
-        return (
-            f"expected the outputs {list(OUTPUT_NAMES)}, with {MASKS_NAME!r} last if there are any, got {list(outputs)}"
+        return cls(
+            task=properties["task"],
+            class_names=tuple(class_names),
+            image_size=image_size,
+            architecture=properties["architecture"],
+            version=properties["version"],
+            weights=properties.get("weights"),
+            split=properties.get("split"),
         )
-    return None

@@ -1,10 +1,11 @@
-"""The engine against graphs written by hand, whose answers are known."""
+"""Engine and task against graphs written by hand, whose answers are known."""
 
 import pickle
 import re
 import runpy
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +15,12 @@ from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
 from gsam_edge.datasets.images import ImageFolder
-from gsam_edge.runtime import ArtefactError, OnnxEngine, StudentCard, onnx_predictor
+from gsam_edge.runtime import ArtefactError, Card, Detector
+from gsam_edge.runtime.engines.table import open_engine
 
 README = Path(__file__).parents[2] / "README.md"
 
-CARD = StudentCard(("dot", "dash"), 32, "yolov8-seg", "0.1.0")
+CARD = Card("detect", ("dot", "dash"), 32, "yolov8-seg", "0.1.0")
 
 
 def constant_student(inputs=("images",), card=CARD):
@@ -61,21 +63,22 @@ def constant_student(inputs=("images",), card=CARD):
 
 
 def test_a_picture_becomes_detections_in_its_own_pixels():
-    engine = OnnxEngine.from_bytes(constant_student(), score_threshold=0.5, threads=1)
+    detect = Detector.open(constant_student(), ".onnx", score_threshold=0.5, threads=1)
     image = np.zeros((64, 64, 3), np.uint8)
     image[..., 0] = 204
-    found = engine(image)
-    assert engine.card == CARD
+    found = detect(image)
+    assert detect.card == CARD
     np.testing.assert_allclose(found.xyxy, [[16, 16, 48, 48]])
     assert found.scores.tolist() == pytest.approx([0.8])
     assert found.class_ids.tolist() == [1]
     assert found.masks.sum() == 32 * 32
     image[..., 0] = 102
-    assert len(engine(image)) == 0
+    assert len(detect(image)) == 0
 
 
 def test_the_factory_can_be_sent_to_another_process():
-    factory = pickle.loads(pickle.dumps(onnx_predictor(constant_student(), score_threshold=0.5, threads=1)))  # noqa: S301
+    factory = partial(Detector.open, constant_student(), ".onnx", score_threshold=0.5, threads=1)
+    factory = pickle.loads(pickle.dumps(factory))  # noqa: S301
     assert len(factory()(np.full((16, 48, 3), 255, np.uint8))) == 1
 
 
@@ -87,12 +90,44 @@ def test_the_factory_can_be_sent_to_another_process():
             constant_student(inputs=("images", "boxes_prompt")),
             r"expected exactly one input, 'images', got \['images', 'boxes_p",
         ),
-        (constant_student(card=None), r"expected \['architecture', 'class_names', 'image_size', 'version'\] too"),
+        (
+            constant_student(card=None),
+            r"expected \['architecture', 'class_names', 'image_size', 'task', 'version'\] too",
+        ),
     ],
 )
 def test_what_is_no_student_is_refused(model, message):
     with pytest.raises(ArtefactError, match=message):
-        OnnxEngine.from_bytes(model, score_threshold=0.5, threads=1)
+        Detector.open(model, ".onnx", score_threshold=0.5, threads=1)
+
+
+def renamed_output():
+    model = onnx.load_from_string(constant_student())
+    model.graph.node[2].output[0] = model.graph.output[1].name = "confidences"
+    return model.SerializeToString()
+
+
+def test_an_output_under_another_name_is_refused():
+    with pytest.raises(ArtefactError, match=r"expected the outputs \['boxes', .*'masks'\], got .*'confidences'"):
+        open_engine(renamed_output(), ".onnx", threads=1)
+
+
+def test_a_file_says_by_its_name_what_opens_it(tmp_path):
+    path = tmp_path / "student_int8.onnx"
+    path.write_bytes(constant_student())
+    assert open_engine(path, threads=1).card == CARD
+    other = str(path.rename(tmp_path / "student.unknown"))
+    with pytest.raises(ArtefactError, match=r"name ends with one of \['.onnx'.*\], got '.*student.unknown'"):
+        open_engine(other, threads=1)
+    with pytest.raises(ValueError, match="expected a suffix"):
+        open_engine(constant_student(), threads=1)
+
+
+def test_a_provider_that_is_not_there_is_refused_and_not_replaced():
+    with pytest.raises(ArtefactError, match=r"expected some of .*CPUExecutionProvider.*, got \['Abacus"):
+        open_engine(constant_student(), ".onnx", threads=1, providers=["AbacusExecutionProvider"])
+    engine = open_engine(constant_student(), ".onnx", threads=1, providers=["CPUExecutionProvider"])
+    assert set(engine.run(np.ones((1, 3, 32, 32), np.float32))) == {"boxes", "scores", "class_ids", "masks"}
 
 
 def test_the_runtime_needs_only_numpy_pillow_and_its_backend(tmp_path):
@@ -105,10 +140,10 @@ for name in (
     "torch", "torchvision", "pycocotools", "transformers", "cv2", "pydantic", "kedro", "onnx", "scipy", "pandas"
 ):
     sys.modules[name] = None  # an import of it fails from here on
-from gsam_edge.runtime import OnnxEngine, decode_image
-engine = OnnxEngine.from_bytes(pathlib.Path({str(path)!r}).read_bytes(), score_threshold=0.5, threads=1)
+from gsam_edge.runtime import Detector, decode_image
+detect = Detector.open({str(path)!r}, score_threshold=0.5, threads=1)
 picture = pathlib.Path({str(tmp_path / "white.png")!r})
-print(len(engine(decode_image(picture.read_bytes(), name=picture.name, max_pixels=600))))
+print(len(detect(decode_image(picture.read_bytes(), name=picture.name, max_pixels=600))))
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.stdout.strip() == "1", done.stderr
@@ -146,7 +181,7 @@ def picture(mode):
 )  # fmt: skip
 def test_the_readmes_example_reads_a_picture_as_training_did(tmp_path, monkeypatch, image, file_format, options):
     (example,) = (
-        block for block in re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL) if "Onnx" in block
+        block for block in re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL) if "Detector" in block
     )
     (tmp_path / "example.py").write_text(example)
     (tmp_path / "student_int8.onnx").write_bytes(constant_student())

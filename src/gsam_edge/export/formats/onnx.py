@@ -1,0 +1,126 @@
+"""A trained student as an ONNX file."""
+
+import warnings
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from gsam_edge.export.format import BuildData, StudentModule
+from gsam_edge.runtime.card import ArtefactError, Card
+from gsam_edge.runtime.tasks.table import INPUT_NAME, output_names
+
+
+class OnnxConfig(BaseModel):
+    """How a student is written as ONNX."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    opset: int = Field(
+        ge=13, le=20, description="ONNX operator set; 13 is the first with weights quantised per channel"
+    )
+
+
+class Onnx:
+    """The exact form of the student; see `Format`."""
+
+    name = "onnx"
+    suffix = ".onnx"
+    source = "module"
+    engine = "onnxruntime"
+    exact = True
+    config = OnnxConfig
+    install = "pip install onnx onnxslim"
+
+    def build(self, source: StudentModule, data: BuildData, config: OnnxConfig) -> bytes:
+        """See `to_onnx`."""
+        return to_onnx(source, config)
+
+    def read_card(self, content: bytes) -> Card:
+        """See `read_card`."""
+        return read_card(content)
+
+    def inputs(self, content: bytes) -> tuple[str, ...]:
+        """See `graph_inputs`."""
+        return graph_inputs(content)
+
+
+def to_onnx(student: StudentModule, config: OnnxConfig) -> bytes:
+    """Traces a student for one image at a time, simplifies the graph and writes the card into it.
+
+    The module is left in evaluation mode on the CPU, where it is traced.
+
+    Args:
+        student: the module and what the file says about itself; the card's `image_size` is S.
+        config: the operator set.
+
+    Returns:
+        The file's content: input `images`; outputs as the card's task names them.
+
+    Raises:
+        ValueError: if the module's answer is not a tuple of its task's outputs.
+        onnx.checker.ValidationError: if the graph is not valid ONNX.
+    """
+    import onnx
+    import onnxslim
+    import torch
+    from torch.jit._trace import TracerWarning
+
+    module, card = student.module.eval().cpu(), student.card
+    example = torch.zeros(1, 3, card.image_size, card.image_size)
+    with torch.no_grad():
+        answer = module(example)
+    if not isinstance(answer, tuple):
+        raise ValueError(f"to_onnx: expected a module that gives the tuple of its outputs, got {type(answer).__name__}")
+    names = output_names(card, len(answer))
+
+    with TemporaryDirectory(prefix="gsam_edge_onnx_") as folder, warnings.catch_warnings():
+        # The other exporter needs onnxscript; and what the tracer warns of (a shape that became a constant) is meant.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.simplefilter("ignore", TracerWarning)
+        path = Path(folder, "student.onnx")
+        torch.onnx.export(
+            module,
+            (example,),
+            path,
+            input_names=[INPUT_NAME],
+            output_names=list(names),
+            opset_version=config.opset,
+            dynamo=False,
+        )
+        model = onnxslim.slim(onnx.load(path))
+    onnx.helper.set_model_props(model, card.to_properties())
+    onnx.checker.check_model(model, full_check=True)
+    return model.SerializeToString()
+
+
+def read_card(content: bytes) -> Card:
+    """What an exported student says about itself.
+
+    Raises:
+        ArtefactError: if the bytes are no ONNX file, or one that holds no card.
+    """
+    return Card.from_properties({entry.key: entry.value for entry in _parsed(content).metadata_props})
+
+
+def graph_inputs(content: bytes) -> tuple[str, ...]:
+    """Names of everything that must be fed to an ONNX file, read from the graph itself.
+
+    Raises:
+        ArtefactError: if the bytes are no ONNX file.
+    """
+    graph = _parsed(content).graph
+    weights = {weight.name for weight in graph.initializer}
+    return tuple(value.name for value in graph.input if value.name not in weights)
+
+
+def _parsed(content: bytes) -> Any:
+    """The file as an `onnx.ModelProto`."""
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    try:
+        return onnx.load_from_string(content)
+    except DecodeError as error:
+        raise ArtefactError(f"expected an ONNX file, got {len(content)} bytes: {error}") from error

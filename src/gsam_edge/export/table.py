@@ -1,0 +1,10 @@
+"""The formats that a student is exported to; a format stands behind the one that it is made from."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from gsam_edge.export.format import Format
+from gsam_edge.export.formats.onnx import Onnx
+from gsam_edge.export.formats.onnx_int8 import OnnxInt8
+
+FORMATS: Mapping[str, Format[Any, Any]] = {"onnx": Onnx(), "onnx_int8": OnnxInt8()}

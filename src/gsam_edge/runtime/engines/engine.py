@@ -1,0 +1,56 @@
+"""What a backend has to offer."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gsam_edge.runtime.card import Card
+
+
+@runtime_checkable
+class Engine(Protocol):
+    """An opened artefact, which takes a network input and nothing else.
+
+    Attributes:
+        suffixes: how the names of the files end that it opens, such as ".onnx".
+        device: where it computes unless `providers` say otherwise, "cpu" or "cuda".
+        card: what the artefact says about itself.
+        inputs: names of everything that must be fed to it.
+        outputs: names of what `run` gives, in the artefact's order.
+    """
+
+    suffixes: ClassVar[tuple[str, ...]]
+    device: ClassVar[str]
+    card: Card
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+    @classmethod
+    def open(cls, content: bytes, *, threads: int, providers: Sequence[str]) -> "Engine":
+        """Loads an artefact.
+
+        Args:
+            content: the file's content.
+            threads: CPU threads within one operator; 0 lets the backend choose.
+            providers: where to compute, by the backend's own names, the first that can; none is its default.
+
+        Raises:
+            ArtefactError: if the backend cannot load the content or does not have a provider, or the content holds no
+                card.
+        """
+        ...
+
+    @classmethod
+    def version(cls) -> str:
+        """The backend's installed version."""
+        ...
+
+    def run(self, batch: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
+        """The raw outputs by name for one network input, float32 [1, 3, S, S], RGB in 0..1."""
+        ...
+
+    def close(self) -> None:
+        """Frees what the artefact holds; nothing is run after it."""
+        ...

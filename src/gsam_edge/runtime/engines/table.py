@@ -1,0 +1,44 @@
+"""The backends, and the door by which an artefact is opened in the right one."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from gsam_edge.runtime.card import ArtefactError
+from gsam_edge.runtime.engines.engine import Engine
+from gsam_edge.runtime.engines.onnxruntime import OnnxRuntimeEngine
+from gsam_edge.runtime.tasks.table import interface_fault
+
+#: Names as `export.format.Format.engine` and the reports spell them.
+ENGINES: Mapping[str, type[Engine]] = {"onnxruntime": OnnxRuntimeEngine}
+
+
+def open_engine(
+    source: bytes | str | Path, suffix: str | None = None, *, threads: int, providers: Sequence[str] = ()
+) -> Engine:
+    """An exported student in the backend that runs its kind of file.
+
+    Args:
+        source: a file, or its content.
+        suffix: how the file's name ends, such as ".onnx"; a path says it itself.
+        threads: CPU threads within one operator; 0 lets the backend choose.
+        providers: where to compute, by the backend's own names, the first that can; none is the backend's default.
+
+    Raises:
+        ArtefactError: if no backend opens such a file, the backend cannot load it, or it is no prompt-free student.
+        ValueError: if content is given without a suffix.
+        FileNotFoundError: if there is no such file.
+    """
+    if isinstance(source, bytes):
+        if suffix is None:
+            raise ValueError('open_engine: expected a suffix such as ".onnx" beside the content, got none')
+        name, content = suffix, source
+    else:
+        name, content = str(source), Path(source).read_bytes()
+    fitting = [engine for engine in ENGINES.values() if name.endswith(engine.suffixes)]
+    if not fitting:
+        known = sorted(ending for engine in ENGINES.values() for ending in engine.suffixes)
+        raise ArtefactError(f"expected an artefact whose name ends with one of {known}, got {name!r}")
+    engine = fitting[0].open(content, threads=threads, providers=providers)
+    if fault := interface_fault(engine.card, engine.inputs, engine.outputs):
+        raise ArtefactError(f"artefact: {fault}")
+    return engine

@@ -1,0 +1,82 @@
+"""The task of finding objects: boxes, scores, class ids and, where the student has them, masks."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gsam_edge.runtime.card import Card
+from gsam_edge.vision.boxes import box_area
+from gsam_edge.vision.detections import Detections
+from gsam_edge.vision.letterbox import Letterbox
+
+_OUTPUTS = ("boxes", "scores", "class_ids")
+MASKS_NAME = "masks"
+
+
+class Detect:
+    """See `Task`. The outputs, for one image:
+
+    boxes [1, N, 4], corners in pixels of the canvas; scores [1, N], 0 for padding; class_ids [1, N]; and, from a
+    student with masks, masks [1, N, h, w], probabilities 0..1 over the whole canvas at any stride.
+    """
+
+    def outputs(self, card: Card) -> tuple[tuple[str, ...], ...]:
+        """See `Task`."""
+        return _OUTPUTS, (*_OUTPUTS, MASKS_NAME)
+
+    def prepare(self, image: NDArray[np.uint8], card: Card) -> tuple[NDArray[np.float32], Letterbox]:
+        """See `Task`; the image is letterboxed."""
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
+            raise ValueError(f"image: expected uint8 [H, W, 3], got {image.dtype} {list(image.shape)}")
+        letterbox = Letterbox.fit((image.shape[0], image.shape[1]), (card.image_size, card.image_size))
+        planes = letterbox.image(image).transpose(2, 0, 1)[None]
+        return np.ascontiguousarray(planes).astype(np.float32) / np.float32(255), letterbox
+
+    def read(
+        self, outputs: Mapping[str, NDArray[Any]], geometry: Letterbox, card: Card, *, threshold: float
+    ) -> Detections:
+        """Objects in the original image's pixels, by falling score; see `Task`.
+
+        A mask is read only inside its box: this is what YOLOv8-seg is trained for, and it makes the way back cheap.
+        Padding is dropped at any threshold, and so are objects without area in the image. `masks` is None where the
+        outputs hold none.
+        """
+        boxes, scores, class_ids, masks = _read(outputs)
+        kept = np.flatnonzero((scores > 0) & (scores >= threshold))
+        xyxy = geometry.boxes_to_image(boxes[kept])
+        sized = box_area(xyxy) > 0
+        kept, xyxy = kept[sized], xyxy[sized]
+        order = np.argsort(-scores[kept], kind="stable")
+        kept, xyxy = kept[order], xyxy[order]
+        return Detections(
+            xyxy=xyxy,
+            scores=scores[kept],
+            class_ids=class_ids[kept],
+            masks=None if masks is None else geometry.masks_to_image(masks[kept], xyxy),
+        )
+
+
+def _read(
+    outputs: Mapping[str, NDArray[Any]],
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64], NDArray[np.float32] | None]:
+    """The one image of the batch: boxes [N, 4], scores [N], class_ids [N], masks [N, h, w] or None; checked."""
+    if set(_OUTPUTS) - set(outputs):
+        raise ValueError(f"outputs: expected boxes, scores and class_ids, got {sorted(outputs)}")
+    count = outputs["scores"].shape[-1]
+    expected: dict[str, tuple[int, ...]] = {"boxes": (1, count, 4), "scores": (1, count), "class_ids": (1, count)}
+    if MASKS_NAME in outputs:
+        expected[MASKS_NAME] = (1, count, *outputs[MASKS_NAME].shape[2:4])
+    for name, shape in expected.items():
+        if outputs[name].shape != shape:
+            raise ValueError(f"outputs[{name!r}]: expected shape {shape}, got {outputs[name].shape}")
+    for name in ("boxes", "scores"):
+        if not np.isfinite(outputs[name]).all():
+            raise ValueError(f"outputs[{name!r}]: expected finite numbers, got NaN or infinity")
+    return (
+        outputs["boxes"][0].astype(np.float32, copy=False),
+        outputs["scores"][0].astype(np.float32, copy=False),
+        outputs["class_ids"][0].astype(np.int64, copy=False),
+        outputs[MASKS_NAME][0].astype(np.float32, copy=False) if MASKS_NAME in outputs else None,
+    )

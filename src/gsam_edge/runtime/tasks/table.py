@@ -1,0 +1,63 @@
+"""The tasks by name, and the interface that each gives its students."""
+
+from collections.abc import Mapping, Sequence
+
+from gsam_edge.runtime.card import ArtefactError, Card
+from gsam_edge.runtime.tasks.detect import Detect
+from gsam_edge.runtime.tasks.task import Task
+
+TASKS: Mapping[str, Task] = {"detect": Detect()}
+
+#: The one input of every student.
+INPUT_NAME = "images"
+
+
+def task_of(card: Card) -> Task:
+    """The task of a student.
+
+    Raises:
+        ArtefactError: if this version does not know it.
+    """
+    if card.task not in TASKS:
+        raise ArtefactError(f"metadata task: expected one of {sorted(TASKS)}, got {card.task!r}")
+    return TASKS[card.task]
+
+
+def output_names(card: Card, count: int) -> tuple[str, ...]:
+    """The names of a student's outputs by their number.
+
+    Raises:
+        ArtefactError: see `task_of`.
+        ValueError: if no student of this task gives so many.
+    """
+    allowed = task_of(card).outputs(card)
+    for names in allowed:
+        if len(names) == count:
+            return names
+    raise ValueError(f"expected a module that gives the tuple {_either(allowed)}, got {count} outputs")
+
+
+def input_fault(inputs: Sequence[str]) -> str | None:
+    """What keeps an artefact that must be fed these from being prompt-free; None if nothing does."""
+    return None if list(inputs) == [INPUT_NAME] else f"expected exactly one input, {INPUT_NAME!r}, got {list(inputs)}"
+
+
+def interface_fault(card: Card, inputs: Sequence[str], outputs: Sequence[str]) -> str | None:
+    """What keeps an artefact with these tensors from being a prompt-free student; None if nothing does.
+
+    Args:
+        card: what it says about itself.
+        inputs: names of everything that must be fed to the artefact.
+        outputs: names of its outputs, in order.
+
+    Raises:
+        ArtefactError: see `task_of`.
+    """
+    allowed = task_of(card).outputs(card)
+    if tuple(outputs) not in allowed:
+        return input_fault(inputs) or f"expected the outputs {_either(allowed)}, got {list(outputs)}"
+    return input_fault(inputs)
+
+
+def _either(allowed: Sequence[Sequence[str]]) -> str:
+    return " or ".join(str(list(names)) for names in allowed)

@@ -1,0 +1,109 @@
+"""FORMATS, ENGINES and TASKS: every entry keeps its Protocol and has all that a user finds it by."""
+
+from pathlib import Path
+
+import pytest
+from kedro.config import OmegaConfigLoader
+from kedro.framework.project import configure_project, pipelines
+from kedro.io import DataCatalog
+from kedro.validation import ParameterValidationError, ParameterValidator
+from pydantic import BaseModel
+
+from gsam_edge.datasets.models import ArtefactDataset
+from gsam_edge.export.format import MODULE, Format
+from gsam_edge.export.table import FORMATS
+from gsam_edge.runtime import Card
+from gsam_edge.runtime.engines.engine import Engine
+from gsam_edge.runtime.engines.table import ENGINES
+from gsam_edge.runtime.tasks.table import TASKS
+from gsam_edge.runtime.tasks.task import Task
+
+ROOT = Path(__file__).parents[2]
+ENVIRONMENTS = ("base", "test", "full")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _project() -> None:
+    configure_project("gsam_edge")
+
+
+def load_config(env: str) -> OmegaConfigLoader:
+    return OmegaConfigLoader(
+        conf_source=str(ROOT / "conf"), base_env="base", default_run_env=env, merge_strategy={"parameters": "soft"}
+    )
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_format_keeps_its_protocol_and_has_parameters_and_a_line_in_the_docs(name: str) -> None:
+    made_as = FORMATS[name]
+    assert isinstance(made_as, Format)
+    assert made_as.name == name
+    assert made_as.suffix.endswith(ENGINES[made_as.engine].suffixes)
+    assert issubclass(made_as.config, BaseModel)
+    assert made_as.config.model_config["frozen"]
+    assert made_as.config.model_config["extra"] == "forbid"
+    for env in ENVIRONMENTS:
+        made_as.config.model_validate(load_config(env)["parameters"][name])
+    assert f"`{name}`" in (ROOT / "docs" / "extending" / "format.md").read_text()
+
+
+@pytest.mark.parametrize("env", ENVIRONMENTS)
+def test_every_format_is_in_the_catalog_under_a_file_of_its_own(env: str) -> None:
+    catalog = DataCatalog.from_config(load_config(env)["catalog"])
+    datasets = [catalog[f"student_{name}"] for name in FORMATS]
+    assert all(isinstance(dataset, ArtefactDataset) for dataset in datasets)
+    assert len({str(dataset._filepath) for dataset in datasets}) == len(FORMATS)
+    # The pattern of the formats takes no other entry's place.
+    others = {type(catalog[f"student_{name}"]).__name__ for name in ("weights", "base", "checkpoints")}
+    assert others == {"StudentWeightsDataset", "CheckpointsDataset"}
+
+
+def test_a_format_stands_behind_what_it_is_made_from() -> None:
+    names = list(FORMATS)
+    for place, made_as in enumerate(FORMATS.values()):
+        assert made_as.source in (MODULE, *names[:place])
+
+
+def test_the_graph_exports_and_measures_every_format() -> None:
+    exports = {node.name for node in pipelines["optimization"].nodes}
+    measures = {node.name for node in pipelines["evaluation"].nodes}
+    report, comparison = (
+        next(node for node in pipelines[pipeline].nodes if node.name == name)
+        for pipeline, name in (("optimization", "report_optimization"), ("evaluation", "compare"))
+    )
+    for name in FORMATS:
+        assert f"export_{name}" in exports
+        assert f"measure_student_{name}" in measures
+        assert f"student_{name}" in report.inputs
+        assert f"measurement_student_{name}" in comparison.inputs
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_misspelt_parameter_of_a_format_is_an_error_before_anything_runs(name: str) -> None:
+    raw = load_config("base")["parameters"]
+    with pytest.raises(ParameterValidationError, match="misspelt"):
+        ParameterValidator(dict(pipelines)).validate_raw_params({**raw, name: {**raw[name], "misspelt": 1}})
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_an_engine_keeps_its_protocol_and_has_a_line_in_the_docs(name: str) -> None:
+    engine = ENGINES[name]
+    instance = engine.__new__(engine)
+    vars(instance).update(card=None, inputs=(), outputs=())  # what `open` sets
+    assert isinstance(instance, Engine)
+    assert engine.version()
+    assert f"`{name}`" in (ROOT / "docs" / "extending" / "engine.md").read_text()
+
+
+def test_no_two_engines_open_the_same_kind_of_file() -> None:
+    suffixes = [suffix for engine in ENGINES.values() for suffix in engine.suffixes]
+    assert len(set(suffixes)) == len(suffixes)
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_task_keeps_its_protocol_and_tells_its_outputs_by_their_number(name: str) -> None:
+    task = TASKS[name]
+    assert isinstance(task, Task)
+    outputs = task.outputs(Card(name, ("a",), 32, "any", "0"))
+    assert len({len(names) for names in outputs}) == len(outputs) > 0
+    assert f"`{name}`" in (ROOT / "docs" / "extending" / "task.md").read_text()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from pandas import DataFrame
 
     from gsam_edge.coco.predictions import Predictions
     from gsam_edge.students.weights import StudentWeights
@@ -15,6 +16,15 @@ if TYPE_CHECKING:
     from gsam_edge.teachers.sam.model import SamModel
     from gsam_edge.training.checkpoints import CheckpointStore
 else:
-    Adapter = CheckpointStore = Figure = GroundingDino = Predictions = SamModel = StudentWeights = Any
+    Adapter = CheckpointStore = DataFrame = Figure = GroundingDino = Predictions = SamModel = StudentWeights = Any
 
-__all__ = ["Adapter", "CheckpointStore", "Figure", "GroundingDino", "Predictions", "SamModel", "StudentWeights"]
+__all__ = [
+    "Adapter",
+    "CheckpointStore",
+    "DataFrame",
+    "Figure",
+    "GroundingDino",
+    "Predictions",
+    "SamModel",
+    "StudentWeights",
+]

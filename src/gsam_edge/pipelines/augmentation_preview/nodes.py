@@ -3,12 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
-from matplotlib.figure import Figure
-
 from gsam_edge.augmentation import RuleAdditions, SceneDescription, description_for, rules_with
 from gsam_edge.coco import Annotations, RawCoco, ValidationConfig
 from gsam_edge.coco.images.scan import ImageFiles
 from gsam_edge.distill.config import DistillationConfig
+from gsam_edge.pipelines.types import Figure
 from gsam_edge.report.contact_sheet import NOTHING, PreviewConfig, SheetMaker, preview_annotations, word_sheets
 from gsam_edge.teachers.family import AnyFamily
 from gsam_edge.vision.images import ImageSource

@@ -3,16 +3,13 @@
 from collections.abc import Callable
 from typing import Any
 
-import pandas as pd
-from matplotlib.figure import Figure
-
 from gsam_edge.coco import Annotations
 from gsam_edge.distill.config import LabellingConfig
 from gsam_edge.evaluate.config import EvaluationConfig
 from gsam_edge.export.format import NotBuilt
 from gsam_edge.export.table import FORMATS
 from gsam_edge.pipelines.templates import tuned_teachers
-from gsam_edge.pipelines.types import Predictions, StudentWeights
+from gsam_edge.pipelines.types import DataFrame, Figure, Predictions, StudentWeights
 from gsam_edge.teachers.table import TeacherChoice
 from gsam_edge.training.device import DeviceName
 from gsam_edge.vision.images import ImageSource
@@ -71,7 +68,7 @@ def measure_exported(name: str) -> Callable[..., tuple[Row, Predictions]]:
     return measure
 
 
-def compare(*measurements: Row) -> tuple[list[Row], pd.DataFrame, Figure]:
+def compare(*measurements: Row) -> tuple[list[Row], DataFrame, Figure]:
     """All artefacts that there are side by side: as a report, as a table for kedro-viz, as bars."""
     from gsam_edge.evaluate.comparison import comparison_frame
     from gsam_edge.report.plots import plot_comparison

@@ -18,8 +18,7 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.text import Text
 
-from gsam_edge.evaluate.comparison import console_table
-from gsam_edge.report.console import import_summary, next_command, validation_summary
+from gsam_edge.report.console import comparison_summary, import_summary, next_command, validation_summary
 from gsam_edge.vision.errors import UserError
 
 logger = logging.getLogger(__name__)
@@ -49,7 +48,7 @@ class SummaryHooks:
         console.width = max(console.width, TABLE_WIDTH)
         outputs = pipeline.all_outputs()
         if "comparison" in outputs:
-            console.print(console_table(catalog.load("comparison")))
+            console.print(comparison_summary(catalog.load("comparison")))
         elif "validation_report" in outputs:
             console.print(validation_summary(catalog.load("validation_report")))
         if "import_report" in outputs:

@@ -2,15 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
+
+from rich.console import RenderableType
 
 from gsam_edge.report.console import comparison_summary, import_summary, validation_summary
 
-if TYPE_CHECKING:
-    from rich.console import RenderableType
-
 #: A part of a page: what rich prints.
-Fragment: TypeAlias = "RenderableType"
+Fragment: TypeAlias = RenderableType
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from gsam_edge.distill.config import LabellingConfig
 from gsam_edge.distill.labels import StoreCounts, label_images
 from gsam_edge.distill.merge import merge_labels
 from gsam_edge.distill.reports import label_report
+from gsam_edge.teachers import asking
 from gsam_edge.teachers.config import DetectionConfig
 from gsam_edge.vision import Detections
 from support.detections import same
@@ -113,6 +114,23 @@ def test_a_killed_run_continues():
     labels, counts = ask(rest, store)
     assert (counts, rest.asked) == (StoreCounts(hits=2, new=1), 1)
     assert set(labels.objects) == {1, 2, 3}
+
+
+def test_the_bar_goes_when_the_teacher_fails(monkeypatch):
+    """Not with the traceback, which is shown first."""
+    bars = []
+
+    def bar(items, **options):
+        try:
+            yield from items
+        finally:
+            bars.append("gone")
+
+    monkeypatch.setattr(asking, "track", bar)
+    with pytest.raises(KeyboardInterrupt) as failure:
+        ask(Teacher(fail_at=2), JsonStore())
+    assert failure.traceback
+    assert bars == ["gone"]
 
 
 def test_what_an_answer_depends_on_is_asked_again():

@@ -15,9 +15,9 @@ from gsam_edge.coco.provenance import with_split_digest
 from gsam_edge.evaluate import artefacts as measurement
 from gsam_edge.evaluate.artefacts import TrueBoxes, measure_exported, measure_student, measure_teacher
 from gsam_edge.evaluate.config import EvaluationConfig
-from gsam_edge.evaluate.measure import Measurement
 from gsam_edge.export.format import NotBuilt
 from gsam_edge.export.table import FORMATS
+from gsam_edge.metrics.measured import Measurement
 from gsam_edge.pipelines.evaluation.nodes import compare
 from gsam_edge.students import EdgeConfig
 from gsam_edge.students.weights import StudentWeights

@@ -13,7 +13,7 @@ from pycocotools.cocoeval import COCOeval
 from gsam_edge.coco.annotations import Annotations
 from gsam_edge.coco.geometry.segmentation import encode_mask
 from gsam_edge.metrics.detection import (
-    FIGURES,
+    COCO_FIGURES,
     class_map50,
     coco_metrics,
     evaluate_coco,
@@ -101,7 +101,7 @@ def pycocotools_metrics(truth, predictions, iou_type):
         evaluation.evaluate()
         evaluation.accumulate()
         evaluation.summarize()
-    return {name: value for name, value in zip(FIGURES, evaluation.stats, strict=True) if value != -1}
+    return {name: value for name, value in zip(COCO_FIGURES, evaluation.stats, strict=True) if value != -1}
 
 
 def perfect(truth):

@@ -6,7 +6,7 @@ import pytest
 
 from gsam_edge.coco.annotations import Annotations
 from gsam_edge.coco.geometry.segmentation import decode_segmentation
-from gsam_edge.metrics.detection import FIGURES, evaluate_coco, evaluate_predictions
+from gsam_edge.metrics.detection import COCO_FIGURES, evaluate_coco, evaluate_predictions
 from gsam_edge.vision import Detections
 from gsam_edge.vision.boxes import xywh_to_xyxy
 from gsam_edge.vision.masks import masks_to_xyxy
@@ -46,7 +46,7 @@ class TestPublishedFigures:
         truth = json.loads((GOLDEN / example["gt"]).read_text())
         results = json.loads((GOLDEN / example[f"dt_{iou_type}"]).read_text())
         evaluation = evaluate_coco(truth, results, iou_type)
-        expected = dict(zip(FIGURES, (example[iou_type][key] for key in example["keys"]), strict=True))
+        expected = dict(zip(COCO_FIGURES, (example[iou_type][key] for key in example["keys"]), strict=True))
         assert evaluation.figures == pytest.approx(expected, abs=1e-6)
 
     @pytest.mark.parametrize("iou_type", ["bbox", "segm"])
@@ -55,7 +55,7 @@ class TestPublishedFigures:
         truth = Annotations.from_coco(json.loads((GOLDEN / example["gt"]).read_text()))
         results = json.loads((GOLDEN / example[f"dt_{iou_type}"]).read_text())
         evaluation = evaluate_predictions(truth, detections_of_results(truth, results, iou_type), iou_type)
-        expected = dict(zip(FIGURES, (example[iou_type][key] for key in example["keys"]), strict=True))
+        expected = dict(zip(COCO_FIGURES, (example[iou_type][key] for key in example["keys"]), strict=True))
         # The example's boxes were made to meet IoU thresholds exactly; in the float32 of Detections some fall below.
         assert evaluation.figures == pytest.approx(expected, abs=1e-6 if iou_type == "segm" else 2e-3)
 
@@ -66,5 +66,5 @@ class TestPublishedFigures:
         for result in results:
             result.pop("bbox", None)
         keys = golden["coco_val2014_100"]["keys"]
-        expected = {name: example[key] for name, key in zip(FIGURES, keys, strict=True) if example[key] != -1}
+        expected = {name: example[key] for name, key in zip(COCO_FIGURES, keys, strict=True) if example[key] != -1}
         assert evaluate_coco(truth, results, "segm").figures == pytest.approx(expected, abs=1e-6)

@@ -166,8 +166,8 @@ def test_measuring_teachers_needs_the_memory_of_one_picture():
         xyxy = np.tile(np.array([10, 10, 100, 100], np.float32), (20, 1))
         return Detections(xyxy, np.ones(20, np.float32), np.zeros(20, np.int64), masks)
 
-    for figures in (lambda: reports._detection_figures(predict, split, pictures, "segm"),
-                    lambda: reports._mask_figures(predict, split, pictures)):  # fmt: skip
+    for figures in (lambda: reports._detection_figures(lambda: predict, split, pictures, "segm"),
+                    lambda: reports._mask_figures(lambda: predict, split, pictures)):  # fmt: skip
         tracemalloc.start()
         result = figures()
         _, peak = tracemalloc.get_traced_memory()

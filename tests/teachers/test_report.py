@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from gsam_edge.coco import Annotations
+from gsam_edge.teachers import asking
 from gsam_edge.teachers import report as module
 from gsam_edge.teachers.compose import TunedTeacher
 from gsam_edge.teachers.config import DetectionConfig
@@ -77,6 +78,30 @@ def test_an_adapter_that_changed_nothing_for_the_better_is_named(caplog):
 def test_without_figures_there_is_no_verdict(base, tuned, caplog):
     assert verdict("sam", base, tuned) == {}
     assert not caplog.records
+
+
+def test_the_bar_goes_when_a_teacher_fails(monkeypatch):
+    """Not with the traceback, which is shown first."""
+    bars = []
+
+    def bar(items, **options):
+        try:
+            yield from items
+        finally:
+            bars.append("gone")
+
+    def predictor(**parts):
+        def fail(image, prompt=None):
+            raise KeyboardInterrupt
+
+        return fail
+
+    monkeypatch.setattr(asking, "track", bar)
+    monkeypatch.setattr(module, "teacher_predictor", predictor)
+    with pytest.raises(KeyboardInterrupt) as failure:
+        teacher_report(annotations(), IMAGES, TEACHERS, CHOICE, detection=DETECTION, device="cpu")
+    assert failure.traceback
+    assert bars == ["gone"]
 
 
 def test_sam_is_prompted_with_boxes_alone(monkeypatch):

@@ -2,14 +2,12 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Self
 
-from gsam_edge.coco.annotations import Annotations
 from gsam_edge.coco.packed import RecordedDetections, StoredDetectionsError
-from gsam_edge.coco.packing import PackedDetections, PackedPredictions, PredictionsOfImages
 from gsam_edge.vision import Detections
 
 
@@ -79,22 +77,3 @@ class Predictions:
                 f"predictions: expected predictor, class_names and images, got {error!r}; run again the "
                 "pipeline that made them"
             ) from error
-
-
-def ask_about(
-    split: Annotations,
-    answer: Callable[[Mapping[str, Any]], Detections],
-    *,
-    watched: Callable[[Iterable[Mapping[str, Any]]], Iterable[Mapping[str, Any]]] = iter,
-) -> PredictionsOfImages:
-    """What is answered for each image of a split, by image id.
-
-    The answers are packed one by one: a hundred masks of each image of a split are more than a machine's memory.
-
-    Args:
-        split: the images.
-        answer: takes an image's COCO record.
-        watched: passes the images on, and may show how many are done.
-    """
-    packed = [PackedDetections.pack(answer(image)) for image in watched(split.images)]
-    return PredictionsOfImages([image["id"] for image in split.images], PackedPredictions(packed))

@@ -55,7 +55,7 @@ def validation_report(
         teachers: by name, which of them take part.
         duplicates: what `coco.health.image_duplicates` gave.
         health: what `coco.health.Health.to_json` gave.
-        of_splits: what `coco.health_splits.split_findings` gave.
+        of_splits: what `coco.health.health.split_findings` gave.
 
     Returns:
         The keys of `audit`, with the findings of `health` and `of_splits` among its own, and

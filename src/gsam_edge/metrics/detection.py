@@ -21,7 +21,7 @@ IouType: TypeAlias = Literal["bbox", "segm"]
 
 #: The figures in COCO's order: mean average precision and mean average recall, areas in pixels, recall at 1, 10, 100 an
 #: image.
-FIGURES = (
+COCO_FIGURES = (
     "map50_95",
     "map50",
     "map75",
@@ -43,7 +43,7 @@ class CocoEvaluation:
     """The outcome of one COCO evaluation.
 
     Attributes:
-        figures: names of `FIGURES` to values in 0..1; a figure without objects (no small ones, say) is absent.
+        figures: names of `COCO_FIGURES` to values in 0..1; a figure without objects (no small ones, say) is absent.
         map50_of_category: COCO category ids to average precision at IoU 0.5; categories without objects are absent.
     """
 
@@ -89,7 +89,7 @@ def evaluate_coco(truth: Mapping[str, Any], results: Sequence[Mapping[str, Any]]
     found = [{**result, "area": None, "iscrowd": 0} for result in results]
     evaluation = COCOeval_faster(dataset(truth["annotations"]), dataset(found), iou_type, print_function=_silent)
     evaluation.run()
-    figures = dict(zip(FIGURES, (float(value) for value in evaluation.stats), strict=False))
+    figures = dict(zip(COCO_FIGURES, (float(value) for value in evaluation.stats), strict=False))
     precision = evaluation.eval["precision"]  # [IoU threshold, recall, category, area range, most detections]
     per_category = {
         int(category_id): float(precision[_IOU_50, :, column, _ALL_AREAS, _MOST_DETECTIONS].mean())
@@ -138,7 +138,7 @@ def evaluate_predictions(
 
 
 def coco_metrics(truth: Annotations, predictions: Mapping[int, Detections], iou_type: IouType) -> dict[str, float]:
-    """The figures of `evaluate_predictions` (see there for arguments and errors), names of `FIGURES` to 0..1.
+    """The figures of `evaluate_predictions` (see there for arguments and errors), names of `COCO_FIGURES` to 0..1.
 
     A figure that does not apply is absent, and all are where "segm" does not apply; none is ever -1.
     """

@@ -1,28 +1,30 @@
 """What tuning brought: each teacher before and after, on images that taught it nothing."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 from typing import Any
 
-from rich.progress import track
 from torch import nn
 
 from gsam_edge.coco import Annotations
 from gsam_edge.coco.needs import is_not_needed, not_needed
-from gsam_edge.coco.packing import PredictionsOfImages
-from gsam_edge.coco.predictions import ask_about
+from gsam_edge.coco.packing import PackedDetections, PackedPredictions, PredictionsOfImages
 from gsam_edge.metrics.detection import coco_metrics
 from gsam_edge.metrics.mask_overlap import paired_mask_iou
+from gsam_edge.teachers.asking import QuestionedTeacher, questions
 from gsam_edge.teachers.compose import TunedTeachers, in_a_row, named_base
 from gsam_edge.teachers.config import DetectionConfig
+from gsam_edge.teachers.family import TeacherPredict
 from gsam_edge.teachers.predict import Part, teacher_predictor
 from gsam_edge.teachers.table import TEACHERS, TeacherChoice
 from gsam_edge.teachers.verdict import verdict
 from gsam_edge.training.device import DeviceName
-from gsam_edge.vision import Detections
+from gsam_edge.training.workers import Workers
 from gsam_edge.vision.images import ImageSource
 
-Predict = Callable[..., Detections]
+#: Builds a teacher; can be pickled.
+Build = Callable[[], TeacherPredict]
 
 
 def teacher_report(
@@ -52,12 +54,14 @@ def teacher_report(
         instead.
     """
 
-    def stages(finder: Part | None, outliner: Part | None, *, own_masks: bool = False) -> dict[str, Predict]:
+    def stages(finder: Part | None, outliner: Part | None, *, own_masks: bool = False) -> dict[str, Build]:
         build = partial(
             teacher_predictor, class_names=split.class_names, detection=detection, device=device, own_masks=own_masks
         )
-        base = build(finder=_untuned(finder), outliner=_untuned(outliner))
-        return {"base": base, "tuned": build(finder=finder, outliner=outliner)}
+        return {
+            "base": partial(build, finder=_untuned(finder), outliner=_untuned(outliner)),
+            "tuned": partial(build, finder=finder, outliner=outliner),
+        }
 
     report: dict[str, Any] = {}
     parts: dict[str, Part] = {}
@@ -67,11 +71,10 @@ def teacher_report(
             continue
         parts[name] = part = Part(name, named_base(name, base), adapter)
         if TEACHERS[name].role == "outline":
-            figures = {stage: _mask_figures(predict, split, images) for stage, predict in stages(None, part).items()}
+            figures = {stage: _mask_figures(build, split, images) for stage, build in stages(None, part).items()}
         else:
             figures = {
-                stage: _detection_figures(predict, split, images, "bbox")
-                for stage, predict in stages(part, None).items()
+                stage: _detection_figures(build, split, images, "bbox") for stage, build in stages(part, None).items()
             }
         report[name] = _size(part.base.model, adapter) | figures
     missing = [name for name in choice.names if name not in parts]
@@ -81,8 +84,8 @@ def teacher_report(
         report["grounded_sam"] = not_needed("the annotations hold no masks")
     else:
         report["grounded_sam"] = {"status": "tuned"} | {
-            stage: _detection_figures(predict, split, images, "segm")
-            for stage, predict in stages(*in_a_row(choice, parts), own_masks=choice.one_does_both).items()
+            stage: _detection_figures(build, split, images, "segm")
+            for stage, build in stages(*in_a_row(choice, parts), own_masks=choice.one_does_both).items()
         }
     for name, part in report.items():
         if part["status"] == "tuned":
@@ -100,18 +103,23 @@ def _size(base: nn.Module, adapter: Any) -> dict[str, Any]:
     return {"status": "tuned", "trainable": trainable, "total": total}
 
 
-def _detection_figures(predict: Predict, split: Annotations, images: ImageSource, iou_type: Any) -> dict[str, float]:
-    found = _asked(split, lambda image: predict(images[image["file_name"]]))
+def _detection_figures(build: Build, split: Annotations, images: ImageSource, iou_type: Any) -> dict[str, float]:
+    found = _asked(build, split, images, prompted_with_boxes=False)
     figures = coco_metrics(split, found, iou_type)
     prefix = "" if iou_type == "bbox" else "mask_"
     return {f"{prefix}{name}": figures[name] for name in ("map50", "map50_95") if name in figures}
 
 
-def _mask_figures(predict: Predict, split: Annotations, images: ImageSource) -> dict[str, float]:
-    found = _asked(split, lambda image: predict(images[image["file_name"]], split.truth(image["id"], masks=False)))
+def _mask_figures(build: Build, split: Annotations, images: ImageSource) -> dict[str, float]:
+    found = _asked(build, split, images, prompted_with_boxes=True)
     overlap = paired_mask_iou(split, found)
     return {} if overlap is None else {"mask_iou": overlap.mean_iou}
 
 
-def _asked(split: Annotations, answer: Callable[[Mapping[str, Any]], Detections]) -> PredictionsOfImages:
-    return ask_about(split, answer, watched=partial(track, description="asking the teacher"))
+def _asked(build: Build, split: Annotations, images: ImageSource, *, prompted_with_boxes: bool) -> PredictionsOfImages:
+    """The answers packed one by one: a hundred masks of each image of a split are more than a machine's memory."""
+    bar = "asking the teacher"
+    with closing(questions(split, images, prompted_with_boxes=prompted_with_boxes, bar=bar)) as asked:
+        answers = Workers().map(QuestionedTeacher(build), asked, batch=1)
+        packed = [PackedDetections.pack(found) for _, found in answers]
+    return PredictionsOfImages([image["id"] for image in split.images], PackedPredictions(packed))

@@ -31,7 +31,7 @@ class ImportConfig(BaseModel):
         return class_names
 
 
-FORMATS: Mapping[str, Callable[[SourceFiles, ImportConfig], Imported]] = {
+IMPORTERS: Mapping[str, Callable[[SourceFiles, ImportConfig], Imported]] = {
     "voc": lambda files, config: import_voc(files),
     "yolo": lambda files, config: import_yolo(files, config.class_names),
     "labelme": lambda files, config: import_labelme(files),
@@ -46,6 +46,6 @@ def import_annotations(files: SourceFiles, format_name: str, config: ImportConfi
     Raises:
         DatasetError: if the format is not known, or nothing in the folder is of it.
     """
-    if format_name not in FORMATS:
-        raise DatasetError(f"import_dataset: expected format to be one of {', '.join(FORMATS)}, got {format_name!r}")
-    return FORMATS[format_name](files, config)
+    if format_name not in IMPORTERS:
+        raise DatasetError(f"import_dataset: expected format to be one of {', '.join(IMPORTERS)}, got {format_name!r}")
+    return IMPORTERS[format_name](files, config)

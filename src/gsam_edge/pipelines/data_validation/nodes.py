@@ -15,7 +15,7 @@ from gsam_edge.coco import (
     validation_report,
 )
 from gsam_edge.coco.health import health as coco_health
-from gsam_edge.coco.health.splits import split_findings
+from gsam_edge.coco.health.cases import Inspected
 from gsam_edge.coco.health.table import HealthConfig
 from gsam_edge.coco.images.scan import ImageFiles
 from gsam_edge.coco.splitting.grouping import related_images
@@ -88,7 +88,7 @@ def report_validation(
         parts,
         split_config,
         health=health_findings,
-        of_splits=split_findings(parts, related, health),
+        of_splits=coco_health.split_findings(Inspected(annotations, duplicates, parts, related), health),
         duplicates=duplicates,
         teachers=choice.needs(annotations),
         seed=seed,

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from rich.progress import track
 
 from gsam_edge.coco import Annotations
-from gsam_edge.coco.packed import RecordedDetections, detections_to_record
+from gsam_edge.coco.packed import PackedDetections
 from gsam_edge.coco.predictions import Predictions, Predictor
 from gsam_edge.vision import Detections
 from gsam_edge.vision.images import ImageSource
@@ -56,9 +56,9 @@ def label_images(
         store: records by hex digest of picture, teacher, classes and prompt.
 
     Returns:
-        The labels, kept as records: the masks of a whole split are more than a machine's memory. And the counts.
+        The labels, as the store gives them back, and the counts.
     """
-    records: dict[int, dict[str, Any]] = {}
+    labels: dict[int, PackedDetections] = {}
     asked: TeacherPredict | None = None
     hits = 0
     for image in track(annotations.images, description="teacher labels"):
@@ -67,12 +67,12 @@ def label_images(
         key = _key(picture, teacher, annotations.class_names, prompt)
         if key in store:
             hits += 1
-            records[image["id"]] = store[key]
+            record = store[key]
         else:
             asked = asked or predict()
-            records[image["id"]] = store[key] = detections_to_record(asked(picture, prompt))
+            record = store[key] = PackedDetections.pack(asked(picture, prompt)).to_record()
+        labels[image["id"]] = PackedDetections.from_record(record)
     counts = StoreCounts(hits, len(annotations.images) - hits)
-    labels = RecordedDetections(records)
     return Predictions(labels, annotations.class_names, teacher, annotations.split_digest), counts
 
 

@@ -20,7 +20,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from gsam_edge.coco.packing import PackedDetections, PackedPredictions
+from gsam_edge.coco.packed import PackedDetections
 from gsam_edge.vision import Detections
 from gsam_edge.vision.errors import UserError
 
@@ -49,7 +49,7 @@ class Measurement:
     """One artefact, measured.
 
     Attributes:
-        predictions: one Detections per image, in the images' order, unpacked when read.
+        predictions: one per image, in the images' order.
         latency_ms_median: median time of one whole call with one image, pre- and postprocessing included, in
             milliseconds.
         latency_ms_p95: 95th percentile of the same (numpy's linear interpolation).
@@ -61,7 +61,7 @@ class Measurement:
             GPU through torch.
     """
 
-    predictions: Sequence[Detections]
+    predictions: Sequence[PackedDetections]
     latency_ms_median: float
     latency_ms_p95: float
     peak_memory_mb: float
@@ -115,7 +115,7 @@ def measure(
 
     with _worker_process(threads) as ask:
         ask("load", factory, threads)
-        packed: list[PackedDetections] = [ask(*request(row))[0] for row in range(len(images))]
+        predictions: list[PackedDetections] = [ask(*request(row))[0] for row in range(len(images))]
     with _worker_process(threads) as ask:
         ask("load", timed, threads)
         for row in range(warmup):
@@ -124,7 +124,7 @@ def measure(
         latencies_ms: list[float] = [ask(*request(int(call * step)))[1] for call in range(repeats)]
         memory_mb, gpu_memory_mb = ask("memory")
     return Measurement(
-        predictions=PackedPredictions(packed),
+        predictions=predictions,
         latency_ms_median=float(np.median(latencies_ms)),
         latency_ms_p95=float(np.percentile(latencies_ms, 95)),
         peak_memory_mb=memory_mb,

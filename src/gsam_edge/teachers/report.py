@@ -9,7 +9,7 @@ from torch import nn
 
 from gsam_edge.coco import Annotations
 from gsam_edge.coco.needs import is_not_needed, not_needed
-from gsam_edge.coco.packing import PredictionsOfImages
+from gsam_edge.coco.packed import PackedDetections
 from gsam_edge.coco.predictions import ask_about
 from gsam_edge.metrics.detection import coco_metrics
 from gsam_edge.metrics.mask_overlap import paired_mask_iou
@@ -101,5 +101,5 @@ def _mask_figures(predict: Predict, split: Annotations, images: ImageSource) -> 
     return {} if overlap is None else {"mask_iou": overlap.mean_iou}
 
 
-def _asked(split: Annotations, answer: Callable[[Mapping[str, Any]], Detections]) -> PredictionsOfImages:
+def _asked(split: Annotations, answer: Callable[[Mapping[str, Any]], Detections]) -> dict[int, PackedDetections]:
     return ask_about(split, answer, watched=partial(track, description="asking the teacher"))

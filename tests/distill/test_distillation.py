@@ -15,6 +15,7 @@ from gsam_edge.students import EdgeConfig, StudentConfig
 from gsam_edge.students.ultralytics.config import StudentTrainingConfig, UltralyticsAugmentation
 from gsam_edge.training.metrics import discard_metric
 from gsam_edge.vision import Detections
+from support.detections import packed
 from support.runs import a_run
 
 SIDE = 64
@@ -66,7 +67,7 @@ def teacher_labels(train: Annotations, *, class_scores: bool) -> Predictions:
         truth = train.truth(image["id"])
         scores = np.full((len(truth), 1), 0.8, np.float32) if class_scores else None
         objects[image["id"]] = replace(truth, class_scores=scores)
-    return Predictions(objects, train.class_names, Predictor("t", "1", prompted_with_boxes=not class_scores))
+    return Predictions(packed(objects), train.class_names, Predictor("t", "1", prompted_with_boxes=not class_scores))
 
 
 def distil(train, val, images, labels, rules, log=discard_metric):
@@ -132,9 +133,8 @@ def test_the_state_of_a_run_has_a_name_of_its_own(augmentation_rules):
         settings = {"student": STUDENT, "config": config, "scene": scene, "rules": rules, "initial": None, "seed": seed}
         return distillation_fingerprint(train, val, teacher, **settings)
 
-    unsure = {
-        image_id: replace(found, class_scores=found.class_scores / 2) for image_id, found in labels.objects.items()
-    }
+    sure = {image_id: found.unpack() for image_id, found in labels.objects.items()}
+    unsure = packed({i: replace(found, class_scores=found.class_scores / 2) for i, found in sure.items()})
     transforms = dict(reversed(augmentation_rules.transforms.items()))
     reordered = augmentation_rules.model_copy(update={"transforms": transforms})
     names = {

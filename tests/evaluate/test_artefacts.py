@@ -103,7 +103,7 @@ def test_accuracy_and_clock_see_the_teacher_down_to_scores_of_their_own(monkeypa
 
     def answer(factory, timed, images, **options):
         seen.extend([factory()["detection"].score_threshold, timed()["detection"].score_threshold])
-        return Measurement([labelled().truth(3)], 1.0, 2.0, 3.0, 1, 1)
+        return Measurement([labelled().packed_truth(3)], 1.0, 2.0, 3.0, 1, 1)
 
     monkeypatch.setattr(measurement, "measure", answer)
     built = partial(dict, class_names=("bag",), detection=DETECTION)
@@ -117,7 +117,7 @@ def perfect(monkeypatch):
     """Whatever is measured answers as the truth says, without a process of its own."""
 
     def answer(factory, timed, images, *, prompts=None, warmup, repeats, threads):
-        return Measurement([labelled(masks=True).truth(3)], 1.0, 2.0, 3.0, repeats, threads)
+        return Measurement([labelled(masks=True).packed_truth(3)], 1.0, 2.0, 3.0, repeats, threads)
 
     monkeypatch.setattr(measurement, "measure", answer)
 

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from gsam_edge.coco.annotations import Annotations
 from gsam_edge.coco.errors import DatasetError
+from gsam_edge.coco.packed import PackedDetections
 from gsam_edge.evaluate.comparison import comparison_frame, comparison_row
 from gsam_edge.hooks.console import TABLE_WIDTH
 from gsam_edge.metrics.measured import Measurement
@@ -54,7 +55,8 @@ def annotations(*, masks):
 
 def measured(truth, predictions=None, latency=10.0, gpu_memory=None):
     predictions = predictions or [truth.truth(image["id"]) for image in truth.images]
-    return Measurement(predictions, latency, 2 * latency, 123.4, 20, 2, peak_gpu_memory_mb=gpu_memory)
+    packed = [PackedDetections.pack(found) for found in predictions]
+    return Measurement(packed, latency, 2 * latency, 123.4, 20, 2, peak_gpu_memory_mb=gpu_memory)
 
 
 def row(truth, artefact="student", *, device="cpu", score_threshold=0.001, **changes):

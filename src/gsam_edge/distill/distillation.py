@@ -6,8 +6,8 @@ from typing import Any
 from gsam_edge.augmentation import AugmentationRules, SceneDescription, build, description_for, identity
 from gsam_edge.coco import Annotations
 from gsam_edge.coco.errors import DatasetError
-from gsam_edge.coco.packing import PackedDetections, PackedPredictions, PredictionsOfImages
-from gsam_edge.coco.predictions import Predictions
+from gsam_edge.coco.packed import PackedDetections
+from gsam_edge.coco.predictions import Predictions, by_image
 from gsam_edge.coco.provenance import require_made_from
 from gsam_edge.distill.config import DistillationConfig
 from gsam_edge.distill.losses import weighted_losses
@@ -146,7 +146,7 @@ def score_student(predict: StudentPredictor, split: Annotations, images: ImageSo
     """
     _require_objects(split)
     packed = [PackedDetections.pack(predict(images[image["file_name"]])) for image in split.images]
-    found = PredictionsOfImages([image["id"] for image in split.images], PackedPredictions(packed))
+    found = by_image(split, packed)
     metrics: dict[str, float] = {}
     for prefix, iou_type in (("box", "bbox"), ("mask", "segm")):
         figures = coco_metrics(split, found, iou_type)  # type: ignore[arg-type]

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gsam_edge.coco import Annotations
-from gsam_edge.coco.packed import RecordedDetections, detections_to_record
+from gsam_edge.coco.packed import PackedDetections
 from gsam_edge.coco.predictions import Predictions, Predictor
 from gsam_edge.teachers.asking import Question, QuestionedTeacher, questions
 from gsam_edge.teachers.family import TeacherPredict
@@ -55,9 +55,9 @@ def label_images(
         store: records by hex digest of picture, teacher, classes and prompt.
 
     Returns:
-        The labels, kept as records: the masks of a whole split are more than a machine's memory. And the counts.
+        The labels, as the store gives them back, and the counts.
     """
-    records: dict[int, dict[str, Any]] = {}
+    labels: dict[int, PackedDetections] = {}
     keys: dict[int, str] = {}
     new = 0
 
@@ -66,16 +66,16 @@ def label_images(
         for question in questions(annotations, images, prompted_with_boxes=prompted, bar="teacher labels"):
             key = keys[question.image_id] = _key(question.image, teacher, annotations.class_names, question.prompt)
             if key in store:
-                records[question.image_id] = store[key]
+                labels[question.image_id] = PackedDetections.from_record(store[key])
             else:
                 yield question
 
     with closing(open_questions()) as unknown:
         for question, found in Workers().map(QuestionedTeacher(predict), unknown, batch=1):
             new += 1
-            records[question.image_id] = store[keys[question.image_id]] = detections_to_record(found)
+            record = store[keys[question.image_id]] = PackedDetections.pack(found).to_record()
+            labels[question.image_id] = PackedDetections.from_record(record)
     counts = StoreCounts(len(annotations.images) - new, new)
-    labels = RecordedDetections(records)
     return Predictions(labels, annotations.class_names, teacher, annotations.split_digest), counts
 
 

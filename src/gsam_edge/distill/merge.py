@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from gsam_edge.coco import Annotations
 from gsam_edge.coco.crowds import crowds_of, share_inside
 from gsam_edge.coco.errors import DatasetError
-from gsam_edge.coco.packed import RecordedDetections
 from gsam_edge.coco.predictions import Predictions
 from gsam_edge.vision import Detections
 from gsam_edge.vision.boxes import box_iou
@@ -56,12 +55,12 @@ def merge_labels(
         raise DatasetError(
             f"teacher labels: expected the classes {annotations.class_names}, got {teacher.class_names}; label again"
         )
-    boxes = RecordedDetections.of(teacher.objects).without_masks()
     scores: dict[int, NDArray[np.float32]] = {}
     objects = with_teacher = teacher_only = in_crowds = 0
     for image in annotations.images:
         truth = annotations.truth(image["id"], masks=False)
-        found = boxes.get(image["id"], Detections.empty())
+        labels = teacher.objects.get(image["id"])
+        found = Detections.empty() if labels is None else labels.unmasked
         scores[image["id"]] = np.full((len(truth), annotations.num_classes), np.nan, np.float32)
         overlap = box_iou(truth.xyxy, found.xyxy)  # [N, M]: N true objects, M finds of the teacher
         means = overlap >= match_iou  # [N, M], which finds may mean which objects

@@ -8,6 +8,7 @@ import numpy as np
 
 from gsam_edge.coco import Annotations
 from gsam_edge.coco.crowds import crowds_of, share_inside
+from gsam_edge.coco.geometry.segmentation import rle_iou
 from gsam_edge.coco.predictions import Predictions
 from gsam_edge.distill.config import LabellingConfig
 from gsam_edge.distill.labels import StoreCounts
@@ -15,7 +16,6 @@ from gsam_edge.distill.merge import MergeCounts
 from gsam_edge.metrics.mask_overlap import match_boxes
 from gsam_edge.students.choice import StudentChoice
 from gsam_edge.students.train import StudentTraining
-from gsam_edge.vision.masks import mask_iou
 
 
 def label_report(
@@ -32,8 +32,9 @@ def label_report(
     """
     right, labelled, crowded, true = (Counter[int]() for _ in range(4))
     ious: dict[int, list[float]] = {class_id: [] for class_id in annotations.class_mapping}
-    for image_id, found in labels.objects.items():
-        truth = annotations.truth(image_id, masks=found.masks is not None)
+    for image_id, packed in labels.objects.items():
+        true_objects = annotations.packed_truth(image_id, masks=packed.mask_hw is not None)
+        found, truth, has_mask = packed.unmasked, true_objects.unmasked, true_objects.mask_areas > 0
         labelled.update(found.class_ids.tolist())
         true.update(truth.class_ids.tolist())
         prompted = labels.predictor.prompted_with_boxes
@@ -46,8 +47,8 @@ def label_report(
         for row, target in pairs:
             class_id = int(truth.class_ids[target])
             right[class_id] += 1
-            if found.masks is not None and truth.masks is not None and truth.masks[target].any():
-                ious[class_id].append(float(mask_iou(found.masks[[row]], truth.masks[[target]])[0, 0]))
+            if has_mask[target]:
+                ious[class_id].append(rle_iou(packed.rles[row], true_objects.rles[target]))
 
     def figures(class_ids: list[int]) -> dict[str, float]:
         matched, given, wanted = (sum(c[i] for i in class_ids) for c in (right, labelled - crowded, true))

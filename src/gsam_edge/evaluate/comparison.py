@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from gsam_edge.coco.annotations import Annotations
 from gsam_edge.coco.errors import DatasetError
-from gsam_edge.coco.packing import PredictionsOfImages
+from gsam_edge.coco.predictions import by_image
 from gsam_edge.metrics.figures import FIGURES, RATIOS, count_names, figures_of
 from gsam_edge.metrics.mask_overlap import MaskOverlap
 from gsam_edge.metrics.measured import EvaluatedDetector, Measurement
@@ -54,7 +54,7 @@ def comparison_row(
             (see `evaluate_predictions`).
     """
     objects = count_objects(truth)
-    predictions = PredictionsOfImages([image["id"] for image in truth.images], measurement.predictions)
+    predictions = by_image(truth, measurement.predictions)
     row: dict[str, Any] = {"artefact": artefact, "runtime": runtime, "device": device}
     row |= {"images": len(truth.images), "objects": objects}
     if score_threshold is not None:

@@ -19,7 +19,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from gsam_edge.coco.packing import PackedDetections, PackedPredictions
+from gsam_edge.coco.packed import PackedDetections
 from gsam_edge.metrics.measured import Measurement
 from gsam_edge.vision import Detections
 from gsam_edge.vision.errors import UserError
@@ -89,7 +89,7 @@ def measure(
 
     with _worker_process(threads) as ask:
         ask("load", factory, threads)
-        packed: list[PackedDetections] = [ask(*request(row))[0] for row in range(len(images))]
+        predictions: list[PackedDetections] = [ask(*request(row))[0] for row in range(len(images))]
     with _worker_process(threads) as ask:
         ask("load", timed, threads)
         for row in range(warmup):
@@ -98,7 +98,7 @@ def measure(
         latencies_ms: list[float] = [ask(*request(int(call * step)))[1] for call in range(repeats)]
         memory_mb, gpu_memory_mb = ask("memory")
     return Measurement(
-        predictions=PackedPredictions(packed),
+        predictions=predictions,
         latency_ms_median=float(np.median(latencies_ms)),
         latency_ms_p95=float(np.percentile(latencies_ms, 95)),
         peak_memory_mb=memory_mb,

@@ -6,9 +6,9 @@ from functools import cached_property
 from typing import ClassVar
 
 from gsam_edge.coco.annotations import Annotations
+from gsam_edge.coco.packed import PackedDetections
 from gsam_edge.metrics.detection import CocoEvaluation, evaluate_predictions
 from gsam_edge.metrics.mask_overlap import MaskOverlap, matched_mask_iou
-from gsam_edge.vision import Detections
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class Measurement:
     """One artefact, measured.
 
     Attributes:
-        predictions: one Detections per image, in the images' order, unpacked when read.
+        predictions: one per image, in the images' order.
         latency_ms_median: median time of one whole call with one image, pre- and postprocessing included, in
             milliseconds.
         latency_ms_p95: 95th percentile of the same (numpy's linear interpolation).
@@ -28,7 +28,7 @@ class Measurement:
             GPU through torch.
     """
 
-    predictions: Sequence[Detections]
+    predictions: Sequence[PackedDetections]
     latency_ms_median: float
     latency_ms_p95: float
     peak_memory_mb: float
@@ -45,7 +45,7 @@ class EvaluatedDetector:
 
     Attributes:
         truth: the split.
-        predictions: image ids to Detections.
+        predictions: image ids to packed detections.
         measurement: times and memory.
         size_mb: megabytes (10^6 bytes) that must be shipped to run it.
         match_box_iou: see `matched_mask_iou`.
@@ -55,7 +55,7 @@ class EvaluatedDetector:
     task: ClassVar[str] = "detect"
 
     truth: Annotations
-    predictions: Mapping[int, Detections]
+    predictions: Mapping[int, PackedDetections]
     measurement: Measurement
     size_mb: float
     match_box_iou: float

@@ -9,7 +9,8 @@ from torch import nn
 
 from gsam_edge.coco import Annotations
 from gsam_edge.coco.needs import is_not_needed, not_needed
-from gsam_edge.coco.packing import PackedDetections, PackedPredictions, PredictionsOfImages
+from gsam_edge.coco.packed import PackedDetections
+from gsam_edge.coco.predictions import by_image
 from gsam_edge.metrics.detection import coco_metrics
 from gsam_edge.metrics.mask_overlap import paired_mask_iou
 from gsam_edge.teachers.asking import QuestionedTeacher, questions
@@ -116,10 +117,12 @@ def _mask_figures(build: Build, split: Annotations, images: ImageSource) -> dict
     return {} if overlap is None else {"mask_iou": overlap.mean_iou}
 
 
-def _asked(build: Build, split: Annotations, images: ImageSource, *, prompted_with_boxes: bool) -> PredictionsOfImages:
+def _asked(
+    build: Build, split: Annotations, images: ImageSource, *, prompted_with_boxes: bool
+) -> dict[int, PackedDetections]:
     """The answers packed one by one: a hundred masks of each image of a split are more than a machine's memory."""
     bar = "asking the teacher"
     with closing(questions(split, images, prompted_with_boxes=prompted_with_boxes, bar=bar)) as asked:
         answers = Workers().map(QuestionedTeacher(build), asked, batch=1)
         packed = [PackedDetections.pack(found) for _, found in answers]
-    return PredictionsOfImages([image["id"] for image in split.images], PackedPredictions(packed))
+    return by_image(split, packed)

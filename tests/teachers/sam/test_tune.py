@@ -220,6 +220,6 @@ def test_objects_without_mask_or_box_and_crowds_are_not_prompted():
         {**whole, "id": 3, "bbox": [1, 1, 0, 5]},
         {**whole, "id": 4, "iscrowd": 1},
     ]
-    xyxy, masks = prompted_objects(Annotations.from_coco(content), 0)
-    assert xyxy.tolist() == [[8, 8, 28, 28]]
-    assert masks.sum() == 400
+    objects = prompted_objects(Annotations.from_coco(content), 0)
+    assert objects.unmasked.xyxy.tolist() == [[8, 8, 28, 28]]
+    assert objects.mask_areas.tolist() == [400]

@@ -2,9 +2,9 @@
 
     python benchmarks/augmentation_pays.py [--images 60] [--epochs 40] [--seeds 0 1 2] [--arms none described]
 
-Arms: `none` shows every picture as it is; `described` changes it as `scene` and `distillation.augmentation` say;
+Arms: `none` shows every image as it is; `described` changes it as `scene` and `distillation.augmentation` say;
 `mixing` is Ultralytics' own augmentation of the base parameters alone; `both` is what the distillation does to its
-pictures.
+images.
 Needs the splits of `kedro run --pipeline=data_validation`; learns from the truth alone, validates and measures on the
 whole validation and test splits.
 """
@@ -22,7 +22,7 @@ from rich.table import Table
 from gsam_edge.augmentation import build, description_for, rules_with
 from gsam_edge.distill.distillation import score_student
 from gsam_edge.students.choice import choose_student
-from gsam_edge.students.pictures import LabelledPictures
+from gsam_edge.students.images import LabelledImages
 from gsam_edge.students.predictor import StudentPredictor
 from gsam_edge.students.train import train_student
 from gsam_edge.training.checkpoints import NoCheckpoints
@@ -53,7 +53,7 @@ def main() -> None:
         threshold = catalog.load("params:evaluation").score_threshold
 
     few = np.random.default_rng(0).permutation([image["id"] for image in train.images])[: chosen.images]
-    pictures = LabelledPictures.of_split(train.subset(few.tolist()), images, {})
+    labelled = LabelledImages.of_split(train.subset(few.tolist()), images, {})
     device = resolve_device("auto")
     own = {"epochs": chosen.epochs, "validate_every": max(1, chosen.epochs // 5)}
     with_mixing = config.training.model_copy(update=own)
@@ -68,7 +68,7 @@ def main() -> None:
     for seed in chosen.seeds:
         for arm in chosen.arms:
             trained = train_student(
-                pictures,
+                labelled,
                 choose_student(train, student).architecture,
                 student,
                 with_mixing if arm in ("mixing", "both") else still,

@@ -1,4 +1,4 @@
-"""Training of a student, from labelled pictures to weights."""
+"""Training of a student, from labelled images to weights."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,13 +10,13 @@ from rich.progress import Progress
 from torch import Tensor
 
 from gsam_edge.students.choice import Architecture, StudentConfig
-from gsam_edge.students.pictures import LabelledPictures
+from gsam_edge.students.images import LabelledImages
 from gsam_edge.students.predictor import StudentPredictor
 from gsam_edge.students.raw import WeightedLosses
 from gsam_edge.students.ultralytics.config import StudentTrainingConfig
 from gsam_edge.students.ultralytics.dataset import collect_labels
 from gsam_edge.students.ultralytics.network import Transfer, new_network, start_from
-from gsam_edge.students.ultralytics.task import TrainingTask, Validation
+from gsam_edge.students.ultralytics.task import StudentValidation, TrainingTask
 from gsam_edge.students.ultralytics.trainer import build_trainer
 from gsam_edge.students.weights import StudentWeights
 from gsam_edge.training.run import Run
@@ -25,7 +25,7 @@ from gsam_edge.training.seed import derived_seed, seed_everything
 if TYPE_CHECKING:
     from gsam_edge.augmentation.augmentation import Augmentation
 
-__all__ = ["StudentTraining", "Validation", "train_student"]
+__all__ = ["StudentTraining", "StudentValidation", "train_student"]
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class StudentTraining:
 
 
 def train_student(
-    pictures: LabelledPictures,
+    images: LabelledImages,
     architecture: Architecture,
     student: StudentConfig,
     training: StudentTrainingConfig,
@@ -54,30 +54,30 @@ def train_student(
     losses: WeightedLosses,
     augmentation: "Augmentation | None",
     initial: StudentWeights | None,
-    validate: Callable[[StudentPredictor], Validation] | None,
+    validate: Callable[[StudentPredictor], StudentValidation] | None,
     run: Run,
 ) -> StudentTraining:
-    """Train a student with Ultralytics' recipe on pictures in memory.
+    """Train a student with Ultralytics' recipe on images in memory.
 
     Args:
-        pictures: what to learn from.
+        images: what to learn from.
         architecture: as `choose_student` gives it.
         student: size, input and what happens behind the network.
         training: schedule and gains.
         losses: by which the student listens to a teacher; none where it has none.
-        augmentation: changes each picture before Ultralytics mixes it with others, or None.
+        augmentation: changes each image before Ultralytics mixes it with others, or None.
         initial: weights to start from as far as they fit, or None for random ones.
         validate: scores a predictor (score threshold 0); decides which epoch is the best. Without it the last one is.
         run: its log takes `student/train_box_loss`, `student/val_...` and the like once an epoch;
             its seed is that of initial weights, order and augmentation.
 
     Raises:
-        DatasetError: if the labels hold no object.
+        InvalidDatasetError: if the labels hold no object.
         ValueError: if they hold unknown classes.
         TrainingError: if the loss becomes NaN or infinite, or a batch does not fit into memory.
     """
-    collected = collect_labels(pictures)
-    class_names = pictures.class_names
+    collected = collect_labels(images)
+    class_names = images.class_names
     seed_everything(derived_seed(run.seed, 0))
     network = new_network(architecture, student.size, len(class_names))
     transfer = None if initial is None else start_from(network, class_names, initial)
@@ -85,7 +85,7 @@ def train_student(
     def as_weights(state: Mapping[str, Tensor], facts: Mapping[str, Any]) -> StudentWeights:
         return StudentWeights(architecture, student.size, class_names, student.image_size, student.edge, state, facts)
 
-    def score(state: Mapping[str, Tensor]) -> Validation:
+    def score(state: Mapping[str, Tensor]) -> StudentValidation:
         predictor = StudentPredictor(as_weights(state, {}), score_threshold=0.0, device=run.device)
         return validate(predictor)  # type: ignore[misc]
 
@@ -94,7 +94,7 @@ def train_student(
         task = TrainingTask(
             network=network,
             labels=collected,
-            images=pictures.images,
+            images=images.images,
             augmentation=augmentation,
             class_names=class_names,
             image_size=student.image_size,

@@ -27,12 +27,12 @@ def measure_teacher(
     **teachers: Any,
 ) -> tuple[Row, Any]:
     """The tuned teachers that the data calls for, in PyTorch."""
-    from gsam_edge.evaluate.artefacts import measure_teacher as measure
+    from gsam_edge.evaluate.artefacts import evaluate_teacher
     from gsam_edge.teachers.compose import compose_teacher
 
     tuned = tuned_teachers(teachers)
     teacher = compose_teacher(annotations_test, tuned, choice, detection=labelling.detection, device=device)
-    return measure(teacher, annotations_test, images, evaluation, device)
+    return evaluate_teacher(teacher, annotations_test, images, evaluation, device)
 
 
 def measure_student(
@@ -43,9 +43,9 @@ def measure_student(
     device: DeviceName,
 ) -> tuple[Row, Predictions]:
     """The student in PyTorch."""
-    from gsam_edge.evaluate.artefacts import measure_student as measure
+    from gsam_edge.evaluate.artefacts import evaluate_student
 
-    return measure(student_weights, annotations_test, images, evaluation, device)
+    return evaluate_student(student_weights, annotations_test, images, evaluation, device)
 
 
 def measure_exported(name: str) -> Callable[..., tuple[Row, Predictions]]:
@@ -59,9 +59,9 @@ def measure_exported(name: str) -> Callable[..., tuple[Row, Predictions]]:
         evaluation: EvaluationConfig,
     ) -> tuple[Row, Predictions]:
         """The exported student in the runtime of its format."""
-        from gsam_edge.evaluate.artefacts import measure_exported as measured
+        from gsam_edge.evaluate.artefacts import evaluate_exported
 
-        return measured(
+        return evaluate_exported(
             f"student_{name}", FORMATS[name], content, student_weights, annotations_test, images, evaluation
         )
 

@@ -14,7 +14,7 @@ from gsam_edge.training.metrics import MetricLogger
 from gsam_edge.training.run import Run
 
 
-def pretrain_grounding_dino(
+def train_tiny_grounding_dino(
     config: PretrainGroundingDinoConfig,
     world: GeneralWorldConfig,
     checkpoints: CheckpointStore,
@@ -29,7 +29,7 @@ def pretrain_grounding_dino(
     return pretrain(config, world, run=run.opened(_fingerprint(config, world, seed)))
 
 
-def pretrain_sam(
+def train_tiny_sam(
     config: PretrainSamConfig,
     world: GeneralWorldConfig,
     checkpoints: CheckpointStore,
@@ -44,7 +44,7 @@ def pretrain_sam(
     return pretrain(config, world, run=run.opened(_fingerprint(config, world, seed)))
 
 
-def pretrain_student(
+def train_tiny_student(
     config: PretrainStudentConfig,
     world: GeneralWorldConfig,
     checkpoints: CheckpointStore,

@@ -10,7 +10,7 @@ def create_pipeline() -> Pipeline:
     return Pipeline(
         [
             node(
-                getattr(nodes, f"pretrain_{model}"),
+                getattr(nodes, f"train_tiny_{model}"),
                 inputs={
                     "config": f"params:pretrain_{model}",
                     "world": f"params:{model}_world",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Validation:
+class StudentValidation:
     """What a validation says about a student.
 
     Attributes:
@@ -36,9 +36,9 @@ class TrainingTask:
 
     Attributes:
         network: the Ultralytics model to train, in place.
-        labels: of the training pictures.
-        images: training pictures.
-        augmentation: changes each picture before Ultralytics mixes it with others, or None.
+        labels: of the training images.
+        images: training images.
+        augmentation: changes each image before Ultralytics mixes it with others, or None.
         class_names: class names by class id.
         image_size: side of the square network input in pixels.
         config: schedule and gains.
@@ -59,7 +59,7 @@ class TrainingTask:
     config: StudentTrainingConfig
     losses: WeightedLosses
     seed: int
-    validate: Callable[[Mapping[str, Tensor]], Validation] | None
+    validate: Callable[[Mapping[str, Tensor]], StudentValidation] | None
     log: MetricLogger
     on_epoch: Callable[[int], None]
     checkpoints: CheckpointStore

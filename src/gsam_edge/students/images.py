@@ -38,15 +38,15 @@ class SplitLabels(Mapping[str, Detections]):
 
 
 @dataclass(frozen=True)
-class LabelledPictures:
-    """Pictures with their objects.
+class LabelledImages:
+    """Images with their objects.
 
     Attributes:
-        labels: `file_name` to labelled objects in pixels of the picture; `class_scores` [N, C] are the teacher's, with
+        labels: `file_name` to labelled objects in pixels of the image; `class_scores` [N, C] are the teacher's, with
             rows of NaN where it saw nothing and single NaN where it was not asked for a class. An empty mask means that
             the object has none.
-        image_hw: `file_name` to height and width of the picture in pixels.
-        images: `file_name` to RGB picture.
+        image_hw: `file_name` to height and width of the image in pixels.
+        images: `file_name` to RGB image.
         class_names: class names by class id.
     """
 

@@ -5,7 +5,7 @@ import pytest
 
 import gsam_edge.students.ultralytics.imports  # noqa: F401  before any test imports Ultralytics itself
 from gsam_edge.students import EdgeConfig, StudentConfig
-from gsam_edge.students.pictures import LabelledPictures
+from gsam_edge.students.images import LabelledImages
 from gsam_edge.students.ultralytics.config import StudentTrainingConfig, UltralyticsAugmentation
 from gsam_edge.vision import Detections
 
@@ -38,9 +38,9 @@ def draw(seed: int, *, masks: bool, teacher: bool = False) -> tuple[np.ndarray, 
     )
 
 
-def build_pictures(count: int, *, masks: bool, teacher: bool = False, first: int = 0) -> LabelledPictures:
+def build_pictures(count: int, *, masks: bool, teacher: bool = False, first: int = 0) -> LabelledImages:
     drawn = {f"{seed}.png": draw(seed, masks=masks, teacher=teacher) for seed in range(first, first + count)}
-    return LabelledPictures(
+    return LabelledImages(
         labels={name: objects for name, (_, objects) in drawn.items()},
         image_hw=dict.fromkeys(drawn, (SIDE, SIDE)),
         images={name: image for name, (image, _) in drawn.items()},

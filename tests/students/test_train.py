@@ -8,8 +8,10 @@ import torch
 from gsam_edge.augmentation import Description, build
 from gsam_edge.coco.errors import DatasetError
 from gsam_edge.metrics.average_precision import average_precision
-from gsam_edge.students.pictures import LabelledPictures
-from gsam_edge.students.train import Validation, train_student
+from gsam_edge.students.choice import StudentChoice
+from gsam_edge.students.family import Validation
+from gsam_edge.students.images import LabelledImages
+from gsam_edge.students.table import family_of
 from gsam_edge.students.ultralytics.edge import EdgeStudent
 from gsam_edge.students.ultralytics.trainer import MemoryTraining
 from gsam_edge.training.checkpoints import FolderCheckpoints
@@ -25,15 +27,18 @@ class KilledError(RuntimeError):
 
 def run(pictures, architecture, student, training, **changes):
     run = a_run(**{"seed": 3} | {name: changes.pop(name) for name in ("log", "checkpoints", "seed") if name in changes})
-    options = {"augmentation": None, "initial": None, "validate": None, **changes}
-    return train_student(pictures, architecture, student, training, run=run, **options)
+    data = replace(pictures, augmentation=changes.pop("augmentation", None))
+    options = {"initial": None, "validate": None, **changes}
+    return family_of(architecture).train(
+        data, StudentChoice(architecture, student, "a test"), training, run=run, **options
+    )
 
 
 def equal(a, b) -> bool:
     return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
 
 
-def scorer(pictures: LabelledPictures):
+def scorer(pictures: LabelledImages):
     def validate(predict) -> Validation:
         found = [predict(pictures.images[name]) for name in pictures.labels]
         ap50 = average_precision(list(pictures.labels.values()), found)

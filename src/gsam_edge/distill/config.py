@@ -3,7 +3,7 @@
 from pydantic import BaseModel, ConfigDict, Field
 
 from gsam_edge.augmentation import AugmentationConfig
-from gsam_edge.students.ultralytics.config import StudentTrainingConfig
+from gsam_edge.students.table import TrainingConfig
 from gsam_edge.teachers.grounding_dino.config import DetectionConfig
 
 
@@ -41,4 +41,4 @@ class DistillationConfig(BaseModel):
     augmentation: AugmentationConfig | None = Field(
         description="how the scene's words change each picture; null leaves only Ultralytics' own changes"
     )
-    training: StudentTrainingConfig = Field(description="schedule, losses, validation and Ultralytics' augmentation")
+    training: TrainingConfig = Field(description="schedule, losses, validation and Ultralytics' augmentation")

@@ -7,7 +7,7 @@ import pytest
 from ultralytics.cfg import get_cfg
 
 from gsam_edge.augmentation import Description, build
-from gsam_edge.students.pictures import LabelledPictures
+from gsam_edge.students.images import LabelledImages
 from gsam_edge.students.ultralytics.dataset import MemoryDataset, collect_labels
 from gsam_edge.students.ultralytics.imports import RandomPerspective
 from gsam_edge.students.ultralytics.own_boxes import has_own_box
@@ -38,7 +38,7 @@ def draw(rng, *, loose: bool) -> Detections:
 
 def build_dataset(labels, described=None, **augmentation):
     images = {name: np.full((SIDE, SIDE, 3), 90, np.uint8) for name in labels}
-    pictures = LabelledPictures(labels, dict.fromkeys(labels, (SIDE, SIDE)), images, ("blob",))
+    pictures = LabelledImages(labels, dict.fromkeys(labels, (SIDE, SIDE)), images, ("blob",))
     hyp = get_cfg(overrides={**OFF, "augmentations": [], "overlap_mask": False, "mask_ratio": 1, **augmentation})
     collected = collect_labels(pictures)
     dataset = MemoryDataset(

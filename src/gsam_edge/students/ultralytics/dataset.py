@@ -13,7 +13,7 @@ from torch import Tensor
 
 from gsam_edge.augmentation import Sample
 from gsam_edge.coco.errors import DatasetError
-from gsam_edge.students.pictures import LabelledPictures
+from gsam_edge.students.images import LabelledImages
 from gsam_edge.students.ultralytics.copy_paste import RareCopyPaste, rare_classes
 from gsam_edge.students.ultralytics.imports import CopyPaste, RandomPerspective, YOLODataset
 from gsam_edge.students.ultralytics.own_boxes import OwnBoxPerspective, has_own_box
@@ -59,23 +59,23 @@ class TrainingLabels:
     without_area: int
 
 
-def collect_labels(pictures: LabelledPictures) -> TrainingLabels:
-    """Labels of all pictures with their table.
+def collect_labels(data: LabelledImages) -> TrainingLabels:
+    """Labels of all images with their table.
 
     Raises:
         DatasetError: if no object is left.
         ValueError: if a class id or the width of `class_scores` is not one of the classes.
     """
-    num_classes = len(pictures.class_names)
+    num_classes = len(data.class_names)
     records: list[dict[str, Any]] = []
     class_ids: list[NDArray[np.int64]] = []
     teacher: list[NDArray[np.float32]] = []
     has_mask: list[bool] = []
     own_box: list[NDArray[np.bool_]] = []
     without_area = 0
-    for name, objects in pictures.labels.items():
+    for name, objects in data.labels.items():
         _check_classes(name, objects, num_classes)
-        height, width = pictures.image_hw[name]
+        height, width = data.image_hw[name]
         xyxy = clip_xyxy(objects.xyxy, (height, width))
         sized = box_area(xyxy) > 0
         without_area += int((~sized).sum())
@@ -99,7 +99,7 @@ def collect_labels(pictures: LabelledPictures) -> TrainingLabels:
         has_mask += [False] * len(kept) if kept.masks is None else [bool(mask.any()) for mask in kept.masks]
         own_box.append(has_own_box(xyxy, kept.masks))
     if not has_mask:
-        raise DatasetError(f"student: expected a labelled object in {len(pictures.labels)} training pictures, got none")
+        raise DatasetError(f"student: expected a labelled object in {len(data.labels)} training pictures, got none")
     table = ObjectTable(
         torch.from_numpy(np.concatenate(class_ids)),
         torch.from_numpy(np.concatenate(teacher)),

@@ -1,0 +1,84 @@
+"""Training of a student, from labelled images to weights."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from rich.progress import Progress
+from torch import Tensor
+
+from gsam_edge.students.choice import StudentChoice
+from gsam_edge.students.family import StudentTraining, Validate, Validation
+from gsam_edge.students.images import LabelledImages
+from gsam_edge.students.predictor import StudentPredictor
+from gsam_edge.students.ultralytics.config import StudentTrainingConfig
+from gsam_edge.students.ultralytics.dataset import collect_labels
+from gsam_edge.students.ultralytics.network import new_network, start_from
+from gsam_edge.students.ultralytics.task import TrainingTask
+from gsam_edge.students.ultralytics.trainer import build_trainer
+from gsam_edge.students.weights import StudentWeights
+from gsam_edge.training.run import Run
+from gsam_edge.training.seed import derived_seed, seed_everything
+
+
+def train_student(
+    data: LabelledImages,
+    choice: StudentChoice,
+    config: StudentTrainingConfig,
+    *,
+    initial: StudentWeights | None,
+    validate: Validate | None,
+    run: Run,
+) -> StudentTraining:
+    """Train a student with Ultralytics' recipe on images in memory; its best averaged weights (EMA) are kept.
+
+    Arguments and errors are those of `StudentFamily.train`.
+    """
+    architecture, student = choice.architecture, choice.student
+    collected = collect_labels(data)
+    class_names = data.class_names
+    seed_everything(derived_seed(run.seed, 0))
+    network = new_network(architecture, student.size, len(class_names))
+    transfer = None if initial is None else start_from(network, class_names, initial)
+
+    def as_weights(state: Mapping[str, Tensor], facts: Mapping[str, Any]) -> StudentWeights:
+        return StudentWeights(architecture, student.size, class_names, student.image_size, student.edge, state, facts)
+
+    def score(state: Mapping[str, Tensor]) -> Validation:
+        predictor = StudentPredictor(as_weights(state, {}), score_threshold=0.0, device=run.device)
+        return validate(predictor)  # type: ignore[misc]
+
+    with TemporaryDirectory(prefix="gsam-edge-student-") as scratch, Progress() as progress:
+        bar = progress.add_task("student", total=config.epochs)
+        task = TrainingTask(
+            network=network,
+            labels=collected,
+            images=data.images,
+            augmentation=data.augmentation,
+            class_names=class_names,
+            image_size=student.image_size,
+            config=config,
+            seed=run.seed,
+            validate=score if validate else None,
+            log=run.log,
+            on_epoch=lambda done: progress.update(bar, completed=done),
+            checkpoints=run.checkpoints,
+        )
+        state = run.checkpoints.load()
+        if state is not None and state["finished"]:
+            best, history = state["best"], state["history"]
+        else:
+            trainer = build_trainer(task, architecture, run.device, Path(scratch))
+            trainer.train()
+            best, history = trainer.best, trainer.history
+
+    facts = {
+        "epochs": len(history),
+        "seed": run.seed,
+        "images": len(collected.records),
+        "objects": len(collected.table.class_ids),
+        "tensors_taken_over": 0 if transfer is None else transfer.taken,
+        "tensors": len(best),
+    }
+    return StudentTraining(as_weights(best, facts), history, transfer, collected.without_area)

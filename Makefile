@@ -24,6 +24,7 @@ lint: $(READY) ## style, types, import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy --python-version=3.10 --package=gsam_edge.vision --package=gsam_edge.runtime # what runs on the device
 	$(BIN)/lint-imports
 
 viz: $(READY) ## the pipelines in the browser

@@ -73,6 +73,7 @@ def main() -> None:
                 replace(plain, augmentation=described) if arm in ("described", "both") else plain,
                 choice,
                 with_mixing if arm in ("mixing", "both") else still,
+                losses={},
                 initial=start,
                 validate=lambda predict: score_student(predict, val, images),
                 run=Run(discard_metric, NoCheckpoints(), seed, device),

@@ -9,9 +9,16 @@ JOB = ("data_validation", "teacher_finetune", "distillation", "optimization", "e
 def register_pipelines() -> dict[str, Pipeline]:
     """Every folder below `pipelines/` under its own name, and the five steps of the job as `__default__`.
 
+    Each is a namespace and a tag: kedro-viz opens on one box a step, `--tags=distillation` runs that step, and a node
+    is called `distillation.distil_student`. Datasets and parameters keep their names.
+
     For `--pipeline=NAME` Kedro finds that one alone, and there is no whole job to put together.
     """
-    pipelines = find_pipelines(raise_errors=True)
+    pipelines = {
+        name: Pipeline(found, namespace=name, prefix_datasets_with_namespace=False, tags=name)
+        for name, found in find_pipelines(raise_errors=True).items()
+        if name != "__default__"
+    }
     if all(name in pipelines for name in JOB):
         pipelines["__default__"] = sum((pipelines[name] for name in JOB), Pipeline([]))
     return pipelines

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gsam_edge.coco.packed import StoredDetectionsError, detections_from_record, detections_to_record
+from gsam_edge.coco.packed import PackedDetections, StoredDetectionsError
 from gsam_edge.vision import Detections
 from support.detections import same
 
@@ -31,11 +31,14 @@ def test_any_detections_survive_json(count, masks, class_scores, seed):
         masks=rng.random((count, 5, 7)) > 0.5 if masks else None,
         class_scores=scores if class_scores else None,
     )
-    text = json.dumps(detections_to_record(detections), allow_nan=False)
-    again = detections_from_record(json.loads(text))
+    packed = PackedDetections.pack(detections)
+    assert same(packed.unpack(), detections)
+    text = json.dumps(packed.to_record(), allow_nan=False)
+    read = PackedDetections.from_record(json.loads(text))
+    again = read.unpack()
     if class_scores:
         np.testing.assert_allclose(again.class_scores, scores, rtol=2**-11, atol=2**-25)
-        assert detections_to_record(again) == detections_to_record(detections)
+        assert read.to_record() == packed.to_record()
         again = replace(again, class_scores=scores)
     assert same(again, detections)
 
@@ -43,13 +46,36 @@ def test_any_detections_survive_json(count, masks, class_scores, seed):
 def test_class_scores_of_many_classes_take_three_bytes_each():
     scores = np.random.default_rng(0).random((20, 1203), np.float32) * 0.05
     one = Detections(np.zeros((20, 4), np.float32), scores.max(1), scores.argmax(1), class_scores=scores)
-    assert len(json.dumps(detections_to_record(one))) < 3 * scores.size
+    assert len(json.dumps(PackedDetections.pack(one).to_record())) < 3 * scores.size
 
 
 @pytest.mark.parametrize(
-    "damage", [{"mask_hw": None}, {"class_scores": "?"}, {"class_scores": "AAAA"}, {"class_scores": [[0.5, 0.5]] * 2}]
+    "damage",
+    [
+        {"mask_hw": None},
+        {"masks": []},
+        {"masks": [{"size": [6, 8], "counts": "0"}] * 2},
+        {"masks": [{"size": [8, 6], "counts": "0`1"}] * 2},
+        {"class_scores": "?"},
+        {"class_scores": "AAAA"},
+        {"class_scores": [[0.5, 0.5]] * 2},
+    ],
 )
 def test_damaged_records_say_what_is_missing(damage):
-    record = detections_to_record(TWO)
+    record = PackedDetections.pack(TWO).to_record()
     with pytest.raises(StoredDetectionsError, match="labels of one image: expected the parts of Detections"):
-        detections_from_record(record | damage)
+        PackedDetections.from_record(record | damage)
+
+
+def test_rows_that_are_left_keep_their_masks_and_none_is_decoded(decoded):
+    packed = PackedDetections.pack(replace(TWO, masks=np.arange(2)[:, None, None] * np.ones((2, 6, 8)) > 0))
+    index = np.array([False, True])
+    left = packed.select(index)
+    assert (left.mask_areas.tolist(), packed.mask_areas.tolist()) == ([48], [0, 48])
+    assert decoded == []
+    assert same(left.unpack(), packed.unpack().select(index))
+
+
+def test_masks_must_be_one_per_row():
+    with pytest.raises(ValueError, match=r"PackedDetections\.rles: expected 2, got 0"):
+        PackedDetections(replace(TWO, masks=None), (6, 8), ())

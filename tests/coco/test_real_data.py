@@ -8,6 +8,7 @@ from pycocotools import mask as coco_mask
 
 from gsam_edge.coco import SplitConfig, audit, complete, split, validate, validation_report
 from gsam_edge.coco.geometry.segmentation import segmentation_area
+from gsam_edge.teachers.table import TeacherChoice
 
 CONFIG = SplitConfig(train=0.7, val=0.15, test=0.15, group_by="auto")
 
@@ -17,7 +18,9 @@ def run(real, config, name):
     validation = validate(content, files, config, source=name)
     completion = complete(validation.annotations)
     parts = split(completion.annotations, CONFIG, seed=0)
-    return validation_report(audit(validation, completion), completion.annotations, parts, CONFIG, seed=0), parts
+    needs = TeacherChoice(finder="grounding_dino", outliner="sam").needs(completion.annotations)
+    findings = audit(validation, completion)
+    return validation_report(findings, completion.annotations, parts, CONFIG, seed=0, teachers=needs), parts
 
 
 def findings(report):

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from gsam_edge.coco import Annotations, SplitConfig, audit, complete, split, statistics, validate, validation_report
-from gsam_edge.coco.needs import is_not_needed, needs_grounding_dino, needs_sam, not_needed, teacher_needs
+from gsam_edge.coco.needs import Need, is_not_needed, not_needed
 
 CONFIG = SplitConfig(train=0.34, val=0.33, test=0.33, group_by="auto")
 
@@ -40,34 +40,20 @@ def test_the_report_says_everything_in_json(content, files, config):
     completion = complete(validation.annotations)
     findings = json.loads(json.dumps(audit(validation, completion)))
     parts = split(completion.annotations, CONFIG, seed=3)
-    report = validation_report(findings, completion.annotations, parts, CONFIG, seed=3)
+    teachers = {"a finder": Need(True, "3 of 4 objects have a box of their own")}
+    report = validation_report(findings, completion.annotations, parts, CONFIG, seed=3, teachers=teachers)
     assert json.loads(json.dumps(report)) == report
     assert report["images"] == {"in": 3, "kept": 3, "fixed": 0, "dropped": 0}
     assert report["annotations"] == {"in": 4, "kept": 4, "fixed": 0, "dropped": 0}
     assert report["completed"] == {"boxes": 1, "areas": 2}
     assert report["class_mapping"] == {"0": "bag", "1": "wire"}
     assert (report["has_boxes"], report["has_masks"]) == (True, True)
-    assert report["teachers"]["grounding_dino"] == {"needed": True, "why": "3 of 4 objects have a box of their own"}
-    assert report["teachers"]["sam"] == {"needed": True, "why": "3 of 4 objects have a mask"}
+    assert report["teachers"] == {"a finder": {"needed": True, "why": "3 of 4 objects have a box of their own"}}
     assert {name: part["images"] for name, part in report["splits"].items()} == {"train": 1, "val": 1, "test": 1}
     assert any("classes_missing" in part for part in report["splits"].values())
     assert report["split"]["group_by"] == "extra.name"
     assert report["split"]["images_without_key"] == 2
     assert 0 <= report["split"]["largest_deviation"] <= 1
-
-
-@pytest.mark.parametrize(
-    ("keys", "grounding_dino", "sam"),
-    [(("bbox",), True, False), (("segmentation",), False, True), (("bbox", "segmentation"), True, True)],
-)
-def test_the_data_calls_for_its_teachers(content, keys, grounding_dino, sam):
-    record = content["annotations"][0]
-    content["annotations"] = [{k: v for k, v in record.items() if k in (*keys, "id", "image_id", "category_id")}]
-    value = complete(Annotations.from_coco(content)).annotations
-    assert (needs_grounding_dino(value), needs_sam(value)) == (grounding_dino, sam)
-    assert {name: need["needed"] for name, need in teacher_needs(value).items()} == {
-        "grounding_dino": grounding_dino, "sam": sam,
-    }  # fmt: skip
 
 
 def test_what_is_not_needed_says_why():

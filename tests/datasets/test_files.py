@@ -17,11 +17,12 @@ from gsam_edge.coco import Annotations
 from gsam_edge.datasets.atomic import new_folder, write_bytes
 from gsam_edge.datasets.coco import AnnotationsDataset, RawCocoDataset
 from gsam_edge.datasets.images import ImageFolderDataset
-from gsam_edge.datasets.models import AdapterDataset, ArtefactDataset, GroundingDinoDataset, SamDataset
+from gsam_edge.datasets.models import AdapterDataset, ArtefactDataset, TeacherBaseDataset
 from gsam_edge.datasets.plots import FigureDataset
 from gsam_edge.datasets.reports import ReportDataset
 from gsam_edge.datasets.state import JsonStoreDataset
 from gsam_edge.export.format import NotBuilt
+from gsam_edge.teachers.table import TEACHERS
 from gsam_edge.vision.images import ImageError
 
 CONTENT = {
@@ -202,10 +203,23 @@ def test_an_adapter_that_is_not_needed_keeps_its_reason(tmp_path: Path) -> None:
     assert dataset.load() == value
 
 
-@pytest.mark.parametrize("dataset_class", [GroundingDinoDataset, SamDataset])
-def test_a_missing_base_model_is_named(tmp_path: Path, dataset_class) -> None:
-    with pytest.raises(DatasetError, match="found none"):
-        dataset_class(filepath=str(tmp_path / "nothing")).load()
+@pytest.mark.parametrize("family", TEACHERS)
+def test_a_missing_base_model_is_named(tmp_path: Path, family: str) -> None:
+    with pytest.raises(DatasetError, match="found none") as error:
+        TeacherBaseDataset(family=family, filepath=str(tmp_path / "nothing")).load()
+    assert TEACHERS[family].expects in str(error.value)
+    assert TEACHERS[family].advice in str(error.value)
+
+
+def test_a_teacher_without_weights_is_an_empty_value() -> None:
+    dataset = TeacherBaseDataset(family="sam")
+    assert dataset.exists()
+    assert dataset.load() == {"status": "not needed", "why": "no weights are named"}
+
+
+def test_a_teacher_that_nobody_knows_is_refused() -> None:
+    with pytest.raises(DatasetError, match=r"expected one of \['grounding_dino', 'sam'.*\], got 'samm'"):
+        TeacherBaseDataset(family="samm", filepath="x")
 
 
 def test_reports_hold_no_nan(tmp_path: Path) -> None:

@@ -8,12 +8,14 @@ from gsam_edge.augmentation import AugmentationConfig, SceneDescription
 from gsam_edge.coco import Annotations, DatasetError
 from gsam_edge.coco.annotations import BBOX_SOURCE, FROM_SEGMENTATION
 from gsam_edge.coco.predictions import Predictions, Predictor
-from gsam_edge.distill.config import DistillationConfig
+from gsam_edge.distill.config import DistillationConfig, LossWeights
 from gsam_edge.distill.distillation import distil_student, distillation_fingerprint
+from gsam_edge.distill.losses import LOSSES
 from gsam_edge.students import EdgeConfig, StudentConfig
 from gsam_edge.students.ultralytics.config import StudentTrainingConfig, UltralyticsAugmentation
 from gsam_edge.training.metrics import discard_metric
 from gsam_edge.vision import Detections
+from support.detections import packed
 from support.runs import a_run
 
 SIDE = 64
@@ -27,9 +29,10 @@ SCENE = SceneDescription(characteristics=("changes_size",), environment={"lighti
 CONFIG = DistillationConfig(
     match_iou=0.5,
     augmentation=AugmentationConfig(intensity="high", leave_out=("camera",)),
+    losses=LossWeights(**dict.fromkeys(LOSSES, 0.0) | {"class_scores": 0.5}),
     training=StudentTrainingConfig(
         epochs=1, batch_size=2, optimizer="AdamW", learning_rate=1e-3, final_learning_rate=0.1, momentum=0.9,
-        weight_decay=5e-4, warmup_epochs=0, box_gain=7.5, class_gain=0.5, distribution_gain=1.5, teacher_share=0.5,
+        weight_decay=5e-4, warmup_epochs=0, box_gain=7.5, class_gain=0.5, distribution_gain=1.5,
         validate_every=1, patience=0, workers=0, cache_megabytes=16, mixed_precision=False,
         rare_below=1.0, ultralytics=UltralyticsAugmentation(
             mosaic=0, close_mosaic=0, mixup=0, copy_paste=0, fliplr=0.5, flipud=0, degrees=0, translate=0.1, scale=0.2,
@@ -64,7 +67,7 @@ def teacher_labels(train: Annotations, *, class_scores: bool) -> Predictions:
         truth = train.truth(image["id"])
         scores = np.full((len(truth), 1), 0.8, np.float32) if class_scores else None
         objects[image["id"]] = replace(truth, class_scores=scores)
-    return Predictions(objects, train.class_names, Predictor("t", "1", prompted_with_boxes=not class_scores))
+    return Predictions(packed(objects), train.class_names, Predictor("t", "1", prompted_with_boxes=not class_scores))
 
 
 def distil(train, val, images, labels, rules, log=discard_metric):
@@ -130,9 +133,8 @@ def test_the_state_of_a_run_has_a_name_of_its_own(augmentation_rules):
         settings = {"student": STUDENT, "config": config, "scene": scene, "rules": rules, "initial": None, "seed": seed}
         return distillation_fingerprint(train, val, teacher, **settings)
 
-    unsure = {
-        image_id: replace(found, class_scores=found.class_scores / 2) for image_id, found in labels.objects.items()
-    }
+    sure = {image_id: found.unpack() for image_id, found in labels.objects.items()}
+    unsure = packed({i: replace(found, class_scores=found.class_scores / 2) for i, found in sure.items()})
     transforms = dict(reversed(augmentation_rules.transforms.items()))
     reordered = augmentation_rules.model_copy(update={"transforms": transforms})
     names = {
@@ -162,7 +164,15 @@ def test_no_records_are_built_to_name_the_state_of_a_run(augmentation_rules, mon
 
     def name(train=train, val=val, teacher=labels) -> str:
         return distillation_fingerprint(
-            train, val, teacher, student=STUDENT, config=CONFIG, rules=augmentation_rules, initial=None, seed=0
+            train,
+            val,
+            teacher,
+            student=STUDENT,
+            config=CONFIG,
+            scene=SCENE,
+            rules=augmentation_rules,
+            initial=None,
+            seed=0,
         )
 
     assert name() == name(Annotations.from_json(train.to_json()), Annotations.from_json(val.to_json()), stored)

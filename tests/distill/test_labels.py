@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from gsam_edge.coco import Annotations
-from gsam_edge.coco import packed as records
 from gsam_edge.coco.crowds import crowds_of
 from gsam_edge.coco.errors import DatasetError
 from gsam_edge.coco.packed import StoredDetectionsError
@@ -15,9 +14,10 @@ from gsam_edge.distill.config import LabellingConfig
 from gsam_edge.distill.labels import StoreCounts, label_images
 from gsam_edge.distill.merge import merge_labels
 from gsam_edge.distill.reports import label_report
-from gsam_edge.teachers.grounding_dino.config import DetectionConfig
+from gsam_edge.teachers import asking
+from gsam_edge.teachers.config import DetectionConfig
 from gsam_edge.vision import Detections
-from support.detections import same
+from support.detections import packed, same
 
 DETECTOR = Predictor("a detector", "d1", prompted_with_boxes=False)
 PAINTER = Predictor("a painter", "p1", prompted_with_boxes=True)
@@ -102,7 +102,7 @@ def test_a_second_run_asks_nobody():
     second, counts = ask(again, store)
     assert counts == StoreCounts(hits=3, new=0)
     assert (again.built, again.asked) == (0, 0)
-    assert all(same(first.objects[i], second.objects[i]) for i in (1, 2, 3))
+    assert all(same(first.objects[i].unpack(), second.objects[i].unpack()) for i in (1, 2, 3))
 
 
 def test_a_killed_run_continues():
@@ -115,6 +115,23 @@ def test_a_killed_run_continues():
     assert set(labels.objects) == {1, 2, 3}
 
 
+def test_the_bar_goes_when_the_teacher_fails(monkeypatch):
+    """Not with the traceback, which is shown first."""
+    bars = []
+
+    def bar(items, **options):
+        try:
+            yield from items
+        finally:
+            bars.append("gone")
+
+    monkeypatch.setattr(asking, "track", bar)
+    with pytest.raises(KeyboardInterrupt) as failure:
+        ask(Teacher(fail_at=2), JsonStore())
+    assert failure.traceback
+    assert bars == ["gone"]
+
+
 def test_what_an_answer_depends_on_is_asked_again():
     store = JsonStore()
     ask(Teacher(), store)
@@ -125,17 +142,17 @@ def test_what_an_answer_depends_on_is_asked_again():
     assert ask(Teacher(), store, split=renamed)[1].new == 3
 
 
-def test_masks_are_decoded_only_when_they_are_asked_for(monkeypatch):
-    """Not by a run that finds all labels in the store, nor by what needs the teacher's boxes and classes alone."""
+def test_masks_are_decoded_only_when_they_are_asked_for(decoded):
+    """Not by a run that finds all labels in the store, nor by files, merging or the report, which compares masks."""
     store = JsonStore()
     ask(Teacher(), store)
-    with monkeypatch.context() as patched:
-        patched.setattr(records, "decode_segmentation", lambda *_: pytest.fail("a mask was decoded"))
-        labels, counts = ask(Teacher(), store)
-        json.dumps(labels.to_dict())
-        merge_labels(annotations(), labels, match_iou=0.5)
+    labels, counts = ask(Teacher(), store)
+    Predictions.from_dict(labels.to_dict())
+    merge_labels(annotations(), labels, match_iou=0.5)
+    assert label_report(annotations(), labels, counts, CONFIG)["mask_iou"] == 1
+    assert decoded == []
     assert counts.hits == 3
-    assert labels.objects[1].masks.any(axis=(1, 2)).tolist() == [True, True, True]
+    assert labels.objects[1].unpack().masks.any(axis=(1, 2)).tolist() == [True, True, True]
 
 
 def test_true_masks_are_not_decoded_for_boxes(decoded):
@@ -144,7 +161,7 @@ def test_true_masks_are_not_decoded_for_boxes(decoded):
     crowd = {"id": 9, "image_id": 1, "category_id": 7, "bbox": [8, 8, 12, 12], "segmentation": square(8, 8, 12)}
     split = replace(split, objects=(*split.objects, {**crowd, "iscrowd": 1}))
     bare = {image_id: replace(objects, masks=None) for image_id, objects in ANSWERS.items()}
-    labels = Predictions(bare, split.class_names, DETECTOR)
+    labels = Predictions(packed(bare), split.class_names, DETECTOR)
     assert split.has_masks
     ask(Teacher(), JsonStore(), who=PAINTER, split=split)
     merge_labels(split, labels, match_iou=0.5)
@@ -186,7 +203,7 @@ def test_a_teacher_of_masks_is_given_the_true_boxes():
 
     split = annotations()
     labels, _ = ask(lambda: paint, JsonStore(), who=PAINTER, split=split)
-    assert np.array_equal(labels.objects[1].xyxy, split.truth(1).xyxy)
+    assert np.array_equal(labels.objects[1].unmasked.xyxy, split.truth(1).xyxy)
     report = label_report(split, labels, StoreCounts(0, 3), CONFIG)
     assert report["mask_iou"] == 1
     assert report["prompt"] == "true boxes"
@@ -223,7 +240,7 @@ def test_what_is_found_in_a_crowd_is_neither_right_nor_wrong():
     whole = annotations(masks=False)
     split = replace(whole, objects=(*whole.objects, crowd))
     there = found((2, 2, 0.9, 0.2), (10, 10, 0.8, 0.1), (16, 16, 0.7, 0.1), (12, 9, 0.1, 0.6), masks=False)
-    labels = Predictions({1: there}, ("ear", "label"), DETECTOR)
+    labels = Predictions(packed({1: there}), ("ear", "label"), DETECTOR)
     report = label_report(split, labels, StoreCounts(0, 1), CONFIG)
     assert (report["labels"], report["in_crowds"]) == (4, 1)
     assert report["precision"] == pytest.approx(1 / 3)
@@ -234,7 +251,7 @@ def test_what_is_found_in_a_crowd_is_neither_right_nor_wrong():
 
 def test_a_report_without_masks_has_no_mask_iou():
     without = {image_id: replace(objects, masks=None) for image_id, objects in ANSWERS.items()}
-    labels = Predictions(without, ("ear", "label"), DETECTOR)
+    labels = Predictions(packed(without), ("ear", "label"), DETECTOR)
     assert "mask_iou" not in label_report(annotations(masks=False), labels, StoreCounts(0, 3), CONFIG)
 
 
@@ -266,7 +283,7 @@ def test_of_two_objects_that_overlap_each_keeps_its_own_find():
     found = Detections(
         np.array(boxes, np.float32), class_scores.max(axis=1), np.array([0, 1]), None, class_scores=class_scores
     )
-    scores, _ = merge_labels(truth, Predictions({1: found}, truth.class_names, DETECTOR), match_iou=0.5)
+    scores, _ = merge_labels(truth, Predictions(packed({1: found}), truth.class_names, DETECTOR), match_iou=0.5)
     np.testing.assert_allclose(scores[1], class_scores, rtol=2**-11)
 
 
@@ -276,7 +293,8 @@ def test_the_prompt_that_asked_for_the_class_is_listened_to_not_the_one_with_the
     scores = np.array([[0.9, nan], [nan, 0.3]], np.float32)
     xyxy = np.array([[2, 2, 9, 8], [2, 2, 8, 8]], np.float32)
     twice = Detections(xyxy, np.array([0.9, 0.3], np.float32), np.array([0, 1]), class_scores=scores)
-    merged, counts = merge_labels(annotations(), Predictions({1: twice}, ("ear", "label"), DETECTOR), match_iou=0.5)
+    labels = Predictions(packed({1: twice}), ("ear", "label"), DETECTOR)
+    merged, counts = merge_labels(annotations(), labels, match_iou=0.5)
     np.testing.assert_allclose(merged[1], [[0.9, nan], [nan, nan]], rtol=2**-11)
     assert (counts.with_teacher, counts.teacher_only) == (1, 0)
 
@@ -291,7 +309,7 @@ def test_labels_survive_json():
     labels, _ = ask(Teacher(), JsonStore())
     again = Predictions.from_dict(json.loads(json.dumps(labels.to_dict())))
     assert (again.class_names, again.predictor) == (labels.class_names, labels.predictor)
-    assert all(same(again.objects[i], labels.objects[i]) for i in labels.objects)
+    assert all(same(again.objects[i].unpack(), labels.objects[i].unpack()) for i in labels.objects)
 
 
 @pytest.mark.parametrize("content", [{}, {"predictor": {}, "class_names": [], "images": {}}, {"images": 3}])

@@ -15,14 +15,14 @@ from gsam_edge.coco.provenance import with_split_digest
 from gsam_edge.evaluate import artefacts as measurement
 from gsam_edge.evaluate.artefacts import TrueBoxes, measure_exported, measure_student, measure_teacher
 from gsam_edge.evaluate.config import EvaluationConfig
-from gsam_edge.evaluate.measure import Measurement
 from gsam_edge.export.format import NotBuilt
 from gsam_edge.export.table import FORMATS
+from gsam_edge.metrics.measured import Measurement
 from gsam_edge.pipelines.evaluation.nodes import compare
 from gsam_edge.students import EdgeConfig
 from gsam_edge.students.weights import StudentWeights
 from gsam_edge.teachers.compose import Teacher
-from gsam_edge.teachers.grounding_dino.config import DetectionConfig
+from gsam_edge.teachers.config import DetectionConfig
 
 WHOLE = Annotations(
     tuple({"id": n, "file_name": f"{n}.png", "width": 8, "height": 8} for n in range(4)),
@@ -103,7 +103,7 @@ def test_accuracy_and_clock_see_the_teacher_down_to_scores_of_their_own(monkeypa
 
     def answer(factory, timed, images, **options):
         seen.extend([factory()["detection"].score_threshold, timed()["detection"].score_threshold])
-        return Measurement([labelled().truth(3)], 1.0, 2.0, 3.0, 1, 1)
+        return Measurement([labelled().packed_truth(3)], 1.0, 2.0, 3.0, 1, 1)
 
     monkeypatch.setattr(measurement, "measure", answer)
     built = partial(dict, class_names=("bag",), detection=DETECTION)
@@ -117,7 +117,7 @@ def perfect(monkeypatch):
     """Whatever is measured answers as the truth says, without a process of its own."""
 
     def answer(factory, timed, images, *, prompts=None, warmup, repeats, threads):
-        return Measurement([labelled(masks=True).truth(3)], 1.0, 2.0, 3.0, repeats, threads)
+        return Measurement([labelled(masks=True).packed_truth(3)], 1.0, 2.0, 3.0, repeats, threads)
 
     monkeypatch.setattr(measurement, "measure", answer)
 

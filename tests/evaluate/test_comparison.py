@@ -8,9 +8,11 @@ from rich.console import Console
 
 from gsam_edge.coco.annotations import Annotations
 from gsam_edge.coco.errors import DatasetError
-from gsam_edge.evaluate.comparison import comparison_frame, comparison_row, console_table
-from gsam_edge.evaluate.measure import Measurement
+from gsam_edge.coco.packed import PackedDetections
+from gsam_edge.evaluate.comparison import comparison_frame, comparison_row
 from gsam_edge.hooks.console import TABLE_WIDTH
+from gsam_edge.metrics.measured import Measurement
+from gsam_edge.report.console import comparison_summary
 from gsam_edge.vision import Detections
 
 PROMISED = {
@@ -53,7 +55,8 @@ def annotations(*, masks):
 
 def measured(truth, predictions=None, latency=10.0, gpu_memory=None):
     predictions = predictions or [truth.truth(image["id"]) for image in truth.images]
-    return Measurement(predictions, latency, 2 * latency, 123.4, 20, 2, peak_gpu_memory_mb=gpu_memory)
+    packed = [PackedDetections.pack(found) for found in predictions]
+    return Measurement(packed, latency, 2 * latency, 123.4, 20, 2, peak_gpu_memory_mb=gpu_memory)
 
 
 def row(truth, artefact="student", *, device="cpu", score_threshold=0.001, **changes):
@@ -64,7 +67,7 @@ def row(truth, artefact="student", *, device="cpu", score_threshold=0.001, **cha
 def printed(rows):
     """The lines of the console table, each as its cells."""
     console = Console(file=io.StringIO(), width=220, color_system=None)
-    console.print(console_table(rows))
+    console.print(comparison_summary(rows))
     return [[cell.strip() for cell in line.split("│")] for line in console.file.getvalue().splitlines()]
 
 
@@ -201,7 +204,7 @@ def test_a_narrow_console_cuts_no_name_and_no_number():
         for name in ("teacher", "student_onnx_int8")
     ]
     console = Console(file=io.StringIO(), width=TABLE_WIDTH, color_system=None)
-    console.print(console_table(rows))
+    console.print(comparison_summary(rows))
     lines = console.file.getvalue().splitlines()
     assert all(line[-1] in "┓┃┩│┘" for line in lines[1:])
     shown = "\n".join(lines)
@@ -215,7 +218,7 @@ def test_the_mask_iou_of_what_was_found_has_no_best_value():
     truth = annotations(masks=True)
     one = [truth.truth(8).select(np.array([0])), Detections.empty(mask_hw=(40, 60))]
     whole = [replace(found, masks=found.masks & (np.arange(60) % 10 < 8)) for found in map(truth.truth, (8, 4))]
-    table = console_table([row(truth, "one", predictions=one), row(truth, "all", predictions=whole)])
+    table = comparison_summary([row(truth, "one", predictions=one), row(truth, "all", predictions=whole)])
     cells = {str(column.header): list(column.cells) for column in table.columns}
     assert cells["mask IoU\nof found"] == ["1.000\n1/3", "0.800\n3/3"]
     assert cells["box\nmAP50"][1] == "[bold green]1.000[/]"
@@ -224,10 +227,10 @@ def test_the_mask_iou_of_what_was_found_has_no_best_value():
 def test_the_memory_of_a_graphics_card_has_a_column_where_one_was_used():
     truth = annotations(masks=True)
     rows = [row(truth, "teacher", device="cuda", gpu_memory=900.0), row(truth, "student")]
-    assert [column.header for column in console_table(rows).columns][-1] == "GPU MB\npeak"
+    assert [column.header for column in comparison_summary(rows).columns][-1] == "GPU MB\npeak"
     teacher, student = (next(line for line in printed(rows) if name in line) for name in ("teacher", "student"))
     assert (teacher[-2], student[-2]) == ("900", "-")
-    assert [column.header for column in console_table(rows[1:]).columns][-1] == "memory\nMB peak"
+    assert [column.header for column in comparison_summary(rows[1:]).columns][-1] == "memory\nMB peak"
 
 
 def test_rows_can_come_from_json_with_other_keys():

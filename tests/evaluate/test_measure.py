@@ -109,7 +109,8 @@ class TestAnswers:
     def test_predictions_come_back_in_order(self, artefacts, with_masks):
         measurement = quick(functools.partial(artefacts.echo, with_masks), 12)
         assert len(measurement.predictions) == 12
-        for row, found in enumerate(measurement.predictions):
+        for row, packed in enumerate(measurement.predictions):
+            found = packed.unpack()
             np.testing.assert_array_equal(found.xyxy, np.full((1, 4), row, np.float32))
             if with_masks:
                 np.testing.assert_array_equal(found.masks, np.full((1, 8, 8), row > 7))
@@ -119,10 +120,10 @@ class TestAnswers:
     def test_prompts_go_with_their_images(self, artefacts):
         prompts = [np.full((1, 4), value, np.float32) for value in (7, 5, 3)]
         measurement = quick(artefacts.prompted, prompts=prompts)
-        assert [float(found.xyxy[0, 0]) for found in measurement.predictions] == [7, 5, 3]
+        assert [float(found.unmasked.xyxy[0, 0]) for found in measurement.predictions] == [7, 5, 3]
 
     def test_what_a_library_prints_does_no_harm(self, artefacts, capfd):
-        assert [float(found.xyxy[0, 0]) for found in quick(artefacts.talker).predictions] == [5, 5, 5]
+        assert [float(found.unmasked.xyxy[0, 0]) for found in quick(artefacts.talker).predictions] == [5, 5, 5]
         assert capfd.readouterr().out == ""
 
 
@@ -130,13 +131,13 @@ class TestFigures:
     def test_calls(self, artefacts):
         measurement = quick(artefacts.counter, 3, warmup=4, repeats=10)
         assert measurement.timed_calls == 10
-        assert [float(found.xyxy[0, 0]) for found in measurement.predictions] == [1, 2, 3]
+        assert [float(found.unmasked.xyxy[0, 0]) for found in measurement.predictions] == [1, 2, 3]
         assert quick(artefacts.counter, 3, repeats=2).timed_calls == 2
 
     def test_the_clock_sees_the_artefact_as_it_is_used(self, artefacts):
         echo = functools.partial(artefacts.echo, False)
         measurement = measure(echo, artefacts.sleeper, images(3), warmup=0, repeats=4, threads=1)
-        assert [float(found.xyxy[0, 0]) for found in measurement.predictions] == [0, 1, 2]
+        assert [float(found.unmasked.xyxy[0, 0]) for found in measurement.predictions] == [0, 1, 2]
         assert measurement.latency_ms_median >= 20
 
     @pytest.mark.parametrize(
@@ -154,7 +155,7 @@ class TestFigures:
 
     def test_threads_are_set_before_the_libraries_load(self, artefacts):
         measurement = quick(artefacts.settings, 1, threads=3)
-        assert float(measurement.predictions[0].xyxy[0, 0]) == 3
+        assert float(measurement.predictions[0].unmasked.xyxy[0, 0]) == 3
         assert measurement.threads == 3
 
     def test_memory_is_the_artefacts_not_the_parents(self, artefacts):
@@ -191,8 +192,8 @@ class TestGraphicsCard:
 
 @pytest.mark.slow
 def test_torch_is_told_its_threads(artefacts):
-    assert float(quick(artefacts.torch_threads, 1, threads=1).predictions[0].xyxy[0, 0]) == 1
-    assert float(quick(artefacts.torch_threads, 1, threads=2).predictions[0].xyxy[0, 0]) == 2
+    assert float(quick(artefacts.torch_threads, 1, threads=1).predictions[0].unmasked.xyxy[0, 0]) == 1
+    assert float(quick(artefacts.torch_threads, 1, threads=2).predictions[0].unmasked.xyxy[0, 0]) == 2
 
 
 class TestFailures:

@@ -3,15 +3,33 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pycocotools import mask as coco_mask
 
 from gsam_edge.coco.annotations import Annotations
-from gsam_edge.coco.geometry.segmentation import decode_segmentation
-from gsam_edge.metrics.detection import FIGURES, evaluate_coco, evaluate_predictions
+from gsam_edge.coco.geometry.segmentation import decode_segmentation, segmentation_to_rle
+from gsam_edge.metrics.detection import COCO_FIGURES, evaluate_coco, evaluate_predictions
 from gsam_edge.vision import Detections
 from gsam_edge.vision.boxes import xywh_to_xyxy
 from gsam_edge.vision.masks import masks_to_xyxy
+from support.detections import packed
 
 GOLDEN = Path(__file__).parents[2].parent / "shared" / "data" / "eval_golden"
+
+
+def complete(truth, records, iou_type):
+    """Records as `evaluate_coco` takes them: masks as RLE, with an area."""
+    image_hw = {image["id"]: (image["height"], image["width"]) for image in truth["images"]}
+    for record in records:
+        if iou_type == "segm":
+            shape = segmentation_to_rle(record["segmentation"], image_hw[record["image_id"]])
+            yield {"iscrowd": 0, "area": coco_mask.area(shape), **record, "segmentation": shape}
+        else:
+            yield {"iscrowd": 0, "area": record["bbox"][2] * record["bbox"][3], **record}
+
+
+def published(truth, results, iou_type):
+    complete_truth = {**truth, "annotations": list(complete(truth, truth["annotations"], iou_type))}
+    return evaluate_coco(complete_truth, list(complete(truth, results, iou_type)), iou_type)
 
 
 def detections_of_results(truth, results, iou_type):
@@ -45,8 +63,8 @@ class TestPublishedFigures:
         example = golden["coco_val2014_100"]
         truth = json.loads((GOLDEN / example["gt"]).read_text())
         results = json.loads((GOLDEN / example[f"dt_{iou_type}"]).read_text())
-        evaluation = evaluate_coco(truth, results, iou_type)
-        expected = dict(zip(FIGURES, (example[iou_type][key] for key in example["keys"]), strict=True))
+        evaluation = published(truth, results, iou_type)
+        expected = dict(zip(COCO_FIGURES, (example[iou_type][key] for key in example["keys"]), strict=True))
         assert evaluation.figures == pytest.approx(expected, abs=1e-6)
 
     @pytest.mark.parametrize("iou_type", ["bbox", "segm"])
@@ -54,8 +72,8 @@ class TestPublishedFigures:
         example = golden["coco_val2014_100"]
         truth = Annotations.from_coco(json.loads((GOLDEN / example["gt"]).read_text()))
         results = json.loads((GOLDEN / example[f"dt_{iou_type}"]).read_text())
-        evaluation = evaluate_predictions(truth, detections_of_results(truth, results, iou_type), iou_type)
-        expected = dict(zip(FIGURES, (example[iou_type][key] for key in example["keys"]), strict=True))
+        evaluation = evaluate_predictions(truth, packed(detections_of_results(truth, results, iou_type)), iou_type)
+        expected = dict(zip(COCO_FIGURES, (example[iou_type][key] for key in example["keys"]), strict=True))
         # The example's boxes were made to meet IoU thresholds exactly; in the float32 of Detections some fall below.
         assert evaluation.figures == pytest.approx(expected, abs=1e-6 if iou_type == "segm" else 2e-3)
 
@@ -66,5 +84,5 @@ class TestPublishedFigures:
         for result in results:
             result.pop("bbox", None)
         keys = golden["coco_val2014_100"]["keys"]
-        expected = {name: example[key] for name, key in zip(FIGURES, keys, strict=True) if example[key] != -1}
-        assert evaluate_coco(truth, results, "segm").figures == pytest.approx(expected, abs=1e-6)
+        expected = {name: example[key] for name, key in zip(COCO_FIGURES, keys, strict=True) if example[key] != -1}
+        assert published(truth, results, "segm").figures == pytest.approx(expected, abs=1e-6)

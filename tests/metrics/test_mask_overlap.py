@@ -4,10 +4,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pycocotools import mask as coco_mask
 
 from gsam_edge.coco.annotations import Annotations
 from gsam_edge.metrics.mask_overlap import match_boxes, matched_mask_iou, paired_mask_iou
 from gsam_edge.vision import Detections
+from gsam_edge.vision.masks import paired_iou
+from support.detections import packed
 
 
 def square(left, top, side=10):
@@ -46,20 +49,20 @@ def boxes(*xyxy, scores=None, class_ids=None):
 
 class TestPaired:
     def test_perfect(self):
-        overlap = paired_mask_iou(TRUTH, perfect(TRUTH))
+        overlap = paired_mask_iou(TRUTH, packed(perfect(TRUTH)))
         assert (overlap.mean_iou, overlap.compared, overlap.objects) == (1, 3, 3)
 
     def test_mean_over_objects_not_images(self):
         predictions = perfect(TRUTH)
         half = predictions[2].masks.copy()
         half[:, :, 9:] = False  # 5 of the 10 columns stay
-        overlap = paired_mask_iou(TRUTH, predictions | {2: replace(predictions[2], masks=half)})
+        overlap = paired_mask_iou(TRUTH, packed(predictions | {2: replace(predictions[2], masks=half)}))
         assert overlap.mean_iou == pytest.approx((1 + 1 + 0.5) / 3)
 
     def test_an_object_without_a_mask_is_left_out(self):
         bare = {key: value for key, value in TRUTH.objects[0].items() if key != "segmentation"}
         partial = Annotations(TRUTH.images, (bare, *TRUTH.objects[1:]), TRUTH.categories)
-        overlap = paired_mask_iou(partial, perfect(TRUTH))
+        overlap = paired_mask_iou(partial, packed(perfect(TRUTH)))
         assert (overlap.mean_iou, overlap.compared, overlap.objects) == (1, 2, 2)
 
     def test_no_masks_in_the_truth(self):
@@ -79,25 +82,49 @@ class TestPaired:
         if found is None:
             del predictions[1]
         with pytest.raises(ValueError, match=f"image 1: expected 2 rows with masks, {got}"):
-            paired_mask_iou(TRUTH, predictions)
+            paired_mask_iou(TRUTH, packed(predictions))
 
 
 class TestMatched:
     def test_perfect(self):
-        overlap = matched_mask_iou(TRUTH, perfect(TRUTH), 0.5)
+        overlap = matched_mask_iou(TRUTH, packed(perfect(TRUTH)), 0.5)
         assert (overlap.mean_iou, overlap.compared, overlap.objects) == (1, 3, 3)
 
     def test_what_was_not_found_is_counted_but_does_not_lower_the_mean(self):
-        overlap = matched_mask_iou(TRUTH, {2: TRUTH.truth(2)}, 0.5)
+        overlap = matched_mask_iou(TRUTH, packed({2: TRUTH.truth(2)}), 0.5)
         assert (overlap.mean_iou, overlap.compared, overlap.objects) == (1, 1, 3)
 
     def test_another_class_is_no_match(self):
         swapped = {i: replace(found, class_ids=1 - found.class_ids) for i, found in perfect(TRUTH).items()}
-        assert matched_mask_iou(TRUTH, swapped, 0.5) is None
+        assert matched_mask_iou(TRUTH, packed(swapped), 0.5) is None
 
     def test_a_model_without_masks(self):
         bare = {i: replace(found, masks=None) for i, found in perfect(TRUTH).items()}
-        assert matched_mask_iou(TRUTH, bare, 0.5) is None
+        assert matched_mask_iou(TRUTH, packed(bare), 0.5) is None
+
+
+@given(seed=st.integers(0, 2**32 - 1))
+def test_masks_are_compared_as_their_pixels_are_and_never_decoded(seed):
+    """To the last bit, at every overlap: the same masks, shifted, and none at all."""
+    rng = np.random.default_rng(seed)
+    shifts = {image_id: rng.integers(-6, 7, 2) for image_id in (1, 2, 3)}
+    predictions = {
+        image_id: replace(found, masks=np.roll(found.masks, shifts[image_id], (1, 2)) & (rng.random((40, 40)) < 0.9))
+        for image_id, found in perfect(TRUTH).items()
+    }
+    pixels = np.concatenate([paired_iou(found.masks, TRUTH.truth(i).masks) for i, found in predictions.items()])
+    ready = packed(predictions)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(coco_mask, "decode", lambda _: pytest.fail("a mask was decoded"))
+        truth = Annotations(TRUTH.images, TRUTH.objects, TRUTH.categories)
+        paired, matched = paired_mask_iou(truth, ready), matched_mask_iou(truth, ready, 0.5)
+    assert paired.mean_iou == matched.mean_iou == float(np.mean(pixels.tolist()))
+
+
+def test_masks_of_another_size_than_their_truth_are_refused():
+    small = {image_id: replace(found, masks=found.masks[:, ::2]) for image_id, found in perfect(TRUTH).items()}
+    with pytest.raises(ValueError, match=r"expected masks of one size, got \[40, 40\] and \[20, 40\]"):
+        paired_mask_iou(TRUTH, packed(small))
 
 
 class TestMatchBoxes:

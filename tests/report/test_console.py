@@ -25,7 +25,7 @@ def report(content, files, config):
     completed = complete(checked.annotations)
     parts_config = SplitConfig(train=0.5, val=0.5, test=0, group_by="auto")
     parts = split(completed.annotations, parts_config, seed=0)
-    return validation_report(audit(checked, completed), completed.annotations, parts, parts_config, seed=0)
+    return validation_report(audit(checked, completed), completed.annotations, parts, parts_config, seed=0, teachers={})
 
 
 def test_the_summary_says_what_came_what_is_odd_and_what_is_in_order(report):

@@ -77,7 +77,6 @@ def training_config() -> StudentTrainingConfig:
         box_gain=7.5,
         class_gain=0.5,
         distribution_gain=1.5,
-        teacher_share=0.3,
         validate_every=1,
         patience=0,
         workers=0,

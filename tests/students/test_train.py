@@ -7,6 +7,7 @@ import torch
 
 from gsam_edge.augmentation import Description, build
 from gsam_edge.coco.errors import DatasetError
+from gsam_edge.distill.losses import LOSSES
 from gsam_edge.metrics.average_precision import average_precision
 from gsam_edge.students.choice import StudentChoice
 from gsam_edge.students.family import Validation
@@ -28,7 +29,8 @@ class KilledError(RuntimeError):
 def run(pictures, architecture, student, training, **changes):
     run = a_run(**{"seed": 3} | {name: changes.pop(name) for name in ("log", "checkpoints", "seed") if name in changes})
     data = replace(pictures, augmentation=changes.pop("augmentation", None))
-    options = {"initial": None, "validate": None, **changes}
+    losses = {"class_scores": (0.3, LOSSES["class_scores"])}
+    options = {"losses": losses, "initial": None, "validate": None, **changes}
     return family_of(architecture).train(
         data, StudentChoice(architecture, student, "a test"), training, run=run, **options
     )

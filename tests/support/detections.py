@@ -1,7 +1,10 @@
 """What tests ask of Detections."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
+from gsam_edge.coco.packed import PackedDetections
 from gsam_edge.vision import Detections
 
 
@@ -11,3 +14,8 @@ def same(a: Detections, b: Detections) -> bool:
         (x is None and y is None) or (x.dtype == y.dtype and np.array_equal(x, y, equal_nan=True))
         for x, y in ((getattr(a, name), getattr(b, name)) for name in vars(a))
     )
+
+
+def packed(objects: Mapping[int, Detections]) -> dict[int, PackedDetections]:
+    """The objects of many images as metrics and reports take them."""
+    return {image_id: PackedDetections.pack(found) for image_id, found in objects.items()}

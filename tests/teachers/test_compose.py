@@ -1,6 +1,8 @@
 """The tuned teachers as one: what they draw, how they are told apart, and how they are measured."""
 
+import hashlib
 import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,18 +10,20 @@ import pytest
 import torch
 import yaml
 
-from gsam_edge.coco import Annotations
+from gsam_edge.coco import Annotations, DatasetError
 from gsam_edge.coco.needs import not_needed
 from gsam_edge.distill.config import LabellingConfig
 from gsam_edge.teachers import report as reports
-from gsam_edge.teachers.compose import TunedTeachers, compose_teacher
-from gsam_edge.teachers.grounding_dino.config import DetectionConfig
+from gsam_edge.teachers.compose import TunedTeacher, compose_teacher
+from gsam_edge.teachers.config import DetectionConfig
+from gsam_edge.teachers.errors import AdapterError, BaseModelError
 from gsam_edge.teachers.grounding_dino.tiny import build_tiny_grounding_dino
 from gsam_edge.teachers.lora.adapter import AdapterConfig, extract_adapter
 from gsam_edge.teachers.lora.config import LoraConfig
 from gsam_edge.teachers.lora.layers import add_lora, weights_digest
 from gsam_edge.teachers.sam.architecture import build_sam
 from gsam_edge.teachers.sam.model import SamModel
+from gsam_edge.teachers.table import TeacherChoice
 from gsam_edge.vision import Detections
 from support.tiny import TINY_GROUNDING_DINO, TINY_SAM
 
@@ -56,16 +60,20 @@ def build_painter():
 
 def build_teachers():
     """New ones for each use: their adapters are put on in place."""
-    return TunedTeachers(
-        build_detector(),
-        adapter("grounding_dino", lambda: build_detector().model, r"^model\.decoder\.layers.*query"),
-        build_painter(),
-        adapter("sam", lambda: build_painter().model, r"^mask_decoder\.transformer\..*q_proj$"),
-    )
+    return {
+        "grounding_dino": TunedTeacher(
+            build_detector(),
+            adapter("grounding_dino", lambda: build_detector().model, r"^model\.decoder\.layers.*query"),
+        ),
+        "sam": TunedTeacher(
+            build_painter(), adapter("sam", lambda: build_painter().model, r"^mask_decoder\.transformer\..*q_proj$")
+        ),
+    }
 
 
-def composed(teachers, detection):
-    return compose_teacher(SPLIT, teachers, detection=detection, device="cpu")
+def composed(teachers, detection=LABELLING.detection, data=SPLIT):
+    choice = TeacherChoice(finder="grounding_dino", outliner="sam")
+    return compose_teacher(data, teachers, choice, detection=detection, device="cpu")
 
 
 def test_sam_draws_what_becomes_a_label_and_nothing_else(monkeypatch):
@@ -96,10 +104,37 @@ def test_the_threshold_of_labels_tells_teachers_apart_where_they_detect():
     assert other != digest
     assert same == digest
     teachers = build_teachers()
-    alone = TunedTeachers(teachers.grounding_dino, not_needed("no boxes"), teachers.sam, teachers.sam_adapter)
+    alone = teachers | {"grounding_dino": teachers["grounding_dino"]._replace(adapter=not_needed("no boxes"))}
     first, second = (composed(alone, each.label_detection).description for each in (LABELLING, lower))
     assert first.prompted_with_boxes
     assert first.digest == second.digest
+
+
+def test_reports_and_the_label_store_know_the_teachers_of_before():
+    """Names and digests are in reports and label stores: the same teachers, asked the same, are the same."""
+    teacher = composed(build_teachers())
+    assert teacher.description.name == "Grounding DINO and SAM"
+    parts = build_teachers().values()
+    digests = [digest for base, adapter in parts for digest in (weights_digest(base.model), adapter.digest)]
+    settings = [repr(LABELLING.detection.model_dump(exclude={"batch_size"})), *CLASSES]
+    assert teacher.description.digest == hashlib.sha256("\n".join(digests + settings).encode()).hexdigest()
+
+
+def test_an_adapter_that_does_not_belong_to_what_is_there_is_refused():
+    """A base that is no longer named, an adapter in the place of another, one from before the teacher was chosen."""
+    teachers = build_teachers()
+    nameless = teachers | {"sam": teachers["sam"]._replace(base=not_needed("no weights are named"))}
+    with pytest.raises(BaseModelError, match="base of the sam adapter, got none: no weights are named"):
+        composed(nameless)
+    swapped = teachers | {"sam": teachers["sam"]._replace(adapter=teachers["grounding_dino"].adapter)}
+    with pytest.raises(AdapterError, match="sam_adapter: expected one of sam, got one of 'grounding_dino'"):
+        composed(swapped)
+    stale = teachers | {"grounding_dino": teachers["grounding_dino"]._replace(adapter=not_needed("another finds"))}
+    record = {"id": 1, "image_id": 0, "category_id": 0, "bbox": [1, 1, 5, 5]}
+    with pytest.raises(DatasetError, match=r"1 of 1 objects have a box of their own; got .*\(another finds\); run"):
+        composed(stale, data=replace(SPLIT, objects=(record,)))
+    with pytest.raises(DatasetError, match="expected an adapter of Grounding DINO or SAM, got none"):
+        composed({name: teacher._replace(adapter=not_needed("no objects")) for name, teacher in teachers.items()})
 
 
 def test_teachers_are_measured_down_to_the_students_floor_and_label_from_their_own():
@@ -131,8 +166,8 @@ def test_measuring_teachers_needs_the_memory_of_one_picture():
         xyxy = np.tile(np.array([10, 10, 100, 100], np.float32), (20, 1))
         return Detections(xyxy, np.ones(20, np.float32), np.zeros(20, np.int64), masks)
 
-    for figures in (lambda: reports._detection_figures(predict, split, pictures, "segm"),
-                    lambda: reports._mask_figures(predict, split, pictures)):  # fmt: skip
+    for figures in (lambda: reports._detection_figures(lambda: predict, split, pictures, "segm"),
+                    lambda: reports._mask_figures(lambda: predict, split, pictures)):  # fmt: skip
         tracemalloc.start()
         result = figures()
         _, peak = tracemalloc.get_traced_memory()

@@ -8,16 +8,20 @@ import torch
 from torch import nn
 
 from gsam_edge.coco import Annotations
+from gsam_edge.teachers import asking
 from gsam_edge.teachers import report as module
-from gsam_edge.teachers.compose import TunedTeachers
-from gsam_edge.teachers.grounding_dino.config import DetectionConfig
+from gsam_edge.teachers.compose import TunedTeacher
+from gsam_edge.teachers.config import DetectionConfig
 from gsam_edge.teachers.report import teacher_report
+from gsam_edge.teachers.table import TeacherChoice
 from gsam_edge.teachers.verdict import verdict
 from gsam_edge.vision import Detections
 
 DETECTION = DetectionConfig(score_threshold=0.1, candidates=1000, nms_iou=0.7, max_detections=30, batch_size=1)
 IMAGES = {"1.png": np.zeros((20, 30, 3), np.uint8)}
 ADAPTER = SimpleNamespace(tensors={"layer.lora_A": torch.zeros(2, 3)})
+CHOICE = TeacherChoice(finder="grounding_dino", outliner="sam")
+TEACHERS = dict.fromkeys(CHOICE.names, TunedTeacher(SimpleNamespace(model=nn.Linear(2, 2)), ADAPTER))
 
 
 def annotations() -> Annotations:
@@ -39,13 +43,11 @@ def report(monkeypatch, *, base: int, tuned: int) -> dict:
     """The report of teachers whose answers lie so far to the left."""
 
     def predictor(**parts):
-        left = tuned if parts["grounding_dino_adapter"] or parts["sam_adapter"] else base
+        left = tuned if any(part and part.adapter for part in (parts["finder"], parts["outliner"])) else base
         return lambda image, prompt=None: answer(left)
 
     monkeypatch.setattr(module, "teacher_predictor", predictor)
-    model = SimpleNamespace(model=nn.Linear(2, 2))
-    teachers = TunedTeachers(model, ADAPTER, model, ADAPTER)
-    return teacher_report(annotations(), IMAGES, teachers, detection=DETECTION, device="cpu")
+    return teacher_report(annotations(), IMAGES, TEACHERS, CHOICE, detection=DETECTION, device="cpu")
 
 
 def test_adapters_that_are_worse_than_their_bases_are_named_with_both_figures(monkeypatch, caplog):
@@ -78,6 +80,30 @@ def test_without_figures_there_is_no_verdict(base, tuned, caplog):
     assert not caplog.records
 
 
+def test_the_bar_goes_when_a_teacher_fails(monkeypatch):
+    """Not with the traceback, which is shown first."""
+    bars = []
+
+    def bar(items, **options):
+        try:
+            yield from items
+        finally:
+            bars.append("gone")
+
+    def predictor(**parts):
+        def fail(image, prompt=None):
+            raise KeyboardInterrupt
+
+        return fail
+
+    monkeypatch.setattr(asking, "track", bar)
+    monkeypatch.setattr(module, "teacher_predictor", predictor)
+    with pytest.raises(KeyboardInterrupt) as failure:
+        teacher_report(annotations(), IMAGES, TEACHERS, CHOICE, detection=DETECTION, device="cpu")
+    assert failure.traceback
+    assert bars == ["gone"]
+
+
 def test_sam_is_prompted_with_boxes_alone(monkeypatch):
     prompts = []
 
@@ -85,9 +111,7 @@ def test_sam_is_prompted_with_boxes_alone(monkeypatch):
         return lambda image, prompt=None: prompts.append(prompt) or answer(2)
 
     monkeypatch.setattr(module, "teacher_predictor", predictor)
-    model = SimpleNamespace(model=nn.Linear(2, 2))
-    teachers = TunedTeachers(model, ADAPTER, model, ADAPTER)
-    teacher_report(annotations(), IMAGES, teachers, detection=DETECTION, device="cpu")
+    teacher_report(annotations(), IMAGES, TEACHERS, CHOICE, detection=DETECTION, device="cpu")
     given = [prompt for prompt in prompts if prompt is not None]
     assert len(given) == 2
     assert all(prompt.masks is None for prompt in given)

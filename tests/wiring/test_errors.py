@@ -24,7 +24,7 @@ import gsam_edge
 from gsam_edge.datasets.atomic import new_folder, write_bytes
 from gsam_edge.datasets.coco import AnnotationsDataset, RawCocoDataset
 from gsam_edge.datasets.json_log import JsonLog
-from gsam_edge.datasets.models import AdapterDataset, GroundingDinoDataset, SamDataset, StudentWeightsDataset
+from gsam_edge.datasets.models import AdapterDataset, StudentWeightsDataset, TeacherBaseDataset
 from gsam_edge.datasets.predictions import PredictionsDataset
 from gsam_edge.datasets.reports import ReportDataset
 from gsam_edge.datasets.state import JsonStore
@@ -158,14 +158,14 @@ def test_no_damage_to_a_stored_file_looks_like_a_defect(
         assert kind in (RawCocoDataset, ReportDataset, AnnotationsDataset)
 
 
-@pytest.mark.parametrize("kind", [GroundingDinoDataset, SamDataset])
-def test_a_damaged_base_model_is_one_message(capsys: pytest.CaptureFixture[str], tmp_path: Path, kind: Any) -> None:
-    shipped = ROOT / "data/06_models/base" / ("sam" if kind is SamDataset else "grounding_dino")
+@pytest.mark.parametrize("family", ["grounding_dino", "sam"])
+def test_a_damaged_base_model_is_one_message(capsys: pytest.CaptureFixture[str], tmp_path: Path, family: str) -> None:
+    shipped = ROOT / "data/06_models/base" / family
     for name in sorted(path.name for path in shipped.iterdir() if path.suffix in (".json", ".safetensors")):
         folder = tmp_path / name
         shutil.copytree(shipped, folder)
         (folder / name).write_bytes((shipped / name).read_bytes()[:-40])
-        assert "Traceback" not in shown(capsys, kind(filepath=str(folder)).load), name
+        assert "Traceback" not in shown(capsys, TeacherBaseDataset(family=family, filepath=str(folder)).load), name
 
 
 def test_a_damaged_label_or_onnx_file_is_one_message(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -259,8 +259,8 @@ def test_a_seed_that_is_none_is_refused_before_the_run(seed: Any) -> None:
 def test_a_catalog_entry_or_file_of_conf_that_kedro_refuses_is_one_message(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    kind = "gsam_edge.datasets.models.GroundingDinoDataset"
-    for entry in ({"filepth": "x"}, {"filepath": "x", "remote": "y"}, {}):
+    kind = "gsam_edge.datasets.models.TeacherBaseDataset"
+    for entry in ({"filepth": "x"}, {"family": "sam", "filepath": "x", "remote": "y"}, {}, {"family": "samm"}):
         catalog = DataCatalog.from_config({"base": {"type": kind, **entry}})
         assert "Traceback" not in shown(capsys, lambda catalog=catalog: catalog["base"])  # type: ignore[misc]
     (tmp_path / "base").mkdir()
@@ -275,5 +275,6 @@ def test_a_defect_in_a_dataset_of_the_catalog_shows_its_traceback(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("gsam_edge.datasets.models.Path", json.loads)  # a defect of ours: a wrong call
-    catalog = DataCatalog.from_config({"base": {"type": "gsam_edge.datasets.models.SamDataset", "filepath": "x"}})
+    entry = {"type": "gsam_edge.datasets.models.TeacherBaseDataset", "family": "sam", "filepath": "x"}
+    catalog = DataCatalog.from_config({"base": entry})
     assert "Traceback" in shown(capsys, lambda: catalog["base"])

@@ -65,15 +65,11 @@ def test_a_format_stands_behind_what_it_is_made_from() -> None:
 
 
 def test_the_graph_exports_and_measures_every_format() -> None:
-    exports = {node.name for node in pipelines["optimization"].nodes}
-    measures = {node.name for node in pipelines["evaluation"].nodes}
-    report, comparison = (
-        next(node for node in pipelines[pipeline].nodes if node.name == name)
-        for pipeline, name in (("optimization", "report_optimization"), ("evaluation", "compare"))
-    )
+    nodes = {node.name: node for name in ("optimization", "evaluation") for node in pipelines[name].nodes}
+    report, comparison = nodes["optimization.report_optimization"], nodes["evaluation.compare"]
     for name in FORMATS:
-        assert f"export_{name}" in exports
-        assert f"measure_student_{name}" in measures
+        assert f"optimization.export_{name}" in nodes
+        assert f"evaluation.measure_student_{name}" in nodes
         assert f"student_{name}" in report.inputs
         assert f"measurement_student_{name}" in comparison.inputs
 

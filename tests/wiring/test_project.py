@@ -75,6 +75,37 @@ def test_every_typed_parameter_is_valid(env: str) -> None:
     assert not untyped, f"no node types the parameters {sorted(untyped)}"
 
 
+def test_a_misspelt_key_fails_in_every_typed_parameter() -> None:
+    """Nodes say the class of each parameter in a form that Kedro understands, also where `inputs` is a dict."""
+    from kedro.validation import ParameterValidationError, ParameterValidator
+
+    validator = ParameterValidator(dict(pipelines))
+    raw = load_config("base")["parameters"]
+    typed = [name for name, value in raw.items() if isinstance(value, dict)]
+    assert len(typed) > 10
+    for name in typed:
+        with pytest.raises(ParameterValidationError, match="mispelt"):
+            validator.validate_raw_params(raw | {name: raw[name] | {"mispelt": 1}})
+
+
+def test_more_than_five_inputs_are_named() -> None:
+    """A list of ten datasets is matched to arguments by counting."""
+    for pipeline in pipelines.values():
+        for node in pipeline.nodes:
+            assert isinstance(node._inputs, dict) or len(node.inputs) <= 5, node.name
+
+
+def test_every_pipeline_is_one_box_that_unfolds_and_one_tag() -> None:
+    """kedro-viz opens on the namespaces; datasets and parameters keep their names."""
+    for name, pipeline in pipelines.items():
+        if name != "__default__":
+            assert {(node.namespace, *node.tags) for node in pipeline.nodes} == {(name, name)}
+            assert not [dataset for dataset in pipeline.datasets() if dataset.startswith(f"{name}.")]
+    whole = pipelines["__default__"]
+    assert whole.only_nodes_with_tags("distillation").nodes == pipelines["distillation"].nodes
+    assert "evaluation.compare" in {node.name for node in whole.from_nodes("distillation.distil_student").nodes}
+
+
 def test_one_hook_alone_starts_mlflow_runs() -> None:
     from kedro.framework.session import KedroSession
     from kedro_mlflow.framework.hooks.mlflow_hook import MlflowHook

@@ -12,7 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gsam_edge.coco.errors import DatasetError
-from gsam_edge.coco.geometry.segmentation import decode_segmentation, segmentation_area
+from gsam_edge.coco.geometry.segmentation import (
+    Rle,
+    decode_segmentation,
+    empty_rle,
+    segmentation_area,
+    segmentation_to_rle,
+)
+from gsam_edge.coco.packed import PackedDetections
 from gsam_edge.coco.table.columns import BBOX_SOURCE, FROM_SEGMENTATION, ObjectColumns, RowsOfImages, has_own_box
 from gsam_edge.coco.table.fields import sound_table
 from gsam_edge.coco.table.raw import parse_json
@@ -165,6 +172,22 @@ class Annotations:
         return RowsOfImages((image["id"] for image in self.images), self.objects, self.columns.image_id)
 
     @cached_property
+    def rles_of_image(self) -> Mapping[int, tuple[Rle | None, ...]]:
+        """Image ids to the masks of their annotation records, in the same order; None where there is none.
+
+        They are kept, so that polygons are drawn once for all metrics: even many are small as run lengths.
+        """
+        return {
+            image["id"]: tuple(
+                segmentation_to_rle(record["segmentation"], (image["height"], image["width"]))
+                if record.get("segmentation")
+                else None
+                for record in self.objects_of_image[image["id"]]
+            )
+            for image in self.images
+        }
+
+    @cached_property
     def image_class_counts(self) -> NDArray[np.int32]:
         """Objects, crowds aside, of each class on each image, int32 [images, classes], rows and columns in order."""
         counts = np.zeros((len(self.images), self.num_classes), np.int32)
@@ -233,6 +256,24 @@ class Annotations:
             class_ids=np.array([self.class_id_of_category[r["category_id"]] for r in records], np.int64),
             masks=_masks(records, image_hw) if with_masks else None,
         )
+
+    def packed_truth(self, image_id: int, *, masks: bool = True) -> PackedDetections:
+        """What `truth` gives of one image, crowds left out, with masks that were never decoded.
+
+        Args:
+            image_id: a COCO image id of this value.
+            masks: whether masks are wanted.
+
+        Raises:
+            KeyError: if the image is not part of this value.
+        """
+        unmasked = self.truth(image_id, masks=False)
+        if not (masks and self.has_masks):
+            return PackedDetections(unmasked, None, ())
+        image_hw = (self.image_by_id[image_id]["height"], self.image_by_id[image_id]["width"])
+        records = zip(self.objects_of_image[image_id], self.rles_of_image[image_id], strict=True)
+        rles = tuple(rle or empty_rle(image_hw) for record, rle in records if not record.get("iscrowd"))
+        return PackedDetections(unmasked, image_hw, rles)
 
 
 def _xyxy(record: Mapping[str, Any], image_hw: tuple[int, int]) -> NDArray[np.float32]:

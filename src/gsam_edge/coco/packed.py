@@ -1,12 +1,21 @@
-"""Detections as JSON values."""
+"""Detections whose masks are run lengths: in memory, between processes and in files."""
 
 import base64
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
-from gsam_edge.coco.geometry.segmentation import decode_segmentation, encode_mask
+from gsam_edge.coco.geometry.segmentation import (
+    Rle,
+    decode_segmentation,
+    mask_to_rle,
+    rle_areas,
+    rle_to_json,
+    segmentation_to_rle,
+)
 from gsam_edge.vision import Detections
 from gsam_edge.vision.errors import UserError
 
@@ -18,90 +27,107 @@ class StoredDetectionsError(UserError):
     """Labels or predictions of an earlier run that are damaged or that another version wrote."""
 
 
-def detections_to_record(detections: Detections) -> dict[str, Any]:
-    """Detections as a mapping that JSON holds; masks as COCO RLE, what is None is absent.
+@dataclass(frozen=True)
+class PackedDetections:
+    """Detections whose masks are run lengths.
 
-    Class scores are the bulk where classes are many: as decimal text 20 bytes each, here 2.7. They are rounded to half
-    precision, by 0.05 % or 3e-8 at the most: less than the bfloat16 does in which a student learns from them on a GPU
-    (0.2 %). And JSON has no NaN, which stands for a class that was not asked for.
-    """
-    record: dict[str, Any] = {
-        "xyxy": detections.xyxy.tolist(),
-        "scores": detections.scores.tolist(),
-        "class_ids": detections.class_ids.tolist(),
-    }
-    if detections.masks is not None:
-        record["mask_hw"] = list(detections.masks.shape[1:])
-        record["masks"] = [encode_mask(mask) for mask in detections.masks]
-    if detections.class_scores is not None:
-        record["num_classes"] = detections.class_scores.shape[1]
-        record["class_scores"] = base64.b64encode(detections.class_scores.astype(_HALF).tobytes()).decode("ascii")
-    return record
-
-
-class RecordedDetections(Mapping[int, Detections]):
-    """Image ids to Detections that are kept as records, masks encoded, and decoded when one is asked for."""
-
-    def __init__(self, records: Mapping[int, Mapping[str, Any]]) -> None:
-        self._records = dict(records)
-
-    @classmethod
-    def of(cls, objects: Mapping[int, Detections]) -> Self:
-        """The objects of many images as records, one image at a time; what is recorded already is not decoded."""
-        if isinstance(objects, cls):
-            return objects
-        return cls({image_id: detections_to_record(found) for image_id, found in objects.items()})
-
-    @property
-    def records(self) -> Mapping[int, Mapping[str, Any]]:
-        """Image ids to what `detections_to_record` made of their objects."""
-        return self._records
-
-    def without_masks(self) -> Self:
-        """The same objects without their masks, which then need no decoding."""
-        return type(self)(
-            {
-                image_id: {name: part for name, part in record.items() if name not in ("masks", "mask_hw")}
-                for image_id, record in self._records.items()
-            }
-        )
-
-    def __getitem__(self, image_id: int) -> Detections:
-        return detections_from_record(self._records[image_id])
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(self._records)
-
-    def __len__(self) -> int:
-        return len(self._records)
-
-
-def detections_from_record(record: Mapping[str, Any]) -> Detections:
-    """The inverse of `detections_to_record`, exact to the last bit but for class scores.
+    Attributes:
+        unmasked: the detections without their masks.
+        mask_hw: height and width of the masks, or None where the source knows no masks.
+        rles: one compressed COCO RLE of the size `mask_hw` per row; empty where the source knows no masks.
 
     Raises:
-        StoredDetectionsError: if a part is missing or does not fit the others.
+        ValueError: if there are masks and not one per row.
     """
-    try:
-        count = len(record["scores"])
-        masks = class_scores = None
-        if "masks" in record:
-            height, width = (int(side) for side in record["mask_hw"])
-            masks = np.zeros((count, height, width), bool)
-            for row, segmentation in enumerate(record["masks"]):
-                masks[row] = decode_segmentation(segmentation, (height, width))
-        if "class_scores" in record:
-            halves = np.frombuffer(base64.b64decode(record["class_scores"], validate=True), _HALF)
-            class_scores = halves.astype(np.float32).reshape(count, int(record["num_classes"]))
-        return Detections(
-            xyxy=np.array(record["xyxy"], np.float32).reshape(count, 4),
-            scores=np.array(record["scores"], np.float32),
-            class_ids=np.array(record["class_ids"], np.int64),
-            masks=masks,
-            class_scores=class_scores,
-        )
-    except (KeyError, IndexError, TypeError, ValueError) as error:
-        raise StoredDetectionsError(
-            f"labels of one image: expected the parts of Detections as this version writes them, got {sorted(record)}: "
-            f"{error!r}; run again the pipeline that made them"
-        ) from error
+
+    unmasked: Detections
+    mask_hw: tuple[int, int] | None
+    rles: tuple[Rle, ...]
+
+    def __post_init__(self) -> None:
+        expected = 0 if self.mask_hw is None else len(self.unmasked)
+        if len(self.rles) != expected:
+            raise ValueError(f"PackedDetections.rles: expected {expected}, got {len(self.rles)}")
+
+    def __len__(self) -> int:
+        return len(self.unmasked)
+
+    @classmethod
+    def pack(cls, detections: Detections) -> Self:
+        """The packed form; `unpack` gives an equal value back."""
+        masks = detections.masks
+        unmasked = replace(detections, masks=None)
+        if masks is None:
+            return cls(unmasked, None, ())
+        return cls(unmasked, (masks.shape[1], masks.shape[2]), tuple(mask_to_rle(mask) for mask in masks))
+
+    def unpack(self) -> Detections:
+        """The detections with masks bool [N, H, W], where the source knows masks."""
+        if self.mask_hw is None:
+            return self.unmasked
+        masks = np.zeros((len(self.rles), *self.mask_hw), bool)
+        for row, rle in enumerate(self.rles):
+            masks[row] = decode_segmentation(rle, self.mask_hw)
+        return replace(self.unmasked, masks=masks)
+
+    @property
+    def mask_areas(self) -> NDArray[np.int64]:
+        """Pixels of each mask, int64 [N]; 0 where there is none."""
+        return np.zeros(len(self), np.int64) if self.mask_hw is None else rle_areas(self.rles)
+
+    def select(self, index: NDArray[np.bool_]) -> Self:
+        """The rows of a boolean mask [N]."""
+        rles = tuple(self.rles[row] for row in np.flatnonzero(index)) if self.rles else ()
+        return replace(self, unmasked=self.unmasked.select(index), rles=rles)
+
+    def to_record(self) -> dict[str, Any]:
+        """A mapping that JSON holds; what is None is absent.
+
+        Class scores are the bulk where classes are many: as decimal text 20 bytes each, here 2.7. They are rounded to
+        half precision, by 0.05 % or 3e-8 at the most: less than the bfloat16 does in which a student learns from them
+        on a GPU (0.2 %). And JSON has no NaN, which stands for a class that was not asked for.
+        """
+        plain = self.unmasked
+        record: dict[str, Any] = {
+            "xyxy": plain.xyxy.tolist(),
+            "scores": plain.scores.tolist(),
+            "class_ids": plain.class_ids.tolist(),
+        }
+        if self.mask_hw is not None:
+            record["mask_hw"] = list(self.mask_hw)
+            record["masks"] = [rle_to_json(rle) for rle in self.rles]
+        if plain.class_scores is not None:
+            record["num_classes"] = plain.class_scores.shape[1]
+            record["class_scores"] = base64.b64encode(plain.class_scores.astype(_HALF).tobytes()).decode("ascii")
+        return record
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Self:
+        """The inverse of `to_record`, exact to the last bit but for class scores; no mask is decoded.
+
+        Raises:
+            StoredDetectionsError: if a part is missing or damaged, or does not fit the others.
+        """
+        try:
+            count = len(record["scores"])
+            mask_hw = class_scores = None
+            rles: tuple[Rle, ...] = ()
+            if "masks" in record:
+                height, width = (int(side) for side in record["mask_hw"])
+                mask_hw = height, width
+                rles = tuple(segmentation_to_rle(segmentation, mask_hw) for segmentation in record["masks"])
+            if "class_scores" in record:
+                halves = np.frombuffer(base64.b64decode(record["class_scores"], validate=True), _HALF)
+                class_scores = halves.astype(np.float32).reshape(count, int(record["num_classes"]))
+            unmasked = Detections(
+                xyxy=np.array(record["xyxy"], np.float32).reshape(count, 4),
+                scores=np.array(record["scores"], np.float32),
+                class_ids=np.array(record["class_ids"], np.int64),
+                class_scores=class_scores,
+            )
+            return cls(unmasked, mask_hw, rles)
+        except (KeyError, IndexError, TypeError, ValueError) as error:
+            raise StoredDetectionsError(
+                "labels of one image: expected the parts of Detections as this version writes them, got "
+                f"{sorted(record)}: {error!r}; run again the pipeline that made them"
+            ) from error

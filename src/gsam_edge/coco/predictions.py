@@ -2,15 +2,13 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Self
 
 from gsam_edge.coco.annotations import Annotations
-from gsam_edge.coco.packed import RecordedDetections, StoredDetectionsError
-from gsam_edge.coco.packing import PackedDetections, PackedPredictions, PredictionsOfImages
-from gsam_edge.vision import Detections
+from gsam_edge.coco.packed import PackedDetections, StoredDetectionsError
 
 
 @dataclass(frozen=True)
@@ -20,7 +18,7 @@ class Predictor:
     Attributes:
         name: for reports, such as "Grounding DINO and SAM", or an artefact's name.
         digest: of everything that its answers depend on: base weights, adapters, settings.
-        prompted_with_boxes: whether it is given the true boxes, as SAM alone must be.
+        prompted_with_boxes: whether it is given the true boxes, as a teacher that only outlines must be.
     """
 
     name: str
@@ -33,13 +31,13 @@ class Predictions:
     """The objects that one predictor found, per image.
 
     Attributes:
-        objects: COCO image ids to Detections; every image that it was asked about has an entry.
+        objects: COCO image ids to packed detections; every image that it was asked about has an entry.
         class_names: class names by class id.
         predictor: who was asked.
         split: digest of how the images were shared out (`Annotations.split_digest`); None where nobody recorded it.
     """
 
-    objects: Mapping[int, Detections]
+    objects: Mapping[int, PackedDetections]
     class_names: tuple[str, ...]
     predictor: Predictor
     split: str | None = None
@@ -48,8 +46,8 @@ class Predictions:
     def digest(self) -> str:
         """SHA-256, hexadecimal, of all that `to_dict` holds, taken image by image; the value read back has the same."""
         digest = hashlib.sha256(json.dumps([vars(self.predictor), self.class_names, self.split]).encode())
-        for image_id, record in sorted(RecordedDetections.of(self.objects).records.items()):
-            digest.update(json.dumps([image_id, record], sort_keys=True).encode())
+        for image_id, found in sorted(self.objects.items()):
+            digest.update(json.dumps([image_id, found.to_record()], sort_keys=True).encode())
         return digest.hexdigest()
 
     def to_dict(self) -> dict[str, Any]:
@@ -58,9 +56,7 @@ class Predictions:
             "predictor": vars(self.predictor),
             "class_names": list(self.class_names),
             "split": self.split,
-            "images": {
-                str(image_id): record for image_id, record in RecordedDetections.of(self.objects).records.items()
-            },
+            "images": {str(image_id): found.to_record() for image_id, found in self.objects.items()},
         }
 
     @classmethod
@@ -71,7 +67,8 @@ class Predictions:
             StoredDetectionsError: if a part is missing or damaged.
         """
         try:
-            objects = RecordedDetections({int(image_id): record for image_id, record in content["images"].items()})
+            records = content["images"].items()
+            objects = {int(image_id): PackedDetections.from_record(record) for image_id, record in records}
             names, predictor = tuple(content["class_names"]), Predictor(**content["predictor"])
             return cls(objects, names, predictor, content.get("split"))
         except (KeyError, TypeError, AttributeError, ValueError) as error:
@@ -81,20 +78,17 @@ class Predictions:
             ) from error
 
 
-def ask_about(
-    split: Annotations,
-    answer: Callable[[Mapping[str, Any]], Detections],
-    *,
-    watched: Callable[[Iterable[Mapping[str, Any]]], Iterable[Mapping[str, Any]]] = iter,
-) -> PredictionsOfImages:
-    """What is answered for each image of a split, by image id.
+def by_image(split: Annotations, predictions: Sequence[PackedDetections]) -> dict[int, PackedDetections]:
+    """Predictions for the images of a split, given in their order, by image id.
 
-    The answers are packed one by one: a hundred masks of each image of a split are more than a machine's memory.
-
-    Args:
-        split: the images.
-        answer: takes an image's COCO record.
-        watched: passes the images on, and may show how many are done.
+    Raises:
+        ValueError: if there are not as many images as predictions, or an image id comes twice.
     """
-    packed = [PackedDetections.pack(answer(image)) for image in watched(split.images)]
-    return PredictionsOfImages([image["id"] for image in split.images], PackedPredictions(packed))
+    image_ids = [image["id"] for image in split.images]
+    found = dict(zip(image_ids, predictions, strict=False))
+    if not len(found) == len(image_ids) == len(predictions):
+        raise ValueError(
+            f"predictions: expected one for each of {len(set(image_ids))} different image ids, "
+            f"got {len(image_ids)} ids and {len(predictions)} predictions"
+        )
+    return found

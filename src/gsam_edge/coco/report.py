@@ -6,7 +6,7 @@ from typing import Any
 from gsam_edge.coco.annotations import Annotations
 from gsam_edge.coco.checks.validate import Validation
 from gsam_edge.coco.complete import Completion
-from gsam_edge.coco.needs import teacher_needs
+from gsam_edge.coco.needs import Need
 from gsam_edge.coco.splitting.grouping import group_images
 from gsam_edge.coco.splitting.split import SplitConfig, ready_made_splits
 from gsam_edge.coco.statistics import statistics
@@ -39,6 +39,7 @@ def validation_report(
     config: SplitConfig,
     *,
     seed: int,
+    teachers: Mapping[str, Need],
     duplicates: Mapping[str, Any] = NOT_COMPARED,
     health: Mapping[str, Any] = NOT_EXAMINED,
     of_splits: Sequence[Mapping[str, Any]] = (),
@@ -51,9 +52,10 @@ def validation_report(
         parts: what `split` made of them.
         config: the configuration of that split.
         seed: the seed of that split.
+        teachers: by name, which of them take part.
         duplicates: what `coco.health.image_duplicates` gave.
         health: what `coco.health.Health.to_json` gave.
-        of_splits: what `coco.health_splits.split_findings` gave.
+        of_splits: what `coco.health.health.split_findings` gave.
 
     Returns:
         The keys of `audit`, with the findings of `health` and `of_splits` among its own, and
@@ -94,7 +96,7 @@ def validation_report(
         "has_boxes": annotations.has_boxes,
         "has_masks": annotations.has_masks,
         "class_mapping": {str(class_id): name for class_id, name in annotations.class_mapping.items()},
-        "teachers": teacher_needs(annotations),
+        "teachers": {name: vars(need) for name, need in teachers.items()},
         "splits": splits,
         "split": {
             "ratios": config.ratios,

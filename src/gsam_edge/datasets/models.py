@@ -8,103 +8,74 @@ from typing import TYPE_CHECKING, Any
 
 from kedro.io import AbstractDataset, DatasetError, Version
 
-from gsam_edge.coco.needs import is_not_needed
+from gsam_edge.coco.needs import is_not_needed, not_needed
 from gsam_edge.datasets.atomic import new_folder
 from gsam_edge.datasets.versioned_bytes import BytesDataset
 from gsam_edge.export.format import NotBuilt
 from gsam_edge.export.table import FORMATS
 from gsam_edge.runtime.card import ArtefactError
 from gsam_edge.teachers.errors import AdapterError
+from gsam_edge.teachers.family import Base, SavedBase
+from gsam_edge.teachers.table import TEACHERS
 
 if TYPE_CHECKING:
     from gsam_edge.students.weights import StudentWeights
-    from gsam_edge.teachers.grounding_dino.model import GroundingDino
     from gsam_edge.teachers.lora.adapter import Adapter
-    from gsam_edge.teachers.sam.model import SamModel
 
 
-class GroundingDinoDataset(AbstractDataset["GroundingDino", "GroundingDino"]):
-    """A Grounding DINO as `transformers` saves it.
+class TeacherBaseDataset(AbstractDataset["SavedBase", "Base | dict[str, str]"]):
+    """The base of a teacher, or the empty value where no weights are named.
 
     Args:
-        filepath: the folder of a local one.
-        remote: a Hugging Face id that may be fetched, instead of `filepath`; the only setting that lets the project
-            reach the network.
+        family: the teacher, a name of `teachers.table.TEACHERS`.
+        filepath: the file or folder of a local one.
+        remote: an id that may be fetched, instead of `filepath`; the only setting that lets the project reach the
+            network.
         metadata: ignored here; kedro-viz reads the layer from it.
 
     Raises:
-        DatasetError: unless exactly one of `filepath` and `remote` is given.
+        DatasetError: if both `filepath` and `remote` are given, or no such teacher is known.
     """
 
     def __init__(
-        self, *, filepath: str | None = None, remote: str | None = None, metadata: dict[str, Any] | None = None
+        self,
+        *,
+        family: str,
+        filepath: str | None = None,
+        remote: str | None = None,
+        metadata: dict[str, Any] | None = None,
     ) -> None:
-        if (filepath is None) == (remote is None):
+        if filepath is not None and remote is not None:
             raise DatasetError(f"expected either filepath or remote, got filepath={filepath!r}, remote={remote!r}")
-        self._folder = None if filepath is None else Path(filepath)
+        if family not in TEACHERS:
+            raise DatasetError(f"family: expected one of {sorted(TEACHERS)}, got {family!r}")
+        self._family = TEACHERS[family]
+        self._path = None if filepath is None else Path(filepath)
         self._remote = remote
         self.metadata = metadata
 
-    def load(self) -> GroundingDino:
-        """The model in evaluation mode on the CPU, with its processor."""
-        from gsam_edge.teachers.grounding_dino.model import load_grounding_dino
-
+    def load(self) -> Base | dict[str, str]:
+        """The base in evaluation mode on the CPU."""
         if self._remote is not None:
-            return load_grounding_dino(self._remote, allow_download=True)
-        if self._folder is None or not self._folder.is_dir():
-            raise DatasetError(
-                f"expected the folder of a saved Grounding DINO, found none: {self._folder}. "
-                "`kedro run --pipeline=pretrain_tiny_teachers` makes the tiny one"
-            )
-        return load_grounding_dino(str(self._folder), allow_download=False)
-
-    def save(self, data: GroundingDino) -> None:
-        """Writes model and processor into the folder, whole or not at all."""
-        if self._folder is None:
-            raise DatasetError(f"expected a filepath to save to, but the model is the remote {self._remote}")
-        with new_folder(self._folder) as draft:
-            data.save(draft)
-
-    def _exists(self) -> bool:
-        return self._folder is None or self._folder.is_dir()
-
-    def _describe(self) -> dict[str, Any]:
-        return {"filepath": self._folder, "remote": self._remote}
-
-
-class SamDataset(AbstractDataset["SamModel", "SamModel"]):
-    """A SAM: a checkpoint of `segment_anything` (.pth), or the folder of a tiny one.
-
-    Args:
-        filepath: the file or folder.
-        metadata: ignored here; kedro-viz reads the layer from it.
-    """
-
-    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
-        self._path = Path(filepath)
-        self.metadata = metadata
-
-    def load(self) -> SamModel:
-        """The model in evaluation mode on the CPU."""
-        from gsam_edge.teachers.sam.model import load_sam
-
+            return self._family.load(self._remote, allow_download=True)
+        if self._path is None:
+            return not_needed("no weights are named")
         if not self._path.exists():
-            raise DatasetError(
-                f"expected a SAM checkpoint (a .pth file or the folder of a tiny one), found none: {self._path}. "
-                "The README's chapter on the real teachers says what to put where"
-            )
-        return load_sam(str(self._path))
+            raise DatasetError(f"expected {self._family.expects}, found none: {self._path}. {self._family.advice}")
+        return self._family.load(str(self._path), allow_download=False)
 
-    def save(self, data: SamModel) -> None:
-        """Writes the tiny model's folder, whole or not at all."""
+    def save(self, data: SavedBase) -> None:
+        """Writes the model into the folder, whole or not at all."""
+        if self._path is None:
+            raise DatasetError(f"expected a filepath to save to, got none, and remote={self._remote!r}")
         with new_folder(self._path) as draft:
             data.save(draft)
 
     def _exists(self) -> bool:
-        return self._path.exists()
+        return self._path is None or self._path.exists()
 
     def _describe(self) -> dict[str, Any]:
-        return {"filepath": str(self._path)}
+        return {"family": self._family.name, "filepath": self._path, "remote": self._remote}
 
 
 class AdapterDataset(BytesDataset["Adapter | dict[str, str]"]):

@@ -4,7 +4,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from gsam_edge.augmentation import AugmentationConfig
 from gsam_edge.students.table import TrainingConfig
-from gsam_edge.teachers.grounding_dino.config import DetectionConfig
+from gsam_edge.teachers.config import DetectionConfig
 
 
 class LabellingConfig(BaseModel):
@@ -13,7 +13,7 @@ class LabellingConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     detection: DetectionConfig = Field(
-        description="what counts as a detection of the tuned Grounding DINO, where teachers are measured"
+        description="what counts as a detection of the tuned finder, where teachers are measured"
     )
     score_threshold: float = Field(
         ge=0, le=1, description="teacher objects that score less are no labels; it takes detection's place in labelling"
@@ -24,12 +24,22 @@ class LabellingConfig(BaseModel):
 
     @property
     def label_detection(self) -> DetectionConfig:
-        """What counts as a detection of a teacher that labels: what will be a label, so that SAM draws nothing else.
+        """What counts as a detection of a teacher that labels: what will be a label, so that nothing else is outlined.
 
         Boxes that score less suppress none of these and take no place of theirs, so they are the ones that a lower
         threshold would have given first.
         """
         return self.detection.model_copy(update={"score_threshold": self.score_threshold})
+
+
+class LossWeights(BaseModel):
+    """The weights of `distill.losses.LOSSES` by name; a loss of weight 0 is left out."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    class_scores: float = Field(
+        ge=0, le=1, description="share of the teacher's scores in the class targets; 0 is labels only"
+    )
 
 
 class DistillationConfig(BaseModel):
@@ -41,4 +51,5 @@ class DistillationConfig(BaseModel):
     augmentation: AugmentationConfig | None = Field(
         description="how the scene's words change each picture; null leaves only Ultralytics' own changes"
     )
+    losses: LossWeights = Field(description="how much the student listens to the teacher, in each way that there is")
     training: TrainingConfig = Field(description="schedule, losses, validation and Ultralytics' augmentation")

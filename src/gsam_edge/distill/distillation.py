@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 from gsam_edge.augmentation import AugmentationRules, SceneDescription, build, description_for, identity
 from gsam_edge.coco import Annotations
 from gsam_edge.coco.errors import DatasetError
-from gsam_edge.coco.predictions import Predictions, ask_about
+from gsam_edge.coco.packed import PackedDetections
+from gsam_edge.coco.predictions import Predictions, by_image
 from gsam_edge.coco.provenance import require_made_from
 from gsam_edge.distill.config import DistillationConfig
+from gsam_edge.distill.losses import weighted_losses
 from gsam_edge.distill.merge import merge_labels
 from gsam_edge.distill.reports import distillation_report
 from gsam_edge.metrics.detection import coco_metrics
@@ -87,7 +89,7 @@ def distil_student(
         images: pictures of both by `file_name`.
         teacher: labels of the training split.
         student: architecture, size and input.
-        config: matching and training.
+        config: matching, losses and training.
         scene: object and scene in words; the config's `augmentation` says which of them the student sees.
         rules: what the words mean.
         initial: weights to start from as far as they fit, or None for random ones.
@@ -126,6 +128,7 @@ def distil_student(
         LabelledImages.of_split(train, images, class_scores, augmentation),
         choice,
         config.training,
+        losses=weighted_losses(config.losses),
         initial=initial,
         validate=lambda predict: score_student(predict, val, images),
         run=run.opened(state),
@@ -133,7 +136,7 @@ def distil_student(
     predictor = StudentPredictor(trained.weights, score_threshold=0.0, device=run.device)
     figures = score_student(predictor, val, images).metrics
     report = distillation_report(
-        choice, trained, merged, figures, teacher_share=config.training.teacher_share, seed=run.seed
+        choice, trained, merged, figures, loss_weights=config.losses.model_dump(), seed=run.seed
     )
     return Distillation(replace(trained.weights, split=train.split_digest), trained.history, report)
 
@@ -149,7 +152,8 @@ def score_student(
         DatasetError: if the split holds no object.
     """
     _require_objects(split)
-    found = ask_about(split, lambda image: predict(images[image["file_name"]]))
+    packed = [PackedDetections.pack(predict(images[image["file_name"]])) for image in split.images]
+    found = by_image(split, packed)
     metrics: dict[str, float] = {}
     for prefix, iou_type in (("box", "bbox"), ("mask", "segm")):
         figures = coco_metrics(split, found, iou_type)  # type: ignore[arg-type]

@@ -2,23 +2,22 @@
 
 import hashlib
 import json
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Generator, MutableMapping
+from contextlib import closing
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.progress import track
 
 from gsam_edge.coco import Annotations
-from gsam_edge.coco.packed import RecordedDetections, detections_to_record
+from gsam_edge.coco.packed import PackedDetections
 from gsam_edge.coco.predictions import Predictions, Predictor
+from gsam_edge.teachers.asking import Question, QuestionedTeacher, questions
+from gsam_edge.teachers.family import TeacherPredict
+from gsam_edge.training.workers import Workers
 from gsam_edge.vision import Detections
 from gsam_edge.vision.images import ImageSource
-
-#: `predict(image, prompt)`: the prompt is None for a teacher that finds the objects, and holds the true boxes for one
-#: that only draws their masks.
-TeacherPredict: TypeAlias = Callable[[NDArray[np.uint8], Detections | None], Detections]
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ def label_images(
     """Ask the teacher about every image of a split, or the store where it was asked before.
 
     Each answer is stored at once, so a killed run continues where it was. All that the teacher answers are labels, and
-    its score threshold is part of its digest: with another threshold it is asked again, as SAM has no masks for what
+    its score threshold is part of its digest: with another threshold it is asked again, as no masks were drawn for what
     was no label.
 
     Args:
@@ -56,23 +55,27 @@ def label_images(
         store: records by hex digest of picture, teacher, classes and prompt.
 
     Returns:
-        The labels, kept as records: the masks of a whole split are more than a machine's memory. And the counts.
+        The labels, as the store gives them back, and the counts.
     """
-    records: dict[int, dict[str, Any]] = {}
-    asked: TeacherPredict | None = None
-    hits = 0
-    for image in track(annotations.images, description="teacher labels"):
-        picture = images[image["file_name"]]
-        prompt = annotations.truth(image["id"], masks=False) if teacher.prompted_with_boxes else None
-        key = _key(picture, teacher, annotations.class_names, prompt)
-        if key in store:
-            hits += 1
-            records[image["id"]] = store[key]
-        else:
-            asked = asked or predict()
-            records[image["id"]] = store[key] = detections_to_record(asked(picture, prompt))
-    counts = StoreCounts(hits, len(annotations.images) - hits)
-    labels = RecordedDetections(records)
+    labels: dict[int, PackedDetections] = {}
+    keys: dict[int, str] = {}
+    new = 0
+
+    def open_questions() -> Generator[Question, None, None]:
+        prompted = teacher.prompted_with_boxes
+        for question in questions(annotations, images, prompted_with_boxes=prompted, bar="teacher labels"):
+            key = keys[question.image_id] = _key(question.image, teacher, annotations.class_names, question.prompt)
+            if key in store:
+                labels[question.image_id] = PackedDetections.from_record(store[key])
+            else:
+                yield question
+
+    with closing(open_questions()) as unknown:
+        for question, found in Workers().map(QuestionedTeacher(predict), unknown, batch=1):
+            new += 1
+            record = store[keys[question.image_id]] = PackedDetections.pack(found).to_record()
+            labels[question.image_id] = PackedDetections.from_record(record)
+    counts = StoreCounts(len(annotations.images) - new, new)
     return Predictions(labels, annotations.class_names, teacher, annotations.split_digest), counts
 
 

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from gsam_edge.coco import Annotations
 from gsam_edge.coco.crowds import crowds_of, share_inside
 from gsam_edge.coco.errors import DatasetError
-from gsam_edge.coco.packed import RecordedDetections
 from gsam_edge.coco.predictions import Predictions
 from gsam_edge.vision import Detections
 from gsam_edge.vision.boxes import box_iou
@@ -41,7 +40,7 @@ def merge_labels(
 
     Args:
         annotations: the split.
-        teacher: its labels; images that it did not label, and teachers without class scores (SAM alone), add nothing.
+        teacher: its labels; images that it did not label, and teachers without class scores, add nothing.
         match_iou: least box IoU (0..1) at which the teacher means the object; and the share of its box from which it
             lies in a crowd region.
 
@@ -56,15 +55,15 @@ def merge_labels(
         raise DatasetError(
             f"teacher labels: expected the classes {annotations.class_names}, got {teacher.class_names}; label again"
         )
-    boxes = RecordedDetections.of(teacher.objects).without_masks()
     scores: dict[int, NDArray[np.float32]] = {}
     objects = with_teacher = teacher_only = in_crowds = 0
     for image in annotations.images:
         truth = annotations.truth(image["id"], masks=False)
-        found = boxes.get(image["id"], Detections.empty())
+        labels = teacher.objects.get(image["id"])
+        found = Detections.empty() if labels is None else labels.unmasked
         scores[image["id"]] = np.full((len(truth), annotations.num_classes), np.nan, np.float32)
-        overlap = box_iou(truth.xyxy, found.xyxy)
-        means = overlap >= match_iou
+        overlap = box_iou(truth.xyxy, found.xyxy)  # [N, M]: N true objects, M finds of the teacher
+        means = overlap >= match_iou  # [N, M], which finds may mean which objects
         objects += len(truth)
         lonely = found.select(np.flatnonzero(~means.any(axis=0)))
         crowded = int((share_inside(lonely, crowds_of(annotations, image["id"])) >= match_iou).any(axis=1).sum())
@@ -72,11 +71,11 @@ def merge_labels(
         teacher_only += len(lonely) - crowded
         if found.class_scores is None or not len(found) or not len(truth):
             continue
-        seen = means.any(axis=1)
+        seen = means.any(axis=1)  # [N]
         # A find speaks for the object that it overlaps best, before it speaks for a neighbour of that one.
-        own = means & (overlap == overlap.max(axis=0))
-        asked = np.where(own.any(axis=1, keepdims=True), own, means)
-        surest = np.where(asked, found.scores, -1).argmax(axis=1)
+        own = means & (overlap == overlap.max(axis=0))  # [N, M]
+        asked = np.where(own.any(axis=1, keepdims=True), own, means)  # [N, M], whose finds speak for the object
+        surest = np.where(asked, found.scores, -1).argmax(axis=1)  # [N], of M
         scores[image["id"]][seen] = found.class_scores[surest[seen]]
         with_teacher += int(seen.sum())
     return scores, MergeCounts(objects, with_teacher, teacher_only, in_crowds)

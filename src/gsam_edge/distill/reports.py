@@ -8,6 +8,7 @@ import numpy as np
 
 from gsam_edge.coco import Annotations
 from gsam_edge.coco.crowds import crowds_of, share_inside
+from gsam_edge.coco.geometry.segmentation import rle_iou
 from gsam_edge.coco.predictions import Predictions
 from gsam_edge.distill.config import LabellingConfig
 from gsam_edge.distill.labels import StoreCounts
@@ -15,7 +16,6 @@ from gsam_edge.distill.merge import MergeCounts
 from gsam_edge.metrics.mask_overlap import match_boxes
 from gsam_edge.students.choice import StudentChoice
 from gsam_edge.students.family import StudentTraining
-from gsam_edge.vision.masks import mask_iou
 
 
 def label_report(
@@ -32,8 +32,9 @@ def label_report(
     """
     right, labelled, crowded, true = (Counter[int]() for _ in range(4))
     ious: dict[int, list[float]] = {class_id: [] for class_id in annotations.class_mapping}
-    for image_id, found in labels.objects.items():
-        truth = annotations.truth(image_id, masks=found.masks is not None)
+    for image_id, packed in labels.objects.items():
+        true_objects = annotations.packed_truth(image_id, masks=packed.mask_hw is not None)
+        found, truth, has_mask = packed.unmasked, true_objects.unmasked, true_objects.mask_areas > 0
         labelled.update(found.class_ids.tolist())
         true.update(truth.class_ids.tolist())
         prompted = labels.predictor.prompted_with_boxes
@@ -46,8 +47,8 @@ def label_report(
         for row, target in pairs:
             class_id = int(truth.class_ids[target])
             right[class_id] += 1
-            if found.masks is not None and truth.masks is not None and truth.masks[target].any():
-                ious[class_id].append(float(mask_iou(found.masks[[row]], truth.masks[[target]])[0, 0]))
+            if has_mask[target]:
+                ious[class_id].append(rle_iou(packed.rles[row], true_objects.rles[target]))
 
     def figures(class_ids: list[int]) -> dict[str, float]:
         matched, given, wanted = (sum(c[i] for i in class_ids) for c in (right, labelled - crowded, true))
@@ -76,25 +77,26 @@ def distillation_report(
     merged: MergeCounts,
     figures: Mapping[str, float],
     *,
-    teacher_share: float,
+    loss_weights: Mapping[str, float],
     seed: int,
 ) -> dict[str, Any]:
     """How the student came about and what it reaches on the validation split.
 
     Returns:
         `student` {architecture, why, size, image_size, parameters, start}; `seeds`; `full` by figure as {mean}, without
-        an interval as long as one seed was trained; `labels`, the teacher's part in them; `losses` of the last epoch;
-        `epochs`; `verdict`. `control` is absent as long as no control is trained.
+        an interval as long as one seed was trained; `labels`, the teacher's part in them; `loss_weights`, with which
+        the student listened to it; `losses` of the last epoch; `epochs`; `verdict`. `control` is absent as long as no
+        control is trained.
     """
     weights, last = training.weights, training.history[-1]
     start = "random weights"
     if training.transfer is not None:
         start = f"pretrained weights for {training.transfer.taken} of {training.transfer.total} tensors"
-    listened = teacher_share > 0 and merged.with_teacher > 0
+    listened = any(loss_weights.values()) and merged.with_teacher > 0
     if listened:
         part = f"{merged.with_teacher} of {merged.objects} objects carry the teacher's class scores"
     else:
-        part = "classes, boxes and masks are the truth's alone; the teacher's class scores are absent or have no share"
+        part = "classes, boxes and masks are the truth's alone; the teacher's class scores are absent or have no weight"
     return {
         "student": {
             "architecture": choice.architecture,
@@ -106,7 +108,8 @@ def distillation_report(
         },
         "seeds": [seed],
         "full": {name: {"mean": value} for name, value in figures.items()},
-        "labels": {**vars(merged), "without_area": training.without_area, "teacher_share": teacher_share, "why": part},
+        "labels": {**vars(merged), "without_area": training.without_area, "why": part},
+        "loss_weights": dict(loss_weights),
         "losses": {name: value for name, value in last.items() if name.startswith("train_")},
         "epochs": len(training.history),
         "verdict": "no control without the teacher was trained, so the teacher's share in these figures is not known",

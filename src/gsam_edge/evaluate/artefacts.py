@@ -6,8 +6,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, overload
 
 from gsam_edge.coco import Annotations, DatasetError
-from gsam_edge.coco.packing import PredictionsOfImages
-from gsam_edge.coco.predictions import Predictions, Predictor
+from gsam_edge.coco.predictions import Predictions, Predictor, by_image
 from gsam_edge.coco.provenance import require_made_from
 from gsam_edge.evaluate.comparison import comparison_row, count_objects
 from gsam_edge.evaluate.config import EvaluationConfig
@@ -57,7 +56,7 @@ class TrueBoxes(Sequence[Detections]):
 def measure_teacher(
     teacher: Teacher, truth: Annotations, images: ImageSource, config: EvaluationConfig, device: DeviceName
 ) -> tuple[Row, Predictions]:
-    """The tuned teachers in PyTorch; SAM alone is prompted with the true boxes, and the row says so.
+    """The tuned teachers in PyTorch; an outliner alone is prompted with the true boxes, and the row says so.
 
     Returns:
         The row of `comparison` (see `comparison_row`) with `prompt`, and the predictions.
@@ -182,8 +181,8 @@ def _measured(
         size_mb=size_bytes / 1e6,
         match_box_iou=config.match_box_iou,
     )
-    found = PredictionsOfImages([image["id"] for image in truth.images], measured.predictions)
-    return row, Predictions(found, truth.class_names, Predictor(artefact, "", prompts is not None))
+    predictor = Predictor(artefact, "", prompts is not None)
+    return row, Predictions(by_image(truth, measured.predictions), truth.class_names, predictor)
 
 
 def plot_predictions(
@@ -192,9 +191,13 @@ def plot_predictions(
     """Some pictures of the test split, the truth and what each artefact found drawn side by side."""
     chosen = choose_pictures(truth, config.picture_rows)
     shown = {TRUTH_COLUMN: [truth.truth(image_id) for image_id in chosen]}
-    # An artefact that was not built has no predictions.
-    found = {name: labels.objects for name, labels in columns.items() if labels.objects}
-    shown |= {name: [objects[image_id] for image_id in chosen] for name, objects in found.items()}
+    for name, labels in columns.items():
+        if not labels.objects:  # an artefact that was not built
+            continue
+        found = [labels.objects[image_id] for image_id in chosen]
+        # Only what is drawn is unpacked: accuracy asks for many objects of scores that nobody looks at.
+        drawn = [packed.select(packed.unmasked.scores >= config.picture_score_threshold) for packed in found]
+        shown[name] = [packed.unpack() for packed in drawn]
     return plot_picture_grid(
         [images[truth.image_by_id[image_id]["file_name"]] for image_id in chosen],
         shown,

@@ -14,13 +14,13 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gsam_edge.coco.packing import PackedDetections, PackedPredictions
+from gsam_edge.coco.packed import PackedDetections
+from gsam_edge.metrics.measured import Measurement
 from gsam_edge.vision import Detections
 from gsam_edge.vision.errors import UserError
 
@@ -42,32 +42,6 @@ class MeasurementError(RuntimeError):
 
 class MeasurementRefusedError(UserError, MeasurementError):
     """The same for a reason that a user can mend: the artefact's own `UserError`, or memory that ran out."""
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """One artefact, measured.
-
-    Attributes:
-        predictions: one Detections per image, in the images' order, unpacked when read.
-        latency_ms_median: median time of one whole call with one image, pre- and postprocessing included, in
-            milliseconds.
-        latency_ms_p95: 95th percentile of the same (numpy's linear interpolation).
-        peak_memory_mb: most resident memory of the process in megabytes (10^6 bytes), interpreter and libraries
-            included.
-        timed_calls: how many calls the latencies come from.
-        threads: CPU threads the process was told to use.
-        peak_gpu_memory_mb: most GPU memory that torch reserved in it, in megabytes (10^6 bytes); None where it used no
-            GPU through torch.
-    """
-
-    predictions: Sequence[Detections]
-    latency_ms_median: float
-    latency_ms_p95: float
-    peak_memory_mb: float
-    timed_calls: int
-    threads: int
-    peak_gpu_memory_mb: float | None = None
 
 
 def measure(
@@ -115,7 +89,7 @@ def measure(
 
     with _worker_process(threads) as ask:
         ask("load", factory, threads)
-        packed: list[PackedDetections] = [ask(*request(row))[0] for row in range(len(images))]
+        predictions: list[PackedDetections] = [ask(*request(row))[0] for row in range(len(images))]
     with _worker_process(threads) as ask:
         ask("load", timed, threads)
         for row in range(warmup):
@@ -124,7 +98,7 @@ def measure(
         latencies_ms: list[float] = [ask(*request(int(call * step)))[1] for call in range(repeats)]
         memory_mb, gpu_memory_mb = ask("memory")
     return Measurement(
-        predictions=PackedPredictions(packed),
+        predictions=predictions,
         latency_ms_median=float(np.median(latencies_ms)),
         latency_ms_p95=float(np.percentile(latencies_ms, 95)),
         peak_memory_mb=memory_mb,

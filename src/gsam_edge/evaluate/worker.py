@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from gsam_edge.coco.packing import PackedDetections
+from gsam_edge.coco.packed import PackedDetections
 from gsam_edge.evaluate.memory import peak_memory_mb
 from gsam_edge.vision import Detections
 from gsam_edge.vision.errors import UserError

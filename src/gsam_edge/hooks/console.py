@@ -18,8 +18,8 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.text import Text
 
-from gsam_edge.evaluate.comparison import console_table
-from gsam_edge.report.console import import_summary, next_command, validation_summary
+from gsam_edge.report.console import next_command
+from gsam_edge.report.sections.table import SECTIONS, fragments
 from gsam_edge.vision.errors import UserError
 
 logger = logging.getLogger(__name__)
@@ -40,20 +40,17 @@ VIEWERS = ("kedro viz run      the pipelines and their artefacts", "kedro mlflow
 
 
 class SummaryHooks:
-    """The last lines of a run: the table of results and where everything lies."""
+    """The last lines of a run: what its reports say and where everything lies."""
 
     @hook_impl
     def after_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog) -> None:
-        """Prints the comparison after an evaluation, and the places to look after any run."""
+        """Prints the sections that the run's reports make, and the places to look."""
         console = Console(stderr=True)
         console.width = max(console.width, TABLE_WIDTH)
         outputs = pipeline.all_outputs()
-        if "comparison" in outputs:
-            console.print(console_table(catalog.load("comparison")))
-        elif "validation_report" in outputs:
-            console.print(validation_summary(catalog.load("validation_report")))
-        if "import_report" in outputs:
-            console.print(import_summary(catalog.load("import_report")))
+        told = {name for section in SECTIONS.values() for name in section.needs}
+        for fragment in fragments({name: catalog.load(name) for name in sorted(told & outputs)}):
+            console.print(fragment)
         shown = [name for name in outputs if name.endswith("_report") or name.startswith("plot_")]
         places = sorted(_place(catalog, name) for name in shown)
         if places:

@@ -10,7 +10,7 @@ from kedro.pipeline import Pipeline
 
 from gsam_edge.hooks.inputs import SPLITS
 
-_REMEDY = "run without --only-missing-outputs, or begin with --from-nodes=..."
+_REMEDY = "run without --only-missing-outputs, or begin with --from-nodes=<step>.<node>"
 
 #: What is given, not made: the user's file is compared by content, in the splits; the time of a file that comes with
 #: the project says when it was copied.

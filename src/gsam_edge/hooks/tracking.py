@@ -15,7 +15,6 @@ from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 from kedro_mlflow.framework.hooks.mlflow_hook import MlflowHook
-from matplotlib.figure import Figure
 from pydantic import BaseModel
 
 #: What MLflow refuses in the name of a metric, and the dot, which separates the parts here.
@@ -124,6 +123,8 @@ class ReportHooks:
         """Logs a report as an artefact and its numbers as metrics, a figure as a picture."""
         if mlflow.active_run() is None:
             return
+        from matplotlib.figure import Figure  # late: it would take a fifth of the time of `kedro registry list`
+
         if dataset_name.endswith("_report") or dataset_name == "comparison":
             mlflow.log_dict(data, f"reports/{dataset_name}.json")
             if dataset_name not in DESCRIPTIVE_REPORTS:

@@ -13,15 +13,15 @@ import numpy as np
 from pycocotools import mask as coco_mask
 
 from gsam_edge.coco.annotations import Annotations
-from gsam_edge.coco.geometry.segmentation import encode_mask, segmentation_to_rle
-from gsam_edge.vision import Detections
+from gsam_edge.coco.geometry.segmentation import Rle, segmentation_area, segmentation_to_rle
+from gsam_edge.coco.packed import PackedDetections
 from gsam_edge.vision.boxes import xyxy_to_xywh
 
 IouType: TypeAlias = Literal["bbox", "segm"]
 
 #: The figures in COCO's order: mean average precision and mean average recall, areas in pixels, recall at 1, 10, 100 an
 #: image.
-FIGURES = (
+COCO_FIGURES = (
     "map50_95",
     "map50",
     "map75",
@@ -43,7 +43,7 @@ class CocoEvaluation:
     """The outcome of one COCO evaluation.
 
     Attributes:
-        figures: names of `FIGURES` to values in 0..1; a figure without objects (no small ones, say) is absent.
+        figures: names of `COCO_FIGURES` to values in 0..1; a figure without objects (no small ones, say) is absent.
         map50_of_category: COCO category ids to average precision at IoU 0.5; categories without objects are absent.
     """
 
@@ -52,48 +52,46 @@ class CocoEvaluation:
 
 
 def evaluate_coco(truth: Mapping[str, Any], results: Sequence[Mapping[str, Any]], iou_type: IouType) -> CocoEvaluation:
-    """COCO's evaluation of plain records.
+    """COCO's evaluation of complete records.
 
-    Crowd regions count as COCO does it: a detection inside one is neither right nor wrong.
+    Crowd regions count as COCO does it: a detection inside one is neither right nor wrong. No class says anything of
+    another, so they are evaluated one by one: all at once would take their number times the memory.
 
     Args:
-        truth: a COCO mapping; its annotations hold `image_id`, `category_id`, `iscrowd`, `area`, and `bbox` or
-            `segmentation`.
-        results: COCO result records with `image_id`, `category_id`, `score`, and `bbox` (xywh pixels) or
-            `segmentation`.
+        truth: a COCO mapping; its annotations hold `image_id`, `category_id`, `iscrowd`, `area` (pixels; sorts into
+            small, medium and large), and `bbox` (xywh pixels) or `segmentation` (RLE).
+        results: likewise, with `score`.
         iou_type: "bbox" compares boxes, "segm" masks.
 
     Raises:
         ValueError: if a result speaks of an image or a category that the truth does not know.
     """
-    from faster_coco_eval import COCO, COCOeval_faster
-
-    known = {
-        "image_id": {image["id"] for image in truth["images"]},
-        "category_id": {category["id"] for category in truth["categories"]},
-    }
+    image_by_id = {image["id"]: image for image in truth["images"]}
+    known = {"image_id": set(image_by_id), "category_id": {category["id"] for category in truth["categories"]}}
     for key, ids in known.items():
         unknown = sorted({result[key] for result in results} - ids)
         if unknown:
             raise ValueError(
                 f"predictions: expected only {key}s of the truth ({len(ids)} of them), got also {unknown[:5]}"
             )
-
-    image_hw = {image["id"]: (image["height"], image["width"]) for image in truth["images"]}
-
-    def dataset(records: Iterable[Mapping[str, Any]]) -> Any:
-        # Ids from 1: COCO's matching takes the id 0 for "not matched".
-        shaped = [_shaped(record, iou_type, image_hw[record["image_id"]]) for record in records]
-        return COCO({**truth, "annotations": [{**record, "id": row} for row, record in enumerate(shaped, start=1)]})
-
-    found = [{**result, "area": None, "iscrowd": 0} for result in results]
-    evaluation = COCOeval_faster(dataset(truth["annotations"]), dataset(found), iou_type, print_function=_silent)
-    evaluation.run()
-    figures = dict(zip(FIGURES, (float(value) for value in evaluation.stats), strict=False))
-    precision = evaluation.eval["precision"]  # [IoU threshold, recall, category, area range, most detections]
+    true_of, found_of = _by_category(truth["annotations"]), _by_category(results)
+    category_ids = sorted(true_of)
+    if not category_ids:
+        return CocoEvaluation({}, {})
+    precisions, recalls = [], []
+    for category_id in category_ids:
+        found = found_of.get(category_id, [])
+        evaluation = _evaluated(image_by_id, category_id, true_of[category_id], found, iou_type)
+        precisions.append(evaluation.eval["precision"])
+        recalls.append(evaluation.eval["recall"])
+    # The last one sums up all: [IoU threshold, recall, category, area range, most detections] and without recall.
+    precision = np.concatenate(precisions, axis=2)
+    evaluation.eval |= {"precision": precision, "recall": np.concatenate(recalls, axis=1)}
+    evaluation.summarize()
+    figures = dict(zip(COCO_FIGURES, (float(value) for value in evaluation.stats), strict=False))
     per_category = {
-        int(category_id): float(precision[_IOU_50, :, column, _ALL_AREAS, _MOST_DETECTIONS].mean())
-        for column, category_id in enumerate(evaluation.params.catIds)
+        category_id: float(precision[_IOU_50, :, column, _ALL_AREAS, _MOST_DETECTIONS].mean())
+        for column, category_id in enumerate(category_ids)
     }
     return CocoEvaluation(
         {name: value for name, value in figures.items() if value >= 0},
@@ -102,7 +100,7 @@ def evaluate_coco(truth: Mapping[str, Any], results: Sequence[Mapping[str, Any]]
 
 
 def evaluate_predictions(
-    truth: Annotations, predictions: Mapping[int, Detections], iou_type: IouType
+    truth: Annotations, predictions: Mapping[int, PackedDetections], iou_type: IouType
 ) -> CocoEvaluation | None:
     """COCO's evaluation of predictions for the images of a split.
 
@@ -111,7 +109,7 @@ def evaluate_predictions(
 
     Args:
         truth: the split; every one of its images counts.
-        predictions: image ids to Detections; an image without an entry has no predictions.
+        predictions: image ids to packed detections; an image without an entry has no predictions.
         iou_type: "bbox" compares boxes, "segm" masks.
 
     Returns:
@@ -124,21 +122,15 @@ def evaluate_predictions(
     """
     if iou_type == "segm" and not (truth.has_masks and _predicts_masks(predictions)):
         return None
-    content = {
-        "images": [dict(image) for image in truth.images],
-        "annotations": [_truth_record(truth, record, iou_type) for record in truth.objects],
-        "categories": [dict(category) for category in truth.categories],
-    }
-    results = [
-        record
-        for image_id, detections in predictions.items()
-        for record in _result_records(truth, image_id, detections, iou_type)
-    ]
-    return evaluate_coco(content, results, iou_type)
+    records = _truth_records(truth, iou_type)
+    content = {"images": truth.images, "annotations": records, "categories": truth.categories}
+    return evaluate_coco(content, _results(truth, predictions, iou_type), iou_type)
 
 
-def coco_metrics(truth: Annotations, predictions: Mapping[int, Detections], iou_type: IouType) -> dict[str, float]:
-    """The figures of `evaluate_predictions` (see there for arguments and errors), names of `FIGURES` to 0..1.
+def coco_metrics(
+    truth: Annotations, predictions: Mapping[int, PackedDetections], iou_type: IouType
+) -> dict[str, float]:
+    """The figures of `evaluate_predictions` (see there for arguments and errors), names of `COCO_FIGURES` to 0..1.
 
     A figure that does not apply is absent, and all are where "segm" does not apply; none is ever -1.
     """
@@ -159,69 +151,112 @@ def _silent(*_: Any) -> None:
     """Takes what the evaluation would print."""
 
 
-def _shaped(record: Mapping[str, Any], iou_type: IouType, image_hw: tuple[int, int]) -> dict[str, Any]:
-    """A record with the shape that is compared, `iscrowd`, and the area that sorts it into small, medium or large."""
-    shaped = {"iscrowd": 0, **record}
-    if iou_type == "segm":
-        shaped["segmentation"] = segmentation_to_rle(record["segmentation"], image_hw)
-        area = float(coco_mask.area(shaped["segmentation"]))
-    else:
-        area = float(record["bbox"][2] * record["bbox"][3])
-    if shaped.get("area") is None:
-        shaped["area"] = area
-    return shaped
+def _by_category(records: Iterable[Mapping[str, Any]]) -> dict[int, list[Mapping[str, Any]]]:
+    """Records by their `category_id`, in their order."""
+    groups: dict[int, list[Mapping[str, Any]]] = {}
+    for record in records:
+        groups.setdefault(record["category_id"], []).append(record)
+    return groups
 
 
-def _truth_record(truth: Annotations, record: Mapping[str, Any], iou_type: IouType) -> dict[str, Any]:
-    """A truth record that has the shape to compare (see `evaluate_predictions`)."""
-    complete = dict(record)
-    if iou_type == "segm" and not record.get("segmentation"):
-        left, top, width, height = record["bbox"]
-        right, bottom = left + width, top + height
-        complete |= {"segmentation": [[left, top, right, top, right, bottom, left, bottom]], "iscrowd": 1}
-    if iou_type == "bbox" and not record.get("bbox"):
-        image = truth.image_by_id[record["image_id"]]
-        rle = segmentation_to_rle(record["segmentation"], (image["height"], image["width"]))
-        complete["bbox"] = coco_mask.toBbox(rle).tolist()
+def _evaluated(
+    image_by_id: Mapping[int, Mapping[str, Any]],
+    category_id: int,
+    true: Sequence[Mapping[str, Any]],
+    found: Sequence[Mapping[str, Any]],
+    iou_type: IouType,
+) -> Any:
+    """`precision` and `recall` of one category, in the library's own form, which can sum them up."""
+    from faster_coco_eval import COCO, COCOeval_faster
+
+    # An image without this class, true or found, counts for nothing.
+    images = [
+        dict(image_by_id[image_id]) for image_id in dict.fromkeys(record["image_id"] for record in (*true, *found))
+    ]
+
+    def dataset(records: Sequence[Mapping[str, Any]]) -> Any:
+        # The library writes into its records. Ids from 1: COCO's matching takes the id 0 for "not matched".
+        numbered = [{**record, "id": number} for number, record in enumerate(records, start=1)]
+        return COCO({"images": images, "categories": [{"id": category_id}], "annotations": numbered})
+
+    evaluation = COCOeval_faster(dataset(true), dataset(found), iou_type, print_function=_silent)
+    evaluation.evaluate()
+    evaluation.accumulate()
+    return evaluation
+
+
+def _truth_records(truth: Annotations, iou_type: IouType) -> list[dict[str, Any]]:
+    """The objects as `evaluate_coco` takes them."""
+    complete = []
+    for image in truth.images:
+        records, image_hw = truth.objects_of_image[image["id"]], (image["height"], image["width"])
+        rles = truth.rles_of_image[image["id"]] if iou_type == "segm" else (None,) * len(records)
+        complete += [_truth_record(*pair, image_hw, iou_type) for pair in zip(records, rles, strict=True)]
     return complete
 
 
-def _predicts_masks(predictions: Mapping[int, Detections]) -> bool:
+def _truth_record(
+    record: Mapping[str, Any], rle: Rle | None, image_hw: tuple[int, int], iou_type: IouType
+) -> dict[str, Any]:
+    """An object with the shape to compare (see `evaluate_predictions` for what lacks it)."""
+    shape: Any = rle
+    is_crowd = record.get("iscrowd", 0)
+    if iou_type == "bbox":
+        shape = record.get("bbox") or segmentation_area(record["segmentation"], image_hw)[1]
+    elif rle is None:
+        is_crowd, shape = 1, segmentation_to_rle([_corners(record["bbox"])], image_hw)
+    complete = _record(record["image_id"], record["category_id"], iou_type, shape) | {"iscrowd": is_crowd}
+    return complete if record.get("area") is None else complete | {"area": record["area"]}
+
+
+def _results(
+    truth: Annotations, predictions: Mapping[int, PackedDetections], iou_type: IouType
+) -> list[dict[str, Any]]:
+    """The predictions as `evaluate_coco` takes them."""
+    results = []
+    for image_id, packed in predictions.items():
+        _check(truth, image_id, packed, iou_type)
+        found = packed.unmasked
+        shapes = packed.rles if iou_type == "segm" else xyxy_to_xywh(found.xyxy).tolist()
+        for shape, score, class_id in zip(shapes, found.scores.tolist(), found.class_ids.tolist(), strict=True):
+            record = _record(image_id, truth.categories[class_id]["id"], iou_type, shape)
+            results.append(record | {"score": score})
+    return results
+
+
+def _record(image_id: int, category_id: int, iou_type: IouType, shape: Any) -> dict[str, Any]:
+    """What truth and results have in common; the area is that of the shape."""
+    refers = {"image_id": image_id, "category_id": category_id, "iscrowd": 0}
+    if iou_type == "bbox":
+        return refers | {"bbox": shape, "area": float(shape[2] * shape[3])}
+    return refers | {"segmentation": shape, "area": float(coco_mask.area(shape))}
+
+
+def _corners(bbox: Sequence[float]) -> list[float]:
+    """A box (left, top, width, height) as a polygon."""
+    left, top, width, height = bbox
+    right, bottom = left + width, top + height
+    return [left, top, right, top, right, bottom, left, bottom]
+
+
+def _predicts_masks(predictions: Mapping[int, PackedDetections]) -> bool:
     """Whether the predictions come from a model with masks; no predictions at all count as those of one."""
-    with_masks = [detections.masks is not None for detections in predictions.values()]
+    with_masks = [packed.mask_hw is not None for packed in predictions.values()]
     return any(with_masks) or not with_masks
 
 
-def _result_records(
-    truth: Annotations, image_id: int, detections: Detections, iou_type: IouType
-) -> list[dict[str, Any]]:
-    """One image's predictions as COCO result records."""
-    where = f"predictions of image {image_id}"
+def _check(truth: Annotations, image_id: int, packed: PackedDetections, iou_type: IouType) -> None:
+    """Refuses predictions of one image that do not fit the truth (see `evaluate_predictions`)."""
+    where, found = f"predictions of image {image_id}", packed.unmasked
     image = truth.image_by_id.get(image_id)
     if image is None:
         raise ValueError(f"{where}: expected one of the {len(truth.images)} images of the truth, got an unknown id")
-    if not (np.isfinite(detections.xyxy).all() and np.isfinite(detections.scores).all()):
+    if not (np.isfinite(found.xyxy).all() and np.isfinite(found.scores).all()):
         raise ValueError(f"{where}: expected finite boxes and scores, got NaN or infinity")
-    unknown = sorted({int(i) for i in detections.class_ids if not 0 <= i < truth.num_classes})
+    unknown = sorted({int(i) for i in found.class_ids if not 0 <= i < truth.num_classes})
     if unknown:
         raise ValueError(f"{where}: expected class ids 0..{truth.num_classes - 1}, got {unknown}")
-    records = [
-        {
-            "image_id": image_id,
-            "category_id": truth.categories[int(class_id)]["id"],
-            "score": float(score),
-            "bbox": [float(value) for value in xywh],
-        }
-        for xywh, score, class_id in zip(
-            xyxy_to_xywh(detections.xyxy), detections.scores, detections.class_ids, strict=True
-        )
-    ]
-    if iou_type == "bbox" or not records:
-        return records
     expected = (image["height"], image["width"])
-    if detections.masks is None or detections.masks.shape[1:] != expected:
-        got = "none" if detections.masks is None else f"masks of {detections.masks.shape[1:]}"
+    if iou_type == "segm" and len(packed) and packed.mask_hw != expected:
+        got = "none" if packed.mask_hw is None else f"masks of {packed.mask_hw}"
         raise ValueError(f"{where}: expected masks of (height, width) {expected}, got {got}")
-    return [
-        {**record, "segmentation": encode_mask(mask)} for record, mask in zip(records, detections.masks, strict=True)
-    ]

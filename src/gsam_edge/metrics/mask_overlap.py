@@ -4,12 +4,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gsam_edge.coco.annotations import Annotations
+from gsam_edge.coco.geometry.segmentation import rle_iou
+from gsam_edge.coco.packed import PackedDetections
 from gsam_edge.vision import Detections
 from gsam_edge.vision.boxes import box_iou
-from gsam_edge.vision.masks import mask_iou
 
 
 @dataclass(frozen=True)
@@ -27,15 +27,15 @@ class MaskOverlap:
     objects: int
 
 
-def paired_mask_iou(truth: Annotations, predictions: Mapping[int, Detections]) -> MaskOverlap | None:
-    """Mask IoU of predictions that answer the true objects row by row, as SAM prompted with the true boxes does.
+def paired_mask_iou(truth: Annotations, predictions: Mapping[int, PackedDetections]) -> MaskOverlap | None:
+    """Mask IoU of predictions that answer the true objects row by row, as a teacher prompted with the true boxes does.
 
     The mean runs over objects, not over images. An object whose truth has no mask is left out.
 
     Args:
         truth: the split.
-        predictions: image ids to Detections with masks, row i for row i of `truth.truth(image_id)`; every image with
-            objects must have an entry.
+        predictions: image ids to packed detections with masks, row i for row i of `truth.truth(image_id)`; every image
+            with objects must have an entry.
 
     Returns:
         The overlap, or None if the truth holds no masks.
@@ -44,18 +44,17 @@ def paired_mask_iou(truth: Annotations, predictions: Mapping[int, Detections]) -
         ValueError: if an image's rows are missing, too few or too many, or come without masks.
     """
     ious: list[float] = []
-    for image_id, objects, masks in _truth_with_masks(truth):
+    for image_id, objects in _truth_with_masks(truth):
         found = predictions.get(image_id)
-        if found is None or found.masks is None or len(found) != len(objects):
-            got = "none" if found is None else f"{len(found)} with masks: {found.masks is not None}"
+        if found is None or found.mask_hw is None or len(found) != len(objects):
+            got = "none" if found is None else f"{len(found)} with masks: {found.mask_hw is not None}"
             raise ValueError(f"predictions of image {image_id}: expected {len(objects)} rows with masks, got {got}")
-        rows = np.flatnonzero(masks.any(axis=(1, 2)))
-        ious += [float(mask_iou(masks[[row]], found.masks[[row]])[0, 0]) for row in rows]
+        ious += [rle_iou(objects.rles[row], found.rles[row]) for row in np.flatnonzero(objects.mask_areas)]
     return _overlap(ious, len(ious))
 
 
 def matched_mask_iou(
-    truth: Annotations, predictions: Mapping[int, Detections], match_box_iou: float
+    truth: Annotations, predictions: Mapping[int, PackedDetections], match_box_iou: float
 ) -> MaskOverlap | None:
     """Mask IoU of the objects that were found.
 
@@ -66,7 +65,7 @@ def matched_mask_iou(
 
     Args:
         truth: the split.
-        predictions: image ids to Detections with masks; an image without an entry has no predictions.
+        predictions: image ids to packed detections with masks; an image without an entry has no predictions.
         match_box_iou: 0..1.
 
     Returns:
@@ -74,15 +73,15 @@ def matched_mask_iou(
     """
     ious: list[float] = []
     objects_with_mask = 0
-    for image_id, objects, masks in _truth_with_masks(truth):
-        has_mask = np.array([mask.any() for mask in masks])
+    for image_id, objects in _truth_with_masks(truth):
+        has_mask = objects.mask_areas > 0
         objects_with_mask += int(has_mask.sum())
         found = predictions.get(image_id)
-        if found is None or found.masks is None:
+        if found is None or found.mask_hw is None:
             continue
-        for prediction, target in match_boxes(found, objects, match_box_iou):
+        for prediction, target in match_boxes(found.unmasked, objects.unmasked, match_box_iou):
             if has_mask[target]:
-                ious.append(float(mask_iou(masks[[target]], found.masks[[prediction]])[0, 0]))
+                ious.append(rle_iou(objects.rles[target], found.rles[prediction]))
     return _overlap(ious, objects_with_mask)
 
 
@@ -101,12 +100,12 @@ def match_boxes(predicted: Detections, objects: Detections, match_box_iou: float
     return pairs
 
 
-def _truth_with_masks(truth: Annotations) -> Iterator[tuple[int, Detections, NDArray[np.bool_]]]:
-    """Image id, objects and their masks [N, H, W] of each image with objects, in a truth with masks."""
-    for image_id in truth.image_by_id:
-        objects = truth.truth(image_id)
-        if len(objects) and objects.masks is not None:
-            yield image_id, objects, objects.masks
+def _truth_with_masks(truth: Annotations) -> Iterator[tuple[int, PackedDetections]]:
+    """Image id and objects of each image with objects, in a truth with masks."""
+    for image_id in truth.image_by_id if truth.has_masks else ():
+        objects = truth.packed_truth(image_id)
+        if len(objects):
+            yield image_id, objects
 
 
 def _overlap(ious: list[float], objects: int) -> MaskOverlap | None:

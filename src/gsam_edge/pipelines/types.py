@@ -1,8 +1,14 @@
-"""The values that travel between nodes, by name, for mypy alone: importing them would load torch with every command."""
+"""The values that travel between nodes, by name, for mypy alone.
+
+Importing them would load torch or matplotlib with every command.
+"""
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from pandas import DataFrame
+
     from gsam_edge.coco.predictions import Predictions
     from gsam_edge.students.weights import StudentWeights
     from gsam_edge.teachers.grounding_dino.model import GroundingDino
@@ -10,6 +16,15 @@ if TYPE_CHECKING:
     from gsam_edge.teachers.sam.model import SamModel
     from gsam_edge.training.checkpoints import CheckpointStore
 else:
-    Adapter = CheckpointStore = GroundingDino = Predictions = SamModel = StudentWeights = Any
+    Adapter = CheckpointStore = DataFrame = Figure = GroundingDino = Predictions = SamModel = StudentWeights = Any
 
-__all__ = ["Adapter", "CheckpointStore", "GroundingDino", "Predictions", "SamModel", "StudentWeights"]
+__all__ = [
+    "Adapter",
+    "CheckpointStore",
+    "DataFrame",
+    "Figure",
+    "GroundingDino",
+    "Predictions",
+    "SamModel",
+    "StudentWeights",
+]

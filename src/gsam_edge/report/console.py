@@ -1,8 +1,10 @@
-"""The reports on a dataset as a user reads them in a terminal."""
+"""Reports as a user reads them in a terminal."""
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+
+from gsam_edge.metrics.figures import FIGURES, count_names
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -13,6 +15,38 @@ MARKS = {"error": "[red]✗[/]", "warning": "[yellow]![/]", "info": "[cyan]·[/]
 _IN_ORDER = "[green]✓[/]"
 #: Of more classes, the most frequent ones are listed.
 _MOST_CLASSES = 12
+
+
+def comparison_summary(rows: Sequence[Mapping[str, Any]]) -> "Table":
+    """Rows of `comparison` (see `evaluate.comparison.comparison_row`); what is absent is a dash.
+
+    The best value of a column is bold where several rows have one, for figures that have a best value. Under a figure
+    that is a mean over some objects stands of how many.
+    """
+    from rich.table import Table
+
+    columns = {name: figure for name, figure in FIGURES.items() if any(name in row for row in rows)}
+    best = {}
+    for name, figure in columns.items():
+        values = [row[name] for row in rows if name in row]
+        if len(values) > 1 and figure.better is not None:
+            best[name] = (max if figure.better == "higher" else min)(values)
+    over = f": {rows[0]['images']} images, {rows[0]['objects']} objects" if rows else ""
+    table = Table(title=f"Comparison on the test split{over}", title_justify="left", header_style="bold")
+    # Where the console is narrow, the runtime is wrapped, never a name or a number.
+    table.add_column("artefact\nruntime", min_width=max((len(row["artefact"]) for row in rows), default=0))
+    for figure in columns.values():
+        table.add_column(figure.heading, justify="right", no_wrap=True)
+    for row in rows:
+        cells = []
+        for name, figure in columns.items():
+            text = f"{row[name]:.{figure.decimals}f}" if name in row else "-"
+            counts = [str(row[count]) for count in count_names(name) if count in row]
+            if counts:
+                text += f"\n{'/'.join(counts)}"
+            cells.append(f"[bold green]{text}[/]" if name in row and row[name] == best.get(name) else text)
+        table.add_row("\n".join([row["artefact"], *(f"[dim]{part}[/]" for part in row["runtime"].split(", "))]), *cells)
+    return table
 
 
 def validation_summary(report: Mapping[str, Any]) -> "Group":

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gsam_edge.coco.annotations import Annotations
-from gsam_edge.metrics.figures import same_device
+from gsam_edge.metrics.figures import FIGURES, PANELS, RATIOS, Bar
 from gsam_edge.report.draw import PALETTE, class_colour, draw_detections
 from gsam_edge.report.fonts import font_families, literal
 from gsam_edge.vision import Detections
@@ -19,14 +19,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-#: Panels of the comparison: title, unit, and the figures that its bars show.
-_PANELS: tuple[tuple[str, str, Mapping[str, str]], ...] = (
-    ("Accuracy", "mAP50, more is better", {"box_map50": "boxes", "mask_map50": "masks"}),
-    ("Latency of one image", "ms, median (line: p95), less is better", {"latency_ms_median": "median"}),
-    ("Size", "MB, less is better", {"size_mb": "size"}),
-    ("Peak memory", "MB, less is better", {"peak_memory_mb": "process", "peak_gpu_memory_mb": "GPU"}),
-)
-_FACTORS = {"latency_ms_median": "faster", "size_mb": "smaller"}
 _INK, _PALE = "#262626", "#8c8c8c"
 TRUTH_COLUMN = "truth"
 #: Of more classes, a figure shows the most frequent and the rarest.
@@ -53,12 +45,13 @@ def plot_comparison(rows: Sequence[Mapping[str, Any]]) -> "Figure":
     if not rows:
         raise ValueError("rows: expected at least one artefact, got none")
     figure = Figure(figsize=(14, 1.6 + 0.62 * len(rows)), layout="constrained", dpi=FIGURE_DPI)
-    panels = figure.subplots(1, len(_PANELS), sharey=True)
-    for axes, (title, unit, names) in zip(panels, _PANELS, strict=True):
-        shown = {name: label for name, label in names.items() if any(name in row for row in rows)}
+    panels = figure.subplots(1, len(PANELS), sharey=True)
+    for axes, (name, panel) in zip(panels, PANELS.items(), strict=True):
+        bars = {key: known.bar for key, known in FIGURES.items() if known.bar is not None and known.bar.panel == name}
+        shown = {key: bar for key, bar in bars.items() if any(key in row for row in rows)}
         _draw_bars(axes, rows, shown)
-        axes.set_title(title, loc="left", fontsize=11, fontweight="bold", color=_INK)
-        axes.set_xlabel(unit, loc="left", fontsize=9, color=_PALE)
+        axes.set_title(panel.title, loc="left", fontsize=11, fontweight="bold", color=_INK)
+        axes.set_xlabel(panel.unit, loc="left", fontsize=9, color=_PALE)
         if len(shown) > 1:
             axes.legend(
                 fontsize=8, frameon=False, loc="lower left", bbox_to_anchor=(0.42, 1.0), ncols=2, borderaxespad=0
@@ -190,17 +183,18 @@ def plot_class_distribution(splits: Mapping[str, Mapping[str, Any]]) -> "Figure"
     return figure
 
 
-def _draw_bars(axes: "Axes", rows: Sequence[Mapping[str, Any]], shown: Mapping[str, str]) -> None:
-    """Horizontal bars of one panel, their numbers at their ends."""
+def _draw_bars(axes: "Axes", rows: Sequence[Mapping[str, Any]], shown: Mapping[str, Bar]) -> None:
+    """Horizontal bars of one panel by their figures' names, the numbers at their ends."""
     height = 0.72 / max(1, len(shown))
-    for index, (name, label) in enumerate(shown.items()):
+    colours = (PALETTE[1], PALETTE[0], *PALETTE[2:])
+    for index, (name, bar) in enumerate(shown.items()):
         lines = [line for line, row in enumerate(rows) if name in row]
         values = [rows[line][name] for line in lines]
         at = [line + (index - (len(shown) - 1) / 2) * height for line in lines]
-        axes.barh(at, values, height * 0.92, color=_matplotlib(PALETTE[1 if index == 0 else 0]), label=label)
+        axes.barh(at, values, height * 0.92, color=_matplotlib(colours[index % len(colours)]), label=bar.label)
         ends = values
-        if name == "latency_ms_median":
-            ends = [rows[line]["latency_ms_p95"] for line in lines]
+        if bar.line_to is not None:
+            ends = [rows[line][bar.line_to] for line in lines]
             axes.hlines(at, values, ends, color=_INK, linewidth=1)
         for end, y, text in zip(ends, at, _bar_texts(name, rows, lines), strict=True):
             axes.annotate(text, (end, y), (6, 0), textcoords="offset points", va="center", fontsize=8.5, color=_INK)
@@ -209,13 +203,16 @@ def _draw_bars(axes: "Axes", rows: Sequence[Mapping[str, Any]], shown: Mapping[s
 
 def _bar_texts(name: str, rows: Sequence[Mapping[str, Any]], lines: Sequence[int]) -> list[str]:
     """The numbers beside the bars, with the factor against the first row where that was beaten and may be compared."""
+    decimals = FIGURES[name].decimals
+    factors = [(ratio, ratio.word) for ratio in RATIOS if ratio.figure == name and ratio.word is not None]
     texts = []
     for line in lines:
-        value, first = rows[line][name], rows[0].get(name)
-        text = f"{value:.3f}" if name.endswith("map50") else f"{value:.0f}" if value >= 100 else f"{value:.1f}"
-        comparable = name == "size_mb" or same_device(rows[line], rows[0])
-        if name in _FACTORS and comparable and first and 0 < value < first:
-            text += f"  ({first / value:.1f}x {_FACTORS[name]})"
+        value = rows[line][name]
+        text = f"{value:.{decimals}f}" if decimals > 1 else f"{value:.0f}" if value >= 100 else f"{value:.1f}"
+        for ratio, word in factors:
+            factor = ratio.of(rows[line], rows[0])
+            if factor is not None and factor > 1:
+                text += f"  ({factor:.1f}x {word})"
         texts.append(text)
     return texts
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from gsam_edge.students.choice import StudentChoice
     from gsam_edge.students.images import LabelledImages
+    from gsam_edge.students.raw import WeightedLosses
     from gsam_edge.students.weights import StudentWeights
 
 
@@ -102,6 +103,7 @@ class StudentFamily(Protocol[Config]):
         choice: "StudentChoice",
         config: Config,
         *,
+        losses: "WeightedLosses",
         initial: "StudentWeights | None",
         validate: Validate | None,
         run: Run,
@@ -111,7 +113,8 @@ class StudentFamily(Protocol[Config]):
         Args:
             data: what to learn from.
             choice: architecture, size and input, as `choose_student` gives it.
-            config: schedule and losses.
+            config: schedule and gains of the family's own losses.
+            losses: of distillation; none where nobody teaches but the labels.
             initial: weights to start from as far as they fit, or None for random ones.
             validate: decides which epoch is the best; without it the last one is.
             run: its log takes `student/train_...`, `student/val_...` once an epoch; its seed is that of all chance.

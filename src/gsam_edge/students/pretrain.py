@@ -57,6 +57,7 @@ def pretrain_student(
         LabelledImages.of_split(learnt, pictures, {}, None),
         StudentChoice(_ARCHITECTURE, config.student, "its layers start every other student too"),
         config.training,
+        losses={},
         initial=None,
         validate=validate,
         run=run,

@@ -1,1 +1,1 @@
-"""Grounding DINO and SAM: loading, prompts, LoRA, tuning, pretraining of the tiny ones."""
+"""Teachers: the table of families, one folder each, LoRA, and what puts them together, tunes and reports them."""

@@ -1,45 +1,43 @@
 """The tuned teachers that a dataset calls for, as one that labels, is measured and can be told apart."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import NamedTuple, TypeAlias
 
-from torch import nn
+from torch import Tensor
 
 from gsam_edge.coco import Annotations
 from gsam_edge.coco.errors import DatasetError
 from gsam_edge.coco.needs import is_not_needed
 from gsam_edge.coco.predictions import Predictor
 from gsam_edge.coco.provenance import require_made_from
-from gsam_edge.teachers.grounded_sam import teacher_predictor
-from gsam_edge.teachers.grounding_dino.config import DetectionConfig
+from gsam_edge.teachers.config import DetectionConfig
+from gsam_edge.teachers.errors import AdapterError, BaseModelError
+from gsam_edge.teachers.family import Base
 from gsam_edge.teachers.lora.adapter import Adapter
 from gsam_edge.teachers.lora.layers import weights_digest
+from gsam_edge.teachers.predict import Part, teacher_predictor
+from gsam_edge.teachers.table import TEACHERS, TeacherChoice
 from gsam_edge.training.device import DeviceName
 from gsam_edge.vision import Detections
 
-if TYPE_CHECKING:
-    from gsam_edge.teachers.grounding_dino.model import GroundingDino
-    from gsam_edge.teachers.sam.model import SamModel
 
-
-@dataclass(frozen=True)
-class TunedTeachers:
-    """Both teachers and what tuning made of them.
+class TunedTeacher(NamedTuple):
+    """A teacher and what tuning made of it.
 
     Attributes:
-        grounding_dino: the base.
-        grounding_dino_adapter: its adapter, or the empty value of a teacher that the data does not call for.
-        sam: the base.
-        sam_adapter: likewise.
+        base: the base, or the empty value where no weights are named.
+        adapter: its adapter, or the empty value of a teacher that is not needed.
     """
 
-    grounding_dino: "GroundingDino"
-    grounding_dino_adapter: Adapter | dict[str, str]
-    sam: "SamModel"
-    sam_adapter: Adapter | dict[str, str]
+    base: Base | dict[str, str]
+    adapter: Adapter | dict[str, str]
+
+
+#: Every teacher of the table by name.
+TunedTeachers: TypeAlias = Mapping[str, TunedTeacher]
 
 
 @dataclass(frozen=True)
@@ -65,55 +63,97 @@ class Teacher:
 
 
 def compose_teacher(
-    data: Annotations, teachers: TunedTeachers, *, detection: DetectionConfig, device: DeviceName
+    data: Annotations,
+    teachers: TunedTeachers,
+    choice: TeacherChoice,
+    *,
+    detection: DetectionConfig,
+    device: DeviceName,
 ) -> Teacher:
-    """Puts together the teachers that were tuned; one that the data did not call for takes no part.
+    """Puts together the chosen teachers that were tuned; one that the data did not call for takes no part.
 
     Args:
         data: the part of the split that the teacher is to be asked about.
         teachers: bases and adapters.
+        choice: who finds and who outlines.
         detection: what counts as a detection.
         device: where to predict.
 
     Raises:
-        DatasetError: if no teacher was tuned.
+        DatasetError: if no teacher was tuned, or one that is needed was not.
         DatasetError: if one was tuned for other classes, or before the images were shared out anew.
+        BaseModelError: if the base of an adapter is not named.
+        AdapterError: if an adapter is one of another family.
     """
-    class_names = data.class_names
-    parts: dict[str, Any] = {}
-    names, digests, size = [], [], 0
-    for key, title, base, adapter in (
-        ("grounding_dino", "Grounding DINO", teachers.grounding_dino, teachers.grounding_dino_adapter),
-        ("sam", "SAM", teachers.sam, teachers.sam_adapter),
-    ):
-        if is_not_needed(adapter):
-            parts |= {key: None, f"{key}_adapter": None}
-            continue
-        require_made_from(
-            data,
-            what=f"{key}_adapter",
-            class_names=adapter.config.class_names,
-            split_digest=adapter.config.split,
-            remedy="run the pipeline teacher_finetune",
-        )
-        parts |= {key: base, f"{key}_adapter": adapter}
-        names.append(title)
-        digests += [weights_digest(base.model), adapter.digest]
-        size += _model_bytes(base.model) + sum(t.numel() * t.element_size() for t in adapter.tensors.values())
-    if not names:
+    tuned = {name: pair for name in choice.names if (pair := _tuned(name, teachers[name], data)) is not None}
+    if not tuned:
+        titles = " or ".join(TEACHERS[name].title for name in choice.names)
         raise DatasetError(
-            "teacher: expected the adapter of Grounding DINO, of SAM or both, got two that are not needed; run the "
-            "pipeline teacher_finetune on annotations with boxes or masks"
+            f"teacher: expected an adapter of {titles}, got none, since none is needed; run the pipeline "
+            "teacher_finetune on annotations with boxes or masks"
         )
-    prompted = parts["grounding_dino"] is None
-    # How many images share a pass changes no answer, and SAM alone detects nothing.
-    settings = [*([] if prompted else [repr(detection.model_dump(exclude={"batch_size"}))]), *class_names]
-    digest = hashlib.sha256("\n".join(digests + settings).encode()).hexdigest()
+    finder, outliner = in_a_row(choice, {name: Part(name, *pair) for name, pair in tuned.items()})
+    own_masks = choice.one_does_both and data.has_masks
     factory = partial(
-        teacher_predictor, **parts, class_names=class_names, detection=detection, device=device, keep_bases=False
+        teacher_predictor,
+        finder=finder,
+        outliner=outliner,
+        class_names=data.class_names,
+        detection=detection,
+        device=device,
+        own_masks=own_masks,
+        keep_bases=False,
     )
-    return Teacher(factory, Predictor(" and ".join(names), digest, prompted), size, detection)
+    prompted = finder is None
+    digests = [digest for base, adapter in tuned.values() for digest in (weights_digest(base.model), adapter.digest)]
+    # How many images share a pass changes no answer, and who only outlines detects nothing.
+    settings = [*([] if prompted else [repr(detection.model_dump(exclude={"batch_size"}))]), *data.class_names]
+    settings += ["own masks"] if own_masks else []
+    digest = hashlib.sha256("\n".join(digests + settings).encode()).hexdigest()
+    names = " and ".join(TEACHERS[name].title for name in tuned)
+    size = sum(_bytes(base.model.state_dict()) + _bytes(adapter.tensors) for base, adapter in tuned.values())
+    return Teacher(factory, Predictor(names, digest, prompted), size, detection)
 
 
-def _model_bytes(model: nn.Module) -> int:
-    return sum(tensor.numel() * tensor.element_size() for tensor in model.state_dict().values())
+def in_a_row(choice: TeacherChoice, parts: Mapping[str, Part]) -> tuple[Part | None, Part | None]:
+    """Finder and outliner among the teachers that take part; a finder that draws its own masks has no outliner."""
+    return parts.get(choice.finder), None if choice.one_does_both else parts.get(choice.outliner)
+
+
+def named_base(name: str, base: Base | dict[str, str]) -> Base:
+    """The base of an adapter.
+
+    Raises:
+        BaseModelError: if no weights are named.
+    """
+    if is_not_needed(base):
+        raise BaseModelError(f"{name}_base: expected the base of the {name} adapter, got none: {base['why']}")
+    return base
+
+
+def _tuned(name: str, teacher: TunedTeacher, data: Annotations) -> tuple[Base, Adapter] | None:
+    """A chosen teacher with its adapter, or None where the data does not call for it."""
+    family, adapter = TEACHERS[name], teacher.adapter
+    remedy = "run the pipeline teacher_finetune"
+    if is_not_needed(adapter):
+        need = family.need(data)
+        if need.needed:
+            raise DatasetError(
+                f"{name}_adapter: expected the adapter of {family.title}, since teachers names it and {need.why}; got "
+                f"one that was not needed ({adapter['why']}); {remedy}"
+            )
+        return None
+    if adapter.config.kind != name:
+        raise AdapterError(f"{name}_adapter: expected one of {name}, got one of {adapter.config.kind!r}; {remedy}")
+    require_made_from(
+        data,
+        what=f"{name}_adapter",
+        class_names=adapter.config.class_names,
+        split_digest=adapter.config.split,
+        remedy=remedy,
+    )
+    return named_base(name, teacher.base), adapter
+
+
+def _bytes(tensors: Mapping[str, Tensor]) -> int:
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())

@@ -1,33 +1,38 @@
 """What tuning brought: each teacher before and after, on images that taught it nothing."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 from typing import Any
 
-from rich.progress import track
 from torch import nn
 
 from gsam_edge.coco import Annotations
 from gsam_edge.coco.needs import is_not_needed, not_needed
-from gsam_edge.coco.packing import PredictionsOfImages
-from gsam_edge.coco.predictions import ask_about
+from gsam_edge.coco.packed import PackedDetections
+from gsam_edge.coco.predictions import by_image
 from gsam_edge.metrics.detection import coco_metrics
 from gsam_edge.metrics.mask_overlap import paired_mask_iou
-from gsam_edge.teachers.compose import TunedTeachers
-from gsam_edge.teachers.grounded_sam import teacher_predictor
-from gsam_edge.teachers.grounding_dino.config import DetectionConfig
+from gsam_edge.teachers.asking import QuestionedTeacher, questions
+from gsam_edge.teachers.compose import TunedTeachers, in_a_row, named_base
+from gsam_edge.teachers.config import DetectionConfig
+from gsam_edge.teachers.family import TeacherPredict
+from gsam_edge.teachers.predict import Part, teacher_predictor
+from gsam_edge.teachers.table import TEACHERS, TeacherChoice
 from gsam_edge.teachers.verdict import verdict
 from gsam_edge.training.device import DeviceName
-from gsam_edge.vision import Detections
+from gsam_edge.training.workers import Workers
 from gsam_edge.vision.images import ImageSource
 
-Predict = Callable[..., Detections]
+#: Builds a teacher; can be pickled.
+Build = Callable[[], TeacherPredict]
 
 
 def teacher_report(
     split: Annotations,
     images: ImageSource,
     teachers: TunedTeachers,
+    choice: TeacherChoice,
     *,
     detection: DetectionConfig,
     device: DeviceName,
@@ -38,48 +43,59 @@ def teacher_report(
         split: truth; its images are asked about.
         images: pictures by `file_name`.
         teachers: bases and adapters.
+        choice: who finds and who outlines.
         detection: what counts as a detection.
         device: where to predict.
 
     Returns:
-        `grounding_dino` with `status`, `trainable`, `total` (parameters), `base` and `tuned` as {map50, map50_95} of
-        boxes, and `verdict` (see `verdict`, which also warns of an adapter that does not help); `sam` likewise with
-        {mask_iou}, prompted with the true boxes; `grounded_sam`, both in a row, with {mask_map50, mask_map50_95}. A
-        teacher that is not needed has its `status` and `why` instead.
+        By name each teacher with `status`, `trainable`, `total` (parameters), `base`, `tuned`, and `verdict` (see
+        `verdict`, which also warns of an adapter that does not help). The figures of one that finds are those of its
+        boxes, {map50, map50_95}; of one that outlines {mask_iou}, prompted with the true boxes. `grounded_sam`, finder
+        and outliner in a row, has {mask_map50, mask_map50_95}. A teacher that is not needed has its `status` and `why`
+        instead.
     """
-    adapters = {"grounding_dino": teachers.grounding_dino_adapter, "sam": teachers.sam_adapter}
-    bases: dict[str, Any] = {"grounding_dino": teachers.grounding_dino, "sam": teachers.sam}
-    unneeded = {name: adapter for name, adapter in adapters.items() if is_not_needed(adapter)}
 
-    def predictors(*names: str) -> dict[str, Predict]:
-        parts: dict[str, Any] = dict.fromkeys(("grounding_dino", "grounding_dino_adapter", "sam", "sam_adapter"))
-        parts |= {name: bases[name] for name in names}
-        common: dict[str, Any] = {"class_names": split.class_names, "detection": detection, "device": device}
-        tuned = parts | {f"{name}_adapter": adapters[name] for name in names}
-        return {"base": teacher_predictor(**parts, **common), "tuned": teacher_predictor(**tuned, **common)}
+    def stages(finder: Part | None, outliner: Part | None, *, own_masks: bool = False) -> dict[str, Build]:
+        build = partial(
+            teacher_predictor, class_names=split.class_names, detection=detection, device=device, own_masks=own_masks
+        )
+        return {
+            "base": partial(build, finder=_untuned(finder), outliner=_untuned(outliner)),
+            "tuned": partial(build, finder=finder, outliner=outliner),
+        }
 
-    report: dict[str, Any] = dict(unneeded)
-    if "grounding_dino" not in unneeded:
-        stages = predictors("grounding_dino")
-        report["grounding_dino"] = _size(teachers.grounding_dino.model, adapters["grounding_dino"]) | {
-            stage: _detection_figures(predict, split, images, "bbox") for stage, predict in stages.items()
-        }
-    if "sam" not in unneeded:
-        report["sam"] = _size(teachers.sam.model, adapters["sam"]) | {
-            stage: _mask_figures(predict, split, images) for stage, predict in predictors("sam").items()
-        }
-    if unneeded:
-        missing = " and ".join(name for name in unneeded)
-        report["grounded_sam"] = not_needed(f"it takes both teachers, and {missing} is not needed")
+    report: dict[str, Any] = {}
+    parts: dict[str, Part] = {}
+    for name, (base, adapter) in teachers.items():
+        if is_not_needed(adapter):
+            report[name] = adapter
+            continue
+        parts[name] = part = Part(name, named_base(name, base), adapter)
+        if TEACHERS[name].role == "outline":
+            figures = {stage: _mask_figures(build, split, images) for stage, build in stages(None, part).items()}
+        else:
+            figures = {
+                stage: _detection_figures(build, split, images, "bbox") for stage, build in stages(part, None).items()
+            }
+        report[name] = _size(part.base.model, adapter) | figures
+    missing = [name for name in choice.names if name not in parts]
+    if missing:
+        report["grounded_sam"] = not_needed(f"it takes both teachers, and {' and '.join(missing)} is not needed")
+    elif choice.one_does_both and not split.has_masks:
+        report["grounded_sam"] = not_needed("the annotations hold no masks")
     else:
         report["grounded_sam"] = {"status": "tuned"} | {
-            stage: _detection_figures(predict, split, images, "segm")
-            for stage, predict in predictors("grounding_dino", "sam").items()
+            stage: _detection_figures(build, split, images, "segm")
+            for stage, build in stages(*in_a_row(choice, parts), own_masks=choice.one_does_both).items()
         }
     for name, part in report.items():
         if part["status"] == "tuned":
             part.update(verdict(name, part["base"], part["tuned"]))
     return report
+
+
+def _untuned(part: Part | None) -> Part | None:
+    return None if part is None else part._replace(adapter=None)
 
 
 def _size(base: nn.Module, adapter: Any) -> dict[str, Any]:
@@ -88,18 +104,25 @@ def _size(base: nn.Module, adapter: Any) -> dict[str, Any]:
     return {"status": "tuned", "trainable": trainable, "total": total}
 
 
-def _detection_figures(predict: Predict, split: Annotations, images: ImageSource, iou_type: Any) -> dict[str, float]:
-    found = _asked(split, lambda image: predict(images[image["file_name"]]))
+def _detection_figures(build: Build, split: Annotations, images: ImageSource, iou_type: Any) -> dict[str, float]:
+    found = _asked(build, split, images, prompted_with_boxes=False)
     figures = coco_metrics(split, found, iou_type)
     prefix = "" if iou_type == "bbox" else "mask_"
     return {f"{prefix}{name}": figures[name] for name in ("map50", "map50_95") if name in figures}
 
 
-def _mask_figures(predict: Predict, split: Annotations, images: ImageSource) -> dict[str, float]:
-    found = _asked(split, lambda image: predict(images[image["file_name"]], split.truth(image["id"], masks=False)))
+def _mask_figures(build: Build, split: Annotations, images: ImageSource) -> dict[str, float]:
+    found = _asked(build, split, images, prompted_with_boxes=True)
     overlap = paired_mask_iou(split, found)
     return {} if overlap is None else {"mask_iou": overlap.mean_iou}
 
 
-def _asked(split: Annotations, answer: Callable[[Mapping[str, Any]], Detections]) -> PredictionsOfImages:
-    return ask_about(split, answer, watched=partial(track, description="asking the teacher"))
+def _asked(
+    build: Build, split: Annotations, images: ImageSource, *, prompted_with_boxes: bool
+) -> dict[int, PackedDetections]:
+    """The answers packed one by one: a hundred masks of each image of a split are more than a machine's memory."""
+    bar = "asking the teacher"
+    with closing(questions(split, images, prompted_with_boxes=prompted_with_boxes, bar=bar)) as asked:
+        answers = Workers().map(QuestionedTeacher(build), asked, batch=1)
+        packed = [PackedDetections.pack(found) for _, found in answers]
+    return by_image(split, packed)

@@ -1,7 +1,6 @@
 """The one value in which every model, teacher or student, gives its answer for one image."""
 
 from dataclasses import dataclass, replace
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,7 +43,7 @@ class Detections:
         return len(self.xyxy)
 
     @classmethod
-    def empty(cls, *, mask_hw: tuple[int, int] | None = None, num_classes: int | None = None) -> Self:
+    def empty(cls, *, mask_hw: tuple[int, int] | None = None, num_classes: int | None = None) -> "Detections":
         """No objects; with `mask_hw` (height, width) an empty mask stack, with `num_classes` empty class scores."""
         return cls(
             xyxy=np.zeros((0, 4), np.float32),
@@ -54,7 +53,7 @@ class Detections:
             class_scores=None if num_classes is None else np.zeros((0, num_classes), np.float32),
         )
 
-    def select(self, index: NDArray[np.bool_] | NDArray[np.int64]) -> Self:
+    def select(self, index: NDArray[np.bool_] | NDArray[np.int64]) -> "Detections":
         """The rows of a boolean mask [N] or an index array [M], in the index's order."""
         return replace(
             self,

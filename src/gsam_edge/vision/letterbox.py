@@ -1,7 +1,6 @@
 """Letterbox geometry: how an image of any shape meets a square network input, and the way back."""
 
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +31,7 @@ class Letterbox:
     offset_xy: tuple[int, int]
 
     @classmethod
-    def fit(cls, image_hw: tuple[int, int], canvas_hw: tuple[int, int]) -> Self:
+    def fit(cls, image_hw: tuple[int, int], canvas_hw: tuple[int, int]) -> "Letterbox":
         """The largest centred placement of an image on a canvas; both (height, width)."""
         scale = min(canvas_hw[0] / image_hw[0], canvas_hw[1] / image_hw[1])
         height, width = (max(1, round(side * scale)) for side in image_hw)

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from gsam_edge.coco import Annotations, DatasetError, complete
-from gsam_edge.coco.health.health import check_health, image_duplicates
+from gsam_edge.coco.health.cases import Inspected
+from gsam_edge.coco.health.health import check_health, image_duplicates, split_findings
 from gsam_edge.coco.health.objects import overlapping_duplicates
-from gsam_edge.coco.health.splits import split_findings
 from gsam_edge.coco.health.table import HealthConfig
 from gsam_edge.coco.images.facts import ImageFacts
 
@@ -169,7 +169,8 @@ def test_a_split_is_held_against_the_groups_and_the_classes():
     objects = [{"bbox": [0, 0, 9, 9], "image_id": i, "category_id": 1 + (i == 4)} for i in range(1, 5)]
     value = annotations_of(objects, images=4)
     parts = {"train": value.subset([1, 2]), "val": value.subset([]), "test": value.subset([3, 4])}
-    findings = {f["code"]: f for f in split_findings(parts, [[1, 2], [2, 4], [3]], configured())}
+    shared_out = Inspected(value, NO_COPIES, parts, [[1, 2], [2, 4], [3]])
+    findings = {f["code"]: f for f in split_findings(shared_out, configured())}
     assert findings["class_missing_from_split"]["examples"] == [{"where": "wire", "detail": "no object in train"}]
     leak = findings["split_leak"]
     assert (leak["severity"], leak["count"]) == ("error", 1)

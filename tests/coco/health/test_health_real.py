@@ -3,8 +3,8 @@
 import pytest
 
 from gsam_edge.coco import SplitConfig, audit, complete, split, validate, validation_report
-from gsam_edge.coco.health.health import check_health, image_duplicates
-from gsam_edge.coco.health.splits import split_findings
+from gsam_edge.coco.health.cases import Inspected
+from gsam_edge.coco.health.health import check_health, image_duplicates, split_findings
 from gsam_edge.coco.health.table import HealthConfig
 
 SPLIT = SplitConfig(train=0.7, val=0.15, test=0.15, group_by="auto")
@@ -22,7 +22,7 @@ def run(content, files, configure, name):
     parts = split(annotations, SPLIT, seed=0, near_duplicates=duplicates["near"])
     found = {
         "health": check_health(annotations, duplicates, HEALTH).to_json(),
-        "of_splits": split_findings(parts, duplicates["near"], HEALTH),
+        "of_splits": split_findings(Inspected(annotations, duplicates, parts, duplicates["near"]), HEALTH),
     }
     findings = audit(checked, completed)
     report = validation_report(findings, annotations, parts, SPLIT, seed=0, duplicates=duplicates, **found)

@@ -6,11 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gsam_edge.coco import DatasetError
-from gsam_edge.coco.importers import FORMATS
+from gsam_edge.coco.importers import IMPORTERS
 from support.importers import OBJECT, VOC, YAML, imported, labelme, png, shape
 
 
-@pytest.mark.parametrize("format_name", FORMATS)
+@pytest.mark.parametrize("format_name", IMPORTERS)
 def test_nothing_to_import_is_an_error(format_name):
     with pytest.raises(DatasetError, match="expected"):
         imported(format_name, {"a.jpg": "", "classes.txt": "bag", "train.csv": "ImageId,ClassId,EncodedPixels\n"})

@@ -150,6 +150,7 @@ def test_weights_survive_the_file(weights):
     content = student.to_bytes()
     again = StudentWeights.from_bytes(content)
     assert again.to_bytes() == content
+    assert again.digest == student.digest != replace(student, split="another").digest
     assert (again.class_names, again.edge, again.facts) == (("a", "b", "ü"), student.edge, {"seed": 1})
     assert all(torch.equal(again.tensors[name], tensor) for name, tensor in student.tensors.items())
     assert len(student.half().to_bytes()) < 0.6 * len(content)

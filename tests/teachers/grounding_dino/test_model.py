@@ -7,9 +7,9 @@ import torch
 from PIL import Image
 from transformers import BertConfig
 
+from gsam_edge.teachers.config import DetectionConfig
 from gsam_edge.teachers.errors import BaseModelError
 from gsam_edge.teachers.grounding_dino.batch import labelled_batch
-from gsam_edge.teachers.grounding_dino.config import DetectionConfig
 from gsam_edge.teachers.grounding_dino.library import TunableGroundingDino, freeze_backbone, thaw_backbone
 from gsam_edge.teachers.grounding_dino.loss import grounding_dino_losses
 from gsam_edge.teachers.grounding_dino.model import class_scores, load_grounding_dino

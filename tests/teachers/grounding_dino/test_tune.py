@@ -11,12 +11,9 @@ from gsam_edge.augmentation import Description, build
 from gsam_edge.coco import Annotations
 from gsam_edge.coco.errors import DatasetError
 from gsam_edge.synthetic.general import GENERAL_WORDS, draw_general_scene
+from gsam_edge.teachers.config import DetectionConfig
 from gsam_edge.teachers.errors import AdapterError
-from gsam_edge.teachers.grounding_dino.config import (
-    DetectionConfig,
-    GroundingDinoTuningConfig,
-    PretrainGroundingDinoConfig,
-)
+from gsam_edge.teachers.grounding_dino.config import GroundingDinoTuningConfig, PretrainGroundingDinoConfig
 from gsam_edge.teachers.grounding_dino.model import GroundingDino
 from gsam_edge.teachers.grounding_dino.pretrain import held_out_ap50, pretrain_grounding_dino
 from gsam_edge.teachers.grounding_dino.pretrain_batch import prompt_classes, scene_batch, scene_truth

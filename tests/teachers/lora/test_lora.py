@@ -149,13 +149,26 @@ def test_an_applied_adapter_is_the_tuned_model_exactly(r, alpha, steps, names):
     lora = LoraConfig(r=r, alpha=alpha, dropout=0.0, targets=r"^decoder\..*")
     model = tuned(base, steps, lora)
     config = AdapterConfig(kind="sam", class_names=tuple(names), base_digest=weights_digest(base), lora=lora)
-    adapter = Adapter.from_bytes(extract_adapter(model, config).to_bytes())
+    extracted = extract_adapter(model, config)
+    adapter = Adapter.from_bytes(extracted.to_bytes())
+    assert adapter.digest == extracted.digest
     x = torch.randn(4, 8)
     again = apply_adapter(copy.deepcopy(base), adapter)
     assert adapter.config == config
     assert torch.equal(again(x), model(x))
     assert torch.equal(again(x), base(x)) == (steps == 0)
     assert count_parameters(again)[0] == 0
+
+
+def test_an_adapter_is_told_from_others_by_its_tensors_and_its_config(base):
+    config = config_for(base)
+    adapters = [
+        extract_adapter(tuned(base, 1), config),
+        extract_adapter(tuned(base, 2), config),
+        extract_adapter(tuned(base, 1), config.model_copy(update={"split": "another"})),
+    ]
+    assert len({adapter.digest for adapter in adapters}) == 3
+    assert adapters[0].digest == extract_adapter(tuned(base, 1), config).digest
 
 
 def test_wrong_names_shapes_and_bases_are_refused(base):

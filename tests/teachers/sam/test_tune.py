@@ -14,6 +14,7 @@ from gsam_edge.teachers.sam.architecture import build_sam
 from gsam_edge.teachers.sam.config import SamTuningConfig
 from gsam_edge.teachers.sam.model import SamModel
 from gsam_edge.teachers.sam.tune import _Embeddings, prompted_objects, tune_sam
+from gsam_edge.teachers.table import TeacherChoice
 from gsam_edge.teachers.tuning import tune_where_needed
 from gsam_edge.training.checkpoints import FolderCheckpoints
 from support.runs import a_run
@@ -169,13 +170,13 @@ def test_the_pipelines_tuning_augments_as_described_and_tells_states_apart(
     scene = SceneDescription(characteristics=("changes_size",), environment={"camera": "shaky"})
     seen = AugmentationConfig(intensity="high", leave_out=("camera",))
     described = TUNING.model_copy(update={"augmentation": seen})
-    asked = []
+    asked, choice = [], TeacherChoice(finder="grounding_dino", outliner="sam")
     monkeypatch.setattr("gsam_edge.teachers.sam.tune.tune_sam", lambda *_, **options: asked.append(options))
 
     def tune_as_pipeline(config, rules=augmentation_rules, train=None):
         data = (train or squares(range(3)), squares(range(3, 5)), images)
         run = a_run(log=Recorder(), checkpoints=FolderCheckpoints(tmp_path), seed=5)
-        return tune_where_needed(base, *data, config, scene, rules, run=run)
+        return tune_where_needed("sam", base, *data, config, choice, scene, rules, run=run)
 
     reworded = augmentation_rules.characteristics["changes_size"].model_copy(update={"meaning": "in other words"})
     same = augmentation_rules.model_copy(update={"characteristics": {"changes_size": reworded}})
@@ -219,6 +220,6 @@ def test_objects_without_mask_or_box_and_crowds_are_not_prompted():
         {**whole, "id": 3, "bbox": [1, 1, 0, 5]},
         {**whole, "id": 4, "iscrowd": 1},
     ]
-    xyxy, masks = prompted_objects(Annotations.from_coco(content), 0)
-    assert xyxy.tolist() == [[8, 8, 28, 28]]
-    assert masks.sum() == 400
+    objects = prompted_objects(Annotations.from_coco(content), 0)
+    assert objects.unmasked.xyxy.tolist() == [[8, 8, 28, 28]]
+    assert objects.mask_areas.tolist() == [400]

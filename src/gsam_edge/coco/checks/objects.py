@@ -120,12 +120,23 @@ def _mark(new: Mapping[str, Any]) -> tuple[float, ...]:
 def _alike(
     fields: ObjectFields, drafts: Mapping[int, Draft], marks: NDArray[np.float64], is_sound: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
-    """Whether another annotation of the same image and class may have the same shapes, bool [N]."""
+    """Whether another annotation of the same image and class may have the same shapes, bool [N].
+
+    Example: two annotations of image 7 and class 2 with the box (10, 20, 5, 5) and no outline have the same marks
+    (10, 20, 5, 5, 0, 0, 0), so the same sum 10 sqrt(2) + 20 sqrt(3) + 5 sqrt(4) + 5 sqrt(5), so the same number. A
+    third with the box (20, 10, 5, 5) has another sum, because each place has a weight of its own.
+
+    Args:
+        fields: image and class of the N annotations, as the file has them.
+        drafts: what the checks made of some of them, by row.
+        marks: float64 [N, 7], see `_mark`.
+        is_sound: bool [N], those that need no draft.
+    """
     image_id, category_id = fields.image_id.copy(), fields.category_id.copy()
     for row, draft in drafts.items():
         image_id[row], category_id[row] = draft.new["image_id"], draft.new["category_id"]
     # One number for nine: equal annotations have an equal one, and hardly any others do.
-    shape = np.zeros(len(marks))
+    shape = np.zeros(len(marks))  # [N]
     for column, weight in zip(np.nan_to_num(marks, nan=-1.0).T, np.sqrt(np.arange(2, 9)), strict=True):
         shape += column * weight
     number = image_id * _ODD[0] + category_id * _ODD[1] + shape.view(np.int64) * _ODD[2]

@@ -1,7 +1,8 @@
 """What can be wrong with a COCO file, and what may be done about it."""
 
 from collections.abc import Mapping
-from typing import Literal, NamedTuple, TypeAlias
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -9,7 +10,8 @@ Severity: TypeAlias = Literal["error", "warning", "info"]
 Policy: TypeAlias = Literal["error", "drop", "fix", "keep"]
 
 
-class Check(NamedTuple):
+@dataclass(frozen=True)
+class Check:
     """One thing that can be wrong: how bad it is, what may be done about it (the default first), and its meaning."""
 
     severity: Severity

@@ -1,6 +1,6 @@
 """Objects that are sound one by one and still unlikely: too small, labelled twice, box and mask at odds."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache, partial
 from typing import Any
 
@@ -9,26 +9,36 @@ from numpy.typing import NDArray
 
 from gsam_edge.coco.annotations import Annotations
 from gsam_edge.coco.geometry.segmentation import segmentation_area, segmentation_to_rle
+from gsam_edge.coco.health.cases import Cases, Example
 
 #: From this share of its sides on, a box covers the whole image.
 _WHOLE = 0.99
 
 
-def tiny_boxes(annotations: Annotations, smallest_side: float) -> NDArray[np.int64]:
-    """Rows of the objects, crowds aside, whose box has a side shorter than `smallest_side` pixels; smallest first."""
+def tiny_boxes(annotations: Annotations, smallest_side: float) -> Cases:
+    """Objects, crowds aside, whose box has a side shorter than `smallest_side` pixels; smallest first."""
     columns = annotations.columns
     shorter = columns.xywh[:, 2:].min(axis=1)
     rows = np.flatnonzero((shorter < smallest_side) & ~columns.is_crowd)
-    return rows[np.argsort(shorter[rows], kind="stable")]
+    rows = rows[np.argsort(shorter[rows], kind="stable")]
+    sides = columns.xywh[:, 2:]
+    return _cases(annotations, rows, rows, (f"{sides[row][0]:g} x {sides[row][1]:g} pixels" for row in rows))
 
 
-def boxes_as_images(annotations: Annotations) -> NDArray[np.int64]:
-    """Rows of the objects, crowds aside, whose box covers its image."""
+def boxes_as_images(annotations: Annotations) -> Cases:
+    """Objects, crowds aside, whose box covers its image."""
     columns = annotations.columns
     size_of_image = {image["id"]: (image["width"], image["height"]) for image in annotations.images}
     frames = np.array([size_of_image[image_id] for image_id in columns.image_id.tolist()]).reshape(-1, 2)
     covers = (columns.xywh[:, 2:] >= _WHOLE * frames).all(axis=1)
-    return np.flatnonzero(covers & ~columns.is_crowd)
+    rows = np.flatnonzero(covers & ~columns.is_crowd)
+    return _cases(annotations, rows, rows, ("as large as its image" for _ in rows))
+
+
+def objects_labelled_twice(annotations: Annotations, least_iou: float) -> Cases:
+    """The doubles of `overlapping_duplicates`, each shown with the object that it doubles; largest overlap first."""
+    pairs, overlaps = overlapping_duplicates(annotations, least_iou)
+    return _cases(annotations, pairs[:, 1], pairs, (f"overlap {iou:.3f}" for iou in overlaps))
 
 
 def overlapping_duplicates(annotations: Annotations, least_iou: float) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -77,11 +87,8 @@ def overlapping_duplicates(annotations: Annotations, least_iou: float) -> tuple[
     return found[order], overlapping[order]
 
 
-def mask_box_disagreements(annotations: Annotations, least_iou: float) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Rows [K] of the objects whose own box overlaps that of their mask by less than `least_iou`, and the overlap [K].
-
-    Crowds aside; smallest overlap first.
-    """
+def mask_box_disagreements(annotations: Annotations, least_iou: float) -> Cases:
+    """Objects, crowds aside, whose own box overlaps their mask's box by less than `least_iou`; least overlap first."""
     columns = annotations.columns
     rows = np.flatnonzero(columns.has_own_box & columns.has_mask & ~columns.is_crowd)
     image_by_id = annotations.image_by_id
@@ -89,7 +96,30 @@ def mask_box_disagreements(annotations: Annotations, least_iou: float) -> tuple[
     iou = _iou(columns.xywh[rows], boxes)
     low = np.flatnonzero(iou < least_iou)
     low = low[np.argsort(iou[low], kind="stable")]
-    return rows[low], iou[low]
+    return _cases(annotations, rows[low], rows[low], (f"overlap {value:.3f}" for value in iou[low]))
+
+
+def _cases(
+    annotations: Annotations, rows: NDArray[np.int64], shown: NDArray[np.int64], details: Iterable[str]
+) -> Cases:
+    """Cases of objects, whose examples are built only as far as they are asked for.
+
+    Args:
+        annotations: the objects.
+        rows: those that `drop` takes out or `fix` mends, [K].
+        shown: those that an example shows, [K], or several of one image each, [K, N].
+        details: what was found of each, K texts.
+    """
+    examples = (_example(annotations, np.atleast_1d(at), detail) for at, detail in zip(shown, details, strict=True))
+    return Cases(len(rows), examples, rows=rows)
+
+
+def _example(annotations: Annotations, rows: NDArray[np.int64], detail: str) -> Example:
+    """One object, or several of one image, as an example."""
+    records = [annotations.objects[row] for row in rows.tolist()]
+    image = annotations.image_by_id[records[0]["image_id"]]
+    ids = [record["id"] for record in records]
+    return {"where": image["file_name"], "image_id": image["id"], "annotation_ids": ids, "detail": detail}
 
 
 def _mask_box(record: Mapping[str, Any], image_by_id: Mapping[int, Mapping[str, Any]]) -> list[float]:

@@ -1,8 +1,7 @@
 """Doing what the policies say about unwise images and objects: taking them out, or mending them."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, TypeAlias
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,29 +10,10 @@ from gsam_edge.coco.annotations import BBOX_SOURCE, Annotations
 from gsam_edge.coco.checks.findings import Tally
 from gsam_edge.coco.complete import complete
 from gsam_edge.coco.errors import DatasetError
+from gsam_edge.coco.health.cases import Cases
 from gsam_edge.coco.health.table import HealthConfig
 
 _DEEDS = ("drop", "fix")
-
-#: One case, as it stands in the report.
-Example: TypeAlias = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Cases:
-    """All cases of one finding.
-
-    Attributes:
-        count: how many.
-        examples: the cases, worst first.
-        image_ids: images that `drop` takes out, with their objects.
-        rows: objects that `drop` takes out or `fix` mends.
-    """
-
-    count: int
-    examples: Iterable[Example]
-    image_ids: frozenset[int] = frozenset()
-    rows: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
 
 
 @dataclass(frozen=True)

@@ -1,31 +1,90 @@
-"""What can be unwise in annotations that are sound, and from where on it is."""
+"""What can be unwise in annotations that are sound, how it is found, and from where on it is."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from gsam_edge.coco.checks.table import Check, Policy, known_policies
+from gsam_edge.coco.health.cases import Cases, Inspected
+from gsam_edge.coco.health.classes import classes_below, rare_classes
+from gsam_edge.coco.health.copies import copied_images
+from gsam_edge.coco.health.objects import (
+    boxes_as_images,
+    mask_box_disagreements,
+    objects_labelled_twice,
+    tiny_boxes,
+)
+from gsam_edge.coco.health.splits import missing_classes, parted_images
 from gsam_edge.coco.images.near_duplicates import MOST_DISTANCE
+
+#: When a check looks: at all annotations, at those that the policies left, or at what was shared out to the splits.
+Stage: TypeAlias = Literal["before policies", "after policies", "splits"]
+
+
+@dataclass(frozen=True)
+class HealthCheck(Check):
+    """One thing that can be unwise.
+
+    Attributes:
+        find: gives its cases. Those of the stage "before policies" name the images and rows that a policy changes.
+        stage: when it looks.
+    """
+
+    find: Callable[[Inspected, "HealthConfig"], Cases]
+    stage: Stage = "before policies"
+
 
 _KEEP: tuple[Policy, ...] = ("keep", "error")
 _DROP: tuple[Policy, ...] = ("keep", "drop", "error")
 
-HEALTH_CHECKS: Mapping[str, Check] = {
-    "exact_duplicate": Check("warning", _DROP, "an image file with the same bytes as an earlier one"),
-    "near_duplicate": Check("info", _DROP, "an image that shows the same as an earlier one, perhaps altered"),
-    "tiny_box": Check("warning", _DROP, "a box with a side shorter than health.smallest_box_side"),
-    "box_as_image": Check("warning", _DROP, "a box that covers its whole image"),
-    "overlapping_duplicate": Check(
-        "warning", _DROP, "an object that covers nearly the same as an earlier one of its class"
+HEALTH_CHECKS: Mapping[str, HealthCheck] = {
+    "exact_duplicate": HealthCheck(
+        "warning", _DROP, "an image file with the same bytes as an earlier one",
+        find=lambda seen, config: copied_images(seen.annotations, seen.duplicates["exact"]),
     ),
-    "mask_box_disagreement": Check(
-        "warning", ("keep", "fix", "drop", "error"), "a box that is not the box of its mask; fixed, it is"
+    "near_duplicate": HealthCheck(
+        "info", _DROP, "an image that shows the same as an earlier one, perhaps altered",
+        find=lambda seen, config: copied_images(seen.annotations, seen.duplicates["near"]),
     ),
-    "class_below_minimum": Check("warning", _KEEP, "a class with fewer objects than health.fewest_objects_of_class"),
-    "class_imbalance": Check("warning", _KEEP, "a class far rarer than the most frequent one"),
-    "class_missing_from_split": Check("warning", _KEEP, "a class of which a split shows no object"),
-    "split_leak": Check("error", _KEEP, "images that belong together, parted between splits"),
-}
+    "tiny_box": HealthCheck(
+        "warning", _DROP, "a box with a side shorter than health.smallest_box_side",
+        find=lambda seen, config: tiny_boxes(seen.annotations, config.smallest_box_side),
+    ),
+    "box_as_image": HealthCheck(
+        "warning", _DROP, "a box that covers its whole image",
+        find=lambda seen, config: boxes_as_images(seen.annotations),
+    ),
+    "overlapping_duplicate": HealthCheck(
+        "warning", _DROP, "an object that covers nearly the same as an earlier one of its class",
+        find=lambda seen, config: objects_labelled_twice(seen.annotations, config.duplicate_iou),
+    ),
+    "mask_box_disagreement": HealthCheck(
+        "warning", ("keep", "fix", "drop", "error"), "a box that is not the box of its mask; fixed, it is",
+        find=lambda seen, config: mask_box_disagreements(seen.annotations, config.mask_box_iou),
+    ),
+    "class_below_minimum": HealthCheck(
+        "warning", _KEEP, "a class with fewer objects than health.fewest_objects_of_class",
+        find=lambda seen, config: classes_below(seen.annotations, config.fewest_objects_of_class),
+        stage="after policies",
+    ),
+    "class_imbalance": HealthCheck(
+        "warning", _KEEP, "a class far rarer than the most frequent one",
+        find=lambda seen, config: rare_classes(seen.annotations, config.largest_imbalance),
+        stage="after policies",
+    ),
+    "class_missing_from_split": HealthCheck(
+        "warning", _KEEP, "a class of which a split shows no object",
+        find=lambda seen, config: missing_classes(seen.parts),
+        stage="splits",
+    ),
+    "split_leak": HealthCheck(
+        "error", _KEEP, "images that belong together, parted between splits",
+        find=lambda seen, config: parted_images(seen.parts, seen.related),
+        stage="splits",
+    ),
+}  # fmt: skip
 
 
 class HealthConfig(BaseModel):

@@ -117,6 +117,10 @@ def _candidates(words: NDArray[np.uint64], max_distance: int) -> Iterator[tuple[
     """Pairs of rows of words [N, 4] that are alike in some band, mirrored or not, and not unlike in one more word.
 
     Of d = 16 r + a differing bits, either one of the first a + 1 bands has r at most, or one of the others r - 1.
+    Example: 20 bits are 16 * 1 + 4, so either one of bands 0..4 differs in 1 bit at most or one of bands 5..15 in none.
+    Otherwise the five would differ in 2 bits at least and the eleven in 1, which makes 21. So it is enough to look,
+    band by band, for rows whose band is the same, or for one of the first five the same but for one of its 16 bits.
+    A mirror image has bands of words 1 to 3 complemented: there the complement is looked for, too.
     """
     bands = words.view(np.uint16)  # [N, 16], four to a word
     radius, rest = divmod(max_distance, _BANDS)
@@ -126,10 +130,11 @@ def _candidates(words: NDArray[np.uint64], max_distance: int) -> Iterator[tuple[
             return
         flips = [1 << bit for bit in range(_BAND_BITS)] if radius and band <= rest else []
         masks = [0, *flips] if word == 0 else [0, *flips, _ALL, *(_ALL ^ flip for flip in flips)]
+        # Rows by the band's value, so that those of one value (a bucket) and equal hashes in it lie side by side.
         order = np.lexsort((*np.delete(words, word, axis=1).T, bands[:, band]))
         key, probe = bands[order, band], words[order, (word + 1) % len(_WORDS)]
-        sizes = np.bincount(key, minlength=_ALL + 1)
-        starts = np.cumsum(sizes) - sizes
+        sizes = np.bincount(key, minlength=_ALL + 1)  # [65536], rows in each bucket
+        starts = np.cumsum(sizes) - sizes  # [65536], place of each bucket's first row
         for mask in masks:
             target = key ^ np.uint16(mask)
             row = np.flatnonzero(target >= key)  # each pair of buckets once

@@ -20,7 +20,7 @@ class ImportConfig(BaseModel):
 
     class_names: dict[int, str] = Field(
         description="names by class number, for formats that have numbers only (yolo without data.yaml, severstal); "
-        "the name of class 0 for png_masks. They are the words that Grounding DINO is asked for"
+        "the name of class 0 for png_masks. They are the words that a teacher may be asked for"
     )
 
     @field_validator("class_names")
@@ -31,7 +31,7 @@ class ImportConfig(BaseModel):
         return class_names
 
 
-FORMATS: Mapping[str, Callable[[SourceFiles, ImportConfig], Imported]] = {
+IMPORTERS: Mapping[str, Callable[[SourceFiles, ImportConfig], Imported]] = {
     "voc": lambda files, config: import_voc(files),
     "yolo": lambda files, config: import_yolo(files, config.class_names),
     "labelme": lambda files, config: import_labelme(files),
@@ -46,6 +46,6 @@ def import_annotations(files: SourceFiles, format_name: str, config: ImportConfi
     Raises:
         DatasetError: if the format is not known, or nothing in the folder is of it.
     """
-    if format_name not in FORMATS:
-        raise DatasetError(f"import_dataset: expected format to be one of {', '.join(FORMATS)}, got {format_name!r}")
-    return FORMATS[format_name](files, config)
+    if format_name not in IMPORTERS:
+        raise DatasetError(f"import_dataset: expected format to be one of {', '.join(IMPORTERS)}, got {format_name!r}")
+    return IMPORTERS[format_name](files, config)

@@ -1,14 +1,15 @@
 """Nodes of `augmentation_preview`."""
 
-from matplotlib.figure import Figure
+from collections.abc import Callable
+from typing import Any
 
 from gsam_edge.augmentation import RuleAdditions, SceneDescription, description_for, rules_with
 from gsam_edge.coco import Annotations, RawCoco, ValidationConfig
 from gsam_edge.coco.images.scan import ImageFiles
 from gsam_edge.distill.config import DistillationConfig
+from gsam_edge.pipelines.types import Figure
 from gsam_edge.report.contact_sheet import NOTHING, PreviewConfig, SheetMaker, preview_annotations, word_sheets
-from gsam_edge.teachers.grounding_dino.config import GroundingDinoTuningConfig
-from gsam_edge.teachers.sam.config import SamTuningConfig
+from gsam_edge.teachers.family import AnyFamily
 from gsam_edge.vision.images import ImageSource
 
 
@@ -19,26 +20,24 @@ def choose_pictures(
     return preview_annotations(raw_annotations, images, validation, preview)
 
 
-def draw_teachers(
-    annotations: Annotations,
-    images: ImageSource,
-    scene: SceneDescription,
-    additions: RuleAdditions,
-    preview: PreviewConfig,
-    seed: int,
-    grounding_dino: GroundingDinoTuningConfig,
-    sam: SamTuningConfig,
-) -> tuple[Figure, Figure]:
-    """What the tuning of the teachers will see."""
-    rules = rules_with(additions)
-    maker = SheetMaker.of(annotations, images, rules, preview, seed=seed)
-    return (
-        maker.whole(
-            description_for(grounding_dino.augmentation, scene, rules) or NOTHING,
-            "What the tuning of Grounding DINO sees",
-        ),
-        maker.whole(description_for(sam.augmentation, scene, rules) or NOTHING, "What the tuning of SAM sees"),
-    )
+def draw_teacher_of(family: AnyFamily) -> Callable[..., Figure]:
+    """Draws what the tuning of a teacher will see; the parameters are checked as the family's config."""
+
+    def draw_teacher(
+        annotations: Annotations,
+        images: ImageSource,
+        scene: SceneDescription,
+        additions: RuleAdditions,
+        preview: PreviewConfig,
+        seed: int,
+        config: family.config,  # type: ignore[name-defined]
+    ) -> Figure:
+        rules = rules_with(additions)
+        maker = SheetMaker.of(annotations, images, rules, preview, seed=seed)
+        description = description_for(config.augmentation, scene, rules) or NOTHING
+        return maker.whole(description, f"What the tuning of {family.title} sees")
+
+    return draw_teacher
 
 
 def draw_student(
@@ -66,12 +65,11 @@ def draw_words(
     additions: RuleAdditions,
     preview: PreviewConfig,
     seed: int,
-    grounding_dino: GroundingDinoTuningConfig,
-    sam: SamTuningConfig,
     distillation: DistillationConfig,
+    **teachers: Any,
 ) -> dict[str, bytes]:
-    """A sheet for every word of the scene that one of the trainings sees."""
+    """A sheet for every word of the scene that one of the trainings sees; `teachers` holds the config of each."""
     rules = rules_with(additions)
     maker = SheetMaker.of(annotations, images, rules, preview, seed=seed)
-    trainings = (grounding_dino.augmentation, sam.augmentation, distillation.augmentation)
+    trainings = (*(config.augmentation for config in teachers.values()), distillation.augmentation)
     return word_sheets(maker, [description_for(augmentation, scene, rules) for augmentation in trainings])

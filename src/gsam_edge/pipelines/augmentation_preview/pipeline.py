@@ -3,9 +3,16 @@
 from kedro.pipeline import Pipeline, node
 
 from gsam_edge.pipelines.augmentation_preview import nodes
+from gsam_edge.teachers.table import TEACHERS
 
-CONFIG = ["params:scene", "params:augmentation_rules", "params:augmentation_preview", "params:seed"]
-TEACHERS = ["params:grounding_dino", "params:sam"]
+SHEET = {
+    "annotations": "annotations_preview",
+    "images": "raw_images",
+    "scene": "params:scene",
+    "additions": "params:augmentation_rules",
+    "preview": "params:augmentation_preview",
+    "seed": "params:seed",
+}
 
 
 def create_pipeline() -> Pipeline:
@@ -18,21 +25,28 @@ def create_pipeline() -> Pipeline:
                 outputs="annotations_preview",
                 name="choose_pictures",
             ),
-            node(
-                nodes.draw_teachers,
-                inputs=["annotations_preview", "raw_images", *CONFIG, *TEACHERS],
-                outputs=["plot_augmentation_grounding_dino", "plot_augmentation_sam"],
-                name="draw_augmentation_of_teachers",
+            *(
+                node(
+                    nodes.draw_teacher_of(family),
+                    inputs={**SHEET, "config": f"params:{name}"},
+                    outputs=f"plot_augmentation_{name}",
+                    name=f"draw_augmentation_of_{name}",
+                )
+                for name, family in TEACHERS.items()
             ),
             node(
                 nodes.draw_student,
-                inputs=["annotations_preview", "raw_images", *CONFIG, "params:distillation"],
+                inputs={**SHEET, "distillation": "params:distillation"},
                 outputs="plot_augmentation_student",
                 name="draw_augmentation_of_student",
             ),
             node(
                 nodes.draw_words,
-                inputs=["annotations_preview", "raw_images", *CONFIG, *TEACHERS, "params:distillation"],
+                inputs={
+                    **SHEET,
+                    "distillation": "params:distillation",
+                    **{name: f"params:{name}" for name in TEACHERS},
+                },
                 outputs="augmentation_sheets",
                 name="draw_augmentation_of_words",
             ),

@@ -3,8 +3,6 @@
 from collections.abc import MutableMapping
 from typing import Any
 
-from matplotlib.figure import Figure
-
 from gsam_edge.coco import (
     Annotations,
     RawCoco,
@@ -17,10 +15,12 @@ from gsam_edge.coco import (
     validation_report,
 )
 from gsam_edge.coco.health import health as coco_health
-from gsam_edge.coco.health.splits import split_findings
+from gsam_edge.coco.health.cases import Inspected
 from gsam_edge.coco.health.table import HealthConfig
 from gsam_edge.coco.images.scan import ImageFiles
 from gsam_edge.coco.splitting.grouping import related_images
+from gsam_edge.pipelines.types import Figure
+from gsam_edge.teachers.table import TeacherChoice
 from gsam_edge.vision.images import ImageSource
 
 
@@ -74,6 +74,7 @@ def report_validation(
     test: Annotations,
     split_config: SplitConfig,
     health: HealthConfig,
+    choice: TeacherChoice,
     seed: int,
 ) -> tuple[dict[str, Any], Figure]:
     """The `validation_report` (its keys: see `coco.report.validation_report`) and the classes per split as bars."""
@@ -81,7 +82,15 @@ def report_validation(
 
     parts = {"train": train, "val": val, "test": test}
     related = related_images(annotations, split_config.group_by, duplicates["near"])
-    found: dict[str, Any] = {"health": health_findings, "of_splits": split_findings(parts, related, health)}
-    found |= {"duplicates": duplicates, "seed": seed}
-    report = validation_report(findings, annotations, parts, split_config, **found)
+    report = validation_report(
+        findings,
+        annotations,
+        parts,
+        split_config,
+        health=health_findings,
+        of_splits=coco_health.split_findings(Inspected(annotations, duplicates, parts, related), health),
+        duplicates=duplicates,
+        teachers=choice.needs(annotations),
+        seed=seed,
+    )
     return report, plot_class_distribution(report["splits"])

@@ -6,8 +6,10 @@ from typing import Any
 from gsam_edge.augmentation import RuleAdditions, SceneDescription, rules_with
 from gsam_edge.coco import Annotations
 from gsam_edge.distill.config import DistillationConfig, LabellingConfig
-from gsam_edge.pipelines.types import Adapter, CheckpointStore, GroundingDino, Predictions, SamModel, StudentWeights
+from gsam_edge.pipelines.templates import tuned_teachers
+from gsam_edge.pipelines.types import CheckpointStore, Predictions, StudentWeights
 from gsam_edge.students.choice import StudentConfig
+from gsam_edge.teachers.table import TeacherChoice
 from gsam_edge.training.device import DeviceName
 from gsam_edge.training.metrics import MetricLogger
 from gsam_edge.training.run import Run
@@ -15,25 +17,22 @@ from gsam_edge.vision.images import ImageSource
 
 
 def label_training_images(
-    grounding_dino: GroundingDino,
-    grounding_dino_adapter: Adapter | dict[str, str],
-    sam: SamModel,
-    sam_adapter: Adapter | dict[str, str],
     train: Annotations,
     images: ImageSource,
     store: MutableMapping[str, dict[str, Any]],
+    choice: TeacherChoice,
     labelling: LabellingConfig,
     device: DeviceName,
+    **teachers: Any,
 ) -> tuple[Predictions, dict[str, Any]]:
     """The tuned teachers' labels of the training images, and how they compare with the truth."""
     from gsam_edge.distill.labels import label_images
     from gsam_edge.distill.reports import label_report
-    from gsam_edge.teachers.compose import TunedTeachers, compose_teacher
+    from gsam_edge.teachers.compose import compose_teacher
 
-    teachers = TunedTeachers(grounding_dino, grounding_dino_adapter, sam, sam_adapter)
-    teacher = compose_teacher(train, teachers, detection=labelling.label_detection, device=device)
-    who = (teacher.factory, teacher.description)
-    labels, counts = label_images(*who, train, images, store=store)
+    tuned = tuned_teachers(teachers)
+    teacher = compose_teacher(train, tuned, choice, detection=labelling.label_detection, device=device)
+    labels, counts = label_images(teacher.factory, teacher.description, train, images, store=store)
     return labels, label_report(train, labels, counts, labelling)
 
 

@@ -3,8 +3,7 @@
 from kedro.pipeline import Pipeline, node
 
 from gsam_edge.pipelines.distillation import nodes
-
-TEACHERS = ["grounding_dino_base", "grounding_dino_adapter", "sam_base", "sam_adapter"]
+from gsam_edge.pipelines.templates import TEACHER_INPUTS
 
 
 def create_pipeline() -> Pipeline:
@@ -13,34 +12,35 @@ def create_pipeline() -> Pipeline:
         [
             node(
                 nodes.label_training_images,
-                inputs=[
-                    *TEACHERS,
-                    "annotations_train",
-                    "raw_images",
-                    "teacher_label_store",
-                    "params:labelling",
-                    "params:device",
-                ],
+                inputs={
+                    "train": "annotations_train",
+                    "images": "raw_images",
+                    "store": "teacher_label_store",
+                    "choice": "params:teachers",
+                    "labelling": "params:labelling",
+                    "device": "params:device",
+                    **TEACHER_INPUTS,
+                },
                 outputs=["teacher_labels", "label_report"],
                 name="label_training_images",
             ),
             node(
                 nodes.distil,
-                inputs=[
-                    "student_base",
-                    "annotations_train",
-                    "annotations_val",
-                    "raw_images",
-                    "teacher_labels",
-                    "params:student",
-                    "params:distillation",
-                    "params:scene",
-                    "params:augmentation_rules",
-                    "student_checkpoints",
-                    "live_metrics",
-                    "params:seed",
-                    "params:device",
-                ],
+                inputs={
+                    "initial": "student_base",
+                    "train": "annotations_train",
+                    "val": "annotations_val",
+                    "images": "raw_images",
+                    "teacher_labels": "teacher_labels",
+                    "student": "params:student",
+                    "distillation": "params:distillation",
+                    "scene": "params:scene",
+                    "additions": "params:augmentation_rules",
+                    "checkpoints": "student_checkpoints",
+                    "log": "live_metrics",
+                    "seed": "params:seed",
+                    "device": "params:device",
+                },
                 outputs=["student_weights", "distillation_report"],
                 name="distil_student",
             ),

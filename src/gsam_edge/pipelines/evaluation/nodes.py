@@ -3,15 +3,14 @@
 from collections.abc import Callable
 from typing import Any
 
-import pandas as pd
-from matplotlib.figure import Figure
-
 from gsam_edge.coco import Annotations
 from gsam_edge.distill.config import LabellingConfig
 from gsam_edge.evaluate.config import EvaluationConfig
 from gsam_edge.export.format import NotBuilt
 from gsam_edge.export.table import FORMATS
-from gsam_edge.pipelines.types import Predictions, StudentWeights
+from gsam_edge.pipelines.templates import tuned_teachers
+from gsam_edge.pipelines.types import DataFrame, Figure, Predictions, StudentWeights
+from gsam_edge.teachers.table import TeacherChoice
 from gsam_edge.training.device import DeviceName
 from gsam_edge.vision.images import ImageSource
 
@@ -19,22 +18,20 @@ Row = dict[str, Any]
 
 
 def measure_teacher(
-    grounding_dino: Any,
-    grounding_dino_adapter: Any,
-    sam: Any,
-    sam_adapter: Any,
     annotations_test: Annotations,
     images: ImageSource,
+    choice: TeacherChoice,
     evaluation: EvaluationConfig,
     labelling: LabellingConfig,
     device: DeviceName,
+    **teachers: Any,
 ) -> tuple[Row, Any]:
     """The tuned teachers that the data calls for, in PyTorch."""
     from gsam_edge.evaluate.artefacts import measure_teacher as measure
-    from gsam_edge.teachers.compose import TunedTeachers, compose_teacher
+    from gsam_edge.teachers.compose import compose_teacher
 
-    teachers = TunedTeachers(grounding_dino, grounding_dino_adapter, sam, sam_adapter)
-    teacher = compose_teacher(annotations_test, teachers, detection=labelling.detection, device=device)
+    tuned = tuned_teachers(teachers)
+    teacher = compose_teacher(annotations_test, tuned, choice, detection=labelling.detection, device=device)
     return measure(teacher, annotations_test, images, evaluation, device)
 
 
@@ -71,7 +68,7 @@ def measure_exported(name: str) -> Callable[..., tuple[Row, Predictions]]:
     return measure
 
 
-def compare(*measurements: Row) -> tuple[list[Row], pd.DataFrame, Figure]:
+def compare(*measurements: Row) -> tuple[list[Row], DataFrame, Figure]:
     """All artefacts that there are side by side: as a report, as a table for kedro-viz, as bars."""
     from gsam_edge.evaluate.comparison import comparison_frame
     from gsam_edge.report.plots import plot_comparison

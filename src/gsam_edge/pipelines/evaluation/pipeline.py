@@ -4,8 +4,8 @@ from kedro.pipeline import Pipeline, node
 
 from gsam_edge.export.table import FORMATS
 from gsam_edge.pipelines.evaluation import nodes
+from gsam_edge.pipelines.templates import TEACHER_INPUTS
 
-TEACHERS = ["grounding_dino_base", "grounding_dino_adapter", "sam_base", "sam_adapter"]
 TEST = ["annotations_test", "raw_images"]
 ARTEFACTS = ["teacher", "student", *(f"student_{name}" for name in FORMATS)]
 #: An exact format answers like the student, and so would its images look.
@@ -27,7 +27,15 @@ def create_pipeline() -> Pipeline:
         [
             node(
                 nodes.measure_teacher,
-                inputs=[*TEACHERS, *TEST, "params:evaluation", "params:labelling", "params:device"],
+                inputs={
+                    "annotations_test": "annotations_test",
+                    "images": "raw_images",
+                    "choice": "params:teachers",
+                    "evaluation": "params:evaluation",
+                    "labelling": "params:labelling",
+                    "device": "params:device",
+                    **TEACHER_INPUTS,
+                },
                 outputs=["measurement_teacher", "predictions_teacher"],
                 name="measure_teacher",
             ),

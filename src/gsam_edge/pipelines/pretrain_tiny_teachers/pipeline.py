@@ -4,8 +4,6 @@ from kedro.pipeline import Pipeline, node
 
 from gsam_edge.pipelines.pretrain_tiny_teachers import nodes
 
-RUN = ["live_metrics", "params:seed", "params:device"]
-
 
 def create_pipeline() -> Pipeline:
     """The tiny teachers and the student's start that the project ships, trained anew on the general world."""
@@ -13,7 +11,14 @@ def create_pipeline() -> Pipeline:
         [
             node(
                 getattr(nodes, f"pretrain_{model}"),
-                inputs=[f"params:pretrain_{model}", f"params:{model}_world", f"pretrain_{model}_checkpoints", *RUN],
+                inputs={
+                    "config": f"params:pretrain_{model}",
+                    "world": f"params:{model}_world",
+                    "checkpoints": f"pretrain_{model}_checkpoints",
+                    "log": "live_metrics",
+                    "seed": "params:seed",
+                    "device": "params:device",
+                },
                 outputs=[f"{model}_base", f"pretrain_{model}_report"],
                 name=f"pretrain_{model}",
             )

@@ -3,39 +3,25 @@
 from kedro.pipeline import Pipeline, node
 
 from gsam_edge.pipelines.teacher_finetune import nodes
-
-DATA = ["annotations_train", "annotations_val", "raw_images"]
-WORDS = ["params:scene", "params:augmentation_rules"]
-RUN = ["live_metrics", "params:seed", "params:device"]
-TEACHERS = ["grounding_dino_base", "grounding_dino_adapter", "sam_base", "sam_adapter"]
+from gsam_edge.pipelines.templates import TEACHER_INPUTS, tune_node
+from gsam_edge.teachers.table import TEACHERS
 
 
 def create_pipeline() -> Pipeline:
-    """LoRA on the teachers that the data calls for, measured before and after."""
+    """LoRA on the teachers that are chosen and that the data calls for, measured before and after."""
     return Pipeline(
         [
-            node(
-                nodes.tune_grounding_dino,
-                inputs=[
-                    "grounding_dino_base",
-                    *DATA,
-                    "params:grounding_dino",
-                    *WORDS,
-                    "grounding_dino_checkpoints",
-                    *RUN,
-                ],
-                outputs="grounding_dino_adapter",
-                name="tune_grounding_dino",
-            ),
-            node(
-                nodes.tune_sam,
-                inputs=["sam_base", *DATA, "params:sam", *WORDS, "sam_checkpoints", *RUN],
-                outputs="sam_adapter",
-                name="tune_sam",
-            ),
+            *(tune_node(family) for family in TEACHERS.values()),
             node(
                 nodes.report_teachers,
-                inputs=[*TEACHERS, "annotations_val", "raw_images", "params:labelling", "params:device"],
+                inputs={
+                    "val": "annotations_val",
+                    "images": "raw_images",
+                    "choice": "params:teachers",
+                    "labelling": "params:labelling",
+                    "device": "params:device",
+                    **TEACHER_INPUTS,
+                },
                 outputs="teacher_report",
                 name="report_teachers",
             ),

@@ -27,7 +27,7 @@ class UltralyticsAugmentation(BaseModel):
 
 
 class StudentTrainingConfig(BaseModel):
-    """Schedule, losses and validation of a student's training."""
+    """Schedule, gains of the own losses and validation of a student's training."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -42,9 +42,6 @@ class StudentTrainingConfig(BaseModel):
     box_gain: float = Field(gt=0, description="weight of the box (and mask) loss")
     class_gain: float = Field(gt=0, description="weight of the class loss")
     distribution_gain: float = Field(gt=0, description="weight of the distribution focal loss")
-    teacher_share: float = Field(
-        ge=0, le=1, description="share of the teacher's scores in the class targets; 0 is labels only"
-    )
     validate_every: int = Field(gt=0, description="epochs between validations; the last epoch always validates")
     patience: int = Field(ge=0, description="epochs without a better validation before training stops; 0 never stops")
     workers: int = Field(ge=0, description="processes that load pictures; a CPU run always loads in its own process")

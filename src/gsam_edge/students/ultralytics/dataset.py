@@ -228,27 +228,34 @@ def change_label(
         own_box: bool [N], objects with a mask whose box is not the mask's. Such a box goes through the changes like one
             without a mask; the object stays where enough of both is left.
         seed: the same one gives the same picture.
+
+    An object with a box of its own goes in twice, by its mask and, behind all objects, by its box. Example: of three
+    objects 0 and 2 have own boxes. The augmentation gets five: 0, 1 and 2, and the boxes of 0 and 2 as 3 and 4. It
+    gives back those that are left, say 1, 2, 3 and 4. Then 1 stays; 2 stays, with the box of 4; 0 goes, because its box
+    (3) is left and its mask is not.
     """
+    # N objects, K of them with an own box; of these N + K instances I are left after the changes, and so L objects.
     height, width = label["img"].shape[:2]
-    scale = np.array([width, height], np.float32)
-    xyxy = cxcywh_to_xyxy(label["bboxes"]) * np.tile(scale, 2)
-    count, owners = len(xyxy), np.flatnonzero(own_box)
-    masks = polygon_masks([segment * scale for segment in label["segments"]], (height, width))
+    scale = np.array([width, height], np.float32)  # [2]
+    xyxy = cxcywh_to_xyxy(label["bboxes"]) * np.tile(scale, 2)  # [N, 4], pixels
+    count, owners = len(xyxy), np.flatnonzero(own_box)  # N, [K]
+    masks = polygon_masks([segment * scale for segment in label["segments"]], (height, width))  # [N or 0, H, W]
     changed = augmentation(
         Sample(
             image=np.ascontiguousarray(label["img"][..., ::-1]),
-            xyxy=np.concatenate([xyxy, xyxy[owners]]),
+            xyxy=np.concatenate([xyxy, xyxy[owners]]),  # [N + K, 4]
             class_ids=np.zeros(count + len(owners), np.int64),
+            # [N + K, H, W], those of the boxes empty
             masks=np.pad(masks, ((0, len(owners)), (0, 0), (0, 0))) if label["segments"] else None,
         ),
         seed=seed,
     )
-    ids = changed.instance_ids
+    ids = changed.instance_ids  # [I], of 0..N+K-1
     own = {int(owners[i - count]): box for i, box in zip(ids, changed.xyxy, strict=True) if i >= count}
     left = [place for place, i in enumerate(ids.tolist()) if i < count and (i in own or not own_box[i])]
-    ids, tight = ids[left], changed.xyxy[left]
+    ids, tight = ids[left], changed.xyxy[left]  # [L], [L, 4]
     polygons = outlines(None if changed.masks is None else changed.masks[left], tight)
-    boxes = np.array([own.get(i, box) for i, box in zip(ids.tolist(), tight, strict=True)], np.float32)
+    boxes = np.array([own.get(i, box) for i, box in zip(ids.tolist(), tight, strict=True)], np.float32)  # [L, 4] or [0]
     height, width = changed.image.shape[:2]
     scale = np.array([width, height], np.float32)
     return {

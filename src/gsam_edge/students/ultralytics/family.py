@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from gsam_edge.students.choice import StudentChoice
     from gsam_edge.students.images import LabelledImages
+    from gsam_edge.students.raw import WeightedLosses
     from gsam_edge.students.weights import StudentWeights
 
 
@@ -27,6 +28,7 @@ class Ultralytics:
         choice: "StudentChoice",
         config: StudentTrainingConfig,
         *,
+        losses: "WeightedLosses",
         initial: "StudentWeights | None",
         validate: Validate | None,
         run: Run,
@@ -34,7 +36,7 @@ class Ultralytics:
         """See `train.train_student`."""
         from gsam_edge.students.ultralytics.train import train_student
 
-        return train_student(data, choice, config, initial=initial, validate=validate, run=run)
+        return train_student(data, choice, config, losses=losses, initial=initial, validate=validate, run=run)
 
     def module(self, weights: "StudentWeights") -> "nn.Module":
         """See `edge.EdgeStudent`."""

@@ -1,74 +1,103 @@
-"""Ultralytics' losses, with class targets that listen to a teacher."""
+"""Ultralytics' losses, which listen to a teacher.
+
+In all shapes: B images, A anchors, C classes, N labelled objects of all images together; see `students.raw`.
+"""
 
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from gsam_edge.students.raw import StudentRaw, Targets, WeightedLosses
 from gsam_edge.students.ultralytics.imports import v8DetectionLoss, v8SegmentationLoss
 
 
-class _TeacherClassTargets:
-    """Mixes the teacher's scores into the class targets of a YOLOv8 loss.
-
-    An anchor assigned to an object with weight w (the assigner's alignment, 0..1) has the target w at the object's
-    class. With a teacher's scores s for the object it becomes w ((1 - alpha) onehot + alpha s), and stays what it was
-    at a class of which the teacher says nothing. Boxes and masks weigh as before, so that alpha = 0 is Ultralytics'
-    loss.
-    """
+class _TaughtLoss:
+    """A YOLOv8 loss with those of distillation; without any it is Ultralytics'."""
 
     assigner: Any
     bce: Any
 
-    def __init__(self, model: Any, alpha: float) -> None:
+    def __init__(self, model: Any, losses: WeightedLosses) -> None:
         """Binds the loss to a model.
 
         Args:
             model: the Ultralytics model, with its `args`.
-            alpha: the teacher's share of the class target, 0..1.
+            losses: of distillation.
         """
         super().__init__(model)  # type: ignore[call-arg]
-        self._alpha = alpha
+        self._losses = losses
         self._assign = self.assigner
-        self._hard_loss = self.bce
+        self._own_class_loss = self.bce
         self.assigner = self._remembered_assignment
         self.bce = self._class_loss
 
+    def loss(self, preds: dict[str, Tensor], batch: dict[str, Any]) -> tuple[Tensor, dict[str, Tensor]]:
+        """See Ultralytics; the added losses are further parts of the total and further items."""
+        total, items = super().loss(preds, batch)  # type: ignore[misc]
+        step, image_count = self._step, len(preds["scores"])
+        del self._step  # holds tensors of this step that the next one needs no more
+        added = {
+            f"{name}_loss": weight * loss.compute(*step)
+            for name, (weight, loss) in self._losses.items()
+            if loss.effect == "added"
+        }
+        total = torch.cat([total, *(value[None] * image_count for value in added.values())])  # as its own parts are
+        return total, items | {name: value.detach() for name, value in added.items()}
+
     def get_assigned_targets_and_loss(self, preds: dict[str, Tensor], batch: dict[str, Any], **options: Any) -> Any:
-        """See Ultralytics; the batch also holds `teacher` [n, C] (NaN: nothing was said) and `has_mask` [n]."""
-        self._batch = batch
-        (fg_mask, gt_index, *rest), loss, items = super().get_assigned_targets_and_loss(preds, batch, **options)  # type: ignore[misc]
-        with_mask = fg_mask & self._of_objects(batch["has_mask"], gt_index)
+        """See Ultralytics; the batch also holds `teacher` [N, C] (NaN: nothing was said) and `has_mask` [N]."""
+        self._inputs = preds, batch
+        (foreground, gt_index, *rest), loss, items = super().get_assigned_targets_and_loss(preds, batch, **options)  # type: ignore[misc]
+        del self._inputs
+        targets = self._step[1]
+        with_mask = foreground & targets.at_anchors(targets.has_mask)  # [B, A]
         return (with_mask, gt_index, *rest), loss, items
 
     def _remembered_assignment(self, *args: Any, **options: Any) -> Any:
         answer = self._assign(*args, **options)
-        self._assigned = answer[3], answer[4]
+        self._assigned = answer[3], answer[4]  # whether [B, A], and to which object of its image [B, A]
         return answer
 
     def _class_loss(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """Ultralytics' class loss [B, A, C] of logits and targets, both [B, A, C]."""
+        preds, batch = self._inputs
         foreground, gt_index = self._assigned
-        teacher = self._of_objects(self._batch["teacher"], gt_index)
-        taught = foreground[..., None] & ~teacher.isnan()
-        soft = targets.sum(-1, keepdim=True) * teacher.nan_to_num()
-        return self._hard_loss(
-            logits, torch.where(taught, torch.lerp(targets, soft.to(targets.dtype), self._alpha), targets)
+        raw = StudentRaw(class_logits=logits, box_logits=preds["boxes"].permute(0, 2, 1))  # [B, 4 R, A] to [B, A, 4 R]
+        wanted = Targets(
+            foreground=foreground,
+            object_index=_object_index(batch["batch_idx"].long(), gt_index.long()),
+            class_targets=targets,
+            teacher_scores=batch["teacher"],
+            has_mask=batch["has_mask"],
         )
-
-    def _of_objects(self, values: Tensor, gt_index: Tensor) -> Tensor:
-        """The value [B, A, ...] of the object that each anchor is assigned to; arbitrary for the background."""
-        batch_index = self._batch["batch_idx"].long()
-        counts = torch.bincount(batch_index, minlength=len(gt_index))
-        offsets = (counts.cumsum(0) - counts)[:, None]  # of each image's first object
-        padded = torch.cat([values, values.new_zeros((1, *values.shape[1:]))])  # for images without objects
-        return padded[(offsets + gt_index.long()).clamp(max=len(values))]
+        self._step = raw, wanted
+        for weight, loss in self._losses.values():
+            if loss.effect == "class_targets":
+                targets = torch.lerp(targets, loss.compute(raw, wanted).to(targets.dtype), weight)
+        return self._own_class_loss(logits, targets)
 
 
-class DetectionLoss(_TeacherClassTargets, v8DetectionLoss):  # type: ignore[misc]
+def _object_index(image_of_object: Tensor, index_in_image: Tensor) -> Tensor:
+    """Which of all objects is the one that an anchor is assigned to.
+
+    Args:
+        image_of_object: int64 [N], rising.
+        index_in_image: int64 [B, A], which of the objects of the anchor's image.
+
+    Returns:
+        int64 [B, A]; N where that is past the last object, as in a last image without objects.
+    """
+    counts = torch.bincount(image_of_object, minlength=len(index_in_image))  # [B]
+    first = counts.cumsum(0) - counts  # [B]
+    return (first[:, None] + index_in_image).clamp(max=len(image_of_object))
+
+
+class DetectionLoss(_TaughtLoss, v8DetectionLoss):  # type: ignore[misc]
     """YOLOv8's loss."""
 
 
-class SegmentationLoss(_TeacherClassTargets, v8SegmentationLoss):  # type: ignore[misc]
+class SegmentationLoss(_TaughtLoss, v8SegmentationLoss):  # type: ignore[misc]
     """YOLOv8-seg's loss; objects without a mask teach box and class only."""
 
     def loss(self, preds: dict[str, Tensor], batch: dict[str, Any]) -> tuple[Tensor, dict[str, Tensor]]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from gsam_edge.students.family import Validation
+from gsam_edge.students.raw import WeightedLosses
 from gsam_edge.students.ultralytics.config import StudentTrainingConfig
 from gsam_edge.students.ultralytics.dataset import TrainingLabels
 from gsam_edge.training.checkpoints import CheckpointStore
@@ -28,7 +29,8 @@ class TrainingTask:
         augmentation: changes each picture before Ultralytics mixes it with others, or None.
         class_names: class names by class id.
         image_size: side of the square network input in pixels.
-        config: schedule and losses.
+        config: schedule and gains.
+        losses: of distillation.
         seed: of this run.
         validate: scores a network's state, or None for the last epoch's weights.
         log: takes the metrics `student/...`, one value per epoch.
@@ -43,6 +45,7 @@ class TrainingTask:
     class_names: tuple[str, ...]
     image_size: int
     config: StudentTrainingConfig
+    losses: WeightedLosses
     seed: int
     validate: Callable[[Mapping[str, Tensor]], Validation] | None
     log: MetricLogger

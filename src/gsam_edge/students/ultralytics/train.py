@@ -12,6 +12,7 @@ from gsam_edge.students.choice import StudentChoice
 from gsam_edge.students.family import StudentTraining, Validate, Validation
 from gsam_edge.students.images import LabelledImages
 from gsam_edge.students.predictor import StudentPredictor
+from gsam_edge.students.raw import WeightedLosses
 from gsam_edge.students.ultralytics.config import StudentTrainingConfig
 from gsam_edge.students.ultralytics.dataset import collect_labels
 from gsam_edge.students.ultralytics.network import new_network, start_from
@@ -27,6 +28,7 @@ def train_student(
     choice: StudentChoice,
     config: StudentTrainingConfig,
     *,
+    losses: WeightedLosses,
     initial: StudentWeights | None,
     validate: Validate | None,
     run: Run,
@@ -59,6 +61,7 @@ def train_student(
             class_names=class_names,
             image_size=student.image_size,
             config=config,
+            losses=losses,
             seed=run.seed,
             validate=score if validate else None,
             log=run.log,

@@ -205,7 +205,7 @@ class MemoryTraining(DetectionTrainer):  # type: ignore[misc]
 
     def _start_training(self) -> None:
         loss = SegmentationLoss if self.args.task == "segment" else DetectionLoss
-        self.model.criterion = loss(self.model, self._task.config.teacher_share)
+        self.model.criterion = loss(self.model, self._task.losses)
 
     def _start_epoch(self) -> None:
         seed = derived_seed(self._task.seed, self.epoch)

@@ -2,23 +2,9 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from gsam_edge.augmentation import AugmentationConfig
+from gsam_edge.teachers.config import DetectionConfig, TuningConfig
 from gsam_edge.teachers.lora.config import LoraConfig
 from gsam_edge.training.config import LoopConfig
-
-
-class DetectionConfig(BaseModel):
-    """What counts as a detection."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    score_threshold: float = Field(ge=0, le=1, description="boxes whose best class scores lower are dropped")
-    candidates: int = Field(
-        gt=0, description="boxes of one image that enter suppression, the best ones; its memory grows with their square"
-    )
-    nms_iou: float = Field(gt=0, le=1, description="of two boxes of a class that overlap more (IoU), the better stays")
-    max_detections: int = Field(gt=0, description="most boxes of one image, the best ones")
-    batch_size: int = Field(gt=0, description="images in one pass through the network")
 
 
 class GroundingDinoLossConfig(BaseModel):
@@ -44,17 +30,12 @@ class GroundingDinoLossConfig(BaseModel):
     dense_cells: float = Field(gt=0, description="an object longer than so many strides belongs to a coarser level")
 
 
-class GroundingDinoTuningConfig(BaseModel):
+class GroundingDinoTuningConfig(TuningConfig):
     """Adapter, loss and schedule of the tuning."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     lora: LoraConfig = Field(description="rank, scale and adapted layers")
     loss: GroundingDinoLossConfig = Field(description="weights of the loss")
     loop: LoopConfig = Field(description="schedule")
-    augmentation: AugmentationConfig | None = Field(
-        description="how the scene's words change each image; null leaves images as they are"
-    )
     detection: DetectionConfig = Field(description="what counts as a detection when validating")
     batch_size: int = Field(gt=0, description="images of one step")
     positive_prompt_probability: float = Field(

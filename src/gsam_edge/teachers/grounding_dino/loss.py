@@ -1,4 +1,8 @@
-"""Grounding DINO's loss: set prediction in every decoder layer, and a dense loss on the encoder's proposals."""
+"""Grounding DINO's loss: set prediction in every decoder layer, and a dense loss on the encoder's proposals.
+
+In all shapes: B images, L decoder layers, Q queries (the boxes that a layer proposes), S places of the encoder (each
+proposes a box, too), T tokens of the longest prompt, N objects of an image, P pairs of a proposal and an object.
+"""
 
 from typing import Any
 
@@ -70,44 +74,48 @@ def _check_finite(logits: Tensor, boxes: Tensor) -> None:
 def _set_loss(
     layer: tuple[Tensor, Tensor], batch: GroundingDinoBatch, config: GroundingDinoLossConfig
 ) -> dict[str, Tensor]:
+    """The losses of one decoder layer, (logits [B, Q, T], boxes [B, Q, 4] cxcywh in 0..1), without their weights."""
     logits, boxes = layer
     # The matcher's own focal cost has alpha 0.25 and gamma 2 built in, whatever the loss is configured to.
     matcher = GroundingDinoHungarianMatcher(
         class_cost=config.class_weight, bbox_cost=config.l1_weight, giou_cost=config.giou_weight
     )
     targets = [{"class_labels": c, "boxes": b} for c, b in zip(batch.labels, batch.boxes, strict=True)]
+    # Per image: queries [N] and their objects [N]; each object has one query of its own.
     pairs = matcher({"logits": logits, "pred_boxes": boxes, "label_maps": batch.class_tokens}, targets)
-    image = torch.cat([torch.full_like(query, row) for row, (query, _) in enumerate(pairs)])
-    query = torch.cat([query for query, _ in pairs])
+    image = torch.cat([torch.full_like(query, row) for row, (query, _) in enumerate(pairs)])  # [P]
+    query = torch.cat([query for query, _ in pairs])  # [P]
+    # [P, 4], and [P, T] by way of the objects' classes, which are rows of the class tokens.
     wanted_boxes = torch.cat([b[target.to(b.device)] for b, (_, target) in zip(batch.boxes, pairs, strict=True)])
     wanted_tokens = torch.cat(
         [m[c[t.to(c.device)]] for m, c, (_, t) in zip(batch.class_tokens, batch.labels, pairs, strict=True)]
     )
-    target_tokens = torch.zeros_like(logits)
+    target_tokens = torch.zeros_like(logits)  # [B, Q, T]
     target_tokens[image, query] = wanted_tokens
-    mask = batch.inputs["attention_mask"]
+    mask = batch.inputs["attention_mask"]  # [B, T]
     return _losses((logits, target_tokens), (boxes[image, query], wanted_boxes), mask, config)
 
 
 def _dense_loss(outputs: Any, batch: GroundingDinoBatch, config: GroundingDinoLossConfig) -> dict[str, Tensor]:
-    tokens = batch.inputs["attention_mask"].shape[1]
-    logits = outputs.enc_outputs_class[..., :tokens].float()
-    coordinates = outputs.enc_outputs_coord_logits.float()
+    """The losses of the encoder's proposals, without their weights; an object may teach several places, or none."""
+    tokens = batch.inputs["attention_mask"].shape[1]  # T
+    logits = outputs.enc_outputs_class[..., :tokens].float()  # [B, S, T]
+    coordinates = outputs.enc_outputs_coord_logits.float()  # [B, S, 4], cxcywh before the sigmoid, infinite at padding
     height, width = batch.inputs["pixel_values"].shape[-2:]
-    centres, strides = token_grid((height, width), logits.shape[1], logits.device)
-    target_tokens = torch.zeros_like(logits)
+    centres, strides = token_grid((height, width), logits.shape[1], logits.device)  # [S, 2], [S], pixels
+    target_tokens = torch.zeros_like(logits)  # [B, S, T]
     images, rows, wanted_boxes = [], [], []
-    for image, (boxes, labels) in enumerate(zip(batch.boxes, batch.labels, strict=True)):
-        pixels = batch.inputs["pixel_mask"][image]
-        size = torch.stack([pixels[0].sum(), pixels[:, 0].sum()]).float()
-        token, target = assign_tokens(boxes * size.repeat(2), centres, strides, config)
-        usable = coordinates[image, token].isfinite().all(1)
+    for image, (boxes, labels) in enumerate(zip(batch.boxes, batch.labels, strict=True)):  # [N, 4], [N]
+        pixels = batch.inputs["pixel_mask"][image]  # [H, W], 1 where the image is, which begins at the upper left
+        size = torch.stack([pixels[0].sum(), pixels[:, 0].sum()]).float()  # [2], width and height of the image, pixels
+        token, target = assign_tokens(boxes * size.repeat(2), centres, strides, config)  # place and object, [P], [P]
+        usable = coordinates[image, token].isfinite().all(1)  # [P]
         token, target = token[usable], target[usable]
-        target_tokens[image, token] = batch.class_tokens[image][labels[target]]
+        target_tokens[image, token] = batch.class_tokens[image][labels[target]]  # [P, T]
         images.append(torch.full_like(token, image))
         rows.append(token)
         wanted_boxes.append(boxes[target])
-    predicted = coordinates[torch.cat(images), torch.cat(rows)].sigmoid()
+    predicted = coordinates[torch.cat(images), torch.cat(rows)].sigmoid()  # [P of all images, 4]
     mask = batch.inputs["attention_mask"]
     return _losses((logits, target_tokens), (predicted, torch.cat(wanted_boxes)), mask, config)
 
@@ -171,10 +179,13 @@ def assign_tokens(
 def _losses(
     tokens: tuple[Tensor, Tensor], boxes: tuple[Tensor, Tensor], mask: Tensor, config: GroundingDinoLossConfig
 ) -> dict[str, Tensor]:
-    """Focal loss over all real tokens, L1 and GIoU over the boxes, each per box; every pair is (predicted, wanted)."""
+    """Focal loss over all real tokens, L1 and GIoU over the boxes, each per box; every pair is (predicted, wanted).
+
+    `tokens` are [B, Q or S, T] each, `boxes` [P, 4] each, and `mask` is [B, T].
+    """
     logits, target_tokens = tokens
     predicted, wanted = boxes
-    real = mask.bool()[:, None].expand_as(logits)
+    real = mask.bool()[:, None].expand_as(logits)  # [B, Q or S, T]
     focal = sigmoid_focal_loss(
         logits[real], target_tokens[real], alpha=config.focal_alpha, gamma=config.focal_gamma, reduction="sum"
     )

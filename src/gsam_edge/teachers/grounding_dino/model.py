@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from gsam_edge.teachers.config import DetectionConfig
 from gsam_edge.teachers.errors import BaseModelError
-from gsam_edge.teachers.grounding_dino.config import DetectionConfig
 from gsam_edge.teachers.grounding_dino.library import TUNABLE_MODELS, TunableModel
 from gsam_edge.teachers.grounding_dino.prompts import Prompt, compose_prompts
 from gsam_edge.vision import Detections

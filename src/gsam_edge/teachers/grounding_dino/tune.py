@@ -11,8 +11,9 @@ from gsam_edge.coco import Annotations
 from gsam_edge.coco.errors import DatasetError
 from gsam_edge.metrics.average_precision import average_precision
 from gsam_edge.teachers.augmented import augmented
+from gsam_edge.teachers.config import DetectionConfig
 from gsam_edge.teachers.grounding_dino.batch import GroundingDinoBatch, labelled_batch
-from gsam_edge.teachers.grounding_dino.config import DetectionConfig, GroundingDinoTuningConfig
+from gsam_edge.teachers.grounding_dino.config import GroundingDinoTuningConfig
 from gsam_edge.teachers.grounding_dino.library import TunableModel
 from gsam_edge.teachers.grounding_dino.loss import grounding_dino_losses
 from gsam_edge.teachers.grounding_dino.model import GroundingDino

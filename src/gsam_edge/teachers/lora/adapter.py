@@ -1,10 +1,11 @@
 """A tuned teacher is its untouched base plus one `Adapter`, a value that knows which base it belongs to."""
 
+import copy
 import hashlib
 import json
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, Self
+from typing import Self
 
 import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from gsam_edge.teachers.errors import AdapterError
 from gsam_edge.teachers.lora.config import LoraConfig
 from gsam_edge.teachers.lora.layers import ADAPTER_NAME, Model, adapter_parameters, add_lora, weights_digest
+from gsam_edge.training.device import DeviceName, resolve_device
 
 _METADATA_KEY = "gsam_edge_adapter"
 
@@ -21,7 +23,7 @@ class AdapterConfig(BaseModel):
     """What an adapter needs to know to be applied to the right model in the right way.
 
     Attributes:
-        kind: the family of teacher.
+        kind: the family of teacher, a name of `teachers.table.TEACHERS`.
         class_names: the classes it was tuned for, by class id.
         base_digest: `weights_digest` of the base it was trained on.
         lora: rank, scale and targets.
@@ -31,7 +33,7 @@ class AdapterConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    kind: Literal["grounding_dino", "sam"]
+    kind: str
     class_names: tuple[str, ...]
     base_digest: str
     lora: LoraConfig
@@ -150,6 +152,23 @@ def apply_adapter(model: Model, adapter: Adapter) -> Model:
         for name, parameter in parameters.items():
             parameter.copy_(adapter.tensors[name])
     return model.requires_grad_(False).eval()
+
+
+def adapted(model: Model, adapter: Adapter | None, *, device: DeviceName, keep_base: bool) -> Model:
+    """A base with its adapter on, ready to predict.
+
+    Args:
+        model: the base.
+        adapter: see `apply_adapter`; None leaves the base as it is.
+        device: where to predict.
+        keep_base: whether to work on a copy of the base.
+
+    Raises:
+        AdapterError: see `apply_adapter`.
+    """
+    where = resolve_device(device)
+    own = copy.deepcopy(model) if keep_base else model
+    return (own if adapter is None else apply_adapter(own, adapter)).to(where)
 
 
 def _base_fault(model: nn.Module, config: AdapterConfig) -> str | None:

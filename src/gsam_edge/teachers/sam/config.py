@@ -5,6 +5,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from gsam_edge.augmentation import AugmentationConfig
+from gsam_edge.teachers.config import TuningConfig
 from gsam_edge.teachers.lora.config import LoraConfig
 from gsam_edge.training.config import LoopConfig
 
@@ -69,10 +70,8 @@ class SamLossConfig(BaseModel):
     iou_weight: float = Field(ge=0, description="of the squared error of the predicted IoU")
 
 
-class SamTuningConfig(BaseModel):
+class SamTuningConfig(TuningConfig):
     """Adapter, loss and schedule of the tuning."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     lora: LoraConfig = Field(description="rank, scale and adapted layers")
     loss: SamLossConfig = Field(description="weights of the loss")

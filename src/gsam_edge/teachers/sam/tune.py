@@ -8,7 +8,7 @@ import copy
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from gsam_edge.coco import Annotations
 from gsam_edge.coco.errors import DatasetError
+from gsam_edge.coco.packed import PackedDetections
 from gsam_edge.teachers.augmented import augmented
 from gsam_edge.teachers.lora.adapter import Adapter, AdapterConfig, extract_adapter
 from gsam_edge.teachers.lora.layers import adapter_parameters, add_lora, verify_only_adapters_trainable, weights_digest
@@ -45,20 +46,10 @@ _PROMPTS, _ADAPTERS, _AUGMENTATION = 1, 2, 3
 _Picture: TypeAlias = str | NDArray[np.uint8]
 
 
-class PromptedObjects(NamedTuple):
-    """Objects of one image that have both a mask and a box: boxes float32 [N, 4] pixels, masks bool [N, H, W]."""
-
-    xyxy: NDArray[np.float32]
-    masks: NDArray[np.bool_]
-
-
-def prompted_objects(split: Annotations, image_id: int) -> PromptedObjects:
+def prompted_objects(split: Annotations, image_id: int) -> PackedDetections:
     """The objects of an image that SAM can be prompted with and judged by: those with a mask and a box with an area."""
-    truth = split.truth(image_id)
-    if truth.masks is None:
-        return PromptedObjects(np.zeros((0, 4), np.float32), np.zeros((0, 1, 1), bool))
-    usable = truth.masks.any((1, 2)) & (box_area(truth.xyxy) > 0)
-    return PromptedObjects(truth.xyxy[usable], truth.masks[usable])
+    truth = split.packed_truth(image_id)
+    return truth.select((truth.mask_areas > 0) & (box_area(truth.unmasked.xyxy) > 0))
 
 
 def tune_sam(
@@ -109,7 +100,7 @@ def tune_sam(
         rows = epoch_rows(step, config.batch_size, len(image_ids), seed=run.seed)
         batch = []
         for place, image_id in enumerate(image_ids[row] for row in rows):
-            file_name, objects = _file_name(train_set, image_id), prompted_objects(train_set, image_id)
+            file_name, objects = _file_name(train_set, image_id), prompted_objects(train_set, image_id).unpack()
             picture: _Picture = file_name
             if augmentation is not None:
                 chance = derived_seed(run.seed, _AUGMENTATION, step, place)
@@ -150,7 +141,7 @@ def tune_sam(
 
 
 def _prompted_images(split: Annotations) -> list[int]:
-    return [image_id for image_id in split.image_by_id if len(prompted_objects(split, image_id).xyxy)]
+    return [image_id for image_id in split.image_by_id if len(prompted_objects(split, image_id))]
 
 
 def _file_name(split: Annotations, image_id: int) -> str:
@@ -198,23 +189,20 @@ class _Embeddings:
 
 
 def _augmented(
-    image: NDArray[np.uint8], objects: PromptedObjects, augmentation: "Augmentation", *, seed: int
-) -> tuple[NDArray[np.uint8], PromptedObjects]:
+    image: NDArray[np.uint8], objects: Detections, augmentation: "Augmentation", *, seed: int
+) -> tuple[NDArray[np.uint8], Detections]:
     """A changed image with the objects left in it, or the image as it was where none is left to ask for."""
-    count = len(objects.xyxy)
-    truth = Detections(objects.xyxy, np.ones(count, np.float32), np.zeros(count, np.int64), objects.masks)
-    changed, left = augmented(image, truth, augmentation, seed=seed)
-    if not len(left):
-        return image, objects
-    return changed, PromptedObjects(left.xyxy, left.masks)  # type: ignore[arg-type]  # masks stay masks
+    changed, left = augmented(image, objects, augmentation, seed=seed)
+    return (changed, left) if len(left) else (image, objects)
 
 
-def _prompts(sam: SamModel, objects: PromptedObjects, config: SamTuningConfig, rng: np.random.Generator) -> Prompts:
-    image_hw = (objects.masks.shape[1], objects.masks.shape[2])
-    drawn = rng.permutation(len(objects.xyxy))[: config.objects_per_image]
-    boxes = sam.boxes_to_input(jitter_boxes(rng, objects.xyxy[drawn], config.box_jitter, image_hw), image_hw)
+def _prompts(sam: SamModel, objects: Detections, config: SamTuningConfig, rng: np.random.Generator) -> Prompts:
+    drawn = objects.select(rng.permutation(len(objects))[: config.objects_per_image])
+    masks: NDArray[np.bool_] = drawn.masks  # type: ignore[assignment]  # prompted objects have masks
+    image_hw = (masks.shape[1], masks.shape[2])
+    boxes = sam.boxes_to_input(jitter_boxes(rng, drawn.xyxy, config.box_jitter, image_hw), image_hw)
     size = sam.architecture
-    targets = mask_targets(objects.masks[drawn], sam.input_hw(image_hw), size.image_size, size.mask_size)
+    targets = mask_targets(masks, sam.input_hw(image_hw), size.image_size, size.mask_size)
     return Prompts(boxes, targets.to(boxes.device))
 
 
@@ -222,7 +210,7 @@ def _mean_iou(sam: SamModel, split: Annotations, image_ids: list[int], embedding
     """Mean mask IoU over all objects of the images, prompted with their true boxes."""
     ious: list[float] = []
     for image_id in image_ids:
-        truth = prompted_objects(split, image_id)
+        truth = prompted_objects(split, image_id).unpack()
         masks, _ = sam.predict_embedded(embeddings[_file_name(split, image_id)], truth.xyxy)
-        ious.extend(paired_iou(masks, truth.masks).tolist())
+        ious.extend(paired_iou(masks, truth.masks).tolist())  # type: ignore[arg-type]  # prompted objects have masks
     return float(np.mean(ious))

@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 import torch
 
-from gsam_edge.teachers.grounded_sam import GroundedSam, teacher_predictor
-from gsam_edge.teachers.grounding_dino.config import DetectionConfig
+from gsam_edge.teachers.config import DetectionConfig
 from gsam_edge.teachers.grounding_dino.tiny import build_tiny_grounding_dino
 from gsam_edge.teachers.lora.adapter import AdapterConfig, extract_adapter
 from gsam_edge.teachers.lora.config import LoraConfig
 from gsam_edge.teachers.lora.layers import adapter_parameters, add_lora, weights_digest
+from gsam_edge.teachers.predict import FinderAndOutliner, Part, teacher_predictor
 from gsam_edge.teachers.sam.architecture import build_sam
 from gsam_edge.teachers.sam.model import SamModel
 from gsam_edge.vision import Detections
@@ -49,6 +49,16 @@ def image():
     return np.random.default_rng(0).integers(0, 256, (50, 90, 3), np.uint8)
 
 
+def predictor(grounding_dino=None, sam=None, sam_adapter=None, detection=DETECTION):
+    return teacher_predictor(
+        finder=grounding_dino and Part("grounding_dino", grounding_dino, None),
+        outliner=sam and Part("sam", sam, sam_adapter),
+        class_names=CLASSES,
+        detection=detection,
+        device="cpu",
+    )
+
+
 @pytest.fixture
 def prompt():
     xyxy = np.array([[5, 5, 30, 30], [40, 10, 80, 45]], np.float32)
@@ -56,8 +66,8 @@ def prompt():
 
 
 def test_boxes_come_from_grounding_dino_and_masks_from_sam(grounding_dino, sam, image):
-    boxes_only = GroundedSam(grounding_dino, None, CLASSES, DETECTION).predict(image)
-    both = GroundedSam(grounding_dino, sam, CLASSES, DETECTION).predict(image)
+    boxes_only = predictor(grounding_dino)(image)
+    both = predictor(grounding_dino, sam)(image)
     assert 0 < len(boxes_only) <= 5
     assert boxes_only.masks is None
     for field in ("xyxy", "scores", "class_ids", "class_scores"):
@@ -67,13 +77,13 @@ def test_boxes_come_from_grounding_dino_and_masks_from_sam(grounding_dino, sam, 
 
 def test_nothing_found_gives_an_empty_mask_stack(grounding_dino, sam, image):
     strict = DETECTION.model_copy(update={"score_threshold": 1.0})
-    found = GroundedSam(grounding_dino, sam, CLASSES, strict).predict(image)
+    found = predictor(grounding_dino, sam, detection=strict)(image)
     assert found.masks.shape == (0, 50, 90)
     assert found.class_scores.shape == (0, 2)
 
 
 def test_given_boxes_keep_their_order_and_classes_and_get_sams_confidence(sam, image, prompt):
-    answer = GroundedSam(None, sam, CLASSES, DETECTION).predict(image, prompt)
+    answer = predictor(sam=sam)(image, prompt)
     masks, iou = sam.predict(image, prompt.xyxy)
     assert np.array_equal(answer.xyxy, prompt.xyxy)
     assert answer.class_ids.tolist() == [1, 0]
@@ -83,21 +93,19 @@ def test_given_boxes_keep_their_order_and_classes_and_get_sams_confidence(sam, i
 
 def test_what_is_absent_is_named(grounding_dino, sam, image, prompt):
     with pytest.raises(ValueError, match="got neither"):
-        GroundedSam(None, None, CLASSES, DETECTION)
-    with pytest.raises(ValueError, match="Grounding DINO is absent"):
-        GroundedSam(None, sam, CLASSES, DETECTION).predict(image)
-    with pytest.raises(ValueError, match="SAM to draw"):
-        GroundedSam(grounding_dino, None, CLASSES, DETECTION).predict(image, prompt)
+        predictor()
+    with pytest.raises(ValueError, match="a finder is absent"):
+        predictor(sam=sam)(image)
+    with pytest.raises(ValueError, match="an outliner to draw"):
+        predictor(grounding_dino)(image, prompt)
 
 
 def test_the_factory_survives_pickling_and_puts_the_adapter_on_a_copy(grounding_dino, sam, sam_adapter, image):
     digest = weights_digest(sam.model)
     factory = partial(
         teacher_predictor,
-        grounding_dino=grounding_dino,
-        grounding_dino_adapter=None,
-        sam=sam,
-        sam_adapter=sam_adapter,
+        finder=Part("grounding_dino", grounding_dino, None),
+        outliner=Part("sam", sam, sam_adapter),
         class_names=CLASSES,
         detection=DETECTION,
         device="cpu",
@@ -110,14 +118,11 @@ def test_the_factory_survives_pickling_and_puts_the_adapter_on_a_copy(grounding_
     assert not adapter_parameters(sam.model)
 
 
-def test_an_adapter_without_its_base_is_refused(grounding_dino, sam_adapter):
-    with pytest.raises(ValueError, match="base of the sam adapter"):
-        teacher_predictor(
-            grounding_dino=grounding_dino,
-            grounding_dino_adapter=None,
-            sam=None,
-            sam_adapter=sam_adapter,
-            class_names=CLASSES,
-            detection=DETECTION,
-            device="cpu",
-        )
+def test_a_finder_with_masks_of_its_own_needs_nobody_else(image):
+    found = Detections(
+        np.array([[5, 5, 30, 30]], np.float32),
+        np.ones(1, np.float32),
+        np.zeros(1, np.int64),
+        np.ones((1, 50, 90), bool),
+    )
+    assert FinderAndOutliner(lambda image, prompt: found, None).predict(image) is found

@@ -1,0 +1,26 @@
+"""Images that are there more than once."""
+
+from collections.abc import Sequence
+
+from gsam_edge.coco.annotations import Annotations
+from gsam_edge.coco.health.cases import Cases
+
+
+def copied_images(annotations: Annotations, groups: Sequence[Sequence[int]]) -> Cases:
+    """Images that are there again, groups largest first; of each group the image with most objects is no copy."""
+    known, labelled = annotations.image_by_id, annotations.objects_of_image
+    members = [[known[image_id] for image_id in group if image_id in known] for group in groups]
+    members = sorted((group for group in members if len(group) > 1), key=len, reverse=True)
+    examples = [
+        {
+            "where": images[0]["file_name"],
+            "image_ids": [image["id"] for image in images],
+            "detail": f"{len(images)} images: {', '.join(image['file_name'] for image in images[:4])}",
+        }
+        for images in members
+    ]
+    copies: set[int] = set()
+    for images in members:
+        best = max(images, key=lambda image: len(labelled[image["id"]]))
+        copies |= {image["id"] for image in images if image is not best}
+    return Cases(len(copies), examples, frozenset(copies))

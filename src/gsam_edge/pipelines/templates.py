@@ -1,0 +1,72 @@
+"""Nodes and inputs that pipelines build from the tables, by the names of their entries."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from kedro.pipeline import node
+from kedro.pipeline.node import Node
+
+from gsam_edge.augmentation import RuleAdditions, SceneDescription, rules_with
+from gsam_edge.coco import Annotations
+from gsam_edge.pipelines.types import Adapter, CheckpointStore
+from gsam_edge.teachers.family import AnyFamily, Base
+from gsam_edge.teachers.table import TEACHERS, TeacherChoice
+from gsam_edge.training.device import DeviceName
+from gsam_edge.training.metrics import MetricLogger
+from gsam_edge.training.run import Run
+from gsam_edge.vision.images import ImageSource
+
+if TYPE_CHECKING:
+    from gsam_edge.teachers.compose import TunedTeachers
+
+#: Base and adapter of every teacher, each under its own name: a node takes them as `**teachers`.
+TEACHER_INPUTS: Mapping[str, str] = {
+    dataset: dataset for name in TEACHERS for dataset in (f"{name}_base", f"{name}_adapter")
+}
+
+
+def tuned_teachers(inputs: Mapping[str, Any]) -> "TunedTeachers":
+    """What a node was given for `TEACHER_INPUTS`, by teacher."""
+    from gsam_edge.teachers.compose import TunedTeacher
+
+    return {name: TunedTeacher(inputs[f"{name}_base"], inputs[f"{name}_adapter"]) for name in TEACHERS}
+
+
+def tune_node(family: AnyFamily) -> Node:
+    """The node that tunes a teacher where it takes part, its parameters checked as the family's config."""
+    name = family.name
+
+    def tune(
+        base: Base | dict[str, str],
+        train: Annotations,
+        val: Annotations,
+        images: ImageSource,
+        config: family.config,  # type: ignore[name-defined]
+        choice: TeacherChoice,
+        scene: SceneDescription,
+        additions: RuleAdditions,
+        checkpoints: CheckpointStore,
+        log: MetricLogger,
+        seed: int,
+        device: DeviceName,
+    ) -> Adapter | dict[str, str]:
+        from gsam_edge.teachers.tuning import tune_where_needed
+
+        run = Run.on(device, log=log, checkpoints=checkpoints, seed=seed)
+        return tune_where_needed(name, base, train, val, images, config, choice, scene, rules_with(additions), run=run)
+
+    inputs = {
+        "base": f"{name}_base",
+        "train": "annotations_train",
+        "val": "annotations_val",
+        "images": "raw_images",
+        "config": f"params:{name}",
+        "choice": "params:teachers",
+        "scene": "params:scene",
+        "additions": "params:augmentation_rules",
+        "checkpoints": f"{name}_checkpoints",
+        "log": "live_metrics",
+        "seed": "params:seed",
+        "device": "params:device",
+    }
+    return node(tune, inputs=inputs, outputs=f"{name}_adapter", name=f"tune_{name}")

@@ -1,0 +1,1 @@
+"""What a run's reports say, part by part."""

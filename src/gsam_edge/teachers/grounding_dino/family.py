@@ -1,0 +1,63 @@
+"""Grounding DINO as a family of teachers."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gsam_edge.coco import Annotations
+from gsam_edge.coco.needs import Need
+from gsam_edge.teachers.family import Role, Setting, TeacherPredict, TuningData
+from gsam_edge.teachers.grounding_dino.config import GroundingDinoTuningConfig
+from gsam_edge.training.run import Run
+from gsam_edge.vision import Detections
+
+if TYPE_CHECKING:
+    from gsam_edge.teachers.grounding_dino.model import GroundingDino
+    from gsam_edge.teachers.lora.adapter import Adapter
+
+
+class GroundingDinoFamily:
+    """Finds the classes by their names."""
+
+    name = "grounding_dino"
+    title = "Grounding DINO"
+    role: Role = "find"
+    config = GroundingDinoTuningConfig
+    expects = "the folder of a saved Grounding DINO"
+    advice = "`kedro run --pipeline=pretrain_tiny_teachers` makes the tiny one"
+
+    def need(self, annotations: Annotations) -> Need:
+        """Needed where objects have boxes of their own; those computed from masks do not count."""
+        columns = annotations.columns
+        objects, boxes = ~columns.is_crowd, columns.has_own_box & ~columns.is_crowd
+        if not annotations.has_boxes:
+            return Need(False, "the annotations hold no boxes")
+        return Need(True, f"{boxes.sum()} of {objects.sum()} objects have a box of their own")
+
+    def load(self, source: str, *, allow_download: bool) -> "GroundingDino":
+        """See `load_grounding_dino`."""
+        from gsam_edge.teachers.grounding_dino.model import load_grounding_dino
+
+        return load_grounding_dino(source, allow_download=allow_download)
+
+    def tune(self, base: "GroundingDino", data: TuningData, config: GroundingDinoTuningConfig, run: Run) -> "Adapter":
+        """See `tune_grounding_dino`."""
+        from gsam_edge.teachers.grounding_dino.tune import tune_grounding_dino
+
+        return tune_grounding_dino(
+            base, data.train, data.val, data.images, config, augmentation=data.augmentation, run=run
+        )
+
+    def predictor(self, base: "GroundingDino", adapter: "Adapter | None", setting: Setting) -> TeacherPredict:
+        """All classes are asked for in one prompt, or several past the text encoder's limit."""
+        from gsam_edge.teachers.lora.adapter import adapted
+
+        model = adapted(base.model, adapter, device=setting.device, keep_base=setting.keep_base)
+        tuned = replace(base, model=model)
+
+        def find(image: NDArray[np.uint8], prompt: Detections | None) -> Detections:
+            return tuned.predict_batch([image], setting.class_names, setting.detection)[0]
+
+        return find

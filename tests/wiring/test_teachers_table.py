@@ -1,0 +1,60 @@
+"""Every teacher of the table has its parameters, catalog entries, place in the graph and line in the docs."""
+
+from pathlib import Path
+
+import pytest
+from kedro.config import OmegaConfigLoader
+from kedro.framework.project import configure_project, pipelines
+from kedro.io import DataCatalog
+from kedro.validation import ParameterValidationError, ParameterValidator
+
+from gsam_edge.datasets.models import AdapterDataset, TeacherBaseDataset
+from gsam_edge.teachers.table import TEACHERS
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _project() -> None:
+    configure_project("gsam_edge")
+
+
+def load_config(env: str) -> OmegaConfigLoader:
+    return OmegaConfigLoader(
+        conf_source=str(ROOT / "conf"), base_env="base", default_run_env=env, merge_strategy={"parameters": "soft"}
+    )
+
+
+@pytest.mark.parametrize("env", ["base", "test", "full"])
+@pytest.mark.parametrize("name", TEACHERS)
+def test_a_teacher_has_parameters_catalog_entries_and_a_line_in_the_docs(name: str, env: str) -> None:
+    family, config = TEACHERS[name], load_config(env)
+    assert family.name == name
+    family.config.model_validate(config["parameters"][name])
+    catalog = DataCatalog.from_config(config["catalog"])
+    base, adapter = catalog[f"{name}_base"], catalog[f"{name}_adapter"]
+    assert (type(base), type(adapter)) == (TeacherBaseDataset, AdapterDataset)
+    assert base._family is family
+    assert f"`{name}`" in (ROOT / "docs" / "extending" / "teacher.md").read_text()
+    assert family.title in (ROOT / "README.md").read_text()
+
+
+@pytest.mark.parametrize("name", TEACHERS)
+@pytest.mark.parametrize("pipeline", ["teacher_finetune", "augmentation_preview"])
+def test_a_misspelt_key_of_a_teacher_is_refused_by_each_pipeline_that_reads_it(pipeline: str, name: str) -> None:
+    """Kedro drops the check where a node is no plain function with annotations."""
+    parameters = load_config("base")["parameters"]
+    validator = ParameterValidator({pipeline: pipelines[pipeline]})
+    assert isinstance(validator.validate_raw_params(parameters)[name], TEACHERS[name].config)
+    with pytest.raises(ParameterValidationError, match="stepps"):
+        validator.validate_raw_params({**parameters, name: {**parameters[name], "stepps": 3}})
+
+
+def test_the_graph_shows_every_teacher() -> None:
+    made = set(TEACHERS)
+    assert {node.name for node in pipelines["teacher_finetune"].nodes} == {
+        f"teacher_finetune.{node}" for node in ("report_teachers", *(f"tune_{name}" for name in made))
+    }
+    for pipeline, name in (("distillation", "label_training_images"), ("evaluation", "measure_teacher")):
+        (node,) = (node for node in pipelines[pipeline].nodes if node.name == f"{pipeline}.{name}")
+        assert {f"{n}_{part}" for n in made for part in ("base", "adapter")} < set(node.inputs)

@@ -2,9 +2,9 @@
 
     python benchmarks/augmentation_pays.py [--images 60] [--epochs 40] [--seeds 0 1 2] [--arms none described]
 
-Arms: `none` shows every picture as it is; `described` changes it as `scene` and `distillation.augmentation` say;
+Arms: `none` shows every image as it is; `described` changes it as `scene` and `distillation.augmentation` say;
 `mixing` is Ultralytics' own augmentation of the base parameters alone; `both` is what the distillation does to its
-pictures.
+images.
 Needs the splits of `kedro run --pipeline=data_validation`; learns from the truth alone, validates and measures on the
 whole validation and test splits.
 """

@@ -1,10 +1,10 @@
 """Claim: an augmentation built from a description is as fast as the same transforms composed by hand.
 
-Both change the same 640 px pictures with 10 masks each, with the same draws, in turn in one process on one thread; only
+Both change the same 640 px images with 10 masks each, with the same draws, in turn in one process on one thread; only
 the processor's time of this process counts, whatever else the machine does. By hand is what albumentations'
 documentation shows: `A.Compose` with `masks`, `bboxes` and a label field.
 
-    python benchmarks/augmentation_speed.py --pictures 60
+    python benchmarks/augmentation_speed.py --images 60
 """
 
 import argparse
@@ -28,7 +28,7 @@ DESCRIPTION = Description(
 
 
 def random_sample(seed: int) -> Sample:
-    """A noisy picture with ellipses for objects."""
+    """A noisy image with ellipses for objects."""
     rng = np.random.default_rng(seed)
     masks = np.zeros((OBJECTS, SIDE, SIDE), np.uint8)
     for mask in masks:
@@ -47,7 +47,7 @@ def by_hand(augmentation: Augmentation) -> Callable[[Sample, int], None]:
         kind = BoxSafeZoom if step.transform == "BoxSafeZoom" else getattr(A, step.transform)
         unset = {name: (value, value) for name, value in step.spec.neutral.items() if name not in step.strength}
         plain.append(kind(p=step.p, **step.spec.settings, **unset, **step.strength))
-    visible = augmentation.picture.min_visible
+    visible = augmentation.image.min_visible
     boxes = A.BboxParams("pascal_voc", label_fields=["labels"], min_visibility=visible, clip=True)
     compose = A.Compose(plain, bbox_params=boxes)
 
@@ -62,7 +62,7 @@ def by_hand(augmentation: Augmentation) -> Callable[[Sample, int], None]:
 def main() -> None:
     """Prints images per second of both and the ratio."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--pictures", type=int, default=60)
+    parser.add_argument("--images", type=int, default=60)
     arguments = parser.parse_args()
     cv2.setNumThreads(0)
     augmentation = build(DESCRIPTION, shipped_rules())
@@ -70,7 +70,7 @@ def main() -> None:
     samples = [random_sample(seed) for seed in range(4)]
 
     taken: dict[str, list[float]] = {"built": [], "by hand": []}
-    for seed in range(-3, arguments.pictures):  # the first three warm up
+    for seed in range(-3, arguments.images):  # the first three warm up
         sample = samples[seed % len(samples)]
         for name, call in (("built", lambda s, n: augmentation(s, seed=n)), ("by hand", hand)):
             start = time.process_time()

@@ -1,7 +1,7 @@
 """Claim: looking at images (decoding, digest, perceptual hash, record) reaches at least 0.85 of the number of cores
 times the rate at which Pillow alone decodes the same files on one core.
 
-Processor time, of all threads, is given too: it suffers less where a machine is shared. Pictures are made up: JPEG
+Processor time, of all threads, is given too: it suffers less where a machine is shared. Images are made up: JPEG
 files with a photograph's spectrum (noise that falls with frequency), as large as COCO's.
 
     python benchmarks/image_checks.py --images 1000 --cores 2
@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from gsam_edge.coco.images.scan import look_at_all
+from gsam_edge.coco.images.scan import scan_images
 from gsam_edge.datasets.images import ImageFolder
 from gsam_edge.datasets.json_log import JsonLog
 
@@ -26,7 +26,7 @@ SIZE_WH = (640, 480)
 MAX_PIXELS = 10_000_000
 
 
-def picture(rng: np.random.Generator) -> Image.Image:
+def image(rng: np.random.Generator) -> Image.Image:
     """RGB noise whose amplitude falls with frequency, as in photographs."""
     width, height = SIZE_WH
     frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None]) + 1 / width
@@ -42,7 +42,7 @@ def make_folder(folder: Path, images: int, distinct: int) -> list[str]:
     """Writes JPEG files, `distinct` different ones over and over, and gives their names."""
     rng = np.random.default_rng(0)
     for number in range(distinct):
-        picture(rng).save(folder / f"{number:06}.jpg", quality=90)
+        image(rng).save(folder / f"{number:06}.jpg", quality=90)
     contents = [(folder / f"{number:06}.jpg").read_bytes() for number in range(distinct)]
     for number in range(distinct, images):
         (folder / f"{number:06}.jpg").write_bytes(contents[number % distinct])
@@ -58,7 +58,7 @@ def decode_alone(folder: Path, names: list[str]) -> None:
 
 def look(folder: Path, names: list[str], log: Path) -> None:
     """The check, its record written, on all cores."""
-    looks = look_at_all(names, ImageFolder(folder, max_pixels=MAX_PIXELS), decode=True, seen=JsonLog(log))
+    looks = scan_images(names, ImageFolder(folder, max_pixels=MAX_PIXELS), decode=True, seen=JsonLog(log))
     assert not any(isinstance(found, Exception) for found in looks)
 
 

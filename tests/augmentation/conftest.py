@@ -1,4 +1,4 @@
-"""The project's own rules, every transform in them at every intensity, and pictures with objects in them."""
+"""The project's own rules, every transform in them at every intensity, and images with objects in them."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from gsam_edge.augmentation import AugmentationRules, Description, Sample, Step, describe, shipped_rules
-from gsam_edge.augmentation.known import GEOMETRIC, TRANSFORMS
+from gsam_edge.augmentation.transform_names import GEOMETRIC, TRANSFORMS
 
 RULES = shipped_rules()
 INTENSITIES = ("low", "medium", "high")
@@ -59,7 +59,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="session")
 def random_sample() -> Callable[..., Sample]:
-    """Rectangles of one pixel to half the picture; every third has a box alone."""
+    """Rectangles of one pixel to half the image; every third has a box alone."""
 
     def make(rng: np.random.Generator, image_hw: tuple[int, int], count: int) -> Sample:
         height, width = image_hw

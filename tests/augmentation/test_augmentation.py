@@ -1,4 +1,4 @@
-"""The whole: alike in every process, all sizes of pictures, crowds, no objects, samples that contradict themselves."""
+"""The whole: alike in every process, all sizes of images, crowds, no objects, samples that contradict themselves."""
 
 import multiprocessing
 import pickle
@@ -16,7 +16,7 @@ from hypothesis.extra import numpy as hnp
 from gsam_edge.augmentation import AugmentationRules, Description, Sample, Step, build
 from gsam_edge.augmentation.augmentation import Augmentation
 from gsam_edge.augmentation.config import TransformSpec
-from gsam_edge.augmentation.planes import pack_masks, unpack_masks
+from gsam_edge.augmentation.mask_bits import pack_masks, unpack_masks
 
 Make = Callable[..., Sample]
 
@@ -46,7 +46,7 @@ def test_transforms_draw_apart_from_one_another(rules: AugmentationRules, random
     """albumentations' own seeding gives all transforms the same draws: both would mirror, or none."""
     flips = tuple(Step(name, 0.5, {}, (), TransformSpec(neutral={})) for name in ("HorizontalFlip", "VerticalFlip"))
     sample = random_sample(np.random.default_rng(0), (9, 8), 1)
-    seen = {Augmentation(flips, rules.picture)(sample, seed=seed).image.tobytes() for seed in range(40)}
+    seen = {Augmentation(flips, rules.image)(sample, seed=seed).image.tobytes() for seed in range(40)}
     assert len(seen) == 4
 
 
@@ -77,12 +77,12 @@ def test_boxes_alone_and_masks_alone(strongest: Augmentation, random_sample: Mak
     sample = random_sample(np.random.default_rng(1), (60, 60), 6)
     boxes = replace(sample, masks=None)
     assert strongest(boxes, seed=2).masks is None
-    wild = replace(sample, xyxy=np.full((6, 4), -50, np.float32))  # no box is in the picture, but four masks are
+    wild = replace(sample, xyxy=np.full((6, 4), -50, np.float32))  # no box is in the image, but four masks are
     assert set(strongest(wild, seed=2).instance_ids) <= {0, 1, 3, 4}
 
 
 def test_boxes_without_area_or_outside_are_gone(rules: AugmentationRules) -> None:
-    nothing = Augmentation((), rules.picture)
+    nothing = Augmentation((), rules.image)
     xyxy = np.array([[5, 5, 5, 9], [-9, -9, -1, -1], [50, 2, 70, 8], [1.5, 2, 3, 4]], np.float32)
     sample = Sample(np.zeros((20, 60, 3), np.uint8), xyxy, np.arange(4))
     changed = nothing(sample, seed=0)

@@ -135,7 +135,7 @@ def _broken(change: Callable[[dict], object], plain: dict) -> dict:
         (lambda r: r["transforms"]["MotionBlur"].update(size_power={"blurlimit": 1}), "did you mean 'blur_limit'"),
         (lambda r: r["transforms"]["MotionBlur"].update(kernels=["sigma"]), "kernels"),
         (lambda r: r["transforms"]["MotionBlur"]["settings"].update(blur_limit=3), "neutral or a setting, not both"),
-        (lambda r: r["picture"].update(min_visible=float("nan")), "min_visible"),
+        (lambda r: r["image"].update(min_visible=float("nan")), "min_visible"),
         (lambda r: r["characteristics"]["changes_shape"]["transforms"]["ElasticTransform"]["p"].update(high=1.05),
          "less than or equal to 1"),
     ],

@@ -35,7 +35,7 @@ def said(*characteristics: str, intensity: str = "medium", **environment: str) -
 
 
 def rule(p: float = 0.4, transform: str = "HorizontalFlip") -> dict:
-    """A rule that asks for one transform, a mirrored picture if not another."""
+    """A rule that asks for one transform, a mirrored image if not another."""
     probability = dict.fromkeys(("low", "medium", "high"), p)
     return {"meaning": "own", "transforms": {transform: {"why": "a reason", "p": probability}}}
 
@@ -84,7 +84,7 @@ def test_a_transform_under_a_shipped_name_keeps_its_place_in_the_order() -> None
 
 def test_what_holds_for_every_picture_can_be_set() -> None:
     own = {"reference_side": 1000, "smallest_side": 50, "min_visible": 0.3}
-    assert rules_with(RuleAdditions.model_validate({"picture": own})).picture.min_visible == 0.3
+    assert rules_with(RuleAdditions.model_validate({"image": own})).image.min_visible == 0.3
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from gsam_edge.augmentation import Sample, Step
 from gsam_edge.augmentation.augmentation import Augmentation
 from gsam_edge.augmentation.config import AugmentationRules, TransformSpec
 from gsam_edge.augmentation.geometry import transform_class
-from gsam_edge.augmentation.known import GEOMETRIC, PIXEL, TRANSFORMS
+from gsam_edge.augmentation.transform_names import GEOMETRIC, PIXEL, TRANSFORMS
 
 BORDERED = sorted(
     name for name in GEOMETRIC if "border_mode" in inspect.signature(transform_class(name).__init__).parameters
@@ -62,7 +62,7 @@ def check_consistent(before: Sample, after: Sample) -> None:
 
 
 def test_labels_stay_consistent(use: Step, rules: AugmentationRules, random_sample: Make) -> None:
-    augment = Augmentation((use,), rules.picture)
+    augment = Augmentation((use,), rules.image)
     for seed, (image_hw, count) in enumerate([((37, 53), 7), ((64, 48), 0), ((40, 40), 19), ((16, 90), 3)]):
         sample = random_sample(np.random.default_rng(seed), image_hw, count)
         untouched = sample.image.copy(), sample.masks.copy(), sample.xyxy.copy()
@@ -78,7 +78,7 @@ def test_labels_stay_consistent(use: Step, rules: AugmentationRules, random_samp
 
 def test_the_box_of_the_moved_mask_is_the_moved_box(use: Step, rules: AugmentationRules) -> None:
     sample = white_on_black([[50, 35, 75, 55], [30, 25, 44, 60], [60, 62, 61, 63]])
-    augment = Augmentation((use,), rules.picture)
+    augment = Augmentation((use,), rules.image)
     pairs = 0
     for seed in range(8):
         moved = augment(sample, seed=seed)
@@ -94,7 +94,7 @@ def test_the_box_of_the_moved_mask_is_the_moved_box(use: Step, rules: Augmentati
 def test_masks_lie_on_the_pixels_of_their_object(moving_use: Step, rules: AugmentationRules) -> None:
     sample = white_on_black([[50, 35, 75, 55]])
     for seed in range(8):
-        moved = Augmentation((moving_use,), rules.picture)(sample, seed=seed)
+        moved = Augmentation((moving_use,), rules.image)(sample, seed=seed)
         white, mask = moved.image[..., 0] > 127, moved.masks[0]
         assert (white & mask).sum() / (white | mask).sum() > 0.93
 
@@ -103,20 +103,20 @@ def test_hidden_pixels_leave_the_mask(rules: AugmentationRules) -> None:
     step = always("CoarseDropout", {"num_holes_range": (6, 6)}, {"fill": 0})
     sample = white_on_black([[20, 10, 100, 80]])
     for seed in range(5):
-        moved = Augmentation((step,), rules.picture)(sample, seed=seed)
+        moved = Augmentation((step,), rules.image)(sample, seed=seed)
         np.testing.assert_array_equal(moved.masks[0], moved.image[..., 0] > 127)
 
 
 def test_an_object_all_hidden_is_gone(rules: AugmentationRules) -> None:
     step = always("CoarseDropout", {"hole_height_range": (0.99, 0.99), "hole_width_range": (0.99, 0.99)})
-    moved = Augmentation((step,), rules.picture)(white_on_black([[20, 10, 100, 80]]), seed=0)
+    moved = Augmentation((step,), rules.image)(white_on_black([[20, 10, 100, 80]]), seed=0)
     assert (len(moved.xyxy), len(moved.masks), len(moved.class_ids), len(moved.instance_ids)) == (0, 0, 0, 0)
 
 
 def test_an_object_of_one_pixel_survives_what_does_not_cover_it(rules: AugmentationRules) -> None:
     step = always("CoarseDropout", {"hole_height_range": (0.05, 0.05), "hole_width_range": (0.05, 0.05)})
     sample = white_on_black([[60, 62, 61, 63]])
-    survived = [len(Augmentation((step,), rules.picture)(sample, seed=seed).xyxy) for seed in range(20)]
+    survived = [len(Augmentation((step,), rules.image)(sample, seed=seed).xyxy) for seed in range(20)]
     assert survived.count(2) >= 18
 
 
@@ -124,8 +124,8 @@ def test_an_object_of_one_pixel_survives_what_does_not_cover_it(rules: Augmentat
 @pytest.mark.parametrize("name", BORDERED)
 def test_no_border_invents_a_part_of_an_object(name: str, border_mode: int, rules: AugmentationRules) -> None:
     sample = white_on_black([[0, 0, 6, 40], [44, 34, 50, 40]], (40, 50))
-    constant = Augmentation((always(name, {}, {"border_mode": 0}),), rules.picture)
-    bordered = Augmentation((always(name, {}, {"border_mode": border_mode}),), rules.picture)
+    constant = Augmentation((always(name, {}, {"border_mode": 0}),), rules.image)
+    bordered = Augmentation((always(name, {}, {"border_mode": border_mode}),), rules.image)
     for seed in range(3):
         expected, moved = constant(sample, seed=seed), bordered(sample, seed=seed)
         np.testing.assert_array_equal(moved.masks, expected.masks)
@@ -134,7 +134,7 @@ def test_no_border_invents_a_part_of_an_object(name: str, border_mode: int, rule
 
 @pytest.mark.parametrize("name", sorted(TRANSFORMS))
 def test_every_known_transform_keeps_the_promises(name: str, rules: AugmentationRules, random_sample: Make) -> None:
-    augment = Augmentation((always(name),), rules.picture)
+    augment = Augmentation((always(name),), rules.image)
     for seed, image_hw in enumerate([(48, 40), (37, 53)]):
         sample = random_sample(np.random.default_rng(seed), image_hw, 9)
         once, again = augment(sample, seed=seed), augment(sample, seed=seed)
@@ -149,7 +149,7 @@ def test_a_distorted_box_that_left_the_picture_is_gone(rules: AugmentationRules)
     """albumentations would leave it where it was."""
     step = always("ElasticTransform", {"alpha": 60_000.0}, {"sigma": 25.0})
     sample = white_on_black([[0, 0, 2, 2]])
-    gone = [len(Augmentation((step,), rules.picture)(sample, seed=seed).xyxy) for seed in range(12)]
+    gone = [len(Augmentation((step,), rules.image)(sample, seed=seed).xyxy) for seed in range(12)]
     assert 0 in gone
 
 
@@ -158,13 +158,13 @@ def test_a_distortion_by_nothing_keeps_the_whole_box(name: str, rules: Augmentat
     """albumentations would lose its last column and row, and with them an object of one pixel."""
     nothing = {"ElasticTransform": {"alpha": 0.0}, "ThinPlateSpline": {"scale_range": (0.0, 0.0)}}[name]
     sample = white_on_black([[50, 35, 75, 55], [60, 62, 61, 63]])
-    moved = Augmentation((always(name, nothing),), rules.picture)(sample, seed=0)
+    moved = Augmentation((always(name, nothing),), rules.image)(sample, seed=0)
     np.testing.assert_allclose(moved.xyxy, sample.xyxy, atol=1e-4)
 
 
 def test_the_zoom_holds_every_box_and_keeps_the_size(rules: AugmentationRules) -> None:
     sample = white_on_black([[50, 35, 75, 55], [30, 25, 44, 60]])
-    zoom = Augmentation((always("BoxSafeZoom", {"zoom": (1.3, 3.0)}),), rules.picture)
+    zoom = Augmentation((always("BoxSafeZoom", {"zoom": (1.3, 3.0)}),), rules.image)
     for seed in range(20):
         moved = zoom(sample, seed=seed)
         assert moved.image.shape == sample.image.shape
@@ -177,7 +177,7 @@ def test_the_zoom_holds_every_box_and_keeps_the_size(rules: AugmentationRules) -
 
 def test_objects_as_wide_as_the_picture_leave_no_room_to_zoom(rules: AugmentationRules) -> None:
     sample = white_on_black([[0, 35, 120, 55]])
-    moved = Augmentation((always("BoxSafeZoom", {"zoom": (1.5, 3.0)}),), rules.picture)(sample, seed=0)
+    moved = Augmentation((always("BoxSafeZoom", {"zoom": (1.5, 3.0)}),), rules.image)(sample, seed=0)
     np.testing.assert_allclose(moved.xyxy, sample.xyxy, atol=1e-3)
 
 

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from gsam_edge.coco import Annotations, DatasetError, RawCoco, SplitConfig, complete, split, statistics, validate
+from gsam_edge.coco import Annotations, InvalidDatasetError, RawCoco, SplitConfig, complete, split, statistics, validate
 from gsam_edge.coco.checks.table import CHECKS
 
 SPLIT = SplitConfig(train=0.4, val=0.3, test=0.3, group_by="auto")
@@ -109,7 +109,7 @@ def checked(value, files, config):
     """What `validate` makes of it, or the message of its refusal."""
     try:
         return validate(value, files, config, source="file")
-    except DatasetError as error:
+    except InvalidDatasetError as error:
         return str(error)
 
 
@@ -134,7 +134,7 @@ def survives(content, files, configure, is_equal, seed):
     try:
         json.loads(text)
     except (ValueError, RecursionError):
-        with pytest.raises(DatasetError, match="expected a COCO file in JSON, but it does not parse"):
+        with pytest.raises(InvalidDatasetError, match="expected a COCO file in JSON, but it does not parse"):
             RawCoco.parse(text)
         return False
     raw = RawCoco.parse(text)
@@ -151,7 +151,7 @@ def survives(content, files, configure, is_equal, seed):
     assert dropped(result.findings, OBJECT_CODES) == result.objects.dropped, seed
     completed = complete(result.annotations).annotations
     parts = [completed]
-    with contextlib.suppress(DatasetError):  # too few images are left for three parts
+    with contextlib.suppress(InvalidDatasetError):  # too few images are left for three parts
         parts += split(completed, SPLIT, seed=0).values()
     report = [*map(statistics, parts), *(finding.to_json() for finding in result.findings)]
     json.dumps(report, ensure_ascii=False).encode()

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from pycocotools import mask as coco_mask
 
-from gsam_edge.coco import DatasetError, RawCoco, complete, validate
+from gsam_edge.coco import InvalidDatasetError, RawCoco, complete, validate
 from gsam_edge.coco.geometry.segmentation import encode_mask
 from gsam_edge.datasets.images import ImageFolder
 
@@ -16,7 +16,7 @@ HEIGHT, WIDTH = 40, 50
 BOX = {"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 2, 10, 12]}
 
 
-def picture(mode="RGB", size=(WIDTH, HEIGHT), kind="PNG", **options):
+def image(mode="RGB", size=(WIDTH, HEIGHT), kind="PNG", **options):
     rng = np.random.default_rng(0)
     if mode == "I;16":
         image = Image.fromarray(rng.integers(0, 2**16, size[::-1], np.uint16))
@@ -32,7 +32,7 @@ def picture(mode="RGB", size=(WIDTH, HEIGHT), kind="PNG", **options):
 def turned():
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned by 90 degrees
-    return picture(size=(HEIGHT, WIDTH), kind="JPEG", exif=exif)
+    return image(size=(HEIGHT, WIDTH), kind="JPEG", exif=exif)
 
 
 def read(folder, content, config):
@@ -51,7 +51,7 @@ def one_image(name="a.png", *objects, **changes):
 
 def with_a_sound_one(folder, content):
     """A second image keeps the dataset usable where the first is dropped."""
-    (folder / "sound.png").write_bytes(picture())
+    (folder / "sound.png").write_bytes(image())
     content["images"].append({"id": 2, "file_name": "sound.png", "height": HEIGHT, "width": WIDTH})
     content["annotations"].append({**BOX, "id": 2, "image_id": 2})
     return content
@@ -69,18 +69,18 @@ def either(request, configure):
 @pytest.mark.parametrize(
     ("name", "content"),
     [
-        ("grey.png", picture("L")),
-        ("palette.png", picture("P")),
-        ("black_and_white.png", picture("1")),
-        ("rgba.png", picture("RGBA")),
-        ("sixteen_bits.png", picture("I;16")),
-        ("sixteen_bits.tif", picture("I;16", kind="TIFF")),
-        ("cmyk.jpg", picture("CMYK", kind="JPEG")),
-        ("cmyk.tif", picture("CMYK", kind="TIFF")),
+        ("grey.png", image("L")),
+        ("palette.png", image("P")),
+        ("black_and_white.png", image("1")),
+        ("rgba.png", image("RGBA")),
+        ("sixteen_bits.png", image("I;16")),
+        ("sixteen_bits.tif", image("I;16", kind="TIFF")),
+        ("cmyk.jpg", image("CMYK", kind="JPEG")),
+        ("cmyk.tif", image("CMYK", kind="TIFF")),
         ("turned.jpg", turned()),
-        ("sub/folder/a b.png", picture()),
-        ("./a.png", picture()),
-        ("Größe 😀.png", picture()),
+        ("sub/folder/a b.png", image()),
+        ("./a.png", image()),
+        ("Größe 😀.png", image()),
     ],
 )
 def test_pictures_of_every_kind_are_taken(tmp_path, either, name, content):
@@ -100,8 +100,8 @@ def test_pictures_of_every_kind_are_taken(tmp_path, either, name, content):
         ("folder.png", lambda folder: (folder / "folder.png").mkdir(), "image_missing"),
         ("empty.png", lambda folder: (folder / "empty.png").touch(), "image_unreadable"),
         ("text.png", lambda folder: (folder / "text.png").write_text("hello"), "image_unreadable"),
-        ("page.eps", lambda folder: (folder / "page.eps").write_bytes(picture(kind="EPS")), "image_unreadable"),
-        ("bomb.png", lambda folder: (folder / "bomb.png").write_bytes(picture(size=(101, 100))), "image_unreadable"),
+        ("page.eps", lambda folder: (folder / "page.eps").write_bytes(image(kind="EPS")), "image_unreadable"),
+        ("bomb.png", lambda folder: (folder / "bomb.png").write_bytes(image(size=(101, 100))), "image_unreadable"),
         ("link.png", lambda folder: (folder / "link.png").symlink_to("../secret.png"), "image_unreadable"),
         ("out/secret.png", lambda folder: (folder / "out").symlink_to(".."), "image_unreadable"),
         ("../secret.png", lambda folder: None, "image_path_unsafe"),
@@ -113,7 +113,7 @@ def test_pictures_of_every_kind_are_taken(tmp_path, either, name, content):
     ],
 )
 def test_files_that_are_no_pictures_of_the_folder_are_dropped(tmp_path, either, name, prepare, code):
-    (tmp_path / "secret.png").write_bytes(picture())
+    (tmp_path / "secret.png").write_bytes(image())
     folder = tmp_path / "dataset"
     folder.mkdir()
     prepare(folder)
@@ -124,14 +124,14 @@ def test_files_that_are_no_pictures_of_the_folder_are_dropped(tmp_path, either, 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "BMP", "WEBP"])
 def test_truncated_files_are_found_by_decoding(tmp_path, configure, kind):
-    whole = picture(kind=kind)
+    whole = image(kind=kind)
     (tmp_path / "cut").write_bytes(whole[: len(whole) * 2 // 3])
     result = read(tmp_path, with_a_sound_one(tmp_path, one_image("cut")), configure(decode_images=True))
     assert codes(result) == {("image_unreadable", "drop"): 1, ("annotation_of_dropped_image", "drop"): 1}
 
 
 def deep(brightest, kind="PNG"):
-    """A grey picture of 16 bits whose values end there."""
+    """A grey image of 16 bits whose values end there."""
     pixels = np.linspace(0, brightest, HEIGHT * WIDTH).astype(np.uint16).reshape(HEIGHT, WIDTH)
     buffer = BytesIO()
     Image.fromarray(pixels).save(buffer, format=kind)
@@ -148,7 +148,9 @@ def test_twelve_bits_stored_in_sixteen_are_kept_as_they_are_and_said(tmp_path, c
     assert result.findings[0].examples[0]["detail"] == "decoded, its largest value is 15 of 255"
     assert (result.images.kept, result.objects.kept) == (1, 1)
     strict = configure(decode_images=True, policies={"image_dark_16_bit": "error"})
-    with pytest.raises(DatasetError, match=r"images\[0\]: decoded, its largest value is 15 of 255 \(image_dark_16_bit"):
+    with pytest.raises(
+        InvalidDatasetError, match=r"images\[0\]: decoded, its largest value is 15 of 255 \(image_dark_16_bit"
+    ):
         read(tmp_path, one_image("dark"), strict)
 
 
@@ -162,14 +164,14 @@ def test_pictures_of_32_bits_are_not_read(tmp_path, either, mode):
 
 
 def test_a_file_far_larger_than_its_pixels_is_not_read(tmp_path, configure):
-    (tmp_path / "flood.png").write_bytes(picture() + bytes(2 << 20))
+    (tmp_path / "flood.png").write_bytes(image() + bytes(2 << 20))
     result = read(tmp_path, with_a_sound_one(tmp_path, one_image("flood.png")), configure(decode_images=True))
     assert codes(result)["image_unreadable", "drop"] == 1
     assert "expected at most" in result.findings[0].examples[0]["detail"]
 
 
 def test_another_size_than_declared_is_said(tmp_path, either):
-    (tmp_path / "a.png").write_bytes(picture())
+    (tmp_path / "a.png").write_bytes(image())
     result = read(tmp_path, with_a_sound_one(tmp_path, one_image(width=WIDTH + 1)), either)
     assert codes(result)["image_size_mismatch", "drop"] == 1
 
@@ -203,7 +205,7 @@ def uncompressed(mask):
     ],
 )
 def test_shapes_of_every_kind_are_taken_whole(tmp_path, config, shape, area):
-    (tmp_path / "a.png").write_bytes(picture())
+    (tmp_path / "a.png").write_bytes(image())
     record = {"id": 0, "image_id": 1, "category_id": 1, **shape}
     result = read(tmp_path, one_image("a.png", record, {**BOX, "id": 9}), config)
     assert codes(result) == {}
@@ -215,7 +217,7 @@ def test_shapes_of_every_kind_are_taken_whole(tmp_path, config, shape, area):
 
 
 def test_holes_survive(tmp_path, config):
-    (tmp_path / "a.png").write_bytes(picture())
+    (tmp_path / "a.png").write_bytes(image())
     record = {"id": 1, "image_id": 1, "category_id": 1, "segmentation": uncompressed(ring())}
     truth = read(tmp_path, one_image("a.png", record), config).annotations.truth(1)
     np.testing.assert_array_equal(truth.masks[0], ring())
@@ -223,7 +225,7 @@ def test_holes_survive(tmp_path, config):
 
 
 def test_crowds_are_kept_and_left_out_of_training(tmp_path, config):
-    (tmp_path / "a.png").write_bytes(picture())
+    (tmp_path / "a.png").write_bytes(image())
     crowd = {"id": 5, "image_id": 1, "category_id": 1, "segmentation": uncompressed(ring()), "iscrowd": True}
     result = read(tmp_path, one_image("a.png", BOX, crowd), config)
     assert codes(result) == {("iscrowd_not_integer", "fix"): 1}
@@ -235,7 +237,7 @@ def test_crowds_are_kept_and_left_out_of_training(tmp_path, config):
 
 def test_ids_of_every_kind_are_read(tmp_path, config):
     for name in "ab":
-        (tmp_path / f"{name}.png").write_bytes(picture())
+        (tmp_path / f"{name}.png").write_bytes(image())
     sizes = {"height": HEIGHT, "width": WIDTH}
     content = {
         "images": [{"id": "0", "file_name": "a.png", **sizes}, {"id": 900, "file_name": "b.png", **sizes}],
@@ -262,7 +264,7 @@ def test_ids_of_every_kind_are_read(tmp_path, config):
 
 
 def test_not_a_number_and_infinities_are_read_and_said(tmp_path, config):
-    (tmp_path / "a.png").write_bytes(picture())
+    (tmp_path / "a.png").write_bytes(image())
     broken = {"id": 5, "image_id": 1, "category_id": 1, "bbox": [1, float("nan"), 3, float("inf")]}
     content = one_image("a.png", {**BOX, "area": float("inf")}, broken)
     assert b"NaN" in json.dumps(content).encode()
@@ -273,7 +275,7 @@ def test_not_a_number_and_infinities_are_read_and_said(tmp_path, config):
 
 def test_areas_are_those_of_the_outline_or_of_the_pixels(tmp_path, config):
     """COCO's own files give what the polygon encloses; others give the pixels of its mask."""
-    (tmp_path / "a.png").write_bytes(picture())
+    (tmp_path / "a.png").write_bytes(image())
     thin = [3.3, 3.3, 9.4, 4.1, 12.2, 8.9]
     x, y = np.reshape(thin, (-1, 2)).T
     enclosed = float(abs(x @ np.roll(y, -1) - y @ np.roll(x, -1)) / 2)
@@ -289,7 +291,7 @@ def test_areas_are_those_of_the_outline_or_of_the_pixels(tmp_path, config):
 
 
 def test_large_areas_are_areas(configure):
-    """A box over a picture of 16 megapixels."""
+    """A box over an image of 16 megapixels."""
 
     class Large:
         def probe(self, name):

@@ -1,8 +1,8 @@
-"""An artefact knows the sharing-out that it was made from, and is refused on another."""
+"""An artefact knows the split that it was made from, and is refused on another."""
 
 import pytest
 
-from gsam_edge.coco import Annotations, DatasetError
+from gsam_edge.coco import Annotations, InvalidDatasetError
 from gsam_edge.coco.provenance import require_made_from, with_split_digest
 
 WHOLE = Annotations(
@@ -56,7 +56,7 @@ def test_what_was_made_from_other_data_is_refused(class_names, split_digest, mes
         "class_names": class_names,
         "split_digest": part.split_digest if split_digest == "same" else split_digest,
     }
-    with pytest.raises(DatasetError, match=message):
+    with pytest.raises(InvalidDatasetError, match=message):
         require_made_from(part, what="weights", remedy="do this", **made_from)
 
 

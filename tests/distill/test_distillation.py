@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from gsam_edge.augmentation import AugmentationConfig, SceneDescription
-from gsam_edge.coco import Annotations, DatasetError
+from gsam_edge.coco import Annotations, InvalidDatasetError
 from gsam_edge.coco.annotations import BBOX_SOURCE, FROM_SEGMENTATION
-from gsam_edge.coco.predictions import Predictions, Predictor
+from gsam_edge.coco.predictions import Predictions, PredictorInfo
 from gsam_edge.distill.config import DistillationConfig, LossWeights
 from gsam_edge.distill.distillation import distil_student, distillation_fingerprint
 from gsam_edge.distill.losses import LOSSES
@@ -43,7 +43,7 @@ CONFIG = DistillationConfig(
 
 
 def build_split(first: int, count: int, kind: str) -> tuple[Annotations, dict[str, np.ndarray]]:
-    """One bright square per picture; `kind` says what is labelled: boxes, masks or both."""
+    """One bright square per image; `kind` says what is labelled: boxes, masks or both."""
     images, records, objects = {}, [], []
     for number in range(first, first + count):
         rng = np.random.default_rng(number)
@@ -67,7 +67,9 @@ def teacher_labels(train: Annotations, *, class_scores: bool) -> Predictions:
         truth = train.truth(image["id"])
         scores = np.full((len(truth), 1), 0.8, np.float32) if class_scores else None
         objects[image["id"]] = replace(truth, class_scores=scores)
-    return Predictions(packed(objects), train.class_names, Predictor("t", "1", prompted_with_boxes=not class_scores))
+    return Predictions(
+        packed(objects), train.class_names, PredictorInfo("t", "1", prompted_with_boxes=not class_scores)
+    )
 
 
 def distil(train, val, images, labels, rules, log=discard_metric):
@@ -111,7 +113,7 @@ def test_a_validation_split_without_objects_is_refused_before_anything_is_traine
     val = replace(val, objects=tuple({**record, "iscrowd": 1} for record in val.objects if crowd))
     logged = []
     with pytest.raises(
-        DatasetError, match=r"validation split: expected at least one object, .* in its 2 images, got none"
+        InvalidDatasetError, match=r"validation split: expected at least one object, .* in its 2 images, got none"
     ):
         distil(
             train,
@@ -195,5 +197,7 @@ def test_labels_of_another_sharing_out_are_refused(augmentation_rules):
     val, more = build_split(2, 1, "boxes")
     labels = replace(teacher_labels(train, class_scores=True), split="before")
     assert Predictions.from_dict(json.loads(json.dumps(labels.to_dict()))).split == "before"
-    with pytest.raises(DatasetError, match=r"teacher_labels: expected one made from the present splits.*beginning"):
+    with pytest.raises(
+        InvalidDatasetError, match=r"teacher_labels: expected one made from the present splits.*beginning"
+    ):
         distil(train, val, images | more, labels, augmentation_rules)

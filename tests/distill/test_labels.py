@@ -7,9 +7,9 @@ import pytest
 
 from gsam_edge.coco import Annotations
 from gsam_edge.coco.crowds import crowds_of
-from gsam_edge.coco.errors import DatasetError
+from gsam_edge.coco.errors import InvalidDatasetError
 from gsam_edge.coco.packed import StoredDetectionsError
-from gsam_edge.coco.predictions import Predictions, Predictor
+from gsam_edge.coco.predictions import Predictions, PredictorInfo
 from gsam_edge.distill.config import LabellingConfig
 from gsam_edge.distill.labels import StoreCounts, label_images
 from gsam_edge.distill.merge import merge_labels
@@ -19,8 +19,8 @@ from gsam_edge.teachers.config import DetectionConfig
 from gsam_edge.vision import Detections
 from support.detections import packed, same
 
-DETECTOR = Predictor("a detector", "d1", prompted_with_boxes=False)
-PAINTER = Predictor("a painter", "p1", prompted_with_boxes=True)
+DETECTOR = PredictorInfo("a detector", "d1", prompted_with_boxes=False)
+PAINTER = PredictorInfo("a painter", "p1", prompted_with_boxes=True)
 CONFIG = LabellingConfig(
     detection=DetectionConfig(score_threshold=0.1, candidates=1000, nms_iou=0.7, max_detections=30, batch_size=1),
     score_threshold=0.3,
@@ -171,7 +171,7 @@ def test_true_masks_are_not_decoded_for_boxes(decoded):
 
 
 def test_labels_of_many_pictures_need_the_memory_of_one():
-    """A picture's twenty masks are 3 MB."""
+    """An image's twenty masks are 3 MB."""
 
     def answer(image, prompt):
         return Detections(
@@ -183,10 +183,10 @@ def test_labels_of_many_pictures_need_the_memory_of_one():
 
     side = {"width": 400, "height": 400}
     images = tuple({"id": number, "file_name": f"{number}.png", **side} for number in range(12))
-    pictures = {image["file_name"]: np.full((400, 400, 3), image["id"], np.uint8) for image in images}
+    pixels = {image["file_name"]: np.full((400, 400, 3), image["id"], np.uint8) for image in images}
     split = Annotations(images, (), ({"id": 7, "name": "ear"},))
     tracemalloc.start()
-    labels, _ = ask(lambda: answer, {}, split=split, images=pictures)
+    labels, _ = ask(lambda: answer, {}, split=split, images=pixels)
     kept, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert len(labels.objects) == 12
@@ -301,7 +301,9 @@ def test_the_prompt_that_asked_for_the_class_is_listened_to_not_the_one_with_the
 
 def test_labels_of_other_classes_are_refused():
     labels, _ = ask(Teacher(), JsonStore())
-    with pytest.raises(DatasetError, match=r"expected the classes \('ear', 'label'\), got \('a', 'b'\); label again"):
+    with pytest.raises(
+        InvalidDatasetError, match=r"expected the classes \('ear', 'label'\), got \('a', 'b'\); label again"
+    ):
         merge_labels(annotations(), replace(labels, class_names=("a", "b")), match_iou=0.5)
 
 

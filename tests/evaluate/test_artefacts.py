@@ -9,11 +9,11 @@ import pytest
 import torch
 from onnx import TensorProto, helper
 
-from gsam_edge.coco import Annotations, DatasetError
-from gsam_edge.coco.predictions import Predictor
+from gsam_edge.coco import Annotations, InvalidDatasetError
+from gsam_edge.coco.predictions import PredictorInfo
 from gsam_edge.coco.provenance import with_split_digest
 from gsam_edge.evaluate import artefacts as measurement
-from gsam_edge.evaluate.artefacts import TrueBoxes, measure_exported, measure_student, measure_teacher
+from gsam_edge.evaluate.artefacts import TrueBoxes, evaluate_exported, evaluate_student, evaluate_teacher
 from gsam_edge.evaluate.config import EvaluationConfig
 from gsam_edge.export.format import NotBuilt
 from gsam_edge.export.table import FORMATS
@@ -37,7 +37,7 @@ ONNX = FORMATS["onnx"]
 DETECTION = DetectionConfig(score_threshold=0.5, nms_iou=0.7, candidates=9, max_detections=9, batch_size=1)
 CONFIG = EvaluationConfig(
     warmup_calls=0, timed_calls=1, threads=1, score_threshold=0.1, timed_score_threshold=0.2, match_box_iou=0.5,
-    picture_score_threshold=0.3, picture_rows=1, picture_width=32,
+    image_score_threshold=0.3, image_rows=1, image_width=32,
 )  # fmt: skip
 
 
@@ -52,27 +52,29 @@ def exported(weights):
 
 def test_a_student_is_not_measured_on_what_may_have_taught_it():
     with pytest.raises(
-        DatasetError, match=r"student_weights: expected one made from the present splits.*distillation$"
+        InvalidDatasetError, match=r"student_weights: expected one made from the present splits.*distillation$"
     ):
-        measure_student(WEIGHTS, ANEW["test"], {}, CONFIG, "cpu")
+        evaluate_student(WEIGHTS, ANEW["test"], {}, CONFIG, "cpu")
     renamed = replace(PARTS["test"], categories=({"id": 1, "name": "dog"},))
     with pytest.raises(
-        DatasetError, match=r"student_weights: expected the classes of the data, \['dog'\], got \['bag'\]"
+        InvalidDatasetError, match=r"student_weights: expected the classes of the data, \['dog'\], got \['bag'\]"
     ):
-        measure_student(WEIGHTS, renamed, {}, CONFIG, "cpu")
+        evaluate_student(WEIGHTS, renamed, {}, CONFIG, "cpu")
 
 
 def test_neither_is_its_export():
-    with pytest.raises(DatasetError, match=r"student_onnx: expected one made from the present splits.*optimization"):
-        measure_exported("student_onnx", ONNX, exported(WEIGHTS), WEIGHTS, ANEW["test"], {}, CONFIG)
+    with pytest.raises(
+        InvalidDatasetError, match=r"student_onnx: expected one made from the present splits.*optimization"
+    ):
+        evaluate_exported("student_onnx", ONNX, exported(WEIGHTS), WEIGHTS, ANEW["test"], {}, CONFIG)
 
 
 def test_an_export_of_other_weights_is_refused():
     retrained = replace(WEIGHTS, tensors={"w": torch.zeros(1)})
     with pytest.raises(
-        DatasetError, match=r"student_onnx: expected an export of the present student_weights .*optimization"
+        InvalidDatasetError, match=r"student_onnx: expected an export of the present student_weights .*optimization"
     ):
-        measure_exported("student_onnx", ONNX, exported(WEIGHTS), retrained, PARTS["test"], {}, CONFIG)
+        evaluate_exported("student_onnx", ONNX, exported(WEIGHTS), retrained, PARTS["test"], {}, CONFIG)
 
 
 def test_weights_remember_their_split_in_a_file():
@@ -82,7 +84,7 @@ def test_weights_remember_their_split_in_a_file():
 
 def test_what_was_not_built_is_no_row_of_the_comparison():
     absent = NotBuilt("no such package")
-    row, predictions = measure_exported("student_x", ONNX, absent, WEIGHTS, PARTS["test"], {}, CONFIG)
+    row, predictions = evaluate_exported("student_x", ONNX, absent, WEIGHTS, PARTS["test"], {}, CONFIG)
     assert row == {"artefact": "student_x", "status": "not built", "why": "no such package"}
     assert not predictions.objects
     measured = {"artefact": "student", "runtime": "torch", "device": "cpu", "box_map50": 0.5, "size_mb": 1.0}
@@ -107,8 +109,8 @@ def test_accuracy_and_clock_see_the_teacher_down_to_scores_of_their_own(monkeypa
 
     monkeypatch.setattr(measurement, "measure", answer)
     built = partial(dict, class_names=("bag",), detection=DETECTION)
-    finder = Teacher(built, Predictor("Grounding DINO", "", prompted_with_boxes=False), 1, DETECTION)
-    measure_teacher(finder, labelled(), {}, CONFIG, "cpu")
+    finder = Teacher(built, PredictorInfo("Grounding DINO", "", prompted_with_boxes=False), 1, DETECTION)
+    evaluate_teacher(finder, labelled(), {}, CONFIG, "cpu")
     assert seen == [CONFIG.score_threshold, CONFIG.timed_score_threshold]
 
 
@@ -125,26 +127,26 @@ def perfect(monkeypatch):
 def test_a_split_without_objects_ends_before_anything_is_measured():
     """The images are absent: nobody came to ask for them."""
     for measured in (
-        lambda: measure_student(WEIGHTS, PARTS["test"], {}, CONFIG, "cpu"),
-        lambda: measure_exported("student_onnx", ONNX, exported(WEIGHTS), WEIGHTS, PARTS["test"], {}, CONFIG),
+        lambda: evaluate_student(WEIGHTS, PARTS["test"], {}, CONFIG, "cpu"),
+        lambda: evaluate_exported("student_onnx", ONNX, exported(WEIGHTS), WEIGHTS, PARTS["test"], {}, CONFIG),
     ):
-        with pytest.raises(DatasetError, match="test split: expected at least one object in 1 images, got none"):
+        with pytest.raises(InvalidDatasetError, match="test split: expected at least one object in 1 images, got none"):
             measured()
 
 
 def test_rows_say_on_what_and_from_which_score_they_were_measured(perfect):
-    student, _ = measure_student(WEIGHTS, labelled(), {}, CONFIG, "cpu")
-    exact, _ = measure_exported("student_onnx", ONNX, exported(WEIGHTS), WEIGHTS, labelled(), {}, CONFIG)
-    finder = Teacher(partial(print), Predictor("Grounding DINO", "", prompted_with_boxes=False), 1, DETECTION)
-    teacher, _ = measure_teacher(finder, labelled(), {}, CONFIG, "cpu")
+    student, _ = evaluate_student(WEIGHTS, labelled(), {}, CONFIG, "cpu")
+    exact, _ = evaluate_exported("student_onnx", ONNX, exported(WEIGHTS), WEIGHTS, labelled(), {}, CONFIG)
+    finder = Teacher(partial(print), PredictorInfo("Grounding DINO", "", prompted_with_boxes=False), 1, DETECTION)
+    teacher, _ = evaluate_teacher(finder, labelled(), {}, CONFIG, "cpu")
     assert [row["score_threshold"] for row in (student, exact, teacher)] == [0.1, 0.1, 0.1]
     for row in (student, exact, teacher):
         assert (row["device"], row["images"], row["objects"]) == ("cpu", 1, 1)
 
 
 def test_a_teacher_that_is_given_the_boxes_has_no_cut_off(perfect):
-    painter = Teacher(partial(print), Predictor("SAM", "", prompted_with_boxes=True), 1, DETECTION)
-    row, _ = measure_teacher(painter, labelled(masks=True), {}, CONFIG, "cpu")
+    painter = Teacher(partial(print), PredictorInfo("SAM", "", prompted_with_boxes=True), 1, DETECTION)
+    row, _ = evaluate_teacher(painter, labelled(masks=True), {}, CONFIG, "cpu")
     assert "score_threshold" not in row
     assert row["runtime"].endswith(", true boxes given")
     assert (row["mask_iou_compared"], row["mask_iou_objects"]) == (1, 1)

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from gsam_edge.coco.annotations import Annotations
-from gsam_edge.coco.errors import DatasetError
+from gsam_edge.coco.errors import InvalidDatasetError
 from gsam_edge.coco.packed import PackedDetections
 from gsam_edge.evaluate.comparison import comparison_frame, comparison_row
 from gsam_edge.hooks.console import TABLE_WIDTH
@@ -115,7 +115,7 @@ class TestRow:
     def test_a_split_without_objects_is_refused(self, crowds):
         truth = annotations(masks=False)
         objects = tuple({**record, "iscrowd": 1} for record in truth.objects[:crowds])
-        with pytest.raises(DatasetError, match="test split: expected at least one object in 2 images, got none"):
+        with pytest.raises(InvalidDatasetError, match="test split: expected at least one object in 2 images, got none"):
             row(Annotations(truth.images, objects, truth.categories))
 
     def test_it_is_json(self):

@@ -10,9 +10,9 @@ VALUES = {
     "threads": 2,
     "score_threshold": 0.001,
     "match_box_iou": 0.5,
-    "picture_score_threshold": 0.3,
-    "picture_rows": 4,
-    "picture_width": 420,
+    "image_score_threshold": 0.3,
+    "image_rows": 4,
+    "image_width": 420,
 }
 
 

@@ -116,7 +116,7 @@ def edge_int8(edge_onnx, canvases, int8_config):
 
 @pytest.fixture(scope="session")
 def prompted_onnx(blob_onnx):
-    """The blob student, but it also asks for a prompt, which it adds to the picture."""
+    """The blob student, but it also asks for a prompt, which it adds to the image."""
     model = onnx.load_from_string(blob_onnx)
     shape = [1, 3, 64, 64]
     model.graph.input.append(helper.make_tensor_value_info("prompt", TensorProto.FLOAT, shape))

@@ -1,4 +1,4 @@
-"""Whole pipelines with `--env=test` on a few pictures of the sample, as a user starts them."""
+"""Whole pipelines with `--env=test` on a few images of the sample, as a user starts them."""
 
 import json
 import os
@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "data" / "01_raw" / "sample"
-PICTURES = 14
+IMAGES = 14
 
 
 @pytest.fixture(scope="module")
@@ -27,9 +27,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def small_dataset(folder: Path, *, boxes: bool, masks: bool) -> Path:
-    """The sample's first pictures, with only the kinds of labels asked for."""
+    """The sample's first images, with only the kinds of labels asked for."""
     content = json.loads((SAMPLE / "annotations.json").read_text())
-    content["images"] = content["images"][:PICTURES]
+    content["images"] = content["images"][:IMAGES]
     ids = {image["id"] for image in content["images"]}
     content["annotations"] = [record for record in content["annotations"] if record["image_id"] in ids]
     for record in content["annotations"]:
@@ -80,7 +80,7 @@ def test_the_data_decides(
         assert rows[name]["score_threshold"] == 0.001
     assert ("score_threshold" in rows["teacher"]) == ("grounding_dino" in teachers)
     assert all(row["prompt_free"] for row in report(project, "optimization_report"))
-    assert report(project, "validation_report")["images"]["in"] == PICTURES
+    assert report(project, "validation_report")["images"]["in"] == IMAGES
     reporting = project / "data" / "test" / "08_reporting"
     assert {path.name for path in reporting.glob("plot_*.png")} >= {"plot_comparison.png", "plot_predictions.png"}
 
@@ -132,7 +132,7 @@ def test_an_error_is_one_message(
 def test_a_dataset_in_another_format_becomes_one_of_ours(project: Path, tmp_path: Path) -> None:
     foreign = tmp_path / "foreign"
     (foreign / "labels").mkdir(parents=True)
-    shutil.copytree(SAMPLE / "images", foreign / "images", ignore=lambda _, names: sorted(names)[PICTURES:])
+    shutil.copytree(SAMPLE / "images", foreign / "images", ignore=lambda _, names: sorted(names)[IMAGES:])
     (foreign / "classes.txt").write_text("bag")
     for image in (foreign / "images").iterdir():
         (foreign / "labels" / f"{image.stem}.txt").write_text("0 0.5 0.5 0.4 0.4\n3 0.5 0.5 0.1 0.1")
@@ -141,12 +141,12 @@ def test_a_dataset_in_another_format_becomes_one_of_ours(project: Path, tmp_path
     assert done.returncode == 0, done.stderr[-4000:]
     assert f"Next: kedro run --pipeline=data_validation --env=test --params=dataset={tmp_path / 'ours'}" in done.stderr
     skipped = report(project, "import_report")["skipped"]
-    assert [(entry["code"], entry["count"]) for entry in skipped] == [("class_unknown", PICTURES)]
+    assert [(entry["code"], entry["count"]) for entry in skipped] == [("class_unknown", IMAGES)]
     shares = f"--params=dataset={tmp_path / 'ours'},split.train=0.5,split.val=0.5"
     done = kedro_run(project, "--pipeline=data_validation", "--env=test", shares)
     assert done.returncode == 0, done.stderr[-4000:]
     found = report(project, "validation_report")
-    assert found["images"]["kept"] == PICTURES
+    assert found["images"]["kept"] == IMAGES
     assert {name: part["images"] for name, part in found["splits"].items()} == {"train": 7, "val": 7}
 
 
@@ -165,7 +165,7 @@ pretrain_sam:
   validation_images: 2
   held_out_images: 2
 pretrain_student:
-  pictures: 8
+  images: 8
   held_out: 4
   training: {epochs: 1, batch_size: 4, warmup_epochs: 0.0, validate_every: 1, ultralytics: {close_mosaic: 0}}
 """

@@ -18,7 +18,7 @@ from gsam_edge.report.contact_sheet import (
 )
 from gsam_edge.vision.images import ImageError
 
-CONFIG = PreviewConfig(pictures=2, draws=3, picture_width=60)
+CONFIG = PreviewConfig(images=2, draws=3, image_width=60)
 DESCRIPTION = Description(
     characteristics=("changes_shape", "multiple_objects"),
     environment={"lighting": "poor", "camera": "fixed"},
@@ -26,8 +26,8 @@ DESCRIPTION = Description(
 )
 
 
-class Pictures(dict):
-    """Grey pictures that count how often one was decoded."""
+class Images(dict):
+    """Grey images that count how often one was decoded."""
 
     decoded = 0
 
@@ -61,16 +61,16 @@ def content() -> dict:
 
 @pytest.fixture
 def maker(content: dict, rules: AugmentationRules) -> SheetMaker:
-    return SheetMaker.of(Annotations.from_coco(content).subset([0, 4]), Pictures(), rules, CONFIG, seed=0)
+    return SheetMaker.of(Annotations.from_coco(content).subset([0, 4]), Images(), rules, CONFIG, seed=0)
 
 
 def test_pictures_are_chosen_without_decoding_them(content: dict) -> None:
-    pictures = Pictures()
+    images = Images()
     validation = ValidationConfig(decode_images=True, area_tolerance=0.05, max_examples=1, policies={})
-    chosen = preview_annotations(RawCoco(content, "digest"), pictures, validation, CONFIG)
+    chosen = preview_annotations(RawCoco(content, "digest"), images, validation, CONFIG)
     assert [image["id"] for image in chosen.images] == [0, 4]
     assert chosen.source == "digest"
-    assert pictures.decoded == 0
+    assert images.decoded == 0
 
 
 def test_a_sheet_shows_the_original_beside_the_draws(maker: SheetMaker) -> None:
@@ -107,5 +107,5 @@ def test_no_description_leaves_the_pictures_as_they_are(maker: SheetMaker) -> No
 
 def test_steps_in_words(rules: AugmentationRules) -> None:
     line = next(line for line in in_words(describe(DESCRIPTION, rules)) if line.startswith("ElasticTransform"))
-    assert "40% of the pictures" in line
+    assert "40% of the images" in line
     assert "(changes_shape)" in line

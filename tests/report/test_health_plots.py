@@ -13,7 +13,7 @@ from gsam_edge.coco.annotations import Annotations
 from gsam_edge.datasets.plots import FigureDataset
 from gsam_edge.report.draw import class_colour
 from gsam_edge.report.health_plots import plot_box_sizes, plot_heat_map, plot_images_per_class, plot_worst_findings
-from gsam_edge.report.plots import plot_class_distribution, plot_picture_grid, shown_classes
+from gsam_edge.report.plots import plot_class_distribution, plot_image_grid, shown_classes
 
 
 def annotations_of(classes=2, images=3):
@@ -44,9 +44,9 @@ def rendered(figure):
 def test_every_figure_can_be_drawn(classes):
     value = annotations_of(classes)
     for figure in (plot_box_sizes(value, 8), plot_images_per_class(value), plot_heat_map(value)):
-        picture = rendered(figure)
-        assert picture.std() > 0
-        assert max(picture.shape) < 1500
+        image = rendered(figure)
+        assert image.std() > 0
+        assert max(image.shape) < 1500
 
 
 #: Matplotlib reads the first two as formulas, one of them broken, and would leave the third out of a legend.
@@ -64,8 +64,8 @@ def test_names_are_drawn_as_they_stand():
     example = {"where": "$x_$.png", "image_id": 0, "annotation_ids": [0], "detail": "$x_$ beside $y$"}
     findings = [{"code": "tiny_box", "count": 1, "examples": [example]}]
     worst = plot_worst_findings(value, {f"{i}.png": np.zeros((40, 60, 3), np.uint8) for i in range(3)}, findings)
-    grid = plot_picture_grid(
-        [np.zeros((40, 60, 3), np.uint8)], {"truth": [value.truth(0)]}, AWKWARD, score_threshold=0, picture_width=120
+    grid = plot_image_grid(
+        [np.zeros((40, 60, 3), np.uint8)], {"truth": [value.truth(0)]}, AWKWARD, score_threshold=0, image_width=120
     )
     for figure in (sizes, classes, split, worst, grid):
         assert rendered(figure).std() > 0
@@ -78,8 +78,8 @@ def test_names_are_drawn_as_they_stand():
 
 def test_the_figures_keep_their_sharpness(tmp_path):
     FigureDataset(filepath=str(tmp_path / "plot.png")).save(plot_box_sizes(annotations_of(), 8))
-    with Image.open(tmp_path / "plot.png") as picture:
-        assert picture.size == (7 * 140, 7 * 140)
+    with Image.open(tmp_path / "plot.png") as image:
+        assert image.size == (7 * 140, 7 * 140)
 
 
 def test_of_many_classes_the_extremes_are_shown():

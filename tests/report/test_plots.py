@@ -6,7 +6,7 @@ from PIL import Image
 
 from gsam_edge.coco.annotations import Annotations
 from gsam_edge.report.draw import PALETTE, class_colour, draw_detections
-from gsam_edge.report.plots import choose_pictures, plot_class_distribution, plot_comparison, plot_picture_grid
+from gsam_edge.report.plots import choose_images, plot_class_distribution, plot_comparison, plot_image_grid
 from gsam_edge.vision import Detections
 
 NAMES = ("ear of bag", "surface defect")
@@ -37,9 +37,9 @@ class TestDraw:
     grey = np.full((40, 60, 3), 128, np.uint8)
 
     def test_size_and_source(self):
-        picture = draw_detections(self.grey, one(), NAMES, width=240)
-        assert picture.shape == (160, 240, 3)
-        assert picture.dtype == np.uint8
+        image = draw_detections(self.grey, one(), NAMES, width=240)
+        assert image.shape == (160, 240, 3)
+        assert image.dtype == np.uint8
         assert (self.grey == 128).all()
 
     def test_nothing_found_changes_nothing(self):
@@ -49,13 +49,13 @@ class TestDraw:
 
     def test_box_outline_has_the_class_colour(self):
         for class_id in (0, 1):
-            picture = draw_detections(self.grey, one(class_id, masked=False), NAMES, width=240)
-            assert tuple(picture[80, 80]) == (128, 128, 128)
-            assert (picture[70, 36:46] == class_colour(class_id)).all(axis=1).any()
+            image = draw_detections(self.grey, one(class_id, masked=False), NAMES, width=240)
+            assert tuple(image[80, 80]) == (128, 128, 128)
+            assert (image[70, 36:46] == class_colour(class_id)).all(axis=1).any()
 
     def test_the_mask_is_translucent(self):
-        picture = draw_detections(self.grey, one(), NAMES, width=240)
-        inside = picture[80, 80].astype(int)
+        image = draw_detections(self.grey, one(), NAMES, width=240)
+        inside = image[80, 80].astype(int)
         assert tuple(inside) not in {(128, 128, 128), class_colour(0)}
         assert all(min(128, c) <= value <= max(128, c) for value, c in zip(inside, class_colour(0), strict=True))
 
@@ -80,29 +80,29 @@ class TestGrid:
     }
 
     def grid(self, **changes):
-        options = {"score_threshold": 0.3, "picture_width": 120} | changes
-        return plot_picture_grid(self.images, self.columns, NAMES, **options)
+        options = {"score_threshold": 0.3, "image_width": 120} | changes
+        return plot_image_grid(self.images, self.columns, NAMES, **options)
 
     def test_layout(self):
         figure = self.grid()
-        pictures = [axes for axes in figure.axes if axes.images]
-        assert len(pictures) == 4
-        assert [axes.get_title() for axes in pictures[:2]] == ["truth", "student"]
+        images = [axes for axes in figure.axes if axes.images]
+        assert len(images) == 4
+        assert [axes.get_title() for axes in images[:2]] == ["truth", "student"]
         assert [text.get_text() for text in figure.legends[0].get_texts()] == list(NAMES)
         assert rendered(figure).std() > 0
 
-    @pytest.mark.parametrize("picture_width", [240, 420, 640, 1201])
-    def test_the_width_of_a_picture_is_that_of_the_file(self, picture_width, tmp_path):
+    @pytest.mark.parametrize("image_width", [240, 420, 640, 1201])
+    def test_the_width_of_a_picture_is_that_of_the_file(self, image_width, tmp_path):
         """Through the dataset that writes the file."""
         from gsam_edge.datasets.plots import FigureDataset
 
-        FigureDataset(filepath=str(tmp_path / "grid.png")).save(self.grid(picture_width=picture_width))
-        with Image.open(tmp_path / "grid.png") as picture:
-            assert picture.width == pytest.approx(2 * picture_width, abs=1)
+        FigureDataset(filepath=str(tmp_path / "grid.png")).save(self.grid(image_width=image_width))
+        with Image.open(tmp_path / "grid.png") as image:
+            assert image.width == pytest.approx(2 * image_width, abs=1)
 
     def test_the_legend_names_what_is_drawn(self):
         faint = {"student": [one(1, score=0.1), one(0, image_hw=(60, 40))]}
-        figure = plot_picture_grid(self.images, faint, NAMES, score_threshold=0.3, picture_width=120)
+        figure = plot_image_grid(self.images, faint, NAMES, score_threshold=0.3, image_width=120)
         assert [text.get_text() for text in figure.legends[0].get_texts()] == [NAMES[0]]
 
     def test_below_the_threshold_nothing_is_drawn(self):
@@ -112,9 +112,9 @@ class TestGrid:
 
     def test_wrong_counts(self):
         with pytest.raises(ValueError, match="column 'student': expected 2 Detections, one per image, got 1"):
-            plot_picture_grid(self.images, {"student": [one()]}, NAMES, score_threshold=0.3, picture_width=120)
+            plot_image_grid(self.images, {"student": [one()]}, NAMES, score_threshold=0.3, image_width=120)
         with pytest.raises(ValueError, match="at least one image"):
-            plot_picture_grid([], self.columns, NAMES, score_threshold=0.3, picture_width=120)
+            plot_image_grid([], self.columns, NAMES, score_threshold=0.3, image_width=120)
 
 
 class TestComparison:
@@ -208,4 +208,4 @@ class TestChoosePictures:
         [(range(10), 3, [0, 4, 9]), ([2, 5], 4, [2, 5]), ([], 2, [0, 9]), ([3, 4, 5], 1, [3])],
     )
     def test_spread_over_labelled_images(self, labelled, count, chosen):
-        assert choose_pictures(self.truth(labelled), count) == chosen
+        assert choose_images(self.truth(labelled), count) == chosen

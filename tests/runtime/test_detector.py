@@ -24,7 +24,7 @@ CARD = Card("detect", ("dot", "dash"), 32, "yolov8-seg", "0.1.0")
 
 
 def constant_student(inputs=("images",), card=CARD):
-    """A graph that finds a "dash" at canvas pixels (8, 8, 24, 24), as sure as the picture's mean red is high."""
+    """A graph that finds a "dash" at canvas pixels (8, 8, 24, 24), as sure as the image's mean red is high."""
     values = {
         "boxes": np.array([[[8, 8, 24, 24], [0, 0, 0, 0]]], np.float32),
         "half": np.array([[1, 0]], np.float32),
@@ -142,8 +142,8 @@ for name in (
     sys.modules[name] = None  # an import of it fails from here on
 from gsam_edge.runtime import Detector, decode_image
 detect = Detector.open({str(path)!r}, score_threshold=0.5, threads=1)
-picture = pathlib.Path({str(tmp_path / "white.png")!r})
-print(len(detect(decode_image(picture.read_bytes(), name=picture.name, max_pixels=600))))
+image = pathlib.Path({str(tmp_path / "white.png")!r})
+print(len(detect(decode_image(image.read_bytes(), name=image.name, max_pixels=600))))
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.stdout.strip() == "1", done.stderr
@@ -157,13 +157,13 @@ def test_importing_the_room_loads_no_backend():
 
 
 def turned():
-    """A picture that its EXIF turns by 90 degrees."""
+    """An image that its EXIF turns by 90 degrees."""
     exif = Image.Exif()
     exif[0x0112] = 6
-    return picture("RGB"), "JPEG", {"exif": exif}
+    return pixels("RGB"), "JPEG", {"exif": exif}
 
 
-def picture(mode):
+def pixels(mode):
     rng = np.random.default_rng(0)
     if mode == "I;16":
         return Image.fromarray(rng.integers(0, 2**16, (40, 60), np.uint16))
@@ -174,8 +174,8 @@ def picture(mode):
 @pytest.mark.parametrize(
     ("image", "file_format", "options"),
     [
-        turned(), (picture("I;16"), "PNG", {}), (picture("I;16"), "TIFF", {}), (picture("CMYK"), "JPEG", {}),
-        (picture("L"), "PNG", {}), (picture("RGBA"), "PNG", {}), (picture("LA"), "PNG", {}), (picture("P"), "GIF", {}),
+        turned(), (pixels("I;16"), "PNG", {}), (pixels("I;16"), "TIFF", {}), (pixels("CMYK"), "JPEG", {}),
+        (pixels("L"), "PNG", {}), (pixels("RGBA"), "PNG", {}), (pixels("LA"), "PNG", {}), (pixels("P"), "GIF", {}),
     ],
     ids=["EXIF", "16-bit PNG", "16-bit TIFF", "CMYK", "grey", "RGBA", "grey with alpha", "palette"],
 )  # fmt: skip
@@ -185,11 +185,11 @@ def test_the_readmes_example_reads_a_picture_as_training_did(tmp_path, monkeypat
     )
     (tmp_path / "example.py").write_text(example)
     (tmp_path / "student_int8.onnx").write_bytes(constant_student())
-    image.save(tmp_path / "picture.jpg", file_format, **options)
+    image.save(tmp_path / "image.jpg", file_format, **options)
     monkeypatch.chdir(tmp_path)
     left = runpy.run_path("example.py")
-    in_training = ImageFolder(tmp_path, max_pixels=10_000)["picture.jpg"]
-    np.testing.assert_array_equal(left["picture"], in_training)
+    in_training = ImageFolder(tmp_path, max_pixels=10_000)["image.jpg"]
+    np.testing.assert_array_equal(left["image"], in_training)
     expected = left["detect"](in_training)
     np.testing.assert_array_equal(left["found"].xyxy, expected.xyxy)
     np.testing.assert_array_equal(left["found"].scores, expected.scores)

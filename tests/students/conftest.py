@@ -38,7 +38,7 @@ def draw(seed: int, *, masks: bool, teacher: bool = False) -> tuple[np.ndarray, 
     )
 
 
-def build_pictures(count: int, *, masks: bool, teacher: bool = False, first: int = 0) -> LabelledImages:
+def build_images(count: int, *, masks: bool, teacher: bool = False, first: int = 0) -> LabelledImages:
     drawn = {f"{seed}.png": draw(seed, masks=masks, teacher=teacher) for seed in range(first, first + count)}
     return LabelledImages(
         labels={name: objects for name, (_, objects) in drawn.items()},
@@ -49,8 +49,8 @@ def build_pictures(count: int, *, masks: bool, teacher: bool = False, first: int
 
 
 @pytest.fixture
-def make_pictures():
-    return build_pictures
+def make_images():
+    return build_images
 
 
 @pytest.fixture

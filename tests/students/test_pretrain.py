@@ -12,7 +12,7 @@ from support.tiny import SMALL_WORLD
 
 def test_the_start_is_a_small_file_that_a_student_can_begin_with(student_config, training_config):
     training = training_config.model_copy(update={"epochs": 1})
-    config = PretrainStudentConfig(pictures=4, held_out=2, student=student_config, training=training)
+    config = PretrainStudentConfig(images=4, held_out=2, student=student_config, training=training)
     logged: list[str] = []
     trained = pretrain_student(
         config,
@@ -30,4 +30,4 @@ def test_the_start_is_a_small_file_that_a_student_can_begin_with(student_config,
 def test_another_architecture_is_refused(student_config, training_config):
     student = student_config.model_copy(update={"architecture": "yolov8"})
     with pytest.raises(ValidationError, match="expected architecture auto or yolov8-seg"):
-        PretrainStudentConfig(pictures=4, held_out=2, student=student, training=training_config)
+        PretrainStudentConfig(images=4, held_out=2, student=student, training=training_config)

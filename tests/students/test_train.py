@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from gsam_edge.augmentation import Description, build
-from gsam_edge.coco.errors import DatasetError
+from gsam_edge.coco.errors import InvalidDatasetError
 from gsam_edge.distill.losses import LOSSES
 from gsam_edge.metrics.average_precision import average_precision
 from gsam_edge.students.choice import StudentChoice
-from gsam_edge.students.family import Validation
+from gsam_edge.students.family import StudentValidation
 from gsam_edge.students.images import LabelledImages
 from gsam_edge.students.table import family_of
 from gsam_edge.students.ultralytics.edge import EdgeStudent
@@ -26,9 +26,9 @@ class KilledError(RuntimeError):
     pass
 
 
-def run(pictures, architecture, student, training, **changes):
+def run(images, architecture, student, training, **changes):
     run = a_run(**{"seed": 3} | {name: changes.pop(name) for name in ("log", "checkpoints", "seed") if name in changes})
-    data = replace(pictures, augmentation=changes.pop("augmentation", None))
+    data = replace(images, augmentation=changes.pop("augmentation", None))
     losses = {"class_scores": (0.3, LOSSES["class_scores"])}
     options = {"losses": losses, "initial": None, "validate": None, **changes}
     return family_of(architecture).train(
@@ -40,22 +40,22 @@ def equal(a, b) -> bool:
     return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
 
 
-def scorer(pictures: LabelledImages):
-    def validate(predict) -> Validation:
-        found = [predict(pictures.images[name]) for name in pictures.labels]
-        ap50 = average_precision(list(pictures.labels.values()), found)
-        return Validation(ap50, {"box_map50": ap50})
+def scorer(images: LabelledImages):
+    def validate(predict) -> StudentValidation:
+        found = [predict(images.images[name]) for name in images.labels]
+        ap50 = average_precision(list(images.labels.values()), found)
+        return StudentValidation(ap50, {"box_map50": ap50})
 
     return validate
 
 
 @pytest.mark.parametrize(("architecture", "masks"), [("yolov8", False), ("yolov8-seg", True)])
 def test_the_same_seed_gives_the_same_student_and_another_seed_another(
-    make_pictures, student_config, training_config, architecture, masks
+    make_images, student_config, training_config, architecture, masks
 ):
-    pictures = make_pictures(8, masks=masks, teacher=True)
-    first, again = (run(pictures, architecture, student_config, training_config) for _ in range(2))
-    other = run(pictures, architecture, student_config, training_config, seed=4)
+    images = make_images(8, masks=masks, teacher=True)
+    first, again = (run(images, architecture, student_config, training_config) for _ in range(2))
+    other = run(images, architecture, student_config, training_config, seed=4)
     assert equal(first.weights.tensors, again.weights.tensors)
     assert first.history == again.history
     assert not equal(first.weights.tensors, other.weights.tensors)
@@ -68,12 +68,12 @@ def described(augmentation_rules):
 
 
 def test_a_description_changes_what_is_learnt_the_same_way_for_the_same_seed(
-    make_pictures, student_config, training_config, described
+    make_images, student_config, training_config, described
 ):
-    pictures = make_pictures(6, masks=True)
+    images = make_images(6, masks=True)
     training = training_config.model_copy(update={"epochs": 1})
     plain, first, again = (
-        run(pictures, "yolov8-seg", student_config, training, augmentation=augmentation)
+        run(images, "yolov8-seg", student_config, training, augmentation=augmentation)
         for augmentation in (None, described, described)
     )
     assert equal(first.weights.tensors, again.weights.tensors)
@@ -81,12 +81,12 @@ def test_a_description_changes_what_is_learnt_the_same_way_for_the_same_seed(
 
 
 def test_a_killed_run_ends_like_one_that_was_never_killed(
-    make_pictures, student_config, training_config, tmp_path, described, caplog
+    make_images, student_config, training_config, tmp_path, described, caplog
 ):
-    pictures, held_out = make_pictures(8, masks=True, teacher=True), make_pictures(3, masks=True, first=100)
+    images, held_out = make_images(8, masks=True, teacher=True), make_images(3, masks=True, first=100)
     training = training_config.model_copy(update={"epochs": 3})
     options = {"validate": scorer(held_out), "augmentation": described}
-    whole = run(pictures, "yolov8-seg", student_config, training, **options)
+    whole = run(images, "yolov8-seg", student_config, training, **options)
 
     def killed_in_epoch_2(name: str, value: float, step: int) -> None:
         if step == 2:
@@ -95,7 +95,7 @@ def test_a_killed_run_ends_like_one_that_was_never_killed(
     store = FolderCheckpoints(tmp_path)
     with pytest.raises(KilledError):
         run(
-            pictures,
+            images,
             "yolov8-seg",
             student_config,
             training,
@@ -105,29 +105,29 @@ def test_a_killed_run_ends_like_one_that_was_never_killed(
         )
     assert store.load()["epoch"] == 0
     caplog.set_level("INFO")
-    resumed = run(pictures, "yolov8-seg", student_config, training, checkpoints=store, **options)
+    resumed = run(images, "yolov8-seg", student_config, training, checkpoints=store, **options)
     assert "student: continues after epoch 1 of 3, where an earlier run stopped" in caplog.text
     assert "student: epoch 3 of 3, validation " in caplog.text
     assert resumed.history == whole.history
     assert equal(resumed.weights.tensors, whole.weights.tensors)
 
-    finished = run(pictures, "yolov8-seg", student_config, training, checkpoints=store, log=killed_in_epoch_2)
+    finished = run(images, "yolov8-seg", student_config, training, checkpoints=store, log=killed_in_epoch_2)
     assert equal(finished.weights.tensors, whole.weights.tensors)
 
 
 def test_metrics_are_logged_once_an_epoch_and_nothing_is_written(
-    make_pictures, student_config, training_config, tmp_path, monkeypatch
+    make_images, student_config, training_config, tmp_path, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
     logged: list[tuple[str, float, int]] = []
-    pictures = make_pictures(5, masks=False)
+    images = make_images(5, masks=False)
     result = run(
-        pictures,
+        images,
         "yolov8",
         student_config,
         training_config,
-        validate=scorer(pictures),
+        validate=scorer(images),
         log=lambda *entry: logged.append(entry),
     )
     assert [(step) for name, _, step in logged if name == "student/train_box_loss"] == [1, 2]
@@ -143,43 +143,43 @@ def test_metrics_are_logged_once_an_epoch_and_nothing_is_written(
     assert list(Path(tmp_path).iterdir()) == []
 
 
-def test_the_best_epoch_is_kept(make_pictures, student_config, training_config):
+def test_the_best_epoch_is_kept(make_images, student_config, training_config):
     fitnesses, states = iter([0.2, 0.9, 0.5]), []
     training = training_config.model_copy(update={"epochs": 3})
 
-    def spy(predict) -> Validation:
+    def spy(predict) -> StudentValidation:
         states.append({name: tensor.clone() for name, tensor in predict._module.state_dict().items()})
-        return Validation(next(fitnesses), {})
+        return StudentValidation(next(fitnesses), {})
 
-    best = run(make_pictures(4, masks=False), "yolov8", student_config, training, validate=spy)
+    best = run(make_images(4, masks=False), "yolov8", student_config, training, validate=spy)
     assert equal(EdgeStudent(best.weights).state_dict(), states[1])
 
 
-def test_starting_from_another_student_takes_over_all_but_its_classes(make_pictures, student_config, training_config):
-    source = run(make_pictures(4, masks=True), "yolov8-seg", student_config, training_config).weights
+def test_starting_from_another_student_takes_over_all_but_its_classes(make_images, student_config, training_config):
+    source = run(make_images(4, masks=True), "yolov8-seg", student_config, training_config).weights
     source = replace(source, class_names=("ring", "star")).half()
     training = training_config.model_copy(update={"learning_rate": 1e-9, "epochs": 1})
-    seg = run(make_pictures(4, masks=True), "fastsam", student_config, training, initial=source)
-    box = run(make_pictures(4, masks=False), "yolov8", student_config, training, initial=source)
+    seg = run(make_images(4, masks=True), "fastsam", student_config, training, initial=source)
+    box = run(make_images(4, masks=False), "yolov8", student_config, training, initial=source)
     assert (seg.transfer.total - seg.transfer.taken, box.transfer.total - box.transfer.taken) == (6, 6)
     stem = "model.0.conv.weight"
     for result in (seg, box):
         torch.testing.assert_close(result.weights.tensors[stem], source.tensors[stem].float(), atol=1e-5, rtol=0)
 
 
-def test_a_loss_that_is_no_number_stops_with_advice(make_pictures, student_config, training_config):
-    pictures = make_pictures(4, masks=False, teacher=True)
+def test_a_loss_that_is_no_number_stops_with_advice(make_images, student_config, training_config):
+    images = make_images(4, masks=False, teacher=True)
     broken = {
         name: replace(objects, class_scores=np.full((len(objects), 2), np.inf, np.float32))
-        for name, objects in pictures.labels.items()
+        for name, objects in images.labels.items()
     }
     with pytest.raises(TrainingError, match=r"finite losses and weights in epoch 1, .*lower learning rate"):
-        run(replace(pictures, labels=broken), "yolov8", student_config, training_config, validate=scorer(pictures))
+        run(replace(images, labels=broken), "yolov8", student_config, training_config, validate=scorer(images))
 
 
 @pytest.mark.parametrize(("at_batch", "kind"), [(1, RuntimeError), (3, torch.OutOfMemoryError)])
 def test_a_batch_that_does_not_fit_stops_the_training(
-    make_pictures, student_config, training_config, monkeypatch, at_batch, kind
+    make_images, student_config, training_config, monkeypatch, at_batch, kind
 ):
     """In the first epoch, where Ultralytics would halve it and go on, and in a later one."""
     batches = []
@@ -195,20 +195,20 @@ def test_a_batch_that_does_not_fit_stops_the_training(
     with pytest.raises(
         TrainingError, match=r"batch_size 4 at 64 pixels does not fit .*lower distillation.training.batch_size or"
     ):
-        run(make_pictures(8, masks=False), "yolov8", student_config, training_config)
+        run(make_images(8, masks=False), "yolov8", student_config, training_config)
     assert batches == [4] * at_batch
 
 
-def test_no_labelled_object_is_an_error(make_pictures, student_config, training_config):
-    pictures = make_pictures(2, masks=False)
-    empty = {name: objects.select(np.zeros(0, np.int64)) for name, objects in pictures.labels.items()}
-    with pytest.raises(DatasetError, match="expected a labelled object in 2 training pictures, got none"):
-        run(replace(pictures, labels=empty), "yolov8", student_config, training_config)
+def test_no_labelled_object_is_an_error(make_images, student_config, training_config):
+    images = make_images(2, masks=False)
+    empty = {name: objects.select(np.zeros(0, np.int64)) for name, objects in images.labels.items()}
+    with pytest.raises(InvalidDatasetError, match="expected a labelled object in 2 training images, got none"):
+        run(replace(images, labels=empty), "yolov8", student_config, training_config)
 
 
 @pytest.mark.slow
-def test_a_student_learns_the_shapes(make_pictures, student_config, training_config):
-    pictures, held_out = make_pictures(64, masks=True), make_pictures(16, masks=True, first=500)
+def test_a_student_learns_the_shapes(make_images, student_config, training_config):
+    images, held_out = make_images(64, masks=True), make_images(16, masks=True, first=500)
     training = training_config.model_copy(update={"epochs": 30, "learning_rate": 2e-3})
-    result = run(pictures, "yolov8-seg", student_config, training, validate=scorer(held_out))
+    result = run(images, "yolov8-seg", student_config, training, validate=scorer(held_out))
     assert max(line["val_box_map50"] for line in result.history) > 0.8

@@ -8,7 +8,7 @@ import pytest
 
 from gsam_edge.coco import ValidationConfig
 from gsam_edge.coco.images.facts import ImageFacts
-from gsam_edge.coco.images.scan import Look, look_into
+from gsam_edge.coco.images.scan import ScannedImage, scan_image
 from gsam_edge.vision.images import ImageError, MissingImageError, probe_image
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
@@ -28,7 +28,7 @@ class MemoryFiles:
 
     def inspect(self, file_name):
         height, width = self.probe(file_name)
-        return Look(height, width, ImageFacts(width, height, "RGB", file_name, bytes(32)))
+        return ScannedImage(height, width, ImageFacts(width, height, "RGB", file_name, bytes(32)))
 
     def stamp(self, file_name):
         return repr(self.probe(file_name))
@@ -44,7 +44,7 @@ class FolderFiles:
         return probe_image(self.folder / file_name, name=file_name, max_pixels=10**8)
 
     def inspect(self, file_name):
-        return look_into((self.folder / file_name).read_bytes(), name=file_name, max_pixels=10**8)
+        return scan_image((self.folder / file_name).read_bytes(), name=file_name, max_pixels=10**8)
 
     def stamp(self, file_name):
         return str((self.folder / file_name).stat().st_mtime_ns)

@@ -10,7 +10,7 @@ import pytest
 import torch
 import yaml
 
-from gsam_edge.coco import Annotations, DatasetError
+from gsam_edge.coco import Annotations, InvalidDatasetError
 from gsam_edge.coco.needs import not_needed
 from gsam_edge.distill.config import LabellingConfig
 from gsam_edge.teachers import report as reports
@@ -131,9 +131,11 @@ def test_an_adapter_that_does_not_belong_to_what_is_there_is_refused():
         composed(swapped)
     stale = teachers | {"grounding_dino": teachers["grounding_dino"]._replace(adapter=not_needed("another finds"))}
     record = {"id": 1, "image_id": 0, "category_id": 0, "bbox": [1, 1, 5, 5]}
-    with pytest.raises(DatasetError, match=r"1 of 1 objects have a box of their own; got .*\(another finds\); run"):
+    with pytest.raises(
+        InvalidDatasetError, match=r"1 of 1 objects have a box of their own; got .*\(another finds\); run"
+    ):
         composed(stale, data=replace(SPLIT, objects=(record,)))
-    with pytest.raises(DatasetError, match="expected an adapter of Grounding DINO or SAM, got none"):
+    with pytest.raises(InvalidDatasetError, match="expected an adapter of Grounding DINO or SAM, got none"):
         composed({name: teacher._replace(adapter=not_needed("no objects")) for name, teacher in teachers.items()})
 
 
@@ -148,7 +150,7 @@ def test_teachers_are_measured_down_to_the_students_floor_and_label_from_their_o
 
 
 def test_measuring_teachers_needs_the_memory_of_one_picture():
-    """Twenty masks of a picture are 3 MB."""
+    """Twenty masks of an image are 3 MB."""
     side = 400
     images = tuple({"id": n, "file_name": f"{n}.png", "width": side, "height": side} for n in range(12))
     ring = [[10, 10, 100, 10, 100, 100, 10, 100]]
@@ -158,7 +160,7 @@ def test_measuring_teachers_needs_the_memory_of_one_picture():
         for n in range(240)
     )
     split = Annotations(images, objects, SPLIT.categories)
-    pictures = {image["file_name"]: np.zeros((side, side, 3), np.uint8) for image in images}
+    pixels = {image["file_name"]: np.zeros((side, side, 3), np.uint8) for image in images}
 
     def predict(image, prompt=None):
         masks = np.zeros((20, side, side), bool)
@@ -166,8 +168,8 @@ def test_measuring_teachers_needs_the_memory_of_one_picture():
         xyxy = np.tile(np.array([10, 10, 100, 100], np.float32), (20, 1))
         return Detections(xyxy, np.ones(20, np.float32), np.zeros(20, np.int64), masks)
 
-    for figures in (lambda: reports._detection_figures(lambda: predict, split, pictures, "segm"),
-                    lambda: reports._mask_figures(lambda: predict, split, pictures)):  # fmt: skip
+    for figures in (lambda: reports._detection_figures(lambda: predict, split, pixels, "segm"),
+                    lambda: reports._mask_figures(lambda: predict, split, pixels)):  # fmt: skip
         tracemalloc.start()
         result = figures()
         _, peak = tracemalloc.get_traced_memory()

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gsam_edge.coco import DatasetError
+from gsam_edge.coco import InvalidDatasetError
 from gsam_edge.coco.importers import IMPORTERS, ImportConfig
 from support.importers import Files
 
@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.mark.parametrize("name", IMPORTERS)
 def test_an_importer_is_called_with_files_and_settings_and_is_explained(name):
-    with pytest.raises(DatasetError):
+    with pytest.raises(InvalidDatasetError):
         IMPORTERS[name](Files({}), ImportConfig(class_names={}))
     docs = (ROOT / "docs" / "data.md").read_text("utf-8").splitlines()
     assert any(line.startswith(f"| `{name}` |") for line in docs)

@@ -1,4 +1,4 @@
-"""Augmentation by describing object and scene in words: from words and rules to changed pictures with their labels.
+"""Augmentation by describing object and scene in words: from words and rules to changed images with their labels.
 
 Importing the room imports neither albumentations nor OpenCV; `build` does.
 """
@@ -54,4 +54,4 @@ def build(description: Description, rules: AugmentationRules) -> "Augmentation":
     """
     from gsam_edge.augmentation.augmentation import Augmentation
 
-    return Augmentation(describe(description, rules), rules.picture)
+    return Augmentation(describe(description, rules), rules.image)

@@ -1,4 +1,4 @@
-"""A plan as albumentations executes it on a picture and its labels."""
+"""A plan as albumentations executes it on an image and its labels."""
 
 import inspect
 import math
@@ -11,45 +11,45 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from gsam_edge.augmentation.config import PictureConfig, ends
+from gsam_edge.augmentation.config import ImageConfig, ends
 from gsam_edge.augmentation.geometry import A, transform_class
-from gsam_edge.augmentation.known import GEOMETRIC
+from gsam_edge.augmentation.mask_bits import pack_masks, unpack_masks
 from gsam_edge.augmentation.names import AugmentationError, check_known
 from gsam_edge.augmentation.plan import Step
-from gsam_edge.augmentation.planes import pack_masks, unpack_masks
 from gsam_edge.augmentation.sample import Sample
+from gsam_edge.augmentation.transform_names import GEOMETRIC
 from gsam_edge.vision.boxes import box_area, clip_xyxy
 from gsam_edge.vision.masks import masks_to_xyxy
 
-#: Sizes of pictures that share their parameters, per doubling of the size.
+#: Sizes of images that share their parameters, per doubling of the size.
 _SIZES_PER_OCTAVE = 2
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Changes pictures together with their labels; made by `gsam_edge.augmentation.build`.
+    """Changes images together with their labels; made by `gsam_edge.augmentation.build`.
 
-    It keeps nothing of the pictures it sees, so the same sample and seed give the same result in whatever process and
+    It keeps nothing of the images it sees, so the same sample and seed give the same result in whatever process and
     order. Not for several threads at once.
 
     Attributes:
         steps: what is applied, in this order.
-        picture: what holds for every picture.
+        image: what holds for every image.
 
     Raises:
         AugmentationError: if a step names a parameter that its transform does not have, or a value that it refuses.
     """
 
     steps: tuple[Step, ...]
-    picture: PictureConfig
+    image: ImageConfig
     _by_size: dict[int, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        for side in (self.picture.smallest_side, self.picture.reference_side):
+        for side in (self.image.smallest_side, self.image.reference_side):
             self._compose((side, side))
 
     def __reduce__(self) -> tuple[type[Self], tuple[Any, ...]]:
-        return type(self), (self.steps, self.picture)
+        return type(self), (self.steps, self.image)
 
     @property
     def moves_pixels(self) -> bool:
@@ -66,7 +66,7 @@ class Augmentation:
         Returns:
             A sample that shares no memory with the given one. Objects keep their order and ids. The box of an object
             with a mask is the tight box of its mask, also where nothing moved. Objects of which too little is left in
-            the picture, and boxes without an area, are gone from boxes, masks, class ids and instance ids.
+            the image, and boxes without an area, are gone from boxes, masks, class ids and instance ids.
         """
         image_hw = sample.image.shape[0], sample.image.shape[1]
         xyxy, masked = clip_xyxy(sample.xyxy, image_hw), np.zeros(len(sample.xyxy), bool)
@@ -104,8 +104,8 @@ class Augmentation:
         return moved
 
     def _compose(self, image_hw: tuple[int, ...]) -> Any:
-        """Albumentations' form of the steps for pictures of about this size."""
-        octaves = math.log2(max(*image_hw, self.picture.smallest_side) / self.picture.reference_side)
+        """Albumentations' form of the steps for images of about this size."""
+        octaves = math.log2(max(*image_hw, self.image.smallest_side) / self.image.reference_side)
         size = round(octaves * _SIZES_PER_OCTAVE) if any(step.spec.size_power for step in self.steps) else 0
         if size not in self._by_size:
             growth = 2 ** (size / _SIZES_PER_OCTAVE)
@@ -115,7 +115,7 @@ class Augmentation:
                 self._by_size[size] = A.Compose(
                     [_transform(step, growth) for step in self.steps],
                     bbox_params=A.BboxParams(
-                        "pascal_voc", min_visibility=self.picture.min_visible, clip=True, filter_invalid_bboxes=True
+                        "pascal_voc", min_visibility=self.image.min_visible, clip=True, filter_invalid_bboxes=True
                     ),
                     mask_interpolation=cv2.INTER_NEAREST,
                 )
@@ -135,7 +135,7 @@ def _with_rows(xyxy: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _transform(step: Step, growth: float) -> Any:
-    """One step as an albumentations transform for pictures `growth` times the reference size."""
+    """One step as an albumentations transform for images `growth` times the reference size."""
     kind = transform_class(step.transform)
     known = {name: each.default for name, each in inspect.signature(kind.__init__).parameters.items()}
     place = f"augmentation_rules.transforms.{step.transform}"
@@ -161,7 +161,7 @@ def _transform(step: Step, growth: float) -> Any:
 
 
 def _grown(value: Any, factor: float, *, kernel: bool) -> Any:
-    """A length in pixels, or a range of them, for a picture of another size: whole numbers stay whole, kernels odd."""
+    """A length in pixels, or a range of them, for an image of another size: whole numbers stay whole, kernels odd."""
     if isinstance(value, tuple):
         return tuple(_grown(end, factor, kernel=kernel) for end in value)
     if kernel:

@@ -5,12 +5,12 @@ from typing import Literal, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from gsam_edge.augmentation.known import TRANSFORMS
 from gsam_edge.augmentation.names import check_known
+from gsam_edge.augmentation.transform_names import TRANSFORMS
 
 Intensity: TypeAlias = Literal["low", "medium", "high"]
 Number: TypeAlias = int | float
-#: A constant, or the two ends of a range from which each picture draws.
+#: A constant, or the two ends of a range from which each image draws.
 Strength: TypeAlias = Number | tuple[Number, Number]
 #: A parameter that does not change with the intensity.
 Setting: TypeAlias = bool | int | float | str | tuple[Number, ...] | None
@@ -61,9 +61,9 @@ class Probability(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    low: float = Field(ge=0, le=1, description="share of the pictures at low intensity")
-    medium: float = Field(ge=0, le=1, description="share of the pictures at medium intensity")
-    high: float = Field(ge=0, le=1, description="share of the pictures at high intensity")
+    low: float = Field(ge=0, le=1, description="share of the images at low intensity")
+    medium: float = Field(ge=0, le=1, description="share of the images at medium intensity")
+    high: float = Field(ge=0, le=1, description="share of the images at high intensity")
 
     def at(self, intensity: Intensity) -> float:
         """The value at one intensity."""
@@ -78,7 +78,7 @@ class Use(BaseModel):
     why: str = Field(min_length=1, description="what it imitates, in an expert's words")
     p: Probability = Field(description="probability per intensity")
     strength: dict[str, PerIntensity] = Field(
-        default={}, description="parameter: value or range per intensity; a mirrored picture has none"
+        default={}, description="parameter: value or range per intensity; a mirrored image has none"
     )
 
 
@@ -101,7 +101,7 @@ class TransformSpec(BaseModel):
     )
     settings: dict[str, Setting] = Field(default={}, description="parameters that are the same in every rule")
     size_power: dict[str, Number] = Field(
-        default={}, description="parameters in pixels: the power of the picture's size by which each grows"
+        default={}, description="parameters in pixels: the power of the image's size by which each grows"
     )
     kernels: tuple[str, ...] = Field(default=(), description="parameters in size_power that are odd kernel widths")
 
@@ -116,17 +116,15 @@ class TransformSpec(BaseModel):
         return self
 
 
-class PictureConfig(BaseModel):
-    """What holds for every picture."""
+class ImageConfig(BaseModel):
+    """What holds for every image."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    reference_side: int = Field(gt=0, description="longer side of a picture for which pixel values hold, pixels")
-    smallest_side: int = Field(
-        gt=0, description="smaller pictures are treated as if their longer side were this, pixels"
-    )
+    reference_side: int = Field(gt=0, description="longer side of an image for which pixel values hold, pixels")
+    smallest_side: int = Field(gt=0, description="smaller images are treated as if their longer side were this, pixels")
     min_visible: float = Field(
-        ge=0, le=1, description="an object of whose box a transform leaves a smaller share in the picture is dropped"
+        ge=0, le=1, description="an object of whose box a transform leaves a smaller share in the image is dropped"
     )
 
 
@@ -135,7 +133,7 @@ class AugmentationRules(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    picture: PictureConfig
+    image: ImageConfig
     transforms: dict[str, TransformSpec] = Field(description="what rules may use, in the order of application")
     characteristics: dict[str, Rule] = Field(description="what objects are like")
     environment: dict[str, dict[str, Rule]] = Field(description="what the scene is like: factor, value, rule")

@@ -19,7 +19,7 @@ from albumentations.core.transforms_interface import BaseTransformInitSchema
 from numpy.typing import NDArray
 from pydantic import AfterValidator
 
-from gsam_edge.augmentation.planes import pack_masks, unpack_masks
+from gsam_edge.augmentation.mask_bits import pack_masks, unpack_masks
 from gsam_edge.vision.masks import masks_to_xyxy
 
 __all__ = ["A", "BoxSafeZoom", "transform_class"]
@@ -28,9 +28,9 @@ Labels = NDArray[Any]
 
 
 class _EmptyBorders:
-    """Whatever fills the border of the picture, no object is there: labels see a constant border.
+    """Whatever fills the border of the image, no object is there: labels see a constant border.
 
-    albumentations fills the border of masks like that of the picture, so that objects near the edge would be smeared
+    albumentations fills the border of masks like that of the image, so that objects near the edge would be smeared
     or mirrored, and mirrors boxes.
     """
 
@@ -54,7 +54,7 @@ class _WholeBoxes:
     """A distorted box is the box around its distorted rectangle.
 
     albumentations loses the last column and row of it, and leaves the box where it was when the object has left the
-    picture.
+    image.
     """
 
     def apply_to_bboxes(self, bboxes: Labels, *args: Any, **params: Any) -> Labels:
@@ -81,7 +81,7 @@ class _VisibleBoxes:
 
 
 def _rectangles(bboxes: Labels, shape: tuple[int, ...]) -> tuple[Labels, NDArray[np.bool_]]:
-    """Width, height, width, height of the picture, and boxes [N, 4+] in shares of them as masks bool [N, H, W].
+    """Width, height, width, height of the image, and boxes [N, 4+] in shares of them as masks bool [N, H, W].
 
     Each rectangle holds one pixel at least.
     """
@@ -97,10 +97,10 @@ def _rectangles(bboxes: Labels, shape: tuple[int, ...]) -> tuple[Labels, NDArray
 
 
 class BoxSafeZoom(A.Affine):  # type: ignore[misc]  # albumentations carries no types
-    """A closer view in the picture's own size and aspect ratio that still holds every box.
+    """A closer view in the image's own size and aspect ratio that still holds every box.
 
     The zoom is drawn from `zoom` (1 is no change) and cut down where the boxes together leave no room for it. Against
-    albumentations' BBoxSafeRandomCrop: no limit there keeps a lone small object from filling the picture, the aspect
+    albumentations' BBoxSafeRandomCrop: no limit there keeps a lone small object from filling the image, the aspect
     ratio and size change, and a box of one pixel can end it with an error.
     """
 

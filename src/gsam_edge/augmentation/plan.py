@@ -33,8 +33,8 @@ class Step:
 
     Attributes:
         transform: its name.
-        p: share of the pictures that it is applied to, 0..1.
-        strength: the parameters that the description sets: a value, or the range from which each picture draws.
+        p: share of the images that it is applied to, 0..1.
+        strength: the parameters that the description sets: a value, or the range from which each image draws.
         reasons: every word that asks for it.
         spec: what the rules say of the transform itself.
     """
@@ -112,16 +112,16 @@ def describe(description: Description, rules: AugmentationRules) -> tuple[Step, 
 
 
 def identity(description: Description | None, rules: AugmentationRules) -> list[Any]:
-    """What decides how pictures are changed, as plain JSON values, and nothing else: not the wording of reasons.
+    """What decides how images are changed, as plain JSON values, and nothing else: not the wording of reasons.
 
-    Two descriptions with equal identities change a picture alike; None, which changes nothing, has an empty one.
+    Two descriptions with equal identities change an image alike; None, which changes nothing, has an empty one.
     """
     if description is None:
         return []
     steps = [
         [step.transform, step.p, dict(step.strength), step.spec.model_dump()] for step in describe(description, rules)
     ]
-    return [rules.picture.model_dump(), *steps]
+    return [rules.image.model_dump(), *steps]
 
 
 def _chosen(description: Description, rules: AugmentationRules) -> Iterator[tuple[str, Rule]]:

@@ -7,7 +7,7 @@ from typing import Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from gsam_edge.augmentation.config import AugmentationRules, PictureConfig, Rule, TransformSpec
+from gsam_edge.augmentation.config import AugmentationRules, ImageConfig, Rule, TransformSpec
 
 
 class RuleAdditions(BaseModel):
@@ -15,7 +15,7 @@ class RuleAdditions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    picture: PictureConfig | None = Field(default=None, description="what holds for every picture; null: as shipped")
+    image: ImageConfig | None = Field(default=None, description="what holds for every image; null: as shipped")
     transforms: dict[str, TransformSpec] = Field(
         default={}, description="more transforms that rules may use, applied after the shipped ones"
     )
@@ -46,7 +46,7 @@ def rules_with(additions: RuleAdditions) -> AugmentationRules:
     shipped = shipped_rules()
     environment = {factor: shipped.environment.get(factor, {}) | own for factor, own in additions.environment.items()}
     return AugmentationRules(
-        picture=additions.picture or shipped.picture,
+        image=additions.image or shipped.image,
         transforms=shipped.transforms | additions.transforms,
         characteristics=shipped.characteristics | additions.characteristics,
         environment=shipped.environment | environment,

@@ -1,4 +1,4 @@
-"""A picture with its labels, as augmentation takes and gives it."""
+"""An image with its labels, as augmentation takes and gives it."""
 
 from dataclasses import dataclass, field
 
@@ -10,7 +10,7 @@ _NOT_GIVEN = np.zeros(0, np.int64)
 
 @dataclass(frozen=True)
 class Sample:
-    """One picture and the objects in it.
+    """One image and the objects in it.
 
     Attributes:
         image: uint8 [H, W, 3], RGB.

@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from gsam_edge.coco.errors import DatasetError
+from gsam_edge.coco.errors import InvalidDatasetError
 from gsam_edge.coco.geometry.segmentation import (
     Rle,
     decode_segmentation,
@@ -20,18 +20,18 @@ from gsam_edge.coco.geometry.segmentation import (
     segmentation_to_rle,
 )
 from gsam_edge.coco.packed import PackedDetections
-from gsam_edge.coco.table.columns import BBOX_SOURCE, FROM_SEGMENTATION, ObjectColumns, RowsOfImages, has_own_box
+from gsam_edge.coco.table.columns import BBOX_SOURCE, FROM_SEGMENTATION, ObjectColumns, RowsOfImages, has_labelled_box
 from gsam_edge.coco.table.fields import sound_table
 from gsam_edge.coco.table.raw import parse_json
 from gsam_edge.coco.table.records import JsonRecords, ObjectTable
 from gsam_edge.vision import Detections
 from gsam_edge.vision.boxes import xywh_to_xyxy
 
-__all__ = ["BBOX_SOURCE", "FROM_SEGMENTATION", "SOURCE", "SPLIT", "Annotations", "has_own_box"]
+__all__ = ["BBOX_SOURCE", "FROM_SEGMENTATION", "SOURCE", "SPLIT", "Annotations", "has_labelled_box"]
 
 #: Under this key beside `images` and `annotations` stands the digest of the file that the value was read from.
 SOURCE = "source_digest"
-#: Under this key stands, in each part of a split, the digest of how all images were shared out.
+#: Under this key stands, in each part of a split, the digest of how all images were split.
 SPLIT = "split_digest"
 
 #: How many records `to_json` joins at a time: few enough to need no room, enough to cost no time.
@@ -68,13 +68,13 @@ class Annotations:
         """The value that `to_json` wrote.
 
         Raises:
-            DatasetError: if it did not.
+            InvalidDatasetError: if it did not.
         """
         value = parse_json(content)
         try:
             return cls.from_coco(value)
         except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise DatasetError(
+            raise InvalidDatasetError(
                 f"expected the COCO file of an earlier run, got {error!r}; run data_validation again"
             ) from error
 
@@ -128,7 +128,7 @@ class Annotations:
 
     @property
     def split_digest(self) -> str | None:
-        """Digest of the sharing-out that this value is a part of, None where it is none (see `provenance`)."""
+        """Digest of the split that this value is a part of, None where it is none (see `provenance`)."""
         return self.info.get(SPLIT)
 
     @cached_property
@@ -139,7 +139,7 @@ class Annotations:
     @cached_property
     def has_boxes(self) -> bool:
         """Whether any object, crowds aside, carries a box of its own, not one computed from its mask."""
-        return bool((self.columns.has_own_box & ~self.columns.is_crowd).any())
+        return bool((self.columns.has_labelled_box & ~self.columns.is_crowd).any())
 
     @cached_property
     def has_masks(self) -> bool:

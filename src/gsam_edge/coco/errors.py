@@ -3,5 +3,5 @@
 from gsam_edge.vision.errors import UserError
 
 
-class DatasetError(UserError):
+class InvalidDatasetError(UserError):
     """A dataset that cannot be used; the message says what was expected, what arrived and where."""

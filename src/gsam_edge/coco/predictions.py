@@ -12,7 +12,7 @@ from gsam_edge.coco.packed import PackedDetections, StoredDetectionsError
 
 
 @dataclass(frozen=True)
-class Predictor:
+class PredictorInfo:
     """Who predicts.
 
     Attributes:
@@ -34,12 +34,12 @@ class Predictions:
         objects: COCO image ids to packed detections; every image that it was asked about has an entry.
         class_names: class names by class id.
         predictor: who was asked.
-        split: digest of how the images were shared out (`Annotations.split_digest`); None where nobody recorded it.
+        split: digest of how the images were split (`Annotations.split_digest`); None where nobody recorded it.
     """
 
     objects: Mapping[int, PackedDetections]
     class_names: tuple[str, ...]
-    predictor: Predictor
+    predictor: PredictorInfo
     split: str | None = None
 
     @cached_property
@@ -69,7 +69,7 @@ class Predictions:
         try:
             records = content["images"].items()
             objects = {int(image_id): PackedDetections.from_record(record) for image_id, record in records}
-            names, predictor = tuple(content["class_names"]), Predictor(**content["predictor"])
+            names, predictor = tuple(content["class_names"]), PredictorInfo(**content["predictor"])
             return cls(objects, names, predictor, content.get("split"))
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise StoredDetectionsError(

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gsam_edge.coco.annotations import Annotations
-from gsam_edge.coco.checks.validate import Validation
+from gsam_edge.coco.checks.validate import CocoValidation
 from gsam_edge.coco.complete import Completion
 from gsam_edge.coco.needs import Need
 from gsam_edge.coco.splitting.grouping import group_images
@@ -17,7 +17,7 @@ NOT_COMPARED: Mapping[str, Any] = {"compared": 0, "modes": {}, "exact": [], "nea
 NOT_EXAMINED: Mapping[str, Any] = {"findings": ()}
 
 
-def audit(validation: Validation, completion: Completion) -> dict[str, Any]:
+def audit(validation: CocoValidation, completion: Completion) -> dict[str, Any]:
     """What came in and what was done to it, as plain JSON values.
 
     Returns:
@@ -61,13 +61,13 @@ def validation_report(
         The keys of `audit`, with the findings of `health` and `of_splits` among its own, and
         `health`: what the health policies did to what the audit left, `images` and `annotations` as {in, kept, fixed,
         dropped}; empty where nobody asked;
-        `images_compared`: how many images were looked at for duplicates, `distinct_pictures`: how many were left if of
+        `images_compared`: how many images were looked at for duplicates, `distinct_images`: how many were left if of
         near duplicates one was, `image_modes`: Pillow's names of pixel formats to images that have them;
         `has_boxes`, `has_masks`, `class_mapping` (class id as text to name);
         `teachers`: by name {needed, why};
         `splits`: by name the figures of `coco.statistics`, with `share_of_images` (0..1), `groups_kept_together` (those
         of two images or more), and `classes_missing` where a class has no annotation;
-        `split`: how the images were shared out: ratios, seed, group_by, groups, groups_of_several, largest_group
+        `split`: how the images were split: ratios, seed, group_by, groups, groups_of_several, largest_group
         (images), near_duplicates (groups), images_without_key, ready_made, why, and largest_deviation with
         largest_deviation_of (of the share of a class's annotations that a part got from its share of the images as
         asked for, or for ready-made splits as found; 0..1);
@@ -91,7 +91,7 @@ def validation_report(
         "findings": [*findings["findings"], *health["findings"], *of_splits],
         "health": {name: health[name] for name in ("images", "annotations") if name in health},
         "images_compared": duplicates["compared"],
-        "distinct_pictures": duplicates["compared"] - sum(len(group) - 1 for group in duplicates["near"]),
+        "distinct_images": duplicates["compared"] - sum(len(group) - 1 for group in duplicates["near"]),
         "image_modes": duplicates["modes"],
         "has_boxes": annotations.has_boxes,
         "has_masks": annotations.has_masks,

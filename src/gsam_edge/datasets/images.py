@@ -12,7 +12,7 @@ from kedro_datasets._typing import ImagePreview
 from numpy.typing import NDArray
 from PIL import Image
 
-from gsam_edge.coco.images.scan import Look, look_into
+from gsam_edge.coco.images.scan import ScannedImage, scan_image
 from gsam_edge.datasets.atomic import new_folder
 from gsam_edge.vision.images import FORMATS, ImageError, MissingImageError, decode_image, probe_image
 
@@ -46,9 +46,9 @@ class ImageFolder(Mapping[str, NDArray[np.uint8]]):
         """
         return probe_image(self._inside(file_name), name=file_name, max_pixels=self._max_pixels)
 
-    def inspect(self, file_name: str) -> Look:
+    def inspect(self, file_name: str) -> ScannedImage:
         """The image's size and facts, from decoding it. Raises ImageError as `probe` does, and if it is cut off."""
-        return look_into(self._read(file_name), name=file_name, max_pixels=self._max_pixels)
+        return scan_image(self._read(file_name), name=file_name, max_pixels=self._max_pixels)
 
     def stamp(self, file_name: str) -> str:
         """Folder, limit, size and time of the last change: another dataset's file of the same name has another stamp.

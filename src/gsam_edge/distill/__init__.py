@@ -1,1 +1,1 @@
-"""Distillation: what the tuned teachers say about the training pictures, and the student that learns from it."""
+"""Distillation: what the tuned teachers say about the training images, and the student that learns from it."""

@@ -49,7 +49,7 @@ class DistillationConfig(BaseModel):
 
     match_iou: float = Field(gt=0, le=1, description="the teacher means a true object at this box IoU or above")
     augmentation: AugmentationConfig | None = Field(
-        description="how the scene's words change each picture; null leaves only Ultralytics' own changes"
+        description="how the scene's words change each image; null leaves only Ultralytics' own changes"
     )
     losses: LossWeights = Field(description="how much the student listens to the teacher, in each way that there is")
     training: TrainingConfig = Field(description="schedule, losses, validation and Ultralytics' augmentation")

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from gsam_edge.augmentation import AugmentationRules, SceneDescription, build, description_for, identity
 from gsam_edge.coco import Annotations
-from gsam_edge.coco.errors import DatasetError
+from gsam_edge.coco.errors import InvalidDatasetError
 from gsam_edge.coco.packed import PackedDetections
 from gsam_edge.coco.predictions import Predictions, by_image
 from gsam_edge.coco.provenance import require_made_from
@@ -19,7 +19,7 @@ from gsam_edge.distill.merge import merge_labels
 from gsam_edge.distill.reports import distillation_report
 from gsam_edge.metrics.detection import coco_metrics
 from gsam_edge.students.choice import StudentConfig, choose_student
-from gsam_edge.students.family import Validation
+from gsam_edge.students.family import StudentValidation
 from gsam_edge.students.images import LabelledImages
 from gsam_edge.students.predictor import StudentPredictor
 from gsam_edge.students.table import family_of
@@ -42,7 +42,7 @@ def distillation_fingerprint(
     initial: StudentWeights | None,
     seed: int,
 ) -> str:
-    """The name of a distillation's state, from all that decides its outcome but the pictures themselves.
+    """The name of a distillation's state, from all that decides its outcome but the images themselves.
 
     The arguments are those of `distil_student`.
     """
@@ -86,7 +86,7 @@ def distil_student(
     Args:
         train: training split.
         val: validation split; it never teaches.
-        images: pictures of both by `file_name`.
+        images: images of both by `file_name`.
         teacher: labels of the training split.
         student: architecture, size and input.
         config: matching, losses and training.
@@ -97,8 +97,8 @@ def distil_student(
 
     Raises:
         StudentChoiceError: if the data cannot teach the student asked for.
-        DatasetError: if no object is labelled in either split.
-        DatasetError: if the teacher labelled other classes, or before the images were shared out anew.
+        InvalidDatasetError: if no object is labelled in either split.
+        InvalidDatasetError: if the teacher labelled other classes, or before the images were split anew.
         TrainingError: if the loss becomes NaN or infinite, or a batch does not fit into memory.
     """
     _require_objects(val)
@@ -143,13 +143,13 @@ def distil_student(
 
 def score_student(
     predict: Callable[[NDArray[np.uint8]], Detections], split: Annotations, images: ImageSource
-) -> Validation:
+) -> StudentValidation:
     """COCO's mAP50 and mAP50-95 of boxes and, where truth and student have them, masks.
 
     The fitness is the mAP50-95, the mean of both where there are both.
 
     Raises:
-        DatasetError: if the split holds no object.
+        InvalidDatasetError: if the split holds no object.
     """
     _require_objects(split)
     packed = [PackedDetections.pack(predict(images[image["file_name"]])) for image in split.images]
@@ -159,12 +159,12 @@ def score_student(
         figures = coco_metrics(split, found, iou_type)  # type: ignore[arg-type]
         metrics |= {f"{prefix}_{name}": figures[name] for name in ("map50", "map50_95") if name in figures}
     strict = [value for name, value in metrics.items() if name.endswith("map50_95")]
-    return Validation(sum(strict) / len(strict), metrics)
+    return StudentValidation(sum(strict) / len(strict), metrics)
 
 
 def _require_objects(split: Annotations) -> None:
     if split.columns.is_crowd.all():
-        raise DatasetError(
+        raise InvalidDatasetError(
             f"validation split: expected at least one object, crowd regions aside, in its {len(split.images)} images, "
-            "got none; no student can be judged by it: share the images out anew, or label some of these"
+            "got none; no student can be judged by it: split the images anew, or label some of these"
         )

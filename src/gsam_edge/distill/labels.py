@@ -1,4 +1,4 @@
-"""What the teachers say about the training pictures, kept so that no picture is asked about twice."""
+"""What the teachers say about the training images, kept so that no image is asked about twice."""
 
 import hashlib
 import json
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from gsam_edge.coco import Annotations
 from gsam_edge.coco.packed import PackedDetections
-from gsam_edge.coco.predictions import Predictions, Predictor
+from gsam_edge.coco.predictions import Predictions, PredictorInfo
 from gsam_edge.teachers.asking import Question, QuestionedTeacher, questions
 from gsam_edge.teachers.family import TeacherPredict
 from gsam_edge.training.workers import Workers
@@ -35,7 +35,7 @@ class StoreCounts:
 
 def label_images(
     predict: Callable[[], TeacherPredict],
-    teacher: Predictor,
+    teacher: PredictorInfo,
     annotations: Annotations,
     images: ImageSource,
     *,
@@ -51,8 +51,8 @@ def label_images(
         predict: builds the teacher; called once, and only if an image is not in the store.
         teacher: who it is.
         annotations: the split; its true boxes are the prompt of a teacher that needs one.
-        images: pictures by `file_name`.
-        store: records by hex digest of picture, teacher, classes and prompt.
+        images: images by `file_name`.
+        store: records by hex digest of image, teacher, classes and prompt.
 
     Returns:
         The labels, as the store gives them back, and the counts.
@@ -80,11 +80,11 @@ def label_images(
 
 
 def _key(
-    picture: NDArray[np.uint8], teacher: Predictor, class_names: tuple[str, ...], prompt: Detections | None
+    image: NDArray[np.uint8], teacher: PredictorInfo, class_names: tuple[str, ...], prompt: Detections | None
 ) -> str:
     """A digest of everything that the teacher's answer depends on."""
-    digest = hashlib.sha256(json.dumps([teacher.digest, class_names, picture.shape]).encode())
-    digest.update(np.ascontiguousarray(picture).tobytes())
+    digest = hashlib.sha256(json.dumps([teacher.digest, class_names, image.shape]).encode())
+    digest.update(np.ascontiguousarray(image).tobytes())
     if prompt is not None:
         digest.update(prompt.xyxy.tobytes())
         digest.update(prompt.class_ids.tobytes())

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from gsam_edge.coco import Annotations
 from gsam_edge.coco.crowds import crowds_of, share_inside
-from gsam_edge.coco.errors import DatasetError
+from gsam_edge.coco.errors import InvalidDatasetError
 from gsam_edge.coco.predictions import Predictions
 from gsam_edge.vision import Detections
 from gsam_edge.vision.boxes import box_iou
@@ -49,10 +49,10 @@ def merge_labels(
         where it was not asked for a class; and counts.
 
     Raises:
-        DatasetError: if the teacher's classes are not the annotations'.
+        InvalidDatasetError: if the teacher's classes are not the annotations'.
     """
     if teacher.class_names != annotations.class_names:
-        raise DatasetError(
+        raise InvalidDatasetError(
             f"teacher labels: expected the classes {annotations.class_names}, got {teacher.class_names}; label again"
         )
     scores: dict[int, NDArray[np.float32]] = {}

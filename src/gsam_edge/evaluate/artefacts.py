@@ -5,15 +5,15 @@ from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, overload
 
-from gsam_edge.coco import Annotations, DatasetError
-from gsam_edge.coco.predictions import Predictions, Predictor, by_image
+from gsam_edge.coco import Annotations, InvalidDatasetError
+from gsam_edge.coco.predictions import Predictions, PredictorInfo, by_image
 from gsam_edge.coco.provenance import require_made_from
 from gsam_edge.evaluate.comparison import comparison_row, count_objects
 from gsam_edge.evaluate.config import EvaluationConfig
 from gsam_edge.evaluate.measure import measure
 from gsam_edge.evaluate.split_images import SplitImages
 from gsam_edge.export.format import Format, NotBuilt
-from gsam_edge.report.plots import TRUTH_COLUMN, choose_pictures, plot_picture_grid
+from gsam_edge.report.plots import TRUTH_COLUMN, choose_images, plot_image_grid
 from gsam_edge.runtime import Detector
 from gsam_edge.runtime.engines.table import ENGINES
 from gsam_edge.students.predictor import student_predictor
@@ -53,7 +53,7 @@ class TrueBoxes(Sequence[Detections]):
         return self._truth.truth(self._truth.images[index]["id"], masks=False)
 
 
-def measure_teacher(
+def evaluate_teacher(
     teacher: Teacher, truth: Annotations, images: ImageSource, config: EvaluationConfig, device: DeviceName
 ) -> tuple[Row, Predictions]:
     """The tuned teachers in PyTorch; an outliner alone is prompted with the true boxes, and the row says so.
@@ -72,7 +72,7 @@ def measure_teacher(
         "teacher",
         runtime,
         where,
-        teacher.down_to,
+        teacher.with_score_threshold,
         truth,
         images,
         teacher.size_bytes,
@@ -87,13 +87,13 @@ def measure_teacher(
     return row | {"prompt": "class names" if prompts is None else "true boxes"}, predictions
 
 
-def measure_student(
+def evaluate_student(
     weights: StudentWeights, truth: Annotations, images: ImageSource, config: EvaluationConfig, device: DeviceName
 ) -> tuple[Row, Predictions]:
-    """The student in PyTorch; returns as `measure_teacher` does.
+    """The student in PyTorch; returns as `evaluate_teacher` does.
 
     Raises:
-        DatasetError: if it was trained for other classes, or before the images were shared out anew.
+        InvalidDatasetError: if it was trained for other classes, or before the images were split anew.
     """
     require_made_from(
         truth,
@@ -105,15 +105,15 @@ def measure_student(
     content = weights.to_bytes()
     where = str(resolve_device(device))
 
-    def down_to(score_threshold: float) -> Factory:
+    def with_score_threshold(score_threshold: float) -> Factory:
         return student_predictor(content, score_threshold=score_threshold, device=where)
 
     return _measured(
-        "student", f"torch {version('torch')} {where}", where, down_to, truth, images, len(content), config
+        "student", f"torch {version('torch')} {where}", where, with_score_threshold, truth, images, len(content), config
     )
 
 
-def measure_exported(
+def evaluate_exported(
     artefact: str,
     made_as: Format[Any, Any],
     content: bytes | NotBuilt,
@@ -122,38 +122,38 @@ def measure_exported(
     images: ImageSource,
     config: EvaluationConfig,
 ) -> tuple[Row, Predictions]:
-    """An exported student in the engine of its format; returns as `measure_teacher` does.
+    """An exported student in the engine of its format; returns as `evaluate_teacher` does.
 
     For an artefact that was not built, the row holds `artefact`, `status` and `why`, and no image has predictions.
 
     Raises:
-        DatasetError: if it was made from other weights, for other classes, or before the images were shared out anew.
+        InvalidDatasetError: if it was made from other weights, for other classes, or before the images were split anew.
     """
     if isinstance(content, NotBuilt):
-        nothing = Predictions({}, truth.class_names, Predictor(artefact, "", prompted_with_boxes=False))
+        nothing = Predictions({}, truth.class_names, PredictorInfo(artefact, "", prompted_with_boxes=False))
         return {"artefact": artefact, "status": "not built", "why": content.why}, nothing
     card = made_as.read_card(content)
     remedy = "run the pipeline optimization, after distillation where that was not run either"
     require_made_from(truth, what=artefact, class_names=card.class_names, split_digest=card.split, remedy=remedy)
     if card.weights != weights.digest:
-        raise DatasetError(
+        raise InvalidDatasetError(
             f"{artefact}: expected an export of the present student_weights ({weights.digest:.12}...), got one of "
             f"other weights ({card.weights or 'not recorded'!s:.12}); {remedy}"
         )
 
-    def down_to(score_threshold: float) -> Factory:
+    def with_score_threshold(score_threshold: float) -> Factory:
         return partial(Detector.open, content, made_as.suffix, score_threshold=score_threshold, threads=config.threads)
 
     engine = ENGINES[made_as.engine]
     runtime = f"{made_as.engine} {engine.version()} {engine.device}"
-    return _measured(artefact, runtime, engine.device, down_to, truth, images, len(content), config)
+    return _measured(artefact, runtime, engine.device, with_score_threshold, truth, images, len(content), config)
 
 
 def _measured(
     artefact: str,
     runtime: str,
     device: str,
-    down_to: Callable[[float], Factory],
+    with_score_threshold: Callable[[float], Factory],
     truth: Annotations,
     images: ImageSource,
     size_bytes: int,
@@ -163,8 +163,8 @@ def _measured(
 ) -> tuple[Row, Predictions]:
     count_objects(truth)  # a split without objects is refused before anybody waits for the measurement
     measured = measure(
-        down_to(config.score_threshold),
-        down_to(config.timed_score_threshold),
+        with_score_threshold(config.score_threshold),
+        with_score_threshold(config.timed_score_threshold),
         SplitImages(truth, images),
         prompts=prompts,
         warmup=config.warmup_calls,
@@ -181,27 +181,27 @@ def _measured(
         size_mb=size_bytes / 1e6,
         match_box_iou=config.match_box_iou,
     )
-    predictor = Predictor(artefact, "", prompts is not None)
+    predictor = PredictorInfo(artefact, "", prompts is not None)
     return row, Predictions(by_image(truth, measured.predictions), truth.class_names, predictor)
 
 
 def plot_predictions(
     truth: Annotations, images: ImageSource, columns: Mapping[str, Predictions], config: EvaluationConfig
 ) -> "Figure":
-    """Some pictures of the test split, the truth and what each artefact found drawn side by side."""
-    chosen = choose_pictures(truth, config.picture_rows)
+    """Some images of the test split, the truth and what each artefact found drawn side by side."""
+    chosen = choose_images(truth, config.image_rows)
     shown = {TRUTH_COLUMN: [truth.truth(image_id) for image_id in chosen]}
     for name, labels in columns.items():
         if not labels.objects:  # an artefact that was not built
             continue
         found = [labels.objects[image_id] for image_id in chosen]
         # Only what is drawn is unpacked: accuracy asks for many objects of scores that nobody looks at.
-        drawn = [packed.select(packed.unmasked.scores >= config.picture_score_threshold) for packed in found]
+        drawn = [packed.select(packed.unmasked.scores >= config.image_score_threshold) for packed in found]
         shown[name] = [packed.unpack() for packed in drawn]
-    return plot_picture_grid(
+    return plot_image_grid(
         [images[truth.image_by_id[image_id]["file_name"]] for image_id in chosen],
         shown,
         truth.class_names,
-        score_threshold=config.picture_score_threshold,
-        picture_width=config.picture_width,
+        score_threshold=config.image_score_threshold,
+        image_width=config.image_width,
     )

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gsam_edge.coco.annotations import Annotations
-from gsam_edge.coco.errors import DatasetError
+from gsam_edge.coco.errors import InvalidDatasetError
 from gsam_edge.coco.predictions import by_image
 from gsam_edge.metrics.figures import FIGURES, RATIOS, count_names, figures_of
 from gsam_edge.metrics.mask_overlap import MaskOverlap
@@ -49,7 +49,7 @@ def comparison_row(
         absent.
 
     Raises:
-        DatasetError: if the split holds no object.
+        InvalidDatasetError: if the split holds no object.
         ValueError: if there is not one prediction per image, or one does not fit the truth
             (see `evaluate_predictions`).
     """
@@ -79,11 +79,11 @@ def count_objects(truth: Annotations) -> int:
     """How many objects, crowd regions aside, the test split holds.
 
     Raises:
-        DatasetError: if it holds none: no accuracy could be told.
+        InvalidDatasetError: if it holds none: no accuracy could be told.
     """
     objects = int((~truth.columns.is_crowd).sum())
     if not objects:
-        raise DatasetError(
+        raise InvalidDatasetError(
             f"test split: expected at least one object in {len(truth.images)} images, got none (crowd regions do not "
             "count), so no accuracy can be measured; label some of these images, or give the split other ones"
         )

@@ -4,7 +4,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class EvaluationConfig(BaseModel):
-    """How artefacts are timed, matched and pictured; how COCO's metrics are computed is not among it."""
+    """How artefacts are timed, matched and imaged; how COCO's metrics are computed is not among it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -22,8 +22,8 @@ class EvaluationConfig(BaseModel):
     match_box_iou: float = Field(
         gt=0, le=1, description="box IoU from which a prediction is matched to an object of its class for the mask IoU"
     )
-    picture_score_threshold: float = Field(
-        ge=0, le=1, description="predictions below this score are left out of the pictures (never of the metrics)"
+    image_score_threshold: float = Field(
+        ge=0, le=1, description="predictions below this score are left out of the images (never of the metrics)"
     )
-    picture_rows: int = Field(gt=0, description="images shown in the picture grid")
-    picture_width: int = Field(gt=0, description="width in pixels of one picture of the grid")
+    image_rows: int = Field(gt=0, description="images shown in the image grid")
+    image_width: int = Field(gt=0, description="width in pixels of one image of the grid")

@@ -25,7 +25,7 @@ from gsam_edge.vision import Detections
 from gsam_edge.vision.errors import UserError
 
 #: `predict(image)`, or `predict(image, prompt)` for a model that is prompted.
-Predictor: TypeAlias = Callable[..., Detections]
+Predict: TypeAlias = Callable[..., Detections]
 
 _THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
@@ -45,8 +45,8 @@ class MeasurementRefusedError(UserError, MeasurementError):
 
 
 def measure(
-    factory: Callable[[], Predictor],
-    timed: Callable[[], Predictor],
+    factory: Callable[[], Predict],
+    timed: Callable[[], Predict],
     images: Sequence[NDArray[np.uint8]],
     *,
     prompts: Sequence[Any] | None = None,
@@ -129,14 +129,14 @@ def _worker_process(threads: int) -> Iterator[Callable[..., Any]]:
             pickle.dump(message, requests, protocol=pickle.HIGHEST_PROTOCOL)
             requests.flush()
         except BrokenPipeError as error:
-            raise _obituary(process, message[0]) from error
+            raise _why_it_ended(process, message[0]) from error
         except (pickle.PicklingError, AttributeError, TypeError) as error:
             expected = "values that can be pickled (as factory a functools.partial of a module-level function)"
             raise TypeError(f"{message[0]}: expected {expected}, got {message[1]!r}: {error}") from error
         try:
             status, value = pickle.load(answers)  # noqa: S301 - our own child process sent it
         except (EOFError, pickle.UnpicklingError) as error:
-            raise _obituary(process, message[0]) from error
+            raise _why_it_ended(process, message[0]) from error
         if status == "refused":
             raise MeasurementRefusedError(f"the measured artefact refused to {message[0]}: {value}")
         if status == "failed":
@@ -150,7 +150,7 @@ def _worker_process(threads: int) -> Iterator[Callable[..., Any]]:
         process.communicate()
 
 
-def _obituary(process: "subprocess.Popen[bytes]", request: str) -> MeasurementError:
+def _why_it_ended(process: "subprocess.Popen[bytes]", request: str) -> MeasurementError:
     """Why a worker that gave no answer is gone."""
     code, kind = process.wait(), MeasurementError
     if code >= 0:

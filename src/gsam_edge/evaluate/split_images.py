@@ -1,4 +1,4 @@
-"""The images of a split in its order, for `measure` and the pictures."""
+"""The images of a split in its order, for `measure` and the images."""
 
 from collections.abc import Sequence
 from typing import overload

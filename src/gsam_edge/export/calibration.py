@@ -1,4 +1,4 @@
-"""Real pictures as network inputs: to show a network which values to expect, and to compare two artefacts on."""
+"""Real images as network inputs: to show a network which values to expect, and to compare two artefacts on."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -46,7 +46,7 @@ class CalibrationCanvases:
             count: how many to draw, without repetition; all, if there are fewer.
 
         Raises:
-            DatasetError: if the student was made before the images were shared out anew, or for other classes.
+            InvalidDatasetError: if the student was made before the images were split anew, or for other classes.
         """
         remedy = "run the pipelines distillation and optimization"
         require_made_from(data.train, what=what, class_names=card.class_names, split_digest=card.split, remedy=remedy)

@@ -24,7 +24,7 @@ class ParityConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    images: int = Field(ge=1, description="pictures that are compared")
+    images: int = Field(ge=1, description="images that are compared")
     score_threshold: float = Field(ge=0, le=1, description="objects that score less are not compared")
     match_iou: float = Field(gt=0, le=1, description="least box IoU of two objects of one class that are the same one")
     box_tolerance: float = Field(ge=0, description="largest difference of a box's edge in canvas pixels")

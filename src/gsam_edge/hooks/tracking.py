@@ -120,7 +120,7 @@ class ReportHooks:
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
-        """Logs a report as an artefact and its numbers as metrics, a figure as a picture."""
+        """Logs a report as an artefact and its numbers as metrics, a figure as an image."""
         if mlflow.active_run() is None:
             return
         from matplotlib.figure import Figure  # late: it would take a fifth of the time of `kedro registry list`

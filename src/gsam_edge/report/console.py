@@ -99,9 +99,9 @@ def _counts(report: Mapping[str, Any]) -> "Table":
     kinds = " and ".join(kind for kind in ("boxes", "masks") if report[f"has_{kind}"])
     modes = ", ".join(f"{mode} {count}" for mode, count in report["image_modes"].items())
     computed, sizes = report["completed"], report["statistics"]["different_image_sizes"]
-    compared, distinct = report["images_compared"], report["distinct_pictures"]
+    compared, distinct = report["images_compared"], report["distinct_images"]
     size = "of one size" if sizes == 1 else f"of {sizes} sizes"
-    copies = f"{distinct} distinct pictures" if distinct < compared else ""
+    copies = f"{distinct} distinct images" if distinct < compared else ""
     boxes = f"{computed['boxes']} boxes computed from masks" if computed["boxes"] else ""
     notes = {"images": [size, modes, copies], "annotations": [f"with {kinds}", boxes]}
     for name, note in notes.items():

@@ -1,4 +1,4 @@
-"""Contact sheets that show what an augmentation does to the user's own pictures."""
+"""Contact sheets that show what an augmentation does to the user's own images."""
 
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,7 +14,7 @@ from gsam_edge.augmentation import AugmentationRules, Description, Sample, Step,
 from gsam_edge.coco import Annotations, RawCoco, ValidationConfig, complete, validate
 from gsam_edge.coco.images.scan import ImageFiles
 from gsam_edge.report.draw import draw_detections
-from gsam_edge.report.plots import choose_pictures
+from gsam_edge.report.plots import choose_images
 from gsam_edge.vision import Detections
 from gsam_edge.vision.images import ImageSource
 
@@ -36,17 +36,17 @@ class PreviewConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    pictures: int = Field(gt=0, description="pictures, one line of a sheet each")
-    draws: int = Field(gt=0, description="how often a training's changes to each picture are drawn")
-    picture_width: int = Field(gt=0, description="width of a picture in a sheet, pixels")
+    images: int = Field(gt=0, description="images, one line of a sheet each")
+    draws: int = Field(gt=0, description="how often a training's changes to each image are drawn")
+    image_width: int = Field(gt=0, description="width of an image in a sheet, pixels")
 
 
 @dataclass(frozen=True)
 class SheetMaker:
-    """Makes sheets of the same pictures.
+    """Makes sheets of the same images.
 
     Attributes:
-        samples: the pictures with their objects.
+        samples: the images with their objects.
         class_names: by class id.
         rules: what the words of a description mean.
         config: how much a sheet shows.
@@ -77,7 +77,7 @@ class SheetMaker:
         return cls(samples, annotations.class_names, rules, config, seed)
 
     def whole(self, description: Description, title: str) -> "Figure":
-        """The pictures as they are, and several times as a training with this description sees them."""
+        """The images as they are, and several times as a training with this description sees them."""
         from gsam_edge.augmentation import build
 
         augmentation = build(description, self.rules)
@@ -85,17 +85,17 @@ class SheetMaker:
         return self._sheet(columns, title, in_words(describe(description, self.rules)))
 
     def word(self, description: Description, title: str) -> "Figure":
-        """The pictures as they are, under each transform of a description alone, and under all of them together.
+        """The images as they are, under each transform of a description alone, and under all of them together.
 
-        Every transform is applied to every picture, however seldom a training would; the last column is drawn anew
+        Every transform is applied to every image, however seldom a training would; the last column is drawn anew
         until there are `config.draws`.
         """
         from gsam_edge.augmentation.augmentation import Augmentation
 
         steps = describe(description, self.rules)
         always = tuple(replace(step, p=1.0) for step in steps)
-        alone = [(step.transform, Augmentation((step,), self.rules.picture)) for step in always]
-        together = alone[0] if len(alone) == 1 else ("all together", Augmentation(always, self.rules.picture))
+        alone = [(step.transform, Augmentation((step,), self.rules.image)) for step in always]
+        together = alone[0] if len(alone) == 1 else ("all together", Augmentation(always, self.rules.image))
         shown = alone if len(alone) > 1 else []
         repeats = max(1, self.config.draws - len(shown))
         return self._sheet([("as it is", None), *shown, *[together] * repeats], title, in_words(steps))
@@ -103,7 +103,7 @@ class SheetMaker:
     def _sheet(
         self, columns: Sequence[tuple[str, "Augmentation | None"]], title: str, lines: Sequence[str]
     ) -> "Figure":
-        """Pictures downwards, changes across, the words above."""
+        """Images downwards, changes across, the words above."""
         from matplotlib.figure import Figure
 
         aspects = [sample.image.shape[0] / sample.image.shape[1] for sample in self.samples]
@@ -111,7 +111,7 @@ class SheetMaker:
         wrapped = [part for line in lines for part in textwrap.wrap(line, int(width * 15), subsequent_indent="      ")]
         head = 0.75 + _LINE_INCH * len(wrapped)
         figure = Figure(
-            figsize=(width, _INCH * sum(aspects) + head), dpi=self.config.picture_width / _INCH, facecolor="white"
+            figsize=(width, _INCH * sum(aspects) + head), dpi=self.config.image_width / _INCH, facecolor="white"
         )
         height = figure.get_figheight()
         places = {"left": 0.005, "right": 0.995, "bottom": 0.005, "top": 1 - head / height}
@@ -132,21 +132,21 @@ class SheetMaker:
 
     def _drawn(self, sample: Sample) -> NDArray[np.uint8]:
         found = Detections(sample.xyxy, np.ones(len(sample.xyxy), np.float32), sample.class_ids, sample.masks)
-        width = self.config.picture_width
+        width = self.config.image_width
         return draw_detections(sample.image, found, self.class_names, width=width, with_scores=False)
 
 
 def preview_annotations(
     raw: RawCoco, images: ImageFiles, validation: ValidationConfig, config: PreviewConfig
 ) -> Annotations:
-    """The annotations of the pictures to show, checked as `data_validation` checks them, but for decoding every image.
+    """The annotations of the images to show, checked as `data_validation` checks them, but for decoding every image.
 
     Raises:
-        DatasetError: if the file holds nothing usable, or a fault whose policy is `error`.
+        InvalidDatasetError: if the file holds nothing usable, or a fault whose policy is `error`.
     """
     quick = validation.model_copy(update={"decode_images": False})
     checked = complete(validate(raw.content, images, quick, source="annotations.json").annotations).annotations
-    return checked.subset(choose_pictures(checked, config.pictures)).with_source(raw.digest)
+    return checked.subset(choose_images(checked, config.images)).with_source(raw.digest)
 
 
 def word_sheets(maker: SheetMaker, descriptions: Iterable[Description | None]) -> dict[str, bytes]:
@@ -163,7 +163,7 @@ def in_words(steps: Sequence[Step]) -> list[str]:
     if not steps:
         return ["Nothing is changed."]
     return [
-        f"{step.transform}, {step.p:.0%} of the pictures"
+        f"{step.transform}, {step.p:.0%} of the images"
         + "".join(f", {name} {_strength(value)}" for name, value in step.strength.items())
         + ": "
         + "; ".join(f"{reason.why} ({reason.word})" for reason in step.reasons)

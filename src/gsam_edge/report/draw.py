@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont
 from gsam_edge.report.fonts import font_file, warn_of_unknown
 from gsam_edge.vision import Detections
 
-#: Left, top, right and bottom in pixels of the picture.
+#: Left, top, right and bottom in pixels of the image.
 Box: TypeAlias = tuple[float, float, float, float]
 
 #: Okabe and Ito's colours, which stay apart in every common colour blindness (black and yellow left out), RGB 0..255.
@@ -25,12 +25,12 @@ PALETTE = (
 )
 _HALO = (255, 255, 255)
 _MASK_OPACITY = 0.42
-#: Pictures with more objects than this carry no text, only colours.
+#: Images with more objects than this carry no text, only colours.
 _MOST_LABELS = 14
 
 
 def class_colour(class_id: int) -> tuple[int, int, int]:
-    """The RGB colour (0..255) of a class, the same in every picture; colours repeat after the palette's end."""
+    """The RGB colour (0..255) of a class, the same in every image; colours repeat after the palette's end."""
     return PALETTE[class_id % len(PALETTE)]
 
 
@@ -42,13 +42,13 @@ def draw_detections(
     width: int,
     with_scores: bool = True,
 ) -> NDArray[np.uint8]:
-    """A picture of what was found: translucent masks with their outline, boxes, class and score.
+    """An image of what was found: translucent masks with their outline, boxes, class and score.
 
     Args:
         image: uint8 [H, W, 3] RGB.
         detections: boxes and masks in that image's pixels; the best score is drawn last, on top.
         class_names: by class id.
-        width: width of the picture in pixels; its height keeps the aspect ratio.
+        width: width of the image in pixels; its height keeps the aspect ratio.
         with_scores: whether the score is written beside the class name.
 
     Returns:
@@ -62,8 +62,8 @@ def draw_detections(
     if detections.masks is not None:
         for row in order:
             canvas = _blend(canvas, _resized(detections.masks[row], size), class_colour(int(detections.class_ids[row])))
-    picture = Image.fromarray(np.round(canvas).astype(np.uint8))
-    pen = ImageDraw.Draw(picture)
+    drawing = Image.fromarray(np.round(canvas).astype(np.uint8))
+    pen = ImageDraw.Draw(drawing)
     line_width = max(1, round(width / 240))
     for row in order:
         box = _upright(detections.xyxy[row] * scale)
@@ -76,8 +76,8 @@ def draw_detections(
             class_id = int(detections.class_ids[row])
             text = f"{class_names[class_id]} {detections.scores[row]:.2f}" if with_scores else class_names[class_id]
             box = _upright(detections.xyxy[row] * scale)
-            plates.append(_write_label(pen, text, box, class_colour(class_id), size=picture.size, taken=plates))
-    return np.asarray(picture)
+            plates.append(_write_label(pen, text, box, class_colour(class_id), size=drawing.size, taken=plates))
+    return np.asarray(drawing)
 
 
 def _resized(mask: NDArray[np.bool_], size: tuple[int, int]) -> NDArray[np.bool_]:
@@ -122,7 +122,7 @@ def _write_label(
 
 
 def _inside(left: float, top: float, width: float, height: float, size: tuple[int, int]) -> Box:
-    """A plate moved into the picture of (width, height)."""
+    """A plate moved into the image of (width, height)."""
     left = min(max(0, left), max(0, size[0] - width))
     top = min(max(0, top), max(0, size[1] - height))
     return left, top, left + width, top + height

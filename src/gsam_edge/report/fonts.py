@@ -1,4 +1,4 @@
-"""Names from the data in figures and pictures: written as they stand, in a font that knows their characters."""
+"""Names from the data in figures and images: written as they stand, in a font that knows their characters."""
 
 import logging
 import warnings
@@ -92,7 +92,7 @@ def _characters(family: str) -> frozenset[str]:
     return frozenset(map(chr, get_font(findfont(family)).get_charmap()))
 
 
-#: What was warned of: the same names come back in every figure and picture of a run.
+#: What was warned of: the same names come back in every figure and image of a run.
 _named: set[str] = set()
 
 
@@ -104,7 +104,7 @@ def _warn_of(missing: frozenset[str]) -> None:
         return
     _named.update(news)
     logger.warning(
-        "plots and pictures: expected an installed font that knows the characters %s, found none, so they are drawn as "
+        "plots and images: expected an installed font that knows the characters %s, found none, so they are drawn as "
         "boxes; install one such as %s or %s and delete matplotlib's list of fonts in %s",
         "".join(sorted(news)),
         FALLBACK_FONTS[0],

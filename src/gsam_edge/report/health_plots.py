@@ -24,8 +24,8 @@ _INK, _PALE, _BLUE = "#262626", "#8c8c8c", "#0072b2"
 #: Scatter plots draw at most so many objects of a class, evenly spread over them.
 _MOST_POINTS = 4000
 _CELLS = 64
-#: The contact sheet: columns, width of a picture in pixels, most characters of a caption's line.
-_COLUMNS, _PICTURE, _CAPTION = 4, 480, 44
+#: The contact sheet: columns, width of an image in pixels, most characters of a caption's line.
+_COLUMNS, _IMAGE, _CAPTION = 4, 480, 44
 #: Of an image that is shown beside others, so many boxes are drawn; more would hide it.
 _MOST_BOXES = 50
 #: A case about an object smaller than this share of its image's side is shown enlarged, with so much around it.
@@ -124,8 +124,8 @@ def plot_heat_map(annotations: Annotations) -> "Figure":
     heat = annotation_heat_map(annotations, _CELLS)
     figure = Figure(figsize=(6.4, 5.2), layout="constrained", dpi=FIGURE_DPI)
     axes = figure.subplots()
-    picture = axes.imshow(heat, cmap="viridis", extent=(0, 1, 1, 0), vmin=0, interpolation="bilinear")
-    figure.colorbar(picture, ax=axes, label="boxes over a point, a mean image")
+    image = axes.imshow(heat, cmap="viridis", extent=(0, 1, 1, 0), vmin=0, interpolation="bilinear")
+    figure.colorbar(image, ax=axes, label="boxes over a point, a mean image")
     _title(axes, "Where the objects lie", "left to right, share of the width", "top to bottom, share of the height")
     return figure
 
@@ -177,14 +177,14 @@ def _caption(finding: Mapping[str, Any], example: Mapping[str, Any]) -> str:
 
 def _case(annotations: Annotations, images: ImageSource, example: Mapping[str, Any]) -> NDArray[np.uint8]:
     if "image_ids" in example:
-        several = [_drawn(annotations, images, image_id, None, _PICTURE // 2) for image_id in example["image_ids"][:4]]
-        height = max(picture.shape[0] for picture in several)
+        several = [_drawn(annotations, images, image_id, None, _IMAGE // 2) for image_id in example["image_ids"][:4]]
+        height = max(image.shape[0] for image in several)
         filled = [np.pad(p, ((0, height - len(p)), (2, 2), (0, 0)), constant_values=255) for p in several]
         rows = [np.hstack(filled[at : at + 2]) for at in range(0, len(filled), 2)]
         if len(rows) == 2 and rows[1].shape != rows[0].shape:
             rows[1] = np.pad(rows[1], ((0, 0), (0, rows[0].shape[1] - rows[1].shape[1]), (0, 0)), constant_values=255)
         return np.vstack(rows)
-    return _drawn(annotations, images, example["image_id"], example["annotation_ids"], _PICTURE)
+    return _drawn(annotations, images, example["image_id"], example["annotation_ids"], _IMAGE)
 
 
 def _drawn(

@@ -1,4 +1,4 @@
-"""Figures for people: artefacts side by side, pictures side by side, classes per split.
+"""Figures for people: artefacts side by side, images side by side, classes per split.
 
 They are built on matplotlib's `Figure` itself, not on pyplot: no display, no global state, nothing to close.
 """
@@ -23,10 +23,10 @@ _INK, _PALE = "#262626", "#8c8c8c"
 TRUTH_COLUMN = "truth"
 #: Of more classes, a figure shows the most frequent and the rarest.
 _MOST_CLASSES = 24
-#: Dots per inch of the figures that are no grids of pictures: legible in kedro-viz and MLflow alike.
+#: Dots per inch of the figures that are no grids of images: legible in kedro-viz and MLflow alike.
 FIGURE_DPI = 140
-#: Width of a picture of the grid in inches, on which the size of its letters depends; its pixels are the caller's.
-_PICTURE_INCH = 3.0
+#: Width of an image of the grid in inches, on which the size of its letters depends; its pixels are the caller's.
+_IMAGE_INCH = 3.0
 
 
 def plot_comparison(rows: Sequence[Mapping[str, Any]]) -> "Figure":
@@ -62,22 +62,22 @@ def plot_comparison(rows: Sequence[Mapping[str, Any]]) -> "Figure":
     return figure
 
 
-def plot_picture_grid(
+def plot_image_grid(
     images: Sequence[NDArray[np.uint8]],
     columns: Mapping[str, Sequence[Detections]],
     class_names: Sequence[str],
     *,
     score_threshold: float,
-    picture_width: int,
+    image_width: int,
 ) -> "Figure":
     """Images downwards, sources (truth, teacher, student …) across, each with what it found drawn in.
 
     Args:
         images: uint8 [H, W, 3] RGB.
         columns: a source's name to its Detections, one per image; the column `TRUTH_COLUMN` is drawn without scores.
-        class_names: by class id; a class has the same colour in every picture, named in the legend.
+        class_names: by class id; a class has the same colour in every image, named in the legend.
         score_threshold: detections below it are not drawn (0..1).
-        picture_width: pixels of one picture with its margin; the figure is as many times as wide as it has columns.
+        image_width: pixels of one image with its margin; the figure is as many times as wide as it has columns.
 
     Raises:
         ValueError: if there are no images or columns, or a column has not one Detections per image.
@@ -92,9 +92,9 @@ def plot_picture_grid(
             raise ValueError(f"column {name!r}: expected {len(images)} Detections, one per image, got {len(found)}")
     aspects = [image.shape[0] / image.shape[1] for image in images]
     figure = Figure(
-        figsize=(_PICTURE_INCH * len(columns), _PICTURE_INCH * sum(aspects) + 0.7),
+        figsize=(_IMAGE_INCH * len(columns), _IMAGE_INCH * sum(aspects) + 0.7),
         layout="constrained",
-        dpi=picture_width / _PICTURE_INCH,
+        dpi=image_width / _IMAGE_INCH,
     )
     drawn: set[int] = set()
     grid = figure.subplots(len(images), len(columns), squeeze=False, height_ratios=aspects)
@@ -104,9 +104,7 @@ def plot_picture_grid(
             shown = detections.select(detections.scores >= score_threshold)
             drawn.update(shown.class_ids.tolist())
             axes = grid[line, column]
-            axes.imshow(
-                draw_detections(image, shown, class_names, width=picture_width, with_scores=name != TRUTH_COLUMN)
-            )
+            axes.imshow(draw_detections(image, shown, class_names, width=image_width, with_scores=name != TRUTH_COLUMN))
             axes.set_axis_off()
             if line == 0:
                 axes.set_title(name, fontsize=11, fontweight="bold", color=_INK)
@@ -122,8 +120,8 @@ def plot_picture_grid(
     return figure
 
 
-def choose_pictures(truth: Annotations, count: int) -> list[int]:
-    """Image ids for a picture grid: evenly spread over the images that hold objects (over all, where none does).
+def choose_images(truth: Annotations, count: int) -> list[int]:
+    """Image ids for an image grid: evenly spread over the images that hold objects (over all, where none does).
 
     Fewer than `count` only if there are fewer such images. The same truth gives the same choice.
     """

@@ -24,7 +24,7 @@ class Card:
         architecture: the student's architecture, such as "yolov8-seg".
         version: version of gsam_edge that made it.
         weights: SHA-256 of the student's weights that it was exported from; None where nobody recorded it.
-        split: digest of how the images were shared out that taught it and that did not; None likewise.
+        split: digest of how the images were split that taught it and that did not; None likewise.
     """
 
     task: str

@@ -36,7 +36,7 @@ class Architecture:
 
 
 @dataclass(frozen=True)
-class Validation:
+class StudentValidation:
     """What a validation says about a student.
 
     Attributes:
@@ -49,7 +49,7 @@ class Validation:
 
 
 #: Scores a student that takes an image, uint8 RGB [H, W, 3], with score threshold 0.
-Validate: TypeAlias = Callable[[Callable[[NDArray[np.uint8]], Detections]], Validation]
+Validate: TypeAlias = Callable[[Callable[[NDArray[np.uint8]], Detections]], StudentValidation]
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ class StudentFamily(Protocol[Config]):
             run: its log takes `student/train_...`, `student/val_...` once an epoch; its seed is that of all chance.
 
         Raises:
-            DatasetError: if the labels hold no object.
+            InvalidDatasetError: if the labels hold no object.
             ValueError: if they hold unknown classes.
             TrainingError: if the loss becomes NaN or infinite, or a batch does not fit into memory.
         """

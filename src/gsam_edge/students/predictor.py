@@ -15,7 +15,7 @@ from gsam_edge.vision import Detections
 
 
 class StudentPredictor:
-    """A student that takes a picture and nothing else."""
+    """A student that takes an image and nothing else."""
 
     def __init__(self, weights: StudentWeights, *, score_threshold: float, device: torch.device) -> None:
         """Builds the module.

@@ -12,7 +12,7 @@ from gsam_edge.coco import Annotations
 from gsam_edge.coco.geometry.segmentation import encode_mask
 from gsam_edge.metrics.average_precision import average_precision
 from gsam_edge.students.choice import StudentChoice
-from gsam_edge.students.family import StudentTraining, Validation
+from gsam_edge.students.family import StudentTraining, StudentValidation
 from gsam_edge.students.images import LabelledImages
 from gsam_edge.students.pretrain_config import PretrainStudentConfig
 from gsam_edge.students.table import family_of
@@ -38,23 +38,23 @@ def pretrain_student(
     """Train a YOLOv8-seg on the general world; its classes are the shapes.
 
     Args:
-        config: number of pictures, network and schedule.
+        config: number of images, network and schedule.
         world: what is drawn.
-        run: its log takes `student/...` once an epoch; its seed is that of pictures, initial weights and order.
+        run: its log takes `student/...` once an epoch; its seed is that of images, initial weights and order.
 
     Returns:
         The training with weights in half precision, a start for every student.
     """
-    drawn = [_draw(world, run.seed, part, count) for part, count in enumerate((config.pictures, config.held_out))]
-    (learnt, pictures), (held_out, unseen) = drawn
+    drawn = [_draw(world, run.seed, part, count) for part, count in enumerate((config.images, config.held_out))]
+    (learnt, drawn_images), (held_out, unseen) = drawn
 
-    def validate(predict: Callable[[NDArray[np.uint8]], Detections]) -> Validation:
+    def validate(predict: Callable[[NDArray[np.uint8]], Detections]) -> StudentValidation:
         truths = [held_out.truth(image["id"], masks=False) for image in held_out.images]
-        ap50 = average_precision(truths, [predict(picture) for picture in unseen.values()])
-        return Validation(ap50, {"box_map50": ap50})
+        ap50 = average_precision(truths, [predict(drawn_image) for drawn_image in unseen.values()])
+        return StudentValidation(ap50, {"box_map50": ap50})
 
     trained = family_of(_ARCHITECTURE).train(
-        LabelledImages.of_split(learnt, pictures, {}, None),
+        LabelledImages.of_split(learnt, drawn_images, {}, None),
         StudentChoice(_ARCHITECTURE, config.student, "its layers start every other student too"),
         config.training,
         losses={},
@@ -68,12 +68,12 @@ def pretrain_student(
 def _draw(
     world: GeneralWorldConfig, seed: int, part: int, count: int
 ) -> tuple[Annotations, dict[str, NDArray[np.uint8]]]:
-    """Pictures of the general world by name, and their objects, whose class is the shape: the last word of a phrase."""
-    pictures: dict[str, NDArray[np.uint8]] = {}
+    """Images of the general world by name, and their objects, whose class is the shape: the last word of a phrase."""
+    drawn_images: dict[str, NDArray[np.uint8]] = {}
     objects: list[dict[str, Any]] = []
     for number in track(range(count), description="general world"):
         scene = draw_general_scene(np.random.default_rng(derived_seed(seed, part, number)), world)
-        pictures[str(number)] = scene.image
+        drawn_images[str(number)] = scene.image
         for mask, xyxy, phrase in zip(scene.masks, masks_to_xyxy(scene.masks), scene.phrases, strict=True):
             objects.append(
                 {
@@ -87,4 +87,4 @@ def _draw(
     side = {"height": world.image_size, "width": world.image_size}
     images = tuple({"id": number, "file_name": str(number), **side} for number in range(count))
     categories = tuple({"id": index, "name": shape} for index, shape in enumerate(_SHAPES))
-    return Annotations(images, tuple(objects), categories), pictures
+    return Annotations(images, tuple(objects), categories), drawn_images

@@ -39,7 +39,7 @@ class StudentWeights:
         edge: suppression and padding inside the exported student.
         tensors: the network's state by name, on the CPU.
         facts: how it was trained (epochs, seed, what it started from); JSON values.
-        split: digest of how the images were shared out that taught it and that did not (`Annotations.split_digest`);
+        split: digest of how the images were split that taught it and that did not (`Annotations.split_digest`);
             None where it was not trained on a part of a split.
     """
 

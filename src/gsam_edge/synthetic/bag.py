@@ -70,11 +70,11 @@ def slope_of(height: Field) -> NDArray[np.float32]:
 
 
 def draw_bag(rng: np.random.Generator, side: int, ears: int) -> Bag:
-    """A bag somewhere in the picture.
+    """A bag somewhere in the image.
 
     Args:
         rng: random generator.
-        side: picture side, pixels; sizes scale with it.
+        side: image side, pixels; sizes scale with it.
         ears: how many of its four corners are gathered into ears (0..4); two lie at one end.
     """
     hw, unit = (side, side), side / 320
@@ -105,7 +105,7 @@ def draw_bag(rng: np.random.Generator, side: int, ears: int) -> Bag:
 
 
 def _centre(rng: np.random.Generator, side: int, corners: NDArray[np.float64], angle: float) -> tuple[float, float]:
-    """A place where every ear lies in the picture; other parts of the bag may be cut off."""
+    """A place where every ear lies in the image; other parts of the bag may be cut off."""
     c, s = cos(angle), sin(angle)
     reach = np.concatenate([corners, [[0.0, 0.0]]]) @ np.array([[c, s], [-s, c]])
     room = 28 * side / 320

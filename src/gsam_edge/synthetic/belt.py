@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 from gsam_edge.synthetic.shapes import blot, coverage, speck
 from gsam_edge.synthetic.texture import Field, bell, fractal_noise, rotated_grid, sine, value_noise, woven
 
-Picture = NDArray[np.float32]
+Image = NDArray[np.float32]
 
 #: Reflectance (RGB, 0..1) of belts: black rubber, grey rubber, green PVC, blue food-grade PU, worn beige canvas.
 _BELTS = ((0.13, 0.13, 0.14), (0.3, 0.3, 0.31), (0.12, 0.3, 0.22), (0.14, 0.24, 0.38), (0.46, 0.41, 0.33))
 
 
-def blend(image: Picture, weight: Field, paint: Picture | tuple[float, ...]) -> None:
-    """Mixes a paint (RGB, or a picture) into an image float32 [H, W, 3], in place, by a weight 0..1 of [H, W]."""
+def blend(image: Image, weight: Field, paint: Image | tuple[float, ...]) -> None:
+    """Mixes a paint (RGB, or an image) into an image float32 [H, W, 3], in place, by a weight 0..1 of [H, W]."""
     rows, columns = np.flatnonzero(weight.any(axis=1)), np.flatnonzero(weight.any(axis=0))
     if not len(rows):
         return
@@ -31,7 +31,7 @@ def strip(u: Field, v: Field, length: float, width: float) -> Field:
     return along * np.clip(np.float32(width / 2 + 0.5) - np.abs(v), 0, 1)
 
 
-def draw_belt(rng: np.random.Generator, side: int, angle: float) -> Picture:
+def draw_belt(rng: np.random.Generator, side: int, angle: float) -> Image:
     """An empty belt, float32 [side, side, 3], running along `angle` (radians): surface, wear, dirt, perhaps a seam."""
     u, v = rotated_grid((side, side), (side / 2, side / 2), angle)
     colour = np.array(_BELTS[rng.integers(len(_BELTS))], np.float32) * rng.uniform(0.8, 1.25)
@@ -68,7 +68,7 @@ def _nubs(rng: np.random.Generator, u: Field, v: Field) -> Field:
     return np.float32(rng.uniform(0.12, 0.25)) * height
 
 
-def _soil(rng: np.random.Generator, image: Picture, u: Field, v: Field) -> None:
+def _soil(rng: np.random.Generator, image: Image, u: Field, v: Field) -> None:
     """Dust and smears in the belt's surface, drawn out along its run, with no clear outline."""
     side = len(image)
     dust = np.array((0.5, 0.46, 0.4) if rng.random() < 0.6 else (0.05, 0.04, 0.04), np.float32)
@@ -80,7 +80,7 @@ def _soil(rng: np.random.Generator, image: Picture, u: Field, v: Field) -> None:
     blend(image, np.clip(cloud * rng.uniform(0.5, 2), 0, 0.35).astype(np.float32) * crumbs, dust)
 
 
-def _seam(rng: np.random.Generator, image: Picture, u: Field, v: Field) -> None:
+def _seam(rng: np.random.Generator, image: Image, u: Field, v: Field) -> None:
     """Where the belt's ends meet: a dark joint, mostly with a row of metal clips."""
     slant = u + v * np.float32(rng.uniform(-0.3, 0.3)) - np.float32(rng.uniform(-0.4, 0.4) * len(image))
     joint = np.clip(np.float32(1.8) - np.abs(slant), 0, 1) * np.float32(0.8)
@@ -93,7 +93,7 @@ def _seam(rng: np.random.Generator, image: Picture, u: Field, v: Field) -> None:
         blend(image, clips * np.float32(0.9), np.repeat(sheen[..., None], 3, axis=2))
 
 
-def litter(rng: np.random.Generator, image: Picture, clear_of: Field) -> None:
+def litter(rng: np.random.Generator, image: Image, clear_of: Field) -> None:
     """One thing on the belt that is no object of interest: dirt, tape, or paper without print.
 
     Args:
@@ -128,23 +128,23 @@ def litter(rng: np.random.Generator, image: Picture, clear_of: Field) -> None:
         blend(image, weight, paint)
 
 
-def drop_shadow(image: Picture, cover: Field, offset_xy: tuple[float, float], softness: float, depth: float) -> None:
+def drop_shadow(image: Image, cover: Field, offset_xy: tuple[float, float], softness: float, depth: float) -> None:
     """Darkens an image in place where a cover 0..1 [H, W], moved by pixels and blurred, keeps the light away."""
     dx, dy = offset_xy
     moved = cv2.warpAffine(cover, np.array([[1, 0, dx], [0, 1, dy]], np.float32), cover.shape[::-1])
     image *= (1 - np.float32(depth) * cv2.GaussianBlur(moved, (0, 0), softness))[..., None]
 
 
-def draw_occluder(rng: np.random.Generator, side: int, angle: float) -> tuple[Field, Picture]:
-    """Something between camera and belt that crosses the whole picture: a strap, a roller or a guide rail.
+def draw_occluder(rng: np.random.Generator, side: int, angle: float) -> tuple[Field, Image]:
+    """Something between camera and belt that crosses the whole image: a strap, a roller or a guide rail.
 
     Args:
         rng: random generator.
-        side: picture side, pixels.
+        side: image side, pixels.
         angle: direction of the belt, radians; rails run along it, straps and rollers across.
 
     Returns:
-        Coverage float32 [side, side] in 0..1 and its picture float32 [side, side, 3].
+        Coverage float32 [side, side] in 0..1 and its image float32 [side, side, 3].
     """
     kind = rng.integers(3)
     direction = angle + (rng.normal(0, 0.04) if kind == 2 else pi / 2 + rng.normal(0, 0.25 if kind == 0 else 0.03))

@@ -52,22 +52,22 @@ class GeneralWorldConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    image_size: int = Field(ge=64, description="side of the square picture, pixels")
-    min_objects: int = Field(ge=1, description="fewest objects asked for; crowded pictures may hold fewer")
-    max_objects: int = Field(ge=1, description="most objects of a picture")
-    min_extent: float = Field(gt=0, le=1, description="smallest object, fraction of the picture's side")
-    max_extent: float = Field(gt=0, le=0.7, description="largest object, fraction of the picture's side")
+    image_size: int = Field(ge=64, description="side of the square image, pixels")
+    min_objects: int = Field(ge=1, description="fewest objects asked for; crowded images may hold fewer")
+    max_objects: int = Field(ge=1, description="most objects of an image")
+    min_extent: float = Field(gt=0, le=1, description="smallest object, fraction of the image's side")
+    max_extent: float = Field(gt=0, le=0.7, description="largest object, fraction of the image's side")
     max_mark_extent: float = Field(gt=0, le=1, description="largest mark (streak, blot ...), fraction of the side")
     mark_probability: float = Field(ge=0, le=1, description="share of objects that are marks")
     min_visible: float = Field(
         gt=0, le=1, description="an object is only placed where this share of every object stays visible"
     )
     texture_probability: float = Field(ge=0, le=1, description="share of objects with a texture")
-    colour_probability: float = Field(ge=0, le=1, description="share of pictures whose phrases name colours")
-    texture_word_probability: float = Field(ge=0, le=1, description="share of pictures whose phrases name textures")
-    shadow_probability: float = Field(ge=0, le=1, description="share of pictures with soft shadows")
+    colour_probability: float = Field(ge=0, le=1, description="share of images whose phrases name colours")
+    texture_word_probability: float = Field(ge=0, le=1, description="share of images whose phrases name textures")
+    shadow_probability: float = Field(ge=0, le=1, description="share of images with soft shadows")
     light_strength: float = Field(ge=0, le=1, description="unevenness of the light, as a factor")
-    blur_probability: float = Field(ge=0, le=1, description="share of pictures out of focus")
+    blur_probability: float = Field(ge=0, le=1, description="share of images out of focus")
     max_blur: float = Field(gt=0, description="largest blur, standard deviation in pixels")
     max_noise: float = Field(ge=0, le=1, description="largest sensor noise, standard deviation of brightness 0..1")
 
@@ -114,7 +114,7 @@ def _transformed(contours: tuple[Contour, ...], radius: float, squeeze: float, a
 
 
 class _Canvas:
-    """The picture while it is being drawn, with the visible pixels of every object so far."""
+    """The image while it is being drawn, with the visible pixels of every object so far."""
 
     def __init__(self, rng: np.random.Generator, config: GeneralWorldConfig) -> None:
         side = config.image_size
@@ -215,14 +215,14 @@ def _outline(
 
 
 def draw_general_scene(rng: np.random.Generator, config: GeneralWorldConfig) -> Scene:
-    """One picture of the general world.
+    """One image of the general world.
 
-    All phrases of a picture tell equally much ("ring" or "red ring" or "red striped ring"), so that no phrase is true
+    All phrases of an image tell equally much ("ring" or "red ring" or "red striped ring"), so that no phrase is true
     of an object that carries another one. Large objects are drawn first; what lies on top takes its pixels from those
     beneath.
 
     Args:
-        rng: random generator; the same state draws the same picture.
+        rng: random generator; the same state draws the same image.
         config: limits of the world.
 
     Returns:

@@ -29,7 +29,7 @@ def mask_to_polygons(mask: NDArray[np.bool_], tolerance: float) -> list[list[flo
 
 
 def _trace(mask: NDArray[np.bool_], left: int, top: int, tolerance: float) -> list[list[float]]:
-    """Polygons of a mask whose top left pixel is (left, top) of the picture."""
+    """Polygons of a mask whose top left pixel is (left, top) of the image."""
     large = np.repeat(np.repeat(mask.astype(np.uint8), _ZOOM, axis=0), _ZOOM, axis=1)
     contours, hierarchy = cv2.findContours(large, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     if hierarchy is None:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from gsam_edge.synthetic.bag import Bag, draw_bag, light_surface
-from gsam_edge.synthetic.belt import Picture, blend, draw_belt, draw_occluder, drop_shadow, litter
+from gsam_edge.synthetic.belt import Image, blend, draw_belt, draw_occluder, drop_shadow, litter
 from gsam_edge.synthetic.card import stick_label
 from gsam_edge.synthetic.defects import DEFECTS
 from gsam_edge.synthetic.scene import Scene
@@ -23,22 +23,22 @@ Masks = list[tuple[str, NDArray[np.bool_]]]
 
 
 class SampleWorldConfig(BaseModel):
-    """What the sample dataset holds and what its pictures may show."""
+    """What the sample dataset holds and what its images may show."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     seed: int = Field(ge=0, description="seed of the whole dataset")
-    labelled: int = Field(ge=1, description="pictures with annotations")
-    unlabelled: int = Field(ge=0, description="pictures without annotations")
-    image_size: int = Field(ge=96, description="side of the square picture, pixels")
+    labelled: int = Field(ge=1, description="images with annotations")
+    unlabelled: int = Field(ge=0, description="images without annotations")
+    image_size: int = Field(ge=96, description="side of the square image, pixels")
     polygon_tolerance: float = Field(ge=0, description="how far a polygon may leave its mask's outline, pixels")
     jpeg_quality: int = Field(ge=1, le=100, description="quality of the JPEG files")
-    empty_probability: float = Field(ge=0, le=1, description="share of pictures without any object")
+    empty_probability: float = Field(ge=0, le=1, description="share of images without any object")
     max_ears: int = Field(ge=1, le=4, description="most ears of a bag")
     max_defects: int = Field(ge=0, description="most defects of a bag")
     max_labels: int = Field(ge=0, description="most labels of a bag")
     max_litter: int = Field(ge=0, description="most look-alikes on the belt")
-    occluder_probability: float = Field(ge=0, le=1, description="share of pictures with something before the camera")
+    occluder_probability: float = Field(ge=0, le=1, description="share of images with something before the camera")
     min_visible: float = Field(gt=0, le=1, description="share of every object that stays visible")
     light_strength: float = Field(ge=0, le=1, description="unevenness of the light, as a factor")
     max_blur: float = Field(gt=0, description="largest defocus, standard deviation in pixels")
@@ -105,7 +105,7 @@ def _enough_visible(masks: Masks, hidden: NDArray[np.bool_], min_visible: float)
     return all(share >= min_visible or share == 0 for share in shares)
 
 
-def _photograph(rng: np.random.Generator, scene: Picture, angle: float, config: SampleWorldConfig) -> NDArray[np.uint8]:
+def _photograph(rng: np.random.Generator, scene: Image, angle: float, config: SampleWorldConfig) -> NDArray[np.uint8]:
     """Light, lens and sensor: uneven light, exposure, white balance, blur along the belt or from focus, shot noise."""
     image = scene * uneven_light(rng, scene.shape[:2], config.light_strength)[..., None]
     image *= np.float32(rng.uniform(0.8, 1.2)) * rng.uniform(0.94, 1.06, 3).astype(np.float32)
@@ -128,10 +128,10 @@ def _photograph(rng: np.random.Generator, scene: Picture, angle: float, config: 
 
 
 def draw_sample_scene(rng: np.random.Generator, config: SampleWorldConfig) -> Scene:
-    """One picture of the inspection line.
+    """One image of the inspection line.
 
     Args:
-        rng: random generator; the same state draws the same picture.
+        rng: random generator; the same state draws the same image.
         config: limits of the world; counts, seed and JPEG quality are not used here.
 
     Returns:

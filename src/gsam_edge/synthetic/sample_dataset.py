@@ -1,4 +1,4 @@
-"""The sample dataset: pictures of the inspection line as JPEG files with COCO annotations."""
+"""The sample dataset: images of the inspection line as JPEG files with COCO annotations."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +20,7 @@ class SampleDataset:
     """The sample dataset in memory.
 
     Attributes:
-        annotations: boxes and polygons of the labelled pictures.
+        annotations: boxes and polygons of the labelled images.
         images: `file_name` to the JPEG file's bytes, labelled.
         unlabelled: `file_name` to the JPEG file's bytes, without annotations.
     """
@@ -33,14 +33,14 @@ class SampleDataset:
 def build_sample(config: SampleWorldConfig) -> SampleDataset:
     """Draws the whole sample dataset; the same config gives the same bytes.
 
-    Each picture has a seed of its own, so it stays the same when the dataset's counts change.
+    Each image has a seed of its own, so it stays the same when the dataset's counts change.
     """
     labelled_seeds, unlabelled_seeds = np.random.SeedSequence(config.seed).spawn(2)
     images: dict[str, bytes] = {}
     records: list[dict[str, Any]] = []
     objects: list[dict[str, Any]] = []
     side = config.image_size
-    for image_id, seed in enumerate(track(labelled_seeds.spawn(config.labelled), "labelled pictures"), start=1):
+    for image_id, seed in enumerate(track(labelled_seeds.spawn(config.labelled), "labelled images"), start=1):
         scene = draw_sample_scene(np.random.default_rng(seed), config)
         file_name = f"images/{image_id:06d}.jpg"
         images[file_name] = _jpeg(scene.image, config.jpeg_quality)
@@ -53,7 +53,7 @@ def build_sample(config: SampleWorldConfig) -> SampleDataset:
         f"unlabelled/{number:06d}.jpg": _jpeg(
             draw_sample_scene(np.random.default_rng(seed), config).image, config.jpeg_quality
         )
-        for number, seed in enumerate(track(unlabelled_seeds.spawn(config.unlabelled), "unlabelled pictures"), start=1)
+        for number, seed in enumerate(track(unlabelled_seeds.spawn(config.unlabelled), "unlabelled images"), start=1)
     }
     categories = tuple({"id": number, "name": name} for number, name in enumerate(SAMPLE_CLASSES, start=1))
     info = {"info": {"description": "gsam_edge sample: a generated bag inspection line", "version": "1.0"}}
@@ -74,6 +74,6 @@ def _annotate(mask: NDArray[np.bool_], tolerance: float) -> dict[str, Any]:
 
 
 def _jpeg(image: NDArray[np.uint8], quality: int) -> bytes:
-    """An RGB picture uint8 [H, W, 3] as a baseline JPEG file."""
+    """An RGB image uint8 [H, W, 3] as a baseline JPEG file."""
     _, content = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])
     return content.tobytes()

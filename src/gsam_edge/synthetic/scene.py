@@ -1,4 +1,4 @@
-"""What both worlds draw: a picture and what is truly in it."""
+"""What both worlds draw: an image and what is truly in it."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Scene:
-    """A drawn picture with its exact truth.
+    """A drawn image with its exact truth.
 
     Attributes:
         image: uint8 [H, W, 3], RGB.

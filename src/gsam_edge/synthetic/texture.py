@@ -128,7 +128,7 @@ def uneven_light(rng: np.random.Generator, hw: tuple[int, int], strength: float)
 
 
 def sensor(rng: np.random.Generator, image: NDArray[np.float32], noise: float) -> NDArray[np.uint8]:
-    """A picture 0..1, float32 [H, W, 3], as the sensor gives it: brightness noise of `noise` (std), uint8 [H, W, 3]."""
+    """An image 0..1, float32 [H, W, 3], as the sensor gives it: brightness noise of `noise` (std), uint8 [H, W, 3]."""
     grain = rng.standard_normal(image.shape[:2], dtype=np.float32) * np.float32(noise)
     return (np.clip(image + grain[..., None], 0, 1) * 255 + np.float32(0.5)).astype(np.uint8)
 

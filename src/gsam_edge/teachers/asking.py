@@ -53,7 +53,7 @@ def questions(
 
     Args:
         split: the images.
-        images: pictures by `file_name`.
+        images: images by `file_name`.
         prompted_with_boxes: whether the teacher is given the true boxes.
         bar: what the progress bar says.
     """

@@ -21,7 +21,7 @@ def augmented(
         image: uint8 [H, W, 3], RGB.
         truth: its objects; an empty mask is that of an object without one.
         augmentation: what to do, or None for nothing.
-        seed: the same one gives the same picture.
+        seed: the same one gives the same image.
 
     Returns:
         The changed image, which may be of another size, and the objects that are still to be seen in it.

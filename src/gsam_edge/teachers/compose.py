@@ -9,9 +9,9 @@ from typing import NamedTuple, TypeAlias
 from torch import Tensor
 
 from gsam_edge.coco import Annotations
-from gsam_edge.coco.errors import DatasetError
+from gsam_edge.coco.errors import InvalidDatasetError
 from gsam_edge.coco.needs import is_not_needed
-from gsam_edge.coco.predictions import Predictor
+from gsam_edge.coco.predictions import PredictorInfo
 from gsam_edge.coco.provenance import require_made_from
 from gsam_edge.teachers.config import DetectionConfig
 from gsam_edge.teachers.errors import AdapterError, BaseModelError
@@ -52,11 +52,11 @@ class Teacher:
     """
 
     factory: partial[Callable[..., Detections]]
-    description: Predictor
+    description: PredictorInfo
     size_bytes: int
     detection: DetectionConfig
 
-    def down_to(self, score_threshold: float) -> Callable[[], Callable[..., Detections]]:
+    def with_score_threshold(self, score_threshold: float) -> Callable[[], Callable[..., Detections]]:
         """Builds the same teachers, whose detections that score less (0..1) are dropped; can be pickled."""
         detection = self.detection.model_copy(update={"score_threshold": score_threshold})
         return partial(self.factory.func, **self.factory.keywords | {"detection": detection})
@@ -80,15 +80,15 @@ def compose_teacher(
         device: where to predict.
 
     Raises:
-        DatasetError: if no teacher was tuned, or one that is needed was not.
-        DatasetError: if one was tuned for other classes, or before the images were shared out anew.
+        InvalidDatasetError: if no teacher was tuned, or one that is needed was not.
+        InvalidDatasetError: if one was tuned for other classes, or before the images were split anew.
         BaseModelError: if the base of an adapter is not named.
         AdapterError: if an adapter is one of another family.
     """
     tuned = {name: pair for name in choice.names if (pair := _tuned(name, teachers[name], data)) is not None}
     if not tuned:
         titles = " or ".join(TEACHERS[name].title for name in choice.names)
-        raise DatasetError(
+        raise InvalidDatasetError(
             f"teacher: expected an adapter of {titles}, got none, since none is needed; run the pipeline "
             "teacher_finetune on annotations with boxes or masks"
         )
@@ -112,7 +112,7 @@ def compose_teacher(
     digest = hashlib.sha256("\n".join(digests + settings).encode()).hexdigest()
     names = " and ".join(TEACHERS[name].title for name in tuned)
     size = sum(_bytes(base.model.state_dict()) + _bytes(adapter.tensors) for base, adapter in tuned.values())
-    return Teacher(factory, Predictor(names, digest, prompted), size, detection)
+    return Teacher(factory, PredictorInfo(names, digest, prompted), size, detection)
 
 
 def in_a_row(choice: TeacherChoice, parts: Mapping[str, Part]) -> tuple[Part | None, Part | None]:
@@ -138,7 +138,7 @@ def _tuned(name: str, teacher: TunedTeacher, data: Annotations) -> tuple[Base, A
     if is_not_needed(adapter):
         need = family.need(data)
         if need.needed:
-            raise DatasetError(
+            raise InvalidDatasetError(
                 f"{name}_adapter: expected the adapter of {family.title}, since teachers names it and {need.why}; got "
                 f"one that was not needed ({adapter['why']}); {remedy}"
             )

@@ -41,7 +41,7 @@ def teacher_report(
 
     Args:
         split: truth; its images are asked about.
-        images: pictures by `file_name`.
+        images: images by `file_name`.
         teachers: bases and adapters.
         choice: who finds and who outlines.
         detection: what counts as a detection.

@@ -43,7 +43,7 @@ def decode_image(content: bytes, *, name: str, max_pixels: int) -> NDArray[np.ui
 
     Grey, palette, 16-bit, CMYK and RGBA images are converted; transparency is dropped, not blended. White is the
     largest number that the declared bits hold, so 12 bits in a file of 16 come dark: how many bits are in use is not
-    guessed. The orientation that EXIF asks for is applied, so the array is the picture as its maker saw it.
+    guessed. The orientation that EXIF asks for is applied, so the array is the image as its maker saw it.
 
     Args:
         content: the bytes of the file.
@@ -98,7 +98,7 @@ def opened_image(content: bytes, *, name: str, max_pixels: int) -> Iterator[Imag
 
 
 def probe_image(path: Path, *, name: str, max_pixels: int) -> tuple[int, int]:
-    """Height and width in pixels of the picture that `decode_image` gives, read from the file's header alone.
+    """Height and width in pixels of the image that `decode_image` gives, read from the file's header alone.
 
     Raises:
         ImageError: as `decode_image` raises it, but for damage behind the header.

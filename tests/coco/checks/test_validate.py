@@ -7,7 +7,7 @@ import math
 import pytest
 from pydantic import ValidationError
 
-from gsam_edge.coco import DatasetError, RawCoco, validate
+from gsam_edge.coco import InvalidDatasetError, RawCoco, validate
 from gsam_edge.coco.checks.table import CHECKS
 from gsam_edge.vision.images import ImageError
 
@@ -195,7 +195,7 @@ def test_crowds_alone_are_an_error(content, files, config):
         record["iscrowd"] = 1
     for value in (content, RawCoco.parse(json.dumps(content).encode()).content):
         with pytest.raises(
-            DatasetError, match=r"file: expected at least one annotation of a single object, got 4 crow"
+            InvalidDatasetError, match=r"file: expected at least one annotation of a single object, got 4 crow"
         ):
             validate(value, files(), config, source="file")
 
@@ -238,7 +238,9 @@ def test_decoding_finds_what_the_header_hides(content, files, configure):
             raise ImageError(f"{name} is cut off")
 
     validate(content, CutOff(), configure(decode_images=False), source="file")
-    with pytest.raises(DatasetError, match=r"expected at least one usable image, got none of 3 \(image_unreadable 3\)"):
+    with pytest.raises(
+        InvalidDatasetError, match=r"expected at least one usable image, got none of 3 \(image_unreadable 3\)"
+    ):
         validate(content, CutOff(), configure(decode_images=True), source="file")
 
 
@@ -256,7 +258,7 @@ def test_decoding_finds_what_the_header_hides(content, files, configure):
     ],
 )
 def test_what_is_no_coco_file_is_an_error(content, message, files, config):
-    with pytest.raises(DatasetError, match=message):
+    with pytest.raises(InvalidDatasetError, match=message):
         validate(content, files(), config, source="file")
 
 
@@ -264,19 +266,21 @@ def test_nothing_usable_is_an_error_that_says_why(content, files, config):
     for record in content["annotations"]:
         record["image_id"] = 99
     expected = r"at least one usable annotation, got none of 4 \(annotation_of_unknown_image 4\)"
-    with pytest.raises(DatasetError, match=expected):
+    with pytest.raises(InvalidDatasetError, match=expected):
         validate(content, files(), config, source="file")
 
 
 def test_one_category_id_with_two_names_is_an_error(content, files, config):
     content["categories"].append({"id": 3, "name": "sack"})
-    with pytest.raises(DatasetError, match=r"file: categories\[2\]: id 3 is 'bag' and 'sack' \(category_id_conflict"):
+    with pytest.raises(
+        InvalidDatasetError, match=r"file: categories\[2\]: id 3 is 'bag' and 'sack' \(category_id_conflict"
+    ):
         validate(content, files(), config, source="file")
 
 
 def test_a_policy_makes_any_fault_an_error(content, files, configure):
     put(content, "annotations.2.bbox", [5, 5, 0, 3])
-    with pytest.raises(DatasetError, match=r"annotations\[2\]: bbox \[5, 5, 0, 3\] \(box_without_size"):
+    with pytest.raises(InvalidDatasetError, match=r"annotations\[2\]: bbox \[5, 5, 0, 3\] \(box_without_size"):
         validate(content, files(), configure(policies={"box_without_size": "error"}), source="file")
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from gsam_edge.coco import Annotations, DatasetError, complete
+from gsam_edge.coco import Annotations, InvalidDatasetError, complete
 from gsam_edge.coco.health.cases import Inspected
 from gsam_edge.coco.health.health import check_health, image_duplicates, split_findings
 from gsam_edge.coco.health.objects import overlapping_duplicates
@@ -39,8 +39,8 @@ def annotations_of(objects, images=2):
 
 def found(value, duplicates=NO_COPIES, **changes):
     health = check_health(value, duplicates, configured(**changes))
-    assert health.cure.annotations is value
-    assert (health.cure.objects.kept, health.cure.images.kept) == (len(value.objects), len(value.images))
+    assert health.outcome.annotations is value
+    assert (health.outcome.objects.kept, health.outcome.images.kept) == (len(value.objects), len(value.images))
     findings = health.findings
     assert json.loads(json.dumps(health.to_json())) == health.to_json()
     return {finding["code"]: finding for finding in findings}
@@ -159,7 +159,9 @@ def test_copies_are_counted_beyond_the_first():
 
 def test_a_policy_can_stop_the_run():
     value = annotations_of([{"bbox": [0, 0, 1, 1]}])
-    with pytest.raises(DatasetError, match=r"health: expected no tiny_box \(.*\), got 1, first 1.png: 1 x 1 pixels"):
+    with pytest.raises(
+        InvalidDatasetError, match=r"health: expected no tiny_box \(.*\), got 1, first 1.png: 1 x 1 pixels"
+    ):
         found(value, policies={"tiny_box": "error"}, max_examples=0)
     with pytest.raises(ValidationError, match=r"expected codes of .*got 'tinybox'"):
         configured(policies={"tinybox": "keep"})

@@ -43,7 +43,7 @@ def test_wagon_seals_with_and_without_the_names_of_its_photos(real, configure):
         assert counts(report) == {
             "category_unused": 1, "area_mismatch": 1151, "exact_duplicate": 87, "near_duplicate": 165, "tiny_box": 103,
         }  # fmt: skip
-        assert (report["images_compared"], report["distinct_pictures"]) == (299, 134)
+        assert (report["images_compared"], report["distinct_images"]) == (299, 134)
         assert report["image_modes"] == {"RGB": 299}
         assert (report["split"]["groups"], report["split"]["groups_of_several"]) == (134, 110)
         photos = [{names[image["id"]] for image in part.images} for part in parts.values()]

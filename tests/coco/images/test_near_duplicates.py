@@ -1,4 +1,4 @@
-"""Copies are found however they were made; other pictures are not; nothing depends on the size of the set."""
+"""Copies are found however they were made; other images are not; nothing depends on the size of the set."""
 
 import io
 from itertools import combinations
@@ -13,7 +13,7 @@ from gsam_edge.coco.images.facts import ImageFacts
 from gsam_edge.coco.images.near_duplicates import hash_distance, near_duplicate_groups, perceptual_hash
 
 
-def picture(seed, size=(320, 240)):
+def image(seed, size=(320, 240)):
     """A smooth random scene, RGB."""
     noise = np.random.default_rng(seed).integers(0, 256, (12, 16, 3), dtype=np.uint8)
     return Image.fromarray(noise).resize(size, Image.Resampling.BICUBIC)
@@ -47,8 +47,8 @@ COPIES = {
 
 @pytest.mark.parametrize("name", COPIES)
 def test_a_copy_is_near_and_another_picture_far(name):
-    hashes = [perceptual_hash(picture(seed)) for seed in range(6)]
-    copies = [perceptual_hash(COPIES[name](picture(seed))) for seed in range(6)]
+    hashes = [perceptual_hash(image(seed)) for seed in range(6)]
+    copies = [perceptual_hash(COPIES[name](image(seed))) for seed in range(6)]
     assert max(map(hash_distance, hashes, copies)) <= 10
     assert min(hash_distance(a, b) for a, b in combinations(hashes, 2)) > 60
 
@@ -56,7 +56,7 @@ def test_a_copy_is_near_and_another_picture_far(name):
 @pytest.mark.parametrize("size", [(1, 1), (1, 500), (64, 64), (129, 40), (3000, 10)])
 @pytest.mark.parametrize("mode", ["RGB", "L", "1", "P", "LA", "RGBA", "I", "F"])
 def test_any_picture_has_a_hash_of_32_bytes(size, mode):
-    assert len(perceptual_hash(picture(0, size).convert(mode))) == 32
+    assert len(perceptual_hash(image(0, size).convert(mode))) == 32
 
 
 def brute_force(hashes, max_distance):

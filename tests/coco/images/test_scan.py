@@ -13,7 +13,7 @@ from PIL import Image
 
 from gsam_edge.coco.images.facts import ImageFacts
 from gsam_edge.coco.images.near_duplicates import hash_distance, perceptual_hash
-from gsam_edge.coco.images.scan import Look, look_at_all, look_into
+from gsam_edge.coco.images.scan import ScannedImage, scan_image, scan_images
 from gsam_edge.vision.images import ImageError, decode_image
 
 NAMES = [f"{number}.png" for number in range(100)]
@@ -52,32 +52,32 @@ class CountingFiles:
                 raise KeyboardInterrupt
         if name in self.cut:
             raise ImageError(f"{name} is cut off")
-        return Look(20, 30, ImageFacts(30, 20, "RGB", f"digest of {name}", bytes(32)))
+        return ScannedImage(20, 30, ImageFacts(30, 20, "RGB", f"digest of {name}", bytes(32)))
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L", "RGBA", "CMYK"])
 def test_a_look_tells_what_the_file_is(mode):
     image = gradient(mode)
     content = encoded(image, format="TIFF" if mode == "CMYK" else "PNG")
-    look = look_into(content, name="a", max_pixels=1000)
+    look = scan_image(content, name="a", max_pixels=1000)
     assert (look.height, look.width) == (20, 30)
     assert look.facts == ImageFacts(30, 20, mode, hashlib.sha256(content).hexdigest(), perceptual_hash(image))
-    assert Look.from_json(json.loads(json.dumps(look.to_json()))) == look
+    assert ScannedImage.from_json(json.loads(json.dumps(look.to_json()))) == look
 
 
 def test_a_look_at_a_deep_file_tells_how_bright_it_is_read():
     pixels = np.full((20, 30), 4095, np.uint16)
-    look = look_into(encoded(Image.fromarray(pixels), format="PNG"), name="a", max_pixels=1000)
+    look = scan_image(encoded(Image.fromarray(pixels), format="PNG"), name="a", max_pixels=1000)
     assert (look.facts.mode, look.facts.brightest) == ("I;16", 15)
     assert look.facts.perceptual_hash == perceptual_hash(Image.fromarray(pixels))
-    assert Look.from_json(json.loads(json.dumps(look.to_json()))) == look
+    assert ScannedImage.from_json(json.loads(json.dumps(look.to_json()))) == look
 
 
 def test_the_size_is_upright_and_the_facts_are_as_stored():
     exif = Image.Exif()
     exif[0x0112] = 8
     content = encoded(gradient(), format="JPEG", exif=exif)
-    look = look_into(content, name="a", max_pixels=1000)
+    look = scan_image(content, name="a", max_pixels=1000)
     assert (look.height, look.width) == (30, 20) == decode_image(content, name="a", max_pixels=1000).shape[:2]
     assert (look.facts.height, look.facts.width) == (20, 30)
 
@@ -92,7 +92,7 @@ def test_the_size_is_upright_and_the_facts_are_as_stored():
 )
 def test_no_image_is_an_error(content, message):
     with pytest.raises(ImageError, match=message):
-        look_into(content, name="a", max_pixels=1000)
+        scan_image(content, name="a", max_pixels=1000)
 
 
 def photograph(mode="RGB"):
@@ -112,7 +112,7 @@ JPEGS = {
 
 @pytest.mark.parametrize("content", JPEGS.values(), ids=JPEGS)
 def test_a_reduced_jpeg_tells_what_the_whole_one_does(content):
-    look, whole = look_into(content, name="a", max_pixels=640 * 480), Image.open(BytesIO(content))
+    look, whole = scan_image(content, name="a", max_pixels=640 * 480), Image.open(BytesIO(content))
     assert (look.height, look.width) == (480, 640)
     assert (look.facts.width, look.facts.height, look.facts.mode) == (640, 480, whole.mode)
     assert hash_distance(look.facts.perceptual_hash, perceptual_hash(whole)) <= 3
@@ -132,34 +132,36 @@ def test_a_reduced_jpeg_is_as_damaged_as_the_whole_one(kind, data):
             return True
         return False
 
-    assert is_refused(look_into) == is_refused(decode_image)
+    assert is_refused(scan_image) == is_refused(decode_image)
 
 
 def test_looks_come_in_the_order_of_the_names():
     files = CountingFiles(cut=("3.png", "98.png"))
-    looks = look_at_all(NAMES, files, decode=True, seen={})
+    looks = scan_images(NAMES, files, decode=True, seen={})
     assert [type(look) for look in (looks[3], looks[98])] == [ImageError] * 2
     sound = [name for name in NAMES if name not in files.cut]
-    assert [look.facts.sha256 for look in looks if isinstance(look, Look)] == [f"digest of {name}" for name in sound]
+    assert [look.facts.sha256 for look in looks if isinstance(look, ScannedImage)] == [
+        f"digest of {name}" for name in sound
+    ]
     assert sorted(files.decoded) == sorted(NAMES)
 
 
 def test_headers_tell_no_facts():
-    assert look_at_all(["a"], CountingFiles(), decode=False, seen={}) == [Look(20, 30)]
+    assert scan_images(["a"], CountingFiles(), decode=False, seen={}) == [ScannedImage(20, 30)]
 
 
 def test_an_interrupted_pass_continues():
     seen = {}
     with pytest.raises(KeyboardInterrupt):
-        look_at_all(NAMES, CountingFiles(stop_after=40), decode=True, seen=seen)
+        scan_images(NAMES, CountingFiles(stop_after=40), decode=True, seen=seen)
     assert 0 < len(seen) <= 40
     files = CountingFiles()
-    looks = look_at_all(NAMES, files, decode=True, seen=seen)
-    assert all(isinstance(look, Look) for look in looks)
+    looks = scan_images(NAMES, files, decode=True, seen=seen)
+    assert all(isinstance(look, ScannedImage) for look in looks)
     assert len(files.decoded) >= len(NAMES) - 40
     assert len(seen) == len(NAMES)
     again = CountingFiles()
-    assert look_at_all(NAMES, again, decode=True, seen=seen) == looks
+    assert scan_images(NAMES, again, decode=True, seen=seen) == looks
     assert again.decoded == []
 
 
@@ -172,28 +174,28 @@ def test_an_interrupted_pass_continues():
 )  # fmt: skip
 def test_a_record_that_does_not_parse_was_not_seen(record):
     seen = {}
-    looks = look_at_all(["a"], CountingFiles(), decode=True, seen=seen)
+    looks = scan_images(["a"], CountingFiles(), decode=True, seen=seen)
     (key,) = seen
     seen[key] = record
     files = CountingFiles()
-    assert look_at_all(["a"], files, decode=True, seen=seen) == looks
+    assert scan_images(["a"], files, decode=True, seen=seen) == looks
     assert files.decoded == ["a"]
-    assert Look.from_json(seen[key]) == looks[0]
+    assert ScannedImage.from_json(seen[key]) == looks[0]
 
 
 def test_looks_of_another_version_are_not_taken_over(monkeypatch):
     seen = {}
-    look_at_all(["a"], CountingFiles(), decode=True, seen=seen)
-    monkeypatch.setattr("gsam_edge.coco.images.scan.LOOK_VERSION", 0)
+    scan_images(["a"], CountingFiles(), decode=True, seen=seen)
+    monkeypatch.setattr("gsam_edge.coco.images.scan.SCAN_VERSION", 0)
     files = CountingFiles()
-    look_at_all(["a"], files, decode=True, seen=seen)
+    scan_images(["a"], files, decode=True, seen=seen)
     assert files.decoded == ["a"]
 
 
 def test_a_file_that_changed_is_looked_at_again_and_so_is_a_bad_one():
     seen = {}
-    look_at_all(NAMES[:5], CountingFiles(cut=("1.png",)), decode=True, seen=seen)
+    scan_images(NAMES[:5], CountingFiles(cut=("1.png",)), decode=True, seen=seen)
     files = CountingFiles()
     files.stamps["3.png"] = "second"
-    look_at_all(NAMES[:5], files, decode=True, seen=seen)
+    scan_images(NAMES[:5], files, decode=True, seen=seen)
     assert sorted(files.decoded) == ["1.png", "3.png"]

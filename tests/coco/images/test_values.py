@@ -2,7 +2,7 @@
 
 import pytest
 
-from gsam_edge.coco import DatasetError
+from gsam_edge.coco import InvalidDatasetError
 from gsam_edge.coco.images.values import image_values
 
 IMAGES = ({"id": 1, "file_name": "a/line1_7.png", "extra": {"day": 3}}, {"id": 2, "file_name": "b/line2_8.png"})
@@ -24,5 +24,5 @@ def test_keys_and_patterns():
     ],
 )
 def test_references_that_say_nothing(reference, message):
-    with pytest.raises(DatasetError, match=message):
+    with pytest.raises(InvalidDatasetError, match=message):
         image_values(IMAGES, reference, where="split.group_by")

@@ -5,19 +5,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gsam_edge.coco import DatasetError
+from gsam_edge.coco import InvalidDatasetError
 from gsam_edge.coco.importers import IMPORTERS
 from support.importers import OBJECT, VOC, YAML, imported, labelme, png, shape
 
 
 @pytest.mark.parametrize("format_name", IMPORTERS)
 def test_nothing_to_import_is_an_error(format_name):
-    with pytest.raises(DatasetError, match="expected"):
+    with pytest.raises(InvalidDatasetError, match="expected"):
         imported(format_name, {"a.jpg": "", "classes.txt": "bag", "train.csv": "ImageId,ClassId,EncodedPixels\n"})
 
 
 def test_an_unknown_format_is_an_error():
-    with pytest.raises(DatasetError, match=r"expected format to be one of voc, yolo, .*got 'coco'"):
+    with pytest.raises(InvalidDatasetError, match=r"expected format to be one of voc, yolo, .*got 'coco'"):
         imported("coco", {})
 
 
@@ -44,6 +44,6 @@ def test_damaged_files_end_in_a_report_or_a_message(format_name, data):
     files = {"a.jpg": "", "a.txt": "0 .5 .5 .1 .1\n3 0 0 1 0 1 1", "1/images/a.png": "", name: bytes(content)}
     try:
         result = imported(format_name, files)
-    except DatasetError:
+    except InvalidDatasetError:
         return
     assert result.report["annotations"] == len(result.content["annotations"]) > 0

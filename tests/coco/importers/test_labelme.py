@@ -78,8 +78,8 @@ def test_what_labelme_cannot_give_is_counted(document, code):
 
 
 def test_labelme_finds_images_beside_and_above():
-    document = labelme(shape("rectangle", [[0, 0], [5, 5]]), imagePath="..\\pictures\\a.jpg")
-    assert imported("labelme", {"labels/x.json": document, "pictures/a.jpg": ""}).image_names == ["pictures/a.jpg"]
+    document = labelme(shape("rectangle", [[0, 0], [5, 5]]), imagePath="..\\images\\a.jpg")
+    assert imported("labelme", {"labels/x.json": document, "images/a.jpg": ""}).image_names == ["images/a.jpg"]
 
 
 def test_a_long_path_and_many_files_take_no_time():

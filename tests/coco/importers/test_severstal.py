@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pycocotools import mask as coco_mask
 
-from gsam_edge.coco import DatasetError
+from gsam_edge.coco import InvalidDatasetError
 from gsam_edge.coco.geometry.segmentation import decode_segmentation
 from support.importers import SIZE, imported, skipped
 
@@ -47,7 +47,9 @@ def test_class_numbers_that_pandas_wrote_as_floats():
 def test_the_first_edition_of_severstal():
     rows = "ImageId_ClassId,EncodedPixels\na_b.jpg_1,1 5\na_b.jpg_2,\n"
     assert imported("severstal", {"train.csv": rows, "a_b.jpg": ""}).report["per_class"] == {"1": 1}
-    with pytest.raises(DatasetError, match="expected one CSV file with the columns ImageId, ClassId, EncodedPixels"):
+    with pytest.raises(
+        InvalidDatasetError, match="expected one CSV file with the columns ImageId, ClassId, EncodedPixels"
+    ):
         imported("severstal", {"a.csv": "x,y\n", "a.jpg": ""})
 
 

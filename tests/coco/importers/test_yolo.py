@@ -2,7 +2,7 @@
 
 import pytest
 
-from gsam_edge.coco import DatasetError
+from gsam_edge.coco import InvalidDatasetError
 from support.importers import YAML, imported, skipped
 
 
@@ -53,9 +53,9 @@ def test_yolo_finds_the_names_of_its_classes():
     assert imported("yolo", files, {1: "seal"}).report["per_class"] == {"seal": 1}
     listed = {"data.yaml": "train: train.txt\nnames: [bag, wire]", "train.txt": "./data/a.jpg\n"}
     assert imported("yolo", files | listed).report["per_class"] == {"bag": 0, "wire": 1}
-    with pytest.raises(DatasetError, match=r"expected class names in data.yaml"):
+    with pytest.raises(InvalidDatasetError, match=r"expected class names in data.yaml"):
         imported("yolo", files)
-    with pytest.raises(DatasetError, match=r"data.yaml: expected a YAML file"):
+    with pytest.raises(InvalidDatasetError, match=r"data.yaml: expected a YAML file"):
         imported("yolo", files | {"data.yaml": "names: !!python/object/apply:os.system ['true']"})
 
 
@@ -93,7 +93,7 @@ def test_of_a_pose_the_box_is_taken_over():
     ],
 )
 def test_a_data_yaml_that_is_refused(bad):
-    with pytest.raises(DatasetError, match=r"data.yaml: expected"):
+    with pytest.raises(InvalidDatasetError, match=r"data.yaml: expected"):
         imported("yolo", {"a.jpg": "", "a.txt": "0 .5 .5 .1 .1", "data.yaml": bad})
 
 

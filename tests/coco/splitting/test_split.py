@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from gsam_edge.coco import Annotations, DatasetError, SplitConfig, group_images, split
+from gsam_edge.coco import Annotations, InvalidDatasetError, SplitConfig, group_images, split
 from gsam_edge.coco.splitting.grouping import related_images
 
 
@@ -89,7 +89,7 @@ def test_groups_never_straddle_two_parts(sources, seed):
         [{row % 2} for row in range(len(sources))], {r: {"extra": {"name": s}} for r, s in enumerate(sources)}
     )
     if len(set(sources)) < 3:
-        with pytest.raises(DatasetError, match=r"expected at least 3 groups of images by 'extra.name'"):
+        with pytest.raises(InvalidDatasetError, match=r"expected at least 3 groups of images by 'extra.name'"):
             split(value, ratios(), seed=seed)
         return
     found = ids(split(value, ratios(), seed=seed))
@@ -117,17 +117,19 @@ def test_a_blank_value_is_none():
     assert len(group_images(blank, "auto").groups) == 4
     assert group_images(blank, "auto").key is None
     assert len(group_images(dataset([{0}] * 4), r"file_name:^000([12]?)").groups) == 4
-    with pytest.raises(DatasetError, match=r"expected a key that images carry, got 'extra\.name'"):
+    with pytest.raises(InvalidDatasetError, match=r"expected a key that images carry, got 'extra\.name'"):
         group_images(blank, "extra.name")
 
 
 def test_a_key_that_nobody_carries_is_an_error():
-    with pytest.raises(DatasetError, match=r"group_by: expected a key that images carry, got 'extra.nme'.*file_name"):
+    with pytest.raises(
+        InvalidDatasetError, match=r"group_by: expected a key that images carry, got 'extra.nme'.*file_name"
+    ):
         split(dataset([{0}] * 4), ratios(group_by="extra.nme"), seed=0)
 
 
 def test_too_few_images_are_an_error():
-    with pytest.raises(DatasetError, match="expected at least 3 images, for train, val, test, got 2"):
+    with pytest.raises(InvalidDatasetError, match="expected at least 3 images, for train, val, test, got 2"):
         split(dataset([{0}] * 2), ratios(), seed=0)
 
 
@@ -160,7 +162,7 @@ def test_near_duplicates_never_straddle_two_parts(copies, seed):
     value = dataset([{row % 3} for row in range(30)], {row: {"day": row // 3} for row in range(30)})
     grouping = group_images(value, "day", copies)
     if len(grouping.groups) < 3:
-        with pytest.raises(DatasetError, match="expected at least 3 groups of images by 'day'"):
+        with pytest.raises(InvalidDatasetError, match="expected at least 3 groups of images by 'day'"):
             split(value, ratios(group_by="day"), seed=seed, near_duplicates=copies)
         return
     found = ids(split(value, ratios(group_by="day"), seed=seed, near_duplicates=copies))
@@ -181,10 +183,10 @@ def test_a_part_of_the_file_name_groups():
     assert len(group_images(value, r"file_name:^(\d{3})").groups) == 2
     assert len(group_images(value, r"file_name:00[01]").groups) == 2
     with pytest.raises(
-        DatasetError, match=r"group_by: expected a regular expression that file names match.*'0000.png'"
+        InvalidDatasetError, match=r"group_by: expected a regular expression that file names match.*'0000.png'"
     ):
         group_images(value, "file_name:^(frame)")
-    with pytest.raises(DatasetError, match=r"group_by: expected a regular expression, got '\('"):
+    with pytest.raises(InvalidDatasetError, match=r"group_by: expected a regular expression, got '\('"):
         group_images(value, "file_name:(")
 
 
@@ -222,7 +224,7 @@ def test_ready_made_splits_are_taken_over():
     ],
 )
 def test_half_made_splits_are_refused(extras, message):
-    with pytest.raises(DatasetError, match=message):
+    with pytest.raises(InvalidDatasetError, match=message):
         split(dataset([{0}] * 3, extras), ratios(), seed=0)
 
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gsam_edge.coco import Annotations, DatasetError, RawCoco, validate
+from gsam_edge.coco import Annotations, InvalidDatasetError, RawCoco, validate
 from gsam_edge.coco.table.columns import ObjectColumns
 from gsam_edge.coco.table.raw import parse_json
 from gsam_edge.coco.table.records import JsonRecords, ObjectTable
@@ -126,7 +126,7 @@ def repr_of(value):
 
 @pytest.mark.parametrize("text", [b"", b"{", b'{"a": 01}', b'{"a": "\xff"}', b"[" * 100_000, b'{"annotations": [1,]}'])
 def test_what_is_no_json_is_said(text):
-    with pytest.raises(DatasetError, match="expected a COCO file in JSON, but it does not parse"):
+    with pytest.raises(InvalidDatasetError, match="expected a COCO file in JSON, but it does not parse"):
         RawCoco.parse(text)
 
 

@@ -5,7 +5,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from gsam_edge.coco import Annotations, DatasetError
+from gsam_edge.coco import Annotations, InvalidDatasetError
 from gsam_edge.export.body import convolutional_body
 from gsam_edge.export.calibration import CalibrationCanvases
 from gsam_edge.export.format import BuildData
@@ -112,12 +112,14 @@ def training_split(names, class_names, **info):
 
 def test_pictures_that_may_not_have_taught_the_student_calibrate_nothing(blob_onnx, card, int8_config):
     shared_out_anew = training_split(["a.jpg"], card.class_names, split_digest="new")
-    with pytest.raises(DatasetError, match=r"student_onnx: expected one made from the present splits.*distillation"):
+    with pytest.raises(
+        InvalidDatasetError, match=r"student_onnx: expected one made from the present splits.*distillation"
+    ):
         OnnxInt8().build(blob_onnx, BuildData(shared_out_anew, {}, 0), int8_config)
 
 
 def test_calibration_pictures_are_drawn_by_seed_and_read_one_by_one(card):
-    class Pictures(dict):
+    class Images(dict):
         read = ()
 
         def __getitem__(self, name):
@@ -125,15 +127,15 @@ def test_calibration_pictures_are_drawn_by_seed_and_read_one_by_one(card):
             return super().__getitem__(name)
 
     def draw(count, seed):
-        return CalibrationCanvases.of_training(card, BuildData(train, pictures, seed), what="student_onnx", count=count)
+        return CalibrationCanvases.of_training(card, BuildData(train, images, seed), what="student_onnx", count=count)
 
-    pictures = Pictures({f"{n}.jpg": np.full((10, 20, 3), n, np.uint8) for n in range(20)})
-    train = training_split(pictures, card.class_names)
+    images = Images({f"{n}.jpg": np.full((10, 20, 3), n, np.uint8) for n in range(20)})
+    train = training_split(images, card.class_names)
     drawn = draw(5, 3)
     assert drawn == draw(5, 3)
     assert drawn.file_names != draw(5, 4).file_names
     assert len(drawn) == len(set(drawn.file_names)) == 5
     assert len(draw(50, 3)) == 20
-    assert pictures.read == ()
-    np.testing.assert_array_equal(drawn[2], TASKS["detect"].prepare(pictures[drawn.file_names[2]], card)[0])
-    assert pictures.read == (drawn.file_names[2],) * 2
+    assert images.read == ()
+    np.testing.assert_array_equal(drawn[2], TASKS["detect"].prepare(images[drawn.file_names[2]], card)[0])
+    assert images.read == (drawn.file_names[2],) * 2

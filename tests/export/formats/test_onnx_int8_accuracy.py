@@ -68,14 +68,14 @@ def draw(seed):
 @pytest.mark.slow
 def test_int8_loses_less_than_two_points_of_map50():
     drawn = {f"{seed}.png": draw(seed) for seed in range(96)}
-    pictures = LabelledImages(
+    images = LabelledImages(
         labels={name: truth for name, (_, truth) in drawn.items()},
         image_hw=dict.fromkeys(drawn, (SIDE, SIDE)),
         images={name: image for name, (image, _) in drawn.items()},
         class_names=CLASS_NAMES,
     )
     trained = family_of("yolov8-seg").train(
-        pictures,
+        images,
         StudentChoice("yolov8-seg", STUDENT, "a test"),
         TRAINING,
         losses={},
@@ -86,7 +86,7 @@ def test_int8_loses_less_than_two_points_of_map50():
     card = trained.weights.card
     student = StudentModule(EdgeStudent(trained.weights), card)
     exact = to_onnx(student, OnnxConfig(opset=17))
-    canvases = [TASKS["detect"].prepare(image, card)[0] for image in list(pictures.images.values())[:24]]
+    canvases = [TASKS["detect"].prepare(image, card)[0] for image in list(images.images.values())[:24]]
     rounded = quantize_static(exact, canvases, QUANTIZATION)
 
     held_out = [draw(seed) for seed in range(1000, 1040)]

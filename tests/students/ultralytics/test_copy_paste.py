@@ -15,7 +15,7 @@ def test_a_class_is_rare_below_its_fraction_of_an_equal_share(class_ids, rare_be
         assert rare[class_id] == (class_ids.count(class_id) * 4 < rare_below * len(class_ids))
 
 
-def picture():
+def image():
     """Three squares in the left half, whose mirror images have room in the right half; row 7 is the rare one."""
     image = np.zeros((60, 100, 3), np.uint8)
     boxes = np.array([[4, 4, 14, 14], [4, 24, 14, 34], [4, 44, 14, 54]], np.float32)
@@ -29,7 +29,7 @@ def picture():
 def test_only_chosen_objects_are_pasted_and_carry_their_row():
     chosen = np.zeros(8, bool)
     chosen[7] = True
-    pasted = RareCopyPaste(chosen, 1.0)(picture())
+    pasted = RareCopyPaste(chosen, 1.0)(image())
     assert pasted["cls"][:, 0].tolist() == [2, 7, 1, 7]
     assert (pasted["img"][29, 90] == 160).all()
     assert (pasted["img"][9, 90] == 0).all()
@@ -42,6 +42,6 @@ def test_each_object_is_pasted_with_the_given_probability():
     chosen = np.zeros(8, bool)
     chosen[7] = True
     paste = RareCopyPaste(chosen, 0.15)
-    counts = [len(paste(picture())["cls"]) - 3 for _ in range(600)]
+    counts = [len(paste(image())["cls"]) - 3 for _ in range(600)]
     assert 0.11 < np.mean(counts) < 0.19
-    assert len(RareCopyPaste(chosen, 0.0)(picture())["cls"]) == 3
+    assert len(RareCopyPaste(chosen, 0.0)(image())["cls"]) == 3

@@ -24,17 +24,17 @@ def colour_of(row: int) -> tuple[int, int, int]:
     return tuple(40 + 85 * ((row + 1) // 3**place % 3) for place in range(3))
 
 
-def build_dataset(make_pictures, described=None, rare_below=9.0, **augmentation) -> tuple[MemoryDataset, object]:
-    """Pictures in which every object is filled with the colour of its row in the table."""
-    pictures = make_pictures(9, masks=True)
+def build_dataset(make_images, described=None, rare_below=9.0, **augmentation) -> tuple[MemoryDataset, object]:
+    """Images in which every object is filled with the colour of its row in the table."""
+    labelled = make_images(9, masks=True)
     images, first = {}, 0
-    for name, objects in pictures.labels.items():
+    for name, objects in labelled.labels.items():
         image = np.full((64, 64, 3), 5, np.uint8)
         for row, mask in enumerate(objects.masks):
             image[mask] = colour_of(first + row)
         images[name] = image
         first += len(objects)
-    labels = collect_labels(replace(pictures, images=images))
+    labels = collect_labels(replace(labelled, images=images))
     off = dict.fromkeys(("hsv_h", "hsv_s", "hsv_v", "mosaic", "mixup", "copy_paste", "cutmix", "fliplr", "flipud"), 0.0)
     hyp = get_cfg(overrides={**off, "augmentations": [], "overlap_mask": False, "mask_ratio": 1, **augmentation})
     dataset = MemoryDataset(
@@ -61,22 +61,22 @@ def build_dataset(make_pictures, described=None, rare_below=9.0, **augmentation)
         {"mosaic": 0.0, "scale": 0.0, "translate": 0.0},
     ],
 )
-def test_every_object_keeps_its_row_through_augmentation(make_pictures, augmentation):
+def test_every_object_keeps_its_row_through_augmentation(make_images, augmentation):
     torch.manual_seed(0)
-    assert_rows_kept(*build_dataset(make_pictures, **augmentation))
+    assert_rows_kept(*build_dataset(make_images, **augmentation))
 
 
-def test_every_object_keeps_its_row_through_what_a_description_asks_for(make_pictures, augmentation_rules):
+def test_every_object_keeps_its_row_through_what_a_description_asks_for(make_images, augmentation_rules):
     """Transforms that move objects, not their colours, and then Ultralytics' mosaic of what they left."""
     words = Description(characteristics=("changes_size",), environment={"distance": "variable"}, intensity="high")
     torch.manual_seed(0)
     described = build(words, augmentation_rules)
-    assert_rows_kept(*build_dataset(make_pictures, described, mosaic=0.5, scale=0.1, translate=0.0))
+    assert_rows_kept(*build_dataset(make_images, described, mosaic=0.5, scale=0.1, translate=0.0))
 
 
-def test_a_description_without_consequences_changes_no_label(make_pictures, augmentation_rules):
+def test_a_description_without_consequences_changes_no_label(make_images, augmentation_rules):
     nothing = build(Description(characteristics=(), environment={}, intensity="high"), augmentation_rules)
-    dataset, _ = build_dataset(make_pictures)
+    dataset, _ = build_dataset(make_images)
     for record in dataset.labels:
         height, width = record["shape"]
         label = {**record, "img": np.zeros((height, width, 3), np.uint8)}
@@ -88,22 +88,22 @@ def test_a_description_without_consequences_changes_no_label(make_pictures, augm
             assert np.array_equal(*masks)
 
 
-def test_a_described_picture_is_drawn_anew_and_the_same_for_the_same_seed(make_pictures, augmentation_rules):
+def test_a_described_picture_is_drawn_anew_and_the_same_for_the_same_seed(make_images, augmentation_rules):
     words = Description(characteristics=("reflective_surface",), environment={"camera": "shaky"}, intensity="high")
-    dataset, _ = build_dataset(make_pictures, build(words, augmentation_rules), mosaic=0.0, scale=0.0, translate=0.0)
+    dataset, _ = build_dataset(make_images, build(words, augmentation_rules), mosaic=0.0, scale=0.0, translate=0.0)
 
-    def pictures(seed):
+    def labelled(seed):
         torch.manual_seed(seed)
         return [dataset[index]["img"] for index in range(len(dataset))]
 
-    first, again, other = pictures(0), pictures(0), pictures(1)
+    first, again, other = labelled(0), labelled(0), labelled(1)
     assert all(torch.equal(one, two) for one, two in zip(first, again, strict=True))
     assert not all(torch.equal(one, two) for one, two in zip(first, other, strict=True))
 
 
-def test_workers_draw_the_same_pictures_for_the_same_seed(make_pictures, augmentation_rules):
+def test_workers_draw_the_same_pictures_for_the_same_seed(make_images, augmentation_rules):
     words = Description(characteristics=("changes_shape",), environment={"lighting": "variable"}, intensity="high")
-    dataset, _ = build_dataset(make_pictures, build(words, augmentation_rules), mosaic=0.5)
+    dataset, _ = build_dataset(make_images, build(words, augmentation_rules), mosaic=0.5)
 
     def batches(seed):
         loader = InfiniteDataLoader(
@@ -117,8 +117,8 @@ def test_workers_draw_the_same_pictures_for_the_same_seed(make_pictures, augment
     assert not torch.equal(first, other)
 
 
-def test_memory_is_filled_up_to_its_limit(make_pictures):
-    dataset, _ = build_dataset(make_pictures)
+def test_memory_is_filled_up_to_its_limit(make_images):
+    dataset, _ = build_dataset(make_images)
     dataset.fill_cache()
     assert list(dataset._resized) == list(range(len(dataset)))
     dataset._resized.clear()
@@ -128,7 +128,7 @@ def test_memory_is_filled_up_to_its_limit(make_pictures):
 
 
 def assert_rows_kept(dataset, table):
-    """Whatever happened to pictures and labels, under each label lie the pixels of its object."""
+    """Whatever happened to images and labels, under each label lie the pixels of its object."""
     seen = set()
     colours = np.array([colour_of(row) for row in range(len(table.class_ids))])
     for index in range(len(dataset)):
@@ -149,8 +149,8 @@ def assert_rows_kept(dataset, table):
     assert len(seen) > 0.5 * len(table.class_ids)
 
 
-def test_loading_resizes_as_inference_does_and_keeps_to_its_memory(make_pictures):
-    dataset, _ = build_dataset(make_pictures)
+def test_loading_resizes_as_inference_does_and_keeps_to_its_memory(make_images):
+    dataset, _ = build_dataset(make_images)
     bgr, before, after = dataset.load_image(0)
     rgb = dataset._images[dataset.im_files[0]]
     assert (before, after) == ((64, 64), (SIDE, SIDE))
@@ -189,17 +189,17 @@ def test_polygons_of_slivers_and_of_nothing():
     assert np.concatenate([polygon.min(0), polygon.max(0)]).tolist() == [2, 3, 7, 4]
 
 
-def test_the_table_knows_classes_teachers_and_missing_masks(make_pictures):
-    pictures = make_pictures(3, masks=True)
-    first, second, third = pictures.labels
-    objects = dict(pictures.labels)
+def test_the_table_knows_classes_teachers_and_missing_masks(make_images):
+    labelled = make_images(3, masks=True)
+    first, second, third = labelled.labels
+    objects = dict(labelled.labels)
     objects[first] = replace(objects[first], masks=np.zeros_like(objects[first].masks))
     scores = np.full((len(objects[second]), 2), 0.25, np.float32)
     objects[second] = replace(objects[second], class_scores=scores)
     thin = objects[third].xyxy.copy()
     thin[0, 2] = thin[0, 0]
     objects[third] = replace(objects[third], xyxy=thin)
-    collected = collect_labels(replace(pictures, labels=objects))
+    collected = collect_labels(replace(labelled, labels=objects))
     counts = [len(objects[name]) for name in objects]
     assert collected.without_area == 1
     assert collected.table.has_mask.tolist() == [False] * counts[0] + [True] * (counts[1] + counts[2] - 1)
@@ -210,14 +210,14 @@ def test_the_table_knows_classes_teachers_and_missing_masks(make_pictures):
     assert rows.tolist() == list(range(sum(counts) - 1))
 
 
-def test_labels_of_unknown_classes_are_an_error(make_pictures):
-    pictures = make_pictures(1, masks=False)
+def test_labels_of_unknown_classes_are_an_error(make_images):
+    labelled = make_images(1, masks=False)
     with pytest.raises(ValueError, match=r"labels of 0.png: expected class ids 0..0, got"):
-        collect_labels(replace(pictures, class_names=("red",)))
+        collect_labels(replace(labelled, class_names=("red",)))
 
 
-def test_it_is_still_ultralytics_dataset(make_pictures):
-    dataset, _ = build_dataset(make_pictures)
+def test_it_is_still_ultralytics_dataset(make_images):
+    dataset, _ = build_dataset(make_images)
     assert isinstance(dataset, YOLODataset)
     batch = dataset.collate_fn([dataset[0], dataset[1]])
     assert batch["img"].shape == (2, 3, SIDE, SIDE)

@@ -19,7 +19,7 @@ def mixed(share: float) -> WeightedLosses:
 
 @pytest.fixture(params=["yolov8", "yolov8-seg"])
 def setting(request):
-    """A network, what it says about three pictures (the second without objects), and their labels."""
+    """A network, what it says about three images (the second without objects), and their labels."""
     torch.manual_seed(0)
     network = new_network(request.param, "n", 2)
     network.args = get_cfg(overrides={"overlap_mask": False})

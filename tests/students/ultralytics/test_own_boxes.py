@@ -10,7 +10,7 @@ from gsam_edge.augmentation import Description, build
 from gsam_edge.students.images import LabelledImages
 from gsam_edge.students.ultralytics.dataset import MemoryDataset, collect_labels
 from gsam_edge.students.ultralytics.imports import RandomPerspective
-from gsam_edge.students.ultralytics.own_boxes import has_own_box
+from gsam_edge.students.ultralytics.own_boxes import box_differs_from_mask
 from gsam_edge.training.seed import seed_everything
 from gsam_edge.vision import Detections
 from gsam_edge.vision.boxes import cxcywh_to_xyxy
@@ -38,9 +38,9 @@ def draw(rng, *, loose: bool) -> Detections:
 
 def build_dataset(labels, described=None, **augmentation):
     images = {name: np.full((SIDE, SIDE, 3), 90, np.uint8) for name in labels}
-    pictures = LabelledImages(labels, dict.fromkeys(labels, (SIDE, SIDE)), images, ("blob",))
+    labelled = LabelledImages(labels, dict.fromkeys(labels, (SIDE, SIDE)), images, ("blob",))
     hyp = get_cfg(overrides={**OFF, "augmentations": [], "overlap_mask": False, "mask_ratio": 1, **augmentation})
-    collected = collect_labels(pictures)
+    collected = collect_labels(labelled)
     dataset = MemoryDataset(
         collected, images, augmentation=described, rare_below=9.0, cache_megabytes=1, names={0: "blob"}, imgsz=SIDE,
         augment=True, hyp=hyp, task="segment",
@@ -49,7 +49,7 @@ def build_dataset(labels, described=None, **augmentation):
 
 
 def samples(dataset, seed):
-    """Rows, boxes (corners in pixels) and masks of each picture, drawn from the seed."""
+    """Rows, boxes (corners in pixels) and masks of each image, drawn from the seed."""
     seed_everything(seed)
     drawn = [dataset[index] for index in range(len(dataset))]
     return [
@@ -154,6 +154,6 @@ def test_only_a_box_that_is_not_its_masks_is_an_own_one():
     masks = np.zeros((4, 20, 20), bool)
     masks[:3, 5:10, 5:12] = True
     xyxy = np.array([[5, 5, 12, 10], [4.1, 5, 12.9, 10], [3, 5, 12, 10], [1, 1, 3, 3]], np.float32)
-    assert has_own_box(xyxy, masks).tolist() == [False, False, True, False]
-    assert has_own_box(xyxy, None).tolist() == [False] * 4
-    assert has_own_box(xyxy[:0], masks[:0]).tolist() == []
+    assert box_differs_from_mask(xyxy, masks).tolist() == [False, False, True, False]
+    assert box_differs_from_mask(xyxy, None).tolist() == [False] * 4
+    assert box_differs_from_mask(xyxy[:0], masks[:0]).tolist() == []

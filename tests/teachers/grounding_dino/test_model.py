@@ -12,7 +12,7 @@ from gsam_edge.teachers.errors import BaseModelError
 from gsam_edge.teachers.grounding_dino.batch import labelled_batch
 from gsam_edge.teachers.grounding_dino.library import TunableGroundingDino, freeze_backbone, thaw_backbone
 from gsam_edge.teachers.grounding_dino.loss import grounding_dino_losses
-from gsam_edge.teachers.grounding_dino.model import class_scores, load_grounding_dino
+from gsam_edge.teachers.grounding_dino.model import class_probabilities, load_grounding_dino
 from gsam_edge.teachers.grounding_dino.prompts import Prompt
 from gsam_edge.teachers.grounding_dino.tiny import build_tiny_grounding_dino, build_vocabulary
 from gsam_edge.training.errors import TrainingError
@@ -175,7 +175,7 @@ def test_many_classes_in_several_prompts_are_put_together(images):
 
 def test_a_class_scores_the_best_token_of_its_span():
     logits = torch.tensor([[[9.0, 1.0, 3.0, 9.0, -2.0, 9.0]]])
-    scores = class_scores(logits, Prompt("a b. c.", (2, 0), ((1, 2), (4,))), 3)
+    scores = class_probabilities(logits, Prompt("a b. c.", (2, 0), ((1, 2), (4,))), 3)
     expected = torch.tensor([-2.0, torch.nan, 3.0]).sigmoid()
     torch.testing.assert_close(scores[0, 0], expected, equal_nan=True)
 

@@ -9,7 +9,7 @@ import torch
 
 from gsam_edge.augmentation import Description, build
 from gsam_edge.coco import Annotations
-from gsam_edge.coco.errors import DatasetError
+from gsam_edge.coco.errors import InvalidDatasetError
 from gsam_edge.synthetic.general import GENERAL_WORDS, draw_general_scene
 from gsam_edge.teachers.config import DetectionConfig
 from gsam_edge.teachers.errors import AdapterError
@@ -117,7 +117,7 @@ def objects(*class_ids):
 
 
 def test_a_picture_is_mostly_asked_for_what_it_holds_and_sometimes_for_anything():
-    """300 classes fill 16 prompts: drawn from all, 15 of 16 would name nothing that is in the picture."""
+    """300 classes fill 16 prompts: drawn from all, 15 of 16 would name nothing that is in the image."""
     prompts = [Prompt(f"{n}.", (2 * n, 2 * n + 1), ((1,), (2,))) for n in range(16)]
     rng = np.random.default_rng(0)
 
@@ -142,7 +142,7 @@ def test_with_one_prompt_the_draw_changes_nothing(base):
 
 def test_annotations_without_objects_are_refused(base):
     empty = dataset(0, 1)[0]
-    with pytest.raises(DatasetError, match="objects in the training images, got none"):
+    with pytest.raises(InvalidDatasetError, match="objects in the training images, got none"):
         tune(base, train=empty)
 
 
@@ -186,11 +186,11 @@ def test_validation_holds_the_masks_of_no_image():
     )
     split = Annotations(images, objects, ({"id": 7, "name": "grey tile"},))
     pixels = np.zeros((400, 400, 3), np.uint8)
-    pictures = {image["file_name"]: pixels for image in images}
+    pixels = {image["file_name"]: pixels for image in images}
     truth = Detections(np.array([[10, 10, 310, 310]] * 5, np.float32), np.ones(5, np.float32), np.zeros(5, np.int64))
     oracle = SimpleNamespace(predict_batch=lambda images, names, config: [truth for _ in images])
     tracemalloc.start()
-    value = _validation(oracle, split, pictures, DETECTION)(None)
+    value = _validation(oracle, split, pixels, DETECTION)(None)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert value == 1

@@ -6,7 +6,7 @@ import torch
 
 from gsam_edge.augmentation import AugmentationConfig, Description, Sample, SceneDescription, build
 from gsam_edge.coco import Annotations
-from gsam_edge.coco.errors import DatasetError
+from gsam_edge.coco.errors import InvalidDatasetError
 from gsam_edge.teachers.lora.adapter import apply_adapter
 from gsam_edge.teachers.lora.config import LoraConfig
 from gsam_edge.teachers.lora.layers import weights_digest
@@ -181,7 +181,7 @@ def test_the_pipelines_tuning_augments_as_described_and_tells_states_apart(
     reworded = augmentation_rules.characteristics["changes_size"].model_copy(update={"meaning": "in other words"})
     same = augmentation_rules.model_copy(update={"characteristics": {"changes_size": reworded}})
     other = augmentation_rules.model_copy(
-        update={"picture": augmentation_rules.picture.model_copy(update={"min_visible": 0.5})}
+        update={"image": augmentation_rules.image.model_copy(update={"min_visible": 0.5})}
     )
     for config, rules in (
         (TUNING, augmentation_rules),
@@ -208,7 +208,7 @@ def test_data_without_masks_cannot_tune(base, images):
     content = squares(range(2)).to_coco()
     for record in content["annotations"]:
         del record["segmentation"]
-    with pytest.raises(DatasetError, match="got none in 2 images"):
+    with pytest.raises(InvalidDatasetError, match="got none in 2 images"):
         tune(base, images, train=Annotations.from_coco(content))
 
 

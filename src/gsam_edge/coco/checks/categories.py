@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gsam_edge.coco.checks.findings import Case, Ledger
-from gsam_edge.coco.errors import DatasetError
+from gsam_edge.coco.errors import InvalidDatasetError
 from gsam_edge.coco.geometry.shapes import brief, is_text, whole_number
 
 
@@ -28,7 +28,7 @@ def check_categories(raw: Sequence[Any], ledger: Ledger) -> CategoryCheck:
     """Reads the categories; those of one name become one.
 
     Raises:
-        DatasetError: if one id has two names, none is left, or a policy says so.
+        InvalidDatasetError: if one id has two names, none is left, or a policy says so.
     """
     records: dict[int, Mapping[str, Any]] = {}
     cases: dict[int, Case] = {}
@@ -58,5 +58,5 @@ def check_categories(raw: Sequence[Any], ledger: Ledger) -> CategoryCheck:
             continue
         case.close()
     if not records:
-        raise DatasetError(f"{ledger.source}: categories: expected at least one with an id and a name, got none")
+        raise InvalidDatasetError(f"{ledger.source}: categories: expected at least one with an id and a name, got none")
     return CategoryCheck(records, cases, moved)

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, Self, TypeAlias
 
 from gsam_edge.coco.checks.table import CHECKS, Policy, Severity, ValidationConfig
-from gsam_edge.coco.errors import DatasetError
+from gsam_edge.coco.errors import InvalidDatasetError
 
 Outcome: TypeAlias = Literal["kept", "fixed", "dropped"]
 
@@ -70,11 +70,11 @@ class Ledger:
         """What to do about a fault: drop, fix or keep.
 
         Raises:
-            DatasetError: if the policy is `error`.
+            InvalidDatasetError: if the policy is `error`.
         """
         policy = self._config.policies.get(code, CHECKS[code].policies[0])
         if policy == "error":
-            raise DatasetError(f"{self.source}: {where}: {detail} ({code}: {CHECKS[code].meaning})")
+            raise InvalidDatasetError(f"{self.source}: {where}: {detail} ({code}: {CHECKS[code].meaning})")
         return policy
 
     def enter(self, code: str, policy: Policy, example: Mapping[str, Any]) -> None:
@@ -114,7 +114,7 @@ class Case:
         self.outcome: Outcome = "dropped"
 
     def fault(self, code: str, detail: str) -> Policy:
-        """Takes note of a fault and answers what to do: drop, fix or keep; where it is `error`, DatasetError."""
+        """Takes note of a fault and answers what to do: drop, fix or keep; where it is `error`, InvalidDatasetError."""
         self._faults.append((code, detail))
         return self._ledger.policy(code, self._where, detail)
 
@@ -124,7 +124,7 @@ class Case:
         return tuple(self._faults)
 
     def drop(self, code: str, detail: str) -> Outcome:
-        """Ends the case: the record is dropped for this reason. Raises DatasetError where the policy is `error`."""
+        """Ends the case: the record is dropped for this reason. Raises InvalidDatasetError where the policy is `error`."""
         self._ledger.policy(code, self._where, detail)
         self._enter(code, "drop", detail)
         return "dropped"

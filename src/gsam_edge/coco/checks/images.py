@@ -7,11 +7,11 @@ from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
 from gsam_edge.coco.checks.findings import Case, Ledger, Outcome
-from gsam_edge.coco.errors import DatasetError
+from gsam_edge.coco.errors import InvalidDatasetError
 from gsam_edge.coco.geometry.shapes import brief, is_text, whole_number
 from gsam_edge.coco.images.facts import ImageFacts
-from gsam_edge.coco.images.scan import ImageFiles, Look, LookOrError, look_at_all
-from gsam_edge.coco.table.gc_pause import no_garbage_collection
+from gsam_edge.coco.images.scan import ImageFiles, LookOrError, ScannedImage, scan_images
+from gsam_edge.coco.table.gc_pause import gc_paused
 from gsam_edge.vision.images import MissingImageError
 
 #: Names that are plainly safe, and spelled as they would be after normalising: almost all of them.
@@ -53,22 +53,24 @@ def check_images(
         files: the image files.
         ledger: takes note of the faults.
         decode: whether files are decoded, which finds truncated ones, or only their headers read.
-        seen: what an interrupted pass over the files has seen (see `image_pass.look_at_all`).
+        seen: what an interrupted pass over the files has seen (see `image_pass.scan_images`).
 
     Raises:
-        DatasetError: if no image is left, or a policy says so.
+        InvalidDatasetError: if no image is left, or a policy says so.
     """
     check = ImageCheck(["dropped"] * len(raw))
-    with no_garbage_collection():
+    with gc_paused():
         wanted = _listed(raw, ledger, check)
     names = [raw[row]["file_name"] for row, _, _ in wanted]
-    looks = look_at_all(names, files, decode=decode, seen=seen)
-    with no_garbage_collection():
+    looks = scan_images(names, files, decode=decode, seen=seen)
+    with gc_paused():
         for (row, image_id, case), look in zip(wanted, looks, strict=True):
             _settle(check, raw[row], row, image_id, case, look)
     if not check.records:
         faults = ", ".join(f"{finding.code} {finding.count}" for finding in ledger.findings())
-        raise DatasetError(f"{ledger.source}: expected at least one usable image, got none of {len(raw)} ({faults})")
+        raise InvalidDatasetError(
+            f"{ledger.source}: expected at least one usable image, got none of {len(raw)} ({faults})"
+        )
     return check
 
 
@@ -145,7 +147,7 @@ def _is_unsafe(name: str) -> bool:
     return PurePosixPath(name).is_absolute() or bool(windows.drive or windows.root) or ".." in windows.parts
 
 
-def _readable(case: Case, look: LookOrError) -> Look | None:
+def _readable(case: Case, look: LookOrError) -> ScannedImage | None:
     if isinstance(look, MissingImageError | FileNotFoundError | KeyError):
         case.drop("image_missing", str(look))
         return None

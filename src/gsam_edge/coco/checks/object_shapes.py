@@ -40,7 +40,7 @@ class CheckedShape:
 def check_bbox(case: Case, bbox: Any, image_hw: tuple[int, int]) -> CheckedShape:
     """The box (left, top, width, height; pixels) of an annotation, cut to its image.
 
-    `None` and `[]` are no box, and no fault. Raises DatasetError where a policy says so.
+    `None` and `[]` are no box, and no fault. Raises InvalidDatasetError where a policy says so.
     """
     if bbox is None or bbox == []:
         return CheckedShape()
@@ -68,7 +68,7 @@ def _box(bbox: Any, numbers: list[float]) -> CheckedShape:
 def check_segmentation(case: Case, segmentation: Any, image_hw: tuple[int, int]) -> CheckedShape:
     """The mask of an annotation, its polygons cut to the image.
 
-    `None` is no mask, and no fault. Raises DatasetError where a policy says so.
+    `None` is no mask, and no fault. Raises InvalidDatasetError where a policy says so.
     """
     if segmentation is None:
         return CheckedShape()

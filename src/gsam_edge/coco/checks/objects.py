@@ -34,7 +34,7 @@ def check_objects(raw: Sequence[Any], check: ObjectCheck) -> tuple[Sequence[Mapp
         of each annotation of the file.
 
     Raises:
-        DatasetError: if a policy says so.
+        InvalidDatasetError: if a policy says so.
     """
     if isinstance(raw, JsonRecords) and len(raw):
         return _screened(raw, check)

@@ -51,7 +51,7 @@ class ObjectCheck:
     _seen: dict[Any, str] = field(default_factory=dict, init=False)
 
     def examine(self, row: int, record: Any) -> Draft | None:
-        """Checks one annotation by itself; None where it was dropped. Raises DatasetError where a policy says so."""
+        """Checks one annotation by itself; None where it was dropped. Raises InvalidDatasetError where a policy says so."""
         where = f"annotations[{row}]"
         if not isinstance(record, Mapping):
             Case(self.ledger, where).drop("annotation_malformed", f"expected a mapping, got {brief(record)}")
@@ -83,7 +83,7 @@ class ObjectCheck:
     def compare(self, draft: Draft) -> Mapping[str, Any] | None:
         """Tells an annotation from those before it and ends its case: the sound record, or None where it was dropped.
 
-        Raises DatasetError where a policy says so.
+        Raises InvalidDatasetError where a policy says so.
         """
         case, record, new = draft.case, draft.record, draft.new
         record_id = whole_number(record.get("id"))

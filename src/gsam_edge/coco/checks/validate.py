@@ -13,18 +13,18 @@ from gsam_edge.coco.checks.images import ImageCheck, check_images
 from gsam_edge.coco.checks.objects import check_objects
 from gsam_edge.coco.checks.one_object import ObjectCheck
 from gsam_edge.coco.checks.table import ValidationConfig
-from gsam_edge.coco.errors import DatasetError
+from gsam_edge.coco.errors import InvalidDatasetError
 from gsam_edge.coco.geometry.shapes import brief
 from gsam_edge.coco.images.facts import ImageFacts
 from gsam_edge.coco.images.scan import ImageFiles
-from gsam_edge.coco.table.gc_pause import no_garbage_collection
+from gsam_edge.coco.table.gc_pause import gc_paused
 from gsam_edge.coco.table.records import JsonRecords
 
 _LISTS = ("images", "annotations", "categories")
 
 
 @dataclass(frozen=True)
-class Validation:
+class CocoValidation:
     """A checked COCO file.
 
     Attributes:
@@ -50,7 +50,7 @@ def validate(
     *,
     source: str,
     seen: MutableMapping[str, Any] | None = None,
-) -> Validation:
+) -> CocoValidation:
     """Checks a COCO file and the images it names.
 
     Args:
@@ -58,30 +58,30 @@ def validate(
         files: the images, by `file_name`.
         config: what to do about which fault.
         source: what to call the file in messages.
-        seen: keeps what the images told, so that an interrupted check continues (see `image_pass.look_at_all`).
+        seen: keeps what the images told, so that an interrupted check continues (see `image_pass.scan_images`).
 
     Returns:
         The usable annotations, in the file's order; records in which nothing was wrong are the file's own. Each record
         of the file is counted once, as kept, fixed or dropped; a dropped one stands in one finding.
 
     Raises:
-        DatasetError: if the content is no COCO structure, holds nothing usable, or has a fault whose policy is `error`.
+        InvalidDatasetError: if the content is no COCO structure, holds nothing usable, or has a fault whose policy is `error`.
     """
     raw = _structure(content, source)
     ledger = Ledger(config, source)
     categories = check_categories(raw["categories"], ledger)
     images = check_images(raw["images"], files, ledger, decode=config.decode_images, seen={} if seen is None else seen)
     check = ObjectCheck(images, categories, ledger, config.area_tolerance)
-    with no_garbage_collection():
+    with gc_paused():
         objects, outcomes = check_objects(raw["annotations"], check)
     if not objects:
         reasons = ", ".join(f"{finding.code} {finding.count}" for finding in ledger.findings())
         total = len(raw["annotations"])
-        raise DatasetError(f"{source}: expected at least one usable annotation, got none of {total} ({reasons})")
+        raise InvalidDatasetError(f"{source}: expected at least one usable annotation, got none of {total} ({reasons})")
     rest = {key: value for key, value in raw.items() if key not in _LISTS}
     found = Annotations(tuple(images.records.values()), objects, tuple(categories.records.values()), rest)
     if found.columns.is_crowd.all():
-        raise DatasetError(
+        raise InvalidDatasetError(
             f"{source}: expected at least one annotation of a single object, got {len(objects)} crowds (iscrowd is 1), "
             "which are neither trained on nor measured"
         )
@@ -89,20 +89,20 @@ def validate(
         found, images=_images_with_annotations(images, found), categories=_used_categories(categories, found)
     )
     facts = {image["id"]: images.facts[image["id"]] for image in annotations.images if image["id"] in images.facts}
-    return Validation(annotations, ledger.findings(), Tally.of(images.outcomes), Tally.of(outcomes), facts)
+    return CocoValidation(annotations, ledger.findings(), Tally.of(images.outcomes), Tally.of(outcomes), facts)
 
 
 def _structure(content: Any, source: str) -> Mapping[str, Any]:
     """The three lists of a COCO file, none of them empty."""
     if not isinstance(content, Mapping):
-        raise DatasetError(f"{source}: expected a COCO mapping with {', '.join(_LISTS)}, got {brief(content)}")
+        raise InvalidDatasetError(f"{source}: expected a COCO mapping with {', '.join(_LISTS)}, got {brief(content)}")
     for name in _LISTS:
         records = content.get(name)
         if not isinstance(records, list | JsonRecords):
             arrived = f"keys {brief(sorted(content))}" if name not in content else f"{name}: {brief(records)}"
-            raise DatasetError(f"{source}: expected a list under {name!r}, got {arrived}")
+            raise InvalidDatasetError(f"{source}: expected a list under {name!r}, got {arrived}")
         if not records:
-            raise DatasetError(f"{source}: expected at least one record under {name!r}, got an empty list")
+            raise InvalidDatasetError(f"{source}: expected at least one record under {name!r}, got an empty list")
     return content
 
 

@@ -20,8 +20,8 @@ class Inspected:
     Attributes:
         annotations: checked and completed annotations.
         duplicates: what `image_duplicates` gave; ids of images that are not in the annotations are passed over.
-        parts: the annotations of each split by its name; no parts before the images are shared out.
-        related: ids of images that belong together and so in one split; none before the images are shared out.
+        parts: the annotations of each split by its name; no parts before the images are split.
+        related: ids of images that belong together and so in one split; none before the images are split.
     """
 
     annotations: Annotations

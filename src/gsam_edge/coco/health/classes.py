@@ -10,7 +10,7 @@ def classes_below(annotations: Annotations, fewest: int) -> Cases:
     return Cases(len(few), [{"where": name, "detail": f"{count} objects"} for name, count in few])
 
 
-def rare_classes(annotations: Annotations, largest_imbalance: float) -> Cases:
+def imbalanced_classes(annotations: Annotations, largest_imbalance: float) -> Cases:
     """Classes whose objects are more than `largest_imbalance` times as few as the most frequent one's; rarest first."""
     counts = _rarest_first(annotations)
     frequent, most = counts[-1]

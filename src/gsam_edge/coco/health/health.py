@@ -8,9 +8,9 @@ from typing import Any
 
 from gsam_edge.coco.annotations import Annotations
 from gsam_edge.coco.checks.findings import Finding
-from gsam_edge.coco.errors import DatasetError
+from gsam_edge.coco.errors import InvalidDatasetError
 from gsam_edge.coco.health.cases import Cases, Inspected
-from gsam_edge.coco.health.policies import Cure, cure
+from gsam_edge.coco.health.policies import PolicyOutcome, apply_policies
 from gsam_edge.coco.health.table import HEALTH_CHECKS, HealthConfig, Stage
 from gsam_edge.coco.images.facts import ImageFacts
 from gsam_edge.coco.images.near_duplicates import near_duplicate_groups
@@ -21,18 +21,18 @@ class Health:
     """What was unwise in annotations, and what was done about it.
 
     Attributes:
-        cure: the annotations that are left, and the account of them.
+        outcome: the annotations that are left, and the account of them.
         findings: {code, severity, policy, count, meaning, examples} for each kind of `HEALTH_CHECKS` that was met, as
             plain JSON values, worst cases first. An example has `where`, `detail`, and `image_id` or `image_ids` with
             `annotation_ids` where it is about an image.
     """
 
-    cure: Cure
+    outcome: PolicyOutcome
     findings: list[dict[str, Any]]
 
     def to_json(self) -> dict[str, Any]:
         """`findings`, and `images` and `annotations` as {in, kept, fixed, dropped}."""
-        images, objects = self.cure.images.to_json(), self.cure.objects.to_json()
+        images, objects = self.outcome.images.to_json(), self.outcome.objects.to_json()
         return {"findings": self.findings, "images": images, "annotations": objects}
 
 
@@ -69,24 +69,24 @@ def check_health(annotations: Annotations, duplicates: Mapping[str, Any], config
         config: thresholds and policies.
 
     Raises:
-        DatasetError: if something was met whose policy is `error`, or no object is left.
+        InvalidDatasetError: if something was met whose policy is `error`, or no object is left.
     """
     cases = _found(Inspected(annotations, duplicates), "before policies", config)
     findings = _findings(cases, config)
-    cured = cure(annotations, cases, config)
-    left = _found(Inspected(cured.annotations, duplicates), "after policies", config)
-    return Health(cured, [*findings, *_findings(left, config)])
+    applied = apply_policies(annotations, cases, config)
+    left = _found(Inspected(applied.annotations, duplicates), "after policies", config)
+    return Health(applied, [*findings, *_findings(left, config)])
 
 
 def split_findings(inspected: Inspected, config: HealthConfig) -> list[dict[str, Any]]:
     """What is unwise in a split, as the findings of the report.
 
     Args:
-        inspected: what was shared out, and the parts.
+        inspected: what was split, and the parts.
         config: policies, and how many cases are written out.
 
     Raises:
-        DatasetError: if something was met whose policy is `error`.
+        InvalidDatasetError: if something was met whose policy is `error`.
     """
     return _findings(_found(inspected, "splits", config), config)
 
@@ -102,7 +102,7 @@ def _findings(found: Mapping[str, Cases], config: HealthConfig) -> list[dict[str
     Only as many examples are asked for as are written out.
 
     Raises:
-        DatasetError: if there is a case and the policy is `error`.
+        InvalidDatasetError: if there is a case and the policy is `error`.
     """
     findings = []
     for code, cases in found.items():
@@ -112,7 +112,7 @@ def _findings(found: Mapping[str, Cases], config: HealthConfig) -> list[dict[str
         shown = tuple(islice(cases.examples, max(1, config.max_examples)))
         if policy == "error":
             first = f"{shown[0]['where']}: {shown[0]['detail']}"
-            raise DatasetError(f"health: expected no {code} ({check.meaning}), got {cases.count}, first {first}")
+            raise InvalidDatasetError(f"health: expected no {code} ({check.meaning}), got {cases.count}, first {first}")
         written = shown[: config.max_examples]
         findings.append(Finding(code, check.severity, policy, cases.count, check.meaning, written).to_json())
     return findings

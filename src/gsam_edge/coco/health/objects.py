@@ -90,7 +90,7 @@ def overlapping_duplicates(annotations: Annotations, least_iou: float) -> tuple[
 def mask_box_disagreements(annotations: Annotations, least_iou: float) -> Cases:
     """Objects, crowds aside, whose own box overlaps their mask's box by less than `least_iou`; least overlap first."""
     columns = annotations.columns
-    rows = np.flatnonzero(columns.has_own_box & columns.has_mask & ~columns.is_crowd)
+    rows = np.flatnonzero(columns.has_labelled_box & columns.has_mask & ~columns.is_crowd)
     image_by_id = annotations.image_by_id
     boxes = np.array([_mask_box(annotations.objects[row], image_by_id) for row in rows.tolist()]).reshape(-1, 4)
     iou = _iou(columns.xywh[rows], boxes)

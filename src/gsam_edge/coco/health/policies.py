@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from gsam_edge.coco.annotations import BBOX_SOURCE, Annotations
 from gsam_edge.coco.checks.findings import Tally
 from gsam_edge.coco.complete import complete
-from gsam_edge.coco.errors import DatasetError
+from gsam_edge.coco.errors import InvalidDatasetError
 from gsam_edge.coco.health.cases import Cases
 from gsam_edge.coco.health.table import HealthConfig
 
@@ -17,7 +17,7 @@ _DEEDS = ("drop", "fix")
 
 
 @dataclass(frozen=True)
-class Cure:
+class PolicyOutcome:
     """What is left, and the account of it.
 
     Attributes:
@@ -31,7 +31,7 @@ class Cure:
     objects: Tally
 
 
-def cure(annotations: Annotations, cases: Mapping[str, Cases], config: HealthConfig) -> Cure:
+def apply_policies(annotations: Annotations, cases: Mapping[str, Cases], config: HealthConfig) -> PolicyOutcome:
     """Drops and fixes what the policies say; without such policies, the annotations are the same value.
 
     A class all of whose objects are dropped goes with them.
@@ -42,7 +42,7 @@ def cure(annotations: Annotations, cases: Mapping[str, Cases], config: HealthCon
         config: the policies.
 
     Raises:
-        DatasetError: if no object is left but crowds.
+        InvalidDatasetError: if no object is left but crowds.
     """
     chosen = {policy: [found for code, found in cases.items() if config.policy(code) == policy] for policy in _DEEDS}
     lost_images = frozenset().union(*(found.image_ids for found in chosen["drop"]))
@@ -54,7 +54,7 @@ def cure(annotations: Annotations, cases: Mapping[str, Cases], config: HealthCon
         is_fixed[found.rows] = True
     is_fixed &= ~is_lost
     if (is_lost | annotations.columns.is_crowd).all():
-        raise DatasetError(
+        raise InvalidDatasetError(
             f"health: expected at least one single object to be left, got none of {len(is_lost)} after dropping "
             f"{', '.join(code for code in cases if config.policy(code) == 'drop')}"
         )
@@ -65,7 +65,7 @@ def cure(annotations: Annotations, cases: Mapping[str, Cases], config: HealthCon
         annotations = _with_boxes_of_masks(annotations, np.flatnonzero(is_fixed))
     if lost or lost_images:
         annotations = _without(annotations, lost_images, is_lost)
-    return Cure(annotations, images, objects)
+    return PolicyOutcome(annotations, images, objects)
 
 
 def _with_boxes_of_masks(annotations: Annotations, rows: NDArray[np.int64]) -> Annotations:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from gsam_edge.coco.checks.table import Check, Policy, known_policies
 from gsam_edge.coco.health.cases import Cases, Inspected
-from gsam_edge.coco.health.classes import classes_below, rare_classes
+from gsam_edge.coco.health.classes import classes_below, imbalanced_classes
 from gsam_edge.coco.health.copies import copied_images
 from gsam_edge.coco.health.objects import (
     boxes_as_images,
@@ -19,7 +19,7 @@ from gsam_edge.coco.health.objects import (
 from gsam_edge.coco.health.splits import missing_classes, parted_images
 from gsam_edge.coco.images.near_duplicates import MOST_DISTANCE
 
-#: When a check looks: at all annotations, at those that the policies left, or at what was shared out to the splits.
+#: When a check looks: at all annotations, at those that the policies left, or at what was split to the splits.
 Stage: TypeAlias = Literal["before policies", "after policies", "splits"]
 
 
@@ -71,7 +71,7 @@ HEALTH_CHECKS: Mapping[str, HealthCheck] = {
     ),
     "class_imbalance": HealthCheck(
         "warning", _KEEP, "a class far rarer than the most frequent one",
-        find=lambda seen, config: rare_classes(seen.annotations, config.largest_imbalance),
+        find=lambda seen, config: imbalanced_classes(seen.annotations, config.largest_imbalance),
         stage="after policies",
     ),
     "class_missing_from_split": HealthCheck(

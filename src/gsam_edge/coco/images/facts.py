@@ -12,8 +12,8 @@ class ImageFacts:
         height: rows of pixels.
         mode: Pillow's name of the pixel format (`RGB`, `L`, `I;16`, `CMYK` ...).
         sha256: hexadecimal digest of the file's bytes: equal files have equal digests.
-        perceptual_hash: `near_duplicates.perceptual_hash` of the picture: alike pictures have few differing bits.
-        brightest: the largest value, 0..255, of the picture as it is decoded, where the file has more than 8 bits a
+        perceptual_hash: `near_duplicates.perceptual_hash` of the image: alike images have few differing bits.
+        brightest: the largest value, 0..255, of the image as it is decoded, where the file has more than 8 bits a
             channel; None where it has not.
     """
 

@@ -1,4 +1,4 @@
-"""Pictures that show the same: copies in another brightness, size, compression, focus, or mirrored."""
+"""Images that show the same: copies in another brightness, size, compression, focus, or mirrored."""
 
 from collections.abc import Iterator, Mapping
 
@@ -10,7 +10,7 @@ from gsam_edge.coco.images.facts import ImageFacts
 
 #: A hash has 16 x 16 bits, and `near_duplicate_groups` finds every pair that differs in up to this many of them.
 HASH_BYTES, MOST_DISTANCE = 32, 31
-#: A picture whose shorter side has so many pixels has all that its hash tells.
+#: An image whose shorter side has so many pixels has all that its hash tells.
 HASH_SIDE = 96
 
 _SIDE, _FREQUENCIES = 64, 16
@@ -18,27 +18,27 @@ _SIDE, _FREQUENCIES = 64, 16
 _COSINES = np.sqrt(2 / _SIDE) * np.cos(
     np.pi / _SIDE * np.arange(_FREQUENCIES)[:, None] * (np.arange(_SIDE)[None, :] + 0.5)
 )
-#: Below this a DCT coefficient is rounding, and the picture flat in that frequency.
+#: Below this a DCT coefficient is rounding, and the image flat in that frequency.
 _FLAT = 1e-3
 #: The hash is kept as four words of 64 bits: frequencies even or odd along y, then even or odd along x.
 _WORDS = ((0, 0), (0, 1), (1, 0), (1, 1))
 #: Which words a mirror image has complemented: as it is, left-right, upside down, turned by 180 degrees.
 _MIRRORED = np.array([[0, 0, 0, 0], [0, 1, 0, 1], [0, 0, 1, 1], [0, 1, 1, 0]], bool)
 _BANDS, _BANDS_IN_WORD, _BAND_BITS, _ALL = 16, 4, 16, 0xFFFF
-#: At most so many pictures of one bucket are compared with each: a camera that never moves fills buckets by thousands.
+#: At most so many images of one bucket are compared with each: a camera that never moves fills buckets by thousands.
 _BUCKET_WINDOW = 64
 _PAIRS_AT_ONCE = 1 << 20
 
 
 def perceptual_hash(image: Image.Image) -> bytes:
-    """The signs of a picture's 16 x 16 lowest frequencies, 32 bytes.
+    """The signs of an image's 16 x 16 lowest frequencies, 32 bytes.
 
     Zauner, "Implementation and Benchmarking of Perceptual Image Hash Functions" (2010), section 3.2.1, with the sign of
     each DCT coefficient in place of the comparison with their median. Brightness and contrast scale the coefficients
     and leave their signs; a mirror image negates those of odd frequency, so it needs no hash of its own.
 
     Args:
-        image: a picture of any mode that Pillow converts to grey. A JPEG may come reduced to `HASH_SIDE` or more, which
+        image: an image of any mode that Pillow converts to grey. A JPEG may come reduced to `HASH_SIDE` or more, which
             changes some 3 bits at most.
     """
     if image.mode != "L" and not image.mode.startswith("I"):  # "L" would cut 16 bits off at 255
@@ -60,9 +60,9 @@ def near_duplicate_groups(facts: Mapping[int, ImageFacts], max_distance: int) ->
     """Groups of images of which each is a near duplicate of another one in the group.
 
     Multi-index hashing (Norouzi, Punjani and Fleet, "Fast search in Hamming space with multi-index hashing", 2012): two
-    hashes that differ in fewer than 32 bits differ in at most one bit in one of 16 bands, so only pictures that share
+    hashes that differ in fewer than 32 bits differ in at most one bit in one of 16 bands, so only images that share
     a bucket of a band, or lie one bit away, are compared. All such pairs are found, except where a bucket holds more
-    than 64 pictures: there each is compared with 64 that are next to it in the order of their hashes.
+    than 64 images: there each is compared with 64 that are next to it in the order of their hashes.
 
     Args:
         facts: by image id.
@@ -83,7 +83,7 @@ def near_duplicate_groups(facts: Mapping[int, ImageFacts], max_distance: int) ->
         return []
     image_ids = np.array(sorted(facts), np.int64)
     hashes = _words([facts[image_id].perceptual_hash for image_id in image_ids.tolist()])
-    words, picture = np.unique(hashes, axis=0, return_inverse=True)
+    words, image = np.unique(hashes, axis=0, return_inverse=True)
     label = np.arange(len(words))
     for candidates in _candidates(words, max_distance):
         apart = label[candidates[0]] != label[candidates[1]]
@@ -92,7 +92,7 @@ def near_duplicate_groups(facts: Mapping[int, ImageFacts], max_distance: int) ->
         if near.any():
             edges = (np.ones(near.sum(), bool), (label[left[near]], label[right[near]]))
             label = connected_components(coo_array(edges, shape=(len(words), len(words))), directed=False)[1][label]
-    group = label[picture.ravel()]
+    group = label[image.ravel()]
     order = np.argsort(group, kind="stable")
     parts = np.split(image_ids[order], np.flatnonzero(np.diff(group[order])) + 1)
     return sorted(part.tolist() for part in parts if len(part) > 1)

@@ -17,17 +17,17 @@ from gsam_edge.vision.images import ImageError, brightest_if_deep, opened_image,
 #: So many files go to a thread at once: enough to hide what handing them over costs.
 _BATCH = 50
 #: Rises with every change of what a look tells of a file: looks of another version are not taken over.
-LOOK_VERSION = 3
+SCAN_VERSION = 3
 #: The fields of `ImageFacts` as JSON holds them.
 _FactsTold: TypeAlias = tuple[int, int, str, str, str, int | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class ScannedImage:
     """What a look at an image file told.
 
     Attributes:
-        height: rows of pixels of the picture as it is decoded, upright.
+        height: rows of pixels of the image as it is decoded, upright.
         width: columns of pixels.
         facts: what decoding the file told; None where only its header was read.
     """
@@ -61,7 +61,7 @@ class Look:
 
 
 #: A look, or why the file could not be read.
-LookOrError: TypeAlias = Look | Exception
+LookOrError: TypeAlias = ScannedImage | Exception
 
 
 class ImageFiles(Protocol):
@@ -71,7 +71,7 @@ class ImageFiles(Protocol):
         """Height and width in pixels of the image as it would be decoded, from its header."""
         ...
 
-    def inspect(self, file_name: str) -> Look:
+    def inspect(self, file_name: str) -> ScannedImage:
         """A look at the whole file, decoded: with `facts`."""
         ...
 
@@ -80,7 +80,7 @@ class ImageFiles(Protocol):
         ...
 
 
-def look_into(content: bytes, *, name: str, max_pixels: int) -> Look:
+def scan_image(content: bytes, *, name: str, max_pixels: int) -> ScannedImage:
     """Decodes an image file to its last byte and says what it is.
 
     A JPEG gives grey pixels at an eighth to the whole of its size: every coefficient is still read, which is where
@@ -102,10 +102,10 @@ def look_into(content: bytes, *, name: str, max_pixels: int) -> Look:
         brightest = brightest_if_deep(image)  # of an image of 8 bits, nearly all are, nothing is asked
         image.load()
         digest = hashlib.sha256(content).hexdigest()
-        return Look(*upright, ImageFacts(*stored, digest, perceptual_hash(image), brightest))
+        return ScannedImage(*upright, ImageFacts(*stored, digest, perceptual_hash(image), brightest))
 
 
-def look_at_all(
+def scan_images(
     names: Sequence[str], files: ImageFiles, *, decode: bool, seen: MutableMapping[str, Any]
 ) -> list[LookOrError]:
     """Looks at every file, on all cores, with a progress bar on a terminal.
@@ -141,7 +141,7 @@ def _shown(batches: Iterator[list[LookOrError]], total: int) -> Iterator[LookOrE
 def _prober(files: ImageFiles) -> Callable[[str], LookOrError]:
     def look(name: str) -> LookOrError:
         try:
-            return Look(*files.probe(name))
+            return ScannedImage(*files.probe(name))
         except (ImageError, OSError, KeyError) as error:
             return error
 
@@ -151,7 +151,7 @@ def _prober(files: ImageFiles) -> Callable[[str], LookOrError]:
 def _inspector(files: ImageFiles, seen: MutableMapping[str, Any]) -> Callable[[str], LookOrError]:
     def look(name: str) -> LookOrError:
         try:
-            key = f"{LOOK_VERSION}\0{name}\0{files.stamp(name)}"
+            key = f"{SCAN_VERSION}\0{name}\0{files.stamp(name)}"
             if key in seen and (known := _recorded(seen[key])) is not None:
                 return known
             found = files.inspect(name)
@@ -163,10 +163,10 @@ def _inspector(files: ImageFiles, seen: MutableMapping[str, Any]) -> Callable[[s
     return look
 
 
-def _recorded(record: Any) -> Look | None:
+def _recorded(record: Any) -> ScannedImage | None:
     """The look at a decoded file that was written down; None where the record holds something else."""
     try:
-        look = Look.from_json(record)
+        look = ScannedImage.from_json(record)
     except ValueError:
         return None
     return look if look.facts is not None else None

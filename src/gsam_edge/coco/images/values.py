@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from gsam_edge.coco.errors import DatasetError
+from gsam_edge.coco.errors import InvalidDatasetError
 
 #: Before a regular expression on the file name whose group is the value.
 FILE_NAME = "file_name:"
@@ -23,7 +23,7 @@ def image_values(
         required: whether an image or more must have a value.
 
     Raises:
-        DatasetError: if the regular expression is none, or no image has a value; the message names what they have.
+        InvalidDatasetError: if the regular expression is none, or no image has a value; the message names what they have.
     """
     read = _by_pattern(reference, where) if reference.startswith(FILE_NAME) else _by_key(reference)
     values = [None if isinstance(value, str) and not value.strip() else value for value in map(read, images)]
@@ -33,7 +33,7 @@ def image_values(
         else:
             keys = sorted({name for image in images for name in image})
             expected, have = "a key that images carry", f"have {', '.join(keys)}"
-        raise DatasetError(
+        raise InvalidDatasetError(
             f"{where}: expected {expected}, got {reference!r}, which gives none of {len(images)} a value; they {have}"
         )
     return values
@@ -56,7 +56,7 @@ def _by_pattern(reference: str, where: str) -> Callable[[Mapping[str, Any]], Any
     try:
         pattern = re.compile(expression)
     except re.error as error:
-        raise DatasetError(f"{where}: expected a regular expression, got {expression!r}: {error}") from error
+        raise InvalidDatasetError(f"{where}: expected a regular expression, got {expression!r}: {error}") from error
 
     def read(image: Mapping[str, Any]) -> Any:
         match = pattern.search(image["file_name"])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, Protocol
 
-from gsam_edge.coco.errors import DatasetError
+from gsam_edge.coco.errors import InvalidDatasetError
 from gsam_edge.coco.geometry.shapes import brief
 from gsam_edge.vision.images import ImageError
 
@@ -153,7 +153,7 @@ class Collector:
         """The dataset and its report.
 
         Raises:
-            DatasetError: if there is no image or no object.
+            InvalidDatasetError: if there is no image or no object.
         """
         skipped: list[dict[str, Any]] = [
             {"code": code, "count": count, "meaning": SKIPPED[code], "examples": self._examples[code]}
@@ -162,7 +162,7 @@ class Collector:
         if not self._images or not self._objects:
             reasons = "; ".join(f"{s['count']} x {s['code']}, first {s['examples'][0]}" for s in skipped)
             reasons = reasons or "no file is of this format"
-            raise DatasetError(
+            raise InvalidDatasetError(
                 f"import_dataset: expected images with objects in the format {format_name!r}, got {len(self._images)} "
                 f"images and {len(self._objects)} objects ({reasons})"
             )

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from gsam_edge.coco.errors import DatasetError
+from gsam_edge.coco.errors import InvalidDatasetError
 from gsam_edge.coco.importers.collect import Imported, SourceFiles
 from gsam_edge.coco.importers.labelme import import_labelme
 from gsam_edge.coco.importers.masks import import_png_masks
@@ -44,8 +44,10 @@ def import_annotations(files: SourceFiles, format_name: str, config: ImportConfi
     """A foreign dataset in COCO form.
 
     Raises:
-        DatasetError: if the format is not known, or nothing in the folder is of it.
+        InvalidDatasetError: if the format is not known, or nothing in the folder is of it.
     """
     if format_name not in IMPORTERS:
-        raise DatasetError(f"import_dataset: expected format to be one of {', '.join(IMPORTERS)}, got {format_name!r}")
+        raise InvalidDatasetError(
+            f"import_dataset: expected format to be one of {', '.join(IMPORTERS)}, got {format_name!r}"
+        )
     return IMPORTERS[format_name](files, config)

@@ -59,7 +59,7 @@ def decode_mask(content: bytes, *, max_pixels: int) -> NDArray[np.bool_]:
         ImageError: if it is no complete image or has more than `max_pixels`.
     """
     with opened_image(content, name="mask", max_pixels=max_pixels) as image:
-        if image.mode.startswith("I"):  # numbers of objects in 16 bits: as a picture, the first 256 would be black
+        if image.mode.startswith("I"):  # numbers of objects in 16 bits: as an image, the first 256 would be black
             return np.asarray(image) != 0
     return np.asarray(decode_image(content, name="mask", max_pixels=max_pixels).max(axis=2) > 0)
 

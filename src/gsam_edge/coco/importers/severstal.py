@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gsam_edge.coco.errors import DatasetError
+from gsam_edge.coco.errors import InvalidDatasetError
 from gsam_edge.coco.geometry.segmentation import encode_mask
 from gsam_edge.coco.importers.collect import Collector, Imported, SourceFiles, number, with_suffix
 
@@ -27,7 +27,7 @@ def import_severstal(files: SourceFiles, class_names: Mapping[int, str]) -> Impo
         class_names: names by `ClassId`; a class without one is called by its number.
 
     Raises:
-        DatasetError: if there is no such CSV or more than one.
+        InvalidDatasetError: if there is no such CSV or more than one.
     """
     name, rows = _table(files)
     by_name: dict[str, list[str]] = {}
@@ -74,7 +74,7 @@ def _table(files: SourceFiles) -> tuple[str, Iterator[tuple[str, str, str]]]:
         if b"EncodedPixels" in header and b"sample_submission" not in name.encode():
             found.append(name)
     if len(found) != 1:
-        raise DatasetError(
+        raise InvalidDatasetError(
             f"import_dataset: expected one CSV file with the columns {', '.join(_COLUMNS)}, got {found or 'none'}"
         )
     return found[0], _rows(files.read(found[0]).decode("utf-8-sig", "replace"), found[0])
@@ -84,7 +84,7 @@ def _rows(text: str, name: str) -> Iterator[tuple[str, str, str]]:
     reader = csv.DictReader(io.StringIO(text, newline=""))
     columns = reader.fieldnames or ()
     if _JOINED not in columns and not set(_COLUMNS) <= set(columns):
-        raise DatasetError(f"{name}: expected the columns {', '.join(_COLUMNS)}, got {', '.join(columns)}")
+        raise InvalidDatasetError(f"{name}: expected the columns {', '.join(_COLUMNS)}, got {', '.join(columns)}")
     try:
         for row in reader:
             if _JOINED in columns:
@@ -93,7 +93,7 @@ def _rows(text: str, name: str) -> Iterator[tuple[str, str, str]]:
                 image_id, class_id = row["ImageId"] or "", row["ClassId"] or ""
             yield image_id.strip(), class_id.strip(), row["EncodedPixels"] or ""
     except csv.Error as error:
-        raise DatasetError(
+        raise InvalidDatasetError(
             f"{name}: expected a CSV file, but line {reader.line_num} does not parse: {error}"
         ) from error
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from gsam_edge.coco.errors import DatasetError
+from gsam_edge.coco.errors import InvalidDatasetError
 from gsam_edge.coco.geometry.shapes import brief
 from gsam_edge.coco.importers.collect import Collector, Imported, SourceFiles, lines_of, number, with_suffix
 
@@ -27,12 +27,12 @@ def import_yolo(files: SourceFiles, class_names: Mapping[int, str]) -> Imported:
         class_names: names by class number, where the folder has none.
 
     Raises:
-        DatasetError: if classes have no names, or there is nothing to take over.
+        InvalidDatasetError: if classes have no names, or there is nothing to take over.
     """
     document, unreadable = _document(files)
     names = dict(class_names) or _names(files, document)
     if not names:
-        raise DatasetError(
+        raise InvalidDatasetError(
             f"import_dataset: expected class names in data.yaml (names:) or in {' or '.join(_NAME_FILES)}, found none; "
             "give them with --params=import_dataset.class_names.0=...,import_dataset.class_names.1=..."
         )
@@ -133,7 +133,7 @@ def _document(files: SourceFiles) -> tuple[Mapping[str, Any], dict[str, str]]:
         The content, and the other YAML files that do not parse, with the reason.
 
     Raises:
-        DatasetError: if data.yaml does not parse.
+        InvalidDatasetError: if data.yaml does not parse.
     """
     unreadable: dict[str, str] = {}
     names = with_suffix(files, ".yaml", ".yml")
@@ -142,7 +142,7 @@ def _document(files: SourceFiles) -> tuple[Mapping[str, Any], dict[str, str]]:
             value = yaml.load(files.read(name), _PlainLoader)  # noqa: S506 - it builds text, lists and mappings only
         except (yaml.YAMLError, ValueError, OverflowError, RecursionError, OSError) as error:
             if PurePosixPath(name).name == "data.yaml":
-                raise DatasetError(f"{name}: expected a YAML file, but it does not parse: {error}") from error
+                raise InvalidDatasetError(f"{name}: expected a YAML file, but it does not parse: {error}") from error
             unreadable[name] = str(error)
             continue
         if isinstance(value, Mapping) and "names" in value:
@@ -162,7 +162,7 @@ def _names(files: SourceFiles, document: Mapping[str, Any]) -> dict[int, str]:
     except (AttributeError, ValueError):
         found = {}
     if not found or len(found) != len(names) or min(found) < 0:
-        raise DatasetError(f"data.yaml: expected names as a list, or by class number, got {brief(names)}")
+        raise InvalidDatasetError(f"data.yaml: expected names as a list, or by class number, got {brief(names)}")
     return found
 
 

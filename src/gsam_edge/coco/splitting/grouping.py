@@ -44,7 +44,7 @@ def group_images(annotations: Annotations, group_by: str, near_duplicates: Seque
         near_duplicates: groups of image ids, see `near_duplicate_groups`; ids of other images are passed over.
 
     Raises:
-        DatasetError: if a key was named that no image carries.
+        InvalidDatasetError: if a key was named that no image carries.
     """
     order = sorted(range(len(annotations.images)), key=lambda row: annotations.images[row]["file_name"])
     images = [annotations.images[row] for row in order]

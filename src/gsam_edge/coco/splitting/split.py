@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from gsam_edge.coco.annotations import Annotations
-from gsam_edge.coco.errors import DatasetError
+from gsam_edge.coco.errors import InvalidDatasetError
 from gsam_edge.coco.images.values import image_values
 from gsam_edge.coco.provenance import with_split_digest
 from gsam_edge.coco.splitting.grouping import AUTO, NO_GROUPS, SOURCE_KEY, group_images
@@ -27,7 +27,7 @@ _ROUNDING = 1e-6
 
 
 class SplitConfig(BaseModel):
-    """How the images are shared out."""
+    """How the images are split."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -75,23 +75,23 @@ def split(
 ) -> dict[str, Annotations]:
     """Takes over the splits that the user made, or else shares the images out by iterative stratification.
 
-    Sechidis, Tsoumakas and Vlahavas, "On the stratification of multi-label data" (2011): the rarest class is shared out
-    first, of equally rare ones by name, each time to the part that still lacks most of it. What is shared out here is a
+    Sechidis, Tsoumakas and Vlahavas, "On the stratification of multi-label data" (2011): the rarest class is split
+    first, of equally rare ones by name, each time to the part that still lacks most of it. What is split here is a
     group of images; images without any object count as a class of their own. The outcome depends on the names of files
     and classes and on the seed, not on the order of the file.
 
     Args:
         annotations: checked annotations.
         config: ratios and groups.
-        seed: of the order in which equals are shared out.
-        near_duplicates: groups of image ids that show the same picture, see `near_duplicate_groups`.
+        seed: of the order in which equals are split.
+        near_duplicates: groups of image ids that show the same image, see `near_duplicate_groups`.
 
     Returns:
         `train`, `val` and `test`: disjoint, together all images, the same classes and `split_digest` in each. A part
         has no images where its ratio is 0, and only there; of ready-made splits, where nobody made it.
 
     Raises:
-        DatasetError: if no image carries the key of `group_by`, a part with a ratio above 0 would stay empty, or
+        InvalidDatasetError: if no image carries the key of `group_by`, a part with a ratio above 0 would stay empty, or
             ready-made splits leave images out, are called otherwise, or hold nothing to train on.
     """
     made = ready_made_splits(annotations, config)
@@ -103,7 +103,9 @@ def split(
         what = "images" if len(grouping.groups) == len(annotations.images) else "groups of images"
         what += f" by {grouping.key!r}" if grouping.key else ""
         found = f"{len(grouping.groups)} ({grouping.why})"
-        raise DatasetError(f"split: expected at least {len(wanted)} {what}, for {', '.join(wanted)}, got {found}")
+        raise InvalidDatasetError(
+            f"split: expected at least {len(wanted)} {what}, for {', '.join(wanted)}, got {found}"
+        )
     ratios = np.array([config.ratios[name] for name in wanted])
     parts = _stratify(_presence(annotations, grouping.groups), ratios, seed)
     ids: dict[str, list[int]] = {name: [] for name in config.ratios}
@@ -116,7 +118,7 @@ def ready_made_splits(annotations: Annotations, config: SplitConfig) -> dict[str
     """Image ids by the user's own splits `train`, `val` and `test`; None where there are none.
 
     Raises:
-        DatasetError: if some images are in none of them, one is called otherwise, or none is for training.
+        InvalidDatasetError: if some images are in none of them, one is called otherwise, or none is for training.
     """
     key = SPLIT_KEY if config.ready_made == AUTO else config.ready_made
     images = annotations.images
@@ -127,14 +129,14 @@ def ready_made_splits(annotations: Annotations, config: SplitConfig) -> dict[str
     for image, value in zip(images, values, strict=True):
         name = SPLIT_NAMES.get(str(value).lower())
         if name is None:
-            raise DatasetError(
+            raise InvalidDatasetError(
                 f"split.ready_made: expected train, val or test for every image by {key!r}, got {value!r} for "
-                f"{image['file_name']!r}; set split.ready_made=none to have the images shared out"
+                f"{image['file_name']!r}; set split.ready_made=none to have the images split"
             )
         ids[name].append(image["id"])
     if not ids["train"]:
         counts = ", ".join(f"{name} {len(members)}" for name, members in ids.items())
-        raise DatasetError(f"split.ready_made: expected images to train on by {key!r}, got {counts}")
+        raise InvalidDatasetError(f"split.ready_made: expected images to train on by {key!r}, got {counts}")
     return ids
 
 
@@ -184,7 +186,7 @@ def _share_out(
         lacking: the same for each part; updated.
         chances: for each group a number for each part.
         empty: parts that have no group yet; updated.
-        left: groups that are not shared out yet; when they are as few as the empty parts, these get them.
+        left: groups that are not split yet; when they are as few as the empty parts, these get them.
     """
     parts = []
     for (labelled, images), chance in zip(gives, chances, strict=False):

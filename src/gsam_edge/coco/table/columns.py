@@ -14,7 +14,7 @@ BBOX_SOURCE = "bbox_source"
 FROM_SEGMENTATION = "segmentation"
 
 
-def has_own_box(record: Mapping[str, Any]) -> bool:
+def has_labelled_box(record: Mapping[str, Any]) -> bool:
     """Whether an annotation record carries a box that was not computed from its mask."""
     return bool(record.get("bbox")) and record.get(BBOX_SOURCE) != FROM_SEGMENTATION
 
@@ -28,7 +28,7 @@ class ObjectColumns:
         category_id: int64 [N].
         is_crowd: bool [N].
         has_mask: bool [N], whether there is a segmentation.
-        has_own_box: bool [N], whether there is a box that was not computed from the mask.
+        has_labelled_box: bool [N], whether there is a box that was not computed from the mask.
         has_area: bool [N].
         xywh: float64 [N, 4], left, top, width and height in pixels; NaN where there is no box.
     """
@@ -37,7 +37,7 @@ class ObjectColumns:
     category_id: NDArray[np.int64]
     is_crowd: NDArray[np.bool_]
     has_mask: NDArray[np.bool_]
-    has_own_box: NDArray[np.bool_]
+    has_labelled_box: NDArray[np.bool_]
     has_area: NDArray[np.bool_]
     xywh: NDArray[np.float64]
 
@@ -50,7 +50,7 @@ class ObjectColumns:
                 record["category_id"],
                 bool(record.get("iscrowd")),
                 bool(record.get("segmentation")),
-                has_own_box(record),
+                has_labelled_box(record),
                 record.get("area") is not None,
                 record.get("bbox") or (np.nan,) * 4,
             )

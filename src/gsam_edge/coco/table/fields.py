@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from gsam_edge.coco.geometry.outlines import Outlines, read_outlines
 from gsam_edge.coco.geometry.shapes import MAX_AREA, MAX_COORDINATE
 from gsam_edge.coco.table.columns import FROM_SEGMENTATION, ObjectColumns
-from gsam_edge.coco.table.gc_pause import no_garbage_collection
+from gsam_edge.coco.table.gc_pause import gc_paused
 from gsam_edge.coco.table.records import JsonRecords, ObjectTable
 
 #: Records that are read at once: their numbers fit into a processor's cache.
@@ -57,7 +57,7 @@ class ObjectFields:
         id, image_id, category_id: int64 [N].
         is_crowd: bool [N].
         xywh: float64 [N, 4], the box, NaN where there is none.
-        has_own_box: bool [N], whether there is a box that was not computed from the mask.
+        has_labelled_box: bool [N], whether there is a box that was not computed from the mask.
         area: float64 [N], NaN where there is none.
         is_maskless: bool [N], no segmentation, or null.
         is_blank: bool [N], an empty segmentation.
@@ -77,7 +77,7 @@ class ObjectFields:
     category_id: NDArray[np.int64]
     is_crowd: NDArray[np.bool_]
     xywh: NDArray[np.float64]
-    has_own_box: NDArray[np.bool_]
+    has_labelled_box: NDArray[np.bool_]
     area: NDArray[np.float64]
     is_maskless: NDArray[np.bool_]
     is_blank: NDArray[np.bool_]
@@ -108,7 +108,7 @@ def sound_table(records: JsonRecords) -> ObjectTable:
         KeyError, TypeError or ValueError: if a record is not sound after all.
     """
     texts = records.items
-    with no_garbage_collection():
+    with gc_paused():
         chunks = [_read_types(texts[start : start + _CHUNK]) for start in range(0, len(texts), _CHUNK)]
     typed = (
         {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]} if chunks else _typed([], [])
@@ -124,7 +124,7 @@ def _columns(typed: Mapping[str, NDArray[Any]]) -> ObjectColumns:
         category_id=typed["category_id"],
         is_crowd=typed["is_crowd"],
         has_mask=~(typed["is_maskless"] | typed["is_blank"]),
-        has_own_box=typed["has_own_box"],
+        has_labelled_box=typed["has_labelled_box"],
         has_area=~np.isnan(typed["area"]),
         xywh=typed["xywh"],
     )
@@ -151,7 +151,7 @@ def _typed(records: Sequence[_Record], segmentations: Sequence[bytes]) -> dict[s
         "category_id": np.array([record.category_id for record in records], np.int64),
         "is_crowd": np.array([record.iscrowd for record in records], bool),
         "xywh": np.fromiter(chain.from_iterable(record.bbox or _NO_BOX for record in records), float).reshape(-1, 4),
-        "has_own_box": np.array(
+        "has_labelled_box": np.array(
             [record.bbox is not None and record.bbox_source != FROM_SEGMENTATION for record in records], bool
         ),
         "area": np.array([np.nan if record.area is None else record.area for record in records], np.float64),

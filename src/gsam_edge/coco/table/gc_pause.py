@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def no_garbage_collection() -> Iterator[None]:
+def gc_paused() -> Iterator[None]:
     """Within the block, which makes millions of objects that are in no cycle, the collector does not walk them.
 
     It would do so again and again as their number grows. Objects that nobody holds are freed all the same.

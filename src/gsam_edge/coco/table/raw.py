@@ -8,8 +8,8 @@ from typing import Any, Self
 
 import msgspec
 
-from gsam_edge.coco.errors import DatasetError
-from gsam_edge.coco.table.gc_pause import no_garbage_collection
+from gsam_edge.coco.errors import InvalidDatasetError
+from gsam_edge.coco.table.gc_pause import gc_paused
 from gsam_edge.coco.table.records import JsonRecords
 
 
@@ -43,7 +43,7 @@ class RawCoco:
 
     @classmethod
     def parse(cls, content: bytes) -> Self:
-        """Reads the bytes of a file. Raises DatasetError if they are no JSON."""
+        """Reads the bytes of a file. Raises InvalidDatasetError if they are no JSON."""
         with ThreadPoolExecutor(1) as beside:  # hashlib works outside Python's lock
             digest = beside.submit(hashlib.sha256, content)
             return cls(parse_json(content), digest.result().hexdigest())
@@ -56,13 +56,13 @@ def parse_json(content: bytes) -> Any:
     whole and slowly. Both readers give equal values.
 
     Raises:
-        DatasetError: if it is no JSON, or nested deeper than Python can follow.
+        InvalidDatasetError: if it is no JSON, or nested deeper than Python can follow.
     """
     try:
         if not content.isascii():
             content.decode("utf-8")
         records, rest = _split(content)
-        with no_garbage_collection():
+        with gc_paused():
             return {key: msgspec.json.decode(part) for key, part in rest.items()} | records
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return _parse_plainly(content)
@@ -85,4 +85,4 @@ def _parse_plainly(content: bytes) -> Any:
     try:
         return json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise DatasetError(f"expected a COCO file in JSON, but it does not parse: {error}") from error
+        raise InvalidDatasetError(f"expected a COCO file in JSON, but it does not parse: {error}") from error

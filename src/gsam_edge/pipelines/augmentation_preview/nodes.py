@@ -13,10 +13,10 @@ from gsam_edge.teachers.family import AnyFamily
 from gsam_edge.vision.images import ImageSource
 
 
-def choose_pictures(
+def choose_images(
     raw_annotations: RawCoco, images: ImageFiles, validation: ValidationConfig, preview: PreviewConfig
 ) -> Annotations:
-    """Some pictures with objects, straight from the user's file: no other pipeline needs to have run."""
+    """Some images with objects, straight from the user's file: no other pipeline needs to have run."""
     return preview_annotations(raw_annotations, images, validation, preview)
 
 
@@ -49,12 +49,12 @@ def draw_student(
     seed: int,
     distillation: DistillationConfig,
 ) -> Figure:
-    """What the student will see, before several pictures are mixed."""
+    """What the student will see, before several images are mixed."""
     rules = rules_with(additions)
     maker = SheetMaker.of(annotations, images, rules, preview, seed=seed)
     return maker.whole(
         description_for(distillation.augmentation, scene, rules) or NOTHING,
-        "What the student sees, before pictures are mixed",
+        "What the student sees, before images are mixed",
     )
 
 

@@ -16,14 +16,14 @@ SHEET = {
 
 
 def create_pipeline() -> Pipeline:
-    """From the user's pictures to contact sheets: one for each training, one for each word that describes them."""
+    """From the user's images to contact sheets: one for each training, one for each word that describes them."""
     return Pipeline(
         [
             node(
-                nodes.choose_pictures,
+                nodes.choose_images,
                 inputs=["raw_annotations", "raw_images", "params:validation", "params:augmentation_preview"],
                 outputs="annotations_preview",
-                name="choose_pictures",
+                name="choose_images",
             ),
             *(
                 node(

@@ -27,25 +27,25 @@ from gsam_edge.vision.images import ImageSource
 def check_annotations(
     raw_annotations: RawCoco,
     images: ImageFiles,
-    image_looks: MutableMapping[str, Any],
+    image_scan: MutableMapping[str, Any],
     validation: ValidationConfig,
     health: HealthConfig,
 ) -> tuple[Annotations, dict[str, Any], dict[str, Any]]:
     """Annotations that can be trusted, missing boxes and areas added; the account of every record; images met twice."""
-    checked = validate(raw_annotations.content, images, validation, source="annotations.json", seen=image_looks)
+    checked = validate(raw_annotations.content, images, validation, source="annotations.json", seen=image_scan)
     completed = complete(checked.annotations)
     annotations = completed.annotations.with_source(raw_annotations.digest)
     return annotations, audit(checked, completed), coco_health.image_duplicates(checked.image_facts, health)
 
 
-def check_health(
+def check_dataset_health(
     annotations: Annotations, duplicates: dict[str, Any], images: ImageSource, health: HealthConfig
 ) -> tuple[Annotations, dict[str, Any], Figure]:
     """What is left once the health policies are obeyed; what was unwise, with the account; the worst cases drawn."""
     from gsam_edge.report.health_plots import plot_worst_findings
 
-    found = coco_health.check_health(annotations, duplicates, health)
-    return found.cure.annotations, found.to_json(), plot_worst_findings(annotations, images, found.findings)
+    found = coco_health.check_dataset_health(annotations, duplicates, health)
+    return found.outcome.annotations, found.to_json(), plot_worst_findings(annotations, images, found.findings)
 
 
 def plot_health(annotations: Annotations, health: HealthConfig) -> tuple[Figure, Figure, Figure]:

@@ -13,15 +13,15 @@ def create_pipeline() -> Pipeline:
         [
             node(
                 nodes.check_annotations,
-                inputs=["raw_annotations", "raw_images", "image_looks", "params:validation", "params:health"],
+                inputs=["raw_annotations", "raw_images", "image_scan", "params:validation", "params:health"],
                 outputs=["annotations_sound", "validation_findings", "image_duplicates"],
                 name="check_annotations",
             ),
             node(
-                nodes.check_health,
+                nodes.check_dataset_health,
                 inputs=["annotations_sound", "image_duplicates", "raw_images", "params:health"],
                 outputs=["annotations_checked", "health_findings", "plot_worst_findings"],
-                name="check_health",
+                name="check_dataset_health",
             ),
             node(
                 nodes.plot_health,

@@ -6,20 +6,20 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class UltralyticsAugmentation(BaseModel):
-    """Ultralytics' own changes to the pictures while training, by its names; with every value 0 there are none."""
+    """Ultralytics' own changes to the images while training, by its names; with every value 0 there are none."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    mosaic: float = Field(ge=0, le=1, description="probability of four pictures in one")
+    mosaic: float = Field(ge=0, le=1, description="probability of four images in one")
     close_mosaic: int = Field(ge=0, description="last epochs without mosaic, mixup and copy-paste")
-    mixup: float = Field(ge=0, le=1, description="probability of two pictures blended")
+    mixup: float = Field(ge=0, le=1, description="probability of two images blended")
     copy_paste: float = Field(
         ge=0, le=1, description="probability of each object of a rare class to be pasted in mirrored; needs masks"
     )
     fliplr: float = Field(ge=0, le=1, description="probability of left for right")
     flipud: float = Field(ge=0, le=1, description="probability of top for bottom")
     degrees: float = Field(ge=0, le=180, description="largest rotation, degrees")
-    translate: float = Field(ge=0, le=1, description="largest shift, fraction of the picture")
+    translate: float = Field(ge=0, le=1, description="largest shift, fraction of the image")
     scale: float = Field(ge=0, le=1, description="largest gain in size, fraction")
     hsv_h: float = Field(ge=0, le=1, description="largest change of hue, fraction of the colour circle")
     hsv_s: float = Field(ge=0, le=1, description="largest change of saturation, fraction")
@@ -31,8 +31,8 @@ class StudentTrainingConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    epochs: int = Field(gt=0, description="passes over the training pictures")
-    batch_size: int = Field(gt=1, description="pictures per optimiser step; batch normalisation needs two")
+    epochs: int = Field(gt=0, description="passes over the training images")
+    batch_size: int = Field(gt=1, description="images per optimiser step; batch normalisation needs two")
     optimizer: Literal["SGD", "AdamW"] = Field(description="PyTorch optimiser")
     learning_rate: float = Field(gt=0, le=1, description="peak learning rate")
     final_learning_rate: float = Field(gt=0, le=1, description="last learning rate as a fraction of the peak")
@@ -44,8 +44,8 @@ class StudentTrainingConfig(BaseModel):
     distribution_gain: float = Field(gt=0, description="weight of the distribution focal loss")
     validate_every: int = Field(gt=0, description="epochs between validations; the last epoch always validates")
     patience: int = Field(ge=0, description="epochs without a better validation before training stops; 0 never stops")
-    workers: int = Field(ge=0, description="processes that load pictures; a CPU run always loads in its own process")
-    cache_megabytes: int = Field(ge=0, description="memory for resized pictures, MB")
+    workers: int = Field(ge=0, description="processes that load images; a CPU run always loads in its own process")
+    cache_megabytes: int = Field(ge=0, description="memory for resized images, MB")
     mixed_precision: bool = Field(description="bfloat16 on a GPU; a CPU computes in float32 always")
     rare_below: float = Field(
         ge=0, description="a class is rare with fewer objects than this fraction of an equal share"

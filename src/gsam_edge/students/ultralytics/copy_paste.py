@@ -27,7 +27,7 @@ def rare_classes(class_ids: NDArray[np.int64], num_classes: int, rare_below: flo
 class RareCopyPaste(CopyPaste):  # type: ignore[misc]
     """Ultralytics' copy-paste (Ghiasi et al. 2021, arXiv:2012.07177) of mirrored objects, for chosen objects only.
 
-    Ultralytics reads its `copy_paste` as the share of a picture's free places to fill, rounded: 0.15 of one object is
+    Ultralytics reads its `copy_paste` as the share of an image's free places to fill, rounded: 0.15 of one object is
     none, ever. Here it is the probability of each object.
     """
 

@@ -1,4 +1,4 @@
-"""Labelled pictures from memory in the form that Ultralytics' augmentation works on."""
+"""Labelled images from memory in the form that Ultralytics' augmentation works on."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,11 +12,11 @@ from rich.progress import track
 from torch import Tensor
 
 from gsam_edge.augmentation import Sample
-from gsam_edge.coco.errors import DatasetError
+from gsam_edge.coco.errors import InvalidDatasetError
 from gsam_edge.students.images import LabelledImages
 from gsam_edge.students.ultralytics.copy_paste import RareCopyPaste, rare_classes
 from gsam_edge.students.ultralytics.imports import CopyPaste, RandomPerspective, YOLODataset
-from gsam_edge.students.ultralytics.own_boxes import OwnBoxPerspective, has_own_box
+from gsam_edge.students.ultralytics.own_boxes import OwnBoxPerspective, box_differs_from_mask
 from gsam_edge.students.ultralytics.polygons import outlines, polygon_masks
 from gsam_edge.vision import Detections
 from gsam_edge.vision.boxes import box_area, clip_xyxy, cxcywh_to_xyxy, xyxy_to_cxcywh
@@ -27,15 +27,15 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class ObjectTable:
-    """What is known of every labelled object beside its place in a picture; augmentation carries the row number.
+class LabelTable:
+    """What is known of every labelled object beside its place in an image; augmentation carries the row number.
 
     Attributes:
         class_ids: int64 [R].
         teacher: float32 [R, C], the teacher's score per class in 0..1, NaN where no teacher saw the object
             or it was not asked for the class.
         has_mask: bool [R].
-        own_box: bool [R], whether the object's box is not its mask's (see `has_own_box`).
+        own_box: bool [R], whether the object's box is not its mask's (see `box_differs_from_mask`).
     """
 
     class_ids: Tensor
@@ -49,13 +49,13 @@ class TrainingLabels:
     """Labels as Ultralytics wants them, and the table that they point into.
 
     Attributes:
-        records: one label mapping per picture.
-        table: see `ObjectTable`.
-        without_area: labelled objects left out because their box has no area in the picture.
+        records: one label mapping per image.
+        table: see `LabelTable`.
+        without_area: labelled objects left out because their box has no area in the image.
     """
 
     records: list[dict[str, Any]]
-    table: ObjectTable
+    table: LabelTable
     without_area: int
 
 
@@ -63,7 +63,7 @@ def collect_labels(data: LabelledImages) -> TrainingLabels:
     """Labels of all images with their table.
 
     Raises:
-        DatasetError: if no object is left.
+        InvalidDatasetError: if no object is left.
         ValueError: if a class id or the width of `class_scores` is not one of the classes.
     """
     num_classes = len(data.class_names)
@@ -97,10 +97,12 @@ def collect_labels(data: LabelledImages) -> TrainingLabels:
         unseen = np.full((len(kept), num_classes), np.nan, np.float32)
         teacher.append(unseen if kept.class_scores is None else kept.class_scores)
         has_mask += [False] * len(kept) if kept.masks is None else [bool(mask.any()) for mask in kept.masks]
-        own_box.append(has_own_box(xyxy, kept.masks))
+        own_box.append(box_differs_from_mask(xyxy, kept.masks))
     if not has_mask:
-        raise DatasetError(f"student: expected a labelled object in {len(data.labels)} training pictures, got none")
-    table = ObjectTable(
+        raise InvalidDatasetError(
+            f"student: expected a labelled object in {len(data.labels)} training images, got none"
+        )
+    table = LabelTable(
         torch.from_numpy(np.concatenate(class_ids)),
         torch.from_numpy(np.concatenate(teacher)),
         torch.tensor(has_mask),
@@ -118,7 +120,7 @@ def _check_classes(name: str, objects: Detections, num_classes: int) -> None:
 
 
 class MemoryDataset(YOLODataset):  # type: ignore[misc]
-    """Ultralytics' dataset without files: pictures from an `ImageSource`, labels from `collect_labels`."""
+    """Ultralytics' dataset without files: images from an `ImageSource`, labels from `collect_labels`."""
 
     def __init__(
         self,
@@ -134,11 +136,11 @@ class MemoryDataset(YOLODataset):  # type: ignore[misc]
         """Takes Ultralytics' further options by name.
 
         Args:
-            labels: of all pictures.
-            images: RGB pictures by `file_name`.
-            augmentation: changes each picture with its objects before Ultralytics' own changes, or None.
+            labels: of all images.
+            images: RGB images by `file_name`.
+            augmentation: changes each image with its objects before Ultralytics' own changes, or None.
             rare_below: classes with fewer objects than this fraction of an equal share are copied and pasted.
-            cache_megabytes: resized pictures are kept in memory up to this size together.
+            cache_megabytes: resized images are kept in memory up to this size together.
             names: class names by class id.
             options: `imgsz`, `augment`, `hyp`, `task` and the like.
         """
@@ -151,13 +153,13 @@ class MemoryDataset(YOLODataset):  # type: ignore[misc]
         self._own_box = table.own_box.numpy()
         self._free_bytes = cache_megabytes * 2**20
         self._resized: dict[int, tuple[NDArray[np.uint8], tuple[int, int]]] = {}
-        # With the "ram" cache mosaics draw from all pictures, not from a buffer that a resumed run would lack.
+        # With the "ram" cache mosaics draw from all images, not from a buffer that a resumed run would lack.
         super().__init__(img_path="", data={"names": dict(names), "nc": len(names)}, cache="ram", **options)
 
     def build_transforms(self, hyp: Any = None) -> Any:
         """Ultralytics' own, with copy-paste exchanged for that of rare classes and with boxes that stay the data's."""
         transforms = super().build_transforms(hyp)
-        steps = transforms.transforms[0].transforms  # shared with mixup, which draws its second picture by them
+        steps = transforms.transforms[0].transforms  # shared with mixup, which draws its second image by them
         for place, step in enumerate(steps):
             if isinstance(step, RandomPerspective):
                 steps[place] = OwnBoxPerspective(self._own_box, **vars(step))
@@ -181,8 +183,8 @@ class MemoryDataset(YOLODataset):  # type: ignore[misc]
         """Nothing is read before it is needed."""
 
     def fill_cache(self) -> None:
-        """Reads pictures until the memory for them is used up."""
-        for index in track(range(len(self.im_files)), description="pictures into memory"):
+        """Reads images until the memory for them is used up."""
+        for index in track(range(len(self.im_files)), description="images into memory"):
             self.load_image(index)
             if index not in self._resized:
                 return
@@ -190,7 +192,7 @@ class MemoryDataset(YOLODataset):  # type: ignore[misc]
     def load_image(
         self, i: int, rect_mode: bool = True, resize_short: bool = False
     ) -> tuple[NDArray[np.uint8], tuple[int, int], tuple[int, int]]:
-        """A picture as BGR with its longer side at `imgsz`, its height and width before and after.
+        """An image as BGR with its longer side at `imgsz`, its height and width before and after.
 
         Resized as `vision.Letterbox` does it at inference: antialiased, which OpenCV's bilinear is not.
         """
@@ -209,7 +211,7 @@ class MemoryDataset(YOLODataset):  # type: ignore[misc]
         return bgr, image_hw, bgr.shape[:2]
 
     def update_labels_info(self, label: dict[str, Any]) -> dict[str, Any]:
-        """Ultralytics' last word on a picture before it mixes several; the description's changes come before it."""
+        """Ultralytics' last word on an image before it mixes several; the description's changes come before it."""
         if self._augmentation is not None:
             own_box = self._own_box[label["cls"][:, 0].astype(np.int64)]
             label = change_label(label, self._augmentation, own_box=own_box, seed=int(torch.randint(2**31, ())))
@@ -219,15 +221,15 @@ class MemoryDataset(YOLODataset):  # type: ignore[misc]
 def change_label(
     label: Mapping[str, Any], augmentation: "Augmentation", *, own_box: NDArray[np.bool_], seed: int
 ) -> dict[str, Any]:
-    """A picture with its objects in Ultralytics' form, changed as a description asks for.
+    """An image with its objects in Ultralytics' form, changed as a description asks for.
 
     Args:
         label: `img` BGR uint8 [H, W, 3], `cls` [N, 1] rows of the object table, `bboxes` [N, 4] cxcywh and `segments`
-            (N polygons or none at all) in fractions of the picture.
+            (N polygons or none at all) in fractions of the image.
         augmentation: what to do.
         own_box: bool [N], objects with a mask whose box is not the mask's. Such a box goes through the changes like one
             without a mask; the object stays where enough of both is left.
-        seed: the same one gives the same picture.
+        seed: the same one gives the same image.
 
     An object with a box of its own goes in twice, by its mask and, behind all objects, by its box. Example: of three
     objects 0 and 2 have own boxes. The augmentation gets five: 0, 1 and 2, and the boxes of 0 and 2 as 3 and 4. It

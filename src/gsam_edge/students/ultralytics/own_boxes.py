@@ -13,7 +13,7 @@ from gsam_edge.vision.masks import masks_to_xyxy
 _ROUNDING = 1.0
 
 
-def has_own_box(xyxy: NDArray[np.float32], masks: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
+def box_differs_from_mask(xyxy: NDArray[np.float32], masks: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
     """Which objects have a mask and a box that is not the mask's, bool [N].
 
     Args:
@@ -29,7 +29,7 @@ def has_own_box(xyxy: NDArray[np.float32], masks: NDArray[np.bool_] | None) -> N
 class OwnBoxPerspective(RandomPerspective):  # type: ignore[misc]
     """Ultralytics' scaling, shifting and turning, after which an object has its own box still.
 
-    Ultralytics gives every object of a picture with polygons the box of its polygon. That is the tighter one where the
+    Ultralytics gives every object of an image with polygons the box of its polygon. That is the tighter one where the
     box was the mask's, and another one where it was not.
     """
 
@@ -44,7 +44,7 @@ class OwnBoxPerspective(RandomPerspective):  # type: ignore[misc]
         self._own_box = own_box
 
     def apply_instances(self, labels: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
-        """See Ultralytics; the own box moves with its corners and ends where the picture does.
+        """See Ultralytics; the own box moves with its corners and ends where the image does.
 
         An object stays if enough of its polygon and, where it has an own box, of that is left, by Ultralytics' rules.
         """

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
-from gsam_edge.students.family import Validation
+from gsam_edge.students.family import StudentValidation
 from gsam_edge.students.raw import WeightedLosses
 from gsam_edge.students.ultralytics.config import StudentTrainingConfig
 from gsam_edge.students.ultralytics.dataset import TrainingLabels
@@ -24,9 +24,9 @@ class TrainingTask:
 
     Attributes:
         network: the Ultralytics model to train, in place.
-        labels: of the training pictures.
-        images: training pictures.
-        augmentation: changes each picture before Ultralytics mixes it with others, or None.
+        labels: of the training images.
+        images: training images.
+        augmentation: changes each image before Ultralytics mixes it with others, or None.
         class_names: class names by class id.
         image_size: side of the square network input in pixels.
         config: schedule and gains.
@@ -47,7 +47,7 @@ class TrainingTask:
     config: StudentTrainingConfig
     losses: WeightedLosses
     seed: int
-    validate: Callable[[Mapping[str, Tensor]], Validation] | None
+    validate: Callable[[Mapping[str, Tensor]], StudentValidation] | None
     log: MetricLogger
     on_epoch: Callable[[int], None]
     checkpoints: CheckpointStore

@@ -9,7 +9,7 @@ from rich.progress import Progress
 from torch import Tensor
 
 from gsam_edge.students.choice import StudentChoice
-from gsam_edge.students.family import StudentTraining, Validate, Validation
+from gsam_edge.students.family import StudentTraining, StudentValidation, Validate
 from gsam_edge.students.images import LabelledImages
 from gsam_edge.students.predictor import StudentPredictor
 from gsam_edge.students.raw import WeightedLosses
@@ -47,7 +47,7 @@ def train_student(
     def as_weights(state: Mapping[str, Tensor], facts: Mapping[str, Any]) -> StudentWeights:
         return StudentWeights(architecture, student.size, class_names, student.image_size, student.edge, state, facts)
 
-    def score(state: Mapping[str, Tensor]) -> Validation:
+    def score(state: Mapping[str, Tensor]) -> StudentValidation:
         predictor = StudentPredictor(as_weights(state, {}), score_threshold=0.0, device=run.device)
         return validate(predictor)  # type: ignore[misc]
 

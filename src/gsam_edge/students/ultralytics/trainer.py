@@ -54,7 +54,7 @@ class MemoryTraining(DetectionTrainer):  # type: ignore[misc]
         self.model = self._task.network
 
     def get_dataloader(self, dataset_path: str, batch_size: int = 16, rank: int = 0, mode: str = "train") -> Any:
-        """Shuffled training pictures; our validation needs no second loader."""
+        """Shuffled training images; our validation needs no second loader."""
         if mode != "train":
             return self.train_loader
         dataset = MemoryDataset(
@@ -81,7 +81,7 @@ class MemoryTraining(DetectionTrainer):  # type: ignore[misc]
             collate_fn=dataset.collate_fn,
             worker_init_fn=seed_worker,
             generator=torch.Generator(),
-            # batch normalisation in training cannot take a last batch of one picture
+            # batch normalisation in training cannot take a last batch of one image
             drop_last=len(dataset) % batch_size == 1 and len(dataset) > batch_size,
         )
 

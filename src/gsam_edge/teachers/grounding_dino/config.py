@@ -39,7 +39,7 @@ class GroundingDinoTuningConfig(TuningConfig):
     detection: DetectionConfig = Field(description="what counts as a detection when validating")
     batch_size: int = Field(gt=0, description="images of one step")
     positive_prompt_probability: float = Field(
-        ge=0, le=1, description="with classes in several prompts: how often a picture's own are preferred to any"
+        ge=0, le=1, description="with classes in several prompts: how often an image's own are preferred to any"
     )
 
 
@@ -70,5 +70,5 @@ class PretrainGroundingDinoConfig(BaseModel):
     loop: LoopConfig = Field(description="schedule")
     detection: DetectionConfig = Field(description="what counts as a detection in the held-out measurement")
     batch_size: int = Field(gt=0, description="scenes of one step")
-    absent_phrases: int = Field(ge=0, description="most phrases in a prompt that are true of nothing in its picture")
+    absent_phrases: int = Field(ge=0, description="most phrases in a prompt that are true of nothing in its image")
     held_out_scenes: int = Field(gt=0, description="scenes of the held-out measurement")

@@ -31,7 +31,7 @@ class GroundingDinoFamily:
     def need(self, annotations: Annotations) -> Need:
         """Needed where objects have boxes of their own; those computed from masks do not count."""
         columns = annotations.columns
-        objects, boxes = ~columns.is_crowd, columns.has_own_box & ~columns.is_crowd
+        objects, boxes = ~columns.is_crowd, columns.has_labelled_box & ~columns.is_crowd
         if not annotations.has_boxes:
             return Need(False, "the annotations hold no boxes")
         return Need(True, f"{boxes.sum()} of {objects.sum()} objects have a box of their own")

@@ -91,12 +91,12 @@ class GroundingDino:
         for prompt in prompts:
             outputs = self.model(**self.inputs(images, [prompt.text] * len(images)))
             boxes.append(outputs.pred_boxes.float().cpu().numpy())
-            scores.append(class_scores(outputs.logits.float().cpu(), prompt, num_classes).numpy())
+            scores.append(class_probabilities(outputs.logits.float().cpu(), prompt, num_classes).numpy())
         per_image = zip(images, np.concatenate(boxes, 1), np.concatenate(scores, 1), strict=True)
         return [_detections(image.shape[:2], cxcywh, score, config) for image, cxcywh, score in per_image]
 
 
-def class_scores(logits: Tensor, prompt: Prompt, num_classes: int) -> Tensor:
+def class_probabilities(logits: Tensor, prompt: Prompt, num_classes: int) -> Tensor:
     """Probabilities per class [..., C] from token logits [..., T]: the highest of the tokens in each class's span.
 
     Those of classes that the prompt does not ask for are NaN: nothing was said about them.

@@ -1,4 +1,4 @@
-"""Scenes of a drawn world as training batches: what is in the picture stands in the prompt, among what is not."""
+"""Scenes of a drawn world as training batches: what is in the image stands in the prompt, among what is not."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ from gsam_edge.vision.masks import masks_to_xyxy
 def scene_batch(
     grounding_dino: GroundingDino, scenes: Sequence[Scene], rng: np.random.Generator, absent: int
 ) -> GroundingDinoBatch:
-    """A batch whose prompts hold each picture's phrases and up to `absent` others, in random order."""
+    """A batch whose prompts hold each image's phrases and up to `absent` others, in random order."""
     asked = [prompt_classes(rng, scene, absent) for scene in scenes]
     truths = [scene_truth(scene, names) for scene, names in zip(scenes, asked, strict=True)]
     prompts = [grounding_dino.prompts(names)[0] for names in asked]

@@ -8,7 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from gsam_edge.coco import Annotations
-from gsam_edge.coco.errors import DatasetError
+from gsam_edge.coco.errors import InvalidDatasetError
 from gsam_edge.metrics.average_precision import average_precision
 from gsam_edge.teachers.augmented import augmented
 from gsam_edge.teachers.config import DetectionConfig
@@ -59,13 +59,13 @@ def tune_grounding_dino(
         run: its log takes `grounding_dino/...` metrics; its seed is that of adapter, order and augmentation.
 
     Raises:
-        DatasetError: if one of the sets holds no object.
+        InvalidDatasetError: if one of the sets holds no object.
         AdapterError: if the adapter's targets match no layer.
         TrainingError: if the loss is not finite.
     """
     for name, annotations in (("training", train_set), ("validation", val_set)):
         if not any(not record.get("iscrowd") for record in annotations.objects):
-            raise DatasetError(f"Grounding DINO tuning: expected objects in the {name} images, got none")
+            raise InvalidDatasetError(f"Grounding DINO tuning: expected objects in the {name} images, got none")
     digest = weights_digest(base.model)
     model = copy.deepcopy(base.model)
     add_lora(model, config.lora, seed=run.seed)
@@ -88,9 +88,9 @@ def tune_grounding_dino(
             )
             for place, record in enumerate(records)
         ]
-        pictures, truths = zip(*samples, strict=True)
+        shown, truths = zip(*samples, strict=True)
         asked = [draw_prompt(rng, prompts, truth, config.positive_prompt_probability) for truth in truths]
-        return labelled_batch(tuned, pictures, truths, asked)
+        return labelled_batch(tuned, shown, truths, asked)
 
     def losses(network: TunableModel, batch: GroundingDinoBatch) -> dict[str, Tensor]:
         return grounding_dino_losses(network, batch, config.loss)
@@ -118,14 +118,14 @@ def tune_grounding_dino(
 def draw_prompt(
     rng: np.random.Generator, prompts: Sequence[Prompt], truth: Detections, positive_probability: float
 ) -> Prompt:
-    """What a picture is asked for in one step.
+    """What an image is asked for in one step.
 
     Args:
         rng: random generator.
         prompts: all classes, in one prompt or several.
-        truth: the picture's objects.
+        truth: the image's objects.
         positive_probability: how often the prompt is drawn from those that name one of the objects. Otherwise, and for
-            a picture without objects, it is drawn from all.
+            an image without objects, it is drawn from all.
 
     Returns:
         One of the prompts.
@@ -142,7 +142,7 @@ def _validation(
     truths = [val_set.truth(record["id"], masks=False) for record in val_set.images]
 
     def ap50(_: TunableModel) -> float:
-        pictures = (images[record["file_name"]] for record in val_set.images)
-        return average_precision(truths, tuned.predict_batch(pictures, val_set.class_names, config))
+        shown = (images[record["file_name"]] for record in val_set.images)
+        return average_precision(truths, tuned.predict_batch(shown, val_set.class_names, config))
 
     return ap50

@@ -27,7 +27,7 @@ class AdapterConfig(BaseModel):
         class_names: the classes it was tuned for, by class id.
         base_digest: `weights_digest` of the base it was trained on.
         lora: rank, scale and targets.
-        split: digest of how the images were shared out that tuned it and that did not (`Annotations.split_digest`);
+        split: digest of how the images were split that tuned it and that did not (`Annotations.split_digest`);
             None where they were no part of a split.
     """
 

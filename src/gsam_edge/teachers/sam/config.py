@@ -60,7 +60,7 @@ class SamLossConfig(BaseModel):
     """Weights of the losses.
 
     Dice (Milletari et al. 2016, arXiv:1606.04797) counts all objects alike. The binary cross-entropy is its mean inside
-    the prompt box plus its mean outside: over the whole picture a small object would drown in background.
+    the prompt box plus its mean outside: over the whole image a small object would drown in background.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

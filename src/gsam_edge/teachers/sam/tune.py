@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from gsam_edge.coco import Annotations
-from gsam_edge.coco.errors import DatasetError
+from gsam_edge.coco.errors import InvalidDatasetError
 from gsam_edge.coco.packed import PackedDetections
 from gsam_edge.teachers.augmented import augmented
 from gsam_edge.teachers.lora.adapter import Adapter, AdapterConfig, extract_adapter
@@ -43,7 +43,7 @@ logger = logging.getLogger(__name__)
 _PROMPTS, _ADAPTERS, _AUGMENTATION = 1, 2, 3
 
 #: An image by its name, whose embedding can be kept, or changed pixels uint8 [H, W, 3], which nobody sees twice.
-_Picture: TypeAlias = str | NDArray[np.uint8]
+_Image: TypeAlias = str | NDArray[np.uint8]
 
 
 def prompted_objects(split: Annotations, image_id: int) -> PackedDetections:
@@ -78,7 +78,7 @@ def tune_sam(
         The adapter, for `apply_adapter` on the same base.
 
     Raises:
-        DatasetError: if no training object has both a mask and a box.
+        InvalidDatasetError: if no training object has both a mask and a box.
         TrainingError: if training left the adapters at zero.
     """
     digest = weights_digest(base.model)
@@ -89,27 +89,27 @@ def tune_sam(
 
     image_ids = _prompted_images(train_set)
     if not image_ids:
-        raise DatasetError(
+        raise InvalidDatasetError(
             f"tune_sam: expected objects with a mask and a box, got none in {len(train_set.images)} images"
         )
     val_image_ids = _prompted_images(val_set)
     embeddings = _Embeddings(sam, images, config.embedding_cache_mb)
 
-    def batches(step: int) -> list[tuple[_Picture, Prompts]]:
+    def batches(step: int) -> list[tuple[_Image, Prompts]]:
         rng = np.random.default_rng(derived_seed(run.seed, _PROMPTS, step))
         rows = epoch_rows(step, config.batch_size, len(image_ids), seed=run.seed)
         batch = []
         for place, image_id in enumerate(image_ids[row] for row in rows):
             file_name, objects = _file_name(train_set, image_id), prompted_objects(train_set, image_id).unpack()
-            picture: _Picture = file_name
+            one: _Image = file_name
             if augmentation is not None:
                 chance = derived_seed(run.seed, _AUGMENTATION, step, place)
-                picture, objects = _augmented(images[file_name], objects, augmentation, seed=chance)
-            batch.append((picture, _prompts(sam, objects, config, rng)))
+                one, objects = _augmented(images[file_name], objects, augmentation, seed=chance)
+            batch.append((one, _prompts(sam, objects, config, rng)))
         return batch
 
-    def step_loss(_: nn.Module, batch: list[tuple[_Picture, Prompts]]) -> dict[str, Tensor]:
-        features = embeddings.features([picture for picture, _ in batch])
+    def step_loss(_: nn.Module, batch: list[tuple[_Image, Prompts]]) -> dict[str, Tensor]:
+        features = embeddings.features([one for one, _ in batch])
         return prompted_losses(sam, features, [prompts for _, prompts in batch], config.loss)
 
     train(
@@ -161,15 +161,15 @@ class _Embeddings:
         self._full = not self._frozen
         self._kept: dict[str, EmbeddedImage] = {}
 
-    def features(self, pictures: Sequence[_Picture]) -> Tensor:
-        """The pictures' features float [B, C, h, w]; with gradients where the image encoder is adapted."""
+    def features(self, shown: Sequence[_Image]) -> Tensor:
+        """The images' features float [B, C, h, w]; with gradients where the image encoder is adapted."""
         if self._frozen:
-            return torch.cat([self._frozen_features(picture) for picture in pictures])
-        images = [self._images[picture] if isinstance(picture, str) else picture for picture in pictures]
+            return torch.cat([self._frozen_features(one) for one in shown])
+        images = [self._images[one] if isinstance(one, str) else one for one in shown]
         return self._sam.model.image_encoder(torch.cat([self._sam.prepare(image).pixels for image in images]))
 
-    def _frozen_features(self, picture: _Picture) -> Tensor:
-        return self[picture].features if isinstance(picture, str) else self._sam.embed(picture).features
+    def _frozen_features(self, one: _Image) -> Tensor:
+        return self[one].features if isinstance(one, str) else self._sam.embed(one).features
 
     def __getitem__(self, file_name: str) -> EmbeddedImage:
         kept = self._kept.get(file_name)

@@ -1,7 +1,7 @@
 """The transforms that rules may use, by name, so that a rule can be checked without importing albumentations.
 
-Each takes one uint8 RGB picture and gives one back, copies mask values without mixing them, and draws only from the
-generators it is given. Left out of albumentations is what needs a second picture, changes the type, or uses chance of
+Each takes one uint8 RGB image and gives one back, copies mask values without mixing them, and draws only from the
+generators it is given. Left out of albumentations is what needs a second image, changes the type, or uses chance of
 its own (AdditiveNoise).
 """
 

@@ -1,4 +1,4 @@
-"""Masks packed as bits into the channels of one picture, so that a whole crowd moves in one warp.
+"""Masks packed as bits into the channels of one image, so that a whole crowd moves in one warp.
 
 Nearest-neighbour interpolation copies values and never mixes them, so every bit arrives as it left.
 """

@@ -11,6 +11,7 @@ whole validation and test splits.
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,7 @@ from gsam_edge.distill.distillation import score_student
 from gsam_edge.students.choice import choose_student
 from gsam_edge.students.images import LabelledImages
 from gsam_edge.students.predictor import StudentPredictor
-from gsam_edge.students.train import train_student
+from gsam_edge.students.table import family_of
 from gsam_edge.training.checkpoints import NoCheckpoints
 from gsam_edge.training.device import resolve_device
 from gsam_edge.training.metrics import discard_metric
@@ -53,7 +54,8 @@ def main() -> None:
         threshold = catalog.load("params:evaluation").score_threshold
 
     few = np.random.default_rng(0).permutation([image["id"] for image in train.images])[: chosen.images]
-    labelled = LabelledImages.of_split(train.subset(few.tolist()), images, {})
+    plain = LabelledImages.of_split(train.subset(few.tolist()), images, {}, None)
+    choice = choose_student(train, student)
     device = resolve_device("auto")
     own = {"epochs": chosen.epochs, "validate_every": max(1, chosen.epochs // 5)}
     with_mixing = config.training.model_copy(update=own)
@@ -67,13 +69,11 @@ def main() -> None:
     runs: dict[str, list[dict[str, float]]] = {arm: [] for arm in chosen.arms}
     for seed in chosen.seeds:
         for arm in chosen.arms:
-            trained = train_student(
-                labelled,
-                choose_student(train, student).architecture,
-                student,
+            trained = family_of(choice.architecture).train(
+                replace(plain, augmentation=described) if arm in ("described", "both") else plain,
+                choice,
                 with_mixing if arm in ("mixing", "both") else still,
                 losses={},
-                augmentation=described if arm in ("described", "both") else None,
                 initial=start,
                 validate=lambda predict: score_student(predict, val, images),
                 run=Run(discard_metric, NoCheckpoints(), seed, device),

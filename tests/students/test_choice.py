@@ -1,8 +1,9 @@
 import pytest
+from pydantic import ValidationError
 
 from gsam_edge.coco import Annotations
 from gsam_edge.coco.annotations import BBOX_SOURCE, FROM_SEGMENTATION
-from gsam_edge.students.choice import StudentChoiceError, choose_student
+from gsam_edge.students.choice import StudentChoiceError, StudentConfig, choose_student
 
 BOX = {"bbox": [1, 1, 5, 5]}
 MASK = {"segmentation": [[1, 1, 6, 1, 6, 6]]}
@@ -50,3 +51,8 @@ def test_masks_cannot_be_learnt_from_boxes(student_config, architecture):
 def test_no_labels_no_student(student_config):
     with pytest.raises(StudentChoiceError, match="boxes or masks, got neither"):
         choose_student(annotations({}), student_config)
+
+
+def test_an_architecture_that_no_family_has_is_refused_with_those_that_there_are(student_config):
+    with pytest.raises(ValidationError, match=r"expected one of \['auto', 'yolov8', .*\], got 'yolov9'"):
+        StudentConfig(**{**student_config.model_dump(), "architecture": "yolov9"})

@@ -9,8 +9,10 @@ from gsam_edge.augmentation import Description, build
 from gsam_edge.coco.errors import InvalidDatasetError
 from gsam_edge.distill.losses import LOSSES
 from gsam_edge.metrics.average_precision import average_precision
+from gsam_edge.students.choice import StudentChoice
+from gsam_edge.students.family import StudentValidation
 from gsam_edge.students.images import LabelledImages
-from gsam_edge.students.train import StudentValidation, train_student
+from gsam_edge.students.table import family_of
 from gsam_edge.students.ultralytics.edge import EdgeStudent
 from gsam_edge.students.ultralytics.trainer import MemoryTraining
 from gsam_edge.training.checkpoints import FolderCheckpoints
@@ -26,9 +28,12 @@ class KilledError(RuntimeError):
 
 def run(images, architecture, student, training, **changes):
     run = a_run(**{"seed": 3} | {name: changes.pop(name) for name in ("log", "checkpoints", "seed") if name in changes})
+    data = replace(images, augmentation=changes.pop("augmentation", None))
     losses = {"class_scores": (0.3, LOSSES["class_scores"])}
-    options = {"losses": losses, "augmentation": None, "initial": None, "validate": None, **changes}
-    return train_student(images, architecture, student, training, run=run, **options)
+    options = {"losses": losses, "initial": None, "validate": None, **changes}
+    return family_of(architecture).train(
+        data, StudentChoice(architecture, student, "a test"), training, run=run, **options
+    )
 
 
 def equal(a, b) -> bool:

@@ -3,7 +3,7 @@
 from pydantic import BaseModel, ConfigDict, Field
 
 from gsam_edge.augmentation import AugmentationConfig
-from gsam_edge.students.ultralytics.config import StudentTrainingConfig
+from gsam_edge.students.table import TrainingConfig
 from gsam_edge.teachers.config import DetectionConfig
 
 
@@ -52,4 +52,4 @@ class DistillationConfig(BaseModel):
         description="how the scene's words change each image; null leaves only Ultralytics' own changes"
     )
     losses: LossWeights = Field(description="how much the student listens to the teacher, in each way that there is")
-    training: StudentTrainingConfig = Field(description="schedule, losses, validation and Ultralytics' augmentation")
+    training: TrainingConfig = Field(description="schedule, losses, validation and Ultralytics' augmentation")

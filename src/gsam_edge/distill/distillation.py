@@ -1,7 +1,11 @@
 """From truth and teacher labels to a student, with its figures."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from gsam_edge.augmentation import AugmentationRules, SceneDescription, build, description_for, identity
 from gsam_edge.coco import Annotations
@@ -15,12 +19,14 @@ from gsam_edge.distill.merge import merge_labels
 from gsam_edge.distill.reports import distillation_report
 from gsam_edge.metrics.detection import coco_metrics
 from gsam_edge.students.choice import StudentConfig, choose_student
+from gsam_edge.students.family import StudentValidation
 from gsam_edge.students.images import LabelledImages
 from gsam_edge.students.predictor import StudentPredictor
-from gsam_edge.students.train import StudentValidation, train_student
+from gsam_edge.students.table import family_of
 from gsam_edge.students.weights import StudentWeights
 from gsam_edge.training.checkpoints import fingerprint
 from gsam_edge.training.run import Run
+from gsam_edge.vision import Detections
 from gsam_edge.vision.images import ImageSource
 
 
@@ -117,13 +123,12 @@ def distil_student(
         seed=run.seed,
     )
     class_scores, merged = merge_labels(train, teacher, match_iou=config.match_iou)
-    trained = train_student(
-        LabelledImages.of_split(train, images, class_scores),
-        choice.architecture,
-        student,
+    augmentation = None if description is None else build(description, rules)
+    trained = family_of(choice.architecture).train(
+        LabelledImages.of_split(train, images, class_scores, augmentation),
+        choice,
         config.training,
         losses=weighted_losses(config.losses),
-        augmentation=None if description is None else build(description, rules),
         initial=initial,
         validate=lambda predict: score_student(predict, val, images),
         run=run.opened(state),
@@ -136,7 +141,9 @@ def distil_student(
     return Distillation(replace(trained.weights, split=train.split_digest), trained.history, report)
 
 
-def score_student(predict: StudentPredictor, split: Annotations, images: ImageSource) -> StudentValidation:
+def score_student(
+    predict: Callable[[NDArray[np.uint8]], Detections], split: Annotations, images: ImageSource
+) -> StudentValidation:
     """COCO's mAP50 and mAP50-95 of boxes and, where truth and student have them, masks.
 
     The fitness is the mAP50-95, the mean of both where there are both.

@@ -15,7 +15,7 @@ from gsam_edge.distill.labels import StoreCounts
 from gsam_edge.distill.merge import MergeCounts
 from gsam_edge.metrics.mask_overlap import match_boxes
 from gsam_edge.students.choice import StudentChoice
-from gsam_edge.students.train import StudentTraining
+from gsam_edge.students.family import StudentTraining
 
 
 def label_report(

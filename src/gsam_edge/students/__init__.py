@@ -1,5 +1,5 @@
-"""Students: chosen by the data, built and trained with Ultralytics, prompt-free by construction."""
+"""Students: chosen by the data, built and trained by their family, prompt-free by construction."""
 
-from gsam_edge.students.choice import Architecture, EdgeConfig, StudentChoice, StudentConfig, choose_student
+from gsam_edge.students.choice import EdgeConfig, StudentChoice, StudentConfig, choose_student
 
-__all__ = ["Architecture", "EdgeConfig", "StudentChoice", "StudentConfig", "choose_student"]
+__all__ = ["EdgeConfig", "StudentChoice", "StudentConfig", "choose_student"]

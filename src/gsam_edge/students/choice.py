@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from gsam_edge.coco import Annotations
+from gsam_edge.students.table import ARCHITECTURES
 from gsam_edge.vision.errors import UserError
 
-#: "fastsam" is FastSAM's network as Ultralytics builds it, which is YOLOv8-seg's (FastSAM-s is size s, FastSAM-x is
-#: size x), for data whose boxes are those of its masks.
-Architecture: TypeAlias = Literal["yolov8", "yolov8-seg", "fastsam"]
+#: The architecture that lets the data decide.
+AUTO = "auto"
 Size: TypeAlias = Literal["n", "s", "m", "l", "x"]
 
 
@@ -35,17 +35,31 @@ class StudentConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    architecture: Literal["auto"] | Architecture = Field(description="'auto' lets the data decide")
+    architecture: str = Field(description="'auto' lets the data decide")
     size: Size = Field(description="Ultralytics' compound scaling, nano to extra large")
     image_size: int = Field(gt=0, multiple_of=32, description="side of the square network input, pixels")
     edge: EdgeConfig = Field(description="suppression and padding inside the exported student")
 
+    @field_validator("architecture")
+    @classmethod
+    def _known(cls, architecture: str) -> str:
+        if architecture not in (AUTO, *ARCHITECTURES):
+            raise ValueError(f"expected one of {[AUTO, *ARCHITECTURES]}, got {architecture!r}")
+        return architecture
+
 
 @dataclass(frozen=True)
 class StudentChoice:
-    """An architecture and the sentence that explains it."""
+    """What to train.
 
-    architecture: Architecture
+    Attributes:
+        architecture: one of `ARCHITECTURES`, never "auto".
+        student: size, input and what happens behind the network.
+        why: a clause that explains the architecture.
+    """
+
+    architecture: str
+    student: StudentConfig
     why: str
 
 
@@ -54,7 +68,7 @@ class StudentChoiceError(UserError):
 
 
 def choose_student(annotations: Annotations, config: StudentConfig) -> StudentChoice:
-    """The architecture for a dataset: YOLOv8 for boxes, FastSAM for masks, YOLOv8-seg for both.
+    """The architecture for a dataset: the first that learns from exactly what the data holds, if "auto" is asked for.
 
     A box computed from its mask is no box of the data (see `Annotations.has_boxes`).
 
@@ -62,21 +76,18 @@ def choose_student(annotations: Annotations, config: StudentConfig) -> StudentCh
         StudentChoiceError: if the data holds neither boxes nor masks, or the configured architecture needs masks that
             the data does not hold.
     """
-    boxes, masks = annotations.has_boxes, annotations.has_masks
-    if not boxes and not masks:
+    there = {"boxes": annotations.has_boxes, "masks": annotations.has_masks}
+    held = {name for name in there if there[name]}
+    if not held:
         raise StudentChoiceError("student: expected annotations with boxes or masks, got neither")
-    holds = " and ".join(name for name, there in (("boxes", boxes), ("masks", masks)) if there)
-    if config.architecture == "auto":
-        chosen: Architecture = "yolov8-seg" if boxes and masks else "fastsam" if masks else "yolov8"
-        return StudentChoice(chosen, f"the annotations hold {holds}{'' if boxes and masks else ' only'}")
-    if has_masks(config.architecture) and not masks:
+    holds = " and ".join(sorted(held))
+    if config.architecture == AUTO:
+        chosen = next(name for name, architecture in ARCHITECTURES.items() if architecture.learns_from == held)
+        return StudentChoice(chosen, config, f"the annotations hold {holds}{' only' if len(held) == 1 else ''}")
+    if ARCHITECTURES[config.architecture].masks and "masks" not in held:
+        without = [repr(name) for name, architecture in ARCHITECTURES.items() if not architecture.masks]
         raise StudentChoiceError(
             f"student.architecture: {config.architecture!r} learns masks, but the annotations hold {holds} only; "
-            "expected 'auto' or 'yolov8'"
+            f"expected {' or '.join([repr(AUTO), *without])}"
         )
-    return StudentChoice(config.architecture, f"the parameters ask for it; the annotations hold {holds}")
-
-
-def has_masks(architecture: Architecture) -> bool:
-    """Whether a student of this architecture answers with masks."""
-    return architecture != "yolov8"
+    return StudentChoice(config.architecture, config, f"the parameters ask for it; the annotations hold {holds}")

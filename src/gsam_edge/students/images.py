@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from gsam_edge.coco import Annotations
 from gsam_edge.vision import Detections
 from gsam_edge.vision.images import ImageSource
+
+if TYPE_CHECKING:
+    from gsam_edge.augmentation.augmentation import Augmentation
 
 
 class SplitLabels(Mapping[str, Detections]):
@@ -48,16 +51,22 @@ class LabelledImages:
         image_hw: `file_name` to height and width of the image in pixels.
         images: `file_name` to RGB image.
         class_names: class names by class id.
+        augmentation: changes each image before the family's own recipe does, or None.
     """
 
     labels: Mapping[str, Detections]
     image_hw: Mapping[str, tuple[int, int]]
     images: ImageSource
     class_names: tuple[str, ...]
+    augmentation: "Augmentation | None" = None
 
     @classmethod
     def of_split(
-        cls, annotations: Annotations, images: ImageSource, class_scores: Mapping[int, NDArray[np.float32]]
+        cls,
+        annotations: Annotations,
+        images: ImageSource,
+        class_scores: Mapping[int, NDArray[np.float32]],
+        augmentation: "Augmentation | None",
     ) -> Self:
         """A split with the teacher's scores by image id (see `SplitLabels`), which may be empty."""
         return cls(
@@ -65,4 +74,5 @@ class LabelledImages:
             image_hw={image["file_name"]: (image["height"], image["width"]) for image in annotations.images},
             images=images,
             class_names=annotations.class_names,
+            augmentation=augmentation,
         )

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from gsam_edge.runtime.tasks.table import output_names, task_of
-from gsam_edge.students.ultralytics.edge import EdgeStudent
+from gsam_edge.students.table import family_of
 from gsam_edge.students.weights import StudentWeights
 from gsam_edge.vision import Detections
 
@@ -25,7 +25,7 @@ class StudentPredictor:
             score_threshold: objects that score less are dropped (0..1).
             device: where it computes.
         """
-        self._module = EdgeStudent(weights).to(device)
+        self._module = family_of(weights.architecture).module(weights).to(device)
         self._card = weights.interface
         self._task = task_of(self._card)
         self._device = device

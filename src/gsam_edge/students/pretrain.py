@@ -1,5 +1,6 @@
 """A student's start: what shapes and edges look like, learnt in the general world."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -10,20 +11,21 @@ from rich.progress import track
 from gsam_edge.coco import Annotations
 from gsam_edge.coco.geometry.segmentation import encode_mask
 from gsam_edge.metrics.average_precision import average_precision
-from gsam_edge.students.choice import Architecture
+from gsam_edge.students.choice import StudentChoice
+from gsam_edge.students.family import StudentTraining, StudentValidation
 from gsam_edge.students.images import LabelledImages
-from gsam_edge.students.predictor import StudentPredictor
 from gsam_edge.students.pretrain_config import PretrainStudentConfig
-from gsam_edge.students.train import StudentTraining, StudentValidation, train_student
+from gsam_edge.students.table import family_of
 from gsam_edge.synthetic.general import GeneralWorldConfig, draw_general_scene
 from gsam_edge.synthetic.shapes import MARKS, SHAPES
 from gsam_edge.training.run import Run
 from gsam_edge.training.seed import derived_seed
+from gsam_edge.vision import Detections
 from gsam_edge.vision.boxes import xyxy_to_xywh
 from gsam_edge.vision.masks import masks_to_xyxy
 
 # Its tensors also start a detector, which has the same layers but for the masks.
-_ARCHITECTURE: Architecture = "yolov8-seg"
+_ARCHITECTURE = "yolov8-seg"
 _SHAPES = (*SHAPES, *MARKS)
 
 
@@ -41,23 +43,21 @@ def pretrain_student(
         run: its log takes `student/...` once an epoch; its seed is that of images, initial weights and order.
 
     Returns:
-        The training with weights in half precision, a start for `train_student`.
+        The training with weights in half precision, a start for every student.
     """
     drawn = [_draw(world, run.seed, part, count) for part, count in enumerate((config.images, config.held_out))]
     (learnt, drawn_images), (held_out, unseen) = drawn
 
-    def validate(predict: StudentPredictor) -> StudentValidation:
+    def validate(predict: Callable[[NDArray[np.uint8]], Detections]) -> StudentValidation:
         truths = [held_out.truth(image["id"], masks=False) for image in held_out.images]
         ap50 = average_precision(truths, [predict(drawn_image) for drawn_image in unseen.values()])
         return StudentValidation(ap50, {"box_map50": ap50})
 
-    trained = train_student(
-        LabelledImages.of_split(learnt, drawn_images, {}),
-        _ARCHITECTURE,
-        config.student,
+    trained = family_of(_ARCHITECTURE).train(
+        LabelledImages.of_split(learnt, drawn_images, {}, None),
+        StudentChoice(_ARCHITECTURE, config.student, "its layers start every other student too"),
         config.training,
         losses={},
-        augmentation=None,
         initial=None,
         validate=validate,
         run=run,

@@ -3,7 +3,7 @@
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from gsam_edge.students.choice import StudentConfig
-from gsam_edge.students.ultralytics.config import StudentTrainingConfig
+from gsam_edge.students.table import TrainingConfig
 
 
 class PretrainStudentConfig(BaseModel):
@@ -14,7 +14,7 @@ class PretrainStudentConfig(BaseModel):
     images: int = Field(gt=0, description="drawn images of the general world to learn from")
     held_out: int = Field(gt=0, description="further drawn images to choose the best epoch by")
     student: StudentConfig = Field(description="size and input of the network, a YOLOv8-seg")
-    training: StudentTrainingConfig = Field(description="schedule and losses")
+    training: TrainingConfig = Field(description="schedule and losses")
 
     @field_validator("student")
     @classmethod

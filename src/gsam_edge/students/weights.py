@@ -16,7 +16,8 @@ from torch import Tensor
 
 from gsam_edge import __version__
 from gsam_edge.runtime.card import Card
-from gsam_edge.students.choice import Architecture, EdgeConfig, Size, has_masks
+from gsam_edge.students.choice import EdgeConfig, Size
+from gsam_edge.students.table import ARCHITECTURES
 from gsam_edge.vision.errors import UserError
 
 _KEY = "gsam_edge_student"
@@ -28,7 +29,7 @@ class StudentWeightsError(UserError):
 
 @dataclass(frozen=True)
 class StudentWeights:
-    """Everything that a student is; `network.build_network` turns it into a module.
+    """Everything that a student is; its family turns it into a module.
 
     Attributes:
         architecture: which network the tensors belong to.
@@ -42,7 +43,7 @@ class StudentWeights:
             None where it was not trained on a part of a split.
     """
 
-    architecture: Architecture
+    architecture: str
     size: Size
     class_names: tuple[str, ...]
     image_size: int
@@ -50,11 +51,6 @@ class StudentWeights:
     tensors: Mapping[str, Tensor]
     facts: Mapping[str, Any] = field(default_factory=dict)
     split: str | None = None
-
-    @property
-    def has_masks(self) -> bool:
-        """Whether the student answers with masks."""
-        return has_masks(self.architecture)
 
     @property
     def card(self) -> Card:
@@ -65,7 +61,7 @@ class StudentWeights:
     def interface(self) -> Card:
         """The card without `weights`, for who runs the student itself: that digest takes a copy of all tensors."""
         return Card(
-            task="detect",
+            task=ARCHITECTURES[self.architecture].task,
             class_names=self.class_names,
             image_size=self.image_size,
             architecture=self.architecture,
@@ -126,7 +122,7 @@ class StudentWeights:
                 f"{error!r}"
             ) from error
         for name, value, allowed in (
-            ("architecture", weights.architecture, get_args(Architecture)),
+            ("architecture", weights.architecture, ARCHITECTURES),
             ("size", weights.size, get_args(Size)),
         ):
             if value not in allowed:

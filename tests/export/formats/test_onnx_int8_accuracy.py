@@ -11,10 +11,10 @@ from gsam_edge.metrics.average_precision import average_precision
 from gsam_edge.runtime import Detector
 from gsam_edge.runtime.engines.table import open_engine
 from gsam_edge.runtime.tasks.table import TASKS
-from gsam_edge.students.choice import EdgeConfig, StudentConfig
-from gsam_edge.students.train import train_student
+from gsam_edge.students.choice import EdgeConfig, StudentChoice, StudentConfig
+from gsam_edge.students.images import LabelledImages
+from gsam_edge.students.table import family_of
 from gsam_edge.students.ultralytics.config import StudentTrainingConfig, UltralyticsAugmentation
-from gsam_edge.students.ultralytics.dataset import LabelledImages
 from gsam_edge.students.ultralytics.edge import EdgeStudent
 from gsam_edge.vision import Detections
 from support.runs import a_run
@@ -74,13 +74,11 @@ def test_int8_loses_less_than_two_points_of_map50():
         images={name: image for name, (image, _) in drawn.items()},
         class_names=CLASS_NAMES,
     )
-    trained = train_student(
+    trained = family_of("yolov8-seg").train(
         images,
-        "yolov8-seg",
-        STUDENT,
+        StudentChoice("yolov8-seg", STUDENT, "a test"),
         TRAINING,
         losses={},
-        augmentation=None,
         initial=None,
         validate=None,
         run=a_run(),

@@ -21,7 +21,7 @@ def create_pipeline() -> Pipeline:
                 nodes.check_dataset_health,
                 inputs=["annotations_sound", "image_duplicates", "raw_images", "params:health"],
                 outputs=["annotations_checked", "health_findings", "plot_worst_findings"],
-                name="check_health",
+                name="check_dataset_health",
             ),
             node(
                 nodes.plot_health,

@@ -57,6 +57,6 @@ def accept_artefacts(optimization_report: list[dict[str, Any]]) -> None:
 
 
 def _module(weights: StudentWeights) -> StudentModule:
-    from gsam_edge.students.ultralytics.edge import EdgeStudent
+    from gsam_edge.students.table import family_of
 
-    return StudentModule(EdgeStudent(weights), weights.card)
+    return StudentModule(family_of(weights.architecture).module(weights), weights.card)

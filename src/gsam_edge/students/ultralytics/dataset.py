@@ -59,23 +59,23 @@ class TrainingLabels:
     without_area: int
 
 
-def collect_labels(images: LabelledImages) -> TrainingLabels:
+def collect_labels(data: LabelledImages) -> TrainingLabels:
     """Labels of all images with their table.
 
     Raises:
         InvalidDatasetError: if no object is left.
         ValueError: if a class id or the width of `class_scores` is not one of the classes.
     """
-    num_classes = len(images.class_names)
+    num_classes = len(data.class_names)
     records: list[dict[str, Any]] = []
     class_ids: list[NDArray[np.int64]] = []
     teacher: list[NDArray[np.float32]] = []
     has_mask: list[bool] = []
     own_box: list[NDArray[np.bool_]] = []
     without_area = 0
-    for name, objects in images.labels.items():
+    for name, objects in data.labels.items():
         _check_classes(name, objects, num_classes)
-        height, width = images.image_hw[name]
+        height, width = data.image_hw[name]
         xyxy = clip_xyxy(objects.xyxy, (height, width))
         sized = box_area(xyxy) > 0
         without_area += int((~sized).sum())
@@ -100,7 +100,7 @@ def collect_labels(images: LabelledImages) -> TrainingLabels:
         own_box.append(box_differs_from_mask(xyxy, kept.masks))
     if not has_mask:
         raise InvalidDatasetError(
-            f"student: expected a labelled object in {len(images.labels)} training images, got none"
+            f"student: expected a labelled object in {len(data.labels)} training images, got none"
         )
     table = LabelTable(
         torch.from_numpy(np.concatenate(class_ids)),

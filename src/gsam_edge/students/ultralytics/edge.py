@@ -30,9 +30,6 @@ class EdgeStudent(nn.Module):
         network = build_network(weights).fuse(verbose=False)
         self.network = RawNetwork(network)
         self.head = EdgeHead(weights.image_size, network.stride.tolist(), network.model[-1].reg_max, weights.edge)
-        self.class_names = weights.class_names
-        self.image_size = weights.image_size
-        self.has_masks = weights.has_masks
         self.eval()
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:

@@ -1,42 +1,31 @@
 """Networks by name, from the definitions that Ultralytics brings; never a file of weights from elsewhere."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Any
 
-from gsam_edge.students.choice import Architecture, Size, has_masks
+from gsam_edge.students.choice import Size
+from gsam_edge.students.family import Transfer
+from gsam_edge.students.ultralytics.architectures import ARCHITECTURES
 from gsam_edge.students.ultralytics.imports import ROOT, YAML, DetectionModel, SegmentationModel
 from gsam_edge.students.weights import StudentWeights, StudentWeightsError, full_precision, transferable
 
 _IMAGE_CHANNELS = 3
 
 
-@dataclass(frozen=True)
-class Transfer:
-    """How much of a network began with trained weights.
-
-    Attributes:
-        taken: tensors whose name and shape fitted.
-        total: tensors of the network.
-    """
-
-    taken: int
-    total: int
-
-
-def new_network(architecture: Architecture, size: Size, num_classes: int) -> Any:
+def new_network(architecture: str, size: Size, num_classes: int) -> Any:
     """An Ultralytics model (a torch module) with random weights, drawn from PyTorch's generator.
 
     Args:
-        architecture: "fastsam" is YOLOv8-seg's network.
+        architecture: one of `ARCHITECTURES`.
         size: compound scaling.
         num_classes: channels of the classification head.
     """
-    masks = has_masks(architecture)
+    chosen = ARCHITECTURES[architecture]
     # By full path: Ultralytics would prefer a file of the same name in the working directory.
-    definition = YAML.load(ROOT / "cfg" / "models" / "v8" / ("yolov8-seg.yaml" if masks else "yolov8.yaml"))
-    definition |= {"scale": size, "yaml_file": f"yolov8{size}{'-seg' if masks else ''}.yaml"}
-    model = SegmentationModel if masks else DetectionModel
+    definition = YAML.load(ROOT / "cfg" / "models" / chosen.definition.format(size=""))
+    definition |= {"scale": size, "yaml_file": PurePosixPath(chosen.definition.format(size=size)).name}
+    model = SegmentationModel if chosen.masks else DetectionModel
     return model(definition, ch=_IMAGE_CHANNELS, nc=num_classes, verbose=False)
 
 

@@ -1,4 +1,4 @@
-"""What a student's trainer works on, and how what it makes is judged."""
+"""What a student's trainer works on."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
+from gsam_edge.students.family import StudentValidation
 from gsam_edge.students.raw import WeightedLosses
 from gsam_edge.students.ultralytics.config import StudentTrainingConfig
 from gsam_edge.students.ultralytics.dataset import TrainingLabels
@@ -15,19 +16,6 @@ from gsam_edge.vision.images import ImageSource
 
 if TYPE_CHECKING:
     from gsam_edge.augmentation.augmentation import Augmentation
-
-
-@dataclass(frozen=True)
-class StudentValidation:
-    """What a validation says about a student.
-
-    Attributes:
-        fitness: decides which epoch's weights are kept, higher is better.
-        metrics: figures for the curves, by name.
-    """
-
-    fitness: float
-    metrics: Mapping[str, float]
 
 
 @dataclass(frozen=True)

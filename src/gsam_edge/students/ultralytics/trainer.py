@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gsam_edge.students.choice import Architecture, has_masks
+from gsam_edge.students.ultralytics.architectures import ARCHITECTURES
 from gsam_edge.students.ultralytics.dataset import MemoryDataset
 from gsam_edge.students.ultralytics.imports import DetectionTrainer, InfiniteDataLoader, seed_worker
 from gsam_edge.students.ultralytics.loss import DetectionLoss, SegmentationLoss
@@ -214,9 +214,7 @@ class MemoryTraining(DetectionTrainer):  # type: ignore[misc]
         self.train_loader.reset()
 
 
-def build_trainer(
-    task: TrainingTask, architecture: Architecture, device: torch.device, scratch: Path
-) -> MemoryTraining:
+def build_trainer(task: TrainingTask, architecture: str, device: torch.device, scratch: Path) -> MemoryTraining:
     """Ultralytics' trainer for a task.
 
     Args:
@@ -225,7 +223,7 @@ def build_trainer(
         device: where to train.
         scratch: a folder that is thrown away afterwards; Ultralytics writes its arguments there.
     """
-    masks = has_masks(architecture)
+    masks = ARCHITECTURES[architecture].masks
     config = task.config
     options = {
         "task": "segment" if masks else "detect",

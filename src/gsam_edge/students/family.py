@@ -1,0 +1,135 @@
+"""What a family of students has to offer, and the values that it gives and takes."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel
+
+from gsam_edge.training.run import Run
+from gsam_edge.vision import Detections
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from gsam_edge.students.choice import StudentChoice
+    from gsam_edge.students.images import LabelledImages
+    from gsam_edge.students.raw import WeightedLosses
+    from gsam_edge.students.weights import StudentWeights
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What is to be known of an architecture before any of its networks is built.
+
+    Attributes:
+        task: what its outputs mean, a name of `runtime.tasks.table.TASKS`.
+        learns_from: "boxes", "masks" or both: data that holds exactly these calls for it.
+        masks: whether it answers with masks.
+    """
+
+    task: str
+    learns_from: frozenset[str]
+    masks: bool
+
+
+@dataclass(frozen=True)
+class StudentValidation:
+    """What a validation says about a student.
+
+    Attributes:
+        fitness: decides which epoch's weights are kept, higher is better.
+        metrics: figures for the curves, by name.
+    """
+
+    fitness: float
+    metrics: Mapping[str, float]
+
+
+#: Scores a student that takes an image, uint8 RGB [H, W, 3], with score threshold 0.
+Validate: TypeAlias = Callable[[Callable[[NDArray[np.uint8]], Detections]], StudentValidation]
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """How much of a network began with trained weights.
+
+    Attributes:
+        taken: tensors whose name and shape fitted.
+        total: tensors of the network.
+    """
+
+    taken: int
+    total: int
+
+
+@dataclass(frozen=True)
+class StudentTraining:
+    """A trained student and how it came about.
+
+    Attributes:
+        weights: the best ones that were found.
+        history: one mapping per epoch: `epoch`, losses `train_...`, figures `val_...`, `learning_rate`.
+        transfer: how many tensors began with trained weights; None where all began at random.
+        without_area: labelled objects left out because their box has no area.
+    """
+
+    weights: "StudentWeights"
+    history: list[dict[str, float]]
+    transfer: Transfer | None
+    without_area: int
+
+
+Config = TypeVar("Config", bound=BaseModel)
+
+
+@runtime_checkable
+class StudentFamily(Protocol[Config]):
+    """Architectures that are built and trained by one recipe.
+
+    Attributes:
+        architectures: by name; the names are those of `student.architecture`.
+        config: class of the training's parameters.
+    """
+
+    architectures: Mapping[str, Any]
+    config: type[Config]
+
+    def train(
+        self,
+        data: "LabelledImages",
+        choice: "StudentChoice",
+        config: Config,
+        *,
+        losses: "WeightedLosses",
+        initial: "StudentWeights | None",
+        validate: Validate | None,
+        run: Run,
+    ) -> StudentTraining:
+        """A student of the chosen architecture.
+
+        Args:
+            data: what to learn from.
+            choice: architecture, size and input, as `choose_student` gives it.
+            config: schedule and gains of the family's own losses.
+            losses: of distillation; none where nobody teaches but the labels.
+            initial: weights to start from as far as they fit, or None for random ones.
+            validate: decides which epoch is the best; without it the last one is.
+            run: its log takes `student/train_...`, `student/val_...` once an epoch; its seed is that of all chance.
+
+        Raises:
+            InvalidDatasetError: if the labels hold no object.
+            ValueError: if they hold unknown classes.
+            TrainingError: if the loss becomes NaN or infinite, or a batch does not fit into memory.
+        """
+        ...
+
+    def module(self, weights: "StudentWeights") -> "nn.Module":
+        """The student that ships: `forward(images)` gives the tuple of its task's outputs, every shape fixed.
+
+        Raises:
+            StudentWeightsError: if the tensors are not those of the architecture.
+        """
+        ...

@@ -1,0 +1,45 @@
+"""Ultralytics' students behind the door that all families have."""
+
+from typing import TYPE_CHECKING
+
+from gsam_edge.students.family import StudentTraining, Validate
+from gsam_edge.students.ultralytics.architectures import ARCHITECTURES
+from gsam_edge.students.ultralytics.config import StudentTrainingConfig
+from gsam_edge.training.run import Run
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from gsam_edge.students.choice import StudentChoice
+    from gsam_edge.students.images import LabelledImages
+    from gsam_edge.students.raw import WeightedLosses
+    from gsam_edge.students.weights import StudentWeights
+
+
+class Ultralytics:
+    """YOLOv8, YOLOv8-seg and FastSAM, trained by Ultralytics' recipe on images in memory; see `StudentFamily`."""
+
+    architectures = ARCHITECTURES
+    config = StudentTrainingConfig
+
+    def train(
+        self,
+        data: "LabelledImages",
+        choice: "StudentChoice",
+        config: StudentTrainingConfig,
+        *,
+        losses: "WeightedLosses",
+        initial: "StudentWeights | None",
+        validate: Validate | None,
+        run: Run,
+    ) -> StudentTraining:
+        """See `train.train_student`."""
+        from gsam_edge.students.ultralytics.train import train_student
+
+        return train_student(data, choice, config, losses=losses, initial=initial, validate=validate, run=run)
+
+    def module(self, weights: "StudentWeights") -> "nn.Module":
+        """See `edge.EdgeStudent`."""
+        from gsam_edge.students.ultralytics.edge import EdgeStudent
+
+        return EdgeStudent(weights)

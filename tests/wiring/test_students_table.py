@@ -1,0 +1,65 @@
+"""FAMILIES: every student family keeps its Protocol, and its architectures can be asked for, chosen and found."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from kedro.config import OmegaConfigLoader
+from pydantic import BaseModel
+
+from gsam_edge.runtime.tasks.table import TASKS
+from gsam_edge.students.family import Architecture, StudentFamily
+from gsam_edge.students.table import ARCHITECTURES, FAMILIES, family_of
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_family_keeps_its_protocol_and_has_a_line_in_the_docs(name: str) -> None:
+    family = FAMILIES[name]
+    assert isinstance(family, StudentFamily)
+    assert issubclass(family.config, BaseModel)
+    assert family.config.model_config["frozen"]
+    assert family.config.model_config["extra"] == "forbid"
+    assert f"`{name}`" in (ROOT / "docs" / "extending" / "student.md").read_text()
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_an_architecture_has_a_known_task_and_a_line_where_users_choose_it(name: str) -> None:
+    architecture = ARCHITECTURES[name]
+    assert isinstance(architecture, Architecture)
+    assert architecture.task in TASKS
+    assert name in family_of(name).architectures
+    assert f"`{name}`" in (ROOT / "docs" / "extending" / "student.md").read_text()
+    comment = next(
+        line
+        for line in (ROOT / "conf" / "base" / "parameters_distillation.yml").read_text().splitlines()
+        if line.strip().startswith("architecture:")
+    )
+    assert name in comment.replace("|", " ").split()
+
+
+def test_no_two_families_have_an_architecture_of_one_name() -> None:
+    assert sum(len(family.architectures) for family in FAMILIES.values()) == len(ARCHITECTURES)
+
+
+@pytest.mark.parametrize("held", [{"boxes"}, {"masks"}, {"boxes", "masks"}])
+def test_whatever_the_data_holds_some_architecture_learns_from_it(held: set[str]) -> None:
+    assert any(architecture.learns_from == held for architecture in ARCHITECTURES.values())
+
+
+@pytest.mark.parametrize("env", ["base", "test", "full"])
+def test_the_training_parameters_are_those_of_a_family(env: str) -> None:
+    config = OmegaConfigLoader(
+        conf_source=str(ROOT / "conf"), base_env="base", default_run_env=env, merge_strategy={"parameters": "soft"}
+    )
+    training = config["parameters"]["distillation"]["training"]
+    assert any(isinstance(family.config.model_validate(training), family.config) for family in FAMILIES.values())
+
+
+def test_the_table_loads_no_heavy_library() -> None:
+    heavy = {"torch", "transformers", "ultralytics", "onnxruntime", "onnx", "cv2", "albumentations"}
+    program = f"import sys, gsam_edge.students.table, gsam_edge.export.table; print(sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -44,7 +44,7 @@ def sections(monkeypatch):
         (["validation_report"], ["validation_report"]),
         (["comparison", "validation_report"], ["comparison"]),
         (["import_report"], ["import_report"]),
-        (["label_report"], []),
+        (["another_report"], []),
     ],
 )
 def test_a_run_tells_of_the_reports_that_it_left(sections, left, told):

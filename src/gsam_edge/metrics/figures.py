@@ -39,7 +39,7 @@ class Figure:
 
     Attributes:
         name: its key in the rows of `comparison` and its column in the table.
-        heading: its column's heading on the console, in two lines.
+        heading: its column's heading on the console, in two lines; empty: it has no column there.
         decimals: that a table shows.
         better: which values are; None where the best one would mislead.
         tasks: what an artefact must do to have it; None: every artefact has it.

@@ -25,7 +25,8 @@ def comparison_summary(rows: Sequence[Mapping[str, Any]]) -> "Table":
     """
     from rich.table import Table
 
-    columns = {name: figure for name, figure in FIGURES.items() if any(name in row for row in rows)}
+    present = {name for row in rows for name in row}
+    columns = {name: figure for name, figure in FIGURES.items() if figure.heading and name in present}
     best = {}
     for name, figure in columns.items():
         values = [row[name] for row in rows if name in row]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from gsam_edge.coco import Annotations
+from gsam_edge.coco.packed import PackedDetections
 from gsam_edge.evaluate.comparison import comparison_frame, comparison_row
 from gsam_edge.metrics.figures import FIGURES, PANELS, RATIOS, count_names, figures_of
 from gsam_edge.metrics.measured import EvaluatedDetector, Measurement
@@ -27,7 +28,7 @@ def row():
     mask[0, 2:12, 2:12] = True
     xyxy = np.array([[2, 2, 12, 12]], np.float32)
     found = Detections(xyxy, np.ones(1, np.float32), np.zeros(1, np.int64), mask)
-    measurement = Measurement([found], 8.0, 9.0, 100.0, 20, 2, peak_gpu_memory_mb=300.0)
+    measurement = Measurement([PackedDetections.pack(found)], 8.0, 9.0, 100.0, 20, 2, peak_gpu_memory_mb=300.0)
     return comparison_row(
         "teacher", "torch cuda", truth, measurement,
         device="cuda", score_threshold=0.001, size_mb=12.3, match_box_iou=0.5,

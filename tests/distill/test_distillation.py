@@ -7,6 +7,7 @@ import pytest
 from gsam_edge.augmentation import AugmentationConfig, SceneDescription
 from gsam_edge.coco import Annotations, InvalidDatasetError
 from gsam_edge.coco.annotations import BBOX_SOURCE, FROM_SEGMENTATION
+from gsam_edge.coco.packed import PackedDetections
 from gsam_edge.coco.predictions import Predictions, PredictorInfo
 from gsam_edge.distill.config import DistillationConfig, LossWeights
 from gsam_edge.distill.distillation import distil_student, distillation_fingerprint
@@ -179,7 +180,8 @@ def test_no_records_are_built_to_name_the_state_of_a_run(augmentation_rules, mon
 
     assert name() == name(Annotations.from_json(train.to_json()), Annotations.from_json(val.to_json()), stored)
     first = labels.objects[0]
-    lost = replace(first, masks=np.zeros_like(first.masks))
+    found = first.unpack()
+    lost = PackedDetections.pack(replace(found, masks=np.zeros_like(found.masks)))
     others = [
         name(train.with_objects(np.array([0]), [moved])),
         name(val=val.taking_objects(np.zeros(0, np.int64))),

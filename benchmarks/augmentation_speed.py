@@ -18,6 +18,7 @@ import numpy as np
 from gsam_edge.augmentation import Description, Sample, build, shipped_rules
 from gsam_edge.augmentation.augmentation import Augmentation
 from gsam_edge.augmentation.geometry import A, BoxSafeZoom
+from gsam_edge.vision import Detections
 
 SIDE, OBJECTS = 640, 10
 DESCRIPTION = Description(
@@ -37,7 +38,7 @@ def random_sample(seed: int) -> Sample:
     boxes = [cv2.boundingRect(mask) for mask in masks]
     xyxy = np.array([[x, y, x + width, y + height] for x, y, width, height in boxes], np.float32)
     image = cv2.resize(rng.integers(0, 256, (40, 40, 3), dtype=np.uint8), (SIDE, SIDE))
-    return Sample(image, xyxy, np.arange(OBJECTS), masks.astype(bool))
+    return Sample(image, Detections(xyxy, np.ones(OBJECTS, np.float32), np.arange(OBJECTS), masks.astype(bool)))
 
 
 def by_hand(augmentation: Augmentation) -> Callable[[Sample, int], None]:
@@ -53,8 +54,8 @@ def by_hand(augmentation: Augmentation) -> Callable[[Sample, int], None]:
 
     def call(sample: Sample, seed: int) -> None:
         compose.set_random_state(np.random.default_rng(seed), random.Random(seed))  # noqa: S311
-        masks = sample.masks.view(np.uint8)
-        compose(image=sample.image, masks=masks, bboxes=sample.xyxy, labels=sample.class_ids)
+        masks = sample.objects.masks.view(np.uint8)
+        compose(image=sample.image, masks=masks, bboxes=sample.objects.xyxy, labels=sample.objects.class_ids)
 
     return call
 

@@ -10,6 +10,7 @@ import yaml
 
 from gsam_edge.augmentation import AugmentationRules, Description, Sample, Step, describe, shipped_rules
 from gsam_edge.augmentation.transform_names import GEOMETRIC, TRANSFORMS
+from gsam_edge.vision import Detections
 
 RULES = shipped_rules()
 INTENSITIES = ("low", "medium", "high")
@@ -71,11 +72,7 @@ def random_sample() -> Callable[..., Sample]:
             xyxy[row] = left, top, left + size[0], top + size[1]
             if row % 3 != 2:
                 masks[row, top : top + size[1], left : left + size[0]] = True
-        return Sample(
-            image=rng.integers(0, 256, (height, width, 3), dtype=np.uint8),
-            xyxy=xyxy,
-            class_ids=rng.integers(0, 5, count),
-            masks=masks,
-        )
+        image = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
+        return Sample(image, Detections(xyxy, np.ones(count, np.float32), rng.integers(0, 5, count), masks))
 
     return make

@@ -17,8 +17,11 @@ from gsam_edge.augmentation import AugmentationRules, Description, Sample, Step,
 from gsam_edge.augmentation.augmentation import Augmentation
 from gsam_edge.augmentation.config import TransformSpec
 from gsam_edge.augmentation.mask_bits import pack_masks, unpack_masks
+from gsam_edge.vision import Detections
+from support.detections import same
 
 Make = Callable[..., Sample]
+TWO = Detections(np.zeros((2, 4), np.float32), np.ones(2, np.float32), np.zeros(2, np.int64))
 
 
 @pytest.fixture(scope="module")
@@ -27,8 +30,9 @@ def strongest(rules: AugmentationRules, everything: Callable[[str], Description]
 
 
 def assert_same(one: Sample, other: Sample) -> None:
-    for name in ("image", "xyxy", "class_ids", "masks", "instance_ids"):
+    for name in ("image", "instance_ids"):
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=name)
+    assert same(one.objects, other.objects)
 
 
 def test_the_same_seed_gives_the_same_in_workers_and_in_any_order(strongest: Augmentation, random_sample: Make) -> None:
@@ -59,8 +63,8 @@ def test_pictures_of_all_sizes(
         sample = random_sample(np.random.default_rng(seed), image_hw, count)
         changed = strongest(sample, seed=seed)
         assert changed.image.shape == sample.image.shape
-        assert changed.masks.shape[1:] == image_hw
-        assert len(changed.xyxy) == len(changed.masks) == len(changed.class_ids) == len(changed.instance_ids)
+        assert changed.objects.masks.shape[1:] == image_hw
+        assert len(changed.objects) == len(changed.objects.masks) == len(changed.instance_ids)
 
 
 def test_a_crowd_passes(strongest: Augmentation) -> None:
@@ -68,26 +72,30 @@ def test_a_crowd_passes(strongest: Augmentation) -> None:
     image = np.full((30, 40, 3), 90, np.uint8)
     masks = np.ones((1100, 30, 40), bool)
     xyxy = np.tile(np.array([0, 0, 40, 30], np.float32), (1100, 1))
-    changed = strongest(Sample(image, xyxy, np.zeros(1100, np.int64), masks), seed=5)
-    assert len(changed.xyxy) == 1100
-    assert np.array_equal(changed.masks[0], changed.masks[-1])
+    objects = Detections(xyxy, np.ones(1100, np.float32), np.zeros(1100, np.int64), masks)
+    changed = strongest(Sample(image, objects), seed=5)
+    assert len(changed.objects) == 1100
+    assert np.array_equal(changed.objects.masks[0], changed.objects.masks[-1])
 
 
 def test_boxes_alone_and_masks_alone(strongest: Augmentation, random_sample: Make) -> None:
     sample = random_sample(np.random.default_rng(1), (60, 60), 6)
-    boxes = replace(sample, masks=None)
-    assert strongest(boxes, seed=2).masks is None
-    wild = replace(sample, xyxy=np.full((6, 4), -50, np.float32))  # no box is in the image, but four masks are
+    boxes = replace(sample, objects=replace(sample.objects, masks=None))
+    assert strongest(boxes, seed=2).objects.masks is None
+    outside = np.full((6, 4), -50, np.float32)  # no box is in the image, but four masks are
+    wild = replace(sample, objects=replace(sample.objects, xyxy=outside))
     assert set(strongest(wild, seed=2).instance_ids) <= {0, 1, 3, 4}
 
 
 def test_boxes_without_area_or_outside_are_gone(rules: AugmentationRules) -> None:
     nothing = Augmentation((), rules.image)
     xyxy = np.array([[5, 5, 5, 9], [-9, -9, -1, -1], [50, 2, 70, 8], [1.5, 2, 3, 4]], np.float32)
-    sample = Sample(np.zeros((20, 60, 3), np.uint8), xyxy, np.arange(4))
+    scores = np.array([0.4, 0.3, 0.2, 0.1], np.float32)
+    sample = Sample(np.zeros((20, 60, 3), np.uint8), Detections(xyxy, scores, np.arange(4)))
     changed = nothing(sample, seed=0)
-    assert changed.instance_ids.tolist() == [2, 3]
-    np.testing.assert_allclose(changed.xyxy, [[50, 2, 60, 8], [1.5, 2, 3, 4]], atol=1e-4)
+    assert changed.instance_ids.tolist() == changed.objects.class_ids.tolist() == [2, 3]
+    assert changed.objects.scores.tolist() == scores[2:].tolist()
+    np.testing.assert_allclose(changed.objects.xyxy, [[50, 2, 60, 8], [1.5, 2, 3, 4]], atol=1e-4)
 
 
 def test_pixel_values_grow_with_the_picture(rules: AugmentationRules) -> None:
@@ -116,19 +124,14 @@ def test_packed_masks_come_back(masks: np.ndarray) -> None:
     [
         ({"image": np.zeros((4, 6), np.uint8)}, "image: expected uint8"),
         ({"image": np.zeros((4, 6, 3), np.float32)}, "image: expected uint8"),
-        ({"xyxy": np.zeros((2, 5), np.float32)}, "xyxy: expected shape"),
-        ({"class_ids": np.zeros(3, np.int64)}, "class_ids: expected shape"),
-        ({"masks": np.zeros((2, 6, 4), bool)}, "masks: expected shape"),
-        ({"masks": np.zeros((2, 4, 6), np.uint8)}, "masks: expected bool"),
+        ({"objects": replace(TWO, masks=np.zeros((2, 6, 4), bool))}, r"masks: expected bool \[2, 4, 6\], got bool"),
+        ({"objects": replace(TWO, masks=np.zeros((2, 4, 6), np.uint8))}, "masks: expected bool .* got uint8"),
         ({"instance_ids": np.array([3, 3])}, "each once"),
+        ({"instance_ids": np.arange(3)}, "instance_ids: expected 2"),
     ],
 )
 def test_a_sample_that_contradicts_itself_is_refused(changes: dict, message: str) -> None:
-    parts = {
-        "image": np.zeros((4, 6, 3), np.uint8),
-        "xyxy": np.zeros((2, 4), np.float32),
-        "class_ids": np.zeros(2, int),
-    }
+    parts = {"image": np.zeros((4, 6, 3), np.uint8), "objects": TWO}
     with pytest.raises(ValueError, match=message):
         Sample(**parts | changes)
 

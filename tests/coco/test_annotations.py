@@ -102,6 +102,18 @@ def test_truth_of_an_empty_image_is_empty_and_of_an_unknown_one_an_error(content
         value.truth(99)
 
 
+@pytest.mark.parametrize("masks", [True, False])
+def test_packed_truth_is_the_truth_and_decodes_nothing(content, decoded, masks):
+    """Also of an object with a box only, beside a crowd, and of an image without objects."""
+    content["annotations"].append({**content["annotations"][3], "id": 9, "iscrowd": 1})
+    content["images"].append({"id": 8, "file_name": "8.png", "height": 40, "width": 50})
+    value = Annotations.from_coco(content)
+    ready = {image_id: value.packed_truth(image_id, masks=masks) for image_id in value.image_by_id}
+    assert decoded == []
+    for image_id, packed in ready.items():
+        assert same(packed.unpack(), value.truth(image_id, masks=masks))
+
+
 def uncompressed(mask):
     """Column-major runs, beginning with background."""
     changes = np.flatnonzero(np.diff(mask.ravel(order="F"), prepend=False))

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from pycocotools import mask as coco_mask
 
 from gsam_edge.coco.annotations import Annotations
+from gsam_edge.metrics.detection import evaluate_predictions
 from gsam_edge.metrics.mask_overlap import match_boxes, matched_mask_iou, paired_mask_iou
 from gsam_edge.vision import Detections
 from gsam_edge.vision.masks import paired_iou
@@ -119,6 +120,19 @@ def test_masks_are_compared_as_their_pixels_are_and_never_decoded(seed):
         truth = Annotations(TRUTH.images, TRUTH.objects, TRUTH.categories)
         paired, matched = paired_mask_iou(truth, ready), matched_mask_iou(truth, ready, 0.5)
     assert paired.mean_iou == matched.mean_iou == float(np.mean(pixels.tolist()))
+
+
+def test_polygons_are_drawn_once_for_all_metrics(monkeypatch):
+    drawn, draw = [], coco_mask.frPyObjects
+    monkeypatch.setattr(coco_mask, "frPyObjects", lambda polygons, *hw: drawn.append(polygons) or draw(polygons, *hw))
+    truth, found = Annotations(TRUTH.images, TRUTH.objects, TRUTH.categories), packed(perfect(TRUTH))
+    drawn.clear()
+    assert evaluate_predictions(truth, found, "bbox")
+    assert drawn == []
+    assert evaluate_predictions(truth, found, "segm")
+    assert matched_mask_iou(truth, found, 0.5)
+    assert paired_mask_iou(truth, found)
+    assert len(drawn) == len(truth.objects)
 
 
 def test_masks_of_another_size_than_their_truth_are_refused():

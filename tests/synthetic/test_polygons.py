@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from gsam_edge.coco.geometry.segmentation import decode_segmentation
 from gsam_edge.synthetic.polygons import mask_to_polygons
-from gsam_edge.vision.masks import mask_iou
+from gsam_edge.vision.masks import paired_iou
 
 
 def test_empty_mask_has_no_polygon():
@@ -37,7 +37,7 @@ def test_polygons_cover_the_mask_as_pycocotools_draws_them(seed, level):
     mask = cv2.resize(coarse, (120, 100), interpolation=cv2.INTER_CUBIC) > level
     polygons = mask_to_polygons(mask, 0.5)
     if mask.sum() > 400:
-        assert mask_iou(decode_segmentation(polygons, (100, 120))[None], mask[None])[0, 0] > 0.97
+        assert paired_iou(decode_segmentation(polygons, (100, 120))[None], mask[None])[0] > 0.97
     for polygon in polygons:
         assert len(polygon) >= 6
         assert all(0 <= x <= 120 for x in polygon[::2])

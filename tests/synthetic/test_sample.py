@@ -10,7 +10,7 @@ from pycocotools import mask as coco_mask
 from gsam_edge.coco.geometry.segmentation import segmentation_to_rle
 from gsam_edge.synthetic import SAMPLE_CLASSES, SampleWorldConfig, build_sample, draw_sample_scene
 from gsam_edge.vision.images import decode_image
-from gsam_edge.vision.masks import mask_iou
+from gsam_edge.vision.masks import paired_iou
 
 SIDE = 192
 CONFIG = SampleWorldConfig(
@@ -97,7 +97,7 @@ def test_polygons_agree_with_the_exact_masks(sample):
         assert [SAMPLE_CLASSES[i] for i in truth.class_ids] == list(scene.phrases)
         for drawn, traced in zip(scene.masks, truth.masks, strict=True):
             if drawn.sum() > 400:
-                assert mask_iou(drawn[None], traced[None])[0, 0] >= 0.97
+                assert paired_iou(drawn[None], traced[None])[0] >= 0.97
 
 
 def test_same_config_gives_the_same_bytes_and_counts_do_not_matter(sample):

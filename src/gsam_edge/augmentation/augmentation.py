@@ -4,7 +4,7 @@ import inspect
 import math
 import random
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import cv2
@@ -66,37 +66,32 @@ class Augmentation:
         Returns:
             A sample that shares no memory with the given one. Objects keep their order and ids. The box of an object
             with a mask is the tight box of its mask, also where nothing moved. Objects of which too little is left in
-            the image, and boxes without an area, are gone from boxes, masks, class ids and instance ids.
+            the image, and boxes without an area, are gone from objects and instance ids.
         """
-        image_hw = sample.image.shape[0], sample.image.shape[1]
-        xyxy, masked = clip_xyxy(sample.xyxy, image_hw), np.zeros(len(sample.xyxy), bool)
-        if sample.masks is not None:
-            xyxy, masked = _tight(xyxy, sample.masks)
+        given, image_hw = sample.objects, (sample.image.shape[0], sample.image.shape[1])
+        xyxy, masked = clip_xyxy(given.xyxy, image_hw), np.zeros(len(given), bool)
+        if given.masks is not None:
+            xyxy, masked = _tight(xyxy, given.masks)
         moved = self._apply(sample, xyxy, seed=seed)
 
         # albumentations gives [0, 4] where no box is left
         xyxy, rows = moved["bboxes"][:, :4].astype(np.float32), moved["bboxes"][:, 4:].ravel().astype(np.int64)
         masks = None
-        if sample.masks is not None:
-            masks = sample.masks[rows]
+        if given.masks is not None:
+            masks = given.masks[rows]
             if self.moves_pixels:
-                masks = unpack_masks(moved["mask"].reshape(*moved["image"].shape[:2], -1), len(sample.masks))[rows]
+                masks = unpack_masks(moved["mask"].reshape(*moved["image"].shape[:2], -1), len(given))[rows]
             xyxy, present = _tight(xyxy, masks)
             left = present | ~masked[rows]
             xyxy, rows, masks = xyxy[left], rows[left], masks[left]
-        return Sample(
-            image=moved["image"],
-            xyxy=xyxy,
-            class_ids=sample.class_ids[rows],
-            masks=masks,
-            instance_ids=sample.instance_ids[rows],
-        )
+        kept = replace(given, masks=None).select(rows)
+        return Sample(moved["image"], replace(kept, xyxy=xyxy, masks=masks), sample.instance_ids[rows])
 
     def _apply(self, sample: Sample, xyxy: NDArray[np.float32], *, seed: int) -> dict[str, Any]:
         """Runs albumentations; the last column of the boxes is the row they came from."""
         data: dict[str, Any] = {"image": sample.image.copy(), "bboxes": _with_rows(xyxy)}
-        if sample.masks is not None and self.moves_pixels:
-            data["mask"] = pack_masks(sample.masks)
+        if sample.objects.masks is not None and self.moves_pixels:
+            data["mask"] = pack_masks(sample.objects.masks)
         compose = self._compose(sample.image.shape[:2])
         # One pair of generators for all: albumentations' own seeding gives every transform the same draws.
         compose.set_random_state(np.random.default_rng(seed), random.Random(seed))  # noqa: S311

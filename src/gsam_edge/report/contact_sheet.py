@@ -15,7 +15,6 @@ from gsam_edge.coco import Annotations, RawCoco, ValidationConfig, complete, val
 from gsam_edge.coco.images.scan import ImageFiles
 from gsam_edge.report.draw import draw_detections
 from gsam_edge.report.plots import choose_images
-from gsam_edge.vision import Detections
 from gsam_edge.vision.images import ImageSource
 
 if TYPE_CHECKING:
@@ -70,10 +69,7 @@ class SheetMaker:
         seed: int,
     ) -> Self:
         """Sheets of all images of these annotations."""
-        samples = []
-        for image in annotations.images:
-            truth = annotations.truth(image["id"])
-            samples.append(Sample(images[image["file_name"]], truth.xyxy, truth.class_ids, truth.masks))
+        samples = [Sample(images[image["file_name"]], annotations.truth(image["id"])) for image in annotations.images]
         return cls(samples, annotations.class_names, rules, config, seed)
 
     def whole(self, description: Description, title: str) -> "Figure":
@@ -131,9 +127,8 @@ class SheetMaker:
         return figure
 
     def _drawn(self, sample: Sample) -> NDArray[np.uint8]:
-        found = Detections(sample.xyxy, np.ones(len(sample.xyxy), np.float32), sample.class_ids, sample.masks)
         width = self.config.image_width
-        return draw_detections(sample.image, found, self.class_names, width=width, with_scores=False)
+        return draw_detections(sample.image, sample.objects, self.class_names, width=width, with_scores=False)
 
 
 def preview_annotations(

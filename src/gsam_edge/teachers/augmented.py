@@ -28,6 +28,5 @@ def augmented(
     """
     if augmentation is None:
         return image, truth
-    changed = augmentation(Sample(image, truth.xyxy, truth.class_ids, truth.masks), seed=seed)
-    scores = truth.scores[changed.instance_ids]
-    return changed.image, Detections(changed.xyxy, scores, changed.class_ids, changed.masks)
+    changed = augmentation(Sample(image, truth), seed=seed)
+    return changed.image, changed.objects

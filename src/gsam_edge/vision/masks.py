@@ -18,15 +18,6 @@ def masks_to_xyxy(masks: NDArray[np.bool_]) -> NDArray[np.float32]:
     return boxes
 
 
-def mask_iou(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Intersection over union [N, M] of masks [N, H, W] and [M, H, W]; 0 where both are empty."""
-    a_flat = a.reshape(len(a), int(np.prod(a.shape[1:]))).astype(np.float32)
-    b_flat = b.reshape(len(b), int(np.prod(b.shape[1:]))).astype(np.float32)
-    intersection = a_flat @ b_flat.T
-    union = a_flat.sum(1)[:, None] + b_flat.sum(1)[None, :] - intersection
-    return (intersection / np.maximum(union, 1)).astype(np.float32)
-
-
 def paired_iou(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Intersection over union [N] of masks [N, H, W], row by row; 0 where both are empty."""
     union = (a | b).sum((1, 2))

@@ -12,8 +12,12 @@ from pycocotools import mask as coco_mask
 from gsam_edge.coco.geometry.rle import run_lengths
 from gsam_edge.coco.geometry.segmentation import (
     decode_segmentation,
+    empty_rle,
     encode_mask,
+    mask_to_rle,
     polygon_areas,
+    rle_areas,
+    rle_iou,
     segmentation_area,
     segmentation_pixels,
 )
@@ -47,6 +51,21 @@ def test_area_and_box_agree_with_pycocotools_and_with_the_pixels(mask):
     assert xywh == coco_mask.toBbox(rle).tolist()
     left, top, right, bottom = masks.masks_to_xyxy(mask[None])[0]
     assert xywh == [left, top, right - left, bottom - top]
+
+
+@given(one_mask, st.data())
+def test_overlap_of_run_lengths_is_that_of_the_pixels_to_the_last_bit(mask, data):
+    other = data.draw(arrays(bool, mask.shape))
+    pairs = [(mask, other), (mask, mask), (mask, np.zeros_like(mask))]
+    for a, b in pairs:
+        assert rle_iou(mask_to_rle(a), mask_to_rle(b)) == masks.paired_iou(a[None], b[None])[0]
+    assert rle_iou(mask_to_rle(other), empty_rle(mask.shape)) == 0
+    assert rle_areas([mask_to_rle(mask), empty_rle(mask.shape)]).tolist() == [mask.sum(), 0]
+
+
+def test_overlap_of_masks_of_two_sizes_is_refused():
+    with pytest.raises(ValueError, match=r"expected masks of one size, got \[2, 3\] and \[3, 2\]"):
+        rle_iou(empty_rle((2, 3)), empty_rle((3, 2)))
 
 
 @given(one_mask, st.booleans())

@@ -85,6 +85,31 @@ def test_the_data_decides(
     assert {path.name for path in reporting.glob("plot_*.png")} >= {"plot_comparison.png", "plot_predictions.png"}
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("tune", ["true", "false"])
+def test_a_users_own_yolo_finds_in_grounding_dinos_place(project: Path, tmp_path: Path, tune: str) -> None:
+    from support.yolo import random_network, save_weights
+
+    names = ("Ear_of_bag", "surface defect", "somebody")
+    weights = save_weights(tmp_path / "own.pt", random_network("v8/yolov8-seg.yaml", names))
+    shutil.copytree(project / "conf" / "test", project / "conf" / f"own_{tune}")
+    base = {"type": "gsam_edge.datasets.models.TeacherBaseDataset", "family": "yolo", "filepath": str(weights)}
+    (project / "conf" / f"own_{tune}" / "catalog.yml").write_text(json.dumps({"yolo_base": base}))
+    dataset = small_dataset(tmp_path / "dataset", boxes=True, masks=True)
+    parameters = f"dataset={dataset},teachers.finder=yolo,teachers.outliner=yolo,yolo.tune={tune}"
+    outputs = "--to-outputs=validation_report,teacher_report,label_report,student_weights"
+    done = kedro_run(project, f"--env=own_{tune}", f"--params={parameters}", outputs)
+    assert done.returncode == 0, done.stderr[-4000:]
+    assert "the weights know no class called printed label" in " ".join(done.stderr.split() + done.stdout.split())
+    teachers = report(project, "teacher_report")
+    status = "tuned" if tune == "true" else "as it is"
+    assert (teachers["yolo"]["status"], teachers["grounded_sam"]["status"]) == (status, status)
+    for name, key in (("grounding_dino", "finder"), ("sam", "outliner")):
+        assert teachers[name] == {"status": "not needed", "why": f"teachers.{key} is yolo"}
+        assert report(project, "validation_report")["teachers"][name]["why"] == f"teachers.{key} is yolo"
+    assert report(project, "label_report")["images"] > 0
+
+
 def test_a_pipeline_runs_alone_and_skips_what_is_there(project: Path, tmp_path: Path) -> None:
     dataset = small_dataset(tmp_path / "dataset", boxes=True, masks=True)
     arguments = ("--env=test", f"--params=dataset={dataset}")

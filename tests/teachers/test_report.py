@@ -19,7 +19,7 @@ from gsam_edge.vision import Detections
 
 DETECTION = DetectionConfig(score_threshold=0.1, candidates=1000, nms_iou=0.7, max_detections=30, batch_size=1)
 IMAGES = {"1.png": np.zeros((20, 30, 3), np.uint8)}
-ADAPTER = SimpleNamespace(tensors={"layer.lora_A": torch.zeros(2, 3)})
+ADAPTER = SimpleNamespace(tensors={"layer.lora_A": torch.zeros(2, 3)}, is_tuned=True, untuned=None)
 CHOICE = TeacherChoice(finder="grounding_dino", outliner="sam")
 TEACHERS = dict.fromkeys(CHOICE.names, TunedTeacher(SimpleNamespace(model=nn.Linear(2, 2)), ADAPTER))
 

@@ -36,7 +36,6 @@ def test_a_teacher_has_parameters_catalog_entries_and_a_line_in_the_docs(name: s
     assert (type(base), type(adapter)) == (TeacherBaseDataset, AdapterDataset)
     assert base._family is family
     assert f"`{name}`" in (ROOT / "docs" / "extending" / "teacher.md").read_text()
-    assert family.title in (ROOT / "README.md").read_text()
 
 
 @pytest.mark.parametrize("name", TEACHERS)
@@ -58,3 +57,21 @@ def test_the_graph_shows_every_teacher() -> None:
     for pipeline, name in (("distillation", "label_training_images"), ("evaluation", "measure_teacher")):
         (node,) = (node for node in pipelines[pipeline].nodes if node.name == f"{pipeline}.{name}")
         assert {f"{n}_{part}" for n in made for part in ("base", "adapter")} < set(node.inputs)
+
+
+def test_todays_teachers_have_adapters_on_linear_layers_alone() -> None:
+    """Convolutions can be adapted, too: the adapters that ship with the parameters stay the ones of before."""
+    import re
+
+    from torch import nn
+
+    from gsam_edge.teachers.lora.layers import adaptable_layers
+
+    for name in ("grounding_dino", "sam"):
+        model = TEACHERS[name].load(str(ROOT / "data/06_models/base" / name), allow_download=False).model
+        kinds = {name: type(module) for name, module in model.named_modules()}
+        for env in ("base", "full"):
+            targets = load_config(env)["parameters"][name]["lora"]["targets"]
+            adapted = [layer for layer in adaptable_layers(model) if re.fullmatch(targets, layer)]
+            assert adapted
+            assert {kinds[layer] for layer in adapted} == {nn.Linear}

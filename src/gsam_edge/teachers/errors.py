@@ -11,5 +11,9 @@ class AdapterError(UserError):
     """An adapter that is damaged or of another base, whose targets no layer is called by, or whose weights diverged."""
 
 
+class ClassMatchError(UserError):
+    """Classes of a teacher's weights and of the data that have nothing in common, or names that neither has."""
+
+
 class ClassNameError(UserError):
     """A class name that Grounding DINO's text encoder cannot read."""

@@ -1,6 +1,6 @@
 """What tuning brought: each teacher before and after, on images that taught it nothing."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from functools import partial
 from typing import Any
@@ -51,18 +51,18 @@ def teacher_report(
         By name each teacher with `status`, `trainable`, `total` (parameters), `base`, `tuned`, and `verdict` (see
         `verdict`, which also warns of an adapter that does not help). The figures of one that finds are those of its
         boxes, {map50, map50_95}; of one that outlines {mask_iou}, prompted with the true boxes. `grounded_sam`, finder
-        and outliner in a row, has {mask_map50, mask_map50_95}. A teacher that is not needed has its `status` and `why`
-        instead.
+        and outliner in a row, has {mask_map50, mask_map50_95}. Teachers that are used as they are have `base` alone. A
+        teacher that is not needed has its `status` and `why` instead.
     """
 
     def stages(finder: Part | None, outliner: Part | None, *, own_masks: bool = False) -> dict[str, Build]:
         build = partial(
             teacher_predictor, class_names=split.class_names, detection=detection, device=device, own_masks=own_masks
         )
-        return {
-            "base": partial(build, finder=_untuned(finder), outliner=_untuned(outliner)),
-            "tuned": partial(build, finder=finder, outliner=outliner),
-        }
+        built: dict[str, Build] = {"base": partial(build, finder=_untuned(finder), outliner=_untuned(outliner))}
+        if any(part.adapter.is_tuned for part in (finder, outliner) if part and part.adapter):
+            built["tuned"] = partial(build, finder=finder, outliner=outliner)
+        return built
 
     report: dict[str, Any] = {}
     parts: dict[str, Part] = {}
@@ -77,17 +77,18 @@ def teacher_report(
             figures = {
                 stage: _detection_figures(build, split, images, "bbox") for stage, build in stages(part, None).items()
             }
-        report[name] = _size(part.base.model, adapter) | figures
+        report[name] = {"status": _status(figures)} | _size(part.base.model, adapter) | figures
     missing = [name for name in choice.names if name not in parts]
     if missing:
         report["grounded_sam"] = not_needed(f"it takes both teachers, and {' and '.join(missing)} is not needed")
     elif choice.one_does_both and not split.has_masks:
         report["grounded_sam"] = not_needed("the annotations hold no masks")
     else:
-        report["grounded_sam"] = {"status": "tuned"} | {
+        figures = {
             stage: _detection_figures(build, split, images, "segm")
             for stage, build in stages(*in_a_row(choice, parts), own_masks=choice.one_does_both).items()
         }
+        report["grounded_sam"] = {"status": _status(figures)} | figures
     for name, part in report.items():
         if part["status"] == "tuned":
             part.update(verdict(name, part["base"], part["tuned"]))
@@ -95,13 +96,17 @@ def teacher_report(
 
 
 def _untuned(part: Part | None) -> Part | None:
-    return None if part is None else part._replace(adapter=None)
+    return None if part is None or part.adapter is None else part._replace(adapter=part.adapter.untuned)
+
+
+def _status(figures: Mapping[str, Any]) -> str:
+    return "tuned" if "tuned" in figures else "as it is"
 
 
 def _size(base: nn.Module, adapter: Any) -> dict[str, Any]:
     trainable = sum(tensor.numel() for tensor in adapter.tensors.values())
     total = trainable + sum(parameter.numel() for parameter in base.parameters())
-    return {"status": "tuned", "trainable": trainable, "total": total}
+    return {"trainable": trainable, "total": total}
 
 
 def _detection_figures(build: Build, split: Annotations, images: ImageSource, iou_type: Any) -> dict[str, float]:

@@ -10,8 +10,13 @@ from gsam_edge.coco.needs import Need
 from gsam_edge.teachers.family import AnyFamily
 from gsam_edge.teachers.grounding_dino.family import GroundingDinoFamily
 from gsam_edge.teachers.sam.family import SamFamily
+from gsam_edge.teachers.yolo.family import YoloFamily
 
-TEACHERS: Mapping[str, AnyFamily] = {"grounding_dino": GroundingDinoFamily(), "sam": SamFamily()}
+TEACHERS: Mapping[str, AnyFamily] = {
+    "grounding_dino": GroundingDinoFamily(),
+    "sam": SamFamily(),
+    "yolo": YoloFamily(),
+}
 
 
 class TeacherChoice(BaseModel):

@@ -95,3 +95,23 @@ class Letterbox:
             box=(source[0], source[1], source[2], source[3]),
         )
         return np.asarray(target)
+
+
+def letterboxed(image: NDArray[np.uint8], side: int) -> tuple[NDArray[np.float32], Letterbox]:
+    """An image as a network with a square input wants it, and the geometry that leads back.
+
+    Args:
+        image: uint8 [H, W, 3], RGB.
+        side: S, of the input, in pixels.
+
+    Returns:
+        float32 [1, 3, S, S], RGB in 0..1; and the letterbox.
+
+    Raises:
+        ValueError: if the image is not uint8 [H, W, 3] with at least one pixel.
+    """
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
+        raise ValueError(f"image: expected uint8 [H, W, 3], got {image.dtype} {list(image.shape)}")
+    letterbox = Letterbox.fit((image.shape[0], image.shape[1]), (side, side))
+    planes = letterbox.image(image).transpose(2, 0, 1)[None]
+    return np.ascontiguousarray(planes).astype(np.float32) / np.float32(255), letterbox

@@ -147,7 +147,7 @@ def test_only_the_best_candidates_enter_suppression(grounding_dino, images, monk
         offered.append(scores)
         return nms(xyxy, scores, class_ids, iou_threshold)
 
-    monkeypatch.setattr("gsam_edge.teachers.grounding_dino.model.nms", counting)
+    monkeypatch.setattr("gsam_edge.teachers.detections.nms", counting)
     answers = [
         grounding_dino.predict_batch(images[:1], ["ring"], CONFIG.model_copy(update={"candidates": count}))[0]
         for count in (1000, 10, 4)

@@ -11,10 +11,10 @@ from gsam_edge.teachers.errors import AdapterError
 from gsam_edge.teachers.lora.adapter import Adapter, AdapterConfig, apply_adapter, extract_adapter
 from gsam_edge.teachers.lora.config import LoraConfig
 from gsam_edge.teachers.lora.layers import (
+    adaptable_layers,
     adapter_parameters,
     add_lora,
     count_parameters,
-    linear_layers,
     verify_only_adapters_trainable,
     weights_digest,
 )
@@ -98,7 +98,7 @@ def test_a_fresh_adapter_is_the_identity_and_seeded(base):
 
 
 def test_a_pattern_that_matches_nothing_names_its_neighbours(base):
-    with pytest.raises(AdapterError, match=r"match none of 6 linear layers; nearest: \['decoder.\d.query'"):
+    with pytest.raises(AdapterError, match=r"match none of 6 layers; nearest: \['decoder.\d.query'"):
         add_lora(base, LORA.model_copy(update={"targets": r"^decoder\.\d+\.qery$"}), seed=0)
     # the norm's name matches, but it is no linear layer
     with pytest.raises(AdapterError, match="match none"):
@@ -212,5 +212,35 @@ def test_hostile_bytes_are_refused(base):
         Adapter.from_bytes(save({"a": torch.zeros(1)}, metadata={"gsam_edge_adapter": "{}"}))
 
 
-def test_linear_layers_leaves_out_attention_that_bypasses_its_layer():
-    assert linear_layers(nn.MultiheadAttention(4, 2)) == []
+def test_attention_that_bypasses_its_layer_and_convolutions_that_no_adapter_fits_are_left_out():
+    assert adaptable_layers(nn.MultiheadAttention(4, 2)) == []
+    convs = nn.ModuleDict(
+        {"plain": nn.Conv2d(4, 4, 3), "groups": nn.Conv2d(4, 4, 3, groups=2), "dilated": nn.Conv2d(4, 4, 3, dilation=2)}
+    )
+    assert adaptable_layers(convs) == ["plain"]
+
+
+def test_an_adapted_convolution_starts_as_its_base_and_is_put_on_again():
+    model = nn.Sequential(nn.Conv2d(3, 5, 3, stride=2, padding=1), nn.ReLU(), nn.Conv2d(5, 2, 1))
+    plain, image = copy.deepcopy(model), torch.rand(1, 3, 8, 8)
+    lora = LoraConfig(r=2, alpha=2, dropout=0, targets="^0$")
+    config = AdapterConfig(kind="yolo", class_names=("a",), base_digest=weights_digest(model), lora=lora)
+    add_lora(model, lora, seed=0)
+    torch.testing.assert_close(model(image), plain(image))
+    with torch.no_grad():
+        for value in adapter_parameters(model).values():
+            value.normal_()
+    adapter = Adapter.from_bytes(extract_adapter(model, config).to_bytes())
+    torch.testing.assert_close(apply_adapter(plain, adapter)(image), model(image))
+
+
+def test_a_base_as_it_is_travels_as_an_adapter_without_matrices():
+    """With what its family must know; the bytes of others, which know no more, are what they were."""
+    base = nn.Linear(3, 2)
+    plain, config = copy.deepcopy(base), {"kind": "yolo", "class_names": ("a",), "base_digest": weights_digest(base)}
+    as_it_is = Adapter({}, AdapterConfig(**config, lora=None, facts={"image_size": 64}))
+    again = Adapter.from_bytes(as_it_is.to_bytes())
+    assert again == as_it_is
+    assert not again.is_tuned
+    torch.testing.assert_close(apply_adapter(base, again)(torch.ones(1, 3)), plain(torch.ones(1, 3)))
+    assert b"facts" not in Adapter({}, AdapterConfig(**config, lora=None)).to_bytes()

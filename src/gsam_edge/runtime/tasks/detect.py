@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from gsam_edge.runtime.card import Card
 from gsam_edge.vision.boxes import box_area
 from gsam_edge.vision.detections import Detections
-from gsam_edge.vision.letterbox import Letterbox
+from gsam_edge.vision.letterbox import Letterbox, letterboxed
 
 _OUTPUTS = ("boxes", "scores", "class_ids")
 MASKS_NAME = "masks"
@@ -28,11 +28,7 @@ class Detect:
 
     def prepare(self, image: NDArray[np.uint8], card: Card) -> tuple[NDArray[np.float32], Letterbox]:
         """See `Task`; the image is letterboxed."""
-        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
-            raise ValueError(f"image: expected uint8 [H, W, 3], got {image.dtype} {list(image.shape)}")
-        letterbox = Letterbox.fit((image.shape[0], image.shape[1]), (card.image_size, card.image_size))
-        planes = letterbox.image(image).transpose(2, 0, 1)[None]
-        return np.ascontiguousarray(planes).astype(np.float32) / np.float32(255), letterbox
+        return letterboxed(image, card.image_size)
 
     def read(
         self, outputs: Mapping[str, NDArray[Any]], geometry: Letterbox, card: Card, *, threshold: float

@@ -22,6 +22,7 @@ os.environ["YOLO_CONFIG_DIR"] = os.environ[_FOLDER]
 os.environ["YOLO_OFFLINE"] = "true"
 os.environ["YOLO_AUTOINSTALL"] = "false"
 os.environ["YOLO_VERBOSE"] = "false"
+os.environ["ULTRALYTICS_SAFE_LOAD"] = "true"  # a network's definition names layers; nothing in it is evaluated
 
 _pillow_open = Image.open
 
@@ -30,6 +31,7 @@ from ultralytics.data.build import InfiniteDataLoader, seed_worker  # noqa: E402
 from ultralytics.data.converter import merge_multi_segment  # noqa: E402
 from ultralytics.data.dataset import YOLODataset  # noqa: E402
 from ultralytics.models.yolo.detect import DetectionTrainer  # noqa: E402
+from ultralytics.nn import modules  # noqa: E402
 from ultralytics.nn.tasks import DetectionModel, SegmentationModel  # noqa: E402
 from ultralytics.utils import LOGGER, ROOT, SETTINGS, YAML  # noqa: E402
 from ultralytics.utils.loss import v8DetectionLoss, v8SegmentationLoss  # noqa: E402
@@ -42,7 +44,11 @@ for _integration in ("clearml", "comet", "dvc", "mlflow", "raytune", "sync", "te
     # `dict.__setitem__`: the settings' own setter rewrites the file each time
     dict.__setitem__(SETTINGS, _integration, False)
 
+#: Names of the layers that Ultralytics' networks are made of.
+LAYERS = frozenset(modules.__all__)
+
 __all__ = [
+    "LAYERS",
     "ROOT",
     "YAML",
     "CopyPaste",

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gsam_edge.teachers.config import DetectionConfig
+from gsam_edge.teachers.detections import best_detections
 from gsam_edge.teachers.errors import BaseModelError
 from gsam_edge.teachers.grounding_dino.library import TUNABLE_MODELS, TunableModel
 from gsam_edge.teachers.grounding_dino.prompts import Prompt, compose_prompts
 from gsam_edge.vision import Detections
-from gsam_edge.vision.boxes import clip_xyxy, cxcywh_to_xyxy, nms
+from gsam_edge.vision.boxes import clip_xyxy, cxcywh_to_xyxy
 
 logger = logging.getLogger(__name__)
 
@@ -113,14 +114,7 @@ def _detections(
 ) -> Detections:
     height, width = image_hw
     xyxy = clip_xyxy(cxcywh_to_xyxy(cxcywh) * np.array([width, height, width, height], np.float32), image_hw)
-    asked = np.nan_to_num(scores, nan=-np.inf)
-    best = asked.max(1)
-    found = Detections(xyxy, best, asked.argmax(1).astype(np.int64), class_scores=scores)
-    found = found.select(best >= config.score_threshold)
-    # Suppression compares all with all: its cost is bounded here, however many queries and prompts there are.
-    found = found.select(np.argsort(-found.scores, kind="stable")[: config.candidates])
-    keep = nms(found.xyxy, found.scores, found.class_ids, config.nms_iou)
-    return found.select(keep[: config.max_detections])
+    return best_detections(xyxy, scores, config)[0]
 
 
 def load_grounding_dino(model_id_or_folder: str, *, allow_download: bool = False) -> GroundingDino:

@@ -5,7 +5,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Self
+from typing import Any, Self
 
 import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -26,9 +26,10 @@ class AdapterConfig(BaseModel):
         kind: the family of teacher, a name of `teachers.table.TEACHERS`.
         class_names: the classes it was tuned for, by class id.
         base_digest: `weights_digest` of the base it was trained on.
-        lora: rank, scale and targets.
+        lora: rank, scale and targets; None for a base that is used as it is.
         split: digest of how the images were split that tuned it and that did not (`Annotations.split_digest`);
             None where they were no part of a split.
+        facts: what else the family must know to ask its base, JSON values; None where class names are enough.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -36,16 +37,18 @@ class AdapterConfig(BaseModel):
     kind: str
     class_names: tuple[str, ...]
     base_digest: str
-    lora: LoraConfig
+    lora: LoraConfig | None
     split: str | None = None
+    facts: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
 class Adapter:
-    """Trained low-rank matrices of one teacher.
+    """Trained low-rank matrices of one teacher, or none for a base that is used as it is.
 
     Attributes:
-        tensors: `<layer>.lora_A` float32 [r, in] and `<layer>.lora_B` float32 [out, r], on the CPU.
+        tensors: `<layer>.lora_A` float32 [r, in] and `<layer>.lora_B` float32 [out, r], on the CPU; those of a
+            convolution are [r, in, h, w] and [out, r, 1, 1].
         config: kind, classes, base and LoRA settings.
     """
 
@@ -57,6 +60,16 @@ class Adapter:
         """Whether every B is zero, so that the adapted model is the base."""
         return not any(bool(tensor.any()) for name, tensor in self.tensors.items() if name.endswith(".lora_B"))
 
+    @property
+    def is_tuned(self) -> bool:
+        """Whether there are matrices; else the base is used as it is."""
+        return self.config.lora is not None
+
+    @property
+    def untuned(self) -> "Adapter":
+        """The same base as it is, asked the same way."""
+        return Adapter({}, self.config.model_copy(update={"lora": None}))
+
     @cached_property
     def digest(self) -> str:
         """SHA-256 of `to_bytes`, hexadecimal."""
@@ -66,7 +79,8 @@ class Adapter:
         """A safetensors file's content with the config as JSON in its metadata."""
         from safetensors.torch import save
 
-        return save(self.tensors, metadata={_METADATA_KEY: self.config.model_dump_json()})
+        absent = {"facts"} if self.config.facts is None else None
+        return save(self.tensors, metadata={_METADATA_KEY: self.config.model_dump_json(exclude=absent)})
 
     @classmethod
     def from_bytes(cls, content: bytes) -> Self:
@@ -137,7 +151,8 @@ def apply_adapter(model: Model, adapter: Adapter) -> Model:
     """
     if fault := _base_fault(model, adapter.config):
         raise AdapterError(f"apply_adapter: {fault}; run the pipeline teacher_finetune on this base")
-    add_lora(model, adapter.config.lora, seed=0)
+    if adapter.config.lora is not None:
+        add_lora(model, adapter.config.lora, seed=0)
     parameters = {_portable(name): value for name, value in adapter_parameters(model).items()}
     missing = sorted(parameters.keys() - adapter.tensors.keys())
     unexpected = sorted(adapter.tensors.keys() - parameters.keys())
@@ -165,6 +180,7 @@ def adapted(model: Model, adapter: Adapter | None, *, device: DeviceName, keep_b
 
     Raises:
         AdapterError: see `apply_adapter`.
+        SettingError: see `resolve_device`.
     """
     where = resolve_device(device)
     own = copy.deepcopy(model) if keep_base else model

@@ -16,7 +16,9 @@ class LoraConfig(BaseModel):
     r: int = Field(gt=0, description="rank of the update, the width of the bottleneck")
     alpha: float = Field(gt=0, description="the update is scaled by alpha / r")
     dropout: float = Field(ge=0, lt=1, description="probability with which an adapter's input is zeroed in training")
-    targets: str = Field(description="regular expression that the whole dotted name of a linear layer must match")
+    targets: str = Field(
+        description="regular expression that the whole dotted name of a linear layer or a convolution must match"
+    )
 
     @field_validator("targets")
     @classmethod

@@ -1,6 +1,7 @@
-"""Low-rank adapters (LoRA, Hu et al. 2021, arXiv:2106.09685) on the linear layers of any teacher, through peft.
+"""Low-rank adapters (LoRA, Hu et al. 2021, arXiv:2106.09685) on the layers of any teacher, through peft.
 
-The adapted layer computes W x + (alpha / r) B A x. W is frozen; B starts at zero, so a fresh adapter changes nothing.
+The adapted layer computes W x + (alpha / r) B A x; of a convolution, A is one of the same kernel and B one of 1 x 1.
+W is frozen; B starts at zero, so a fresh adapter changes nothing.
 """
 
 import hashlib
@@ -21,13 +22,21 @@ _BASE_LAYER = ".base_layer."
 _LORA_PARAMETER = re.compile(rf"\.lora_[AB]\.{ADAPTER_NAME}\.weight$")
 
 
-def linear_layers(model: nn.Module) -> list[str]:
-    """Dotted names of the model's plain linear layers; subclasses, whose owners may bypass `forward`, are left out."""
-    return [name for name, module in model.named_modules() if type(module) is nn.Linear]
+def adaptable_layers(model: nn.Module) -> list[str]:
+    """Dotted names of the layers that an adapter fits: plain linear ones and convolutions.
+
+    Subclasses, whose owners may bypass `forward`, are left out, and so are convolutions in groups or with dilation, to
+    which peft has no adapter of the same shape.
+    """
+    return [name for name, module in model.named_modules() if type(module) is nn.Linear or _is_plain_conv(module)]
+
+
+def _is_plain_conv(module: nn.Module) -> bool:
+    return type(module) is nn.Conv2d and module.groups == 1 and module.dilation == (1, 1)
 
 
 def add_lora(model: Model, config: LoraConfig, *, seed: int) -> Model:
-    """Puts adapters on the matching linear layers, in place, and freezes everything else.
+    """Puts adapters on the matching layers, in place, and freezes everything else.
 
     Args:
         model: any module without adapters; its outputs do not change, since every B starts at zero.
@@ -38,17 +47,17 @@ def add_lora(model: Model, config: LoraConfig, *, seed: int) -> Model:
         The same module, for chaining.
 
     Raises:
-        AdapterError: if no linear layer matches, with the nearest names.
+        AdapterError: if no layer matches, with the nearest names.
         ValueError: if the model has adapters already.
     """
     if adapter_parameters(model):
         raise ValueError("add_lora: expected a model without adapters, got one that has them")
-    names = linear_layers(model)
+    names = adaptable_layers(model)
     matched = [name for name in names if re.fullmatch(config.targets, name)]
     if not matched:
         plain = re.sub(r"[\\^$()?*+|\[\]]", "", config.targets)
-        near = get_close_matches(plain, names, n=5, cutoff=0) or ["the model has no linear layer at all"]
-        raise AdapterError(f"LoRA targets {config.targets!r} match none of {len(names)} linear layers; nearest: {near}")
+        near = get_close_matches(plain, names, n=5, cutoff=0) or ["the model has no such layer at all"]
+        raise AdapterError(f"LoRA targets {config.targets!r} match none of {len(names)} layers; nearest: {near}")
     _inject(model, config, matched, seed)
     return model
 

@@ -1,0 +1,1 @@
+"""Any Ultralytics detect or segment weights of the user as a finder."""

@@ -1,0 +1,91 @@
+"""Which of the weights' classes means which of the data's."""
+
+import logging
+import re
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from gsam_edge.teachers.errors import ClassMatchError
+
+logger = logging.getLogger(__name__)
+
+
+class Asked(BaseModel):
+    """How a YOLO is asked; an adapter carries it in its `facts`.
+
+    Attributes:
+        class_names: for each class of the data, by class id, the names of the weights' classes that mean it; none for a
+            class that the weights do not know.
+        image_size: side of the square network input in pixels.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    class_names: tuple[tuple[str, ...], ...]
+    image_size: int
+
+    def columns(self, names: Sequence[str]) -> list[list[int]]:
+        """For each class of the data the ids of the weights' classes, whose names are given."""
+        return [[names.index(name) for name in meant] for meant in self.class_names]
+
+
+def match_classes(
+    theirs: Sequence[str], ours: Sequence[str], mapping: Mapping[str, str]
+) -> tuple[tuple[str, ...], ...]:
+    """For each class of the data, the names of the weights' classes that mean it.
+
+    Args:
+        theirs: names of the weights' classes.
+        ours: names of the data's classes, by class id.
+        mapping: theirs to ours, where they differ. Names that are not in it are compared without regard to case,
+            spaces, hyphens and underscores.
+
+    Raises:
+        ClassMatchError: if the mapping names a class that does not exist, or no class is shared.
+    """
+    unknown = sorted(set(mapping) - set(theirs)), sorted(set(mapping.values()) - set(ours))
+    if any(unknown):
+        raise ClassMatchError(
+            f"yolo.classes: expected names of the weights' classes {list(theirs)} to names of the data's {list(ours)}; "
+            f"the weights do not know {unknown[0]}, the data does not know {unknown[1]}"
+        )
+    meant: dict[str, list[str]] = {name: [] for name in ours}
+    plain = {_plain(name): name for name in ours}
+    for name in theirs:
+        our_name = mapping.get(name) or plain.get(_plain(name))
+        if our_name is not None:
+            meant[our_name].append(name)
+    missing = [name for name in ours if not meant[name]]
+    if len(missing) == len(ours):
+        raise ClassMatchError(
+            f"yolo: expected weights that know a class of the data, {list(ours)}, got weights of {list(theirs)}; say "
+            "in yolo.classes which of theirs means which of yours, as {their name: your name}"
+        )
+    if missing:
+        logger.warning(
+            "yolo: the weights know no class called %s; it is not found. If they have it under another name, say so in "
+            "yolo.classes. They know: %s",
+            ", ".join(missing),
+            ", ".join(theirs),
+            extra={"markup": False},
+        )
+    return tuple(tuple(meant[name]) for name in ours)
+
+
+def class_scores(scores: NDArray[np.float32], columns: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+    """Scores [N, K] of the weights' classes as those of the data's [N, C]: the highest of those that mean a class.
+
+    A class that the weights do not know is NaN: nothing was said about it.
+    """
+    ours = np.full((len(scores), len(columns)), np.nan, np.float32)
+    for class_id, meant in enumerate(columns):
+        if meant:
+            ours[:, class_id] = scores[:, list(meant)].max(1)
+    return ours
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\s_-]", "", name).casefold()

@@ -1,0 +1,35 @@
+"""Which of the weights' classes means which of the data's."""
+
+import logging
+
+import numpy as np
+import pytest
+
+from gsam_edge.teachers.errors import ClassMatchError
+from gsam_edge.teachers.yolo.classes import Asked, class_scores, match_classes
+
+THEIRS = ("car", "truck", "Gold_Star")
+
+
+def test_names_are_compared_without_case_and_gaps_and_several_may_mean_one():
+    meant = match_classes(THEIRS, ("vehicle", "gold star"), {"car": "vehicle", "truck": "vehicle"})
+    assert meant == (("car", "truck"), ("Gold_Star",))
+    asked = Asked(class_names=meant, image_size=64)
+    assert asked.columns(THEIRS) == [[0, 1], [2]]
+    assert Asked.model_validate(asked.model_dump(mode="json")) == asked
+
+
+def test_a_class_that_the_weights_do_not_know_is_said_and_has_no_score(caplog):
+    with caplog.at_level(logging.WARNING):
+        meant = match_classes(THEIRS, ("moon", "truck"), {})
+    assert meant == ((), ("truck",))
+    assert "know no class called moon" in caplog.text
+    scores = np.array([[0.1, 0.7, 0.2]], np.float32)
+    np.testing.assert_array_equal(class_scores(scores, [[], [0, 1]]), np.array([[np.nan, 0.7]], np.float32))
+
+
+def test_nothing_shared_or_an_unknown_name_is_refused_with_both_lists():
+    with pytest.raises(ClassMatchError, match=r"\['moon'\], got weights of \['car', 'truck', 'Gold_Star'\]; say"):
+        match_classes(THEIRS, ("moon",), {})
+    with pytest.raises(ClassMatchError, match=r"the weights do not know \['bus'\], the data does not know \['sun'\]"):
+        match_classes(THEIRS, ("moon",), {"bus": "moon", "car": "sun"})

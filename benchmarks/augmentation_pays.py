@@ -1,12 +1,11 @@
-"""Does describing the object pay with few labels? Students on 60 images of the sample, with and without a description.
+"""Compares students trained on 60 images of the sample with and without a description of the object.
 
     python benchmarks/augmentation_pays.py [--images 60] [--epochs 40] [--seeds 0 1 2] [--arms none described]
 
-Arms: `none` shows every image as it is; `described` changes it as `scene` and `distillation.augmentation` say;
-`mixing` is Ultralytics' own augmentation of the base parameters alone; `both` is what the distillation does to its
-images.
-Needs the splits of `kedro run --pipeline=data_validation`; learns from the truth alone, validates and measures on the
-whole validation and test splits.
+Arms: `none` leaves every image as it is; `described` augments it by `scene` and `distillation.augmentation`; `mixing`
+is Ultralytics' own augmentation of the base parameters alone; `both` is what the distillation does.
+Needs the splits of `kedro run --pipeline=data_validation`; trains on the annotations alone, validates and measures on
+the whole validation and test splits.
 """
 
 import argparse

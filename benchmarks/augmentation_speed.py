@@ -1,8 +1,8 @@
 """Claim: an augmentation built from a description is as fast as the same transforms composed by hand.
 
-Both change the same 640 px images with 10 masks each, with the same draws, in turn in one process on one thread; only
-the processor's time of this process counts, whatever else the machine does. By hand is what albumentations'
-documentation shows: `A.Compose` with `masks`, `bboxes` and a label field.
+Both change the same 640 px images with 10 masks each, with the same random draws, in turn in one process on one
+thread; the processor time of this process is measured. By hand is what albumentations' documentation shows: `A.Compose`
+with `masks`, `bboxes` and a label field.
 
     python benchmarks/augmentation_speed.py --images 60
 """
@@ -29,7 +29,7 @@ DESCRIPTION = Description(
 
 
 def random_sample(seed: int) -> Sample:
-    """A noisy image with ellipses for objects."""
+    """Returns a noisy image with ellipses as objects."""
     rng = np.random.default_rng(seed)
     masks = np.zeros((OBJECTS, SIDE, SIDE), np.uint8)
     for mask in masks:
@@ -42,7 +42,7 @@ def random_sample(seed: int) -> Sample:
 
 
 def by_hand(augmentation: Augmentation) -> Callable[[Sample, int], None]:
-    """The same transforms with the same parameters, composed and called as albumentations' documentation shows."""
+    """Returns the same transforms with the same parameters, composed as albumentations' documentation says."""
     plain = []
     for step in augmentation.steps:
         kind = BoxSafeZoom if step.transform == "BoxSafeZoom" else getattr(A, step.transform)

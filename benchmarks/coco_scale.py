@@ -2,8 +2,8 @@
 in which `pycocotools.coco.COCO` only loads and indexes it, and in no more memory.
 
 Both run in turn, each in a fresh process; of several rounds the fastest counts, as other work on the machine can only
-slow them down. Processor time, of all threads, is given too: it suffers less where a machine is shared. No images are
-looked at: the file's own sizes stand for them. Memory is the peak of the whole process.
+slow them down. Processor time of all threads is given too: it depends less on other work. No images are read: the sizes
+in the file are taken for theirs. Memory is the peak of the whole process.
 
     python benchmarks/coco_scale.py --rounds 3
 """
@@ -26,24 +26,24 @@ WORKERS = ("ours", "pycocotools")
 
 
 class DeclaredSizes:
-    """Image files that are as their records say."""
+    """Image files whose sizes are those of their records."""
 
     def __init__(self, images: list[dict[str, Any]]) -> None:
         self._sizes = {image["file_name"]: (image["height"], image["width"]) for image in images}
 
     def probe(self, file_name: str) -> tuple[int, int]:
-        """The declared height and width."""
+        """Returns the declared height and width."""
         return self._sizes[file_name]
 
 
 def peak_megabytes() -> float:
-    """The most memory that this process has held so far."""
+    """Returns the peak resident memory of this process in megabytes."""
     status = Path("/proc/self/status").read_text(encoding="ascii")
     return int(status.split("VmHWM:")[1].split()[0]) / 1e3
 
 
 def run_ours(path: Path) -> dict[str, float]:
-    """Seconds of each step."""
+    """Returns the seconds of each step."""
     from gsam_edge.coco import RawCoco, SplitConfig, ValidationConfig, complete, split, statistics, validate
 
     seconds: dict[str, float] = {}
@@ -66,7 +66,7 @@ def run_ours(path: Path) -> dict[str, float]:
 
 
 def run_pycocotools(path: Path) -> dict[str, float]:
-    """Seconds of loading and indexing."""
+    """Returns the seconds of loading and indexing."""
     from pycocotools.coco import COCO
 
     start = time.perf_counter()
@@ -76,13 +76,13 @@ def run_pycocotools(path: Path) -> dict[str, float]:
 
 
 def measured(worker: str, path: Path) -> dict[str, Any]:
-    """One run in a fresh process: `seconds` by step, `processor_seconds` (imports included) and `peak_mb`."""
+    """Runs one worker in a fresh process; returns `seconds` by step, `processor_seconds` with imports, `peak_mb`."""
     command = [sys.executable, __file__, "--worker", worker, "--file", str(path)]
     return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
 def compare(path: Path, rounds: int) -> None:
-    """Prints a row for each way, and the ratios."""
+    """Prints a row for each worker, and the ratios."""
     runs: dict[str, list[dict[str, Any]]] = {worker: [] for worker in WORKERS}
     for _ in range(rounds):
         for worker in WORKERS:
@@ -103,7 +103,7 @@ def compare(path: Path, rounds: int) -> None:
 
 
 def main() -> None:
-    """Compares both ways, or runs one of them where `--worker` says so."""
+    """Compares both workers, or runs the one that `--worker` names."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--file", type=Path, help="a file of made_up/coco_file.py; else one is made and taken away")
     parser.add_argument("--images", type=int, default=IMAGES)

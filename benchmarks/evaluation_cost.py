@@ -1,10 +1,10 @@
 """Claim: once an artefact has predicted, its metrics take at most a tenth of the processor time, and a third of the
-memory on top, of what they took while each of them decoded and encoded the masks anew (commit c988848).
+memory on top, of what they took while each of them decoded and encoded the masks again (commit c988848).
 
 Measured is all that a row of `comparison` holds: COCO's evaluation of boxes and of masks, the same per class, and the
 mask IoU of the objects found, from predictions as `measure` gives them. Truth: 500 images of 640 x 640 px with 20
-polygons each; predictions: the same polygons, shaken. Both rows must be equal to the last digit. Each commit runs in a
-fresh process; memory is how far its peak rises above what the process held before.
+polygons each; predictions: the same polygons, their points moved at random. Both rows must be equal to the last digit.
+Each commit runs in a fresh process; memory is how far its peak rises above what the process held before.
 
     git worktree add --detach ../before c988848
     python benchmarks/evaluation_cost.py --before ../before
@@ -30,7 +30,7 @@ HERE = Path(__file__).parents[1]
 
 
 def make_up(images: int, objects: int, seed: int) -> dict[str, Any]:
-    """A COCO mapping as `truth`, and as `found`, image by image, `xyxy`, `scores`, `class_ids` and `counts` (RLE)."""
+    """Returns a COCO mapping as `truth`, and as `found`, by image, `xyxy`, `scores`, `class_ids` and `counts` (RLE)."""
     rng = np.random.default_rng(seed)
     records, found = [], []
     for image_id in range(1, images + 1):
@@ -59,7 +59,7 @@ def make_up(images: int, objects: int, seed: int) -> dict[str, Any]:
 
 
 def packed(found: list[dict[str, Any]]) -> Any:
-    """The predictions as `measure` of the commit that runs gives them."""
+    """Returns the predictions in the form that `measure` of the imported commit gives."""
     from gsam_edge.vision import Detections
 
     def unpacked(answer: dict[str, Any]) -> Detections:
@@ -81,13 +81,13 @@ def packed(found: list[dict[str, Any]]) -> Any:
 
 
 def megabytes(field: str) -> float:
-    """What the kernel's status of this process says, VmRSS or VmHWM (its peak)."""
+    """Returns VmRSS or VmHWM (the peak) of this process, in megabytes."""
     status = Path("/proc/self/status").read_text(encoding="ascii")
     return int(status.split(f"{field}:")[1].split()[0]) * 1024 / 1e6
 
 
 def run(path: Path) -> dict[str, Any]:
-    """The row, and what it took in this process, whose `gsam_edge` is measured."""
+    """Returns the row, and its cost with the `gsam_edge` that this process imports."""
     import faster_coco_eval  # noqa: F401 - loading it is no part of the metrics
 
     from gsam_edge.coco import Annotations
@@ -107,14 +107,14 @@ def run(path: Path) -> dict[str, Any]:
 
 
 def measured(checkout: Path, path: Path) -> dict[str, Any]:
-    """`run` in a fresh process with a checkout's modules."""
+    """Runs `run` in a fresh process with a checkout's modules."""
     environment = os.environ | {"PYTHONPATH": str((checkout / "src").resolve()), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, __file__, "--worker", str(path)]
     return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, env=environment).stdout)
 
 
 def main() -> None:
-    """Prints what the metrics take, beside those of `--before` where it is given."""
+    """Prints what the metrics cost now and, with `--before`, at that commit."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--before", type=Path, help="a checkout of commit c988848")
     parser.add_argument("--images", type=int, default=500)

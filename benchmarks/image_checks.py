@@ -1,8 +1,8 @@
-"""Claim: looking at images (decoding, digest, perceptual hash, record) reaches at least 0.85 of the number of cores
+"""Claim: scanning images (decoding, digest, perceptual hash, record) reaches at least 0.85 of the number of cores
 times the rate at which Pillow alone decodes the same files on one core.
 
-Processor time, of all threads, is given too: it suffers less where a machine is shared. Images are made up: JPEG
-files with a photograph's spectrum (noise that falls with frequency), as large as COCO's.
+Processor time of all threads is given too: it depends less on other work. Images are generated: JPEG files with a
+photograph's spectrum (noise that falls with frequency), as large as COCO's.
 
     python benchmarks/image_checks.py --images 1000 --cores 2
 """
@@ -27,7 +27,7 @@ MAX_PIXELS = 10_000_000
 
 
 def image(rng: np.random.Generator) -> Image.Image:
-    """RGB noise whose amplitude falls with frequency, as in photographs."""
+    """Returns RGB noise whose amplitude falls with frequency, as in photographs."""
     width, height = SIZE_WH
     frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None]) + 1 / width
     bands = []
@@ -39,7 +39,7 @@ def image(rng: np.random.Generator) -> Image.Image:
 
 
 def make_folder(folder: Path, images: int, distinct: int) -> list[str]:
-    """Writes JPEG files, `distinct` different ones over and over, and gives their names."""
+    """Writes JPEG files, `distinct` different ones repeated, and returns their names."""
     rng = np.random.default_rng(0)
     for number in range(distinct):
         image(rng).save(folder / f"{number:06}.jpg", quality=90)
@@ -50,27 +50,27 @@ def make_folder(folder: Path, images: int, distinct: int) -> list[str]:
 
 
 def decode_alone(folder: Path, names: list[str]) -> None:
-    """Pillow alone, on one core."""
+    """Decodes the images by Pillow alone, on one core."""
     for name in names:
         with Image.open(folder / name) as image:
             image.load()
 
 
 def look(folder: Path, names: list[str], log: Path) -> None:
-    """The check, its record written, on all cores."""
+    """Scans the images on all cores and writes the records."""
     looks = scan_images(names, ImageFolder(folder, max_pixels=MAX_PIXELS), decode=True, seen=JsonLog(log))
     assert not any(isinstance(found, Exception) for found in looks)
 
 
 def rates(work: Callable[[], None], images: int) -> tuple[float, float]:
-    """Images a second, by the clock and by processor time."""
+    """Returns images a second, by wall-clock time and by processor time."""
     clock, processor = time.perf_counter(), time.process_time()
     work()
     return images / (time.perf_counter() - clock), images / (time.process_time() - processor)
 
 
 def main() -> None:
-    """Prints the rates, the fastest of some rounds each, taking turns."""
+    """Prints the fastest rate of each over some rounds in turn."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--images", type=int, default=1000)
     parser.add_argument("--cores", type=int, default=os.cpu_count())

@@ -1,7 +1,7 @@
 """Claim: the INT8 student is faster than the FP32 one on this CPU.
 
 Both artefacts come from this project's own export, of one YOLOv8-seg with random weights (speed does not depend on
-their values), and run in turn in one process, so that whatever else the machine does falls on both.
+their values), and run in turn in one process, so that other work on the machine slows both.
 
     python benchmarks/int8_speed.py --size s --image-size 640 --threads 2
 """
@@ -30,7 +30,7 @@ QUANTIZATION = QuantizationConfig(
 
 
 def artefacts(size: str, image_size: int, canvases: list[NDArray[np.float32]]) -> dict[str, bytes]:
-    """The FP32 and the INT8 file of one random student."""
+    """Returns the FP32 and the INT8 file of one random student."""
     torch.manual_seed(0)
     state = new_network("yolov8-seg", size, len(CLASS_NAMES)).state_dict()
     weights = StudentWeights("yolov8-seg", size, CLASS_NAMES, image_size, EDGE, state)
@@ -41,7 +41,7 @@ def artefacts(size: str, image_size: int, canvases: list[NDArray[np.float32]]) -
 def latencies_ms(
     models: dict[str, bytes], canvas: NDArray[np.float32], threads: int, rounds: int
 ) -> dict[str, list[float]]:
-    """Milliseconds per call, the models taking turns, after three rounds of warming up."""
+    """Returns milliseconds per call of the models in turn, after three rounds of warm-up."""
     engines = {name: open_engine(model, ".onnx", threads=threads) for name, model in models.items()}
     taken: dict[str, list[float]] = {name: [] for name in engines}
     for _ in range(rounds + 3):

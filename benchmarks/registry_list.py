@@ -1,7 +1,7 @@
 """Claim: `kedro registry list` takes at most 1.2 times what it takes in an empty Kedro project with the same plugins.
 
-Both run in turns, in fresh processes; processor time is compared, which suffers less than wall-clock time where a
-machine is shared.
+Both run in turns, in fresh processes; processor time is compared, which depends less on other work than
+wall-clock time.
 
     python benchmarks/registry_list.py --runs 7
 """
@@ -20,7 +20,7 @@ OFFLINE = {"DO_NOT_TRACK": "1", "KEDRO_DISABLE_TELEMETRY": "1"}
 
 
 def kedro(folder: Path, *arguments: str) -> float:
-    """Runs Kedro in a project's folder; its processor time in seconds."""
+    """Runs Kedro in a project's folder; returns its processor time in seconds."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     environment = os.environ | OFFLINE | {"PYTHONPATH": str(folder / "src")}
     command = [sys.executable, "-m", "kedro", *arguments]

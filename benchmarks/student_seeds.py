@@ -1,10 +1,9 @@
-"""The student over several seeds against its tuned teacher, on what the last `kedro run` left.
+"""Compares the student of several seeds with its tuned teacher, on the results of the last `kedro run`.
 
     python benchmarks/student_seeds.py --seeds 0 1 2 [--env test]
 
 Each seed trains a student from the same labels and measures it on the test split; nothing of the last run is replaced.
-With `--twice` the first seed is
-trained again, and its figures must be the same to the last digit.
+With `--twice` the first seed is trained again, and its figures must be equal to the last digit.
 """
 
 import argparse

@@ -27,13 +27,13 @@ LOG_AREA = (7.0, 2.2)
 
 
 def category_ids() -> list[int]:
-    """80 ids between 1 and 90, ten of them unused, as in COCO."""
+    """Returns 80 ids between 1 and 90, ten of them unused, as in COCO."""
     unused = {12, 26, 29, 30, 45, 66, 68, 69, 71, 83}
     return [number for number in range(1, 91) if number not in unused]
 
 
 def image_record(image_id: int, size_hw: tuple[int, int]) -> dict[str, Any]:
-    """An image record with the keys that COCO's have."""
+    """Returns an image record with the keys that COCO's have."""
     name = f"{image_id:012}.jpg"
     return {
         "license": image_id % 8 + 1,
@@ -48,20 +48,20 @@ def image_record(image_id: int, size_hw: tuple[int, int]) -> dict[str, Any]:
 
 
 def outline(rng: np.random.Generator, centre: NDArray[Any], radii: NDArray[Any], points: int) -> NDArray[Any]:
-    """A closed star-shaped polygon [points, 2], pixels with two decimals, around `centre`."""
+    """Returns a closed star-shaped polygon [points, 2], pixels with two decimals, around `centre`."""
     angles = np.sort(rng.random(points)) * 2 * math.pi
     reach = radii * rng.uniform(0.75, 1.1, (points, 1))
     return np.round(centre + reach * np.stack([np.cos(angles), np.sin(angles)], axis=1), 2)
 
 
 def shoelace(polygon: NDArray[Any]) -> float:
-    """Area of a polygon [P, 2] in pixels."""
+    """Returns the area of a polygon [P, 2] in pixels."""
     x, y = polygon.T
     return float(abs(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2)
 
 
 def polygon_object(rng: np.random.Generator, size_hw: tuple[int, int]) -> dict[str, Any]:
-    """Segmentation, area and box of one object, wholly inside its image."""
+    """Returns segmentation, area and box of one object, wholly inside its image."""
     limit_wh = np.array(size_hw[::-1], float)
     side = math.sqrt(min(math.exp(rng.normal(*LOG_AREA)), 0.7 * limit_wh.prod()))
     stretch = rng.uniform(0.7, 1.4)
@@ -85,7 +85,7 @@ def polygon_object(rng: np.random.Generator, size_hw: tuple[int, int]) -> dict[s
 
 
 def crowd_object(rng: np.random.Generator, size_hw: tuple[int, int]) -> dict[str, Any]:
-    """An uncompressed RLE over a block of columns, as COCO's crowds are written."""
+    """Returns an uncompressed RLE over a block of columns, as COCO's crowds are written."""
     height, width = size_hw
     columns = int(rng.integers(20, 200))
     left = int(rng.integers(0, width - columns))
@@ -104,7 +104,7 @@ def crowd_object(rng: np.random.Generator, size_hw: tuple[int, int]) -> dict[str
 
 
 def objects_per_image(rng: np.random.Generator, images: int, annotations: int) -> NDArray[np.int64]:
-    """How many annotations each image has, [images], adding up to `annotations`; some images have none."""
+    """Returns how many annotations each image has, [images], adding up to `annotations`; some images have none."""
     weights = rng.gamma(1.1, 1.0, images) * (rng.random(images) > EMPTY_SHARE)
     return rng.multinomial(annotations, weights / weights.sum())
 
@@ -112,7 +112,7 @@ def objects_per_image(rng: np.random.Generator, images: int, annotations: int) -
 def annotation_texts(
     rng: np.random.Generator, image_ids: list[int], sizes: list[tuple[int, int]], counts: NDArray[np.int64]
 ) -> Iterator[bytes]:
-    """Each annotation as JSON, image after image."""
+    """Yields each annotation as JSON, image after image."""
     ids = category_ids()
     shares = 1 / np.arange(1, CLASSES + 1) ** 1.1
     categories = rng.choice(ids, size=int(counts.sum()), p=shares / shares.sum()).tolist()
@@ -130,7 +130,7 @@ def write(stream: BinaryIO, *, images: int, annotations: int, seed: int) -> None
     """Writes the whole file.
 
     Args:
-        stream: where to.
+        stream: the file to write to.
         images: how many image records.
         annotations: how many annotation records.
         seed: of everything drawn.

@@ -1,4 +1,4 @@
-"""All pipelines by name; `__default__` is the whole job in a row."""
+"""All pipelines by name; `__default__` is the whole job, all five steps."""
 
 from kedro.framework.project import find_pipelines
 from kedro.pipeline import Pipeline
@@ -7,12 +7,12 @@ JOB = ("data_validation", "teacher_finetune", "distillation", "optimization", "e
 
 
 def register_pipelines() -> dict[str, Pipeline]:
-    """Every folder below `pipelines/` under its own name, and the five steps of the job as `__default__`.
+    """Returns every folder below `pipelines/` under its own name, and the five steps of the job as `__default__`.
 
     Each is a namespace and a tag: kedro-viz opens on one box a step, `--tags=distillation` runs that step, and a node
     is called `distillation.distil_student`. Datasets and parameters keep their names.
 
-    For `--pipeline=NAME` Kedro finds that one alone, and there is no whole job to put together.
+    With `--pipeline=NAME` Kedro finds only that pipeline, and there is no `__default__`.
     """
     pipelines = {
         name: Pipeline(found, namespace=name, prefix_datasets_with_namespace=False, tags=name)

@@ -1,4 +1,4 @@
-"""Project settings. The environment comes first: no library reports home or reaches the network by itself."""
+"""Project settings. Environment variables come first: they keep libraries from telemetry and network access."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Images and COCO files made up in memory, and the real datasets beside the repository."""
+"""Generated images and COCO files in memory, and the real datasets beside the repository."""
 
 import json
 from pathlib import Path
@@ -67,12 +67,12 @@ def configure():
 
 @pytest.fixture
 def is_equal():
-    """Whether two validations, or the messages of two refusals, are equal to the last detail."""
+    """Compares two validations, or the messages of two refusals, in every detail."""
     return validations_are_equal
 
 
 def validations_are_equal(one, other):
-    """NaN counts as equal to itself."""
+    """Returns whether two validations or messages are equal; NaN counts as equal to itself."""
     if isinstance(one, str) or isinstance(other, str):
         return one == other
     columns, others = vars(one.annotations.columns), vars(other.annotations.columns)

@@ -1,4 +1,4 @@
-"""Files in memory and the formats of others, for the tests of the importers."""
+"""Files in memory and examples of other formats, for the tests of the importers."""
 
 import io
 import json

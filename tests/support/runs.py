@@ -1,4 +1,4 @@
-"""A run of a training, as tests start one."""
+"""The run that tests give a training."""
 
 import torch
 
@@ -8,5 +8,5 @@ from gsam_edge.training.run import Run
 
 
 def a_run(*, log: MetricLogger = discard_metric, checkpoints: CheckpointStore | None = None, seed: int = 0) -> Run:
-    """On the CPU, without curves and checkpoints unless they are given."""
+    """Returns a run on the CPU, without logging and checkpoints unless they are given."""
     return Run(log, checkpoints or NoCheckpoints(), seed, torch.device("cpu"))

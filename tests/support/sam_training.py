@@ -1,4 +1,4 @@
-"""How the tests train the smallest SAM."""
+"""Settings and a metric recorder for tests that train the smallest SAM."""
 
 from gsam_edge.teachers.sam.config import SamLossConfig
 from gsam_edge.training.config import LoopConfig

@@ -1,4 +1,4 @@
-"""The smallest teachers and the smallest world, for tests in which sizes do not matter."""
+"""The smallest teachers and the smallest generated world, for tests in which sizes do not matter."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -67,7 +67,7 @@ SMALL_WORLD = GeneralWorldConfig(
 
 
 def original_grounding_dino(processor: Any) -> "GroundingDino":
-    """A small model of the architecture of `IDEA-Research/grounding-dino-tiny`: Swin backbone, four levels."""
+    """Returns a small model of the architecture of `IDEA-Research/grounding-dino-tiny`: Swin backbone, four levels."""
     import torch
     from transformers import BertConfig, GroundingDinoConfig, SwinConfig
 

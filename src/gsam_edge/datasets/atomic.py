@@ -1,4 +1,4 @@
-"""Files and folders that appear whole or not at all."""
+"""Atomic writing of files and folders: they appear whole or not at all."""
 
 import ctypes
 import os
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from gsam_edge.vision.errors import writing
 
-#: Of Linux's renameat2: paths are relative to the working folder (AT_FDCWD), and change places (RENAME_EXCHANGE).
+#: Arguments of Linux's renameat2: paths relative to the working folder (AT_FDCWD), and exchange (RENAME_EXCHANGE).
 _HERE, _EXCHANGE = -100, 2
 
 
@@ -19,8 +19,7 @@ def write_bytes(target: Path, content: bytes) -> None:
     """Writes a file under a temporary name beside its target, then renames it.
 
     Raises:
-        FileError: if the disk is full or the permission is missing, and other OSErrors; the target is then as it was
-            before.
+        FileError: if the disk is full or the permission is missing, and other OSErrors; the target is then unchanged.
     """
     with writing(target):
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -37,11 +36,11 @@ def write_bytes(target: Path, content: bytes) -> None:
 
 @contextmanager
 def new_folder(target: Path) -> Iterator[Path]:
-    """A temporary folder that takes the target's place when the block ends without an error.
+    """Yields a temporary folder that replaces the target when the block ends without an error.
 
-    On Linux and its own file systems the two change places in one step, so that the target is there, old or new, at
-    every moment. Elsewhere two renames follow one another, and a process killed between them leaves both folders in a
-    hidden one beside the target, `.<name>.*`, as `old` and `new`.
+    On Linux and its own file systems the two are exchanged in one step, so that the target exists at every moment, old
+    or new. Elsewhere two renames follow one another, and a process killed between them leaves both folders in a hidden
+    one beside the target, `.<name>.*`, as `old` and `new`.
 
     Raises:
         FileError: as for `write_bytes`.
@@ -73,7 +72,7 @@ def _exchanged(target: Path) -> Iterator[Path]:
 
 
 def _exchange(one: Path, other: Path) -> bool:
-    """Lets two paths change places in one step; False, and nothing is changed, where system or file system cannot."""
+    """Exchanges two paths in one step; returns False, and changes nothing, where system or file system cannot."""
     if sys.platform != "linux":
         return False
     rename = getattr(ctypes.CDLL(None), "renameat2", None)  # in glibc from 2.28 on

@@ -1,4 +1,4 @@
-"""COCO files: the raw one as its maker left it, and checked annotations as a value."""
+"""Datasets of COCO files: the user's raw file, and checked annotations."""
 
 import hashlib
 import json
@@ -12,10 +12,10 @@ from gsam_edge.datasets.versioned_bytes import BytesDataset
 
 
 class RawCocoDataset(BytesDataset[RawCoco]):
-    """The user's `annotations.json`, parsed but not yet believed; never written."""
+    """The user's `annotations.json`, parsed but not yet checked; never written."""
 
     def load(self) -> RawCoco:
-        """The file's JSON value and its digest.
+        """Returns the file's JSON value and its digest.
 
         Raises:
             DatasetError: if the dataset's folder or the file is missing, or the content is no JSON.
@@ -39,7 +39,7 @@ class RawCocoDataset(BytesDataset[RawCoco]):
         return Path(self._filepath).is_file()
 
     def digest(self) -> str:
-        """sha256 of the file, the identity of the data that a run was made with."""
+        """Returns the sha256 of the file, which identifies the data of a run."""
         with Path(self._get_load_path()).open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
 
@@ -54,7 +54,7 @@ class AnnotationsDataset(BytesDataset[Annotations]):
         return Annotations.from_json(content)
 
     def preview(self) -> JSONPreview:
-        """Counts and classes, for kedro-viz."""
+        """Returns counts and classes, for kedro-viz."""
         value = self.load()
         counts = value.image_class_counts.sum(axis=0).tolist()
         classes = dict(zip(value.class_names, counts, strict=True))

@@ -1,4 +1,4 @@
-"""A folder of images that is read one image at a time and never left."""
+"""Dataset of a folder of images, read one at a time; names that lead out of the folder are refused."""
 
 import base64
 from collections.abc import Iterator, Mapping
@@ -16,17 +16,17 @@ from gsam_edge.coco.images.scan import ScannedImage, scan_image
 from gsam_edge.datasets.atomic import new_folder
 from gsam_edge.vision.images import FORMATS, ImageError, MissingImageError, decode_image, probe_image
 
-#: What files of the formats that are read are called, lower case, with a dot.
+#: Suffixes of the image formats that are read, lower case, with a dot.
 IMAGE_SUFFIXES = frozenset(suffix for suffix, name in Image.registered_extensions().items() if name in FORMATS)
 
-#: No image file of so many pixels is larger: four channels of 32 bits each, uncompressed, and a megabyte beside them.
+#: Largest image file: for each pixel four uncompressed channels of 32 bits, and a mebibyte on top.
 _BYTES_A_PIXEL, _BYTES_BESIDE_PIXELS = 16, 1 << 20
 
 
 class ImageFolder(Mapping[str, NDArray[np.uint8]]):
-    """File names, relative to a folder, to RGB uint8 [H, W, 3]; decoded on access.
+    """A mapping from file names, relative to a folder, to RGB uint8 [H, W, 3]; decoded on access.
 
-    A name that would leave the folder, by `..`, as an absolute path or through a link, is refused.
+    A name that leads out of the folder, by `..`, as an absolute path or through a link, is refused.
     """
 
     def __init__(self, folder: Path, *, max_pixels: int) -> None:
@@ -39,7 +39,7 @@ class ImageFolder(Mapping[str, NDArray[np.uint8]]):
         return decode_image(self._read(file_name), name=file_name, max_pixels=self._max_pixels)
 
     def probe(self, file_name: str) -> tuple[int, int]:
-        """Height and width of the image as it will be decoded, read from its header.
+        """Returns height and width of the image as it will be decoded, read from its header.
 
         Raises:
             ImageError: if it is missing, unreadable, too large or outside the folder.
@@ -47,11 +47,11 @@ class ImageFolder(Mapping[str, NDArray[np.uint8]]):
         return probe_image(self._inside(file_name), name=file_name, max_pixels=self._max_pixels)
 
     def inspect(self, file_name: str) -> ScannedImage:
-        """The image's size and facts, from decoding it. Raises ImageError as `probe` does, and if it is cut off."""
+        """Returns the decoded image's size and facts. Raises ImageError as `probe` does, and if it is cut off."""
         return scan_image(self._read(file_name), name=file_name, max_pixels=self._max_pixels)
 
     def stamp(self, file_name: str) -> str:
-        """Folder, limit, size and time of the last change: another dataset's file of the same name has another stamp.
+        """Returns folder, limit, size and time of the last change, which differ between datasets with equal file names.
 
         Raises:
             ImageError: if the file is missing or outside the folder.
@@ -84,7 +84,7 @@ class ImageFolder(Mapping[str, NDArray[np.uint8]]):
         return resolved
 
     def _resolved_folder(self, folder: Path) -> Path:
-        """A folder without links, looked up once: a hundred thousand files lie in a few folders."""
+        """Returns a folder with its links resolved, cached: a hundred thousand files lie in a few folders."""
         if folder not in self._folders:
             self._folders[folder] = folder.resolve()
         return self._folders[folder]
@@ -104,7 +104,7 @@ class ImageFolderDataset(AbstractDataset[Mapping[str, bytes], ImageFolder]):
     Args:
         filepath: the folder.
         max_pixels: larger images are refused before they are decoded.
-        optional: whether a missing folder is an empty one.
+        optional: whether a missing folder counts as an empty one.
         metadata: ignored here; kedro-viz reads the layer from it.
     """
 
@@ -117,7 +117,7 @@ class ImageFolderDataset(AbstractDataset[Mapping[str, bytes], ImageFolder]):
         self.metadata = metadata
 
     def load(self) -> ImageFolder:
-        """The folder's images by name; nothing is decoded yet."""
+        """Returns the folder's images by name; nothing is decoded yet."""
         if not self._optional and not self._folder.is_dir():
             raise DatasetError(f"dataset: expected a folder of images, found none: {self._folder}")
         return ImageFolder(self._folder, max_pixels=self._max_pixels)
@@ -133,7 +133,7 @@ class ImageFolderDataset(AbstractDataset[Mapping[str, bytes], ImageFolder]):
                 target.write_bytes(content)
 
     def preview(self, columns: int = 4, rows: int = 3, side: int = 160) -> ImagePreview:
-        """The first images as one contact sheet, for kedro-viz."""
+        """Returns the first images as one contact sheet, for kedro-viz."""
         images = self.load()
         sheet = Image.new("RGB", (columns * side, rows * side), "white")
         for index, (name, _) in enumerate(zip(images, range(columns * rows), strict=False)):

@@ -1,4 +1,4 @@
-"""Datasets in other formats: a foreign folder that is read and never left, and the COCO folder made of it."""
+"""Datasets of an import: the source folder in another format, and the COCO folder made from it."""
 
 import json
 import shutil
@@ -16,7 +16,7 @@ from gsam_edge.datasets.images import IMAGE_SUFFIXES, ImageFolder
 from gsam_edge.vision.errors import FileError
 
 ANNOTATIONS_NAME, REPORT_NAME = "annotations.json", "import_report.json"
-#: Beside `annotations.json` in a folder that an import made, and nowhere else: such a folder may be made anew.
+#: Marks a folder that an import made; only such a folder may be replaced.
 MARKER_NAME = ".gsam_edge_import"
 
 
@@ -24,7 +24,7 @@ class ForeignFolder:
     """The files of a folder by their names relative to it (`importers.SourceFiles`).
 
     Args:
-        folder: where they are.
+        folder: the folder; names that lead out of it are refused.
         max_pixels: larger images are refused.
         max_bytes: larger files are not read.
     """
@@ -41,15 +41,15 @@ class ForeignFolder:
         return tuple(path.relative_to(self.folder).as_posix() for path in inside)
 
     def names(self) -> tuple[str, ...]:
-        """Names of all its files, sorted; links that leave the folder are not among them."""
+        """Returns the names of all its files, sorted; links that lead out of the folder are left out."""
         return self._names
 
     def image_names(self) -> tuple[str, ...]:
-        """Names of those that are called like images, sorted."""
+        """Returns the names of the files with an image's suffix, sorted."""
         return tuple(name for name in self._names if Path(name).suffix.lower() in IMAGE_SUFFIXES)
 
     def read(self, name: str) -> bytes:
-        """Content of a file. Raises OSError where it is missing, FileError outside the folder or too large."""
+        """Returns a file's content. Raises OSError if it is missing, FileError if outside the folder or too large."""
         path = (self.folder / name).resolve()
         if not path.is_relative_to(self.folder.resolve()):
             raise FileError(f"expected a file inside {self.folder}, got {name!r}")
@@ -59,7 +59,7 @@ class ForeignFolder:
         return path.read_bytes()
 
     def image_size(self, name: str) -> tuple[int, int]:
-        """Height and width in pixels as decoded. Raises ImageError where it is no readable image."""
+        """Returns height and width in pixels as decoded. Raises ImageError if it is no readable image."""
         return self._images.probe(name)
 
 
@@ -82,7 +82,7 @@ class ForeignFolderDataset(AbstractDataset[None, ForeignFolder]):
         self.metadata = metadata
 
     def load(self) -> ForeignFolder:
-        """The folder's files by name; nothing is read yet."""
+        """Returns the folder's files by name; nothing is read yet."""
         if not self._folder.is_dir():
             raise DatasetError(
                 f"import_dataset: expected a folder with images and annotations, found none: {self._folder}; "
@@ -91,7 +91,7 @@ class ForeignFolderDataset(AbstractDataset[None, ForeignFolder]):
         return ForeignFolder(self._folder, max_pixels=self._max_pixels, max_bytes=self._max_bytes)
 
     def save(self, data: None) -> None:
-        """Refused: the folder is the user's own."""
+        """Raises DatasetError: the folder is the user's own."""
         raise DatasetError(f"{self._folder} is the user's own folder: it is read, never written")
 
     def _exists(self) -> bool:
@@ -117,7 +117,7 @@ class ImportedFolderDataset(AbstractDataset[tuple[Imported, ForeignFolder], None
         """Writes annotations and copies images, all or nothing.
 
         Raises:
-            DatasetError: if the folder holds something else, or lies in the source or around it.
+            DatasetError: if the folder holds something else, or lies inside the source or contains it.
         """
         imported, source = data
         output, origin = self._folder.resolve(), source.folder.resolve()
@@ -141,7 +141,7 @@ class ImportedFolderDataset(AbstractDataset[tuple[Imported, ForeignFolder], None
             (draft / MARKER_NAME).touch()
 
     def load(self) -> None:
-        """The folder is read as any other dataset is: through `raw_annotations` and `raw_images`."""
+        """Raises TypeError: the folder is read through `raw_annotations` and `raw_images`, like any other dataset."""
         raise TypeError("an imported dataset is read through raw_annotations and raw_images")
 
     def _is_ours(self) -> bool:

@@ -1,4 +1,4 @@
-"""A growing file of JSON lines that many small results are kept in, so that long work can be killed and continued."""
+"""A growing file of JSON lines for many small results, so that long work can be killed and continued."""
 
 import json
 import os
@@ -11,15 +11,15 @@ from kedro.io import AbstractDataset
 
 from gsam_edge.vision.errors import FileError, writing
 
-#: Every line begins with these bytes, and so does what is left of one that was cut off.
+#: The first bytes of every line, also of one that was cut off.
 _BEGINNING = b'["'
 
 
 class JsonLog(MutableMapping[str, Any]):
-    """JSON values by key, each written as a line at the end of a file at once; the last line of a key counts.
+    """JSON values by key, each appended to a file as a line at once; the last line of a key counts.
 
-    Threads of one process may share it, and several processes may add to it; each knows the lines that were there when
-    it opened the file, and its own. A line that was cut off when its writer was killed is dropped on opening.
+    Threads of one process may share it, and several processes may add to it; each sees its own lines and those that
+    were there when it opened the file. A line that was cut off when its writer was killed is dropped on opening.
 
     Args:
         path: the file; it appears with the first value.
@@ -54,7 +54,7 @@ class JsonLog(MutableMapping[str, Any]):
             self._values[key] = value
 
     def _append(self, line: bytes) -> None:
-        """One write at wherever the end is now, another process's line or not."""
+        """Appends a line in one write, after the lines that other processes may have added."""
         try:
             descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         except FileNotFoundError:
@@ -76,7 +76,7 @@ class JsonLog(MutableMapping[str, Any]):
 
 
 def _parsed(line: bytes) -> tuple[str, Any]:
-    """Key and value of a line; ValueError or RecursionError where it is none."""
+    """Returns key and value of a line. Raises ValueError or RecursionError if it is none."""
     match json.loads(line.decode()):
         case [str(key), value]:
             return key, value
@@ -97,11 +97,11 @@ class JsonLogDataset(AbstractDataset[None, JsonLog]):
         self.metadata = metadata
 
     def load(self) -> JsonLog:
-        """The log, empty where the file does not exist yet."""
+        """Returns the log, empty if the file does not exist yet."""
         return JsonLog(self._path)
 
     def save(self, data: None) -> None:
-        """A log is filled line by line."""
+        """Raises TypeError: a log is filled line by line."""
         raise TypeError("a log is filled line by line, not by a node's output")
 
     def _exists(self) -> bool:

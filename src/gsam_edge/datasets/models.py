@@ -1,4 +1,4 @@
-"""Trained values: base teachers, adapters, student weights, exported files. Heavy packages load only with the value."""
+"""Datasets of base teachers, adapters, student weights and exported files; heavy packages are imported on loading."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ if TYPE_CHECKING:
 
 
 class TeacherBaseDataset(AbstractDataset["SavedBase", "Base | dict[str, str]"]):
-    """The base of a teacher, or the empty value where no weights are named.
+    """The base model of a teacher, or the empty value (`not_needed`) if no weights are named.
 
     Args:
         family: the teacher, a name of `teachers.table.TEACHERS`.
-        filepath: the file or folder of a local one.
-        remote: an id that may be fetched, instead of `filepath`; the only setting that lets the project reach the
+        filepath: the file or folder of local weights.
+        remote: an id that may be downloaded, instead of `filepath`; the only setting that lets the project use the
             network.
         metadata: ignored here; kedro-viz reads the layer from it.
 
     Raises:
-        DatasetError: if both `filepath` and `remote` are given, or no such teacher is known.
+        DatasetError: if both `filepath` and `remote` are given, or there is no such teacher.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class TeacherBaseDataset(AbstractDataset["SavedBase", "Base | dict[str, str]"]):
         self.metadata = metadata
 
     def load(self) -> Base | dict[str, str]:
-        """The base in evaluation mode on the CPU."""
+        """Returns the base in evaluation mode on the CPU."""
         if self._remote is not None:
             return self._family.load(self._remote, allow_download=True)
         if self._path is None:
@@ -65,7 +65,7 @@ class TeacherBaseDataset(AbstractDataset["SavedBase", "Base | dict[str, str]"]):
         return self._family.load(str(self._path), allow_download=False)
 
     def save(self, data: SavedBase) -> None:
-        """Writes the model into the folder, whole or not at all."""
+        """Writes the model into the folder atomically."""
         if self._path is None:
             raise DatasetError(f"expected a filepath to save to, got none, and remote={self._remote!r}")
         with new_folder(self._path) as draft:
@@ -111,10 +111,10 @@ class StudentWeightsDataset(BytesDataset["StudentWeights"]):
 
 
 class ArtefactDataset(BytesDataset["bytes | NotBuilt"]):
-    """An exported student as the bytes of its file, or as JSON the reason why this machine could not make it.
+    """An exported student as the bytes of its file, or, as JSON, why this machine could not make it.
 
     Args:
-        filepath: the file without what the format appends to its name.
+        filepath: the file without the ending that the format appends to its name.
         format: a name of `export.table.FORMATS`.
         version: set by Kedro for `versioned: true`.
         metadata: ignored here; kedro-viz reads the layer from it.

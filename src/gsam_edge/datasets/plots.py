@@ -1,4 +1,4 @@
-"""Figures as PNG files that appear whole or not at all."""
+"""Dataset of figures as PNG files, written atomically."""
 
 from io import BytesIO
 from pathlib import Path
@@ -13,7 +13,7 @@ class FigureDataset(MatplotlibDataset):
     """`matplotlib.MatplotlibDataset` for one figure on a local file, written atomically; kedro-viz shows it."""
 
     def save(self, data: Figure) -> None:
-        """Renders the figure at its own resolution: whoever drew it knows how many pixels it needs."""
+        """Writes the figure at the resolution that it was created with."""
         buffer = BytesIO()
         data.savefig(buffer, format="png", dpi="figure")
         write_bytes(Path(self._get_save_path()), buffer.getvalue())

@@ -1,4 +1,4 @@
-"""Detections of many images in one file."""
+"""Dataset of the detections of many images in one file."""
 
 import json
 
@@ -8,7 +8,7 @@ from gsam_edge.datasets.versioned_bytes import BytesDataset
 
 
 class PredictionsDataset(BytesDataset[Predictions]):
-    """`distill.Predictions` as JSON, masks run-length encoded."""
+    """`coco.predictions.Predictions` as JSON, masks run-length encoded."""
 
     def encode(self, value: Predictions) -> bytes:
         return json.dumps(value.to_dict(), ensure_ascii=False, separators=(",", ":")).encode()

@@ -1,4 +1,4 @@
-"""Reports and tables that appear whole or not at all."""
+"""Datasets of reports and tables, written atomically."""
 
 import json
 from pathlib import Path
@@ -16,7 +16,7 @@ class ReportDataset(JSONDataset):
     """`json.JSONDataset` on a local file, written atomically and without NaN, which is no JSON."""
 
     def load(self) -> Any:
-        """The report of this or an earlier run.
+        """Returns the report of this or an earlier run.
 
         Raises:
             FileError: if it is no JSON.
@@ -31,7 +31,7 @@ class ReportDataset(JSONDataset):
         """Writes the report.
 
         Raises:
-            ValueError: if a number is NaN or infinite: a report says nothing rather than that.
+            ValueError: if a number is NaN or infinite; such a figure must be left out.
         """
         content = json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False)
         write_bytes(Path(self._get_save_path()), f"{content}\n".encode())

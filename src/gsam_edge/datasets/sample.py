@@ -1,4 +1,4 @@
-"""A whole COCO dataset as one folder, as `sample_data` writes it."""
+"""Dataset of the sample: a whole COCO dataset in one folder, written by `sample_data`."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ from gsam_edge.synthetic.sample_dataset import SampleDataset
 
 
 class SampleFolderDataset(AbstractDataset[SampleDataset, None]):
-    """Writes `annotations.json`, the labelled images and the unlabelled ones into one folder, whole or not at all.
+    """Writes `annotations.json`, the labelled images and the unlabelled ones into one folder, atomically.
 
     Args:
         filepath: the folder.
@@ -32,7 +32,7 @@ class SampleFolderDataset(AbstractDataset[SampleDataset, None]):
                 (draft / name).write_bytes(image)
 
     def load(self) -> None:
-        """The sample is read as any other dataset is: through `raw_annotations` and `raw_images`."""
+        """Raises TypeError: the sample is read through `raw_annotations` and `raw_images`, like any other dataset."""
         raise TypeError("the sample is read through raw_annotations and raw_images")
 
     def _exists(self) -> bool:

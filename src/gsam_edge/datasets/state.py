@@ -1,4 +1,4 @@
-"""What lets long work be killed and continued: checkpoints and the store of teacher labels."""
+"""Datasets that let killed work continue: checkpoints and the store of teacher labels."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class CheckpointsDataset(AbstractDataset[None, "FolderCheckpoints"]):
-    """A folder in which a training keeps its state until it is done.
+    """A folder in which a training stores its checkpoints until it is done.
 
     Args:
         filepath: the folder; it appears with the first checkpoint.
@@ -29,13 +29,13 @@ class CheckpointsDataset(AbstractDataset[None, "FolderCheckpoints"]):
         self.metadata = metadata
 
     def load(self) -> FolderCheckpoints:
-        """A handle on the folder; the training opens its own fingerprint in it."""
+        """Returns a handle on the folder; the training opens its own fingerprint in it."""
         from gsam_edge.training.checkpoints import FolderCheckpoints
 
         return FolderCheckpoints(self._folder)
 
     def save(self, data: None) -> None:
-        """Checkpoints are written by the training that owns them."""
+        """Raises TypeError: checkpoints are written by the training that owns them."""
         raise TypeError("checkpoints are written by the training that owns them, not by a node's output")
 
     def _exists(self) -> bool:
@@ -46,7 +46,7 @@ class CheckpointsDataset(AbstractDataset[None, "FolderCheckpoints"]):
 
 
 class JsonStore(MutableMapping[str, dict[str, Any]]):
-    """Records by key (a hex digest), one JSON file each, so that what is done stays done when a run is killed."""
+    """Records by key (a hex digest), one JSON file each, so that finished records survive a killed run."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -96,11 +96,11 @@ class JsonStoreDataset(AbstractDataset[None, JsonStore]):
         self.metadata = metadata
 
     def load(self) -> JsonStore:
-        """The store, empty where the folder does not exist yet."""
+        """Returns the store, empty if the folder does not exist yet."""
         return JsonStore(self._folder)
 
     def save(self, data: None) -> None:
-        """A store is filled record by record."""
+        """Raises TypeError: a store is filled record by record."""
         raise TypeError("a store is filled record by record, not by a node's output")
 
     def _exists(self) -> bool:

@@ -1,4 +1,4 @@
-"""Live metrics: a training's numbers on the MLflow run while it goes on."""
+"""Dataset of live metrics: logs a training's metrics on the MLflow run while it goes on."""
 
 from typing import Any
 
@@ -8,13 +8,13 @@ from gsam_edge.training.metrics import MetricLogger, discard_metric
 
 
 class LiveMetricsDataset(AbstractDataset[None, MetricLogger]):
-    """Loads as a function (name, value, step) that logs to the active MLflow run, or to none where no run is active."""
+    """Loads as a function (name, value, step) that logs to the active MLflow run; without one it discards the value."""
 
     def __init__(self, *, metadata: dict[str, Any] | None = None) -> None:
         self.metadata = metadata
 
     def load(self) -> MetricLogger:
-        """The logging function, bound to the run that is active now."""
+        """Returns the logging function, bound to the run that is active now."""
         import mlflow
 
         run = mlflow.active_run()
@@ -24,7 +24,7 @@ class LiveMetricsDataset(AbstractDataset[None, MetricLogger]):
         return lambda name, value, step: client.log_metric(run_id, name, float(value), step=step)
 
     def save(self, data: None) -> None:
-        """Metrics are logged through the loaded function."""
+        """Raises TypeError: metrics are logged through the loaded function."""
         raise TypeError("live metrics are logged through the loaded function, not by a node's output")
 
     def _exists(self) -> bool:

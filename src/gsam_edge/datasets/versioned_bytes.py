@@ -1,4 +1,4 @@
-"""The base of every dataset whose value is one file: versioned by Kedro, written atomically."""
+"""Base class of the datasets of one file: versioned by Kedro, written atomically."""
 
 from abc import abstractmethod
 from glob import escape
@@ -14,7 +14,7 @@ Value = TypeVar("Value")
 
 
 class BytesDataset(AbstractVersionedDataset[Value, Value], Generic[Value]):
-    """One value in one local file. Subclasses say how the value becomes bytes and back.
+    """One value in one local file. Subclasses encode and decode the value.
 
     Args:
         filepath: the file, relative to the project or absolute.
@@ -35,14 +35,14 @@ class BytesDataset(AbstractVersionedDataset[Value, Value], Generic[Value]):
 
     @abstractmethod
     def encode(self, value: Value) -> bytes:
-        """The value as the content of its file."""
+        """Returns the value as the content of its file."""
 
     @abstractmethod
     def decode(self, content: bytes) -> Value:
-        """The value from the content of its file; a UserError says what is wrong with it."""
+        """Returns the value of a file's content. Raises a UserError that says what is wrong with it."""
 
     def load(self) -> Value:
-        """The value of the newest (or the asked-for) version."""
+        """Returns the value of the newest (or the requested) version."""
         path = Path(self._get_load_path())
         if not path.is_file():
             raise DatasetError(f"expected a file, found none: {path}")
@@ -52,11 +52,11 @@ class BytesDataset(AbstractVersionedDataset[Value, Value], Generic[Value]):
             raise DatasetError(f"{path}: {error}") from error
 
     def save(self, data: Value) -> None:
-        """Writes the value whole, as a new version where the catalog says `versioned`."""
+        """Writes the value atomically, as a new version where the catalog says `versioned`."""
         write_bytes(Path(self._get_save_path()), self.encode(data))
 
     def _version_files(self, pattern: str) -> list[str]:
-        """The file of each version. Kedro's pattern is not used: the path may hold brackets and stars."""
+        """Returns the file of each version. Kedro's pattern is not used: the path may hold brackets and stars."""
         return [str(path) for path in Path(self._filepath).glob(f"*/{escape(self._filepath.name)}")]
 
     def _exists(self) -> bool:

@@ -1,1 +1,1 @@
-"""Distillation: what the tuned teachers say about the training images, and the student that learns from it."""
+"""Distillation: teacher labels of the training images, and the training of the student on them."""

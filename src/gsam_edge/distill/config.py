@@ -1,4 +1,4 @@
-"""How teachers label and students learn from them."""
+"""Settings of the labelling by the teachers and of the distillation."""
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -8,7 +8,7 @@ from gsam_edge.teachers.config import DetectionConfig
 
 
 class LabellingConfig(BaseModel):
-    """How the teachers label."""
+    """Settings of the labelling by the teachers."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -16,18 +16,18 @@ class LabellingConfig(BaseModel):
         description="what counts as a detection of the tuned finder, where teachers are measured"
     )
     score_threshold: float = Field(
-        ge=0, le=1, description="teacher objects that score less are no labels; it takes detection's place in labelling"
+        ge=0, le=1, description="detections that score less are not labels; replaces detection's in labelling"
     )
     match_iou: float = Field(
-        gt=0, le=1, description="a teacher object is right at this box IoU with a true one of its class"
+        gt=0, le=1, description="least box IoU with a true object of its class at which a label is correct"
     )
 
     @property
     def label_detection(self) -> DetectionConfig:
-        """What counts as a detection of a teacher that labels: what will be a label, so that nothing else is outlined.
+        """Detection settings for labelling: `detection` with this config's `score_threshold`.
 
-        Boxes that score less suppress none of these and take no place of theirs, so they are the ones that a lower
-        threshold would have given first.
+        Only labels get a mask. Boxes that score less suppress none of the labels and take no place of theirs, so a
+        lower threshold would give the same labels first.
         """
         return self.detection.model_copy(update={"score_threshold": self.score_threshold})
 
@@ -38,18 +38,18 @@ class LossWeights(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     class_scores: float = Field(
-        ge=0, le=1, description="share of the teacher's scores in the class targets; 0 is labels only"
+        ge=0, le=1, description="share of the teacher's scores in the class targets; 0 takes the annotations alone"
     )
 
 
 class DistillationConfig(BaseModel):
-    """How truth and teacher become a student."""
+    """Settings of the training of a student on annotations and teacher labels."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    match_iou: float = Field(gt=0, le=1, description="the teacher means a true object at this box IoU or above")
+    match_iou: float = Field(gt=0, le=1, description="least box IoU at which a label matches a true object")
     augmentation: AugmentationConfig | None = Field(
-        description="how the scene's words change each image; null leaves only Ultralytics' own changes"
+        description="augmentation by the words of the scene; null leaves only Ultralytics' own"
     )
-    losses: LossWeights = Field(description="how much the student listens to the teacher, in each way that there is")
+    losses: LossWeights = Field(description="weights of the distillation losses")
     training: TrainingConfig = Field(description="schedule, losses, validation and Ultralytics' augmentation")

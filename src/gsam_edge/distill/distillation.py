@@ -1,4 +1,4 @@
-"""From truth and teacher labels to a student, with its figures."""
+"""Training of a student on annotations and teacher labels, and its metrics on the validation split."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -42,7 +42,7 @@ def distillation_fingerprint(
     initial: StudentWeights | None,
     seed: int,
 ) -> str:
-    """The name of a distillation's state, from all that decides its outcome but the images themselves.
+    """Returns the key of a distillation's checkpoints: a digest of all that decides its outcome but the images.
 
     The arguments are those of `distil_student`.
     """
@@ -56,7 +56,7 @@ class Distillation:
     """A distilled student.
 
     Attributes:
-        weights: of the best epoch.
+        weights: those of the best epoch.
         history: one mapping per epoch, see `StudentTraining`.
         report: see `distillation_report`.
     """
@@ -79,26 +79,26 @@ def distil_student(
     initial: StudentWeights | None,
     run: Run,
 ) -> Distillation:
-    """Train the student that the data calls for on truth that carries the teacher's class scores.
+    """Trains the student that the data calls for on annotations with the teacher's class scores.
 
     The epoch with the best fitness on the validation split is kept, see `score_student`.
 
     Args:
         train: training split.
-        val: validation split; it never teaches.
+        val: validation split; not used for training.
         images: images of both by `file_name`.
         teacher: labels of the training split.
         student: architecture, size and input.
         config: matching, losses and training.
-        scene: object and scene in words; the config's `augmentation` says which of them the student sees.
-        rules: what the words mean.
+        scene: object and scene in words; the config's `augmentation` says which of them are applied.
+        rules: the transforms of each word.
         initial: weights to start from as far as they fit, or None for random ones.
-        run: its log takes `student/...` once an epoch; the state is opened by `distillation_fingerprint`.
+        run: logs `student/...` once an epoch; checkpoints are stored under `distillation_fingerprint`.
 
     Raises:
-        StudentChoiceError: if the data cannot teach the student asked for.
+        StudentChoiceError: if the data lacks what the requested student is trained on.
         InvalidDatasetError: if no object is labelled in either split.
-        InvalidDatasetError: if the teacher labelled other classes, or before the images were split anew.
+        InvalidDatasetError: if the labels have other classes or come from another split.
         TrainingError: if the loss becomes NaN or infinite, or a batch does not fit into memory.
     """
     _require_objects(val)
@@ -144,7 +144,7 @@ def distil_student(
 def score_student(
     predict: Callable[[NDArray[np.uint8]], Detections], split: Annotations, images: ImageSource
 ) -> StudentValidation:
-    """COCO's mAP50 and mAP50-95 of boxes and, where truth and student have them, masks.
+    """Returns COCO's mAP50 and mAP50-95 of boxes and, where annotations and student have them, of masks.
 
     The fitness is the mAP50-95, the mean of both where there are both.
 

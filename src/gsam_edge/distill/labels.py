@@ -1,4 +1,4 @@
-"""What the teachers say about the training images, kept so that no image is asked about twice."""
+"""Teacher labels of the training images, stored so that no image is labelled twice."""
 
 import hashlib
 import json
@@ -22,11 +22,11 @@ from gsam_edge.vision.images import ImageSource
 
 @dataclass(frozen=True)
 class StoreCounts:
-    """How much of the work was done before.
+    """Numbers of images whose labels were stored before and of images labelled now.
 
     Attributes:
         hits: images whose labels were in the store.
-        new: images that the teacher was asked about.
+        new: images that the teacher labelled now.
     """
 
     hits: int
@@ -41,15 +41,15 @@ def label_images(
     *,
     store: MutableMapping[str, dict[str, Any]],
 ) -> tuple[Predictions, StoreCounts]:
-    """Ask the teacher about every image of a split, or the store where it was asked before.
+    """Returns the teacher's labels of every image of a split, from the store where they are there already.
 
-    Each answer is stored at once, so a killed run continues where it was. All that the teacher answers are labels, and
-    its score threshold is part of its digest: with another threshold it is asked again, as no masks were drawn for what
-    was no label.
+    The labels of each image are stored at once, so a killed run continues where it stopped. All detections of the
+    teacher are labels. Its score threshold is part of its digest: with another threshold the images are labelled again,
+    because only labels have masks.
 
     Args:
         predict: builds the teacher; called once, and only if an image is not in the store.
-        teacher: who it is.
+        teacher: its name, digest and kind of prompt.
         annotations: the split; its true boxes are the prompt of a teacher that needs one.
         images: images by `file_name`.
         store: records by hex digest of image, teacher, classes and prompt.
@@ -82,7 +82,7 @@ def label_images(
 def _key(
     image: NDArray[np.uint8], teacher: PredictorInfo, class_names: tuple[str, ...], prompt: Detections | None
 ) -> str:
-    """A digest of everything that the teacher's answer depends on."""
+    """Returns a digest of everything that the teacher's labels of an image depend on."""
     digest = hashlib.sha256(json.dumps([teacher.digest, class_names, image.shape]).encode())
     digest.update(np.ascontiguousarray(image).tobytes())
     if prompt is not None:

@@ -1,4 +1,4 @@
-"""The losses by which a student listens to a teacher, each with its weight under `distillation.losses`."""
+"""The distillation losses by name; their weights stand under `distillation.losses`."""
 
 from collections.abc import Mapping
 
@@ -10,10 +10,10 @@ from gsam_edge.students.raw import DistillationLoss, StudentRaw, Targets, Weight
 
 
 def class_scores(raw: StudentRaw, targets: Targets) -> Tensor:
-    """Class targets [B, A, C] that are the teacher's scores, as sure as the anchor fits its object.
+    """Returns class targets [B, A, C]: the teacher's scores times how well the anchor fits its object.
 
-    An anchor with the truth's target w at its object's class has w s with the teacher's scores s [C]. It stays the
-    truth's in the background and at a class of which the teacher says nothing. Boxes and masks weigh as before.
+    An anchor with target w at its object's class gets the targets w s, s [C] the teacher's scores. The targets stay as
+    they are in the background and for a class without a teacher score. The weights of boxes and masks do not change.
     """
     scores = targets.at_anchors(targets.teacher_scores)  # [B, A, C]
     is_taught = targets.foreground[..., None] & ~scores.isnan()  # [B, A, C]
@@ -27,6 +27,6 @@ LOSSES: Mapping[str, DistillationLoss] = {
 
 
 def weighted_losses(weights: LossWeights) -> WeightedLosses:
-    """The losses that have a weight, in the order of `LOSSES`."""
+    """Returns the losses whose weight is not 0, in the order of `LOSSES`."""
     given: dict[str, float] = weights.model_dump()
     return {name: (given[name], loss) for name, loss in LOSSES.items() if given[name]}

@@ -1,4 +1,4 @@
-"""Truth and teacher in one: true objects that carry the teacher's opinion of their class."""
+"""Merges teacher labels into the annotations: class scores of the teacher for each true object."""
 
 from dataclasses import dataclass
 
@@ -15,13 +15,13 @@ from gsam_edge.vision.boxes import box_iou
 
 @dataclass(frozen=True)
 class MergeCounts:
-    """What the teacher had to say about the truth.
+    """Counts of true objects and teacher labels, by how they match.
 
     Attributes:
         objects: true objects.
-        with_teacher: true objects that the teacher saw, whatever it took them for.
-        teacher_only: teacher objects that overlap no true one; on labelled images they are mistakes and teach nothing.
-        in_crowds: teacher objects in crowd regions, which may be right and teach nothing either.
+        with_teacher: true objects that match a label, of whatever class.
+        teacher_only: labels that match no true object; they count as mistakes and are not used for training.
+        in_crowds: labels in crowd regions, which may be correct and are not used for training either.
     """
 
     objects: int
@@ -33,20 +33,21 @@ class MergeCounts:
 def merge_labels(
     annotations: Annotations, teacher: Predictions, *, match_iou: float
 ) -> tuple[dict[int, NDArray[np.float32]], MergeCounts]:
-    """Give each true object the class scores of the teacher's surest object over it, one that overlaps none better.
+    """Gives each true object the class scores of the matching label that scores highest.
 
-    A teacher that is asked in several prompts may find an object once in each: the prompt that holds the object's class
-    is the surest, wherever the best box comes from. Boxes, classes and masks stay the truth's.
+    A label counts for the true object that it overlaps best. A true object without such a label takes the scores of any
+    label that matches it. A teacher that is given the classes in several prompts may find an object once in each: the
+    prompt with the object's class scores highest, whichever box is best. Boxes, classes and masks do not change.
 
     Args:
         annotations: the split.
         teacher: its labels; images that it did not label, and teachers without class scores, add nothing.
-        match_iou: least box IoU (0..1) at which the teacher means the object; and the share of its box from which it
-            lies in a crowd region.
+        match_iou: least box IoU (0..1) at which a label matches a true object, and least share of its box inside a
+            crowd region at which it lies in that.
 
     Returns:
-        Image ids to scores [N, C] of `annotations.truth(id)`, rows of NaN where the teacher saw nothing, single NaN
-        where it was not asked for a class; and counts.
+        Image ids to scores [N, C] of `annotations.truth(id)`, rows of NaN for objects without a label, single NaN
+        for classes that the teacher was not asked for; and counts.
 
     Raises:
         InvalidDatasetError: if the teacher's classes are not the annotations'.
@@ -62,8 +63,8 @@ def merge_labels(
         labels = teacher.objects.get(image["id"])
         found = Detections.empty() if labels is None else labels.unmasked
         scores[image["id"]] = np.full((len(truth), annotations.num_classes), np.nan, np.float32)
-        overlap = box_iou(truth.xyxy, found.xyxy)  # [N, M]: N true objects, M finds of the teacher
-        means = overlap >= match_iou  # [N, M], which finds may mean which objects
+        overlap = box_iou(truth.xyxy, found.xyxy)  # [N, M]: N true objects, M labels
+        means = overlap >= match_iou  # [N, M], which labels match which objects
         objects += len(truth)
         lonely = found.select(np.flatnonzero(~means.any(axis=0)))
         crowded = int((share_inside(lonely, crowds_of(annotations, image["id"])) >= match_iou).any(axis=1).sum())
@@ -72,9 +73,9 @@ def merge_labels(
         if found.class_scores is None or not len(found) or not len(truth):
             continue
         seen = means.any(axis=1)  # [N]
-        # A find speaks for the object that it overlaps best, before it speaks for a neighbour of that one.
+        # A label counts for the object that it overlaps best; only objects without such a label take any match.
         own = means & (overlap == overlap.max(axis=0))  # [N, M]
-        asked = np.where(own.any(axis=1, keepdims=True), own, means)  # [N, M], whose finds speak for the object
+        asked = np.where(own.any(axis=1, keepdims=True), own, means)  # [N, M], the labels that count for the object
         surest = np.where(asked, found.scores, -1).argmax(axis=1)  # [N], of M
         scores[image["id"]][seen] = found.class_scores[surest[seen]]
         with_teacher += int(seen.sum())

@@ -1,4 +1,4 @@
-"""What a labelling and a distillation came to, as JSON values."""
+"""The reports of labelling and distillation, as JSON values."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -21,11 +21,11 @@ from gsam_edge.students.family import StudentTraining
 def label_report(
     annotations: Annotations, labels: Predictions, counts: StoreCounts, config: LabellingConfig
 ) -> dict[str, Any]:
-    """The teacher's labels measured against the truth of the same images.
+    """Measures the teacher's labels against the annotations of the same images.
 
     Returns:
         `images`, `labels`, `in_crowds` (those that match no object and lie in a crowd region of their class, which are
-        neither right nor wrong), `teacher`, `prompt`, `store` {hits, new}; `precision`, `recall` and `mask_iou` (mean
+        neither correct nor wrong), `teacher`, `prompt`, `store` {hits, new}; `precision`, `recall` and `mask_iou` (mean
         over matched objects) and the same in `per_class`. A figure that does not apply is absent: a teacher that was
         given the true boxes has no precision or recall, a class without labels no precision, a teacher without masks
         no mask IoU.
@@ -80,13 +80,13 @@ def distillation_report(
     loss_weights: Mapping[str, float],
     seed: int,
 ) -> dict[str, Any]:
-    """How the student came about and what it reaches on the validation split.
+    """Reports how the student was trained and its metrics on the validation split.
 
     Returns:
         `student` {architecture, why, size, image_size, parameters, start}; `seeds`; `full` by figure as {mean}, without
-        an interval as long as one seed was trained; `labels`, the teacher's part in them; `loss_weights`, with which
-        the student listened to it; `losses` of the last epoch; `epochs`; `verdict`. `control` is absent as long as no
-        control is trained.
+        an interval as long as one seed was trained; `labels`, the counts of the merge with the teacher's;
+        `loss_weights` of the distillation; `losses` of the last epoch; `epochs`; `verdict`. `control` is absent as
+        long as no control is trained.
     """
     weights, last = training.weights, training.history[-1]
     start = "random weights"

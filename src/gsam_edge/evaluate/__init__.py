@@ -1,4 +1,4 @@
-"""The yardstick: COCO metrics, mask overlap, latency, memory, and the tables and images that show them.
+"""Measurement of artefacts on the test split: predictions, latency and memory, the comparison and the image grid.
 
-Nothing is imported here: the process that `measure` starts loads `worker` alone, so that its memory is the artefact's.
+Nothing is imported here: the process that `measure` starts loads only `worker`, so that its memory is the artefact's.
 """

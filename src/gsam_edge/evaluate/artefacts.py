@@ -1,4 +1,4 @@
-"""Teacher and student on the test split: who is measured how, in which runtime."""
+"""Measures teacher, student and exported students on the test split, each in its runtime."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -32,9 +32,9 @@ Factory = Callable[[], Callable[..., Detections]]
 
 
 class TrueBoxes(Sequence[Detections]):
-    """The true objects of a split's images in their order, without masks, each image's when it is asked for.
+    """The true objects of a split's images in order, without masks, built on access.
 
-    A prompt is sent to the process that is measured: true masks would count as its memory.
+    Prompts are sent to the measured process, where true masks would count as its memory.
     """
 
     def __init__(self, truth: Annotations) -> None:
@@ -56,7 +56,7 @@ class TrueBoxes(Sequence[Detections]):
 def evaluate_teacher(
     teacher: Teacher, truth: Annotations, images: ImageSource, config: EvaluationConfig, device: DeviceName
 ) -> tuple[Row, Predictions]:
-    """The tuned teachers in PyTorch; an outliner alone is prompted with the true boxes, and the row says so.
+    """Measures the tuned teachers in PyTorch. An outliner alone is prompted with the true boxes; the row says so.
 
     Returns:
         The row of `comparison` (see `comparison_row`) with `prompt`, and the predictions.
@@ -80,7 +80,7 @@ def evaluate_teacher(
         prompts=prompts,
     )
     if prompts is not None:
-        # Boxes that were given say nothing about who was given them.
+        # Boxes that were given as prompts do not measure the teacher.
         row = {name: value for name, value in row.items() if not name.startswith("box_")}
         for figures in row["per_class"].values():
             figures.pop("box_map50", None)
@@ -90,10 +90,10 @@ def evaluate_teacher(
 def evaluate_student(
     weights: StudentWeights, truth: Annotations, images: ImageSource, config: EvaluationConfig, device: DeviceName
 ) -> tuple[Row, Predictions]:
-    """The student in PyTorch; returns as `evaluate_teacher` does.
+    """Measures the student in PyTorch; returns as `evaluate_teacher` does.
 
     Raises:
-        InvalidDatasetError: if it was trained for other classes, or before the images were split anew.
+        InvalidDatasetError: if it was trained for other classes or on another split.
     """
     require_made_from(
         truth,
@@ -122,12 +122,12 @@ def evaluate_exported(
     images: ImageSource,
     config: EvaluationConfig,
 ) -> tuple[Row, Predictions]:
-    """An exported student in the engine of its format; returns as `evaluate_teacher` does.
+    """Measures an exported student in the engine of its format; returns as `evaluate_teacher` does.
 
-    For an artefact that was not built, the row holds `artefact`, `status` and `why`, and no image has predictions.
+    For an artefact that was not built, the row holds `artefact`, `status` and `why`, and there are no predictions.
 
     Raises:
-        InvalidDatasetError: if it was made from other weights, for other classes, or before the images were split anew.
+        InvalidDatasetError: if it was made from other weights, for other classes or on another split.
     """
     if isinstance(content, NotBuilt):
         nothing = Predictions({}, truth.class_names, PredictorInfo(artefact, "", prompted_with_boxes=False))
@@ -161,7 +161,7 @@ def _measured(
     *,
     prompts: Sequence[Detections] | None = None,
 ) -> tuple[Row, Predictions]:
-    count_objects(truth)  # a split without objects is refused before anybody waits for the measurement
+    count_objects(truth)  # refuses a split without objects before the long measurement
     measured = measure(
         with_score_threshold(config.score_threshold),
         with_score_threshold(config.timed_score_threshold),
@@ -188,14 +188,14 @@ def _measured(
 def plot_predictions(
     truth: Annotations, images: ImageSource, columns: Mapping[str, Predictions], config: EvaluationConfig
 ) -> "Figure":
-    """Some images of the test split, the truth and what each artefact found drawn side by side."""
+    """Draws the annotations and each artefact's predictions side by side, on some images of the test split."""
     chosen = choose_images(truth, config.image_rows)
     shown = {TRUTH_COLUMN: [truth.truth(image_id) for image_id in chosen]}
     for name, labels in columns.items():
         if not labels.objects:  # an artefact that was not built
             continue
         found = [labels.objects[image_id] for image_id in chosen]
-        # Only what is drawn is unpacked: accuracy asks for many objects of scores that nobody looks at.
+        # Only what is drawn is unpacked: the predictions hold many objects of low scores, for the accuracy.
         drawn = [packed.select(packed.unmasked.scores >= config.image_score_threshold) for packed in found]
         shown[name] = [packed.unpack() for packed in drawn]
     return plot_image_grid(

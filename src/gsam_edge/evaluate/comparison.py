@@ -1,4 +1,4 @@
-"""One row per artefact: how well, how fast, how large; and the same as tables."""
+"""The comparison of artefacts: one row of accuracy, speed and size each, and the rows as a table."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ from gsam_edge.metrics.measured import EvaluatedDetector, Measurement
 if TYPE_CHECKING:
     import pandas as pd
 
-#: What and how was measured, over what.
+#: Columns that say what was measured, how, and on what.
 _CONDITIONS = ("artefact", "runtime", "device", "images", "objects", "score_threshold")
 
 
@@ -28,25 +28,24 @@ def comparison_row(
     size_mb: float,
     match_box_iou: float,
 ) -> dict[str, Any]:
-    """One artefact's row of the catalog's `comparison`.
+    """Returns one artefact's row of the catalog's `comparison`.
 
     Args:
         artefact: the catalog name, or "teacher".
-        runtime: what ran it, for instance "onnxruntime 1.31 CPU".
+        runtime: library and version that ran it, for instance "onnxruntime 1.31 CPU".
         truth: the split; the measurement's predictions are in the order of its images.
         measurement: see `measure`.
         device: what it ran on, "cpu" or "cuda"; times are compared between artefacts of one device only.
-        score_threshold: objects that scored less (0..1) were dropped before the measurement saw them; None where the
-            artefact was given the true boxes and drops nothing.
+        score_threshold: objects that scored less (0..1) were dropped before the metrics; None where the artefact
+            was given the true boxes and drops nothing.
         size_mb: megabytes (10^6 bytes) that must be shipped to run it.
         match_box_iou: see `matched_mask_iou`.
 
     Returns:
         `artefact`, `runtime`, `device`, `images` and `objects` (crowd regions aside) of the split, `score_threshold`,
-        the figures of `FIGURES` that apply, beside one that is a mean over some objects how many these are
-        (`mask_iou_compared`) and how many there were to compare (`mask_iou_objects`), `timed_calls`, `threads`, and
-        `per_class`: class names to {box_map50, mask_map50}. All megabytes are 10^6 bytes. What does not apply is
-        absent.
+        the figures of `FIGURES` that apply, for a mean over objects also over how many (`mask_iou_compared`) of how
+        many (`mask_iou_objects`), `timed_calls`, `threads`, and `per_class`: class names to {box_map50, mask_map50}.
+        All megabytes are 10^6 bytes. What does not apply is absent.
 
     Raises:
         InvalidDatasetError: if the split holds no object.
@@ -76,10 +75,10 @@ def comparison_row(
 
 
 def count_objects(truth: Annotations) -> int:
-    """How many objects, crowd regions aside, the test split holds.
+    """Returns how many objects, crowd regions aside, the test split holds.
 
     Raises:
-        InvalidDatasetError: if it holds none: no accuracy could be told.
+        InvalidDatasetError: if it holds none, so that no accuracy can be computed.
     """
     objects = int((~truth.columns.is_crowd).sum())
     if not objects:
@@ -91,10 +90,10 @@ def count_objects(truth: Annotations) -> int:
 
 
 def comparison_frame(rows: Sequence[Mapping[str, Any]], *, reference: str = "teacher") -> "pd.DataFrame":
-    """Rows of `comparison_row` as a table for people, in their order, rounded as `FIGURES` says.
+    """Returns rows of `comparison_row` as a table, in their order, rounded as `FIGURES` says.
 
-    Columns that no row has are left out. If a row's artefact is `reference`, each row also tells the `RATIOS` to it,
-    where they can be told: `times_faster` (median latency, only where both ran on the same device), `times_smaller`
+    Columns that no row has are left out. If a row's artefact is `reference`, each row also holds the `RATIOS` to it,
+    where they can be computed: `times_faster` (median latency, only where both ran on the same device), `times_smaller`
     (size, on any device) and `box_map50_kept` (its share of the reference's).
     """
     import pandas as pd
@@ -112,6 +111,6 @@ def comparison_frame(rows: Sequence[Mapping[str, Any]], *, reference: str = "tea
 
 
 def _ratios(row: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str, float]:
-    """A row's ratios to a reference row, rounded, where they can be told."""
+    """Returns a row's ratios to a reference row, rounded, where they can be computed."""
     ratios = {ratio.name: ratio.of(row, base) for ratio in RATIOS}
     return {name: round(value, 2) for name, value in ratios.items() if value is not None}

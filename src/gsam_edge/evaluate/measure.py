@@ -1,9 +1,9 @@
-"""What an artefact answers, how fast, and in how much memory: measured in processes of its own.
+"""Measures an artefact's predictions, latency and memory in processes of their own.
 
-One process answers, down to scores that nobody would look at, as accuracy asks for; in another the artefact runs as it
-is used, before clock and memory gauge. Each is a plain interpreter (`python -m gsam_edge.evaluate.worker`), not one of
+One process makes the predictions for the accuracy, down to very low scores. Another runs the artefact as in normal use,
+for latency and memory. Each is a plain interpreter (`python -m gsam_edge.evaluate.worker`), not one of
 `multiprocessing`: that would import the parent's main module again, whose libraries would count as the artefact's
-memory and whose unguarded code would run. Images go over one by one, so that the process holds the artefact and one
+memory and whose unguarded code would run. Images are sent one by one, so that the process holds the artefact and one
 image.
 """
 
@@ -37,11 +37,11 @@ _THREAD_VARIABLES = (
 
 
 class MeasurementError(RuntimeError):
-    """The measured artefact raised an exception, whose traceback the message holds, or its process ended untimely."""
+    """The measured artefact raised an exception, whose traceback the message holds, or its process ended early."""
 
 
 class MeasurementRefusedError(UserError, MeasurementError):
-    """The same for a reason that a user can mend: the artefact's own `UserError`, or memory that ran out."""
+    """A `MeasurementError` that the user can fix: the artefact raised a `UserError`, or memory ran out."""
 
 
 def measure(
@@ -54,15 +54,15 @@ def measure(
     repeats: int,
     threads: int,
 ) -> Measurement:
-    """Runs an artefact over images, for its answers in one fresh process and for its figures in another.
+    """Runs an artefact on images: one fresh process for its predictions, another for latency and memory.
 
-    The second makes `warmup` calls, then `repeats` timed ones, spread over the images, which are gone through again
-    where they are fewer. A GPU that torch uses is waited for before the clock stops.
+    The second makes `warmup` calls, then `repeats` timed ones, spread over the images, which are repeated where they
+    are fewer. A timed call includes the wait for a GPU that torch uses.
 
     Args:
         factory: builds the predictor inside the process: `functools.partial` of a module-level function over plain
             values. An engine with a thread pool of its own (ONNX Runtime) must be told its threads here.
-        timed: builds the same artefact with the settings with which it is used, for clock and memory.
+        timed: builds the same artefact with the settings of normal use, for latency and memory.
         images: uint8 [H, W, 3] RGB, read one at a time.
         prompts: one per image, passed as the predictor's second argument; None for predictors without prompts.
         warmup: calls that are not timed, at least 0.
@@ -73,7 +73,7 @@ def measure(
         ValueError: if there are no images, or not as many prompts as images, or a number is out of range.
         TypeError: if the factory cannot be pickled.
         MeasurementError: if the artefact raised an exception (its traceback is in the message) or its process ended;
-            MeasurementRefusedError if that is something that a user can mend.
+            MeasurementRefusedError if the user can fix that.
     """
     if not len(images):
         raise ValueError("images: expected at least one, got none")
@@ -110,8 +110,8 @@ def measure(
 
 @contextmanager
 def _worker_process(threads: int) -> Iterator[Callable[..., Any]]:
-    """A worker process, ended at the latest when the block is left; yields `ask(name, *arguments) -> answer`."""
-    # The worker finds the same modules as this process, however they came to be found.
+    """Starts a worker process and ends it with the block; yields `ask(name, *arguments)`, which returns its reply."""
+    # The worker imports modules from the same places as this process.
     search_path = os.pathsep.join(os.path.abspath(entry) for entry in sys.path)
     environment = os.environ | dict.fromkeys(_THREAD_VARIABLES, str(threads)) | {"PYTHONPATH": search_path}
     process = subprocess.Popen(
@@ -151,7 +151,7 @@ def _worker_process(threads: int) -> Iterator[Callable[..., Any]]:
 
 
 def _why_it_ended(process: "subprocess.Popen[bytes]", request: str) -> MeasurementError:
-    """Why a worker that gave no answer is gone."""
+    """Returns the error that says why a worker ended without a reply."""
     code, kind = process.wait(), MeasurementError
     if code >= 0:
         cause = f"ended with exit code {code}"

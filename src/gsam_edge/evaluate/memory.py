@@ -1,4 +1,4 @@
-"""Peak memory of the process that asks."""
+"""Peak memory of the calling process."""
 
 import platform
 from pathlib import Path
@@ -7,11 +7,10 @@ import psutil
 
 
 def peak_memory_mb() -> float:
-    """The most resident memory this process has held so far, in megabytes (10^6 bytes), interpreter and libraries
-    included.
+    """Returns this process's peak resident memory in megabytes (10^6 bytes), interpreter and libraries included.
 
-    On Linux it is the kernel's VmHWM. `getrusage` would not do there: its ru_maxrss carries the parent's peak over into
-    a process that was forked and then replaced, so that a large parent would be counted instead of the artefact.
+    On Linux it is the kernel's VmHWM. `getrusage` is wrong there: its ru_maxrss carries the parent's peak over into a
+    process that was forked and then replaced, so that a large parent would be counted instead of the artefact.
     """
     system = platform.system()
     if system == "Linux":

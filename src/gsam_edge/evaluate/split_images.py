@@ -1,4 +1,4 @@
-"""The images of a split in its order, for `measure` and the images."""
+"""The images of a split in order, for `measure`."""
 
 from collections.abc import Sequence
 from typing import overload
@@ -11,7 +11,7 @@ from gsam_edge.vision.images import ImageSource
 
 
 class SplitImages(Sequence[NDArray[np.uint8]]):
-    """RGB uint8 [H, W, 3] images in the order of `truth.images`, each decoded when it is asked for."""
+    """RGB uint8 [H, W, 3] images in the order of `truth.images`, decoded on access."""
 
     def __init__(self, truth: Annotations, source: ImageSource) -> None:
         self._names = [image["file_name"] for image in truth.images]

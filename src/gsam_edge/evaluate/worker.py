@@ -1,4 +1,4 @@
-"""The process in which one artefact is measured; `measure` starts it and talks to it over its standard streams.
+"""The process in which one artefact is measured; `measure` starts it and sends it messages over its standard streams.
 
 Messages are pickled tuples: ("load", factory, threads), ("predict", image, prompt) and ("memory",) come in; ("done",
 value), ("refused", message) and ("failed", traceback) go out. The process ends when its input does.
@@ -23,13 +23,13 @@ from gsam_edge.vision.errors import UserError
 
 
 class Worker:
-    """One loaded artefact and what can be asked of it."""
+    """One loaded artefact and the requests that it serves."""
 
     def __init__(self) -> None:
         self._predict: Callable[..., Detections] | None = None
 
     def load(self, factory: Callable[[], Callable[..., Detections]], threads: int) -> None:
-        """Builds the predictor and bounds the threads of the libraries that it brought along."""
+        """Builds the predictor and limits the threads of torch and OpenCV where it has loaded them."""
         self._predict = factory()
         if "torch" in sys.modules:
             sys.modules["torch"].set_num_threads(threads)
@@ -37,7 +37,7 @@ class Worker:
             sys.modules["cv2"].setNumThreads(threads)
 
     def predict(self, image: NDArray[np.uint8], prompt: Any) -> tuple[PackedDetections, float]:
-        """The packed detections of one image and the milliseconds of the whole call, packing not included."""
+        """Returns the packed detections of one image and the milliseconds of the whole call, packing not included."""
         if self._predict is None:
             raise RuntimeError("expected a factory to be loaded before the first image")
         arguments = (image,) if prompt is None else (image, prompt)
@@ -49,26 +49,26 @@ class Worker:
         return PackedDetections.pack(detections), latency_ms
 
     def memory(self) -> tuple[float, float | None]:
-        """Peak megabytes (10^6 bytes) of this process and of the GPU memory it took through torch, None without one."""
+        """Returns peak megabytes (10^6 bytes) of this process and of the GPU memory that torch took, else None."""
         cuda = _cuda()
         return peak_memory_mb(), None if cuda is None else cuda.max_memory_reserved() / 1e6
 
 
 def _cuda() -> Any:
-    """`torch.cuda` if the artefact uses it, else None."""
+    """Returns `torch.cuda` if the artefact uses it, else None."""
     torch = sys.modules.get("torch")
     return torch.cuda if torch is not None and torch.cuda.is_initialized() else None
 
 
 def _synchronise() -> None:
-    """Waits for what was queued on the GPU, so that the clock sees it."""
+    """Waits for queued work on the GPU, so that the timing includes it."""
     cuda = _cuda()
     if cuda is not None:
         cuda.synchronize()
 
 
 def serve(requests: BufferedReader, answers: BinaryIO) -> None:
-    """Answers requests until there are no more; an exception is an answer, too."""
+    """Replies to requests until there are no more; an exception is sent as a reply, too."""
     worker = Worker()
     actions: dict[str, Callable[..., Any]] = {"load": worker.load, "predict": worker.predict, "memory": worker.memory}
     while requests.peek(1):

@@ -1,4 +1,4 @@
-"""What surrounds a run: tracking, checks before it starts, the summary at its end, and errors that a user can read."""
+"""Kedro hooks: tracking, checks before a run, the summary at its end, and errors that a user can read."""
 
 from gsam_edge.hooks.console import ErrorHooks, SummaryHooks
 from gsam_edge.hooks.freshness import FreshnessHooks

@@ -1,4 +1,4 @@
-"""What a run says to its user: the summary at the end, and errors in one message."""
+"""Console output of a run: the summary at the end, and errors in one message."""
 
 import logging
 import sys
@@ -24,27 +24,27 @@ from gsam_edge.vision.errors import UserError
 
 logger = logging.getLogger(__name__)
 
-#: Errors whose message is written for the user, beside Kedro's answers to the command line and the configuration; all
-#: others are defects and show their traceback.
+#: Errors whose message is written for the user. Kedro's own errors about the command line and the configuration count
+#: as such, too; all others are defects and show their traceback.
 USER_ERRORS = (UserError, DatasetError, ParameterValidationError, FileNotFoundError, PermissionError)
 
-#: Where Kedro answers what the command line asks for, such as a pipeline or a node that is not there.
+#: Modules in which Kedro refuses a command line, for instance for a pipeline or a node that does not exist.
 COMMAND_LINE = ("kedro.framework.", "kedro.pipeline.pipeline", "kedro.runner.runner")
-#: Our frames on the way to such an answer.
+#: Our modules that may call Kedro in the traceback of such an error.
 STARTERS = ("gsam_edge.__main__", "gsam_edge.pipeline_registry")
 
-#: Narrower than this, the table of results would hide its numbers; a file or a pipe counts as 80 columns wide.
+#: Least width in columns: a narrower table of results would hide its numbers. A file or a pipe counts as 80 columns.
 TABLE_WIDTH = 120
 
 VIEWERS = ("kedro viz run      the pipelines and their artefacts", "kedro mlflow ui    parameters, curves and reports")
 
 
 class SummaryHooks:
-    """The last lines of a run: what its reports say and where everything lies."""
+    """Prints the summary of a run: its reports and the paths of its results."""
 
     @hook_impl
     def after_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog) -> None:
-        """Prints the sections that the run's reports make, and the places to look."""
+        """Prints the sections of the run's reports, the paths of reports and plots, and the next command."""
         console = Console(stderr=True)
         console.width = max(console.width, TABLE_WIDTH)
         outputs = pipeline.all_outputs()
@@ -61,7 +61,7 @@ class SummaryHooks:
 
 
 def _next(run_params: dict[str, Any], outputs: set[str], catalog: DataCatalog) -> str | None:
-    """The command that goes on after an import or a validation; None after anything else."""
+    """Returns the command that follows an import or a validation; None after anything else."""
     given, env = run_params.get("runtime_params") or {}, run_params.get("env")
     if "import_report" in outputs:
         return next_command("data_validation", {"dataset": catalog.load("import_report")["output"]}, env)
@@ -76,11 +76,11 @@ def _place(catalog: DataCatalog, name: str) -> str:
 
 
 class ErrorHooks:
-    """Errors of the user's making end in one message; the traceback goes to the log file."""
+    """Shows an error that the user can fix in one message; the traceback goes to the log file."""
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
-        """Shows errors in one message from here on, and refuses a parameter that nothing reads.
+        """Installs `show_error` and refuses a parameter that conf/base does not have.
 
         Raises:
             ParameterValidationError: if `--params` or a file of the environment names a top-level parameter that
@@ -103,7 +103,7 @@ class ErrorHooks:
 
 
 def _parameters(context: KedroContext, env: str | None) -> dict[str, Any]:
-    """The parameters of an environment's files and those of conf/base, without those of the command line."""
+    """Returns the parameters of an environment's files and of conf/base, without those of the command line."""
     loader = type(context.config_loader)(
         conf_source=context.config_loader.conf_source, env=env, **settings.CONFIG_LOADER_ARGS
     )
@@ -111,7 +111,7 @@ def _parameters(context: KedroContext, env: str | None) -> dict[str, Any]:
 
 
 def show_error(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
-    """Prints one message for an error of the user's making, the whole traceback for any other (`sys.excepthook`)."""
+    """Prints one message for an error that the user can fix, the whole traceback otherwise (`sys.excepthook`)."""
     if not (_is_answer_of_kedro(error, traceback) or _is_for_user(error)):
         sys.__excepthook__(kind, error, traceback)
         return
@@ -122,16 +122,16 @@ def show_error(kind: type[BaseException], error: BaseException, traceback: Trace
 
 
 def _is_for_user(error: BaseException) -> bool:
-    """Whether a user can mend it. Kedro wraps all that a dataset raises in its own error: the cause then decides."""
+    """Returns whether the user can fix an error. Kedro wraps what datasets raise: there the cause decides."""
     if isinstance(error, DatasetError) and error.__cause__ is not None:
         return _is_for_user(error.__cause__)
     return isinstance(error, USER_ERRORS)
 
 
 def _is_answer_of_kedro(error: BaseException, traceback: TracebackType | None) -> bool:
-    """Whether Kedro itself refuses the command line, a file in conf/ or a catalog entry, often with a ValueError.
+    """Returns whether Kedro itself refuses the command line, a file in conf/ or a catalog entry, often by ValueError.
 
-    Where our own code raised it, or what caused it, it is a defect all the same.
+    If our own code raised the error or its cause, it is a defect.
     """
     frames = _frames(traceback)
     if not frames:
@@ -144,7 +144,7 @@ def _is_answer_of_kedro(error: BaseException, traceback: TracebackType | None) -
 
 
 def _frames(traceback: TracebackType | None) -> list[tuple[str, str]]:
-    """Module and function of each frame, the one that raised last."""
+    """Returns module and function of each frame; the last one raised the error."""
     return [(str(frame.f_globals.get("__name__")), frame.f_code.co_name) for frame, _ in walk_tb(traceback)]
 
 

@@ -1,4 +1,4 @@
-"""`--only-missing-outputs` skips what is there; what is there must then belong to what it was made from."""
+"""Checks under `--only-missing-outputs` that stored results are not older than what they were made from."""
 
 from datetime import datetime
 from pathlib import Path
@@ -12,17 +12,17 @@ from gsam_edge.hooks.inputs import SPLITS
 
 _REMEDY = "run without --only-missing-outputs, or begin with --from-nodes=<step>.<node>"
 
-#: What is given, not made: the user's file is compared by content, in the splits; the time of a file that comes with
-#: the project says when it was copied.
+#: Inputs whose time is not compared. The user's file is compared by content, in the splits; the time of a file that
+#: comes with the project only says when it was copied.
 GIVEN = ("raw_annotations", "student_base")
 
 
 class FreshnessHooks:
-    """Nothing is skipped that is out of date."""
+    """Refuses to skip a node whose stored result is out of date."""
 
     @hook_impl(tryfirst=True)
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog) -> None:
-        """Where only missing outputs are asked for, refuses to take over what another dataset or an older step left.
+        """Checks stored splits and results, if only missing outputs are asked for.
 
         Raises:
             DatasetError: if a stored split is not of this dataset, or a stored result is older than what it is made
@@ -50,7 +50,7 @@ def _is_file(catalog: DataCatalog, name: str) -> bool:
 
 
 def _changed(catalog: DataCatalog, name: str) -> float:
-    """When the dataset's newest version was written, seconds since the epoch."""
+    """Returns when the dataset's newest version was written, in seconds since the epoch."""
     return Path(catalog[name]._get_load_path()).stat().st_mtime
 
 

@@ -1,4 +1,4 @@
-"""What a run starts from: inputs that exist and belong together, words that are known, checkpoints of a killed run."""
+"""Checks before a run that inputs exist and come from the same dataset, and that scene and seed are valid."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -20,14 +20,14 @@ SCENE, RULES = "params:scene", "params:augmentation_rules"
 
 
 class InputHooks:
-    """What a run needs is looked for before the first node, and belongs together."""
+    """Checks before the first node that inputs exist and come from the same dataset."""
 
     def __init__(self) -> None:
         self._needed_by: dict[str, list[str]] = {}
 
     @hook_impl(tryfirst=True)
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog) -> None:
-        """Refuses to start without an input, or with splits that are empty or that another dataset left.
+        """Refuses to start without an input, or with splits that are empty or of another dataset.
 
         Raises:
             ParameterValidationError: see `check_descriptions` and `check_seed`.
@@ -53,10 +53,10 @@ class InputHooks:
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
-        """Ends the run at an empty split that later nodes need: better now than after the training.
+        """Ends the run at an empty split that later nodes need, instead of after the training.
 
         Raises:
-            DatasetError: if it is one.
+            DatasetError: if the split is empty.
         """
         if dataset_name in self._needed_by:
             self._refuse_empty(dataset_name, data)
@@ -72,7 +72,7 @@ class InputHooks:
 
 
 def _nodes_that_need_splits(pipeline: Pipeline) -> dict[str, list[str]]:
-    """By split, the nodes that work on its images; the report on the splits also knows empty ones."""
+    """Returns by split the nodes that need its images; the validation report also takes empty splits."""
     needed_by: dict[str, list[str]] = {}
     for node in pipeline.nodes:
         for name in set(SPLITS) & set(node.inputs):
@@ -82,14 +82,14 @@ def _nodes_that_need_splits(pipeline: Pipeline) -> dict[str, list[str]]:
 
 
 def check_descriptions(pipeline: Pipeline, catalog: DataCatalog) -> None:
-    """Builds what every training makes of the scene, before hours are spent on the nodes before its use.
+    """Builds the augmentation of every training, so that an error shows before the first node.
 
     Raises:
-        ParameterValidationError: if the rules do not know a word, or albumentations not a parameter that they name.
+        ParameterValidationError: if a word is not in the rules, or a parameter in the rules not in albumentations.
     """
     if SCENE not in pipeline.inputs():
         return
-    # Not `catalog.load`, which would announce every parameter to the user.
+    # Not `catalog.load`, which would log every parameter on the console.
     scene, rules = catalog[SCENE].load(), rules_with(catalog[RULES].load())
     try:
         describe(Description(**scene.model_dump(), intensity="low"), rules)
@@ -105,17 +105,17 @@ def check_descriptions(pipeline: Pipeline, catalog: DataCatalog) -> None:
 
 
 def augmentations(pipeline: Pipeline, catalog: DataCatalog) -> dict[str, AugmentationConfig]:
-    """What each training of a pipeline makes of the scene, by the name of its parameters; without those set to null."""
+    """Returns each training's augmentation config by the name of its parameters; those set to null are left out."""
     names = sorted(name for name in pipeline.inputs() if name.startswith("params:"))
     made = {name.removeprefix("params:"): getattr(catalog[name].load(), "augmentation", None) for name in names}
     return {name: each for name, each in made.items() if isinstance(each, AugmentationConfig)}
 
 
 def check_seed(pipeline: Pipeline, catalog: DataCatalog) -> None:
-    """Looks at the seed before the first node, where NumPy's own message would come in the midst of some function.
+    """Checks the seed before the first node; NumPy's own error would come later and not name the parameter.
 
     Raises:
-        ParameterValidationError: if it is no whole number that NumPy's generators take.
+        ParameterValidationError: if it is not a whole number that NumPy's generators take.
     """
     if "params:seed" not in pipeline.inputs():
         return
@@ -125,20 +125,20 @@ def check_seed(pipeline: Pipeline, catalog: DataCatalog) -> None:
 
 
 class CheckpointHooks:
-    """The state of a training is kept until its result is safely stored."""
+    """Keeps a training's checkpoints until its result is stored, then deletes them."""
 
     def __init__(self) -> None:
         self._folders: dict[tuple[str, str], FolderCheckpoints] = {}
 
     @hook_impl
     def after_dataset_loaded(self, dataset_name: str, data: Any, node: Node) -> None:
-        """Keeps the very handle that the node is given: it knows which state the node's training opened."""
+        """Keeps the handle that the node is given: it holds which state the node's training opened."""
         if dataset_name.endswith("_checkpoints"):
             self._folders[node.name, dataset_name] = data
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, node: Node) -> None:
-        """Clears a node's checkpoints once its last output is written."""
+        """Deletes a node's checkpoints once its last output is written."""
         if dataset_name == node.outputs[-1]:
             for name in node.inputs:
                 if name.endswith("_checkpoints"):

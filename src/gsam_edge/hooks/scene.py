@@ -1,4 +1,4 @@
-"""The words that ship are true of the sample; a run on another dataset says so where nobody said others."""
+"""Warns if a dataset other than the sample is run with scene words that describe the sample."""
 
 import logging
 from pathlib import Path
@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 
 class SceneHooks:
-    """A user's images are not changed in silence as the sample's are."""
+    """Warns before a user's images are augmented by the sample's scene words."""
 
     def __init__(self) -> None:
         self._said: list[dict[str, Any]] = []
@@ -24,12 +24,12 @@ class SceneHooks:
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
-        """Remembers what the user says of the scene: in the environment's files and on the command line."""
+        """Stores the scene as the user set it, in the environment's files and on the command line."""
         loader = context.config_loader
         env = context.env or loader.default_run_env
         said = [context._runtime_params or {}]
         if env != loader.base_env:
-            # The loader forgets how to fill in ${runtime_params:...} between its own answers.
+            # Loading globals removes the resolver of ${runtime_params:...}; only the loader's look-ups restore it.
             loader._register_runtime_params_resolver()
             patterns, folder = loader.config_patterns["parameters"], loader._get_conf_env_path(env)
             said.append(loader.load_and_merge_dir_config(folder, patterns, "parameters", set()))
@@ -38,7 +38,7 @@ class SceneHooks:
 
     @hook_impl
     def before_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
-        """Warns where a dataset that is not the sample would be changed by words that nobody said of it."""
+        """Warns if a dataset other than the sample would be augmented by words that the user did not set."""
         if SCENE not in pipeline.inputs():
             return
         dataset = Path(catalog["raw_annotations"]._filepath).parent
@@ -59,11 +59,11 @@ class SceneHooks:
                 ", ".join(words),
                 self._file,
                 _as_lines(scene),
-                extra={"markup": False},  # or the console takes the list in brackets for a style
+                extra={"markup": False},  # or the console would read the list in brackets as a style
             )
 
     def _unsaid(self, scene: SceneDescription) -> SceneDescription:
-        """The part of the scene that stands as it was shipped."""
+        """Returns the part of the scene that the user did not set."""
         factors = {factor for said in self._said for factor in said.get("environment", {})}
         return SceneDescription(
             characteristics=() if any("characteristics" in said for said in self._said) else scene.characteristics,
@@ -72,6 +72,6 @@ class SceneHooks:
 
 
 def _as_lines(scene: SceneDescription) -> str:
-    """A scene as it is written in a file of parameters."""
+    """Returns a scene as it is written in a parameter file."""
     environment = ", ".join(f"{factor}: {value}" for factor, value in scene.environment.items())
     return f"scene:\n  characteristics: [{', '.join(scene.characteristics)}]\n  environment: {{{environment}}}"

@@ -1,4 +1,4 @@
-"""What is recorded of a run in MLflow: parameters, environment, reports and plots."""
+"""Records a run in MLflow: parameters, environment, reports and plots."""
 
 import random
 import re
@@ -17,29 +17,29 @@ from kedro.pipeline.node import Node
 from kedro_mlflow.framework.hooks.mlflow_hook import MlflowHook
 from pydantic import BaseModel
 
-#: What MLflow refuses in the name of a metric, and the dot, which separates the parts here.
+#: Characters that MLflow refuses in the name of a metric, and the dot, which separates the parts here.
 NOT_IN_A_METRIC_NAME = re.compile(r"[^\w\- ]")
 
 #: MLflow takes names of 250 characters. A report's own keys are short (under 60 in all, and the longest path of today
 #: has four of them), so that two parts of any length, a class and one more, still fit when each is cut to this.
 LONGEST_PART = 90
 
-#: Reports that describe the data, not a result: a hundred counts would bury the figures that runs are compared by.
+#: Reports that describe the data, not a result: their many counts would hide the figures by which runs are compared.
 DESCRIPTIVE_REPORTS = {"validation_report", "import_report"}
 
 RECORDED_PACKAGES = ("gsam_edge", "kedro", "torch", "transformers", "peft", "ultralytics", "onnxruntime", "numpy")
 
 
 def plain_parameters(inputs: dict[str, Any]) -> dict[str, Any]:
-    """A node's inputs with every typed parameter as the plain values that it was built from."""
+    """Returns a node's inputs with every typed parameter as plain values."""
     return {name: value.model_dump() if isinstance(value, BaseModel) else value for name, value in inputs.items()}
 
 
 def numeric_leaves(value: Any, prefix: str) -> dict[str, float]:
-    """The numbers in nested mappings and in lists of rows, by dotted path.
+    """Returns the numbers in nested mappings and in lists of rows, by dotted path.
 
-    A row of a list is named by its `artefact`, or left out where it has none: a position is no name. A class may be
-    called anything, a metric of MLflow's may not (see `metric_parts`).
+    A row of a list is named by its `artefact`, and left out where it has none. Keys become valid names of MLflow
+    metrics (see `metric_parts`).
     """
     if isinstance(value, bool):
         return {}
@@ -56,10 +56,10 @@ def numeric_leaves(value: Any, prefix: str) -> dict[str, float]:
 
 
 def metric_parts(keys: Iterable[object]) -> list[str]:
-    """Keys of one mapping as parts of a metric's name, each another one.
+    """Returns the keys of one mapping as parts of metric names, all different.
 
     Characters that MLflow refuses, and the dot, become underscores; what is longer than `LONGEST_PART` is cut. Where
-    that makes two keys alike, the later one gets a number: `a/b` and `a.b` become `a_b` and `a_b-2`.
+    that makes two keys equal, the later one gets a number: `a/b` and `a.b` become `a_b` and `a_b-2`.
     """
     parts: dict[str, None] = {}
     for key in keys:
@@ -98,7 +98,7 @@ class TrackingHooks(MlflowHook):
     def on_pipeline_error(
         self, error: Exception, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog
     ) -> None:
-        """Marks the run as failed, also where it is not active in the thread that hears of the error."""
+        """Marks the run as failed, also where it is not active in the thread that handles the error."""
         if self._is_mlflow_enabled and self.run_id is not None and not self._already_active_mlflow:
             while mlflow.active_run() is not None:
                 mlflow.end_run("FAILED")
@@ -106,7 +106,7 @@ class TrackingHooks(MlflowHook):
 
 
 def _git_commit(run_params: dict[str, Any]) -> str:
-    """The checked-out commit, with a mark where files differ from it, or why there is none."""
+    """Returns the checked-out commit, marked as dirty where files differ from it, or why there is none."""
     command = ["git", "-C", str(run_params["project_path"]), "describe", "--always", "--dirty", "--abbrev=40"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)
@@ -116,7 +116,7 @@ def _git_commit(run_params: dict[str, Any]) -> str:
 
 
 class ReportHooks:
-    """Reports and plots, as they are saved, on the MLflow run."""
+    """Logs reports and plots on the MLflow run as they are saved."""
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, data: Any) -> None:

@@ -1,1 +1,1 @@
-"""The graph: one folder per pipeline, its nodes thin adapters."""
+"""The Kedro pipelines, one folder each; a node only adapts its inputs and calls one function."""

@@ -1,4 +1,4 @@
-"""Nodes and inputs that pipelines build from the tables, by the names of their entries."""
+"""Nodes and inputs that pipelines build from the table of teachers."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -26,14 +26,14 @@ TEACHER_INPUTS: Mapping[str, str] = {
 
 
 def tuned_teachers(inputs: Mapping[str, Any]) -> "TunedTeachers":
-    """What a node was given for `TEACHER_INPUTS`, by teacher."""
+    """Returns base and adapter of each teacher, from a node's `TEACHER_INPUTS`."""
     from gsam_edge.teachers.compose import TunedTeacher
 
     return {name: TunedTeacher(inputs[f"{name}_base"], inputs[f"{name}_adapter"]) for name in TEACHERS}
 
 
 def tune_node(family: AnyFamily) -> Node:
-    """The node that tunes a teacher where it takes part, its parameters checked as the family's config."""
+    """Builds the node that tunes a teacher if it takes part; its parameters are checked as the family's config."""
     name = family.name
 
     def tune(

@@ -1,4 +1,4 @@
-"""The values that travel between nodes, by name, for mypy alone.
+"""Types of the values that nodes pass on, for mypy alone.
 
 Importing them would load torch or matplotlib with every command.
 """

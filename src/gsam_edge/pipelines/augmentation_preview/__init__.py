@@ -1,4 +1,4 @@
-"""Pipeline `augmentation_preview`: what the trainings will see, on the user's own images."""
+"""Pipeline `augmentation_preview`: draw what the trainings will see of the user's own images."""
 
 from gsam_edge.pipelines.augmentation_preview.pipeline import create_pipeline
 

@@ -16,12 +16,12 @@ from gsam_edge.vision.images import ImageSource
 def choose_preview_images(
     raw_annotations: RawCoco, images: ImageFiles, validation: ValidationConfig, preview: PreviewConfig
 ) -> Annotations:
-    """Some images with objects, straight from the user's file: no other pipeline needs to have run."""
+    """Chooses some images with objects from the user's file; no other pipeline needs to have run."""
     return preview_annotations(raw_annotations, images, validation, preview)
 
 
 def draw_teacher_of(family: AnyFamily) -> Callable[..., Figure]:
-    """Draws what the tuning of a teacher will see; the parameters are checked as the family's config."""
+    """Builds the function that draws what a teacher's tuning will see; `config` is checked as the family's config."""
 
     def draw_teacher(
         annotations: Annotations,
@@ -49,7 +49,7 @@ def draw_student(
     seed: int,
     distillation: DistillationConfig,
 ) -> Figure:
-    """What the student will see, before several images are mixed."""
+    """Draws what the student will see, before several images are mixed."""
     rules = rules_with(additions)
     maker = SheetMaker.of(annotations, images, rules, preview, seed=seed)
     return maker.whole(
@@ -68,7 +68,7 @@ def draw_words(
     distillation: DistillationConfig,
     **teachers: Any,
 ) -> dict[str, bytes]:
-    """A sheet for every word of the scene that one of the trainings sees; `teachers` holds the config of each."""
+    """Draws a sheet for every scene word that any training uses; `teachers` holds the config of each teacher."""
     rules = rules_with(additions)
     maker = SheetMaker.of(annotations, images, rules, preview, seed=seed)
     trainings = (*(config.augmentation for config in teachers.values()), distillation.augmentation)

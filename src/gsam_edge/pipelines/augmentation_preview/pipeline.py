@@ -16,7 +16,7 @@ SHEET = {
 
 
 def create_pipeline() -> Pipeline:
-    """From the user's images to contact sheets: one for each training, one for each word that describes them."""
+    """Draws contact sheets of the user's images: one for each training, one for each word of the scene."""
     return Pipeline(
         [
             node(

@@ -1,4 +1,4 @@
-"""Pipeline `data_validation`: validate the user's data and split it."""
+"""Pipeline `data_validation`: check the user's data and split it."""
 
 from gsam_edge.pipelines.data_validation.pipeline import create_pipeline
 

@@ -31,7 +31,7 @@ def check_annotations(
     validation: ValidationConfig,
     health: HealthConfig,
 ) -> tuple[Annotations, dict[str, Any], dict[str, Any]]:
-    """Annotations that can be trusted, missing boxes and areas added; the account of every record; images met twice."""
+    """Checks the annotations and adds missing boxes and areas; also returns the findings and the duplicate images."""
     checked = validate(raw_annotations.content, images, validation, source="annotations.json", seen=image_scan)
     completed = complete(checked.annotations)
     annotations = completed.annotations.with_source(raw_annotations.digest)
@@ -41,7 +41,7 @@ def check_annotations(
 def check_dataset_health(
     annotations: Annotations, duplicates: dict[str, Any], images: ImageSource, health: HealthConfig
 ) -> tuple[Annotations, dict[str, Any], Figure]:
-    """What is left once the health policies are obeyed; what was unwise, with the account; the worst cases drawn."""
+    """Applies the health policies; also returns the health findings and a plot of the worst ones."""
     from gsam_edge.report.health_plots import plot_worst_findings
 
     found = coco_health.check_health(annotations, duplicates, health)
@@ -49,7 +49,7 @@ def check_dataset_health(
 
 
 def plot_health(annotations: Annotations, health: HealthConfig) -> tuple[Figure, Figure, Figure]:
-    """How large the objects are, how many images show each class, and where in the image the objects lie."""
+    """Plots how large the objects are, how many images show each class, and where in the image the objects lie."""
     from gsam_edge.report.health_plots import plot_box_sizes, plot_heat_map, plot_images_per_class
 
     box_sizes = plot_box_sizes(annotations, health.smallest_box_side)
@@ -59,7 +59,7 @@ def plot_health(annotations: Annotations, health: HealthConfig) -> tuple[Figure,
 def split_annotations(
     annotations: Annotations, duplicates: dict[str, Any], split_config: SplitConfig, seed: int
 ) -> tuple[Annotations, Annotations, Annotations]:
-    """Training, validation and test split, stratified by class, related images kept together."""
+    """Returns train, val and test split, stratified by class; related images stay together."""
     parts = split(annotations, split_config, seed=seed, near_duplicates=duplicates["near"])
     return parts["train"], parts["val"], parts["test"]
 
@@ -77,7 +77,7 @@ def report_validation(
     choice: TeacherChoice,
     seed: int,
 ) -> tuple[dict[str, Any], Figure]:
-    """The `validation_report` (its keys: see `coco.report.validation_report`) and the classes per split as bars."""
+    """Returns the `validation_report` (keys: see `coco.report.validation_report`) and a plot of classes per split."""
     from gsam_edge.report.plots import plot_class_distribution
 
     parts = {"train": train, "val": val, "test": test}

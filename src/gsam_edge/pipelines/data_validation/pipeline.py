@@ -8,7 +8,7 @@ SPLITS = ("annotations_train", "annotations_val", "annotations_test")
 
 
 def create_pipeline() -> Pipeline:
-    """From the user's COCO file to checked annotations in three splits, with a report of everything found."""
+    """Checks the user's COCO file and splits it into train, val and test, with a report of all findings."""
     return Pipeline(
         [
             node(

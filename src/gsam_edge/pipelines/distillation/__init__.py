@@ -1,4 +1,4 @@
-"""Pipeline `distillation`: distil a prompt-free student."""
+"""Pipeline `distillation`: label the training images and train a prompt-free student."""
 
 from gsam_edge.pipelines.distillation.pipeline import create_pipeline
 

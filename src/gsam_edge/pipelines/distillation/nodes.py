@@ -25,7 +25,7 @@ def label_training_images(
     device: DeviceName,
     **teachers: Any,
 ) -> tuple[Predictions, dict[str, Any]]:
-    """The tuned teachers' labels of the training images, and how they compare with the truth."""
+    """Labels the training images with the tuned teachers; also returns how the labels compare with the annotations."""
     from gsam_edge.distill.labels import label_images
     from gsam_edge.distill.reports import label_report
     from gsam_edge.teachers.compose import compose_teacher
@@ -51,7 +51,7 @@ def distil(
     seed: int,
     device: DeviceName,
 ) -> tuple[StudentWeights, dict[str, Any]]:
-    """The student that the data calls for, of its best epoch, and how it came about."""
+    """Trains the student that the data calls for; returns the weights of its best epoch and the report."""
     from gsam_edge.distill.distillation import distil_student
 
     distilled = distil_student(

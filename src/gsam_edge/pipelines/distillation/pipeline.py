@@ -7,7 +7,7 @@ from gsam_edge.pipelines.templates import TEACHER_INPUTS
 
 
 def create_pipeline() -> Pipeline:
-    """Tuned teachers label the training images; a prompt-free student learns from truth and teacher."""
+    """Labels the training images with the tuned teachers and trains a prompt-free student on truth and labels."""
     return Pipeline(
         [
             node(

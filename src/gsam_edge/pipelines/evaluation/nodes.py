@@ -26,7 +26,7 @@ def measure_teacher(
     device: DeviceName,
     **teachers: Any,
 ) -> tuple[Row, Any]:
-    """The tuned teachers that the data calls for, in PyTorch."""
+    """Measures the tuned teachers that the data calls for, in PyTorch."""
     from gsam_edge.evaluate.artefacts import evaluate_teacher
     from gsam_edge.teachers.compose import compose_teacher
 
@@ -42,14 +42,14 @@ def measure_student(
     evaluation: EvaluationConfig,
     device: DeviceName,
 ) -> tuple[Row, Predictions]:
-    """The student in PyTorch."""
+    """Measures the student in PyTorch."""
     from gsam_edge.evaluate.artefacts import evaluate_student
 
     return evaluate_student(student_weights, annotations_test, images, evaluation, device)
 
 
 def measure_exported(name: str) -> Callable[..., tuple[Row, Predictions]]:
-    """The node that measures the student as exported in one format."""
+    """Builds the function that measures the student as exported in one format."""
 
     def measure(
         content: bytes | NotBuilt,
@@ -58,7 +58,7 @@ def measure_exported(name: str) -> Callable[..., tuple[Row, Predictions]]:
         images: ImageSource,
         evaluation: EvaluationConfig,
     ) -> tuple[Row, Predictions]:
-        """The exported student in the runtime of its format."""
+        """Measures the exported student in the engine of its format."""
         from gsam_edge.evaluate.artefacts import evaluate_exported
 
         return evaluate_exported(
@@ -69,7 +69,7 @@ def measure_exported(name: str) -> Callable[..., tuple[Row, Predictions]]:
 
 
 def compare(*measurements: Row) -> tuple[list[Row], DataFrame, Figure]:
-    """All artefacts that there are side by side: as a report, as a table for kedro-viz, as bars."""
+    """Compares all artefacts that were built: as a report, as a table for kedro-viz, as a bar plot."""
     from gsam_edge.evaluate.comparison import comparison_frame
     from gsam_edge.report.plots import plot_comparison
 
@@ -80,7 +80,7 @@ def compare(*measurements: Row) -> tuple[list[Row], DataFrame, Figure]:
 def draw_predictions(
     annotations_test: Annotations, images: ImageSource, evaluation: EvaluationConfig, **columns: Predictions
 ) -> Figure:
-    """Truth and what artefacts found on the same images."""
+    """Draws the annotations and the artefacts' predictions on the same images."""
     from gsam_edge.evaluate.artefacts import plot_predictions
 
     return plot_predictions(annotations_test, images, columns, evaluation)

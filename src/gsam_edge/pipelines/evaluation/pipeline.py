@@ -8,12 +8,12 @@ from gsam_edge.pipelines.templates import TEACHER_INPUTS
 
 TEST = ["annotations_test", "raw_images"]
 ARTEFACTS = ["teacher", "student", *(f"student_{name}" for name in FORMATS)]
-#: An exact format answers like the student, and so would its images look.
+#: Exact formats are left out: their predictions are the student's.
 SHOWN = ["teacher", "student", *(f"student_{name}" for name, made_as in FORMATS.items() if not made_as.exact)]
 
 
 def create_pipeline() -> Pipeline:
-    """The test split through every artefact, each in a fresh process of its own runtime."""
+    """Measures every artefact on the test split, each in fresh processes, and compares them."""
     exported = [
         node(
             nodes.measure_exported(name),

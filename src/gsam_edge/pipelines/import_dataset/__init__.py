@@ -1,4 +1,4 @@
-"""Pipeline `import_dataset`: make a COCO dataset of one in another format."""
+"""Pipeline `import_dataset`: convert a dataset in another format to COCO."""
 
 from gsam_edge.pipelines.import_dataset.pipeline import create_pipeline
 

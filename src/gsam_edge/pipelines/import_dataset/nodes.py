@@ -8,6 +8,6 @@ from gsam_edge.coco.importers import ImportConfig, Imported, SourceFiles, import
 def convert_annotations(
     foreign_dataset: SourceFiles, format_name: str, output: str, config: ImportConfig
 ) -> tuple[tuple[Imported, SourceFiles], dict[str, Any]]:
-    """The dataset in COCO form beside the files of its images, and the `import_report`: what came, what stayed out."""
+    """Converts a dataset to COCO; also returns its image files and the `import_report` of what was taken over."""
     imported = import_annotations(foreign_dataset, format_name, config)
     return (imported, foreign_dataset), {**imported.report, "output": output}

@@ -6,7 +6,7 @@ from gsam_edge.pipelines.import_dataset import nodes
 
 
 def create_pipeline() -> Pipeline:
-    """From a folder in another annotation format to a folder that `data_validation` takes."""
+    """Converts a folder in another annotation format into a folder that `data_validation` takes."""
     return Pipeline(
         [
             node(

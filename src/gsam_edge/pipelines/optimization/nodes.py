@@ -14,7 +14,7 @@ from gsam_edge.vision.images import ImageSource
 
 
 def export_as(name: str) -> Callable[..., bytes | NotBuilt]:
-    """The node that writes the student in one format."""
+    """Builds the function that exports the student in one format."""
     target = FORMATS[name]
 
     def export(
@@ -24,7 +24,7 @@ def export_as(name: str) -> Callable[..., bytes | NotBuilt]:
         config: BaseModel,
         seed: int,
     ) -> bytes | NotBuilt:
-        """The student in this format, or why this machine cannot make it."""
+        """Exports the student in this format, or says why this machine cannot."""
         from gsam_edge.export.build import build_artefact
 
         made_from = source if isinstance(source, bytes | NotBuilt) else _module(source)
@@ -41,7 +41,7 @@ def report_optimization(
     parity: ParityConfig,
     **artefacts: bytes | NotBuilt,
 ) -> list[Any]:
-    """One row per artefact: artefact, size_mb, prompt_free, parity, verdict (see `export.report`)."""
+    """Returns one row per artefact: artefact, size_mb, prompt_free, parity, verdict (see `export.report`)."""
     from gsam_edge.export.evidence import collect_evidence
 
     made = {f"student_{name}": (FORMATS[name], content) for name, content in artefacts.items()}
@@ -50,7 +50,7 @@ def report_optimization(
 
 
 def accept_artefacts(optimization_report: list[dict[str, Any]]) -> None:
-    """Ends the run if an artefact was rejected; the report that says why is stored by then."""
+    """Ends the run if an artefact was rejected; the report that says why is stored already."""
     from gsam_edge.export.evidence import require_accepted
 
     require_accepted(optimization_report)

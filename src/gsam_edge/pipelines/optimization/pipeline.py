@@ -8,7 +8,7 @@ from gsam_edge.pipelines.optimization import nodes
 
 
 def create_pipeline() -> Pipeline:
-    """The student in every format, each compared with PyTorch and checked to need no prompt."""
+    """Exports the student in every format, compares each with PyTorch and checks that it needs no prompt."""
     exports = [
         node(
             nodes.export_as(name),

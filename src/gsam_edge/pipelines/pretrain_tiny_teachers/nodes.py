@@ -1,4 +1,4 @@
-"""Nodes of `pretrain_tiny_teachers`: each trains one model on the general world and reports what it reached there."""
+"""Nodes of `pretrain_tiny_teachers`: each trains one model on generated scenes and reports its metrics."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ def train_tiny_grounding_dino(
     seed: int,
     device: DeviceName,
 ) -> tuple[GroundingDino, dict[str, Any]]:
-    """The tiny Grounding DINO, with its AP50 on scenes that it never saw."""
+    """Trains the tiny Grounding DINO; also returns its AP50 on held-out scenes."""
     from gsam_edge.teachers.grounding_dino.pretrain import pretrain_grounding_dino as pretrain
 
     run = Run.on(device, log=log, checkpoints=checkpoints, seed=seed)
@@ -37,7 +37,7 @@ def train_tiny_sam(
     seed: int,
     device: DeviceName,
 ) -> tuple[SamModel, dict[str, Any]]:
-    """The tiny SAM, with its mean IoU on scenes that it never saw."""
+    """Trains the tiny SAM; also returns its mean IoU on held-out scenes."""
     from gsam_edge.teachers.sam.pretrain import pretrain_sam as pretrain
 
     run = Run.on(device, log=log, checkpoints=checkpoints, seed=seed)
@@ -52,7 +52,7 @@ def train_tiny_student(
     seed: int,
     device: DeviceName,
 ) -> tuple[StudentWeights, dict[str, Any]]:
-    """The start of all students, with what it reaches on scenes that chose its best epoch."""
+    """Trains the weights that students start from; also returns the metrics on the scenes that chose the best epoch."""
     from gsam_edge.students.pretrain import pretrain_student as pretrain
 
     run = Run.on(device, log=log, checkpoints=checkpoints, seed=seed)
@@ -61,7 +61,7 @@ def train_tiny_student(
 
 
 def _fingerprint(config: BaseModel, world: GeneralWorldConfig, seed: int) -> str:
-    """What a pretraining depends on: one of the same configuration goes on where it was killed."""
+    """Returns a digest of the configuration; a killed pretraining continues if it is equal."""
     from gsam_edge.training.checkpoints import fingerprint
 
     return fingerprint(config.model_dump(mode="json"), world.model_dump(mode="json"), seed)

@@ -6,7 +6,7 @@ from gsam_edge.pipelines.pretrain_tiny_teachers import nodes
 
 
 def create_pipeline() -> Pipeline:
-    """The tiny teachers and the student's start that the project ships, trained anew on the general world."""
+    """Trains the tiny teachers and the initial student weights that the project ships, on generated scenes."""
     return Pipeline(
         [
             node(

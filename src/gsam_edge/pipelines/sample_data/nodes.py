@@ -5,5 +5,5 @@ from gsam_edge.synthetic.sample_dataset import SampleDataset, build_sample
 
 
 def draw_sample(sample_world: SampleWorldConfig) -> SampleDataset:
-    """The sample's images and annotations; the same seed gives the same bytes."""
+    """Draws the sample's images and annotations; the same seed gives the same bytes."""
     return build_sample(sample_world)

@@ -6,5 +6,5 @@ from gsam_edge.pipelines.sample_data import nodes
 
 
 def create_pipeline() -> Pipeline:
-    """The sample dataset that the project ships, drawn anew."""
+    """Draws the sample dataset that the project ships."""
     return Pipeline([node(nodes.draw_sample, inputs="params:sample_world", outputs="sample", name="draw_sample")])

@@ -18,7 +18,7 @@ def report_teachers(
     device: DeviceName,
     **teachers: Any,
 ) -> dict[str, Any]:
-    """Each teacher before and after tuning; keys as `teachers.report.teacher_report` says."""
+    """Measures each teacher before and after tuning; keys: see `teachers.report.teacher_report`."""
     from gsam_edge.teachers.report import teacher_report
 
     tuned = tuned_teachers(teachers)

@@ -8,7 +8,7 @@ from gsam_edge.teachers.table import TEACHERS
 
 
 def create_pipeline() -> Pipeline:
-    """LoRA on the teachers that are chosen and that the data calls for, measured before and after."""
+    """Tunes the chosen teachers that the data calls for with LoRA and measures them before and after."""
     return Pipeline(
         [
             *(tune_node(family) for family in TEACHERS.values()),

@@ -1,4 +1,4 @@
-"""An image with its labels, as augmentation takes and gives it."""
+"""An image with its labels: input and output of the augmentation."""
 
 from dataclasses import dataclass, field
 
@@ -16,8 +16,8 @@ class Sample:
         image: uint8 [H, W, 3], RGB.
         xyxy: float32 [N, 4], corners in pixels.
         class_ids: int64 [N].
-        masks: bool [N, H, W], or None where the data knows no masks; that of an object with a box only is empty.
-        instance_ids: int64 [N], names of the objects, each once; 0..N-1 where they are not given.
+        masks: bool [N, H, W], or None where the data has no masks; the mask of an object with only a box is empty.
+        instance_ids: int64 [N], unique ids of the objects; 0..N-1 where they are not given.
 
     Raises:
         ValueError: if shapes, types or ids do not fit together.

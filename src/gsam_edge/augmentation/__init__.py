@@ -1,6 +1,6 @@
-"""Augmentation by describing object and scene in words: from words and rules to changed images with their labels.
+"""Augmentation from a description of object and scene in words: rules turn each word into image transforms.
 
-Importing the room imports neither albumentations nor OpenCV; `build` does.
+Importing this package imports neither albumentations nor OpenCV; `build` does.
 """
 
 from typing import TYPE_CHECKING
@@ -42,15 +42,15 @@ __all__ = [
 
 
 def build(description: Description, rules: AugmentationRules) -> "Augmentation":
-    """The augmentation that a description asks for.
+    """Builds the augmentation for a description.
 
     Args:
         description: object, scene and intensity in words.
         rules: what each word means.
 
     Raises:
-        AugmentationError: if the description uses a word that the rules do not know, or the rules name a transform or a
-            parameter that albumentations does not know; with the nearest valid name.
+        AugmentationError: if the description uses a word that the rules do not define, or the rules name a transform or
+            a parameter that albumentations does not have; the message names the nearest valid name.
     """
     from gsam_edge.augmentation.augmentation import Augmentation
 

@@ -1,4 +1,4 @@
-"""A plan as albumentations executes it on an image and its labels."""
+"""Applies a plan of transforms to an image and its labels with albumentations."""
 
 import inspect
 import math
@@ -21,7 +21,7 @@ from gsam_edge.augmentation.transform_names import GEOMETRIC
 from gsam_edge.vision.boxes import box_area, clip_xyxy
 from gsam_edge.vision.masks import masks_to_xyxy
 
-#: Sizes of images that share their parameters, per doubling of the size.
+#: Images are grouped by size, this many groups per doubling of the size; a group shares its parameters.
 _SIZES_PER_OCTAVE = 2
 
 
@@ -29,12 +29,12 @@ _SIZES_PER_OCTAVE = 2
 class Augmentation:
     """Changes images together with their labels; made by `gsam_edge.augmentation.build`.
 
-    It keeps nothing of the images it sees, so the same sample and seed give the same result in whatever process and
-    order. Not for several threads at once.
+    It holds no state between images, so the same sample and seed give the same result in any process and order. It is
+    not thread-safe.
 
     Attributes:
-        steps: what is applied, in this order.
-        image: what holds for every image.
+        steps: the transforms, in the order of application.
+        image: settings that hold for every image.
 
     Raises:
         AugmentationError: if a step names a parameter that its transform does not have, or a value that it refuses.
@@ -53,15 +53,15 @@ class Augmentation:
 
     @property
     def moves_pixels(self) -> bool:
-        """Whether any step changes masks and boxes."""
+        """Whether any step is geometric, that is, changes masks and boxes."""
         return any(step.transform in GEOMETRIC for step in self.steps)
 
     def __call__(self, sample: Sample, *, seed: int) -> Sample:
-        """A changed copy of a sample.
+        """Returns an augmented copy of a sample.
 
         Args:
-            sample: left as it is.
-            seed: not negative; decides everything that is drawn.
+            sample: not changed.
+            seed: seed of all random draws, not negative.
 
         Returns:
             A sample that shares no memory with the given one. Objects keep their order and ids. The box of an object
@@ -74,7 +74,7 @@ class Augmentation:
             xyxy, masked = _tight(xyxy, given.masks)
         moved = self._apply(sample, xyxy, seed=seed)
 
-        # albumentations gives [0, 4] where no box is left
+        # albumentations returns shape [0, 4] where no box is left
         xyxy, rows = moved["bboxes"][:, :4].astype(np.float32), moved["bboxes"][:, 4:].ravel().astype(np.int64)
         masks = None
         if given.masks is not None:
@@ -93,19 +93,19 @@ class Augmentation:
         if sample.objects.masks is not None and self.moves_pixels:
             data["mask"] = pack_masks(sample.objects.masks)
         compose = self._compose(sample.image.shape[:2])
-        # One pair of generators for all: albumentations' own seeding gives every transform the same draws.
+        # All transforms share one pair of generators: albumentations' own seeding gives every transform the same draws.
         compose.set_random_state(np.random.default_rng(seed), random.Random(seed))  # noqa: S311
         moved: dict[str, Any] = compose(**data)
         return moved
 
     def _compose(self, image_hw: tuple[int, ...]) -> Any:
-        """Albumentations' form of the steps for images of about this size."""
+        """Returns the steps as an albumentations pipeline for images of about this size."""
         octaves = math.log2(max(*image_hw, self.image.smallest_side) / self.image.reference_side)
         size = round(octaves * _SIZES_PER_OCTAVE) if any(step.spec.size_power for step in self.steps) else 0
         if size not in self._by_size:
             growth = 2 ** (size / _SIZES_PER_OCTAVE)
             with warnings.catch_warnings():
-                # Boxes also travel through plans that move nothing.
+                # Boxes are also passed where no transform changes them.
                 warnings.filterwarnings("ignore", message="Got processor for")
                 self._by_size[size] = A.Compose(
                     [_transform(step, growth) for step in self.steps],
@@ -118,7 +118,7 @@ class Augmentation:
 
 
 def _tight(xyxy: NDArray[np.float32], masks: NDArray[np.bool_]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Boxes [N, 4], those of objects with a mask around it; and which objects have one, bool [N]."""
+    """Returns boxes [N, 4], tight around the mask where there is one, and which objects have a mask, bool [N]."""
     tight = masks_to_xyxy(masks)
     present = box_area(tight) > 0
     return np.where(present[:, None], tight, xyxy), present
@@ -130,11 +130,11 @@ def _with_rows(xyxy: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _transform(step: Step, growth: float) -> Any:
-    """One step as an albumentations transform for images `growth` times the reference size."""
+    """Builds one step's albumentations transform for images `growth` times the reference size."""
     kind = transform_class(step.transform)
     known = {name: each.default for name, each in inspect.signature(kind.__init__).parameters.items()}
     place = f"augmentation_rules.transforms.{step.transform}"
-    # What no word sets changes nothing: albumentations' defaults would.
+    # A parameter that no word sets gets its neutral value: albumentations' default would change the image.
     parameters: dict[str, Any] = {**step.spec.settings, **step.spec.neutral, **step.strength}
     for name in parameters:
         check_known(name, known.keys() - {"self", "p"}, place)
@@ -142,11 +142,11 @@ def _transform(step: Step, growth: float) -> Any:
     ranges = {name for name in step.spec.neutral if isinstance(known[name], tuple)}
     parameters |= {name: ends(parameters[name]) for name in ranges}
     if "fill_mask" in known:
-        parameters["fill_mask"] = 0  # what is covered, or comes in from outside, belongs to no object
+        parameters["fill_mask"] = 0  # covered pixels, and those from outside the image, belong to no object
     for name, power in step.spec.size_power.items():
         parameters[name] = _grown(parameters[name], growth**power, kernel=name in step.spec.kernels)
     with warnings.catch_warnings():
-        # A warning here is a value that albumentations would change in silence.
+        # A warning here means that albumentations would silently change a value.
         warnings.simplefilter("error", UserWarning)
         warnings.filterwarnings("ignore", message="This augmenter is very slow")
         try:
@@ -156,7 +156,7 @@ def _transform(step: Step, growth: float) -> Any:
 
 
 def _grown(value: Any, factor: float, *, kernel: bool) -> Any:
-    """A length in pixels, or a range of them, for an image of another size: whole numbers stay whole, kernels odd."""
+    """Scales a length in pixels, or a range of lengths, by a factor: integers stay integers, kernel widths odd."""
     if isinstance(value, tuple):
         return tuple(_grown(end, factor, kernel=kernel) for end in value)
     if kernel:

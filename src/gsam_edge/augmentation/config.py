@@ -1,4 +1,4 @@
-"""What a user writes to describe object and scene, and the rules that say what the words mean."""
+"""Parameters of the augmentation: the description of object and scene in words, and the rules that define the words."""
 
 from itertools import pairwise
 from typing import Literal, Self, TypeAlias
@@ -10,14 +10,14 @@ from gsam_edge.augmentation.transform_names import TRANSFORMS
 
 Intensity: TypeAlias = Literal["low", "medium", "high"]
 Number: TypeAlias = int | float
-#: A constant, or the two ends of a range from which each image draws.
+#: A constant, or the two ends of a range from which a value is drawn for each image.
 Strength: TypeAlias = Number | tuple[Number, Number]
 #: A parameter that does not change with the intensity.
 Setting: TypeAlias = bool | int | float | str | tuple[Number, ...] | None
 
 
 class SceneDescription(BaseModel):
-    """Object and scene in words; which words there are is up to the rules."""
+    """Description of object and scene in words, which the rules define."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -26,13 +26,13 @@ class SceneDescription(BaseModel):
 
 
 class Description(SceneDescription):
-    """What one training is told of the scene, and how strongly."""
+    """Description of object and scene for one training, with an intensity."""
 
     intensity: Intensity = Field(description="how often and how strongly it shows")
 
 
 class AugmentationConfig(BaseModel):
-    """What one training makes of the scene."""
+    """How one training uses the description of the scene."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -52,7 +52,7 @@ class PerIntensity(BaseModel):
     high: Strength
 
     def at(self, intensity: Intensity) -> Strength:
-        """The value at one intensity."""
+        """Returns the value at one intensity."""
         return {"low": self.low, "medium": self.medium, "high": self.high}[intensity]
 
 
@@ -66,7 +66,7 @@ class Probability(BaseModel):
     high: float = Field(ge=0, le=1, description="share of the images at high intensity")
 
     def at(self, intensity: Intensity) -> float:
-        """The value at one intensity."""
+        """Returns the value at one intensity."""
         return {"low": self.low, "medium": self.medium, "high": self.high}[intensity]
 
 
@@ -83,7 +83,7 @@ class Use(BaseModel):
 
 
 class Rule(BaseModel):
-    """What one word means."""
+    """Definition of one word: its meaning and its transforms."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -92,7 +92,7 @@ class Rule(BaseModel):
 
 
 class TransformSpec(BaseModel):
-    """What the rules need to know of a transform."""
+    """Parameters of a transform: which ones rules may set, which are fixed, which scale with the image."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -117,7 +117,7 @@ class TransformSpec(BaseModel):
 
 
 class ImageConfig(BaseModel):
-    """What holds for every image."""
+    """Settings that hold for every image."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -129,7 +129,7 @@ class ImageConfig(BaseModel):
 
 
 class AugmentationRules(BaseModel):
-    """Words to transforms; a word is added by adding an entry."""
+    """Rules that map words to transforms; each entry defines a word."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -170,10 +170,10 @@ class AugmentationRules(BaseModel):
 
 
 def ends(value: Strength) -> tuple[Number, Number]:
-    """Both ends of a range; a constant is its own range."""
+    """Returns both ends of a range; for a constant both are equal."""
     return value if isinstance(value, tuple) else (value, value)
 
 
 def reach(value: Strength, neutral: Number) -> float:
-    """How far from the value that changes nothing a parameter gets."""
+    """Returns the largest distance of a parameter from its neutral value, which changes nothing."""
     return max(abs(end - neutral) for end in ends(value))

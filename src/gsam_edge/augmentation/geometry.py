@@ -1,7 +1,7 @@
-"""albumentations' geometric transforms, with labels that keep to the pixels of their object; and a zoom of our own.
+"""albumentations' geometric transforms, corrected so that labels stay on their object, and a zoom of our own.
 
-albumentations is imported here and nowhere else, and only after it was told to stay off the network: it looks for a
-newer version of itself when it is imported, unless its environment forbids that.
+Only this module imports albumentations, after setting the environment variable that keeps it offline: otherwise it
+looks for a newer version of itself when it is imported.
 """
 
 import os
@@ -28,7 +28,7 @@ Labels = NDArray[Any]
 
 
 class _EmptyBorders:
-    """Whatever fills the border of the image, no object is there: labels see a constant border.
+    """Fills the border of masks and boxes with no object, whatever fills the border of the image.
 
     albumentations fills the border of masks like that of the image, so that objects near the edge would be smeared
     or mirrored, and mirrors boxes.
@@ -51,10 +51,9 @@ class _EmptyBorders:
 
 
 class _WholeBoxes:
-    """A distorted box is the box around its distorted rectangle.
+    """Computes the box of a distorted object as the box around its distorted rectangle.
 
-    albumentations loses the last column and row of it, and leaves the box where it was when the object has left the
-    image.
+    albumentations cuts off its last column and row, and leaves the box where it was when the object has left the image.
     """
 
     def apply_to_bboxes(self, bboxes: Labels, *args: Any, **params: Any) -> Labels:
@@ -65,9 +64,10 @@ class _WholeBoxes:
 
 
 class _VisibleBoxes:
-    """A box that is covered in part shrinks to what is visible; one of which too little is visible is dropped.
+    """Shrinks a partly covered box to its visible part, and drops it if too little is visible.
 
-    albumentations rounds boxes down before it looks, and so drops those of one pixel, covered or not.
+    albumentations rounds boxes down before it measures the visible part, and so drops boxes of one pixel, covered or
+    not.
     """
 
     def apply_to_bboxes(self, bboxes: Labels, *args: Any, **params: Any) -> Labels:
@@ -81,9 +81,9 @@ class _VisibleBoxes:
 
 
 def _rectangles(bboxes: Labels, shape: tuple[int, ...]) -> tuple[Labels, NDArray[np.bool_]]:
-    """Width, height, width, height of the image, and boxes [N, 4+] in shares of them as masks bool [N, H, W].
+    """Returns the image's width, height, width, height, and boxes [N, 4+] (fractions of it) as masks bool [N, H, W].
 
-    Each rectangle holds one pixel at least.
+    Each mask has at least one pixel.
     """
     height, width = shape[:2]
     size = np.array([width, height, width, height])
@@ -97,11 +97,11 @@ def _rectangles(bboxes: Labels, shape: tuple[int, ...]) -> tuple[Labels, NDArray
 
 
 class BoxSafeZoom(A.Affine):  # type: ignore[misc]  # albumentations carries no types
-    """A closer view in the image's own size and aspect ratio that still holds every box.
+    """Zooms in at the image's own size and aspect ratio, keeping every box inside.
 
-    The zoom is drawn from `zoom` (1 is no change) and cut down where the boxes together leave no room for it. Against
-    albumentations' BBoxSafeRandomCrop: no limit there keeps a lone small object from filling the image, the aspect
-    ratio and size change, and a box of one pixel can end it with an error.
+    The zoom is drawn from `zoom` (1 is no change) and reduced where the boxes would not fit. albumentations'
+    BBoxSafeRandomCrop is no replacement: it has no limit that keeps a single small object from filling the image, it
+    changes aspect ratio and size, and it can fail on a box of one pixel.
     """
 
     class InitSchema(BaseTransformInitSchema):  # type: ignore[misc]
@@ -112,7 +112,7 @@ class BoxSafeZoom(A.Affine):  # type: ignore[misc]  # albumentations carries no 
         self.zoom = zoom
 
     def get_params_dependent_on_data(self, params: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
-        """The affine matrices of the drawn view, as `Affine` applies them."""
+        """Returns the affine matrices of the drawn view, as `Affine` applies them."""
         height, width = params["shape"][:2]
         size = np.array([width, height], float)
         boxes = np.clip(data["bboxes"][:, :4], 0, 1)
@@ -124,7 +124,7 @@ class BoxSafeZoom(A.Affine):  # type: ignore[misc]  # albumentations carries no 
         leftmost, rightmost = np.maximum(0, last - view), np.minimum(first, size - view)
         origin = [self.py_random.uniform(*span) for span in zip(leftmost, np.maximum(leftmost, rightmost), strict=True)]
         bbox_matrix = np.array([[zoom, 0, -zoom * origin[0]], [0, zoom, -zoom * origin[1]], [0, 0, 1]])
-        # The same view in coordinates where a pixel's centre, not its corner, has the whole number.
+        # The same view in coordinates whose integers are pixel centres, not pixel corners.
         matrix = bbox_matrix.copy()
         matrix[:2, 2] += (zoom - 1) / 2
         return {
@@ -137,7 +137,7 @@ class BoxSafeZoom(A.Affine):  # type: ignore[misc]  # albumentations carries no 
 
 
 def transform_class(name: str) -> type[A.BasicTransform]:
-    """The class of a known transform, its labels mended where albumentations' own do not keep to the pixels."""
+    """Returns the class of a known transform, with labels corrected where albumentations' own are wrong."""
     if name == BoxSafeZoom.__name__:
         return BoxSafeZoom
     plain: type[A.BasicTransform] = getattr(A, name)

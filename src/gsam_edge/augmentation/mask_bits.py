@@ -1,6 +1,6 @@
-"""Masks packed as bits into the channels of one image, so that a whole crowd moves in one warp.
+"""Masks packed as bits into the channels of one image, so that one warp transforms many masks.
 
-Nearest-neighbour interpolation copies values and never mixes them, so every bit arrives as it left.
+Nearest-neighbour interpolation copies values and never mixes them, so no bit changes.
 """
 
 import numpy as np
@@ -10,7 +10,7 @@ _BITS = 8
 
 
 def pack_masks(masks: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """Masks bool [N, H, W] as bits of uint8 [H, W, max(1, ceil(N / 8))]: mask i is bit i % 8 of channel i // 8."""
+    """Packs masks bool [N, H, W] into uint8 [H, W, max(1, ceil(N / 8))]: mask i is bit i % 8 of channel i // 8."""
     count, height, width = masks.shape
     channels = np.zeros((max(1, -(-count // _BITS)), height, width), np.uint8)
     for row, mask in enumerate(masks):
@@ -19,7 +19,7 @@ def pack_masks(masks: NDArray[np.bool_]) -> NDArray[np.uint8]:
 
 
 def unpack_masks(planes: NDArray[np.uint8], count: int) -> NDArray[np.bool_]:
-    """The first masks, bool [count, H, W], from planes (see `pack_masks`)."""
+    """Unpacks the first masks, bool [count, H, W], from packed channels (see `pack_masks`)."""
     channels = np.ascontiguousarray(planes.transpose(2, 0, 1))
     bits = np.empty((count, *planes.shape[:2]), np.uint8)
     for row, bit in enumerate(bits):

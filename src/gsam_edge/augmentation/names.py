@@ -1,4 +1,4 @@
-"""Messages about names that nobody knows."""
+"""Errors about unknown names."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -7,15 +7,15 @@ from gsam_edge.vision.errors import UserError
 
 
 class AugmentationError(UserError, ValueError):
-    """A word or a rule that nobody knows or that albumentations refuses; pydantic's validators need the ValueError."""
+    """An unknown word or rule, or a rule that albumentations refuses; pydantic's validators need the ValueError."""
 
 
 def check_known(name: str, known: Iterable[str], what: str) -> None:
-    """Refuses a name that is not among the known ones.
+    """Checks that a name is among the known ones.
 
     Raises:
-        AugmentationError: saying `what` was expected, what arrived, and the nearest valid name or, where none is near,
-            all.
+        AugmentationError: if not; the message says `what` was expected, what arrived, and the nearest valid name or,
+            where none is near, all.
     """
     choices = sorted(known)
     if name in choices:

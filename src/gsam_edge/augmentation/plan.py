@@ -1,4 +1,4 @@
-"""From a description and rules to an ordered list of transforms, each with its reasons."""
+"""Builds an ordered list of transforms, each with its reasons, from a description and rules."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -34,9 +34,9 @@ class Step:
     Attributes:
         transform: its name.
         p: share of the images that it is applied to, 0..1.
-        strength: the parameters that the description sets: a value, or the range from which each image draws.
+        strength: the parameters that the description sets: a value, or a range from which one is drawn for each image.
         reasons: every word that asks for it.
-        spec: what the rules say of the transform itself.
+        spec: the transform's entry in the rules.
     """
 
     transform: str
@@ -47,12 +47,12 @@ class Step:
 
 
 def available_characteristics(rules: AugmentationRules) -> dict[str, str]:
-    """The characteristics that a description may name, with their meaning."""
+    """Returns the characteristics that a description may name, with their meaning."""
     return {name: rule.meaning for name, rule in rules.characteristics.items()}
 
 
 def available_environments(rules: AugmentationRules) -> dict[str, dict[str, str]]:
-    """The factors of the environment and the values that each may take, with their meaning."""
+    """Returns the factors of the environment and the values that each may take, with their meaning."""
     return {
         factor: {value: rule.meaning for value, rule in values.items()} for factor, values in rules.environment.items()
     }
@@ -61,15 +61,15 @@ def available_environments(rules: AugmentationRules) -> dict[str, dict[str, str]
 def description_for(
     augmentation: AugmentationConfig | None, scene: SceneDescription, rules: AugmentationRules
 ) -> Description | None:
-    """What a training is told of the scene: its words but for those that it leaves out, at its intensity.
+    """Returns the description for one training: the scene's words without those it leaves out, at its intensity.
 
-    A word to leave out that the scene does not say has no effect: what a training leaves out holds for any scene.
+    Leaving out a word that the scene does not use has no effect, so that one configuration fits any scene.
 
     Returns:
         None for None, which leaves images as they are.
 
     Raises:
-        ValueError: if the rules do not know a word to leave out, with the nearest that they do.
+        ValueError: if the rules do not define a word to leave out; the message names the nearest that they do.
     """
     if augmentation is None:
         return None
@@ -84,17 +84,17 @@ def description_for(
 
 
 def describe(description: Description, rules: AugmentationRules) -> tuple[Step, ...]:
-    """What would be applied, in this order, how often, at which strength, and why.
+    """Returns the transforms in their order of application, each with probability, strength and reasons.
 
-    A transform that several words ask for stands here once: with the largest probability, and for each parameter the
-    stronger value, which is the one that gets farther from the value that changes nothing (the wider range where two
-    get equally far).
+    A transform that several words ask for appears once, with the largest probability and, for each parameter, the
+    stronger value: the one farther from the neutral value (the wider range where both are equally far).
 
     Returns:
-        No steps where the description's words change nothing.
+        The steps; none where the description's words change nothing.
 
     Raises:
-        AugmentationError: if the description uses a word that the rules do not know, with the nearest that they do.
+        AugmentationError: if the description uses a word that the rules do not define; the message names the nearest
+            that they do.
     """
     steps: dict[str, Step] = {}
     for word, rule in _chosen(description, rules):
@@ -112,9 +112,10 @@ def describe(description: Description, rules: AugmentationRules) -> tuple[Step, 
 
 
 def identity(description: Description | None, rules: AugmentationRules) -> list[Any]:
-    """What decides how images are changed, as plain JSON values, and nothing else: not the wording of reasons.
+    """Returns all settings that decide how images are changed, as JSON values; the wording of reasons is left out.
 
-    Two descriptions with equal identities change an image alike; None, which changes nothing, has an empty one.
+    Two descriptions with equal identities change an image in the same way; None, which changes nothing, has an empty
+    one.
     """
     if description is None:
         return []
@@ -144,6 +145,6 @@ def _merged(first: Step, second: Step) -> Step:
 
 
 def _rank(value: Strength, neutral: Number) -> tuple[float, float]:
-    """Orders the values of a parameter by strength: how far they reach, then how wide they are."""
+    """Returns a sort key for a parameter's values by strength: first the distance from neutral, then the width."""
     low, high = ends(value)
     return reach(value, neutral), high - low

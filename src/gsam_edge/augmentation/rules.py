@@ -11,7 +11,7 @@ from gsam_edge.augmentation.config import AugmentationRules, ImageConfig, Rule, 
 
 
 class RuleAdditions(BaseModel):
-    """A project's own words and transforms; an entry under a shipped name takes that entry's place as a whole."""
+    """A project's own words and transforms; an entry under a shipped name replaces that entry as a whole."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -29,20 +29,21 @@ class RuleAdditions(BaseModel):
         try:
             rules_with(self)
         except ValidationError as error:
-            # The parts are valid by now, so one thing is wrong with the whole: its message, not a report in a report.
+            # Each part is valid by now, so there is one error, about the combination: show its message, not a nested
+            # report.
             raise ValueError(error.errors()[0]["msg"].removeprefix("Value error, ")) from error
         return self
 
 
 @lru_cache(maxsize=1)
 def shipped_rules() -> AugmentationRules:
-    """What the package's own words mean (`augmentation/rules.yml`)."""
+    """Returns the rules that the package ships (`augmentation/rules.yml`)."""
     text = files("gsam_edge.augmentation").joinpath("rules.yml").read_text(encoding="utf-8")
     return AugmentationRules.model_validate(yaml.safe_load(text))
 
 
 def rules_with(additions: RuleAdditions) -> AugmentationRules:
-    """The shipped rules with a project's own: new names are added behind, a known one is replaced in its place."""
+    """Returns the shipped rules with a project's own: new names are appended, known ones are replaced in place."""
     shipped = shipped_rules()
     environment = {factor: shipped.environment.get(factor, {}) | own for factor, own in additions.environment.items()}
     return AugmentationRules(

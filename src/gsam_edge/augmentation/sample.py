@@ -1,4 +1,4 @@
-"""An image with its labels, as augmentation takes and gives it."""
+"""An image with its labels: input and output of the augmentation."""
 
 from dataclasses import dataclass, field
 

@@ -1,8 +1,8 @@
 """The transforms that rules may use, by name, so that a rule can be checked without importing albumentations.
 
-Each takes one uint8 RGB image and gives one back, copies mask values without mixing them, and draws only from the
-generators it is given. Left out of albumentations is what needs a second image, changes the type, or uses chance of
-its own (AdditiveNoise).
+Each takes and returns one uint8 RGB image, copies mask values without mixing them, and draws only from the generators
+it is given. Transforms of albumentations that need a second image, change the type, or use a random generator of their
+own (AdditiveNoise) are left out.
 """
 
 GEOMETRIC = frozenset({

@@ -1,4 +1,4 @@
-"""Which student the data calls for."""
+"""Choice of the student's architecture by the data."""
 
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -9,13 +9,13 @@ from gsam_edge.coco import Annotations
 from gsam_edge.students.table import ARCHITECTURES
 from gsam_edge.vision.errors import UserError
 
-#: The architecture that lets the data decide.
+#: Value of `architecture` that chooses by the data.
 AUTO = "auto"
 Size: TypeAlias = Literal["n", "s", "m", "l", "x"]
 
 
 class EdgeConfig(BaseModel):
-    """What happens inside the exported student between the network's raw answers and its outputs."""
+    """Postprocessing inside the exported student: suppression and padding."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -50,12 +50,12 @@ class StudentConfig(BaseModel):
 
 @dataclass(frozen=True)
 class StudentChoice:
-    """What to train.
+    """The chosen architecture with its settings.
 
     Attributes:
         architecture: one of `ARCHITECTURES`, never "auto".
-        student: size, input and what happens behind the network.
-        why: a clause that explains the architecture.
+        student: size, input and postprocessing.
+        why: reason for the architecture, as a clause.
     """
 
     architecture: str
@@ -68,9 +68,9 @@ class StudentChoiceError(UserError):
 
 
 def choose_student(annotations: Annotations, config: StudentConfig) -> StudentChoice:
-    """The architecture for a dataset: the first that learns from exactly what the data holds, if "auto" is asked for.
+    """Chooses the architecture: for "auto" the first that learns from exactly what the annotations hold.
 
-    A box computed from its mask is no box of the data (see `Annotations.has_boxes`).
+    A box that was computed from a mask does not count as a box of the data (see `Annotations.has_boxes`).
 
     Raises:
         StudentChoiceError: if the data holds neither boxes nor masks, or the configured architecture needs masks that

@@ -1,4 +1,4 @@
-"""What a family of students has to offer, and the values that it gives and takes."""
+"""Interface of a family of students, and the types of its inputs and outputs."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Architecture:
-    """What is to be known of an architecture before any of its networks is built.
+    """Properties of an architecture that are known without building a network.
 
     Attributes:
-        task: what its outputs mean, a name of `runtime.tasks.table.TASKS`.
-        learns_from: "boxes", "masks" or both: data that holds exactly these calls for it.
-        masks: whether it answers with masks.
+        task: the kind of its outputs, a name of `runtime.tasks.table.TASKS`.
+        learns_from: "boxes", "masks" or both; it is chosen for data that holds exactly these.
+        masks: whether it outputs masks.
     """
 
     task: str
@@ -37,11 +37,11 @@ class Architecture:
 
 @dataclass(frozen=True)
 class StudentValidation:
-    """What a validation says about a student.
+    """Result of a student's validation.
 
     Attributes:
         fitness: decides which epoch's weights are kept, higher is better.
-        metrics: figures for the curves, by name.
+        metrics: metrics to log, by name.
     """
 
     fitness: float
@@ -54,10 +54,10 @@ Validate: TypeAlias = Callable[[Callable[[NDArray[np.uint8]], Detections]], Stud
 
 @dataclass(frozen=True)
 class Transfer:
-    """How much of a network began with trained weights.
+    """How many tensors of a network were initialised with trained weights.
 
     Attributes:
-        taken: tensors whose name and shape fitted.
+        taken: tensors whose name and shape matched.
         total: tensors of the network.
     """
 
@@ -67,12 +67,12 @@ class Transfer:
 
 @dataclass(frozen=True)
 class StudentTraining:
-    """A trained student and how it came about.
+    """A trained student with facts about its training.
 
     Attributes:
-        weights: the best ones that were found.
-        history: one mapping per epoch: `epoch`, losses `train_...`, figures `val_...`, `learning_rate`.
-        transfer: how many tensors began with trained weights; None where all began at random.
+        weights: the best weights.
+        history: one mapping per epoch: `epoch`, losses `train_...`, metrics `val_...`, `learning_rate`.
+        transfer: how many tensors were initialised with trained weights; None where all were random.
         without_area: labelled objects left out because their box has no area.
     """
 
@@ -87,7 +87,7 @@ Config = TypeVar("Config", bound=BaseModel)
 
 @runtime_checkable
 class StudentFamily(Protocol[Config]):
-    """Architectures that are built and trained by one recipe.
+    """Architectures that share the code that builds and trains them.
 
     Attributes:
         architectures: by name; the names are those of `student.architecture`.
@@ -108,16 +108,17 @@ class StudentFamily(Protocol[Config]):
         validate: Validate | None,
         run: Run,
     ) -> StudentTraining:
-        """A student of the chosen architecture.
+        """Trains a student of the chosen architecture.
 
         Args:
-            data: what to learn from.
+            data: training images with labels.
             choice: architecture, size and input, as `choose_student` gives it.
             config: schedule and gains of the family's own losses.
-            losses: of distillation; none where nobody teaches but the labels.
+            losses: distillation losses; empty where only the labels are learnt.
             initial: weights to start from as far as they fit, or None for random ones.
             validate: decides which epoch is the best; without it the last one is.
-            run: its log takes `student/train_...`, `student/val_...` once an epoch; its seed is that of all chance.
+            run: its log receives `student/train_...`, `student/val_...` once an epoch; its seed is that of all random
+                draws.
 
         Raises:
             InvalidDatasetError: if the labels hold no object.
@@ -127,7 +128,7 @@ class StudentFamily(Protocol[Config]):
         ...
 
     def module(self, weights: "StudentWeights") -> "nn.Module":
-        """The student that ships: `forward(images)` gives the tuple of its task's outputs, every shape fixed.
+        """Builds the module to export: `forward(images)` returns the tuple of its task's outputs; all shapes are fixed.
 
         Raises:
             StudentWeightsError: if the tensors are not those of the architecture.

@@ -1,4 +1,4 @@
-"""What a student learns from."""
+"""Training data of a student."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -16,14 +16,15 @@ if TYPE_CHECKING:
 
 
 class SplitLabels(Mapping[str, Detections]):
-    """`file_name` to the labelled objects of a split, decoded when asked for."""
+    """Maps `file_name` to the labelled objects of a split; they are decoded on access."""
 
     def __init__(self, annotations: Annotations, class_scores: Mapping[int, NDArray[np.float32]]) -> None:
         """Joins a split with a teacher's scores.
 
         Args:
             annotations: the split.
-            class_scores: image ids to scores [N, C] of `annotations.truth(id)`, for the images that a teacher saw.
+            class_scores: image ids to scores [N, C] of `annotations.truth(id)`, for the images that a teacher
+                predicted.
         """
         self._annotations = annotations
         self._class_scores = class_scores
@@ -42,12 +43,12 @@ class SplitLabels(Mapping[str, Detections]):
 
 @dataclass(frozen=True)
 class LabelledImages:
-    """Images with their objects.
+    """Images with their labelled objects.
 
     Attributes:
         labels: `file_name` to labelled objects in pixels of the image; `class_scores` [N, C] are the teacher's, with
-            rows of NaN where it saw nothing and single NaN where it was not asked for a class. An empty mask means that
-            the object has none.
+            rows of NaN for objects it did not find and single NaN for classes it did not score. An empty mask means
+            that the object has none.
         image_hw: `file_name` to height and width of the image in pixels.
         images: `file_name` to RGB image.
         class_names: class names by class id.
@@ -68,7 +69,7 @@ class LabelledImages:
         class_scores: Mapping[int, NDArray[np.float32]],
         augmentation: "Augmentation | None",
     ) -> Self:
-        """A split with the teacher's scores by image id (see `SplitLabels`), which may be empty."""
+        """Joins a split with the teacher's scores by image id (see `SplitLabels`), which may be empty."""
         return cls(
             labels=SplitLabels(annotations, class_scores),
             image_hw={image["file_name"]: (image["height"], image["width"]) for image in annotations.images},

@@ -1,4 +1,4 @@
-"""The PyTorch student behind the same door as the exported ones."""
+"""Predictor of a PyTorch student, with the interface of the exported ones."""
 
 from collections.abc import Callable
 from functools import partial
@@ -15,7 +15,7 @@ from gsam_edge.vision import Detections
 
 
 class StudentPredictor:
-    """A student that takes an image and nothing else."""
+    """Predicts the objects of an image with a PyTorch student."""
 
     def __init__(self, weights: StudentWeights, *, score_threshold: float, device: torch.device) -> None:
         """Builds the module.
@@ -23,7 +23,7 @@ class StudentPredictor:
         Args:
             weights: the trained student.
             score_threshold: objects that score less are dropped (0..1).
-            device: where it computes.
+            device: where the module runs.
         """
         self._module = family_of(weights.architecture).module(weights).to(device)
         self._card = weights.interface
@@ -33,12 +33,12 @@ class StudentPredictor:
 
     @classmethod
     def from_bytes(cls, content: bytes, *, score_threshold: float, device: str) -> Self:
-        """From a weights file's content and a device's name as PyTorch spells it ("cpu", "cuda")."""
+        """Builds it from a weights file's content and a device name of PyTorch ("cpu", "cuda")."""
         weights = StudentWeights.from_bytes(content)
         return cls(weights, score_threshold=score_threshold, device=torch.device(device))
 
     def __call__(self, image: NDArray[np.uint8]) -> Detections:
-        """Objects in one image, uint8 RGB [H, W, 3], in its own pixels."""
+        """Returns the objects in one image, uint8 RGB [H, W, 3], in pixels of that image."""
         batch, letterbox = self._task.prepare(image, self._card)
         with torch.inference_mode():
             answers = self._module(torch.from_numpy(batch).to(self._device))
@@ -50,12 +50,12 @@ class StudentPredictor:
 def student_predictor(
     weights: StudentWeights | bytes, *, score_threshold: float, device: str
 ) -> Callable[[], StudentPredictor]:
-    """A factory that can be sent to another process and builds the predictor there.
+    """Returns a factory that can be pickled and builds the predictor in another process.
 
     Args:
         weights: the student, or its file's content.
         score_threshold: objects that score less are dropped (0..1).
-        device: a device's name as PyTorch spells it.
+        device: a device name of PyTorch.
     """
     content = weights if isinstance(weights, bytes) else weights.to_bytes()
     return partial(StudentPredictor.from_bytes, content, score_threshold=score_threshold, device=device)

@@ -1,4 +1,4 @@
-"""A student's start: what shapes and edges look like, learnt in the general world."""
+"""Pretraining of a student on drawn images of the general world."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -24,7 +24,7 @@ from gsam_edge.vision import Detections
 from gsam_edge.vision.boxes import xyxy_to_xywh
 from gsam_edge.vision.masks import masks_to_xyxy
 
-# Its tensors also start a detector, which has the same layers but for the masks.
+# Its tensors also initialise a detector, which has the same layers except those for masks.
 _ARCHITECTURE = "yolov8-seg"
 _SHAPES = (*SHAPES, *MARKS)
 
@@ -35,15 +35,15 @@ def pretrain_student(
     *,
     run: Run,
 ) -> StudentTraining:
-    """Train a YOLOv8-seg on the general world; its classes are the shapes.
+    """Trains a YOLOv8-seg on the general world; its classes are the shapes.
 
     Args:
         config: number of images, network and schedule.
         world: what is drawn.
-        run: its log takes `student/...` once an epoch; its seed is that of images, initial weights and order.
+        run: its log receives `student/...` once an epoch; its seed is that of images, initial weights and order.
 
     Returns:
-        The training with weights in half precision, a start for every student.
+        The training; its weights, in half precision, can initialise every student.
     """
     drawn = [_draw(world, run.seed, part, count) for part, count in enumerate((config.images, config.held_out))]
     (learnt, drawn_images), (held_out, unseen) = drawn
@@ -68,7 +68,7 @@ def pretrain_student(
 def _draw(
     world: GeneralWorldConfig, seed: int, part: int, count: int
 ) -> tuple[Annotations, dict[str, NDArray[np.uint8]]]:
-    """Images of the general world by name, and their objects, whose class is the shape: the last word of a phrase."""
+    """Draws images of the general world by name, with their objects; a class is a shape, the last word of a phrase."""
     drawn_images: dict[str, NDArray[np.uint8]] = {}
     objects: list[dict[str, Any]] = []
     for number in track(range(count), description="general world"):

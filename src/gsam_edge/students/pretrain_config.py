@@ -1,4 +1,4 @@
-"""How the start of all students is trained."""
+"""Parameters of the pretraining of students."""
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -7,7 +7,7 @@ from gsam_edge.students.table import TrainingConfig
 
 
 class PretrainStudentConfig(BaseModel):
-    """How the start of all students is trained."""
+    """Parameters of the pretraining of students."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

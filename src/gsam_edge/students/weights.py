@@ -1,4 +1,4 @@
-"""A trained student as a value, and as the bytes of one safetensors file."""
+"""Weights and settings of a trained student, in memory and as the content of one safetensors file."""
 
 import hashlib
 import json
@@ -24,12 +24,12 @@ _KEY = "gsam_edge_student"
 
 
 class StudentWeightsError(UserError):
-    """Bytes that are no student of this project."""
+    """Bytes that are not a student of this project."""
 
 
 @dataclass(frozen=True)
 class StudentWeights:
-    """Everything that a student is; its family turns it into a module.
+    """Weights and settings of a student; its family builds the module.
 
     Attributes:
         architecture: which network the tensors belong to.
@@ -38,9 +38,9 @@ class StudentWeights:
         image_size: side of the square network input in pixels.
         edge: suppression and padding inside the exported student.
         tensors: the network's state by name, on the CPU.
-        facts: how it was trained (epochs, seed, what it started from); JSON values.
-        split: digest of how the images were split that taught it and that did not (`Annotations.split_digest`);
-            None where it was not trained on a part of a split.
+        facts: how it was trained (epochs, seed, initial weights); JSON values.
+        split: digest of the train/val/test split it was trained with (`Annotations.split_digest`); None where it was
+            not trained on a part of a split.
     """
 
     architecture: str
@@ -54,12 +54,12 @@ class StudentWeights:
 
     @property
     def card(self) -> Card:
-        """What an exported form says about itself."""
+        """Metadata of an exported model."""
         return replace(self.interface, weights=self.digest)
 
     @property
     def interface(self) -> Card:
-        """The card without `weights`, for who runs the student itself: that digest takes a copy of all tensors."""
+        """The card without `weights`, for running the student in PyTorch: computing that digest copies all tensors."""
         return Card(
             task=ARCHITECTURES[self.architecture].task,
             class_names=self.class_names,
@@ -75,12 +75,12 @@ class StudentWeights:
         return hashlib.sha256(self.to_bytes()).hexdigest()
 
     def half(self) -> Self:
-        """The same weights in half precision, for a file of half the size; a network is built in full precision."""
+        """Returns the weights in half precision, for a file of half the size; a network is built in full precision."""
         halved = {name: t.half() if t.is_floating_point() else t for name, t in self.tensors.items()}
         return replace(self, tensors=halved)
 
     def to_bytes(self) -> bytes:
-        """One safetensors file, byte-identical for equal weights."""
+        """Returns the content of one safetensors file, byte-identical for equal weights."""
         content = {
             "architecture": self.architecture,
             "size": self.size,
@@ -95,10 +95,10 @@ class StudentWeights:
 
     @classmethod
     def from_bytes(cls, content: bytes) -> Self:
-        """The inverse of `to_bytes`.
+        """Reads what `to_bytes` wrote.
 
         Raises:
-            StudentWeightsError: if the bytes are no complete safetensors file, or one without a student's metadata.
+            StudentWeightsError: if the bytes are not a complete safetensors file with a student's metadata.
         """
         try:
             tensors = load_safetensors(content)
@@ -131,12 +131,12 @@ class StudentWeights:
 
 
 def full_precision(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Copies of the tensors with floating-point ones in float32."""
+    """Returns copies of the tensors with floating-point ones in float32."""
     return {name: (t.float() if t.is_floating_point() else t).detach().cpu().clone() for name, t in tensors.items()}
 
 
 def transferable(source: Mapping[str, Tensor], target: Mapping[str, Tensor]) -> dict[str, torch.Tensor]:
-    """The source's tensors that fit the target by name and shape, in the target's type."""
+    """Returns the source's tensors that match the target by name and shape, in the target's type."""
     return {
         name: source[name].to(tensor.dtype)
         for name, tensor in target.items()

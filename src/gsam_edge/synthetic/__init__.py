@@ -1,4 +1,4 @@
-"""The generated worlds: a general one to pretrain the tiny teachers on, and the sample, a bag inspection line."""
+"""Generated images: a general world for pretraining, and the sample dataset, a bag inspection line."""
 
 from gsam_edge.synthetic.general import (
     GENERAL_WORDS,

@@ -1,4 +1,4 @@
-"""The bag of the sample world: a filled sack with gathered ears, as reflectance and relief that the light falls on."""
+"""The bag of the sample world: a filled sack with gathered ears, drawn as reflectance and relief, then lit."""
 
 from dataclasses import dataclass
 from math import cos, pi, sin
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from gsam_edge.synthetic.shapes import Contour, coverage
 from gsam_edge.synthetic.texture import Field, bell, fractal_noise, rotated_grid, sine, value_noise, woven
 
-#: Kind of bag to the reflectances (RGB, 0..1) it comes in.
+#: Possible reflectances (RGB, 0..1) by kind of bag.
 _MATERIALS: dict[str, tuple[tuple[float, float, float], ...]] = {
     "woven": ((0.72, 0.71, 0.66), (0.62, 0.58, 0.46), (0.42, 0.55, 0.4), (0.7, 0.5, 0.28), (0.45, 0.54, 0.66)),
     "paper": ((0.56, 0.43, 0.29), (0.63, 0.5, 0.36), (0.7, 0.66, 0.58)),
@@ -21,7 +21,7 @@ _TIES = ((0.75, 0.73, 0.68), (0.12, 0.12, 0.13), (0.5, 0.12, 0.1), (0.12, 0.25, 
 
 @dataclass
 class Surface:
-    """A thing lying on the belt, before the light falls on it; the arrays are changed while it is made.
+    """The surface of an object on the belt, before lighting; the arrays are changed while it is drawn.
 
     Attributes:
         cover: float32 [H, W], 0..1, where it hides the belt.
@@ -36,11 +36,11 @@ class Surface:
     gloss: Field
 
     def copy(self) -> "Surface":
-        """The same look in arrays of its own."""
+        """Returns a copy with its own arrays."""
         return Surface(self.cover.copy(), self.albedo.copy(), self.slope.copy(), self.gloss.copy())
 
     def restore(self, earlier: "Surface", where: NDArray[np.bool_]) -> None:
-        """Takes the look that an earlier copy has where a mask bool [H, W] is set."""
+        """Restores the values of an earlier copy where a mask bool [H, W] is set."""
         self.albedo[where] = earlier.albedo[where]
         self.slope[:, where] = earlier.slope[:, where]
         self.gloss[where] = earlier.gloss[where]
@@ -48,10 +48,10 @@ class Surface:
 
 @dataclass(frozen=True)
 class Bag:
-    """A bag and where things can be put on it.
+    """A bag with the masks of its parts.
 
     Attributes:
-        surface: how it looks.
+        surface: its reflectance and relief.
         body: bool [H, W], the filled part without the ears.
         ears: bool [E, H, W], each gathered ear.
         angle: its long axis, radians.
@@ -64,13 +64,13 @@ class Bag:
 
 
 def slope_of(height: Field) -> NDArray[np.float32]:
-    """Central differences of a relief [H, W] in pixels: float32 [2, H, W], to the right and downwards."""
+    """Returns the central differences of a relief [H, W] in pixels: float32 [2, H, W], to the right and downwards."""
     dy, dx = np.gradient(height)
     return np.stack([dx, dy]).astype(np.float32)
 
 
 def draw_bag(rng: np.random.Generator, side: int, ears: int) -> Bag:
-    """A bag somewhere in the image.
+    """Draws a bag at a random place in the image.
 
     Args:
         rng: random generator.
@@ -105,7 +105,7 @@ def draw_bag(rng: np.random.Generator, side: int, ears: int) -> Bag:
 
 
 def _centre(rng: np.random.Generator, side: int, corners: NDArray[np.float64], angle: float) -> tuple[float, float]:
-    """A place where every ear lies in the image; other parts of the bag may be cut off."""
+    """Draws a centre for which every ear lies in the image; other parts of the bag may be cut off."""
     c, s = cos(angle), sin(angle)
     reach = np.concatenate([corners, [[0.0, 0.0]]]) @ np.array([[c, s], [-s, c]])
     room = 28 * side / 320
@@ -118,7 +118,7 @@ def _centre(rng: np.random.Generator, side: int, corners: NDArray[np.float64], a
 def _outline(
     rng: np.random.Generator, half_x: float, half_y: float, angle: float, centre: tuple[float, float]
 ) -> Contour:
-    """A superellipse with a wavy rim: corners full, sides slightly bulging."""
+    """Returns a superellipse with a wavy rim: corners full, sides slightly bulging."""
     t = np.arange(120) * 2 * pi / 120
     power = 2 / rng.uniform(3.2, 5.5)
     rim = 1 + sum(rng.uniform(0, 0.014) * np.cos(k * t + rng.uniform(0, 2 * pi)) for k in (3, 5, 8, 13))
@@ -129,7 +129,7 @@ def _outline(
 
 
 def _filling(rng: np.random.Generator, cover: Field, half_y: float) -> Field:
-    """Relief of the filled bag: steep at the rim, flat on top, lumpy."""
+    """Returns the relief of the filled bag: steep at the rim, flat on top, lumpy."""
     inside = (cover > 0.5).astype(np.uint8)
     depth = cv2.distanceTransform(inside, cv2.DIST_L2, 5) / np.float32(half_y * 0.75)
     dome = np.sqrt(1 - (1 - np.minimum(depth, 1)) ** 2) * np.float32(half_y * rng.uniform(0.3, 0.5))
@@ -138,7 +138,7 @@ def _filling(rng: np.random.Generator, cover: Field, half_y: float) -> Field:
 
 
 def _folds(rng: np.random.Generator, material: str, u: Field, v: Field, unit: float) -> Field:
-    """Creases: facets in paper, long soft wrinkles in cloth and film."""
+    """Returns the relief of creases: facets in paper, long soft wrinkles in cloth and film."""
     total = np.zeros_like(u)
     for _ in range(rng.integers(5, 10)):
         turn = rng.uniform(0, pi)
@@ -157,7 +157,7 @@ def _folds(rng: np.random.Generator, material: str, u: Field, v: Field, unit: fl
 
 
 def _fabric(rng: np.random.Generator, material: str, u: Field, v: Field, unit: float) -> Field:
-    """Relative brightness of the bag's own surface, around 0."""
+    """Returns the relative brightness of the bag's own surface, around 0."""
     blotches = np.float32(0.12) * (fractal_noise(rng, u.shape, (5, 13, 34)) - np.float32(0.5))
     if material == "woven":
         return blotches + np.float32(rng.uniform(0.7, 1.3)) * woven(rng, u, v, rng.uniform(2.8, 4.6) * unit)
@@ -168,7 +168,7 @@ def _fabric(rng: np.random.Generator, material: str, u: Field, v: Field, unit: f
 
 
 def _stitching(rng: np.random.Generator, surface: Surface, u: Field, v: Field, half_x: float) -> None:
-    """A sewn seam near one end of the bag."""
+    """Draws a sewn seam near one end of the bag."""
     seam = np.float32(rng.choice([-1, 1]) * half_x * rng.uniform(0.78, 0.86))
     across: Field = u - seam + np.float32(1.5) * sine(v * np.float32(0.05))
     dashes = np.clip(1.3 - np.abs(across), 0, 1) * (sine(v * np.float32(2 * pi / 7)) > -0.2)
@@ -230,7 +230,7 @@ def _gather_ear(
 
 
 def light_surface(surface: Surface, azimuth: float, elevation: float) -> NDArray[np.float32]:
-    """The surface under a lamp, float32 [H, W, 3]: ambient and Lambert's law, plus a Blinn-Phong highlight by gloss.
+    """Lights a surface, float32 [H, W, 3]: ambient light and Lambert's law, plus a Blinn-Phong highlight by gloss.
 
     Args:
         surface: what is lit.

@@ -1,4 +1,4 @@
-"""The conveyor of the sample world: belt, what lies about on it, and what stands in front of the camera."""
+"""The conveyor of the sample world: the belt, litter on it, and occluders in front of the camera."""
 
 from math import cos, pi, sin
 
@@ -26,13 +26,13 @@ def blend(image: Image, weight: Field, paint: Image | tuple[float, ...]) -> None
 
 
 def strip(u: Field, v: Field, length: float, width: float) -> Field:
-    """Coverage 0..1 of a centred strip, `length` long in u and `width` in v, with soft edges of one pixel."""
+    """Returns the coverage 0..1 of a centred strip, `length` long in u, `width` in v, with soft edges of one pixel."""
     along = np.clip(np.float32(length / 2 + 0.5) - np.abs(u), 0, 1)
     return along * np.clip(np.float32(width / 2 + 0.5) - np.abs(v), 0, 1)
 
 
 def draw_belt(rng: np.random.Generator, side: int, angle: float) -> Image:
-    """An empty belt, float32 [side, side, 3], running along `angle` (radians): surface, wear, dirt, perhaps a seam."""
+    """Draws an empty belt, float32 [side, side, 3], running along `angle` (radians): surface, wear, dirt, seam."""
     u, v = rotated_grid((side, side), (side / 2, side / 2), angle)
     colour = np.array(_BELTS[rng.integers(len(_BELTS))], np.float32) * rng.uniform(0.8, 1.25)
     colour = np.clip(colour + rng.uniform(-0.02, 0.02, 3), 0.04, 1).astype(np.float32)
@@ -69,7 +69,7 @@ def _nubs(rng: np.random.Generator, u: Field, v: Field) -> Field:
 
 
 def _soil(rng: np.random.Generator, image: Image, u: Field, v: Field) -> None:
-    """Dust and smears in the belt's surface, drawn out along its run, with no clear outline."""
+    """Draws dust and smears on the belt, stretched along its direction, without a clear outline."""
     side = len(image)
     dust = np.array((0.5, 0.46, 0.4) if rng.random() < 0.6 else (0.05, 0.04, 0.04), np.float32)
     coarse = fractal_noise(rng, (side, side), (5, 14, 40, 120))
@@ -81,7 +81,7 @@ def _soil(rng: np.random.Generator, image: Image, u: Field, v: Field) -> None:
 
 
 def _seam(rng: np.random.Generator, image: Image, u: Field, v: Field) -> None:
-    """Where the belt's ends meet: a dark joint, mostly with a row of metal clips."""
+    """Draws the seam of the belt's ends: a dark joint, mostly with a row of metal clips."""
     slant = u + v * np.float32(rng.uniform(-0.3, 0.3)) - np.float32(rng.uniform(-0.4, 0.4) * len(image))
     joint = np.clip(np.float32(1.8) - np.abs(slant), 0, 1) * np.float32(0.8)
     blend(image, joint, (0.03, 0.03, 0.03))
@@ -94,7 +94,7 @@ def _seam(rng: np.random.Generator, image: Image, u: Field, v: Field) -> None:
 
 
 def litter(rng: np.random.Generator, image: Image, clear_of: Field) -> None:
-    """One thing on the belt that is no object of interest: dirt, tape, or paper without print.
+    """Draws one thing on the belt that is not annotated: dirt, tape, or paper without print.
 
     Args:
         rng: random generator.
@@ -129,14 +129,14 @@ def litter(rng: np.random.Generator, image: Image, clear_of: Field) -> None:
 
 
 def drop_shadow(image: Image, cover: Field, offset_xy: tuple[float, float], softness: float, depth: float) -> None:
-    """Darkens an image in place where a cover 0..1 [H, W], moved by pixels and blurred, keeps the light away."""
+    """Darkens an image in place by a coverage 0..1 [H, W], which is shifted by pixels and blurred."""
     dx, dy = offset_xy
     moved = cv2.warpAffine(cover, np.array([[1, 0, dx], [0, 1, dy]], np.float32), cover.shape[::-1])
     image *= (1 - np.float32(depth) * cv2.GaussianBlur(moved, (0, 0), softness))[..., None]
 
 
 def draw_occluder(rng: np.random.Generator, side: int, angle: float) -> tuple[Field, Image]:
-    """Something between camera and belt that crosses the whole image: a strap, a roller or a guide rail.
+    """Draws an object between camera and belt that crosses the whole image: a strap, a roller or a guide rail.
 
     Args:
         rng: random generator.
@@ -144,7 +144,7 @@ def draw_occluder(rng: np.random.Generator, side: int, angle: float) -> tuple[Fi
         angle: direction of the belt, radians; rails run along it, straps and rollers across.
 
     Returns:
-        Coverage float32 [side, side] in 0..1 and its image float32 [side, side, 3].
+        Its coverage float32 [side, side] in 0..1 and its colours float32 [side, side, 3].
     """
     kind = rng.integers(3)
     direction = angle + (rng.normal(0, 0.04) if kind == 2 else pi / 2 + rng.normal(0, 0.25 if kind == 0 else 0.03))

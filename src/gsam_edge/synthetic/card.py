@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from gsam_edge.synthetic.bag import Surface
 from gsam_edge.synthetic.belt import blend
 
-#: Print is drawn this many times larger than it appears, so that it shrinks to a photographed look.
+#: Print is drawn this many times larger, then shrunk, so that it looks photographed.
 _OVERSAMPLING = 4
 
 #: RGB 0..255; white paper and black ink are the most frequent.
@@ -27,7 +27,7 @@ def _text(rng: np.random.Generator, length: int, alphabet: str) -> str:
 
 
 def draw_print(rng: np.random.Generator, width: int, height: int) -> Card:
-    """A card as a printer makes it, uint8 [height, width, 3], RGB: head, lines of text, logo, barcode, frame."""
+    """Draws a printed card, uint8 [height, width, 3], RGB: head, lines of text, logo, barcode, frame."""
     paper = _PAPERS[rng.integers(len(_PAPERS))]
     ink = _PALE if sum(paper) < 300 else _INKS[rng.integers(len(_INKS))]
     card = np.full((height, width, 3), paper, np.uint8)
@@ -61,7 +61,7 @@ def _write(card: Card, text: str, at: tuple[int, int], scale: float, ink: Ink) -
 
 
 def _barcode(rng: np.random.Generator, area: Card, ink: Ink) -> None:
-    """Bars and gaps of unequal width on a pale field, in place."""
+    """Draws bars and gaps of unequal width on a pale field, in place."""
     area[:] = _PALE
     x = 6
     while x < area.shape[1] - 14:

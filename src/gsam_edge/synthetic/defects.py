@@ -25,7 +25,7 @@ def _turned(points: NDArray[np.floating], angle: float, at_xy: tuple[float, floa
 
 
 def _open(rng: np.random.Generator, surface: Surface, opening: Field, unit: float) -> NDArray[np.bool_]:
-    """Cuts an opening with a frayed, lighter rim; the mask takes in both."""
+    """Cuts an opening with a frayed, lighter rim; the mask includes both."""
     rim = cv2.dilate(opening, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5)))
     frayed = np.float32(0.55) + np.float32(0.45) * value_noise(rng, opening.shape, 110)
     pale = np.clip(surface.albedo * 1.25 + 0.15, 0, 1)
@@ -40,7 +40,7 @@ def _open(rng: np.random.Generator, surface: Surface, opening: Field, unit: floa
 
 
 def tear(rng: np.random.Generator, surface: Surface, at_xy: tuple[float, float], unit: float) -> NDArray[np.bool_]:
-    """A rip: long, narrow, ragged."""
+    """Draws a rip: long, narrow, ragged."""
     length, width = rng.uniform(30, 60) * unit, rng.uniform(6, 12) * unit
     x = np.linspace(-0.5, 0.5, 14)
     gape = np.sqrt(np.clip(1 - 4 * x**2, 0.01, 1)) * width / 2
@@ -51,13 +51,13 @@ def tear(rng: np.random.Generator, surface: Surface, at_xy: tuple[float, float],
 
 
 def hole(rng: np.random.Generator, surface: Surface, at_xy: tuple[float, float], unit: float) -> NDArray[np.bool_]:
-    """A puncture: compact, ragged."""
+    """Draws a puncture: compact, ragged."""
     outline = _turned(blot(rng)[0] * rng.uniform(8, 15) * unit, 0.0, at_xy)
     return _open(rng, surface, coverage((outline,), surface.cover.shape), unit)
 
 
 def stain(rng: np.random.Generator, surface: Surface, at_xy: tuple[float, float], unit: float) -> NDArray[np.bool_]:
-    """Oil, rust or mud soaked in: darker at its edge, with the weave showing through."""
+    """Draws a stain of oil, rust or mud: darker at its edge, with the weave showing through."""
     points = blot(rng)[0] * rng.uniform(14, 27) * unit * np.array([1, rng.uniform(0.55, 1)])
     outline = _turned(points, rng.uniform(0, pi), at_xy)
     core = coverage((outline,), surface.cover.shape)
@@ -72,7 +72,7 @@ def stain(rng: np.random.Generator, surface: Surface, at_xy: tuple[float, float]
 
 
 def scratch(rng: np.random.Generator, surface: Surface, at_xy: tuple[float, float], unit: float) -> NDArray[np.bool_]:
-    """An abrasion: a bundle of parallel strokes that roughened the surface; the mask is the bundle."""
+    """Draws an abrasion: a bundle of parallel strokes that roughen the surface; the mask is the bundle."""
     hw, turn = surface.cover.shape, rng.uniform(0, pi)
     strokes = np.zeros(hw, np.uint8)
     spread = rng.uniform(5, 10) * unit

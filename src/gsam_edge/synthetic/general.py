@@ -1,4 +1,4 @@
-"""The general world: named shapes in named colours and textures, to pretrain the tiny teachers on."""
+"""The general world: named shapes in named colours and textures, for pretraining."""
 
 from colorsys import hsv_to_rgb
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ COLOURS: dict[str, tuple[tuple[float, float], tuple[float, float], tuple[float, 
     "black": ((0.0, 1.0), (0.0, 0.25), (0.02, 0.14)),
 }
 
-#: Tones of the small marks, which take their hue from what they lie on.
+#: Tones of the small marks, which take their hue from the surface beneath.
 TONES = ("dark", "pale")
 
 #: Every word that a phrase of the general world can hold.
@@ -74,7 +74,7 @@ class GeneralWorldConfig(BaseModel):
 
 @dataclass(frozen=True)
 class _Look:
-    """What an object is, before anyone says how much of it a phrase tells."""
+    """Appearance of an object, from which a phrase is made."""
 
     shape: str
     colour: str
@@ -90,7 +90,7 @@ def _colour(rng: np.random.Generator, name: str) -> Colour:
 
 
 def _background(rng: np.random.Generator, hw: tuple[int, int]) -> NDArray[np.float32]:
-    """A surface of two related tones, mixed by noise and, often, a faint regular texture."""
+    """Draws a surface of two related tones, mixed by noise and, often, a faint regular texture."""
     hue, saturation, value = rng.random(), rng.uniform(0, 0.55) ** 1.5, rng.uniform(0.12, 0.95)
     near = np.array(hsv_to_rgb(hue, saturation, value), np.float32)
     far = np.clip(near + rng.uniform(-0.18, 0.18, 3) + rng.uniform(-0.12, 0.12), 0, 1).astype(np.float32)
@@ -128,7 +128,7 @@ class _Canvas:
         self._margin = 1.25 if shadowed else 1.0
 
     def place(self, look: _Look, contours: tuple[Contour, ...], angle: float) -> bool:
-        """Draws one object at a random place; False where it would hide too much, then nothing is drawn."""
+        """Draws one object at a random place; draws nothing and returns False where it would hide too much."""
         side = self.config.image_size
         half = ceil(self._margin * max(float(np.abs(contour).max()) for contour in contours)) + 2
         spread = (0.6 if self.looks else 1.0) * half
@@ -187,7 +187,7 @@ class _Canvas:
         under += weight[..., None] * (np.clip(paint * shading[..., None], 0, 1) - under)
 
     def _distinct_colour(self, name: str, under: NDArray[np.float32], weight: NDArray[np.float32]) -> Colour:
-        """A shade of the colour; of three, the one that differs most from what lies beneath."""
+        """Returns a shade of the colour: of three random ones, the one that differs most from the pixels beneath."""
         ground = (under * weight[..., None]).sum((0, 1)) / max(float(weight.sum()), 1.0)
         shades = [_colour(self.rng, name) for _ in range(3)]
         return max(shades, key=lambda shade: float(np.abs(shade - ground).max()))
@@ -215,11 +215,10 @@ def _outline(
 
 
 def draw_general_scene(rng: np.random.Generator, config: GeneralWorldConfig) -> Scene:
-    """One image of the general world.
+    """Draws one image of the general world.
 
-    All phrases of an image tell equally much ("ring" or "red ring" or "red striped ring"), so that no phrase is true
-    of an object that carries another one. Large objects are drawn first; what lies on top takes its pixels from those
-    beneath.
+    All phrases of an image are equally detailed ("ring" or "red ring" or "red striped ring"), so that no phrase is true
+    of an object that has another one. Large objects are drawn first; an object on top hides pixels of those beneath.
 
     Args:
         rng: random generator; the same state draws the same image.
@@ -253,7 +252,7 @@ def draw_general_scene(rng: np.random.Generator, config: GeneralWorldConfig) -> 
 
 
 def draw_absent_phrases(rng: np.random.Generator, phrases: tuple[str, ...], count: int) -> tuple[str, ...]:
-    """Phrases that are true of nothing in a general scene: negatives for a prompt.
+    """Draws phrases that are true of no object in a general scene, as negatives for a prompt.
 
     Args:
         rng: random generator.
@@ -261,7 +260,7 @@ def draw_absent_phrases(rng: np.random.Generator, phrases: tuple[str, ...], coun
         count: how many at most.
 
     Returns:
-        Up to `count` different phrases that tell as much as the scene's own do.
+        Up to `count` different phrases, as detailed as the scene's own.
     """
     words = phrases[0].split()
     columns: list[tuple[str, ...]] = []

@@ -1,4 +1,4 @@
-"""From an exact mask to COCO polygons."""
+"""Converts exact masks to COCO polygons."""
 
 import cv2
 import numpy as np
@@ -9,9 +9,9 @@ _ZOOM = 4
 
 
 def mask_to_polygons(mask: NDArray[np.bool_], tolerance: float) -> list[list[float]]:
-    """The outlines of a mask as COCO polygons.
+    """Returns the outlines of a mask as COCO polygons.
 
-    COCO joins the polygons of an object, so it knows no holes: a part with a hole is cut in two through the hole.
+    COCO joins the polygons of an object and has no holes, so a part with a hole is cut in two through the hole.
 
     Args:
         mask: bool [H, W].
@@ -29,7 +29,7 @@ def mask_to_polygons(mask: NDArray[np.bool_], tolerance: float) -> list[list[flo
 
 
 def _trace(mask: NDArray[np.bool_], left: int, top: int, tolerance: float) -> list[list[float]]:
-    """Polygons of a mask whose top left pixel is (left, top) of the image."""
+    """Returns the polygons of a mask whose top left pixel is (left, top) of the image."""
     large = np.repeat(np.repeat(mask.astype(np.uint8), _ZOOM, axis=0), _ZOOM, axis=1)
     contours, hierarchy = cv2.findContours(large, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     if hierarchy is None:

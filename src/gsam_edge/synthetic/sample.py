@@ -1,4 +1,4 @@
-"""The sample world: bags on an inspection line, as a cheap industrial camera sees them."""
+"""The sample world: bags on an inspection line, imaged by a cheap industrial camera."""
 
 from math import cos, pi, sin
 
@@ -49,7 +49,7 @@ class SampleWorldConfig(BaseModel):
 def _free_place(
     rng: np.random.Generator, free: NDArray[np.bool_], clearance: float, margin: NDArray[np.float32]
 ) -> tuple[float, float] | None:
-    """A place (x, y) that is `clearance` pixels from all that is not free and from the frame; None if there is none.
+    """Draws a free place (x, y), `clearance` pixels from occupied pixels and the frame; None if there is none.
 
     Args:
         rng: random generator.
@@ -66,7 +66,7 @@ def _free_place(
 
 
 def _counts(rng: np.random.Generator, config: SampleWorldConfig) -> tuple[int, int, int]:
-    """How many ears, defects and labels a bag has: mostly two, one and one."""
+    """Draws how many ears, defects and labels a bag has: mostly two, one and one."""
     ears = min(int(rng.choice([1, 2, 3, 4], p=[0.3, 0.5, 0.1, 0.1])), config.max_ears)
     defects = min(int(rng.choice([0, 1, 2, 3], p=[0.18, 0.45, 0.27, 0.1])), config.max_defects)
     labels = min(int(rng.choice([0, 1, 2], p=[0.18, 0.57, 0.25])), config.max_labels)
@@ -74,7 +74,7 @@ def _counts(rng: np.random.Generator, config: SampleWorldConfig) -> tuple[int, i
 
 
 def _furnish(rng: np.random.Generator, bag: Bag, defects: int, labels: int) -> Masks:
-    """Draws labels, then defects, on a bag's body; what finds no room is left out, what is on top hides the rest."""
+    """Draws labels, then defects, on a bag's body; those without room are left out, later ones hide earlier ones."""
     side = len(bag.body)
     unit = side / 320
     steps = np.minimum(np.arange(side), np.arange(side)[::-1]).astype(np.float32)
@@ -100,13 +100,13 @@ def _furnish(rng: np.random.Generator, bag: Bag, defects: int, labels: int) -> M
 
 
 def _enough_visible(masks: Masks, hidden: NDArray[np.bool_], min_visible: float) -> bool:
-    """Whether every object keeps its share of visible pixels, or vanishes altogether."""
+    """Whether every object keeps its share of visible pixels or is hidden completely."""
     shares = (np.count_nonzero(mask & ~hidden) / np.count_nonzero(mask) for _, mask in masks)
     return all(share >= min_visible or share == 0 for share in shares)
 
 
 def _photograph(rng: np.random.Generator, scene: Image, angle: float, config: SampleWorldConfig) -> NDArray[np.uint8]:
-    """Light, lens and sensor: uneven light, exposure, white balance, blur along the belt or from focus, shot noise."""
+    """Simulates the camera: uneven light, exposure, white balance, blur along the belt or from focus, shot noise."""
     image = scene * uneven_light(rng, scene.shape[:2], config.light_strength)[..., None]
     image *= np.float32(rng.uniform(0.8, 1.2)) * rng.uniform(0.94, 1.06, 3).astype(np.float32)
     image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.45, config.max_blur))
@@ -128,7 +128,7 @@ def _photograph(rng: np.random.Generator, scene: Image, angle: float, config: Sa
 
 
 def draw_sample_scene(rng: np.random.Generator, config: SampleWorldConfig) -> Scene:
-    """One image of the inspection line.
+    """Draws one image of the inspection line.
 
     Args:
         rng: random generator; the same state draws the same image.

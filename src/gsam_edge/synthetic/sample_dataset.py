@@ -61,7 +61,7 @@ def build_sample(config: SampleWorldConfig) -> SampleDataset:
 
 
 def _annotate(mask: NDArray[np.bool_], tolerance: float) -> dict[str, Any]:
-    """COCO's fields for one mask; box and area are those of the polygons as COCO draws them."""
+    """Returns COCO's fields for one mask; box and area are those of the polygons as COCO draws them."""
     polygons = mask_to_polygons(mask, tolerance)
     height, width = mask.shape
     rle = segmentation_to_rle(polygons, (height, width))
@@ -74,6 +74,6 @@ def _annotate(mask: NDArray[np.bool_], tolerance: float) -> dict[str, Any]:
 
 
 def _jpeg(image: NDArray[np.uint8], quality: int) -> bytes:
-    """An RGB image uint8 [H, W, 3] as a baseline JPEG file."""
+    """Encodes an RGB image uint8 [H, W, 3] as a baseline JPEG file."""
     _, content = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])
     return content.tobytes()

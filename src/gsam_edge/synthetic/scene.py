@@ -1,4 +1,4 @@
-"""What both worlds draw: an image and what is truly in it."""
+"""A drawn image with its exact annotations, as both worlds return it."""
 
 from dataclasses import dataclass
 
@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Scene:
-    """A drawn image with its exact truth.
+    """A drawn image with its exact annotations.
 
     Attributes:
         image: uint8 [H, W, 3], RGB.
         masks: bool [N, H, W], the visible pixels of each object; no pixel belongs to two objects.
-        phrases: N noun phrases in lower case, one per object; every object that a phrase is true of carries it.
+        phrases: N noun phrases in lower case, one per object; every object that a phrase is true of has it.
 
     Raises:
         ValueError: if the three do not agree in size.

@@ -30,7 +30,7 @@ def _points(*xy: tuple[float, float]) -> Contour:
 
 
 def _polar(radius: NDArray[np.float64], start: float = -pi / 2) -> Contour:
-    """Equally spaced angles, one radius each, clockwise on the screen from `start`."""
+    """Returns a contour with one radius for each of equally spaced angles, clockwise on the screen from `start`."""
     angle = start + np.arange(len(radius)) * 2 * pi / len(radius)
     return np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1).astype(np.float32)
 
@@ -45,7 +45,7 @@ def _box(half_width: float, half_height: float) -> Contour:
 
 
 def _ribbon(x: NDArray[np.float64], y: NDArray[np.float64], half_width: NDArray[np.float64] | float) -> Contour:
-    """The outline of a line through (x, y) with a width: what a brush leaves."""
+    """Returns the outline of a line through (x, y) with a width, like a brush stroke."""
     dx, dy = np.gradient(x), np.gradient(y)
     length = np.maximum(np.hypot(dx, dy), 1e-6)
     normal = np.stack([-dy / length, dx / length], axis=1) * np.reshape(half_width, (-1, 1))
@@ -105,7 +105,7 @@ def _flower() -> tuple[Contour, ...]:
 
 
 def _pouch() -> tuple[Contour, ...]:
-    """A filled sack with a narrow neck and a flaring mouth."""
+    """Returns a filled sack with a narrow neck and a flaring mouth."""
     y = np.linspace(-1, 1, 40)
     body = 0.8 * np.sqrt(np.clip(1 - ((y - 0.25) / 0.77) ** 2, 0, None))
     mouth = 0.2 + 0.35 * np.clip(-y - 0.55, 0, None) / 0.45
@@ -114,7 +114,7 @@ def _pouch() -> tuple[Contour, ...]:
 
 
 def _fan() -> tuple[Contour, ...]:
-    """A sector with a scalloped rim, gathered at one point."""
+    """Returns a sector with a scalloped rim, gathered at one point."""
     angle = np.linspace(-0.85, 0.85, 36)
     radius = 1.85 - 0.14 * np.abs(np.sin(angle * 5.5))
     rim = np.stack([radius * np.sin(angle) * 0.72, 0.95 - radius * np.cos(angle)], axis=1)
@@ -185,7 +185,7 @@ SHAPES: dict[str, Shape] = {
 
 
 def blot(rng: np.random.Generator) -> tuple[Contour, ...]:
-    """A blob with a smooth random rim."""
+    """Draws a blob with a smooth random rim."""
     angle = np.arange(36) * 2 * pi / 36
     radius = np.full(36, 0.72)
     for wave in range(2, 6):
@@ -194,25 +194,25 @@ def blot(rng: np.random.Generator) -> tuple[Contour, ...]:
 
 
 def speck(rng: np.random.Generator) -> tuple[Contour, ...]:
-    """A compact crumb with corners."""
+    """Draws a compact crumb with corners."""
     return (_polar(rng.uniform(0.65, 1.0, 9)),)
 
 
 def streak(rng: np.random.Generator) -> tuple[Contour, ...]:
-    """A thin, slightly bent line that thins out at its ends."""
+    """Draws a thin, slightly bent line that tapers at its ends."""
     x = np.linspace(-1, 1, 14)
     y = rng.uniform(-0.3, 0.3) * (x**2 - 0.4) + rng.uniform(-0.06, 0.06) * np.sin(4 * x)
     return (_ribbon(x, y, rng.uniform(0.09, 0.16) * np.sqrt(1.02 - np.abs(x) ** 3)),)
 
 
 def crack(rng: np.random.Generator) -> tuple[Contour, ...]:
-    """A thin line with sudden turns."""
+    """Draws a thin line with sudden turns."""
     x = np.linspace(-1, 1, 8)
     y = rng.uniform(-0.32, 0.32, 8)
     return (_ribbon(x, y, np.concatenate([[0.03], rng.uniform(0.08, 0.15, 6), [0.03]])),)
 
 
-#: Small marks whose outline is drawn anew each time, by name.
+#: Small marks by name; each draws a new random outline.
 MARKS: dict[str, Callable[[np.random.Generator], tuple[Contour, ...]]] = {
     "blot": blot,
     "speck": speck,
@@ -222,12 +222,12 @@ MARKS: dict[str, Callable[[np.random.Generator], tuple[Contour, ...]]] = {
 
 
 def coverage(contours: tuple[Contour, ...], image_hw: tuple[int, int]) -> NDArray[np.float32]:
-    """`fill_contours` as float32 [H, W] in 0..1."""
+    """Returns `fill_contours` as float32 [H, W] in 0..1."""
     return fill_contours(contours, image_hw).astype(np.float32) * np.float32(1 / 255)
 
 
 def fill_contours(contours: tuple[Contour, ...], image_hw: tuple[int, int]) -> NDArray[np.uint8]:
-    """Coverage 0..255, uint8 [H, W], of contours in pixels (even-odd, anti-aliased, 1/16 pixel)."""
+    """Returns the coverage 0..255, uint8 [H, W], of contours in pixels (even-odd, anti-aliased, 1/16 pixel)."""
     canvas = np.zeros(image_hw, np.uint8)
     cv2.fillPoly(canvas, [np.round(c * 16).astype(np.int32) for c in contours], 255, cv2.LINE_AA, 4)
     return canvas

@@ -1,4 +1,4 @@
-"""Patterns and lighting that both worlds share: pure functions of a generator, float32 arrays."""
+"""Patterns and lighting for both worlds: functions of a random generator that return float32 arrays."""
 
 from math import cos, pi, sin
 
@@ -11,30 +11,30 @@ Field = NDArray[np.float32]
 
 
 def sine(angle: Field) -> Field:
-    """Sine of radians, float32 rounded from double precision: the same bits whatever vector unit a CPU has."""
+    """Returns the sine of radians, float32 rounded from double precision: the same bits on every CPU."""
     return np.sin(angle, dtype=np.float64).astype(np.float32)
 
 
 def bell(distance: Field) -> Field:
-    """exp(-x^2), 1 at 0, float32 rounded from double precision as in `sine`."""
+    """Returns exp(-x^2), 1 at 0, float32 rounded from double precision as in `sine`."""
     return np.exp(-np.square(distance, dtype=np.float64)).astype(np.float32)
 
 
 def rotated_grid(hw: tuple[int, int], centre_xy: tuple[float, float], angle: float) -> tuple[Field, Field]:
-    """Coordinates (u, v), each float32 [H, W] in pixels, of axes turned by `angle` (radians) around a centre."""
+    """Returns coordinates (u, v), float32 [H, W] each, pixels, of axes rotated by `angle` (radians) around a centre."""
     y, x = (np.arange(n, dtype=np.float32) - np.float32(c) for n, c in zip(hw, reversed(centre_xy), strict=True))
     c, s = np.float32(cos(angle)), np.float32(sin(angle))
     return x[None, :] * c + y[:, None] * s, y[:, None] * c - x[None, :] * s
 
 
 def value_noise(rng: np.random.Generator, hw: tuple[int, int], cells: int) -> Field:
-    """Smooth noise 0..1 of about `cells` bumps along each side: coarse random values, interpolated."""
+    """Draws smooth noise 0..1 of about `cells` bumps along each side: coarse random values, interpolated."""
     coarse = rng.random((cells + 1, cells + 1), dtype=np.float32)
     return np.clip(cv2.resize(coarse, (hw[1], hw[0]), interpolation=cv2.INTER_CUBIC), 0, 1)
 
 
 def fractal_noise(rng: np.random.Generator, hw: tuple[int, int], cells: tuple[int, ...]) -> Field:
-    """Value noise of several cell counts, each with half the weight of the one before, scaled to 0..1."""
+    """Draws value noise of several cell counts, each with half the weight of the one before, scaled to 0..1."""
     total = np.zeros(hw, np.float32)
     weight = 1.0
     for count in cells:
@@ -48,7 +48,7 @@ def _wave(position: Field, period: float, sharpness: float = 3.0) -> Field:
 
 
 def pattern(rng: np.random.Generator, name: str, u: Field, v: Field, period: float) -> Field:
-    """How much of its second tone each pixel takes, float32 [H, W] in 0..1.
+    """Returns the share of the second tone in each pixel, float32 [H, W] in 0..1.
 
     Args:
         rng: random generator.
@@ -94,7 +94,7 @@ def _faded(rng: np.random.Generator, u: Field, v: Field, period: float) -> Field
 
 
 def _lined(rng: np.random.Generator, u: Field, v: Field, period: float) -> Field:
-    """Rows of dashes of unequal length."""
+    """Returns rows of dashes of unequal length."""
     row = np.floor(v / np.float32(period)).astype(np.int32)
     piece = np.floor(u / np.float32(period * 0.8)).astype(np.int32)
     inked = (rng.random(251) > 0.3)[(row * 37 + piece) % 251]
@@ -116,7 +116,7 @@ PATTERNS = tuple(_DRAW)
 
 
 def uneven_light(rng: np.random.Generator, hw: tuple[int, int], strength: float) -> Field:
-    """A factor around 1, float32 [H, W]: a slope, a hotspot and darker corners, each up to `strength`."""
+    """Returns a factor around 1, float32 [H, W]: a slope, a hotspot and darker corners, each up to `strength`."""
     y, x = np.mgrid[-1:1:13j, -1:1:13j]
     angle = rng.uniform(0, 2 * pi)
     slope = rng.uniform(0, strength) * (cos(angle) * x + sin(angle) * y)
@@ -128,13 +128,13 @@ def uneven_light(rng: np.random.Generator, hw: tuple[int, int], strength: float)
 
 
 def sensor(rng: np.random.Generator, image: NDArray[np.float32], noise: float) -> NDArray[np.uint8]:
-    """An image 0..1, float32 [H, W, 3], as the sensor gives it: brightness noise of `noise` (std), uint8 [H, W, 3]."""
+    """Adds the sensor's brightness noise (std `noise`) to an image 0..1, float32 [H, W, 3]; returns uint8 [H, W, 3]."""
     grain = rng.standard_normal(image.shape[:2], dtype=np.float32) * np.float32(noise)
     return (np.clip(image + grain[..., None], 0, 1) * 255 + np.float32(0.5)).astype(np.uint8)
 
 
 def woven(rng: np.random.Generator, u: Field, v: Field, pitch: float) -> Field:
-    """Relative brightness, around 0 and mostly within 0.2, of a plain weave whose threads lie `pitch` pixels apart."""
+    """Returns the relative brightness, around 0, mostly within 0.2, of a plain weave, threads `pitch` pixels apart."""
     warp = np.floor(u / np.float32(pitch)).astype(np.int32)
     weft = np.floor(v / np.float32(pitch)).astype(np.int32)
     threads = rng.normal(0, 0.045, (2, 509)).astype(np.float32)

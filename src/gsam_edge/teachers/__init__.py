@@ -1,1 +1,1 @@
-"""Teachers: the table of families, one folder each, LoRA, and what puts them together, tunes and reports them."""
+"""Teachers: the table of families (one folder each), LoRA adapters, and their composition, tuning and report."""

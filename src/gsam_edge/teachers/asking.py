@@ -1,4 +1,4 @@
-"""What a teacher is asked about each image of a split."""
+"""Inputs of a teacher for each image of a split."""
 
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from gsam_edge.vision.images import ImageSource
 
 
 class Question(NamedTuple):
-    """One image, and what else the teacher is given.
+    """Input of a teacher: one image and, where it is prompted with boxes, the true objects.
 
     Attributes:
         image_id: its COCO id.
@@ -30,7 +30,7 @@ class Question(NamedTuple):
 
 @dataclass(frozen=True)
 class QuestionedTeacher:
-    """A factory for `Workers.map` whose model answers questions one by one; it can be pickled where `build` can.
+    """A factory for `Workers.map` whose model predicts questions one by one; it can be pickled where `build` can.
 
     Attributes:
         build: builds the teacher.
@@ -39,7 +39,7 @@ class QuestionedTeacher:
     build: Callable[[], TeacherPredict]
 
     def __call__(self) -> Callable[[Sequence[Question]], list[Detections]]:
-        """The teacher, built."""
+        """Builds the teacher."""
         predict = self.build()
         return lambda questions: [predict(question.image, question.prompt) for question in questions]
 
@@ -47,15 +47,15 @@ class QuestionedTeacher:
 def questions(
     split: Annotations, images: ImageSource, *, prompted_with_boxes: bool, bar: str
 ) -> Generator[Question, None, None]:
-    """A question about each image of a split, each image decoded when it is its turn.
+    """Yields a question for each image of a split; an image is decoded when its question is read.
 
-    Close it where an error may end the work before the questions: the bar is gone before the error is shown.
+    Close the generator where an error may end the work early: this removes the progress bar before the error is shown.
 
     Args:
         split: the images.
         images: images by `file_name`.
         prompted_with_boxes: whether the teacher is given the true boxes.
-        bar: what the progress bar says.
+        bar: text of the progress bar.
     """
     for image in track(split.images, description=bar):
         prompt = split.truth(image["id"], masks=False) if prompted_with_boxes else None

@@ -1,4 +1,4 @@
-"""Labelled images as the tuning shows them: changed by chance, in the ways that a description asks for."""
+"""Random augmentation of labelled images for tuning."""
 
 from typing import TYPE_CHECKING
 
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
 def augmented(
     image: NDArray[np.uint8], truth: Detections, augmentation: "Augmentation | None", *, seed: int
 ) -> tuple[NDArray[np.uint8], Detections]:
-    """An image with its objects, both changed alike.
+    """Augments an image together with its objects.
 
     Args:
         image: uint8 [H, W, 3], RGB.
-        truth: its objects; an empty mask is that of an object without one.
-        augmentation: what to do, or None for nothing.
-        seed: the same one gives the same image.
+        truth: its objects; an empty mask means that the object has none.
+        augmentation: the augmentation to apply, or None.
+        seed: equal seeds give equal images.
 
     Returns:
-        The changed image, which may be of another size, and the objects that are still to be seen in it.
+        The changed image, which may be of another size, and the objects that are still visible in it.
     """
     if augmentation is None:
         return image, truth

@@ -1,4 +1,4 @@
-"""The tuned teachers that a dataset calls for, as one that labels, is measured and can be told apart."""
+"""Composes the tuned teachers that a dataset calls for into one teacher, for labelling and evaluation."""
 
 import hashlib
 from collections.abc import Callable, Mapping
@@ -25,7 +25,7 @@ from gsam_edge.vision import Detections
 
 
 class TunedTeacher(NamedTuple):
-    """A teacher and what tuning made of it.
+    """A teacher's base and its adapter.
 
     Attributes:
         base: the base, or the empty value where no weights are named.
@@ -46,8 +46,8 @@ class Teacher:
 
     Attributes:
         factory: builds `predict(image, prompt=None)`; can be pickled.
-        description: who they are.
-        size_bytes: of all weights, base and adapters.
+        description: their names and digest, and whether they are prompted with boxes.
+        size_bytes: size of all weights, base and adapters.
         detection: what counts as a detection, where the teacher is not given the true boxes.
     """
 
@@ -57,7 +57,7 @@ class Teacher:
     detection: DetectionConfig
 
     def with_score_threshold(self, score_threshold: float) -> Callable[[], Callable[..., Detections]]:
-        """Builds the same teachers, whose detections that score less (0..1) are dropped; can be pickled."""
+        """Returns a factory of the same teachers that drops detections with lower scores (0..1); can be pickled."""
         detection = self.detection.model_copy(update={"score_threshold": score_threshold})
         return partial(self.factory.func, **self.factory.keywords | {"detection": detection})
 
@@ -70,20 +70,20 @@ def compose_teacher(
     detection: DetectionConfig,
     device: DeviceName,
 ) -> Teacher:
-    """Puts together the chosen teachers that were tuned; one that the data did not call for takes no part.
+    """Composes the chosen teachers that were tuned; one that the data did not call for is left out.
 
     Args:
-        data: the part of the split that the teacher is to be asked about.
+        data: the part of the split that the teacher is to predict.
         teachers: bases and adapters.
-        choice: who finds and who outlines.
+        choice: which teachers find and outline.
         detection: what counts as a detection.
         device: where to predict.
 
     Raises:
         InvalidDatasetError: if no teacher was tuned, or one that is needed was not.
-        InvalidDatasetError: if one was tuned for other classes, or before the images were split anew.
+        InvalidDatasetError: if one was tuned for other classes, or with an earlier split of the images.
         BaseModelError: if the base of an adapter is not named.
-        AdapterError: if an adapter is one of another family.
+        AdapterError: if an adapter belongs to another family.
     """
     tuned = {name: pair for name in choice.names if (pair := _tuned(name, teachers[name], data)) is not None}
     if not tuned:
@@ -106,7 +106,7 @@ def compose_teacher(
     )
     prompted = finder is None
     digests = [digest for base, adapter in tuned.values() for digest in (weights_digest(base.model), adapter.digest)]
-    # How many images share a pass changes no answer, and who only outlines detects nothing.
+    # The batch size does not change predictions, and a teacher that only outlines detects nothing.
     settings = [*([] if prompted else [repr(detection.model_dump(exclude={"batch_size"}))]), *data.class_names]
     settings += ["own masks"] if own_masks else []
     digest = hashlib.sha256("\n".join(digests + settings).encode()).hexdigest()
@@ -116,12 +116,12 @@ def compose_teacher(
 
 
 def in_a_row(choice: TeacherChoice, parts: Mapping[str, Part]) -> tuple[Part | None, Part | None]:
-    """Finder and outliner among the teachers that take part; a finder that draws its own masks has no outliner."""
+    """Returns finder and outliner among the teachers in use; a finder that draws its own masks has no outliner."""
     return parts.get(choice.finder), None if choice.one_does_both else parts.get(choice.outliner)
 
 
 def named_base(name: str, base: Base | dict[str, str]) -> Base:
-    """The base of an adapter.
+    """Returns the base of an adapter.
 
     Raises:
         BaseModelError: if no weights are named.
@@ -132,7 +132,7 @@ def named_base(name: str, base: Base | dict[str, str]) -> Base:
 
 
 def _tuned(name: str, teacher: TunedTeacher, data: Annotations) -> tuple[Base, Adapter] | None:
-    """A chosen teacher with its adapter, or None where the data does not call for it."""
+    """Returns a chosen teacher's base and adapter, or None where the data does not call for it."""
     family, adapter = TEACHERS[name], teacher.adapter
     remedy = "run the pipeline teacher_finetune"
     if is_not_needed(adapter):

@@ -1,4 +1,4 @@
-"""What every teacher is told by the configuration; nothing here imports torch."""
+"""Parameters that all teachers share; nothing here imports torch."""
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -20,7 +20,7 @@ class DetectionConfig(BaseModel):
 
 
 class TuningConfig(BaseModel):
-    """What the tuning of any teacher is told; a family adds its own fields."""
+    """Parameters of the tuning of any teacher; a family adds its own fields."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

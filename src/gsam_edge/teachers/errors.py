@@ -1,4 +1,4 @@
-"""What a user can mend of the teachers."""
+"""Errors of the teachers that a user can fix."""
 
 from gsam_edge.vision.errors import UserError
 
@@ -8,7 +8,7 @@ class BaseModelError(UserError):
 
 
 class AdapterError(UserError):
-    """An adapter that is damaged or of another base, whose targets no layer is called by, or whose weights diverged."""
+    """An adapter that is damaged or of another base, whose targets match no layer, or whose weights diverged."""
 
 
 class ClassMatchError(UserError):

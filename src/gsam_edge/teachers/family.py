@@ -1,4 +1,4 @@
-"""What a family of teachers is to the rest of the project; a family imports heavy libraries inside its methods."""
+"""Interface of a family of teachers; a family imports heavy libraries inside its methods."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -32,11 +32,11 @@ TeacherPredict: TypeAlias = Callable[[NDArray[np.uint8], Detections | None], Det
 
 
 class Base(Protocol):
-    """A loaded base, which nobody changes: tuning makes an adapter beside it."""
+    """A loaded base model; it never changes, since tuning makes a separate adapter."""
 
     @property
     def model(self) -> "nn.Module":
-        """The network, whose weights say which base this is (`weights_digest`)."""
+        """The network; the digest of its weights identifies the base (`weights_digest`)."""
 
 
 BaseModelType = TypeVar("BaseModelType", bound=Base)
@@ -44,7 +44,7 @@ ConfigType = TypeVar("ConfigType", bound=TuningConfig)
 
 
 class SavedBase(Base, Protocol):
-    """A base that the project trained itself."""
+    """A base that this project trained."""
 
     def save(self, folder: Path) -> None:
         """Writes it into a folder that its family loads."""
@@ -52,13 +52,13 @@ class SavedBase(Base, Protocol):
 
 @dataclass(frozen=True)
 class TuningData:
-    """What a teacher is tuned on.
+    """Data on which a teacher is tuned.
 
     Attributes:
         train: annotations to learn.
         val: annotations to choose the best adapter by.
         images: RGB images of both by `file_name`.
-        augmentation: how training images vary, or None.
+        augmentation: augmentation of the training images, or None.
     """
 
     train: Annotations
@@ -69,15 +69,15 @@ class TuningData:
 
 @dataclass(frozen=True)
 class Setting:
-    """How a teacher is asked.
+    """Settings of a teacher's predictions.
 
     Attributes:
         class_names: by class id.
         detection: what counts as a detection.
         device: where to predict.
-        own_masks: whether a teacher that finds and outlines gives the masks; else only its boxes are asked for.
-        keep_base: whether the base is left as it is; a process of its own may put the adapter on it in place and so
-            hold its weights only once.
+        own_masks: whether a teacher that finds and outlines returns masks; otherwise only boxes are wanted.
+        keep_base: whether the base must stay unchanged; a separate process may apply the adapter in place and so hold
+            the weights only once.
     """
 
     class_names: tuple[str, ...]
@@ -92,8 +92,8 @@ class TeacherFamily(Protocol[BaseModelType, ConfigType]):
 
     Attributes:
         name: its key in `table.TEACHERS`.
-        title: what reports call it.
-        role: what it does.
+        title: its name in reports.
+        role: see `Role`.
         config: the type of its parameters.
         expects: what its base is, for a message.
         advice: where to get one, for a message.
@@ -107,31 +107,31 @@ class TeacherFamily(Protocol[BaseModelType, ConfigType]):
     advice: str
 
     def need(self, annotations: Annotations) -> Need:
-        """Whether annotations call for it, and why."""
+        """Returns whether annotations call for it, and why."""
 
     def load(self, source: str, *, allow_download: bool) -> BaseModelType:
-        """The base in evaluation mode on the CPU.
+        """Loads the base, in evaluation mode on the CPU.
 
         Args:
-            source: a file, a folder or an id, as the family says.
-            allow_download: whether the network may be asked for an id.
+            source: a file, a folder or an id, depending on the family.
+            allow_download: whether an id may be downloaded.
 
         Raises:
             FileNotFoundError: if there is none.
-            BaseModelError: if it is damaged or no base of this family.
+            BaseModelError: if it is damaged or not a base of this family.
         """
 
     def tune(self, base: BaseModelType, data: TuningData, config: ConfigType, run: Run) -> "Adapter":
-        """An adapter with which the base knows the data; the base itself is left as it is."""
+        """Trains an adapter of the base on the data; the base itself is not changed."""
 
     def predictor(self, base: BaseModelType, adapter: "Adapter | None", setting: Setting) -> TeacherPredict:
-        """The teacher, ready to be asked; None in the adapter's place leaves the base as it is.
+        """Builds the function that predicts with the teacher; None for the adapter means the untuned base.
 
-        One that finds answers `predict(image, None)` with boxes, scores and class scores, and with masks where it draws
-        its own and the setting asks for them. One that outlines answers `predict(image, prompt)` with the prompt's rows
-        in its order, masks, and as score its own estimate of the mask's IoU (0..1).
+        For a teacher that finds, `predict(image, None)` returns boxes, scores and class scores, and masks where it
+        draws its own and the setting asks for them. For one that outlines, `predict(image, prompt)` returns the
+        prompt's rows in the same order, with masks, and as score its own estimate of the mask's IoU (0..1).
         """
 
 
-#: A family whatever its types are, as a table holds it.
+#: A family of any types, for the table.
 AnyFamily: TypeAlias = TeacherFamily[Any, Any]

@@ -1,4 +1,4 @@
-"""One teacher finds the objects, another draws their masks: as one, they answer as a single predictor does.
+"""Combines a teacher that finds objects with one that draws their masks into a single predictor.
 
 With Grounding DINO and SAM this is Grounded SAM (Ren et al. 2024, arXiv:2401.14159).
 """
@@ -19,12 +19,12 @@ from gsam_edge.vision import Detections
 
 
 class Part(NamedTuple):
-    """A teacher that takes part.
+    """A teacher as a part of the combination.
 
     Attributes:
-        name: its family.
+        name: name of its family.
         base: its base.
-        adapter: None leaves the base as it is.
+        adapter: its adapter, or None for the untuned base.
     """
 
     name: str
@@ -34,14 +34,14 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True)
 class FinderAndOutliner:
-    """Teachers that a dataset calls for, as one.
+    """The teachers that a dataset calls for, combined.
 
     Attributes:
         find: finds boxes, perhaps with masks; None where the boxes are always given.
-        outline: draws masks; None where nobody asks for them, or the finder has its own.
+        outline: draws masks; None where no masks are wanted, or the finder has its own.
 
     Raises:
-        ValueError: if there is neither of the two.
+        ValueError: if both are None.
     """
 
     find: TeacherPredict | None
@@ -52,19 +52,18 @@ class FinderAndOutliner:
             raise ValueError("teacher: expected a finder, an outliner or both, got neither")
 
     def predict(self, image: NDArray[np.uint8], prompt: Detections | None = None) -> Detections:
-        """The objects of an image.
+        """Predicts the objects of an image.
 
         Args:
             image: uint8 [H, W, 3], RGB.
-            prompt: where the boxes are known, and always where there is no finder: these boxes are given masks, nothing
-                is looked for.
+            prompt: known boxes, required where there is no finder. They get masks; no objects are searched for.
 
         Returns:
             Without a prompt the finder's boxes, scores and class scores, with the outliner's masks where there is one.
-            With one, the outliner's answer to it.
+            With one, the outliner's output for it.
 
         Raises:
-            ValueError: if neither boxes nor a finder are there, or boxes but no outliner.
+            ValueError: if there are neither boxes nor a finder, or boxes but no outliner.
         """
         if prompt is None:
             if self.find is None:
@@ -86,13 +85,13 @@ def teacher_predictor(
     own_masks: bool = False,
     keep_bases: bool = True,
 ) -> Callable[..., Detections]:
-    """Teachers with their adapters on, as `predict(image)` or `predict(image, prompt)`.
+    """Builds teachers with their adapters, as a function `predict(image)` or `predict(image, prompt)`.
 
     A `functools.partial` of this function over its arguments can be pickled and called in another process.
 
     Args:
-        finder: who finds the objects, or None.
-        outliner: who draws their masks, or None.
+        finder: the teacher that finds the objects, or None.
+        outliner: the teacher that draws their masks, or None.
         class_names: by class id.
         detection: threshold and suppression.
         device: where to predict.

@@ -1,4 +1,4 @@
-"""What tuning brought: each teacher before and after, on images that taught it nothing."""
+"""Report of the tuning: metrics of each teacher before and after, on images not used for training."""
 
 from collections.abc import Callable, Mapping
 from contextlib import closing
@@ -37,19 +37,19 @@ def teacher_report(
     detection: DetectionConfig,
     device: DeviceName,
 ) -> dict[str, Any]:
-    """Base and tuned teachers on the validation split.
+    """Evaluates base and tuned teachers on the validation split.
 
     Args:
-        split: truth; its images are asked about.
+        split: the validation split.
         images: images by `file_name`.
         teachers: bases and adapters.
-        choice: who finds and who outlines.
+        choice: which teachers find and outline.
         detection: what counts as a detection.
         device: where to predict.
 
     Returns:
         By name each teacher with `status`, `trainable`, `total` (parameters), `base`, `tuned`, and `verdict` (see
-        `verdict`, which also warns of an adapter that does not help). The figures of one that finds are those of its
+        `verdict`, which also warns of an adapter that does not help). The metrics of one that finds are those of its
         boxes, {map50, map50_95}; of one that outlines {mask_iou}, prompted with the true boxes. `grounded_sam`, finder
         and outliner in a row, has {mask_map50, mask_map50_95}. Teachers that are used as they are have `base` alone. A
         teacher that is not needed has its `status` and `why` instead.
@@ -125,8 +125,8 @@ def _mask_figures(build: Build, split: Annotations, images: ImageSource) -> dict
 def _asked(
     build: Build, split: Annotations, images: ImageSource, *, prompted_with_boxes: bool
 ) -> dict[int, PackedDetections]:
-    """The answers packed one by one: a hundred masks of each image of a split are more than a machine's memory."""
-    bar = "asking the teacher"
+    """Predicts a split, packing each result at once: the unpacked masks of all images do not fit into memory."""
+    bar = "teacher predictions"
     with closing(questions(split, images, prompted_with_boxes=prompted_with_boxes, bar=bar)) as asked:
         answers = Workers().map(QuestionedTeacher(build), asked, batch=1)
         packed = [PackedDetections.pack(found) for _, found in answers]

@@ -1,4 +1,4 @@
-"""All families of teachers by name: pipelines, adapters, reports and parameters go through this table."""
+"""All families of teachers by name, for pipelines, adapters, reports and parameters."""
 
 from collections.abc import Mapping
 from typing import Self
@@ -20,7 +20,7 @@ TEACHERS: Mapping[str, AnyFamily] = {
 
 
 class TeacherChoice(BaseModel):
-    """Which teachers take part, where the data calls for them."""
+    """Choice of the teachers, which are used where the data calls for them."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -56,12 +56,12 @@ class TeacherChoice(BaseModel):
         return self.finder == self.outliner
 
     def need(self, name: str, annotations: Annotations) -> Need:
-        """Whether a teacher of the table takes part, and why: it is chosen, and the annotations call for it."""
+        """Returns whether a teacher is used, and why: it must be chosen, and the annotations must call for it."""
         if name in self.names:
             return TEACHERS[name].need(annotations)
         key = "outliner" if TEACHERS[name].role == "outline" else "finder"
         return Need(False, f"teachers.{key} is {getattr(self, key)}")
 
     def needs(self, annotations: Annotations) -> dict[str, Need]:
-        """`need` of every teacher of the table."""
+        """Returns `need` of every teacher of the table."""
         return {name: self.need(name, annotations) for name in TEACHERS}

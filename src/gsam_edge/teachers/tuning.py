@@ -1,4 +1,4 @@
-"""Tuning as a pipeline calls it: only where the teacher takes part, continued where it was killed."""
+"""Tuning for a pipeline: only of teachers that are used, and continued after an interruption."""
 
 from gsam_edge.augmentation import AugmentationRules, SceneDescription, build, description_for, identity
 from gsam_edge.coco import Annotations
@@ -27,14 +27,14 @@ def tune_where_needed(
     *,
     run: Run,
 ) -> Adapter | dict[str, str]:
-    """An adapter for a teacher of the table, or the empty value with its reason.
+    """Tunes a teacher of the table; returns its adapter, or the empty value with its reason.
 
-    The state of a killed run is found again by base, data, config, what scene and rules come to, and seed. The rules
-    say what the words of the scene mean, the config's `augmentation` which of them this teacher sees. See the family's
-    `tune` for the other arguments and errors.
+    The checkpoint of an interrupted run is found by base, data, config, the augmentation from scene and rules, and
+    seed. The rules define the words of the scene; the config's `augmentation` selects those for this teacher. See the
+    family's `tune` for the other arguments and errors.
 
     Raises:
-        BaseModelError: if the teacher takes part, but no base of it is named.
+        BaseModelError: if the teacher is used, but no base of it is named.
     """
     need = choice.need(name, train)
     if not need.needed:

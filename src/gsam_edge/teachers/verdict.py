@@ -1,28 +1,28 @@
-"""Whether tuning was worth it: a tuned teacher against its base, said where nobody can miss it."""
+"""Compares a tuned teacher with its base and warns where tuning did not help."""
 
 import logging
 from collections.abc import Mapping
 
 logger = logging.getLogger(__name__)
 
-#: What a teacher is judged by: boxes, masks in given boxes, masks of found objects. Tuning chooses by the first two.
+#: Metrics of the verdict: boxes, masks in given boxes, masks of found objects. Tuning selects by the first two.
 _JUDGED_BY = ("map50", "mask_iou", "mask_map50")
 
 
 def verdict(name: str, base: Mapping[str, float], tuned: Mapping[str, float]) -> dict[str, str]:
-    """What tuning made of a teacher, with a warning where it did not make it better.
+    """Returns whether tuning improved a teacher, and logs a warning where it did not.
 
-    The adapter is kept in any case: tuning never takes the untuned base as its result, so that a run does what it was
-    told, and says what came of it.
+    The adapter is used in any case: tuning never falls back to the untuned base, so that a run does what was configured
+    and reports the result.
 
     Args:
-        name: of the teacher, for the warning.
-        base: its figures (0..1) before tuning.
-        tuned: its figures after.
+        name: name of the teacher, for the warning.
+        base: its metrics (0..1) before tuning.
+        tuned: its metrics after.
 
     Returns:
         `verdict`: "better than its base", "no better than its base" or "worse than its base", by AP50 or mask IoU; or
-        nothing where the split holds nothing to judge by.
+            nothing where the split has no such metric.
     """
     figure = next((figure for figure in _JUDGED_BY if figure in base and figure in tuned), None)
     if figure is None:

@@ -1,1 +1,1 @@
-"""The one training loop, with what it stands on: device, seed, metrics and checkpoints."""
+"""The training loop, with device, seed, metrics and checkpoints."""

@@ -1,4 +1,4 @@
-"""The state of a long computation on disk, so that a killed run continues where it was."""
+"""Checkpoints: the state of a long computation on disk, so that an interrupted run continues where it stopped."""
 
 import hashlib
 import json
@@ -13,7 +13,7 @@ import torch
 
 from gsam_edge.vision.errors import FileError, writing
 
-#: The end of a state's name while it is being written.
+#: Suffix of a file while it is being written.
 _UNFINISHED = ".part"
 
 
@@ -21,20 +21,20 @@ class CheckpointStore(Protocol):
     """Keeps the newest state of one computation."""
 
     def open(self, fingerprint: str) -> "CheckpointStore":
-        """The store of the computation with this fingerprint; another's state is never read."""
+        """Returns the store of the computation with this fingerprint; another computation's state is never read."""
 
     def save(self, state: dict[str, Any]) -> None:
-        """Replace the kept state, whole or not at all; tensors and plain values only."""
+        """Replaces the kept state atomically; it may hold tensors and plain values only."""
 
     def load(self) -> dict[str, Any] | None:
-        """The kept state with its tensors on the CPU, or None where there is none."""
+        """Returns the kept state with its tensors on the CPU, or None where there is none."""
 
     def clear(self) -> None:
-        """Forget the state, once the result it led to is stored elsewhere."""
+        """Deletes the state; called once the result is stored elsewhere."""
 
 
 def fingerprint(*parts: Any) -> str:
-    """A short digest of all that a computation depends on: configuration, data ids, seed.
+    """Returns a short digest of all that a computation depends on: configuration, data digests, seed.
 
     Args:
         parts: values that JSON can hold, in an order that the caller keeps.
@@ -51,8 +51,8 @@ class FolderCheckpoints:
     """A `CheckpointStore` in a folder: a file for each computation, replaced by renaming.
 
     Attributes:
-        folder: it appears with the first state.
-        name: of the computation, its fingerprint.
+        folder: created with the first state.
+        name: fingerprint of the computation.
     """
 
     folder: Path
@@ -98,9 +98,9 @@ class FolderCheckpoints:
             ) from error
 
     def clear(self) -> None:
-        """Forget this state and those opened from here, once their result is stored, and what killed saves left.
+        """Deletes this state, those opened from this store, and the files that interrupted saves left.
 
-        Other computations may be paused: their states stay.
+        States of other computations stay, since those may be continued later.
         """
         self.path.unlink(missing_ok=True)
         for store in self._opened:
@@ -113,15 +113,15 @@ class NoCheckpoints:
     """A `CheckpointStore` for computations too short to be continued."""
 
     def open(self, fingerprint: str) -> "NoCheckpoints":
-        """There is nothing to tell apart."""
+        """Returns itself."""
         return self
 
     def save(self, state: dict[str, Any]) -> None:
-        """Keep nothing."""
+        """Does nothing."""
 
     def load(self) -> dict[str, Any] | None:
-        """Find nothing."""
+        """Returns None."""
         return None
 
     def clear(self) -> None:
-        """Nothing to forget."""
+        """Does nothing."""

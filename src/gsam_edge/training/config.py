@@ -1,4 +1,4 @@
-"""How long and how fast to train."""
+"""Parameters of the training loop."""
 
 from typing import Literal
 

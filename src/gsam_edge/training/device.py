@@ -1,4 +1,4 @@
-"""Where the models compute."""
+"""Choice of the device that models run on."""
 
 from typing import TYPE_CHECKING, Literal
 
@@ -11,10 +11,10 @@ DeviceName = Literal["cpu", "cuda", "auto"]
 
 
 def resolve_device(name: DeviceName) -> "torch.device":
-    """The device that a configured name means, decided once per run.
+    """Returns the device for a configured name, decided once per run.
 
     Args:
-        name: "cpu", "cuda", or "auto" for CUDA where a device answers and the CPU otherwise.
+        name: "cpu", "cuda", or "auto" for CUDA where a device is available and the CPU otherwise.
 
     Raises:
         SettingError: for another name, or for "cuda" where PyTorch finds no CUDA device.

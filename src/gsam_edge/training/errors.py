@@ -1,11 +1,11 @@
-"""What a user can mend of a training."""
+"""Errors of training that a user can fix."""
 
 from gsam_edge.vision.errors import UserError
 
 
 class TrainingError(UserError):
-    """Training cannot go on or came to nothing: its loss is no number, a batch does not fit, or nothing was learnt."""
+    """Training failed: the loss is not finite, a batch does not fit into memory, or nothing was learnt."""
 
 
 class SettingError(UserError):
-    """A device that this machine lacks, or a seed or device that is none."""
+    """A device that this machine lacks, or an invalid seed or device name."""

@@ -1,4 +1,4 @@
-"""The one loop in which our own models are trained."""
+"""The training loop of all models that Ultralytics does not train."""
 
 import logging
 import math
@@ -30,12 +30,12 @@ _AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 @dataclass(frozen=True)
 class TrainResult:
-    """What a training run came to; the model itself carries the best weights.
+    """Result of a training run; the model itself has the best weights.
 
     Attributes:
-        steps: optimiser steps taken, less than configured where it stopped early.
+        steps: optimiser steps taken, fewer than configured where it stopped early.
         best_step: the step whose weights the model now has.
-        best_value: the validation value of those weights, None where nothing validates.
+        best_value: the validation value of those weights, None without validation.
         seconds: wall-clock time of this process's part of the run.
     """
 
@@ -56,12 +56,12 @@ def train(
     validate: Callable[[Model], float] | None = None,
     trainable_only: bool = False,
 ) -> TrainResult:
-    """Train a model in place: AdamW, one-cycle rate, clipped gradients, the best weights by validation kept.
+    """Trains a model in place (AdamW, one-cycle rate, clipped gradients) and keeps the best weights by validation.
 
-    Of equally good weights the later ones are kept: where validation never rises above zero, nothing speaks for the
-    first.
+    Of equally good weights the later ones are kept: where validation never rises above zero, there is no reason to
+    prefer the first.
 
-    Step s sees `batches(s)` and draws its chance (dropout) from (seed, s) alone, so that a run continued from a
+    Step s uses `batches(s)` and seeds its random draws (dropout) with (seed, s) alone, so that a run continued from a
     checkpoint ends in the same weights as one that was never interrupted.
 
     Args:
@@ -70,12 +70,13 @@ def train(
         step_loss: named scalar losses, already weighted; their sum is minimised, each is logged.
         config: the schedule.
         name: what is trained, for the progress bar and the metrics `<name>/train_loss`, `<name>/val_score`.
-        run: its log takes the metrics.
+        run: its log receives the metrics.
         validate: higher is better, e.g. AP50 or a negative loss; without it the last weights are the best.
         trainable_only: keep only trainable parameters in checkpoints (an adapter on a large frozen model).
 
     Raises:
-        TrainingError: if a loss is NaN or infinite or says that it cannot be taken, or no parameter is trainable.
+        TrainingError: if a loss is NaN or infinite, or `step_loss` raises one.
+        ValueError: if no parameter is trainable.
     """
     started = time.monotonic()
     precision = _precision(name, config, run.device)
@@ -86,7 +87,7 @@ def train(
         optimizer, config.learning_rate, total_steps=config.steps + 1, pct_start=config.warmup_fraction
     )
     model.to(run.device)
-    # With fp16, the scale of the loss is learnt on the way and belongs to the state like the optimiser's moments.
+    # With fp16, the loss scale changes during training and is part of the state, like the optimiser's moments.
     schedule: dict[str, Any] = {"optimizer": optimizer, "scheduler": scheduler}
     schedule |= {"scaler": scaler} if scaler.is_enabled() else {}
     step, best = _resume(run.checkpoints.load(), model, schedule)
@@ -132,17 +133,17 @@ def train(
 
 @cache
 def _accelerator() -> Accelerator:
-    """The one of this process.
+    """Returns the accelerator of this process.
 
     Accelerate keeps one device and one precision per process, but a pipeline trains several models in a row. So the
-    loop places the tensors, and autocast and gradient scaler are each training's own.
+    loop moves tensors to the device, and each training has its own autocast and gradient scaler.
     """
     return Accelerator(mixed_precision="no", device_placement=False)
 
 
 @contextmanager
 def _prepared(optimizer: torch.optim.Optimizer) -> Iterator[tuple[Accelerator, torch.optim.Optimizer]]:
-    """The accelerator with this optimiser, which it forgets at the end: it would hold the model for ever.
+    """Prepares the optimiser with the accelerator and releases it at the end; otherwise the model would stay in memory.
 
     The model itself stays unwrapped, since losses reach into its parts.
     """
@@ -154,7 +155,7 @@ def _prepared(optimizer: torch.optim.Optimizer) -> Iterator[tuple[Accelerator, t
 
 
 def _precision(name: str, config: LoopConfig, device: torch.device) -> str:
-    """The precision in which this device trains: what is configured, but fp16 without CUDA is float32."""
+    """Returns the precision for a device: the configured one, except that fp16 without CUDA is float32."""
     if config.precision == "fp16" and device.type != "cuda":
         logger.warning("%s: precision fp16 needs a CUDA device; on %s it trains in float32", name, device.type)
         return "no"
@@ -162,12 +163,12 @@ def _precision(name: str, config: LoopConfig, device: torch.device) -> str:
 
 
 def _scaler(precision: str, device: torch.device) -> torch.amp.GradScaler:
-    """Keeps small gradients from vanishing in fp16; in other precisions it changes nothing."""
+    """Returns a scaler that keeps small gradients from vanishing in fp16; in other precisions it is disabled."""
     return torch.amp.GradScaler(device.type, enabled=precision == "fp16")
 
 
 def _parameter_groups(model: nn.Module, config: LoopConfig) -> list[dict[str, Any]]:
-    """Matrices decay; biases, norms and scales, which have no direction to shrink in, do not."""
+    """Groups the trainable parameters: matrices with weight decay; biases, norms and scales without."""
     trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
     if not trainable:
         raise ValueError("training: expected at least one parameter with requires_grad, got none")
@@ -178,7 +179,7 @@ def _parameter_groups(model: nn.Module, config: LoopConfig) -> list[dict[str, An
 
 
 def _weights(model: nn.Module, trainable_only: bool) -> State:
-    """A copy of the weights on the CPU, of all of them (with buffers) or the trainable ones."""
+    """Copies weights to the CPU: all of them (with buffers) or only the trainable ones."""
     named = {key: p for key, p in model.named_parameters() if p.requires_grad} if trainable_only else model.state_dict()
     return {key: tensor.detach().to("cpu", copy=True) for key, tensor in named.items()}
 
@@ -210,7 +211,7 @@ def _out_of_patience(best: dict[str, Any], config: LoopConfig) -> bool:
 
 @contextmanager
 def _named(name: str, step: int) -> Iterator[None]:
-    """A loss knows what is wrong, the loop knows where: the message says both."""
+    """Adds name and step to the message of a training error."""
     try:
         yield
     except TrainingError as error:

@@ -1,4 +1,4 @@
-"""How numbers leave a training run while it is running."""
+"""Logging of metrics during training."""
 
 from collections.abc import Callable
 from typing import TypeAlias
@@ -8,4 +8,4 @@ MetricLogger: TypeAlias = Callable[[str, float, int], None]
 
 
 def discard_metric(name: str, value: float, step: int) -> None:
-    """A `MetricLogger` for callers that keep no curves."""
+    """Does nothing: a `MetricLogger` for callers that keep no curves."""

@@ -1,4 +1,4 @@
-"""What every training carries beside its data and its configuration."""
+"""Inputs of every training besides data and configuration: log, checkpoints, seed and device."""
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
@@ -17,9 +17,9 @@ class Run:
     """One training of a pipeline run.
 
     Attributes:
-        log: takes the training's metrics while it goes on.
-        checkpoints: where the state lives between interruptions; cleared by the caller once the result is stored.
-        seed: of everything random.
+        log: receives the training's metrics while it runs.
+        checkpoints: store of the state; cleared by the caller once the result is stored.
+        seed: seed of all random draws.
         device: where to train.
     """
 
@@ -30,7 +30,7 @@ class Run:
 
     @classmethod
     def on(cls, device: DeviceName, *, log: MetricLogger, checkpoints: "CheckpointStore", seed: int) -> Self:
-        """A run on the device that a configured name means.
+        """Creates a run on the device with a configured name.
 
         Raises:
             SettingError: see `resolve_device`.
@@ -38,5 +38,5 @@ class Run:
         return cls(log, checkpoints, seed, resolve_device(device))
 
     def opened(self, fingerprint: str) -> Self:
-        """The same run with the state of the computation that has this fingerprint."""
+        """Returns the same run with the checkpoints of the computation that has this fingerprint."""
         return replace(self, checkpoints=self.checkpoints.open(fingerprint))

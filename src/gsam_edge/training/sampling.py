@@ -1,19 +1,19 @@
-"""Which samples a step sees."""
+"""Choice of the samples of a training step."""
 
 import numpy as np
 
 
 def epoch_rows(step: int, batch_size: int, count: int, *, seed: int) -> list[int]:
-    """The rows of one step's batch when every epoch visits all rows once, in an order of its own.
+    """Returns the rows of one step's batch; every epoch visits all rows once, in its own random order.
 
-    A function of the step alone, so that an interrupted run continues with the batch that was next; a batch that
-    reaches past the end of an epoch goes on in the next one.
+    The result depends on the step, not on earlier calls, so that an interrupted run continues with the next batch. A
+    batch that reaches past the end of an epoch continues in the next one.
 
     Args:
         step: 0 for the first batch.
         batch_size: rows of a batch.
         count: rows of the dataset.
-        seed: of the orders.
+        seed: seed of the orders.
 
     Returns:
         `batch_size` rows in 0..count-1.

@@ -1,4 +1,4 @@
-"""One seed for every source of chance."""
+"""Seeds for all random generators."""
 
 import random
 
@@ -9,7 +9,7 @@ from gsam_edge.training.errors import SettingError
 
 
 def seed_everything(seed: int) -> None:
-    """Seed Python's, NumPy's (legacy, which libraries still use) and PyTorch's generators, on every device.
+    """Seeds Python's, NumPy's (legacy, which libraries still use) and PyTorch's generators on every device.
 
     Args:
         seed: 0 <= seed < 2**32, NumPy's range.
@@ -25,8 +25,8 @@ def seed_everything(seed: int) -> None:
 
 
 def derived_seed(seed: int, *path: int) -> int:
-    """A seed for one part of a run (a step, an image), independent of its neighbours.
+    """Returns a seed for one part of a run (a step, an image), independent of the seeds of other parts.
 
-    Hashed by NumPy's `SeedSequence`, so that (0, 1) and (1, 0) or seeds one apart share nothing.
+    Hashed by NumPy's `SeedSequence`, so that (0, 1) and (1, 0), or neighbouring seeds, give unrelated results.
     """
     return int(np.random.SeedSequence([seed, *path]).generate_state(1)[0])

@@ -1,4 +1,4 @@
-"""Asking a model about many items: in this process, one batch after another."""
+"""Runs a model on many items, in this process, batch by batch."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
@@ -7,29 +7,29 @@ from typing import TypeAlias, TypeVar
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
-#: Builds a model that answers a batch of items, one answer each, in their order. It can be pickled, so that a model may
-#: be built elsewhere than where it is asked.
+#: Builds a model that returns one output for each item of a batch, in their order. It can be pickled, so that the model
+#: can be built in another process.
 ModelFactory: TypeAlias = Callable[[], Callable[[Sequence[Item]], Sequence[Answer]]]
 
 
 class Workers:
-    """Where models are asked about many items."""
+    """Runs models on many items."""
 
     def map(
         self, factory: ModelFactory[Item, Answer], items: Iterable[Item], *, batch: int
     ) -> Iterator[tuple[Item, Answer]]:
-        """Each item with what a model answers about it, in the order of the items.
+        """Yields each item with the model's output for it, in the order of the items.
 
-        A batch is taken from the items only when the answers of the one before have been taken: what was done by then
-        can be kept, whatever happens next.
+        A batch is read only after the outputs of the one before were consumed, so that the caller can store finished
+        outputs before a later batch fails.
 
         Args:
             factory: builds the model; called once, and not at all where there are no items.
-            items: what is asked about; they may be made while they are taken.
-            batch: how many items a model is given at once, at least 1.
+            items: inputs of the model; may be a generator.
+            batch: number of items per call of the model, at least 1.
 
         Raises:
-            ValueError: if the batch is smaller than 1, or a model does not give one answer for each item.
+            ValueError: if the batch is smaller than 1, or a model does not return one output for each item.
         """
         if batch < 1:
             raise ValueError(f"batch: expected at least 1 item, got {batch}")

@@ -1,1 +1,1 @@
-"""Students of Ultralytics' architectures, trained by its recipe on images in memory."""
+"""Students of Ultralytics' architectures, trained with its trainer on images in memory."""

@@ -11,7 +11,7 @@ class UltralyticsArchitecture(Architecture):
     """An architecture that Ultralytics defines in a file.
 
     Attributes:
-        definition: the file below its folder of models, `{size}` where a name may hold the compound scaling.
+        definition: path of the file in Ultralytics' folder of models; `{size}` stands for the compound scaling.
     """
 
     definition: str

@@ -1,4 +1,4 @@
-"""How a student is trained."""
+"""Parameters of a student's training."""
 
 from typing import Literal
 
@@ -27,7 +27,7 @@ class UltralyticsAugmentation(BaseModel):
 
 
 class StudentTrainingConfig(BaseModel):
-    """Schedule, gains of the own losses and validation of a student's training."""
+    """Schedule, gains of Ultralytics' losses and validation of a student's training."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -1,4 +1,4 @@
-"""Copy-paste for what is rare: the more often seen classes need no second copy of their objects."""
+"""Copy-paste augmentation, for objects of rare classes only."""
 
 import random
 from typing import Any
@@ -10,7 +10,7 @@ from gsam_edge.students.ultralytics.imports import CopyPaste
 
 
 def rare_classes(class_ids: NDArray[np.int64], num_classes: int, rare_below: float) -> NDArray[np.bool_]:
-    """Which classes have fewer objects than a fraction of an equal share.
+    """Returns which classes have fewer objects than a fraction of an equal share.
 
     Args:
         class_ids: int64 [N], of all objects.
@@ -28,11 +28,11 @@ class RareCopyPaste(CopyPaste):  # type: ignore[misc]
     """Ultralytics' copy-paste (Ghiasi et al. 2021, arXiv:2012.07177) of mirrored objects, for chosen objects only.
 
     Ultralytics reads its `copy_paste` as the share of an image's free places to fill, rounded: 0.15 of one object is
-    none, ever. Here it is the probability of each object.
+    always none. Here it is the probability of each object.
     """
 
     def __init__(self, may_be_pasted: NDArray[np.bool_], probability: float) -> None:
-        """Chooses objects.
+        """Sets which objects may be pasted.
 
         Args:
             may_be_pasted: bool [R], by row of the object table.
@@ -43,7 +43,7 @@ class RareCopyPaste(CopyPaste):  # type: ignore[misc]
         self._probability = probability
 
     def get_params(self, labels: dict[str, Any]) -> dict[str, Any]:
-        """What Ultralytics would paste, thinned out."""
+        """Returns Ultralytics' choice of objects, reduced to a random part of those that may be pasted."""
         params: dict[str, Any] = super().get_params(labels)
         rows = labels["cls"][:, 0].astype(np.int64)
         params["selected"] = np.array(

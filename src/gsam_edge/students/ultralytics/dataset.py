@@ -1,4 +1,4 @@
-"""Labelled images from memory in the form that Ultralytics' augmentation works on."""
+"""Labelled images from memory in the format of Ultralytics' augmentation."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LabelTable:
-    """What is known of every labelled object beside its place in an image; augmentation carries the row number.
+    """Facts about every labelled object besides its position; augmentation carries the row number.
 
     Attributes:
         class_ids: int64 [R].
-        teacher: float32 [R, C], the teacher's score per class in 0..1, NaN where no teacher saw the object
-            or it was not asked for the class.
+        teacher: float32 [R, C], the teacher's score per class in 0..1, NaN where no teacher found the object or it did
+            not score the class.
         has_mask: bool [R].
         own_box: bool [R], whether the object's box is not its mask's (see `box_differs_from_mask`).
     """
@@ -46,7 +46,7 @@ class LabelTable:
 
 @dataclass(frozen=True)
 class TrainingLabels:
-    """Labels as Ultralytics wants them, and the table that they point into.
+    """Labels in Ultralytics' format, and the table whose rows they refer to.
 
     Attributes:
         records: one label mapping per image.
@@ -60,11 +60,11 @@ class TrainingLabels:
 
 
 def collect_labels(data: LabelledImages) -> TrainingLabels:
-    """Labels of all images with their table.
+    """Collects the labels of all images with their table.
 
     Raises:
         InvalidDatasetError: if no object is left.
-        ValueError: if a class id or the width of `class_scores` is not one of the classes.
+        ValueError: if a class id is unknown, or `class_scores` does not have one column per class.
     """
     num_classes = len(data.class_names)
     records: list[dict[str, Any]] = []
@@ -133,16 +133,16 @@ class MemoryDataset(YOLODataset):  # type: ignore[misc]
         names: Mapping[int, str],
         **options: Any,
     ) -> None:
-        """Takes Ultralytics' further options by name.
+        """Builds Ultralytics' dataset.
 
         Args:
-            labels: of all images.
+            labels: labels of all images.
             images: RGB images by `file_name`.
             augmentation: changes each image with its objects before Ultralytics' own changes, or None.
             rare_below: classes with fewer objects than this fraction of an equal share are copied and pasted.
             cache_megabytes: resized images are kept in memory up to this size together.
             names: class names by class id.
-            options: `imgsz`, `augment`, `hyp`, `task` and the like.
+            options: Ultralytics' further options by name: `imgsz`, `augment`, `hyp`, `task` and the like.
         """
         self._labels = labels
         self._images = images
@@ -157,7 +157,7 @@ class MemoryDataset(YOLODataset):  # type: ignore[misc]
         super().__init__(img_path="", data={"names": dict(names), "nc": len(names)}, cache="ram", **options)
 
     def build_transforms(self, hyp: Any = None) -> Any:
-        """Ultralytics' own, with copy-paste exchanged for that of rare classes and with boxes that stay the data's."""
+        """Builds Ultralytics' transforms, with copy-paste of rare classes only and with the data's own boxes kept."""
         transforms = super().build_transforms(hyp)
         steps = transforms.transforms[0].transforms  # shared with mixup, which draws its second image by them
         for place, step in enumerate(steps):
@@ -168,19 +168,19 @@ class MemoryDataset(YOLODataset):  # type: ignore[misc]
         return transforms
 
     def get_img_files(self, img_path: str | list[str]) -> list[str]:
-        """Names instead of paths."""
+        """Returns names instead of paths."""
         return [record["im_file"] for record in self._labels.records]
 
     def get_labels(self) -> list[dict[str, Any]]:
-        """The records; their `cls` column holds rows of the object table."""
+        """Returns the records; their `cls` column holds rows of the object table."""
         return self._labels.records
 
     def check_cache_ram(self, safety_margin: float = 1.0) -> bool:
-        """`load_image` watches its own limit."""
+        """Returns True: `load_image` checks its own limit."""
         return True
 
     def cache_images(self) -> None:
-        """Nothing is read before it is needed."""
+        """Does nothing: images are read when they are needed."""
 
     def fill_cache(self) -> None:
         """Reads images until the memory for them is used up."""
@@ -192,7 +192,7 @@ class MemoryDataset(YOLODataset):  # type: ignore[misc]
     def load_image(
         self, i: int, rect_mode: bool = True, resize_short: bool = False
     ) -> tuple[NDArray[np.uint8], tuple[int, int], tuple[int, int]]:
-        """An image as BGR with its longer side at `imgsz`, its height and width before and after.
+        """Returns an image as BGR with its longer side at `imgsz`, and its height and width before and after.
 
         Resized as `vision.Letterbox` does it at inference: antialiased, which OpenCV's bilinear is not.
         """
@@ -211,7 +211,7 @@ class MemoryDataset(YOLODataset):  # type: ignore[misc]
         return bgr, image_hw, bgr.shape[:2]
 
     def update_labels_info(self, label: dict[str, Any]) -> dict[str, Any]:
-        """Ultralytics' last word on an image before it mixes several; the description's changes come before it."""
+        """Augments an image as the description asks, before Ultralytics' own update and before images are mixed."""
         if self._augmentation is not None:
             own_box = self._own_box[label["cls"][:, 0].astype(np.int64)]
             label = change_label(label, self._augmentation, own_box=own_box, seed=int(torch.randint(2**31, ())))
@@ -221,20 +221,20 @@ class MemoryDataset(YOLODataset):  # type: ignore[misc]
 def change_label(
     label: Mapping[str, Any], augmentation: "Augmentation", *, own_box: NDArray[np.bool_], seed: int
 ) -> dict[str, Any]:
-    """An image with its objects in Ultralytics' form, changed as a description asks for.
+    """Augments an image with its objects in Ultralytics' format.
 
     Args:
         label: `img` BGR uint8 [H, W, 3], `cls` [N, 1] rows of the object table, `bboxes` [N, 4] cxcywh and `segments`
             (N polygons or none at all) in fractions of the image.
-        augmentation: what to do.
-        own_box: bool [N], objects with a mask whose box is not the mask's. Such a box goes through the changes like one
-            without a mask; the object stays where enough of both is left.
-        seed: the same one gives the same image.
+        augmentation: the augmentation to apply.
+        own_box: bool [N], objects with a mask whose box is not the mask's. Such a box is augmented like one without a
+            mask; the object stays where enough of both is left.
+        seed: equal seeds give equal images.
 
-    An object with a box of its own goes in twice, by its mask and, behind all objects, by its box. Example: of three
+    An object with a box of its own is passed twice: by its mask and, after all objects, by its box. Example: of three
     objects 0 and 2 have own boxes. The augmentation gets five: 0, 1 and 2, and the boxes of 0 and 2 as 3 and 4. It
-    gives back those that are left, say 1, 2, 3 and 4. Then 1 stays; 2 stays, with the box of 4; 0 goes, because its box
-    (3) is left and its mask is not.
+    returns those that are left, say 1, 2, 3 and 4. Then 1 stays; 2 stays, with the box of 4; 0 is dropped, because its
+    box (3) is left and its mask is not.
     """
     # N objects, K of them with an own box; of these N + K instances I are left after the changes, and so L objects.
     height, width = label["img"].shape[:2]

@@ -1,4 +1,4 @@
-"""The student that ships: an image tensor in, finished objects out, in operations that every runtime knows."""
+"""The module to export: from an image tensor to final detections, in operations that every runtime supports."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ _MASK_STRIDE = 4  # of YOLOv8-seg's prototypes
 
 
 class EdgeStudent(nn.Module):
-    """A network with decoding, suppression and padding behind it; every shape is fixed.
+    """A network followed by decoding, suppression and padding; all shapes are fixed.
 
     Input: images float32 [B, 3, S, S], RGB in 0..1, letterboxed; S is `image_size`.
 
@@ -38,7 +38,7 @@ class EdgeStudent(nn.Module):
 
 
 class RawNetwork(nn.Module):
-    """An Ultralytics network up to its raw answers, before anything is decoded."""
+    """An Ultralytics network up to its raw outputs, before decoding."""
 
     def __init__(self, network: Any) -> None:
         """Takes over the network's layers."""
@@ -47,8 +47,8 @@ class RawNetwork(nn.Module):
         self._kept = frozenset(network.save)
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Images [B, 3, S, S] to box distributions [B, 4 R, A], class logits [B, C, A] and, with masks, coefficients
-        [B, M, A] and prototypes [B, M, S/4, S/4]; A anchors over all levels.
+        """Maps images [B, 3, S, S] to box distributions [B, 4 R, A], class logits [B, C, A] and, with masks,
+        coefficients [B, M, A] and prototypes [B, M, S/4, S/4]; A anchors over all levels.
         """
         *body, head = self.layers
         kept: list[Tensor | None] = []
@@ -64,14 +64,14 @@ class RawNetwork(nn.Module):
 
     @staticmethod
     def _inputs(source: int | list[int], previous: Any, kept: list[Tensor | None]) -> Any:
-        """What a layer reads: -1 is the layer before, other numbers are layers by index."""
+        """Returns a layer's inputs: -1 is the layer before, other numbers are layers by index."""
         if isinstance(source, int):
             return previous if source == -1 else kept[source]
         return [previous if index == -1 else kept[index] for index in source]
 
 
 class EdgeHead(nn.Module):
-    """From raw answers to finished objects, see `EdgeStudent`."""
+    """Turns raw outputs into final detections, see `EdgeStudent`."""
 
     centres: Tensor
     steps: Tensor
@@ -79,7 +79,7 @@ class EdgeHead(nn.Module):
     pixels: Tensor
 
     def __init__(self, image_size: int, strides: list[float], bins: int, config: EdgeConfig) -> None:
-        """Lays out the anchors: one in the middle of every cell of every level."""
+        """Computes the anchors: one in the middle of every cell of every level."""
         super().__init__()
         self._config = config
         self._bins = bins
@@ -127,14 +127,14 @@ class EdgeHead(nn.Module):
         return tuple(_pad(output, config.max_detections - self._answers) for output in outputs)
 
     def _decode(self, distributions: Tensor) -> Tensor:
-        """Box corners [B, A, 4] from distributions over distances to the four sides (DFL, arXiv:2006.04388)."""
+        """Returns box corners [B, A, 4] from distributions over distances to the four sides (DFL, arXiv:2006.04388)."""
         batch, _, anchors = distributions.shape
         per_side = distributions.transpose(1, 2).reshape(batch, anchors, 4, self._bins)
         sides = (per_side.softmax(-1) * self.distances).sum(-1) * self.steps  # left, top, right, bottom in pixels
         return torch.cat([self.centres - sides[..., :2], self.centres + sides[..., 2:]], -1)
 
     def _masks(self, coefficients: Tensor, prototypes: Tensor, boxes: Tensor) -> Tensor:
-        """Probabilities [B, N, h, w] from coefficients [B, N, M] and prototypes [B, M, h, w], 0 outside the boxes.
+        """Returns probabilities [B, N, h, w] from coefficients [B, N, M] and prototypes [B, M, h, w], 0 outside boxes.
 
         One prototype pixel around the box is kept, so that a bilinear resize that is read inside the box alone does not
         fade towards the box's edge.
@@ -152,9 +152,9 @@ class EdgeHead(nn.Module):
 def suppress(boxes: Tensor, class_ids: Tensor, iou_threshold: float, iterations: int) -> Tensor:
     """Greedy non-maximum suppression within each class, without loops over boxes or shapes that depend on data.
 
-    Greedy suppression is the one solution of "a box is kept if no better kept box of its class overlaps it". Iterating
-    that sentence from "all are kept" decides in round t every box whose fate hangs on a chain of t boxes, so it equals
-    the greedy answer as soon as `iterations` reaches the longest chain, and stays there.
+    Greedy suppression is the one solution of "a box is kept if no better kept box of its class overlaps it". Starting
+    with all boxes kept, round t of applying this rule settles every box that depends on a chain of t boxes. So the
+    result equals greedy suppression as soon as `iterations` reaches the longest chain, and no longer changes.
 
     Args:
         boxes: corners [B, K, 4], best first.
@@ -180,12 +180,12 @@ def suppress(boxes: Tensor, class_ids: Tensor, iou_threshold: float, iterations:
 
 
 def _gather(rows: Tensor, index: Tensor) -> Tensor:
-    """Rows [B, A, C] by index [B, K] to [B, K, C]."""
+    """Selects rows of [B, A, C] by index [B, K]: [B, K, C]."""
     return rows.gather(1, index[..., None].expand(-1, -1, rows.shape[-1]))
 
 
 def _pad(output: Tensor, padding: int) -> Tensor:
-    """Zeros behind the first N - padding rows of [B, N - padding, ...]."""
+    """Appends `padding` rows of zeros to [B, N - padding, ...]."""
     if padding == 0:
         return output
     return torch.cat([output, output.new_zeros((output.shape[0], padding, *output.shape[2:]))], 1)

@@ -1,4 +1,4 @@
-"""Ultralytics' students behind the door that all families have."""
+"""The family of Ultralytics' students."""
 
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Ultralytics:
-    """YOLOv8, YOLOv8-seg and FastSAM, trained by Ultralytics' recipe on images in memory; see `StudentFamily`."""
+    """YOLOv8, YOLOv8-seg and FastSAM, trained with Ultralytics' trainer on images in memory; see `StudentFamily`."""
 
     architectures = ARCHITECTURES
     config = StudentTrainingConfig

@@ -1,8 +1,8 @@
-"""The one door to Ultralytics: it enters quiet, offline, and without a place in the user's home.
+"""The only module that imports Ultralytics: quiet, offline, and without files in the user's home.
 
-Ultralytics reads its environment when it is imported, so nothing else in this project imports it. Left alone it writes
-a settings file, asks the network for weights, fonts and updates, installs packages and reports to MLflow and its own
-platform.
+Ultralytics reads environment variables when it is imported, so nothing else in this project imports it. By default it
+writes a settings file, downloads weights and fonts, looks for updates, installs packages and reports to MLflow and its
+own platform.
 """
 
 import atexit

@@ -1,4 +1,4 @@
-"""Ultralytics' losses, which listen to a teacher.
+"""Ultralytics' losses with added distillation losses.
 
 In all shapes: B images, A anchors, C classes, N labelled objects of all images together; see `students.raw`.
 """
@@ -13,7 +13,7 @@ from gsam_edge.students.ultralytics.imports import v8DetectionLoss, v8Segmentati
 
 
 class _TaughtLoss:
-    """A YOLOv8 loss with those of distillation; without any it is Ultralytics'."""
+    """A YOLOv8 loss with distillation losses; without any it equals Ultralytics'."""
 
     assigner: Any
     bce: Any
@@ -23,7 +23,7 @@ class _TaughtLoss:
 
         Args:
             model: the Ultralytics model, with its `args`.
-            losses: of distillation.
+            losses: distillation losses.
         """
         super().__init__(model)  # type: ignore[call-arg]
         self._losses = losses
@@ -33,20 +33,20 @@ class _TaughtLoss:
         self.bce = self._class_loss
 
     def loss(self, preds: dict[str, Tensor], batch: dict[str, Any]) -> tuple[Tensor, dict[str, Tensor]]:
-        """See Ultralytics; the added losses are further parts of the total and further items."""
+        """See Ultralytics; the added losses extend the total and the items."""
         total, items = super().loss(preds, batch)  # type: ignore[misc]
         step, image_count = self._step, len(preds["scores"])
-        del self._step  # holds tensors of this step that the next one needs no more
+        del self._step  # frees tensors of this step
         added = {
             f"{name}_loss": weight * loss.compute(*step)
             for name, (weight, loss) in self._losses.items()
             if loss.effect == "added"
         }
-        total = torch.cat([total, *(value[None] * image_count for value in added.values())])  # as its own parts are
+        total = torch.cat([total, *(value[None] * image_count for value in added.values())])  # like its own parts
         return total, items | {name: value.detach() for name, value in added.items()}
 
     def get_assigned_targets_and_loss(self, preds: dict[str, Tensor], batch: dict[str, Any], **options: Any) -> Any:
-        """See Ultralytics; the batch also holds `teacher` [N, C] (NaN: nothing was said) and `has_mask` [N]."""
+        """See Ultralytics; the batch also holds `teacher` [N, C] (NaN: no score) and `has_mask` [N]."""
         self._inputs = preds, batch
         (foreground, gt_index, *rest), loss, items = super().get_assigned_targets_and_loss(preds, batch, **options)  # type: ignore[misc]
         del self._inputs
@@ -56,11 +56,11 @@ class _TaughtLoss:
 
     def _remembered_assignment(self, *args: Any, **options: Any) -> Any:
         answer = self._assign(*args, **options)
-        self._assigned = answer[3], answer[4]  # whether [B, A], and to which object of its image [B, A]
+        self._assigned = answer[3], answer[4]  # foreground [B, A], index of the object in its image [B, A]
         return answer
 
     def _class_loss(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """Ultralytics' class loss [B, A, C] of logits and targets, both [B, A, C]."""
+        """Returns Ultralytics' class loss [B, A, C] of logits and targets, both [B, A, C]."""
         preds, batch = self._inputs
         foreground, gt_index = self._assigned
         raw = StudentRaw(class_logits=logits, box_logits=preds["boxes"].permute(0, 2, 1))  # [B, 4 R, A] to [B, A, 4 R]
@@ -79,14 +79,14 @@ class _TaughtLoss:
 
 
 def _object_index(image_of_object: Tensor, index_in_image: Tensor) -> Tensor:
-    """Which of all objects is the one that an anchor is assigned to.
+    """Returns the index, among the objects of all images, of the object that an anchor is assigned to.
 
     Args:
-        image_of_object: int64 [N], rising.
-        index_in_image: int64 [B, A], which of the objects of the anchor's image.
+        image_of_object: int64 [N], in ascending order.
+        index_in_image: int64 [B, A], index among the objects of the anchor's image.
 
     Returns:
-        int64 [B, A]; N where that is past the last object, as in a last image without objects.
+        int64 [B, A]; N where the index is past the last object, as in a last image without objects.
     """
     counts = torch.bincount(image_of_object, minlength=len(index_in_image))  # [B]
     first = counts.cumsum(0) - counts  # [B]
@@ -98,9 +98,9 @@ class DetectionLoss(_TaughtLoss, v8DetectionLoss):  # type: ignore[misc]
 
 
 class SegmentationLoss(_TaughtLoss, v8SegmentationLoss):  # type: ignore[misc]
-    """YOLOv8-seg's loss; objects without a mask teach box and class only."""
+    """YOLOv8-seg's loss; objects without a mask are used for the box and class losses only."""
 
     def loss(self, preds: dict[str, Tensor], batch: dict[str, Any]) -> tuple[Tensor, dict[str, Tensor]]:
-        """See Ultralytics; the item of a semantic head, which YOLOv8 has not, is left out."""
+        """See Ultralytics; the item of a semantic head, which YOLOv8 does not have, is left out."""
         total, items = super().loss(preds, batch)
         return total, {name: value for name, value in items.items() if name != "sem_loss"}

@@ -1,4 +1,4 @@
-"""Networks by name, from the definitions that Ultralytics brings; never a file of weights from elsewhere."""
+"""Builds networks by name from Ultralytics' definitions; never loads weights from other sources."""
 
 from collections.abc import Sequence
 from pathlib import PurePosixPath
@@ -14,7 +14,7 @@ _IMAGE_CHANNELS = 3
 
 
 def new_network(architecture: str, size: Size, num_classes: int) -> Any:
-    """An Ultralytics model (a torch module) with random weights, drawn from PyTorch's generator.
+    """Builds an Ultralytics model (a torch module) with random weights, drawn from PyTorch's generator.
 
     Args:
         architecture: one of `ARCHITECTURES`.
@@ -30,7 +30,7 @@ def new_network(architecture: str, size: Size, num_classes: int) -> Any:
 
 
 def build_network(weights: StudentWeights) -> Any:
-    """The trained network in evaluation mode, float32, on the CPU.
+    """Builds the trained network in evaluation mode, float32, on the CPU.
 
     Raises:
         StudentWeightsError: if the tensors are not those of the architecture.
@@ -49,9 +49,9 @@ def build_network(weights: StudentWeights) -> Any:
 
 
 def start_from(network: Any, class_names: Sequence[str], initial: StudentWeights) -> Transfer:
-    """Load what fits of another student's weights (of other classes, of another architecture) into a network, in place.
+    """Loads the tensors of another student that fit (even of other classes or architecture) into a network, in place.
 
-    The layers that name the classes are taken over only if both name the same classes in the same order.
+    The classification layers are loaded only if both students have the same classes in the same order.
     """
     target = network.state_dict()
     fitting = transferable(initial.tensors, target)

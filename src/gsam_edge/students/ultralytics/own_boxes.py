@@ -1,4 +1,4 @@
-"""Boxes of the data that are not those of its masks: loose ones, or of objects that are partly hidden."""
+"""Boxes of the data that differ from those of its masks: loose ones, or of objects that are partly hidden."""
 
 from typing import Any
 
@@ -9,12 +9,12 @@ from gsam_edge.students.ultralytics.imports import RandomPerspective
 from gsam_edge.vision.boxes import clip_xyxy
 from gsam_edge.vision.masks import masks_to_xyxy
 
-#: Pixels by which a box and its mask's may differ because the one counts pixels and the other does not.
+#: Largest difference in pixels between a box and its mask's box that counts as rounding: conventions differ by one.
 _ROUNDING = 1.0
 
 
 def box_differs_from_mask(xyxy: NDArray[np.float32], masks: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
-    """Which objects have a mask and a box that is not the mask's, bool [N].
+    """Returns which objects have a mask and a box that is not the mask's, bool [N].
 
     Args:
         xyxy: corners [N, 4] in pixels.
@@ -27,24 +27,24 @@ def box_differs_from_mask(xyxy: NDArray[np.float32], masks: NDArray[np.bool_] | 
 
 
 class OwnBoxPerspective(RandomPerspective):  # type: ignore[misc]
-    """Ultralytics' scaling, shifting and turning, after which an object has its own box still.
+    """Ultralytics' random scaling, shifting and rotation that keeps an object's own box.
 
-    Ultralytics gives every object of an image with polygons the box of its polygon. That is the tighter one where the
-    box was the mask's, and another one where it was not.
+    In images with polygons, Ultralytics replaces every box by the box of the polygon. That is tighter where the box was
+    the mask's, and wrong where it was not.
     """
 
     def __init__(self, own_box: NDArray[np.bool_], **settings: Any) -> None:
-        """Chooses objects.
+        """Sets which objects have own boxes.
 
         Args:
             own_box: bool [R], by row of the object table.
-            settings: Ultralytics' own, by name.
+            settings: Ultralytics' settings, by name.
         """
         super().__init__(**settings)
         self._own_box = own_box
 
     def apply_instances(self, labels: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
-        """See Ultralytics; the own box moves with its corners and ends where the image does.
+        """See Ultralytics; an own box is moved by its corners and clipped to the image.
 
         An object stays if enough of its polygon and, where it has an own box, of that is left, by Ultralytics' rules.
         """

@@ -1,4 +1,4 @@
-"""Masks as the polygons that Ultralytics carries through its augmentation, and back."""
+"""Converts masks to the polygons that Ultralytics augments, and back."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from gsam_edge.students.ultralytics.imports import merge_multi_segment
 
 
 def outlines(masks: NDArray[np.bool_] | None, xyxy: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-    """The polygon of each object: around its mask, or its box [N, 4] where the mask is empty; none without masks."""
+    """Returns each object's polygon: around its mask, or its box [N, 4] where the mask is empty; none without masks."""
     if masks is None:
         return []
     polygons = (mask_polygon(mask) for mask in masks)
@@ -18,10 +18,10 @@ def outlines(masks: NDArray[np.bool_] | None, xyxy: NDArray[np.float32]) -> list
 
 
 def mask_polygon(mask: NDArray[np.bool_]) -> NDArray[np.float32] | None:
-    """One closed polygon [P, 2] (x, y pixels) around all parts of a mask [H, W] and its holes; None for an empty mask.
+    """Returns one closed polygon [P, 2] (x, y pixels) around all parts and holes of a mask [H, W]; None if it is empty.
 
-    Parts and holes hang together by lines without width. Filling by the even-odd rule, as Ultralytics does with OpenCV,
-    gives the mask back, and one pixel along those lines.
+    Parts and holes are joined by lines without width. Filling by the even-odd rule, as Ultralytics does with OpenCV,
+    restores the mask, plus one pixel along those lines.
     """
     contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
     if not contours:
@@ -31,18 +31,18 @@ def mask_polygon(mask: NDArray[np.bool_]) -> NDArray[np.float32] | None:
     first, last = joined.min(0), joined.max(0)
     if (last == first).any():
         return rectangle(np.concatenate([first, last + 1]))
-    # OpenCV names pixels, a polygon names places: stretched by one pixel, its corners are those of the mask's box.
+    # OpenCV's points are pixel indices, a polygon's are coordinates: stretched by one pixel, it fits the mask's box.
     return first + (joined - first) * ((last + 1 - first) / (last - first))
 
 
 def rectangle(xyxy: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The corners [4, 2] that carry an object without a mask through geometry; no mask is learnt from them."""
+    """Returns a box's corners [4, 2], the polygon of an object without a mask; no mask is learnt from it."""
     left, top, right, bottom = xyxy
     return np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float32)
 
 
 def polygon_masks(polygons: Sequence[NDArray[np.float32]], image_hw: tuple[int, int]) -> NDArray[np.bool_]:
-    """Masks bool [N, H, W] of closed polygons [P, 2] (x, y pixels) as `mask_polygon` gives them, also after scaling.
+    """Returns masks bool [N, H, W] of closed polygons [P, 2] (x, y pixels) of `mask_polygon`, also after scaling.
 
     Filled by the even-odd rule, as Ultralytics does; a hole lacks its outermost pixels, on which OpenCV draws its line.
     """

@@ -1,4 +1,4 @@
-"""What a student's trainer works on."""
+"""Inputs of a student's trainer."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,22 +20,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TrainingTask:
-    """Everything that a trainer works on.
+    """All inputs of a trainer.
 
     Attributes:
         network: the Ultralytics model to train, in place.
-        labels: of the training images.
+        labels: labels of the training images.
         images: training images.
         augmentation: changes each image before Ultralytics mixes it with others, or None.
         class_names: class names by class id.
         image_size: side of the square network input in pixels.
         config: schedule and gains.
-        losses: of distillation.
-        seed: of this run.
+        losses: distillation losses.
+        seed: seed of this run.
         validate: scores a network's state, or None for the last epoch's weights.
-        log: takes the metrics `student/...`, one value per epoch.
+        log: receives the metrics `student/...`, one value per epoch.
         on_epoch: called after each epoch with the number of epochs done.
-        checkpoints: where the state lives between interruptions.
+        checkpoints: store of the training's state.
     """
 
     network: Any

@@ -33,7 +33,7 @@ def train_student(
     validate: Validate | None,
     run: Run,
 ) -> StudentTraining:
-    """Train a student with Ultralytics' recipe on images in memory; its best averaged weights (EMA) are kept.
+    """Trains a student with Ultralytics' trainer on images in memory; keeps the best averaged weights (EMA).
 
     Arguments and errors are those of `StudentFamily.train`.
     """

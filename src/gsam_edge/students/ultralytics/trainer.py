@@ -1,4 +1,4 @@
-"""Ultralytics' trainer, fed from memory and kept from the file system."""
+"""Ultralytics' trainer on data in memory, without files."""
 
 import logging
 from collections import defaultdict
@@ -23,17 +23,16 @@ logger = logging.getLogger(__name__)
 
 
 class MemoryTraining(DetectionTrainer):  # type: ignore[misc]
-    """Ultralytics' trainer of boxes and, by its task, masks: data, validation, checkpoints and logs are ours, the
-    recipe is theirs.
+    """Ultralytics' trainer of boxes and, by its task, masks, with our data, validation, checkpoints and logs.
 
-    It has no "Trainer" in its name, which is how Ultralytics finds whom to give its integrations.
-    Each epoch draws its chance from (seed, epoch) alone, so that a resumed run ends in the same weights.
+    Its name lacks "Trainer" on purpose: Ultralytics adds its integrations to classes with that word in their name.
+    Each epoch is seeded with (seed, epoch) alone, so that a resumed run ends in the same weights.
     """
 
     best_fitness: float | None
 
     def __init__(self, task: TrainingTask, options: dict[str, Any]) -> None:
-        """Prepares Ultralytics' trainer with its own options, `save_dir` among them, a folder that is thrown away."""
+        """Prepares Ultralytics' trainer with its options; `save_dir` is a temporary folder."""
         self._task = task
         self._is_built = False
         self.best: dict[str, Tensor] = {}
@@ -45,16 +44,16 @@ class MemoryTraining(DetectionTrainer):  # type: ignore[misc]
         self.callbacks["on_train_epoch_start"] = [MemoryTraining._start_epoch]
 
     def get_dataset(self) -> dict[str, Any]:
-        """No dataset file: only names."""
+        """Returns the class names, without a dataset file."""
         names = dict(enumerate(self._task.class_names))
         return {"train": "memory", "val": "memory", "names": names, "nc": len(names), "channels": 3}
 
     def setup_model(self) -> None:
-        """The network of the task, whatever Ultralytics was told."""
+        """Sets the task's network as the model."""
         self.model = self._task.network
 
     def get_dataloader(self, dataset_path: str, batch_size: int = 16, rank: int = 0, mode: str = "train") -> Any:
-        """Shuffled training images; our validation needs no second loader."""
+        """Returns a loader of shuffled training images in any mode, since our validation needs no second loader."""
         if mode != "train":
             return self.train_loader
         dataset = MemoryDataset(
@@ -72,7 +71,7 @@ class MemoryTraining(DetectionTrainer):  # type: ignore[misc]
             task=self.args.task,
         )
         if self.args.workers:
-            dataset.fill_cache()  # once, for all workers of all epochs: each is forked anew from this process
+            dataset.fill_cache()  # once, for all workers of all epochs: each is forked from this process
         return InfiniteDataLoader(
             dataset,
             batch_size=min(batch_size, len(dataset)),
@@ -86,10 +85,10 @@ class MemoryTraining(DetectionTrainer):  # type: ignore[misc]
         )
 
     def train(self) -> None:
-        """Trains as it was told to, or not at all.
+        """Trains with the configured batch size, or raises an error.
 
         Raises:
-            TrainingError: if a batch does not fit into memory, or a loss or weight is no number.
+            TrainingError: if a batch does not fit into memory, or a loss or weight is not finite.
         """
         try:
             super().train()
@@ -97,7 +96,7 @@ class MemoryTraining(DetectionTrainer):  # type: ignore[misc]
             raise self._batch_too_large() from error
 
     def _build_train_pipeline(self) -> None:
-        """Ultralytics comes here a second time when memory runs out, to go on in silence with half the batch."""
+        """Builds the loaders; fails on the second call, by which Ultralytics would silently halve the batch."""
         if self._is_built:
             raise self._batch_too_large()
         self._is_built = True
@@ -110,7 +109,7 @@ class MemoryTraining(DetectionTrainer):  # type: ignore[misc]
         )
 
     def preprocess_batch(self, batch: dict[str, Any]) -> dict[str, Any]:
-        """Looks each object up by the row that travelled in `cls`: class, teacher's scores, whether it has a mask."""
+        """Replaces each object's row number in `cls` by its class; adds teacher's scores and whether it has a mask."""
         batch = super().preprocess_batch(batch)
         table = self._task.labels.table
         rows = batch["cls"].flatten().long().cpu()
@@ -120,11 +119,11 @@ class MemoryTraining(DetectionTrainer):  # type: ignore[misc]
         return batch
 
     def get_validator(self) -> Any:
-        """Ultralytics asks only for the names of metrics."""
+        """Returns an empty list of metric names, all that Ultralytics reads."""
         return SimpleNamespace(metrics=SimpleNamespace(keys=[]))
 
     def validate(self) -> tuple[dict[str, float], float | None]:
-        """The averaged weights, scored by the task where this epoch is to be validated."""
+        """Validates the averaged weights (EMA) with the task, in epochs that are to be validated."""
         done = self.epoch + 1
         due = done % self._task.config.validate_every == 0 or done >= self.epochs
         self._check_finite()
@@ -142,7 +141,7 @@ class MemoryTraining(DetectionTrainer):  # type: ignore[misc]
         return {f"val_{name}": value for name, value in result.metrics.items()}, result.fitness
 
     def save_metrics(self, metrics: Mapping[str, float]) -> None:
-        """One line of history per epoch, and the same to the log."""
+        """Appends the epoch's metrics to the history and logs them."""
         named = {name.replace("train/", "train_").replace("lr/pg0", "learning_rate"): v for name, v in metrics.items()}
         line = {name: float(value) for name, value in named.items() if "/" not in name}
         self.history.append({"epoch": float(self.epoch + 1), **line})
@@ -151,7 +150,7 @@ class MemoryTraining(DetectionTrainer):  # type: ignore[misc]
         self._task.on_epoch(self.epoch + 1)
 
     def save_model(self) -> bool:
-        """The whole state to the task's checkpoint store."""
+        """Saves the whole state in the task's checkpoint store."""
         self._task.checkpoints.save(
             {
                 "epoch": self.epoch,
@@ -187,14 +186,14 @@ class MemoryTraining(DetectionTrainer):  # type: ignore[misc]
         )
 
     def final_eval(self) -> None:
-        """The best weights were validated when they were found."""
+        """Does nothing: the best weights were validated already."""
 
     def _handle_nan_recovery(self, epoch: int) -> bool:
-        """Nothing is tried again in silence: `validate` has stopped what cannot go on."""
+        """Returns False, no silent retry: `validate` raises an error where training cannot continue."""
         return False
 
     def _check_finite(self) -> None:
-        """A loss, or a step, that was no number leaves weights that are none."""
+        """Raises an error if a loss or weight is not finite."""
         weights = all(bool(p.isfinite().all()) for p in self.model.parameters())
         if not (weights and self.loss.isfinite()):
             parts = ", ".join(f"{name}={float(value):g}" for name, value in self.loss_items.items())
@@ -215,13 +214,13 @@ class MemoryTraining(DetectionTrainer):  # type: ignore[misc]
 
 
 def build_trainer(task: TrainingTask, architecture: str, device: torch.device, scratch: Path) -> MemoryTraining:
-    """Ultralytics' trainer for a task.
+    """Builds Ultralytics' trainer for a task.
 
     Args:
         task: what to train.
         architecture: decides between detection and segmentation.
         device: where to train.
-        scratch: a folder that is thrown away afterwards; Ultralytics writes its arguments there.
+        scratch: a temporary folder; Ultralytics writes its arguments there.
     """
     masks = ARCHITECTURES[architecture].masks
     config = task.config

@@ -1,4 +1,4 @@
-"""Labelled images as Grounding DINO's training loss reads them."""
+"""Labelled images as input of Grounding DINO's training loss."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class GroundingDinoBatch:
     """Images with their prompts and truth, on one device.
 
     Attributes:
-        inputs: what the processor gives: `pixel_values`, `pixel_mask`, `input_ids`, `token_type_ids`, `attention_mask`.
+        inputs: output of the processor: `pixel_values`, `pixel_mask`, `input_ids`, `token_type_ids`, `attention_mask`.
         boxes: per image float32 [N, 4], cxcywh as fractions of the image (padding excluded).
         labels: per image int64 [N], rows of that image's `class_tokens`.
         class_tokens: per image float32 [C, T], 1 where a token of the prompt belongs to the class.
@@ -37,7 +37,7 @@ def labelled_batch(
     truths: Sequence[Detections],
     prompts: Sequence[Prompt],
 ) -> GroundingDinoBatch:
-    """Images uint8 [H, W, 3] RGB with their objects, each with its own prompt; classes outside it are left out."""
+    """Builds a batch of images uint8 [H, W, 3] RGB with objects; objects of classes outside a prompt are left out."""
     inputs = grounding_dino.inputs(images, [prompt.text for prompt in prompts])
     device, length = grounding_dino.device, inputs["input_ids"].shape[1]
     class_tokens, boxes, labels = [], [], []

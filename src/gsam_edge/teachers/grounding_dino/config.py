@@ -1,4 +1,4 @@
-"""What Grounding DINO is told by the configuration; nothing here imports torch."""
+"""Parameters of Grounding DINO; nothing here imports torch."""
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -8,10 +8,10 @@ from gsam_edge.training.config import LoopConfig
 
 
 class GroundingDinoLossConfig(BaseModel):
-    """How the parts of the loss weigh and how objects meet the encoder's tokens.
+    """Weights of the loss, and assignment of objects to the encoder's tokens.
 
-    The three weights are those of the matching too; `focal_alpha` and `focal_gamma` are not: the library's matcher
-    compares classes by a focal cost whose alpha 0.25 and gamma 2 cannot be changed.
+    The matching uses the three weights too, but not `focal_alpha` and `focal_gamma`: the library's matcher compares
+    classes by a focal cost with fixed alpha 0.25 and gamma 2.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -61,7 +61,7 @@ class TinyGroundingDinoConfig(BaseModel):
 
 
 class PretrainGroundingDinoConfig(BaseModel):
-    """What to build, how to train it and how to measure it."""
+    """Network, training and evaluation of the pretraining."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class GroundingDinoFamily:
-    """Finds the classes by their names."""
+    """Finds objects by their class names."""
 
     name = "grounding_dino"
     title = "Grounding DINO"
@@ -29,7 +29,7 @@ class GroundingDinoFamily:
     advice = "`kedro run --pipeline=pretrain_tiny_teachers` makes the tiny one"
 
     def need(self, annotations: Annotations) -> Need:
-        """Needed where objects have boxes of their own; those computed from masks do not count."""
+        """Returns that it is needed if objects have boxes of their own, not only boxes computed from masks."""
         columns = annotations.columns
         objects, boxes = ~columns.is_crowd, columns.has_labelled_box & ~columns.is_crowd
         if not annotations.has_boxes:
@@ -51,7 +51,7 @@ class GroundingDinoFamily:
         )
 
     def predictor(self, base: "GroundingDino", adapter: "Adapter | None", setting: Setting) -> TeacherPredict:
-        """All classes are asked for in one prompt, or several past the text encoder's limit."""
+        """Builds the prediction for all classes, in one prompt or, past the text encoder's limit, in several."""
         from gsam_edge.teachers.lora.adapter import adapted
 
         model = adapted(base.model, adapter, device=setting.device, keep_base=setting.keep_base)

@@ -15,7 +15,7 @@ class TunableGroundingDino(GroundingDinoForObjectDetection):  # type: ignore[mis
     """A `GroundingDinoForObjectDetection` that peft accepts."""
 
     def get_input_embeddings(self) -> nn.Embedding:
-        """The word embeddings of the text encoder, which peft asks every model for."""
+        """Returns the word embeddings of the text encoder; peft needs them of every model."""
         return self.model.text_backbone.get_input_embeddings()
 
 
@@ -23,7 +23,7 @@ class TunableMMGroundingDino(MMGroundingDinoForObjectDetection):  # type: ignore
     """An `MMGroundingDinoForObjectDetection` that peft accepts."""
 
     def get_input_embeddings(self) -> nn.Embedding:
-        """The word embeddings of the text encoder, which peft asks every model for."""
+        """Returns the word embeddings of the text encoder; peft needs them of every model."""
         return self.model.text_backbone.get_input_embeddings()
 
 
@@ -37,17 +37,17 @@ TUNABLE_MODELS: dict[str, type[TunableModel]] = {
 
 
 def thaw_backbone(model: TunableModel) -> None:
-    """Make the image backbone trainable, in place: living batch norms in place of the library's frozen ones.
+    """Makes the image backbone trainable, in place, with trainable batch norms instead of the library's frozen ones.
 
-    The library freezes both, for backbones that arrive pretrained; without statistics of its own a deep network learns
-    badly from scratch. `freeze_backbone` turns it back.
+    The library freezes both, since it expects pretrained backbones; without its own statistics a deep network learns
+    badly from scratch. `freeze_backbone` reverts this.
     """
     _revive_batch_norm(model.model.backbone)
     model.requires_grad_(True)
 
 
 def freeze_backbone(model: TunableModel) -> None:
-    """Fix all weights and, in the form in which the library stores and loads them, the batch norms, in place."""
+    """Freezes all weights and replaces the batch norms by the library's frozen ones, as it stores them, in place."""
     with torch.no_grad():
         replace_batch_norm(model.model.backbone)
     model.requires_grad_(False)

@@ -1,7 +1,7 @@
 """Grounding DINO's loss: set prediction in every decoder layer, and a dense loss on the encoder's proposals.
 
-In all shapes: B images, L decoder layers, Q queries (the boxes that a layer proposes), S places of the encoder (each
-proposes a box, too), T tokens of the longest prompt, N objects of an image, P pairs of a proposal and an object.
+In all shapes: B images, L decoder layers, Q queries (the boxes that a layer proposes), S image tokens of the encoder
+(each proposes a box, too), T tokens of the longest prompt, N objects of an image, P pairs of a proposal and an object.
 """
 
 from typing import Any
@@ -20,12 +20,12 @@ from gsam_edge.training.errors import TrainingError
 def grounding_dino_losses(
     model: TunableModel, batch: GroundingDinoBatch, config: GroundingDinoLossConfig
 ) -> dict[str, Tensor]:
-    """The weighted losses of one batch, named `class_loss`, `l1_loss`, `giou_loss` and, where configured, `dense_loss`.
+    """Returns a batch's weighted losses `class_loss`, `l1_loss`, `giou_loss` and, where configured, `dense_loss`.
 
     The decoder's part is DINO's (Zhang et al. 2022): every layer's queries are matched to the objects one to one by the
-    library's Hungarian matcher and taught the tokens of their object's class (focal) and its box. The library's own
+    library's Hungarian matcher and trained on the tokens of their object's class (focal) and its box. The library's own
     loss is not used: in transformers 5.23 it looks up the tokens of images past the first in the wrong prompt, and its
-    encoder part teaches the query embeddings without looking at the image.
+    encoder part trains the query embeddings independently of the image.
 
     Raises:
         TrainingError: if a class logit or a box is NaN or infinite, as after a step that was too large.
@@ -44,7 +44,7 @@ def grounding_dino_losses(
 
 
 def decoder_predictions(model: TunableModel, outputs: Any, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
-    """What every decoder layer says, from the model's own heads.
+    """Returns the predictions of every decoder layer, from the model's own heads.
 
     Returns:
         Logits [L, B, Q, T] over the prompt's tokens, -inf at padding, and boxes [L, B, Q, 4] cxcywh in 0..1.
@@ -62,7 +62,7 @@ def decoder_predictions(model: TunableModel, outputs: Any, attention_mask: Tenso
 
 
 def _check_finite(logits: Tensor, boxes: Tensor) -> None:
-    """The matcher would complain of the format of boxes that are no numbers."""
+    """Checks that logits and boxes are finite; the matcher's own error would blame the format of the boxes."""
     broken = [int((~part.isfinite()).sum()) for part in (logits, boxes)]
     if any(broken):
         raise TrainingError(
@@ -74,9 +74,9 @@ def _check_finite(logits: Tensor, boxes: Tensor) -> None:
 def _set_loss(
     layer: tuple[Tensor, Tensor], batch: GroundingDinoBatch, config: GroundingDinoLossConfig
 ) -> dict[str, Tensor]:
-    """The losses of one decoder layer, (logits [B, Q, T], boxes [B, Q, 4] cxcywh in 0..1), without their weights."""
+    """Returns the unweighted losses of one decoder layer, (logits [B, Q, T], boxes [B, Q, 4] cxcywh in 0..1)."""
     logits, boxes = layer
-    # The matcher's own focal cost has alpha 0.25 and gamma 2 built in, whatever the loss is configured to.
+    # The matcher's own focal cost has fixed alpha 0.25 and gamma 2, whatever the loss is configured to.
     matcher = GroundingDinoHungarianMatcher(
         class_cost=config.class_weight, bbox_cost=config.l1_weight, giou_cost=config.giou_weight
     )
@@ -97,7 +97,7 @@ def _set_loss(
 
 
 def _dense_loss(outputs: Any, batch: GroundingDinoBatch, config: GroundingDinoLossConfig) -> dict[str, Tensor]:
-    """The losses of the encoder's proposals, without their weights; an object may teach several places, or none."""
+    """Returns the unweighted losses of the encoder's proposals; an object may have several tokens, or none."""
     tokens = batch.inputs["attention_mask"].shape[1]  # T
     logits = outputs.enc_outputs_class[..., :tokens].float()  # [B, S, T]
     coordinates = outputs.enc_outputs_coord_logits.float()  # [B, S, 4], cxcywh before the sigmoid, infinite at padding
@@ -106,9 +106,9 @@ def _dense_loss(outputs: Any, batch: GroundingDinoBatch, config: GroundingDinoLo
     target_tokens = torch.zeros_like(logits)  # [B, S, T]
     images, rows, wanted_boxes = [], [], []
     for image, (boxes, labels) in enumerate(zip(batch.boxes, batch.labels, strict=True)):  # [N, 4], [N]
-        pixels = batch.inputs["pixel_mask"][image]  # [H, W], 1 where the image is, which begins at the upper left
+        pixels = batch.inputs["pixel_mask"][image]  # [H, W], 1 where the image is, in the upper left
         size = torch.stack([pixels[0].sum(), pixels[:, 0].sum()]).float()  # [2], width and height of the image, pixels
-        token, target = assign_tokens(boxes * size.repeat(2), centres, strides, config)  # place and object, [P], [P]
+        token, target = assign_tokens(boxes * size.repeat(2), centres, strides, config)  # token and object, [P], [P]
         usable = coordinates[image, token].isfinite().all(1)  # [P]
         token, target = token[usable], target[usable]
         target_tokens[image, token] = batch.class_tokens[image][labels[target]]  # [P, T]
@@ -121,7 +121,7 @@ def _dense_loss(outputs: Any, batch: GroundingDinoBatch, config: GroundingDinoLo
 
 
 def token_grid(image_hw: tuple[int, int], count: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Where the encoder's tokens look: levels of stride 8, 16, 32 ..., each row by row.
+    """Returns the positions of the encoder's tokens: levels of stride 8, 16, 32 ..., each row by row.
 
     Args:
         image_hw: height and width of the padded input in pixels.
@@ -151,7 +151,7 @@ def token_grid(image_hw: tuple[int, int], count: int, device: torch.device) -> t
 def assign_tokens(
     boxes: Tensor, centres: Tensor, strides: Tensor, config: GroundingDinoLossConfig
 ) -> tuple[Tensor, Tensor]:
-    """Which encoder tokens learn which object: those near its centre, on the level that fits its size.
+    """Assigns objects to encoder tokens: those near the object's centre, on the level that fits its size.
 
     Args:
         boxes: [N, 4] cxcywh in pixels of the input.
@@ -160,7 +160,7 @@ def assign_tokens(
         config: radius and cells per level.
 
     Returns:
-        Token indices [P] and object indices [P], int64; the smaller object wins a token that two claim.
+        Token indices [P] and object indices [P], int64; a token that fits two objects is assigned to the smaller one.
     """
     if not len(boxes):
         nothing = torch.zeros(0, dtype=torch.int64, device=boxes.device)
@@ -179,7 +179,7 @@ def assign_tokens(
 def _losses(
     tokens: tuple[Tensor, Tensor], boxes: tuple[Tensor, Tensor], mask: Tensor, config: GroundingDinoLossConfig
 ) -> dict[str, Tensor]:
-    """Focal loss over all real tokens, L1 and GIoU over the boxes, each per box; every pair is (predicted, wanted).
+    """Returns focal loss over all real tokens, L1 and GIoU over boxes, each per box; pairs are (predicted, target).
 
     `tokens` are [B, Q or S, T] each, `boxes` [P, 4] each, and `mask` is [B, T].
     """

@@ -40,25 +40,25 @@ class GroundingDino:
 
     @property
     def device(self) -> torch.device:
-        """Where the model lies."""
+        """Device of the model."""
         return next(self.model.parameters()).device
 
     def prompts(self, class_names: Sequence[str]) -> tuple[Prompt, ...]:
-        """The classes as prompts within this model's text limit."""
+        """Returns the classes as prompts within this model's text limit."""
         return compose_prompts(class_names, self.processor.tokenizer, self.model.config.max_text_len)
 
     def inputs(self, images: Sequence[Image], texts: Sequence[str]) -> dict[str, Tensor]:
-        """Images uint8 [H, W, 3] RGB, with one prompt text each, as the model's input on its device."""
+        """Prepares images uint8 [H, W, 3] RGB, with one prompt text each, as the model's input on its device."""
         encoded = self.processor(images=list(images), text=list(texts), padding=True, return_tensors="pt")
         return {name: tensor.to(self.device) for name, tensor in encoded.items()}
 
     def predict_batch(
         self, images: Iterable[Image], class_names: Sequence[str], config: DetectionConfig
     ) -> list[Detections]:
-        """Find objects of the named classes.
+        """Finds objects of the named classes.
 
-        A query's score for a class is the highest probability among the tokens of the class's span, its class the one
-        that scores highest. Queries of several prompts (many classes) are put together before the suppression.
+        A query's score for a class is the highest probability among the tokens of the class's span; its class is the
+        one with the highest score. Queries of several prompts (many classes) are joined before the suppression.
 
         Args:
             images: uint8 [H, W, 3] RGB, of any sizes; read lazily, one batch at a time.
@@ -66,8 +66,8 @@ class GroundingDino:
             config: threshold, candidates, suppression and batch size.
 
         Returns:
-            For each image, by falling score, Detections with `class_scores` [N, C]; that of a class that stood in
-            another prompt than the one that found the object is NaN.
+            For each image, by descending score, Detections with `class_scores` [N, C]; NaN for classes that were not in
+            the prompt that found the object.
         """
         prompts = self.prompts(class_names)
         found: list[Detections] = []
@@ -80,7 +80,7 @@ class GroundingDino:
         return found + (self._predict(batch, prompts, len(class_names), config) if batch else [])
 
     def save(self, folder: Path) -> None:
-        """Write the model (safetensors) and its processor as a folder that `load_grounding_dino` reads."""
+        """Writes the model (safetensors) and its processor as a folder that `load_grounding_dino` reads."""
         self.model.save_pretrained(folder)
         self.processor.save_pretrained(folder)
 
@@ -98,10 +98,10 @@ class GroundingDino:
 
 
 def class_probabilities(logits: Tensor, prompt: Prompt, num_classes: int) -> Tensor:
-    """Probabilities per class [..., C] from token logits [..., T]: the highest of the tokens in each class's span.
+    """Returns probabilities per class [..., C] from token logits [..., T]: the highest in each class's span of tokens.
 
-    Those of classes that the prompt does not ask for are NaN: nothing was said about them.
-    The mean over the span ranks slightly worse: held-out AP50 0.575 against 0.584, on a half-trained tiny model.
+    Classes outside the prompt get NaN: the model did not score them. The mean over the span ranks slightly worse:
+    held-out AP50 0.575 against 0.584, on a half-trained tiny model.
     """
     scores = logits.new_full((*logits.shape[:-1], num_classes), torch.nan)
     for class_id, span in zip(prompt.class_ids, prompt.spans, strict=True):
@@ -118,7 +118,7 @@ def _detections(
 
 
 def load_grounding_dino(model_id_or_folder: str, *, allow_download: bool = False) -> GroundingDino:
-    """A Grounding DINO of transformers, tiny, original or MM, from a folder or by its Hugging Face id.
+    """Loads a Grounding DINO of transformers, tiny, original or MM, from a folder or by its Hugging Face id.
 
     Args:
         model_id_or_folder: a folder as `GroundingDino.save` writes it, or an id such as
@@ -140,7 +140,7 @@ def load_grounding_dino(model_id_or_folder: str, *, allow_download: bool = False
             raise BaseModelError(
                 f"{model_id_or_folder}: expected a model of {sorted(TUNABLE_MODELS)}, got one of {architecture!r}"
             )
-        # Mismatched shapes are let through here only to be named with all the rest in `_check_weights`.
+        # Mismatched shapes pass here, so that `_check_weights` reports them together with other faults.
         model, arrived = TUNABLE_MODELS[architecture].from_pretrained(
             model_id_or_folder, use_safetensors=True, ignore_mismatched_sizes=True, output_loading_info=True, **options
         )
@@ -159,12 +159,12 @@ def load_grounding_dino(model_id_or_folder: str, *, allow_download: bool = False
 
 
 def _check_weights(where: str, tensors: int, arrived: Mapping[str, Any]) -> None:
-    """Refuses weights that leave a part of the model random; those that it has no place for are said.
+    """Checks that weights fill the whole model; logs a warning for tensors that it does not use.
 
     Args:
         where: folder or id.
-        tensors: of the model.
-        arrived: the library's account of the loading, without what it knows to be no fault (tied heads, index tables
+        tensors: number of the model's tensors.
+        arrived: the library's report of the loading, without differences that are no faults (tied heads, index tables
             that are computed now, layers that older releases named otherwise).
     """
     missing, unused = sorted(arrived["missing_keys"]), sorted(arrived["unexpected_keys"])

@@ -20,7 +20,7 @@ from gsam_edge.training.loop import train
 from gsam_edge.training.run import Run
 from gsam_edge.vision import Detections
 
-#: Scenes to learn from, to measure on and to choose the best weights by come from seeds that begin differently.
+#: First parts of the seeds of training, held-out and validation scenes, so that these differ.
 _TRAINING, _HELD_OUT, _VALIDATION = 0, 1, 2
 
 
@@ -30,12 +30,12 @@ def pretrain_grounding_dino(
     *,
     run: Run,
 ) -> tuple[GroundingDino, dict[str, Any]]:
-    """Train a tiny Grounding DINO from random weights on scenes drawn as they are needed.
+    """Trains a tiny Grounding DINO from random weights on scenes drawn as they are needed.
 
     Args:
-        config: network, loss, schedule and measurement.
-        world: what the scenes may hold.
-        run: its log takes `grounding_dino_pretraining/...` metrics; its seed is that of weights, scenes and prompts.
+        config: network, loss, schedule and evaluation.
+        world: limits of the general world.
+        run: its log receives `grounding_dino_pretraining/...` metrics; its seed is that of weights, scenes and prompts.
 
     Returns:
         The detector with its backbone frozen, as the library stores it, and a report: `parameters`, `steps`, `scenes`,
@@ -81,11 +81,12 @@ def pretrain_grounding_dino(
 def held_out_ap50(
     grounding_dino: GroundingDino, config: PretrainGroundingDinoConfig, world: GeneralWorldConfig, *, seed: int
 ) -> float:
-    """Class-aware AP50 on scenes that neither taught the model nor chose its weights.
+    """Returns the class-aware AP50 on held-out scenes, used neither for training nor for validation.
 
-    Each scene is asked for its own phrases and `absent_phrases` others. A detection is right when it overlaps, with an
-    IoU of at least 0.5, a free object that carries the very phrase it was found for. The detections of all scenes and
-    phrases are ranked together and give one average precision: most phrases occur too seldom for one of their own.
+    Each scene is prompted with its own phrases and `absent_phrases` others. A detection is correct when it overlaps,
+    with an IoU of at least 0.5, an unmatched object with exactly the phrase it was found for. The detections of all
+    scenes and phrases are ranked together and give one average precision: most phrases are too rare for one of their
+    own.
     """
     return _scenes_ap50(grounding_dino, config, world, [seed, _HELD_OUT])
 
@@ -104,7 +105,7 @@ def _scenes_ap50(
 
 
 def _pooled(detections: Detections, scene: Scene) -> Detections:
-    """The same objects as one class, each class moved to a place of its own, so that only boxes of a class overlap."""
+    """Returns the objects as one class, each class moved to its own region, so that only boxes of a class overlap."""
     shift = detections.class_ids[:, None] * 2 * max(scene.image.shape[:2])
     xyxy = (detections.xyxy + shift).astype(np.float32)
     return Detections(xyxy, detections.scores, np.zeros(len(detections), np.int64))

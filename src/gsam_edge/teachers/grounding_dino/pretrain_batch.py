@@ -1,4 +1,4 @@
-"""Scenes of a drawn world as training batches: what is in the image stands in the prompt, among what is not."""
+"""Training batches from drawn scenes; a prompt holds phrases that are in the image and phrases that are not."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ from gsam_edge.vision.masks import masks_to_xyxy
 def scene_batch(
     grounding_dino: GroundingDino, scenes: Sequence[Scene], rng: np.random.Generator, absent: int
 ) -> GroundingDinoBatch:
-    """A batch whose prompts hold each image's phrases and up to `absent` others, in random order."""
+    """Builds a batch whose prompts hold each image's phrases and up to `absent` others, in random order."""
     asked = [prompt_classes(rng, scene, absent) for scene in scenes]
     truths = [scene_truth(scene, names) for scene, names in zip(scenes, asked, strict=True)]
     prompts = [grounding_dino.prompts(names)[0] for names in asked]
@@ -23,12 +23,12 @@ def scene_batch(
 
 
 def prompt_classes(rng: np.random.Generator, scene: Scene, absent: int) -> list[str]:
-    """The scene's different phrases and up to `absent` that are true of nothing in it, in random order."""
+    """Returns the scene's different phrases and up to `absent` that are true of nothing in it, in random order."""
     names = list(dict.fromkeys(scene.phrases)) + list(draw_absent_phrases(rng, scene.phrases, absent))
     return [names[i] for i in rng.permutation(len(names))]
 
 
 def scene_truth(scene: Scene, names: Sequence[str]) -> Detections:
-    """The scene's objects with tight boxes; class i is the i-th name."""
+    """Returns the scene's objects with tight boxes; class i is the i-th name."""
     class_ids = np.array([names.index(phrase) for phrase in scene.phrases], np.int64)
     return Detections(masks_to_xyxy(scene.masks), np.ones(len(class_ids), np.float32), class_ids)

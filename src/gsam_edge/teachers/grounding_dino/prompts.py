@@ -1,4 +1,4 @@
-"""Class names as Grounding DINO reads them: one prompt, and which of its tokens speak of which class."""
+"""Prompts of class names for Grounding DINO, with the tokens of each class."""
 
 import re
 from collections.abc import Sequence
@@ -12,10 +12,10 @@ _ADVICE = "rename the category in the annotations, for example in plain letters 
 
 @dataclass(frozen=True)
 class Prompt:
-    """Some classes in one text.
+    """A text that names some of the classes.
 
     Attributes:
-        text: such as "ear of bag. surface defect."; every class ends with the full stop that separates it.
+        text: such as "ear of bag. surface defect."; every class ends with a full stop as separator.
         class_ids: the classes in the text's order, as positions in the sequence that was given.
         spans: for each class the positions of its tokens, counted from [CLS] at 0, without its full stop.
     """
@@ -26,7 +26,7 @@ class Prompt:
 
 
 def readable_name(class_name: str) -> str:
-    """A class name as it stands in a prompt: lower case, single spaces, none of the separators . and ?.
+    """Returns a class name as used in a prompt: lower case, single spaces, none of the separators . and ?.
 
     Raises:
         ClassNameError: if nothing is left of it.
@@ -38,17 +38,17 @@ def readable_name(class_name: str) -> str:
 
 
 def compose_prompts(class_names: Sequence[str], tokenizer: Any, max_tokens: int) -> tuple[Prompt, ...]:
-    """All classes in as few prompts as the text encoder's limit allows, in order.
+    """Joins all classes, in order, into as few prompts as the text encoder's limit allows.
 
     Args:
-        class_names: at least one; two that read alike keep a span each.
-        tokenizer: a fast tokenizer of transformers (it knows the offsets of its tokens).
+        class_names: at least one; two that are equal in the prompt get a span each.
+        tokenizer: a fast tokenizer of transformers (it returns the offsets of its tokens).
         max_tokens: the most tokens of one prompt, [CLS] and [SEP] included (`config.max_text_len`).
 
     Raises:
         ValueError: without classes.
-        ClassNameError: if a name alone passes the limit, has a word that the tokenizer cannot spell, or
-            consists of characters that it drops (such as a zero-width space).
+        ClassNameError: if a single name exceeds the limit, has a word that the tokenizer cannot spell, or consists of
+            characters that it drops (such as a zero-width space).
     """
     if not class_names:
         raise ValueError("class names: expected at least one, got none")

@@ -1,4 +1,4 @@
-"""A Grounding DINO of three million parameters, of the library's classes: it takes the large one's paths."""
+"""Builds a Grounding DINO of three million parameters from the library's classes; it runs the large one's code."""
 
 import string
 from collections.abc import Iterable
@@ -18,25 +18,25 @@ from gsam_edge.teachers.grounding_dino.config import TinyGroundingDinoConfig
 from gsam_edge.teachers.grounding_dino.library import TunableMMGroundingDino
 from gsam_edge.teachers.grounding_dino.model import GroundingDino
 
-#: Where BERT's vocabulary, and therefore Grounding DINO's code, has its special tokens and separators.
+#: Ids of special tokens and separators in BERT's vocabulary, and therefore in Grounding DINO's code.
 FIXED_IDS = {"[PAD]": 0, "[UNK]": 100, "[CLS]": 101, "[SEP]": 102, "[MASK]": 103, ".": 1012, "?": 1029}
-#: BERT's embeddings after training are about this spread; from 0.02 unseen pieces would all look alike.
+#: Standard deviation of the embeddings, about that of a trained BERT; with 0.02, unseen pieces would be too similar.
 PIECE_STD = 0.5
-#: The fusion layers' gate starts at 1e-4 in the library, made for pretrained parts; from scratch it must let text in.
+#: First value of the fusion layers' gate: the library's 1e-4 suits pretrained parts; from scratch, text would not pass.
 FUSION_GATE = 0.2
 
 
 def build_vocabulary(words: Iterable[str]) -> list[str]:
-    """A WordPiece vocabulary that spells any printable ASCII word, with BERT's ids for the special tokens.
+    """Builds a WordPiece vocabulary that spells any printable ASCII word, with BERT's ids for the special tokens.
 
-    Beside every single character, at the start and inside of a word, it holds the pairs of letters into which the given
-    words fall. Whole words are left out on purpose: an unseen word is then made of pieces that training has seen.
+    It holds every single character, at the start and inside of a word, and the pairs of letters of which the given
+    words consist. Whole words are left out on purpose: an unseen word then consists of pieces that training used.
 
     Args:
-        words: of the captions to train on, without spaces.
+        words: words of the captions to train on, without spaces.
 
     Returns:
-        The pieces by id; ids that no piece needs hold "[unusedN]".
+        The pieces by id; unused ids hold "[unusedN]".
 
     Raises:
         ValueError: if the words need more pieces than BERT's separators leave room for.
@@ -57,7 +57,7 @@ def build_vocabulary(words: Iterable[str]) -> list[str]:
 
 
 def build_tiny_grounding_dino(config: TinyGroundingDinoConfig, words: Iterable[str], *, seed: int) -> GroundingDino:
-    """A tiny Grounding DINO with random weights and a vocabulary made for `words` (see `build_vocabulary`).
+    """Builds a tiny Grounding DINO with random weights and a vocabulary for `words` (see `build_vocabulary`).
 
     An `MMGroundingDinoForObjectDetection` (Zhao et al. 2024, "An Open and Comprehensive Pipeline for Unified Object
     Grounding and Detection"), whose class logits are scaled and biased and so train from scratch.

@@ -1,4 +1,4 @@
-"""Low-rank tuning of Grounding DINO to the classes of a dataset."""
+"""LoRA tuning of Grounding DINO to the classes of a dataset."""
 
 import copy
 from collections.abc import Callable, Sequence
@@ -30,7 +30,7 @@ from gsam_edge.vision.images import ImageSource
 if TYPE_CHECKING:
     from gsam_edge.augmentation.augmentation import Augmentation
 
-# The stream of chance that changes images, apart from the one that draws prompts.
+# Random stream of the augmentation, separate from that of the prompts.
 _AUGMENTATION = 1
 
 
@@ -44,10 +44,10 @@ def tune_grounding_dino(
     augmentation: "Augmentation | None",
     run: Run,
 ) -> Adapter:
-    """Train a low-rank adapter with which the base finds the classes of the annotations.
+    """Trains a low-rank adapter with which the base finds the classes of the annotations.
 
-    The base itself is not changed. Each image is asked for all classes (or, past the text limit, for those of one
-    prompt, see `draw_prompt`); the adapter kept is the one with the best class-mean AP50 on the validation images.
+    The base itself is not changed. Each image is prompted with all classes (or, past the text limit, with those of one
+    prompt, see `draw_prompt`); the adapter with the best class-mean AP50 on the validation images is kept.
 
     Args:
         base: the detector to adapt.
@@ -55,8 +55,8 @@ def tune_grounding_dino(
         val_set: boxes to choose the best adapter by.
         images: RGB images of both by `file_name`.
         config: adapter, loss and schedule.
-        augmentation: how training images vary, or None.
-        run: its log takes `grounding_dino/...` metrics; its seed is that of adapter, order and augmentation.
+        augmentation: augmentation of the training images, or None.
+        run: its log receives `grounding_dino/...` metrics; its seed is that of adapter, order and augmentation.
 
     Raises:
         InvalidDatasetError: if one of the sets holds no object.
@@ -81,7 +81,8 @@ def tune_grounding_dino(
         samples = [
             augmented(
                 images[record["file_name"]],
-                # A change takes the box of an object from its changed mask; without one the boxes are enough.
+                # Augmentation computes an object's box from its augmented mask; without augmentation the boxes are
+                # enough.
                 train_set.truth(record["id"], masks=augmentation is not None),
                 augmentation,
                 seed=derived_seed(run.seed, _AUGMENTATION, step, place),
@@ -118,7 +119,7 @@ def tune_grounding_dino(
 def draw_prompt(
     rng: np.random.Generator, prompts: Sequence[Prompt], truth: Detections, positive_probability: float
 ) -> Prompt:
-    """What an image is asked for in one step.
+    """Draws the prompt of an image for one step.
 
     Args:
         rng: random generator.

@@ -1,1 +1,1 @@
-"""Low-rank adapters on any teacher."""
+"""Low-rank adapters for any teacher."""

@@ -1,4 +1,4 @@
-"""A tuned teacher is its untouched base plus one `Adapter`, a value that knows which base it belongs to."""
+"""Adapters of teachers: a tuned teacher is its unchanged base plus one `Adapter`, which names its base by digest."""
 
 import copy
 import hashlib
@@ -20,7 +20,7 @@ _METADATA_KEY = "gsam_edge_adapter"
 
 
 class AdapterConfig(BaseModel):
-    """What an adapter needs to know to be applied to the right model in the right way.
+    """Metadata of an adapter: family, classes, base and LoRA settings.
 
     Attributes:
         kind: the family of teacher, a name of `teachers.table.TEACHERS`.
@@ -76,7 +76,7 @@ class Adapter:
         return hashlib.sha256(self.to_bytes()).hexdigest()
 
     def to_bytes(self) -> bytes:
-        """A safetensors file's content with the config as JSON in its metadata."""
+        """Returns a safetensors file's content with the config as JSON in its metadata."""
         from safetensors.torch import save
 
         absent = {"facts"} if self.config.facts is None else None
@@ -84,10 +84,10 @@ class Adapter:
 
     @classmethod
     def from_bytes(cls, content: bytes) -> Self:
-        """The adapter that `to_bytes` wrote.
+        """Reads the adapter that `to_bytes` wrote.
 
         Raises:
-            AdapterError: if the bytes are no safetensors file or carry no sound adapter config.
+            AdapterError: if the bytes are not a safetensors file with a valid adapter config.
         """
         from safetensors import SafetensorError
         from safetensors.torch import load
@@ -110,17 +110,17 @@ class Adapter:
 
 
 def _portable(name: str) -> str:
-    """A parameter's name without peft's adapter name and `.weight`, which say nothing."""
+    """Returns a parameter's name without peft's adapter name and `.weight`."""
     return name.removesuffix(f".{ADAPTER_NAME}.weight")
 
 
 def extract_adapter(model: nn.Module, config: AdapterConfig) -> Adapter:
-    """The model's adapters as a value, copied to the CPU as float32.
+    """Extracts the model's adapters, copied to the CPU as float32.
 
     Raises:
         AdapterError: if an adapter is not finite.
-        ValueError: if the model has no adapters, or if the base weights are no longer those that `config.base_digest`
-            names, that is, if training touched them.
+        ValueError: if the model has no adapters, or if the base weights do not match `config.base_digest`, that is, if
+            training changed them.
     """
     parameters = adapter_parameters(model)
     if not parameters:
@@ -137,7 +137,7 @@ def extract_adapter(model: nn.Module, config: AdapterConfig) -> Adapter:
 
 
 def apply_adapter(model: Model, adapter: Adapter) -> Model:
-    """Puts a trained adapter on its base, in place; the base's own weights stay as they are, frozen.
+    """Applies a trained adapter to its base, in place; the base's own weights are unchanged and frozen.
 
     Args:
         model: the base the adapter was trained on, without adapters. Deep-copy it first if the bare base is needed too.
@@ -170,11 +170,11 @@ def apply_adapter(model: Model, adapter: Adapter) -> Model:
 
 
 def adapted(model: Model, adapter: Adapter | None, *, device: DeviceName, keep_base: bool) -> Model:
-    """A base with its adapter on, ready to predict.
+    """Returns a base with its adapter applied, ready to predict.
 
     Args:
         model: the base.
-        adapter: see `apply_adapter`; None leaves the base as it is.
+        adapter: see `apply_adapter`; None for the untuned base.
         device: where to predict.
         keep_base: whether to work on a copy of the base.
 
@@ -188,7 +188,7 @@ def adapted(model: Model, adapter: Adapter | None, *, device: DeviceName, keep_b
 
 
 def _base_fault(model: nn.Module, config: AdapterConfig) -> str | None:
-    """What keeps a model from being the adapter's base; None if nothing does."""
+    """Returns why a model is not the adapter's base; None if it is."""
     digest = weights_digest(model)
     if digest == config.base_digest:
         return None

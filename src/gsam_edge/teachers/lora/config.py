@@ -1,4 +1,4 @@
-"""Rank, scale and place of low-rank adapters."""
+"""Parameters of low-rank adapters."""
 
 import re
 
@@ -6,9 +6,9 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 
 class LoraConfig(BaseModel):
-    """Where the adapters are and how large.
+    """Rank, scale and target layers of low-rank adapters.
 
-    `targets` must begin with `^`, so that a frozen part with similar names is never caught by accident.
+    `targets` must begin with `^`, so that it never matches a frozen part with similar names by accident.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

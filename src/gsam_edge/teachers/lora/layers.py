@@ -77,18 +77,18 @@ def _inject(model: nn.Module, config: LoraConfig, layers: list[str], seed: int) 
 
 
 def adapter_parameters(model: nn.Module) -> dict[str, nn.Parameter]:
-    """The adapters' parameters by their names in the model; empty for a model without adapters."""
+    """Returns the adapters' parameters by their names in the model; empty for a model without adapters."""
     return {name: value for name, value in model.named_parameters() if _LORA_PARAMETER.search(name)}
 
 
 def count_parameters(model: nn.Module) -> tuple[int, int]:
-    """How many parameters are (trainable, there in total)."""
+    """Returns the numbers of (trainable, all) parameters."""
     sizes = [(parameter.numel(), parameter.requires_grad) for parameter in model.parameters()]
     return sum(size for size, trainable in sizes if trainable), sum(size for size, _ in sizes)
 
 
 def verify_only_adapters_trainable(model: nn.Module) -> None:
-    """Checks that training would touch every adapter and nothing else.
+    """Checks that training would change every adapter and nothing else.
 
     Raises:
         ValueError: naming base parameters that are trainable, adapters that are frozen, or the lack of any adapter.
@@ -106,10 +106,10 @@ def verify_only_adapters_trainable(model: nn.Module) -> None:
 
 
 def weights_digest(model: nn.Module) -> str:
-    """SHA-256 (hex) of a model's base weights and buffers: names, types, shapes and bytes.
+    """Returns the SHA-256 (hex) of a model's base weights and buffers: names, types, shapes and bytes.
 
-    Adapters are left out and names read as if they were not there: the digest before `add_lora`, after it and after
-    training the adapters is the same, or the base was changed.
+    Adapters are left out, also of the names. So the digest is the same before `add_lora`, after it and after training
+    the adapters, unless the base was changed.
     """
     tensors: dict[str, Tensor] = {
         name.replace(_BASE_LAYER, "."): tensor

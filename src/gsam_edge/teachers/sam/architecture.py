@@ -15,7 +15,7 @@ from gsam_edge.teachers.sam.config import SamArchitecture
 if TYPE_CHECKING:
     from segment_anything.modeling import Sam
 
-#: Mean and standard deviation of ImageNet's colours on a scale of 0..255, which every SAM is fed with.
+#: Mean and standard deviation of ImageNet's colours, 0..255, by which every SAM's input is normalised.
 PIXEL_MEAN = (123.675, 116.28, 103.53)
 PIXEL_STD = (58.395, 57.12, 57.375)
 
@@ -47,7 +47,7 @@ PUBLISHED: Mapping[str, SamArchitecture] = {
 
 
 def recognise(state: Mapping[str, Tensor]) -> str:
-    """Which published SAM a state dict belongs to, told by its image encoder's width and depth.
+    """Returns which published SAM a state dict belongs to, by its image encoder's width and depth.
 
     Raises:
         BaseModelError: if it is none of them.
@@ -63,7 +63,7 @@ def recognise(state: Mapping[str, Tensor]) -> str:
 
 
 def build_sam(architecture: SamArchitecture) -> "Sam":
-    """A SAM with random weights, in evaluation mode; the wiring is that of segment_anything's `build_sam`."""
+    """Builds a SAM with random weights, in evaluation mode, structured like segment_anything's `build_sam`."""
     from segment_anything.modeling import ImageEncoderViT, MaskDecoder, PromptEncoder, Sam, TwoWayTransformer
 
     size = architecture

@@ -1,4 +1,4 @@
-"""What SAM is told by the configuration; nothing here imports torch."""
+"""Parameters of SAM; nothing here imports torch."""
 
 from typing import Self
 
@@ -33,7 +33,7 @@ class SamArchitecture(BaseModel):
 
     @model_validator(mode="after")
     def _sizes_divide(self) -> Self:
-        """Heads share channels evenly; the decoder's cross-attention has a half of them, its upscaling an eighth."""
+        """Checks that heads divide the channels; the decoder's cross-attention has half, its upscaling an eighth."""
         divisions = {
             "image_size by patch_size": (self.image_size, self.patch_size),
             "encoder_width by encoder_heads": (self.encoder_width, self.encoder_heads),
@@ -52,15 +52,15 @@ class SamArchitecture(BaseModel):
 
     @property
     def mask_size(self) -> int:
-        """Side of the mask decoder's answer, which two transposed convolutions upscale from the embedding."""
+        """Side of the mask decoder's output, which two transposed convolutions upscale from the embedding."""
         return 4 * self.grid
 
 
 class SamLossConfig(BaseModel):
     """Weights of the losses.
 
-    Dice (Milletari et al. 2016, arXiv:1606.04797) counts all objects alike. The binary cross-entropy is its mean inside
-    the prompt box plus its mean outside: over the whole image a small object would drown in background.
+    Dice (Milletari et al. 2016, arXiv:1606.04797) weights all objects equally. The binary cross-entropy is its mean
+    inside the prompt box plus its mean outside: over the whole image the background would outweigh a small object.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -98,9 +98,9 @@ class SamStage(BaseModel):
 
 
 class PretrainSamConfig(BaseModel):
-    """The tiny SAM, how it is taught and measured.
+    """Architecture, training and evaluation of the tiny SAM.
 
-    Small inputs come first: what a box means and what an edge is are learnt there at a fraction of the cost.
+    Stages with small inputs come first: box prompts and edges are learnt there at a fraction of the cost.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -110,7 +110,7 @@ class PretrainSamConfig(BaseModel):
     loss: SamLossConfig = Field(description="weights of the loss")
     box_jitter: float = Field(ge=0, lt=0.5, description="most a prompt's side moves, fraction of its width or height")
     validation_images: int = Field(gt=0, description="scenes that choose the best weights of a stage")
-    held_out_images: int = Field(gt=0, description="scenes seen by nobody before, for the report")
+    held_out_images: int = Field(gt=0, description="further scenes, for the report")
 
     @model_validator(mode="after")
     def _stages_lead_to_the_architecture(self) -> Self:

@@ -29,7 +29,7 @@ class SamFamily:
     advice = "The README's chapter on the real teachers says what to put where"
 
     def need(self, annotations: Annotations) -> Need:
-        """Needed where objects have masks."""
+        """Returns that it is needed if objects have masks."""
         columns = annotations.columns
         objects, masks = ~columns.is_crowd, columns.has_mask & ~columns.is_crowd
         if not annotations.has_masks:
@@ -49,7 +49,7 @@ class SamFamily:
         return tune_sam(base, data.train, data.val, data.images, config, augmentation=data.augmentation, run=run)
 
     def predictor(self, base: "SamModel", adapter: "Adapter | None", setting: Setting) -> TeacherPredict:
-        """Every box of the prompt gets a mask."""
+        """Builds the prediction, which draws a mask for every box of the prompt."""
         from gsam_edge.teachers.lora.adapter import adapted
 
         model = adapted(base.model, adapter, device=setting.device, keep_base=setting.keep_base)

@@ -1,4 +1,4 @@
-"""What teaches SAM: jittered box prompts, masks at the decoder's resolution, losses on them."""
+"""Training of SAM: jittered box prompts, target masks at the decoder's resolution, and losses."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -19,7 +19,7 @@ class Prompts(NamedTuple):
 
     Attributes:
         boxes: float32 [N, 4], corners in pixels of SAM's input.
-        targets: float32 [N, m, m], share of each cell of the decoder's answer that the object covers.
+        targets: float32 [N, m, m], share of each cell of the decoder's output that the object covers.
     """
 
     boxes: Tensor
@@ -29,7 +29,7 @@ class Prompts(NamedTuple):
 def jitter_boxes(
     rng: np.random.Generator, xyxy: NDArray[np.float32], fraction: float, image_hw: tuple[int, int]
 ) -> NDArray[np.float32]:
-    """Boxes as an imperfect detector would draw them.
+    """Jitters boxes, as an imperfect detector would.
 
     Args:
         rng: random generator.
@@ -46,13 +46,13 @@ def jitter_boxes(
 
 
 def mask_targets(masks: NDArray[np.bool_], input_hw: tuple[int, int], input_size: int, mask_size: int) -> Tensor:
-    """Masks of the image as the decoder should answer.
+    """Returns masks as targets of the decoder's output.
 
     Args:
         masks: bool [N, H, W] in the original image's size.
         input_hw: height and width of the image on SAM's input.
         input_size: side of SAM's square input in pixels.
-        mask_size: side m of the decoder's answer, a divisor of `input_size`.
+        mask_size: side m of the decoder's output, a divisor of `input_size`.
 
     Returns:
         float32 [N, m, m] in 0..1, the share of each cell that is covered; zero where the input is padding.
@@ -67,16 +67,16 @@ def mask_targets(masks: NDArray[np.bool_], input_hw: tuple[int, int], input_size
 def prompted_losses(
     sam: SamModel, features: Tensor, prompts: Sequence[Prompts], config: SamLossConfig
 ) -> dict[str, Tensor]:
-    """Losses of all prompts of a batch in one pass through the decoder.
+    """Returns the losses of all prompts of a batch, in one pass through the decoder.
 
     Args:
-        sam: the model that answers.
+        sam: the model.
         features: float [B, C, h, w], the embedded images.
-        prompts: B, those of each image.
+        prompts: B items, one for each image.
         config: weights of the losses.
 
     Returns:
-        What `sam_losses` gives.
+        See `sam_losses`.
     """
     counts = torch.tensor([len(one.boxes) for one in prompts], device=features.device)
     together = Prompts(torch.cat([one.boxes for one in prompts]), torch.cat([one.targets for one in prompts]))
@@ -87,7 +87,7 @@ def prompted_losses(
 def sam_losses(
     logits: Tensor, predicted_iou: Tensor, prompts: Prompts, input_size: int, config: SamLossConfig
 ) -> dict[str, Tensor]:
-    """Weighted losses of one or more prompted objects.
+    """Returns the weighted losses of one or more prompted objects.
 
     Args:
         logits: float [N, m, m] over SAM's input.
@@ -118,7 +118,7 @@ def sam_losses(
 
 
 def _inside(boxes: Tensor, size: int) -> Tensor:
-    """1 for the cells [N, size, size] that a box [N, 4], corners in cells, touches, else 0."""
+    """Returns 1 for the cells [N, size, size] that a box [N, 4], corners in cells, touches, else 0."""
     cells = torch.arange(size, device=boxes.device, dtype=boxes.dtype)
     columns = (cells + 1 > boxes[:, None, 0]) & (cells < boxes[:, None, 2])
     lines = (cells + 1 > boxes[:, None, 1]) & (cells < boxes[:, None, 3])
@@ -126,11 +126,11 @@ def _inside(boxes: Tensor, size: int) -> Tensor:
 
 
 def _mean_where(values: Tensor, weight: Tensor) -> Tensor:
-    """Means [N] of values [N, m, m] over the cells of weight 1; 0 where there are none."""
+    """Returns means [N] of values [N, m, m] over the cells of weight 1; 0 where there are none."""
     return (values * weight).sum((1, 2)) / weight.sum((1, 2)).clamp(min=1)
 
 
 def _hard_iou(a: Tensor, b: Tensor) -> Tensor:
-    """IoU [N] of bool masks [N, m, m]; 0 where both are empty."""
+    """Returns the IoU [N] of bool masks [N, m, m]; 0 where both are empty."""
     union = (a | b).sum((1, 2))
     return (a & b).sum((1, 2)) / union.clamp(min=1)

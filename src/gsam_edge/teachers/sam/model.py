@@ -1,4 +1,4 @@
-"""SAM as a value: load it, embed an image once, ask it for the masks of boxes."""
+"""SAM prompted with boxes: loads it, embeds an image once, predicts the masks of boxes."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,12 +21,13 @@ if TYPE_CHECKING:
 WEIGHTS_FILE = "model.safetensors"
 ARCHITECTURE_FILE = "architecture.json"
 
-# Masks are scaled up to the whole input before they are cropped: this many at a time bound the memory, not the answer.
+# Masks are scaled up to the whole input before they are cropped: this many at a time, to limit memory; results do not
+# depend on it.
 _BOXES_PER_PASS = 32
 
 
 class _Description(BaseModel):
-    """What a folder's architecture file says."""
+    """Content of a folder's architecture file."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -35,7 +36,7 @@ class _Description(BaseModel):
 
 
 class SamInput(NamedTuple):
-    """One image as SAM reads it.
+    """One image as input of SAM.
 
     Attributes:
         pixels: float32 [1, 3, S, S], normalised, padded with zeros on the right and below.
@@ -66,13 +67,13 @@ class EmbeddedImage(NamedTuple):
 class SamModel:
     """A Segment Anything Model that is prompted with boxes.
 
-    Of its four masks the one for unambiguous prompts (`multimask_output=False`) is used throughout: a box leaves little
-    doubt, and this is the mask that tuning teaches.
+    Of its four masks the one for unambiguous prompts (`multimask_output=False`) is always used: a box is rarely
+    ambiguous, and tuning trains this mask.
 
     Attributes:
         model: segment_anything's `Sam`.
         architecture: its sizes.
-        name: what to call it in reports.
+        name: its name in reports.
     """
 
     model: "Sam"
@@ -80,7 +81,7 @@ class SamModel:
     name: str
 
     def prepare(self, image: NDArray[np.uint8]) -> SamInput:
-        """An RGB image uint8 [H, W, 3] resized, normalised and padded as segment_anything's `SamPredictor` does it."""
+        """Resizes, normalises and pads an RGB image uint8 [H, W, 3] as segment_anything's `SamPredictor` does."""
         from segment_anything.utils.transforms import ResizeLongestSide
 
         resized = ResizeLongestSide(self.architecture.image_size).apply_image(image)
@@ -88,13 +89,13 @@ class SamModel:
         return SamInput(self.model.preprocess(tensor), resized.shape[:2], image.shape[:2])
 
     def input_hw(self, image_hw: tuple[int, int]) -> tuple[int, int]:
-        """Height and width that an image of (height, width) has on SAM's input."""
+        """Returns the height and width that an image of (height, width) has on SAM's input."""
         from segment_anything.utils.transforms import ResizeLongestSide
 
         return ResizeLongestSide.get_preprocess_shape(*image_hw, self.architecture.image_size)
 
     def boxes_to_input(self, xyxy: NDArray[np.float32], image_hw: tuple[int, int]) -> Tensor:
-        """Corners [N, 4] from pixels of the image to pixels of SAM's input, float32 on the model's device."""
+        """Converts corners [N, 4] from pixels of the image to pixels of SAM's input, float32 on the model's device."""
         from segment_anything.utils.transforms import ResizeLongestSide
 
         scaled = ResizeLongestSide(self.architecture.image_size).apply_boxes(xyxy, image_hw)
@@ -102,14 +103,14 @@ class SamModel:
 
     @torch.no_grad()
     def embed(self, image: NDArray[np.uint8]) -> EmbeddedImage:
-        """An RGB image uint8 [H, W, 3] through the image encoder."""
+        """Runs the image encoder on an RGB image uint8 [H, W, 3]."""
         prepared = self.prepare(image)
         return EmbeddedImage(self.model.image_encoder(prepared.pixels), prepared.input_hw, prepared.image_hw)
 
     def predict(
         self, image: NDArray[np.uint8], xyxy: NDArray[np.float32]
     ) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
-        """The mask of the object in each box.
+        """Predicts the mask of the object in each box.
 
         Args:
             image: uint8 [H, W, 3], RGB.
@@ -126,7 +127,7 @@ class SamModel:
     def predict_embedded(
         self, image: EmbeddedImage, xyxy: NDArray[np.float32]
     ) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
-        """What `predict` gives, for an image that is embedded already and at least one box."""
+        """Predicts like `predict`, for an image that is embedded already and at least one box."""
         boxes = self.boxes_to_input(xyxy, image.image_hw)
         masks = np.empty((len(boxes), *image.image_hw), bool)
         ious = np.empty(len(boxes), np.float32)
@@ -150,10 +151,10 @@ class SamModel:
 
 
 def decode_boxes(sam: "Sam", features: Tensor, boxes: Tensor) -> tuple[Tensor, Tensor]:
-    """Masks of boxes on embedded images; differentiable, unlike `Sam.forward`, and over several images at once.
+    """Predicts masks of boxes on embedded images; differentiable, unlike `Sam.forward`, and for several images at once.
 
     Args:
-        sam: the model whose prompt encoder and mask decoder answer.
+        sam: the model whose prompt encoder and mask decoder are used.
         features: float [N, C, h, w], the embedded image of each box, or [1, C, h, w] of the one image of all boxes.
         boxes: float32 [N, 4], corners in pixels of SAM's input, N at least 1.
 
@@ -161,7 +162,8 @@ def decode_boxes(sam: "Sam", features: Tensor, boxes: Tensor) -> tuple[Tensor, T
         Mask logits float [N, 4h, 4w] over the whole padded input and predicted IoU float [N].
     """
     sparse, dense = sam.prompt_encoder(points=None, boxes=boxes, masks=None)
-    # The decoder repeats one image for all prompts and adds the dense prompts; in their place it takes an image each.
+    # The decoder repeats one image for all prompts and adds the dense prompts. So the repeated image is zero here, and
+    # each prompt's own image is added to its dense prompt.
     logits, iou = sam.mask_decoder(
         image_embeddings=torch.zeros_like(features[:1]),
         image_pe=sam.prompt_encoder.get_dense_pe(),
@@ -173,11 +175,11 @@ def decode_boxes(sam: "Sam", features: Tensor, boxes: Tensor) -> tuple[Tensor, T
 
 
 def load_sam(path: Path | str) -> SamModel:
-    """A SAM from a published `.pth` checkpoint or from a folder that `SamModel.save` wrote, on the CPU, for evaluation.
+    """Loads a SAM from a published `.pth` file or a folder that `SamModel.save` wrote, for evaluation on the CPU.
 
     Raises:
         FileNotFoundError: if there is neither.
-        BaseModelError: if the file is no plain state dict, or one that no known SAM fits.
+        BaseModelError: if the file is not a plain state dict, or does not fit a known SAM.
     """
     path = Path(path)
     if path.is_dir():

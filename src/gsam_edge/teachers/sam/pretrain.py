@@ -23,7 +23,7 @@ from gsam_edge.training.run import Run
 from gsam_edge.training.seed import derived_seed, seed_everything
 from gsam_edge.vision.masks import masks_to_xyxy, paired_iou
 
-# Streams of chance that must never meet: training scenes, validation scenes, the held-out scenes of the report.
+# Separate random streams: training scenes, validation scenes, the held-out scenes of the report.
 _TRAINING, _VALIDATION, _HELD_OUT = 1, 2, 3
 
 _POSITIONS = "image_encoder.pos_embed"
@@ -35,7 +35,7 @@ class _Batch(list[tuple[Tensor, Prompts]]):
 
 @dataclass(frozen=True)
 class _StageCheckpoints:
-    """One stage's view of the run's checkpoints: it sees only its own."""
+    """Checkpoints of one stage: the run's store, without the states of other stages."""
 
     store: CheckpointStore
     stage: int
@@ -60,12 +60,12 @@ def pretrain_sam(
     *,
     run: Run,
 ) -> tuple[SamModel, dict[str, Any]]:
-    """Train a SAM on scenes that are drawn as they are needed, prompted with jittered boxes.
+    """Trains a SAM on scenes that are drawn as they are needed, prompted with jittered boxes.
 
     Args:
         config: architecture, stages, loss.
         world: limits of the general world.
-        run: its log takes `sam_pretraining_<stage>_<side>px/...`, the mean IoU from true boxes as validation score;
+        run: its log receives `sam_pretraining_<stage>_<side>px/...`, the mean IoU from true boxes as validation score;
             its seed is that of weights, scenes and prompts.
 
     Returns:
@@ -137,7 +137,7 @@ def _train_stage(
 
 
 def resize_input(sam: SamModel, image_size: int) -> SamModel:
-    """The same weights for another input size: positions of the image encoder are interpolated, the rest is kept.
+    """Returns the model for another input size: positions of the image encoder are interpolated, the rest is kept.
 
     Args:
         sam: with absolute positions only.
@@ -164,7 +164,7 @@ def resize_input(sam: SamModel, image_size: int) -> SamModel:
 
 
 def mean_iou_from_boxes(sam: SamModel, scenes: list[Scene]) -> tuple[float, int]:
-    """Mean IoU of the masks that SAM gives for the tight boxes of the scenes' objects, and the number of objects."""
+    """Returns the mean IoU of SAM's masks for the tight boxes of the scenes' objects, and the number of objects."""
     ious: list[float] = []
     for scene in scenes:
         masks, _ = sam.predict(scene.image, masks_to_xyxy(scene.masks))
@@ -189,6 +189,6 @@ def _prompted(
 
 
 def _train_what_a_box_reaches(model: nn.Module) -> None:
-    """Points, mask prompts and the three masks for ambiguous prompts never get a gradient here and stay as drawn."""
+    """Freezes weights of mask prompts and padding points; those of points and ambiguous masks get no gradient."""
     for name, parameter in model.named_parameters():
         parameter.requires_grad_("mask_downscaling" not in name and "not_a_point" not in name)

@@ -1,7 +1,7 @@
 """LoRA tuning of SAM on a labelled dataset.
 
 While only the mask decoder is adapted, the embedding of an image never changes and is computed once. The image encoder
-can be adapted too, at the price of an encoder pass for every image in every step.
+can be adapted too, at the cost of an encoder pass for every image in every step.
 """
 
 import copy
@@ -39,15 +39,15 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# Streams of chance that must never meet: the prompts of a step, the adapters' first values, changes to images.
+# Separate random streams: the prompts of a step, the adapters' first values, the augmentation of images.
 _PROMPTS, _ADAPTERS, _AUGMENTATION = 1, 2, 3
 
-#: An image by its name, whose embedding can be kept, or changed pixels uint8 [H, W, 3], which nobody sees twice.
+#: An image by its name, whose embedding can be kept, or augmented pixels uint8 [H, W, 3], which are used only once.
 _Image: TypeAlias = str | NDArray[np.uint8]
 
 
 def prompted_objects(split: Annotations, image_id: int) -> PackedDetections:
-    """The objects of an image that SAM can be prompted with and judged by: those with a mask and a box with an area."""
+    """Returns the objects of an image that can be prompts and targets: those with a mask and a box with an area."""
     truth = split.packed_truth(image_id)
     return truth.select((truth.mask_areas > 0) & (box_area(truth.unmasked.xyxy) > 0))
 
@@ -62,17 +62,17 @@ def tune_sam(
     augmentation: "Augmentation | None",
     run: Run,
 ) -> Adapter:
-    """Train adapters on SAM, from jittered true boxes to true masks.
+    """Trains adapters on SAM, from jittered true boxes to true masks.
 
     Args:
-        base: left as it is; the tuning works on a copy.
+        base: not changed; the tuning works on a copy.
         train_set: annotations with masks.
         val_set: its mean mask IoU from true boxes chooses the best adapter; without masks, the last one is taken.
         images: the images of both.
         config: adapter, loss and schedule.
-        augmentation: how training images vary, or None.
-        run: its log takes `sam/train_loss`, `sam/val_score` and the parts of the loss;
-            its seed is that of adapters, order and prompts.
+        augmentation: augmentation of the training images, or None.
+        run: its log receives `sam/train_loss`, `sam/val_score` and the parts of the loss; its seed is that of adapters,
+            order and prompts.
 
     Returns:
         The adapter, for `apply_adapter` on the same base.
@@ -149,9 +149,9 @@ def _file_name(split: Annotations, image_id: int) -> str:
 
 
 class _Embeddings:
-    """Embedded images by file name, kept in half precision while they fit into the bound and the encoder is frozen.
+    """Embedded images by file name, kept in half precision while they fit into the limit and the encoder is frozen.
 
-    They are kept on the CPU, where memory is plenty, and go to the model's device when they are asked for.
+    They are kept on the CPU, which has more memory, and copied to the model's device when they are used.
     """
 
     def __init__(self, sam: SamModel, images: ImageSource, bound_mb: int) -> None:
@@ -162,7 +162,7 @@ class _Embeddings:
         self._kept: dict[str, EmbeddedImage] = {}
 
     def features(self, shown: Sequence[_Image]) -> Tensor:
-        """The images' features float [B, C, h, w]; with gradients where the image encoder is adapted."""
+        """Returns the images' features float [B, C, h, w]; with gradients where the image encoder is adapted."""
         if self._frozen:
             return torch.cat([self._frozen_features(one) for one in shown])
         images = [self._images[one] if isinstance(one, str) else one for one in shown]
@@ -175,7 +175,7 @@ class _Embeddings:
         kept = self._kept.get(file_name)
         if kept is None:
             image = self._sam.embed(self._images[file_name])
-            # Half precision in any case, so that an image is the same whether it was kept or not.
+            # Half precision in any case, so that an embedding is the same whether it was kept or not.
             kept = image._replace(features=image.features.half())
             if kept.features.nbytes <= self._bytes_left:
                 self._bytes_left -= kept.features.nbytes
@@ -191,7 +191,7 @@ class _Embeddings:
 def _augmented(
     image: NDArray[np.uint8], objects: Detections, augmentation: "Augmentation", *, seed: int
 ) -> tuple[NDArray[np.uint8], Detections]:
-    """A changed image with the objects left in it, or the image as it was where none is left to ask for."""
+    """Returns the augmented image with the objects left in it, or the original image and objects where none is left."""
     changed, left = augmented(image, objects, augmentation, seed=seed)
     return (changed, left) if len(left) else (image, objects)
 
@@ -207,7 +207,7 @@ def _prompts(sam: SamModel, objects: Detections, config: SamTuningConfig, rng: n
 
 
 def _mean_iou(sam: SamModel, split: Annotations, image_ids: list[int], embeddings: _Embeddings) -> float:
-    """Mean mask IoU over all objects of the images, prompted with their true boxes."""
+    """Returns the mean mask IoU over all objects of the images, prompted with their true boxes."""
     ious: list[float] = []
     for image_id in image_ids:
         truth = prompted_objects(split, image_id).unpack()

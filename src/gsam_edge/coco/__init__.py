@@ -1,4 +1,4 @@
-"""COCO annotations as a value: read with suspicion, completed, split, counted."""
+"""COCO annotations: checking, completing, splitting and counting."""
 
 from gsam_edge.coco.annotations import Annotations
 from gsam_edge.coco.checks.table import ValidationConfig

@@ -1,4 +1,4 @@
-"""COCO annotations as a frozen value that answers what the data holds."""
+"""The annotations of one COCO dataset as an immutable value."""
 
 import hashlib
 import json
@@ -29,12 +29,12 @@ from gsam_edge.vision.boxes import xywh_to_xyxy
 
 __all__ = ["BBOX_SOURCE", "FROM_SEGMENTATION", "SOURCE", "SPLIT", "Annotations", "has_labelled_box"]
 
-#: Under this key beside `images` and `annotations` stands the digest of the file that the value was read from.
+#: Key beside `images` and `annotations`: the digest of the file that the value was read from.
 SOURCE = "source_digest"
-#: Under this key stands, in each part of a split, the digest of how all images were split.
+#: Key in each part of a split: the digest of how all images were split.
 SPLIT = "split_digest"
 
-#: How many records `to_json` joins at a time: few enough to need no room, enough to cost no time.
+#: Records that `to_json` joins at a time: few enough to need little memory, enough to be fast.
 _JOINED = 1024
 
 
@@ -45,9 +45,9 @@ class Annotations:
     Attributes:
         images: COCO image records with `id`, `file_name`, `width` and `height` (pixels).
         objects: COCO annotation records with `id`, `image_id`, `category_id`, `bbox` (xywh, pixels) and/or
-            `segmentation`; a tuple, or an `ObjectTable` whose records are parsed one by one as they are asked for.
+            `segmentation`; a tuple, or an `ObjectTable` whose records are parsed one by one on access.
         categories: COCO category records with `id` and `name`, in the order that fixes the student's class ids.
-        info: what else the file holds (`info`, `licenses`), carried along untouched.
+        info: the file's other keys (`info`, `licenses`), kept unchanged.
     """
 
     images: tuple[Mapping[str, Any], ...]
@@ -57,7 +57,7 @@ class Annotations:
 
     @classmethod
     def from_coco(cls, content: Mapping[str, Any]) -> Self:
-        """The value of a COCO mapping that is known to be sound; unchecked files go through `coco.validate`."""
+        """Builds the value from a sound COCO mapping; unchecked files go through `coco.validate`."""
         rest = {key: value for key, value in content.items() if key not in ("images", "annotations", "categories")}
         records = content["annotations"]
         objects = sound_table(records) if isinstance(records, JsonRecords) else tuple(records)
@@ -65,10 +65,10 @@ class Annotations:
 
     @classmethod
     def from_json(cls, content: bytes) -> Self:
-        """The value that `to_json` wrote.
+        """Reads what `to_json` wrote.
 
         Raises:
-            InvalidDatasetError: if it did not.
+            InvalidDatasetError: if `to_json` did not write it.
         """
         value = parse_json(content)
         try:
@@ -79,15 +79,15 @@ class Annotations:
             ) from error
 
     def to_json(self) -> bytes:
-        """A COCO file; annotations that were never looked at stand in it as they were read."""
+        """Returns a COCO file; annotations that were never parsed are written as they were read."""
         return b"".join(self._json_parts())
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of the bytes that `to_json` writes, hexadecimal: what tells this value from others.
+        """SHA-256 of the bytes that `to_json` writes, hexadecimal: the identity of this value.
 
         The value read back from these bytes has the same digest. Records that are equal but were written differently
-        (blanks, the order of keys, 1.0 for 1) have another one: they are hashed as text, not parsed.
+        (blanks, the order of keys, 1.0 for 1) have a different one: they are hashed as text, not parsed.
         """
         digest = hashlib.sha256()
         for part in self._json_parts():
@@ -95,7 +95,7 @@ class Annotations:
         return digest.hexdigest()
 
     def _json_parts(self) -> Iterator[bytes]:
-        """The file of `to_json`, piece by piece."""
+        """Yields the file of `to_json` piece by piece."""
         rest = {**self.info, "images": self.images, "categories": self.categories}
         # Sorted, because reading a file does not keep the order of its outermost keys.
         text = json.dumps(dict(sorted(rest.items())), separators=(",", ":")).encode()
@@ -109,7 +109,7 @@ class Annotations:
         yield b"]}"
 
     def to_coco(self) -> dict[str, Any]:
-        """A COCO mapping ready for JSON; `Annotations.from_coco` gives an equal value back."""
+        """Returns a COCO mapping ready for JSON; `Annotations.from_coco` gives an equal value back."""
         return {
             **self.info,
             "images": [dict(image) for image in self.images],
@@ -119,31 +119,31 @@ class Annotations:
 
     @property
     def source(self) -> str | None:
-        """Digest of the COCO file that this value was read from, None where nobody recorded it (see `with_source`)."""
+        """Digest of the COCO file that this value was read from, None where it was not recorded (see `with_source`)."""
         return self.info.get(SOURCE)
 
     def with_source(self, digest: str) -> Self:
-        """The same value that remembers the file it came from; subsets remember it too."""
+        """Returns the same value with the digest of its source file; subsets keep it."""
         return replace(self, info={**self.info, SOURCE: digest})
 
     @property
     def split_digest(self) -> str | None:
-        """Digest of the split that this value is a part of, None where it is none (see `provenance`)."""
+        """Digest of the split that this value is a part of, None if it is not part of one (see `provenance`)."""
         return self.info.get(SPLIT)
 
     @cached_property
     def columns(self) -> ObjectColumns:
-        """The objects as columns, row for row."""
+        """The objects as columns, one row per object."""
         return self.objects.columns if isinstance(self.objects, ObjectTable) else ObjectColumns.of(self.objects)
 
     @cached_property
     def has_boxes(self) -> bool:
-        """Whether any object, crowds aside, carries a box of its own, not one computed from its mask."""
+        """Whether any object, crowds aside, has a labelled box, not one computed from its mask."""
         return bool((self.columns.has_labelled_box & ~self.columns.is_crowd).any())
 
     @cached_property
     def has_masks(self) -> bool:
-        """Whether any object, crowds aside, carries a segmentation."""
+        """Whether any object, crowds aside, has a segmentation."""
         return bool((self.columns.has_mask & ~self.columns.is_crowd).any())
 
     @cached_property
@@ -158,7 +158,7 @@ class Annotations:
 
     @property
     def num_classes(self) -> int:
-        """How many classes the categories name."""
+        """The number of classes."""
         return len(self.categories)
 
     @cached_property
@@ -175,7 +175,7 @@ class Annotations:
     def rles_of_image(self) -> Mapping[int, tuple[Rle | None, ...]]:
         """Image ids to the masks of their annotation records, in the same order; None where there is none.
 
-        They are kept, so that polygons are drawn once for all metrics: even many are small as run lengths.
+        Cached, so that polygons are drawn once for all metrics; RLEs are small even when there are many.
         """
         return {
             image["id"]: tuple(
@@ -189,7 +189,7 @@ class Annotations:
 
     @cached_property
     def image_class_counts(self) -> NDArray[np.int32]:
-        """Objects, crowds aside, of each class on each image, int32 [images, classes], rows and columns in order."""
+        """Number of objects per image and class, crowds aside, int32 [images, classes], both in this value's order."""
         counts = np.zeros((len(self.images), self.num_classes), np.int32)
         columns = self.columns
         is_object = ~columns.is_crowd
@@ -204,20 +204,20 @@ class Annotations:
         return {image["id"]: image for image in self.images}
 
     def subset(self, image_ids: Iterable[int]) -> Self:
-        """The same classes with only these images, in this value's order, and their objects."""
+        """Returns the same classes with only these images, in this value's order, and their objects."""
         wanted = set(image_ids)
         rows = np.flatnonzero(np.isin(self.columns.image_id, np.fromiter(wanted, np.int64, len(wanted))))
         images = tuple(image for image in self.images if image["id"] in wanted)
         return replace(self.taking_objects(rows), images=images)
 
     def taking_objects(self, rows: NDArray[np.int64]) -> Self:
-        """The same value with only the objects at `rows`, in this order."""
+        """Returns the same value with only the objects at `rows`, in this order."""
         if isinstance(self.objects, ObjectTable):
             return replace(self, objects=self.objects.take(rows))
         return replace(self, objects=tuple(self.objects[row] for row in rows.tolist()))
 
     def with_objects(self, rows: NDArray[np.int64], records: Sequence[Mapping[str, Any]]) -> Self:
-        """The same value with other records in the place of the objects at `rows`."""
+        """Returns the same value with `records` in place of the objects at `rows`."""
         if isinstance(self.objects, ObjectTable):
             return replace(self, objects=self.objects.with_rows(rows, records))
         objects = list(self.objects)
@@ -226,7 +226,7 @@ class Annotations:
         return replace(self, objects=tuple(objects))
 
     def truth(self, image_id: int, *, crowds: bool = False, masks: bool = True) -> Detections:
-        """The labelled objects of one image as Detections with score 1.
+        """Returns the labelled objects of one image as Detections with score 1.
 
         Args:
             image_id: a COCO image id of this value.
@@ -258,7 +258,7 @@ class Annotations:
         )
 
     def packed_truth(self, image_id: int, *, masks: bool = True) -> PackedDetections:
-        """What `truth` gives of one image, crowds left out, with masks that were never decoded.
+        """Returns `truth` of one image without crowds, with its masks as RLE, never decoded.
 
         Args:
             image_id: a COCO image id of this value.
@@ -277,7 +277,7 @@ class Annotations:
 
 
 def _xyxy(record: Mapping[str, Any], image_hw: tuple[int, int]) -> NDArray[np.float32]:
-    """Corners [4] of an object's box, or else of its mask; zeros where it has neither."""
+    """Returns the corners [4] of an object's box, or else of its mask; zeros where it has neither."""
     if record.get("bbox"):
         return xywh_to_xyxy(record["bbox"])[0]
     if record.get("segmentation"):
@@ -286,7 +286,7 @@ def _xyxy(record: Mapping[str, Any], image_hw: tuple[int, int]) -> NDArray[np.fl
 
 
 def _masks(records: Sequence[Mapping[str, Any]], image_hw: tuple[int, int]) -> NDArray[np.bool_]:
-    """Masks [N, H, W] of annotation records, empty where there is no segmentation."""
+    """Returns the masks [N, H, W] of annotation records, empty where there is no segmentation."""
     masks = np.zeros((len(records), *image_hw), bool)
     for row, record in enumerate(records):
         if record.get("segmentation"):
@@ -295,7 +295,7 @@ def _masks(records: Sequence[Mapping[str, Any]], image_hw: tuple[int, int]) -> N
 
 
 def _positions(known: Sequence[int], wanted: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Where each of `wanted` stands in `known`, which names each once; KeyError for others."""
+    """Returns the index in `known` (unique ids) of each of `wanted`; raises KeyError for unknown ids."""
     ids = np.array(known, np.int64)
     order = np.argsort(ids)
     places = order[np.minimum(np.searchsorted(ids, wanted, sorter=order), len(ids) - 1)] if len(ids) else wanted[:0]

@@ -1,4 +1,4 @@
-"""What the annotations imply but do not say: boxes and areas from masks."""
+"""Computes missing boxes and areas of annotations."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,8 +29,8 @@ def complete(annotations: Annotations) -> Completion:
     """Adds missing boxes and areas.
 
     A box is the tight one of its mask, [left, top, width, height] in pixels, as pycocotools' `toBbox` gives it, and is
-    marked with `bbox_source: segmentation`, so that a dataset of masks stays one. An area is the mask's in pixels, or
-    the box's where there is no mask.
+    marked with `bbox_source: segmentation`, so that it does not count for `has_boxes`. An area is the mask's in pixels,
+    or the box's where there is no mask.
 
     Args:
         annotations: checked annotations: every object has a sound box or mask.

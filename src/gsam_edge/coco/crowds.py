@@ -1,4 +1,4 @@
-"""Regions in which objects are many and none is labelled by itself."""
+"""Crowd regions: many objects labelled as one region, none by itself (COCO's `iscrowd`)."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +9,7 @@ from gsam_edge.vision.boxes import box_area
 
 
 def crowds_of(annotations: Annotations, image_id: int) -> Detections:
-    """The `iscrowd` regions of one image, as `Annotations.truth` gives objects, without masks."""
+    """Returns the `iscrowd` regions of one image as Detections without masks."""
     is_crowd = np.array([bool(record.get("iscrowd")) for record in annotations.objects_of_image[image_id]], bool)
     if not is_crowd.any():
         return Detections.empty()
@@ -17,9 +17,9 @@ def crowds_of(annotations: Annotations, image_id: int) -> Detections:
 
 
 def share_inside(found: Detections, crowds: Detections) -> NDArray[np.float32]:
-    """Which share of each found box lies in each crowd's box, float32 [N, M] in 0..1; 0 for boxes without area.
+    """Returns the share of each found box inside each crowd's box, float32 [N, M] in 0..1; 0 for boxes without area.
 
-    COCO's evaluation compares with crowds like this: a find in one is neither right nor wrong.
+    COCO's evaluation compares with crowds in this way: a detection in one is neither right nor wrong.
     """
     top_left = np.maximum(found.xyxy[:, None, :2], crowds.xyxy[None, :, :2])
     bottom_right = np.minimum(found.xyxy[:, None, 2:], crowds.xyxy[None, :, 2:])

@@ -1,4 +1,4 @@
-"""The one exception of this room."""
+"""The error for datasets that cannot be used."""
 
 from gsam_edge.vision.errors import UserError
 

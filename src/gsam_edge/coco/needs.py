@@ -1,4 +1,4 @@
-"""Whether the data calls for something, and the empty value of what it does not call for."""
+"""Whether the data needs a teacher, and the empty value for what it does not need."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,10 +10,10 @@ NOT_NEEDED = "not needed"
 
 @dataclass(frozen=True)
 class Need:
-    """Whether something takes part.
+    """Whether something is needed, and why.
 
     Attributes:
-        needed: whether it does.
+        needed: whether it is needed.
         why: the reason, in a clause.
     """
 
@@ -22,7 +22,7 @@ class Need:
 
 
 def not_needed(why: str) -> dict[str, str]:
-    """The value that stands in the graph for a teacher, an adapter or a report that the data does not call for."""
+    """Returns the value that the graph holds for a teacher, an adapter or a report that the data does not need."""
     return {"status": NOT_NEEDED, "why": why}
 
 

@@ -1,4 +1,4 @@
-"""Detections whose masks are run lengths: in memory, between processes and in files."""
+"""Detections with masks as RLE: the form in memory, between processes and in files."""
 
 import base64
 from collections.abc import Mapping
@@ -29,12 +29,12 @@ class StoredDetectionsError(UserError):
 
 @dataclass(frozen=True)
 class PackedDetections:
-    """Detections whose masks are run lengths.
+    """Detections with masks as RLE.
 
     Attributes:
         unmasked: the detections without their masks.
-        mask_hw: height and width of the masks, or None where the source knows no masks.
-        rles: one compressed COCO RLE of the size `mask_hw` per row; empty where the source knows no masks.
+        mask_hw: height and width of the masks, or None where the source gives no masks.
+        rles: one compressed COCO RLE of the size `mask_hw` per row; empty where the source gives no masks.
 
     Raises:
         ValueError: if there are masks and not one per row.
@@ -54,7 +54,7 @@ class PackedDetections:
 
     @classmethod
     def pack(cls, detections: Detections) -> Self:
-        """The packed form; `unpack` gives an equal value back."""
+        """Encodes the masks; `unpack` gives an equal value back."""
         masks = detections.masks
         unmasked = replace(detections, masks=None)
         if masks is None:
@@ -62,7 +62,7 @@ class PackedDetections:
         return cls(unmasked, (masks.shape[1], masks.shape[2]), tuple(mask_to_rle(mask) for mask in masks))
 
     def unpack(self) -> Detections:
-        """The detections with masks bool [N, H, W], where the source knows masks."""
+        """Returns the detections with masks bool [N, H, W], where the source gives masks."""
         if self.mask_hw is None:
             return self.unmasked
         masks = np.zeros((len(self.rles), *self.mask_hw), bool)
@@ -76,16 +76,16 @@ class PackedDetections:
         return np.zeros(len(self), np.int64) if self.mask_hw is None else rle_areas(self.rles)
 
     def select(self, index: NDArray[np.bool_]) -> Self:
-        """The rows of a boolean mask [N]."""
+        """Returns the rows of a boolean mask [N]."""
         rles = tuple(self.rles[row] for row in np.flatnonzero(index)) if self.rles else ()
         return replace(self, unmasked=self.unmasked.select(index), rles=rles)
 
     def to_record(self) -> dict[str, Any]:
-        """A mapping that JSON holds; what is None is absent.
+        """Returns a mapping for JSON; what is None is absent.
 
-        Class scores are the bulk where classes are many: as decimal text 20 bytes each, here 2.7. They are rounded to
-        half precision, by 0.05 % or 3e-8 at the most: less than the bfloat16 does in which a student learns from them
-        on a GPU (0.2 %). And JSON has no NaN, which stands for a class that was not asked for.
+        Class scores take most of the space where classes are many: 20 bytes each as decimal text, 2.7 here. They are
+        rounded to half precision, by at most 0.05 % or 3e-8: less than bfloat16, in which a student is trained with
+        them on a GPU (0.2 %). And JSON has no NaN, which marks a class that was not in the prompt.
         """
         plain = self.unmasked
         record: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""What a predictor found in many images, as a value that a file can hold."""
+"""Predictions for many images, as a value that can be stored in a file."""
 
 import hashlib
 import json
@@ -13,11 +13,11 @@ from gsam_edge.coco.packed import PackedDetections, StoredDetectionsError
 
 @dataclass(frozen=True)
 class PredictorInfo:
-    """Who predicts.
+    """Name and identity of a predictor.
 
     Attributes:
         name: for reports, such as "Grounding DINO and SAM", or an artefact's name.
-        digest: of everything that its answers depend on: base weights, adapters, settings.
+        digest: of everything that its predictions depend on: base weights, adapters, settings.
         prompted_with_boxes: whether it is given the true boxes, as a teacher that only outlines must be.
     """
 
@@ -31,10 +31,10 @@ class Predictions:
     """The objects that one predictor found, per image.
 
     Attributes:
-        objects: COCO image ids to packed detections; every image that it was asked about has an entry.
+        objects: COCO image ids to packed detections; every image that was predicted has an entry.
         class_names: class names by class id.
-        predictor: who was asked.
-        split: digest of how the images were split (`Annotations.split_digest`); None where nobody recorded it.
+        predictor: the predictor.
+        split: digest of how the images were split (`Annotations.split_digest`); None where it was not recorded.
     """
 
     objects: Mapping[int, PackedDetections]
@@ -51,7 +51,7 @@ class Predictions:
         return digest.hexdigest()
 
     def to_dict(self) -> dict[str, Any]:
-        """A mapping that JSON holds; `from_dict` gives an equal value back."""
+        """Returns a mapping for JSON; `from_dict` gives an equal value back."""
         return {
             "predictor": vars(self.predictor),
             "class_names": list(self.class_names),
@@ -79,7 +79,7 @@ class Predictions:
 
 
 def by_image(split: Annotations, predictions: Sequence[PackedDetections]) -> dict[int, PackedDetections]:
-    """Predictions for the images of a split, given in their order, by image id.
+    """Returns predictions by image id, given in the order of the images of a split.
 
     Raises:
         ValueError: if there are not as many images as predictions, or an image id comes twice.

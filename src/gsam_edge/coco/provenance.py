@@ -1,4 +1,4 @@
-"""Which data an artefact was made from: only the test split of the same split never taught it."""
+"""Checks which data an artefact was made from: only the test images of the same split were not used to train it."""
 
 import hashlib
 import json
@@ -10,7 +10,7 @@ from gsam_edge.coco.errors import InvalidDatasetError
 
 
 def with_split_digest(parts: Mapping[str, Annotations]) -> dict[str, Annotations]:
-    """The parts of one split, each with the digest of all of it: which image went where, of which file."""
+    """Adds to each part the digest of the whole split: the source file, and the images of every part."""
     names = {name: sorted(image["file_name"] for image in part.images) for name, part in parts.items()}
     sources = sorted({part.source or "" for part in parts.values()})
     digest = hashlib.sha256(json.dumps([sources, names], sort_keys=True).encode()).hexdigest()
@@ -20,7 +20,7 @@ def with_split_digest(parts: Mapping[str, Annotations]) -> dict[str, Annotations
 def require_made_from(
     annotations: Annotations, *, what: str, class_names: Sequence[str], split_digest: str | None, remedy: str
 ) -> None:
-    """Refuses an artefact that was made from other classes, or from another split of the images.
+    """Checks that an artefact was made from the same classes and the same split of the images.
 
     Args:
         annotations: a part of the data that the artefact is to be used on.
@@ -30,7 +30,7 @@ def require_made_from(
         remedy: what to do about it, for the message.
 
     Raises:
-        InvalidDatasetError: if either is another.
+        InvalidDatasetError: if either differs.
     """
     if tuple(class_names) != annotations.class_names:
         raise InvalidDatasetError(
@@ -40,6 +40,6 @@ def require_made_from(
     if split_digest != annotations.split_digest:
         raise InvalidDatasetError(
             f"{what}: expected one made from the present splits of the data, got one made from another version of "
-            f"annotations.json or before the images were split anew, so that images of the test split may have "
-            f"taught it; {remedy}"
+            f"annotations.json or before the images were split again, so that it may have been trained on images of "
+            f"the test split; {remedy}"
         )

@@ -1,4 +1,4 @@
-"""The report on a dataset: what came in, what was done to it, what is in it, and what follows from that."""
+"""Builds the validation report: counts, findings, statistics and splits of a dataset."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,14 +11,14 @@ from gsam_edge.coco.splitting.grouping import group_images
 from gsam_edge.coco.splitting.split import SplitConfig, ready_made_splits
 from gsam_edge.coco.statistics import statistics
 
-#: In place of `image_duplicates`, where images were not looked at.
+#: In place of `image_duplicates`, where images were not compared.
 NOT_COMPARED: Mapping[str, Any] = {"compared": 0, "modes": {}, "exact": [], "near": []}
-#: In place of `Health.to_json`, where nothing was looked for.
+#: In place of `Health.to_json`, where the health checks were not run.
 NOT_EXAMINED: Mapping[str, Any] = {"findings": ()}
 
 
 def audit(validation: CocoValidation, completion: Completion) -> dict[str, Any]:
-    """What came in and what was done to it, as plain JSON values.
+    """Returns counts and findings of the validation, as plain JSON values.
 
     Returns:
         `images` and `annotations`, each {in, kept, fixed, dropped}; `findings`, a list of {code, severity, policy,
@@ -44,33 +44,33 @@ def validation_report(
     health: Mapping[str, Any] = NOT_EXAMINED,
     of_splits: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
-    """The report of the `data_validation` pipeline, as plain JSON values.
+    """Builds the report of the `data_validation` pipeline, as plain JSON values.
 
     Args:
-        findings: what `audit` gave.
+        findings: result of `audit`.
         annotations: all checked and completed annotations.
-        parts: what `split` made of them.
+        parts: result of `split`.
         config: the configuration of that split.
         seed: the seed of that split.
-        teachers: by name, which of them take part.
-        duplicates: what `coco.health.image_duplicates` gave.
-        health: what `coco.health.Health.to_json` gave.
-        of_splits: what `coco.health.health.split_findings` gave.
+        teachers: by name, whether each is needed.
+        duplicates: result of `coco.health.health.image_duplicates`.
+        health: result of `coco.health.health.Health.to_json`.
+        of_splits: result of `coco.health.health.split_findings`.
 
     Returns:
         The keys of `audit`, with the findings of `health` and `of_splits` among its own, and
-        `health`: what the health policies did to what the audit left, `images` and `annotations` as {in, kept, fixed,
-        dropped}; empty where nobody asked;
-        `images_compared`: how many images were looked at for duplicates, `distinct_images`: how many were left if of
-        near duplicates one was, `image_modes`: Pillow's names of pixel formats to images that have them;
+        `health`: what the health policies did after the audit, `images` and `annotations` as {in, kept, fixed,
+        dropped}; empty where the health checks were not run;
+        `images_compared`: how many images were compared for duplicates, `distinct_images`: how many would be left with
+        one of each group of near duplicates, `image_modes`: Pillow's names of pixel formats to numbers of images;
         `has_boxes`, `has_masks`, `class_mapping` (class id as text to name);
         `teachers`: by name {needed, why};
         `splits`: by name the figures of `coco.statistics`, with `share_of_images` (0..1), `groups_kept_together` (those
         of two images or more), and `classes_missing` where a class has no annotation;
         `split`: how the images were split: ratios, seed, group_by, groups, groups_of_several, largest_group
-        (images), near_duplicates (groups), images_without_key, ready_made, why, and largest_deviation with
-        largest_deviation_of (of the share of a class's annotations that a part got from its share of the images as
-        asked for, or for ready-made splits as found; 0..1);
+        (images), near_duplicates (groups), images_without_key, ready_made, why, and largest_deviation (0..1) with
+        largest_deviation_of: the difference between a part's share of a class's annotations and its share of the
+        images, as configured, or for ready-made splits as found;
         `statistics`: the figures of `coco.statistics` over all images.
     """
     total = statistics(annotations)

@@ -1,4 +1,4 @@
-"""Counts and sizes of what annotations hold."""
+"""Statistics of annotations: counts and sizes."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -9,22 +9,22 @@ from numpy.typing import NDArray
 
 from gsam_edge.coco.annotations import Annotations
 
-#: The points at which a distribution is reported.
+#: The quantiles of a distribution that are reported.
 QUANTILES = {"min": 0.0, "p05": 0.05, "median": 0.5, "p95": 0.95, "max": 1.0}
 
-#: Of the sizes that images have, so many are written out, the most frequent ones.
+#: Number of image sizes that are reported, the most frequent ones.
 _MOST_SIZES = 10
 
 
 def statistics(annotations: Annotations) -> dict[str, Any]:
-    """Figures of one set of annotations, as plain JSON values.
+    """Returns figures of one set of annotations, as plain JSON values.
 
     Returns:
         `images`, `annotations`, `images_without_annotations`; `crowds` and `masks` where there are any; `per_class`
         (name to number of annotations), `images_per_class`, `share_per_class` (0..1); `image_sizes` (the most frequent,
         "width x height" in pixels to number of images) and their number `different_image_sizes`; and quantiles (min,
         p05, median, p95, max) of `annotations_per_image`, `box_width`, `box_height` (pixels), `box_share` (0..1 of the
-        image's area), `box_aspect` and `image_aspect` (width by height). Figures of what is absent are absent.
+        image's area), `box_aspect` and `image_aspect` (width by height). Figures that do not apply are absent.
     """
     columns, images = annotations.columns, annotations.images
     counts = _with_crowds(annotations)
@@ -47,7 +47,7 @@ def statistics(annotations: Annotations) -> dict[str, Any]:
 
 
 def _with_crowds(annotations: Annotations) -> NDArray[np.int32]:
-    """`image_class_counts` with the crowds, int32 [images, classes]."""
+    """Returns `image_class_counts` with the crowds, int32 [images, classes]."""
     counts = annotations.image_class_counts.copy()
     columns = annotations.columns
     crowds = np.flatnonzero(columns.is_crowd)

@@ -1,1 +1,1 @@
-"""From a trained student to the artefacts that are shipped (ONNX, INT8), and the evidence that they are one."""
+"""Exports a trained student to artefacts (ONNX, INT8) and checks that they match it."""

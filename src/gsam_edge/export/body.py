@@ -1,8 +1,8 @@
-"""Where, in a student's graph, the network ends and the arithmetic on its answers begins."""
+"""Finds the convolutional network in a student's graph, without the decoding of its outputs."""
 
 from typing import Any
 
-#: What a convolutional network is made of; each keeps the layout [B, C, h, w].
+#: Operators of a convolutional network; each keeps the layout [B, C, h, w].
 _SPATIAL = frozenset(
     {
         "Add", "AveragePool", "BatchNormalization", "Clip", "Concat", "Conv", "ConvTranspose", "GlobalAveragePool",
@@ -12,7 +12,7 @@ _SPATIAL = frozenset(
 
 
 def convolutional_body(graph: Any) -> list[Any]:
-    """The nodes that compute the network's feature maps, up to and including its last convolutions.
+    """Returns the nodes that compute the network's feature maps, up to and including its last convolutions.
 
     A node belongs to the body if every path from the input to it runs through spatial operators only, and a convolution
     comes after it (or it is one). Decoding starts with a reshape, so a convolution within it is no part of the body:

@@ -1,4 +1,4 @@
-"""An artefact, or the reason why there is none."""
+"""Builds an artefact, or says why it cannot be built."""
 
 import logging
 from typing import Any
@@ -13,12 +13,12 @@ logger = logging.getLogger(__name__)
 def build_artefact(
     target: Format[Any, Any], source: StudentModule | bytes | NotBuilt, data: BuildData, config: BaseModel
 ) -> bytes | NotBuilt:
-    """A student in one format; where that cannot be made on this machine, the log says why, and so does the value.
+    """Exports a student to one format; where this machine cannot, logs the reason and returns it.
 
     Args:
         target: the format.
         source: as `target.source` says.
-        data: what the format may look at.
+        data: the data that a format may use.
         config: of the class `target.config`.
     """
     if isinstance(source, NotBuilt):

@@ -1,4 +1,4 @@
-"""Real images as network inputs: to show a network which values to expect, and to compare two artefacts on."""
+"""Images as network inputs, for INT8 calibration and for comparing two artefacts."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -23,7 +23,7 @@ class Canvases(Protocol):
 
 @dataclass(frozen=True)
 class CalibrationCanvases:
-    """Network inputs, each decoded and prepared when it is asked for.
+    """Network inputs, each decoded and prepared on access.
 
     Attributes:
         images: where the images come from.
@@ -37,16 +37,16 @@ class CalibrationCanvases:
 
     @classmethod
     def of_training(cls, card: Card, data: BuildData, *, what: str, count: int) -> "CalibrationCanvases":
-        """Inputs for an exported student, of images that taught it.
+        """Draws inputs for an exported student from its training images.
 
         Args:
-            card: what the artefact says about itself.
-            data: training split, images, and the seed of the drawing.
+            card: the artefact's card.
+            data: training split, images, and the seed of the draw.
             what: the artefact's name, for messages.
             count: how many to draw, without repetition; all, if there are fewer.
 
         Raises:
-            InvalidDatasetError: if the student was made before the images were split anew, or for other classes.
+            InvalidDatasetError: if the student was made from another split of the images, or for other classes.
         """
         remedy = "run the pipelines distillation and optimization"
         require_made_from(data.train, what=what, class_names=card.class_names, split_digest=card.split, remedy=remedy)
@@ -63,7 +63,7 @@ class CalibrationCanvases:
 
 
 class CanvasReader:
-    """Canvases as ONNX Runtime's calibration wants them: a range is set, then read one by one until None."""
+    """Reader of canvases for ONNX Runtime's calibration: gives a range of them one by one, then None."""
 
     def __init__(self, canvases: Canvases) -> None:
         """Reads nothing before a range is set."""
@@ -74,10 +74,10 @@ class CanvasReader:
         return len(self._canvases)
 
     def set_range(self, start_index: int, end_index: int) -> None:
-        """What `get_next` gives from now on: indices start_index..end_index-1."""
+        """Sets what `get_next` gives from now on: indices start_index..end_index-1."""
         self._indices = iter(range(start_index, end_index))
 
     def get_next(self) -> dict[str, NDArray[np.float32]] | None:
-        """The next canvas by input name; None at the end of the range."""
+        """Returns the next canvas by input name; None at the end of the range."""
         index = next(self._indices, None)
         return None if index is None else {INPUT_NAME: self._canvases[index]}

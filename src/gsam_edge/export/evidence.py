@@ -1,4 +1,4 @@
-"""What is found out about the artefacts before anybody may use them."""
+"""Checks artefacts before they are used: that they are prompt-free and give the outputs of the PyTorch student."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import closing
@@ -16,7 +16,7 @@ from gsam_edge.vision.images import ImageSource
 
 
 class RejectedArtefactError(UserError):
-    """An artefact that asks for more than an image, or answers differently from the student it was made of."""
+    """An artefact that needs more than an image, or whose outputs differ from those of its student."""
 
 
 def collect_evidence(
@@ -29,17 +29,17 @@ def collect_evidence(
     """Checks every artefact for prompts and compares it with PyTorch.
 
     Args:
-        student: what the artefacts were made of.
+        student: the student that the artefacts were made from.
         artefacts: catalog name to format and content.
         images: where the images come from.
         file_names: images to compare on; `config.images` of them are taken, evenly spread.
-        config: what counts as equal.
+        config: thresholds and tolerances.
 
     Returns:
         The catalog's `optimization_report`, one row per artefact: see `export.report`.
 
     Raises:
-        RejectedArtefactError: if the module or an artefact asks for more than an image, or gives other outputs.
+        RejectedArtefactError: if the module or an artefact needs more than an image, or gives other outputs.
         ValueError: if there are no images.
     """
     if fault := check_module_prompt_free(student.module).fault:
@@ -69,7 +69,7 @@ def collect_evidence(
 
 
 def require_accepted(rows: Sequence[Mapping[str, Any]]) -> None:
-    """Stops if an artefact was rejected.
+    """Checks that no artefact was rejected.
 
     Raises:
         RejectedArtefactError: naming every rejected artefact, the reason and the figures.
@@ -77,4 +77,4 @@ def require_accepted(rows: Sequence[Mapping[str, Any]]) -> None:
     rejected = [row for row in rows if row["verdict"].startswith(REJECTED)]
     if rejected:
         reasons = "; ".join(f"{row['artefact']} {row['verdict']}, found {row['parity']}" for row in rejected)
-        raise RejectedArtefactError(f"expected artefacts that answer as the student they were made of: {reasons}")
+        raise RejectedArtefactError(f"expected artefacts with the outputs of their PyTorch student: {reasons}")

@@ -1,4 +1,4 @@
-"""What a file format has to offer."""
+"""The interface of an export format."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol, TypeVar, runtime_checkable
@@ -22,7 +22,7 @@ class StudentModule:
 
     Attributes:
         module: `forward(images [1, 3, S, S] float32, RGB 0..1)` gives the tuple of its task's outputs.
-        card: what its artefacts say about themselves.
+        card: the card that its artefacts hold.
     """
 
     module: "nn.Module"
@@ -31,12 +31,12 @@ class StudentModule:
 
 @dataclass(frozen=True)
 class BuildData:
-    """What a format may look at while it is made.
+    """The data that a format may use while it is built.
 
     Attributes:
         train: the training split, the only one that may set a quantised student's ranges.
         images: its images by `file_name`.
-        seed: of whatever is drawn.
+        seed: seed of random draws.
     """
 
     train: Annotations
@@ -46,7 +46,7 @@ class BuildData:
 
 @dataclass(frozen=True)
 class NotBuilt:
-    """The value that stands in the graph for an artefact that this machine cannot make, and why."""
+    """The value that the graph holds for an artefact that this machine cannot build, with the reason."""
 
     why: str
 
@@ -60,12 +60,12 @@ class Format(Protocol[Source_contra, Config]):
     """A kind of file that a student is exported to.
 
     Attributes:
-        name: key of `export.table.FORMATS`; its parameters and, behind the student's name, its catalog entry are called
-            so.
-        suffix: what is appended to the student's name for the file's.
+        name: key of `export.table.FORMATS`, name of its parameters and, behind the student's name, of its catalog
+            entry.
+        suffix: appended to the student's name to give the name of the file.
         source: "module" for `StudentModule`, or the name of another format for the content of its file.
-        engine: what runs it, a name of `runtime.engines.table.ENGINES`.
-        exact: whether it is meant to answer like PyTorch; of a quantised format the accuracy is measured.
+        engine: the engine that runs it, a name of `runtime.engines.table.ENGINES`.
+        exact: whether its outputs must equal PyTorch's; for a quantised format the accuracy is measured instead.
         config: class of its parameters.
         install: the command that installs what `build` imports.
     """
@@ -79,11 +79,11 @@ class Format(Protocol[Source_contra, Config]):
     install: str
 
     def build(self, source: Source_contra, data: BuildData, config: Config) -> bytes | NotBuilt:
-        """The file's content; a module that it imports and does not find needs no handling here."""
+        """Returns the file's content; a module that is not installed needs no handling here."""
         ...
 
     def read_card(self, content: bytes) -> Card:
-        """What an exported student says about itself.
+        """Reads the card of an exported student.
 
         Raises:
             ArtefactError: if the content is no such file, or one that holds no card.
@@ -91,7 +91,7 @@ class Format(Protocol[Source_contra, Config]):
         ...
 
     def inputs(self, content: bytes) -> tuple[str, ...]:
-        """Names of everything that must be fed to the artefact, read from the file itself.
+        """Returns the names of everything that must be fed to the artefact, read from the file itself.
 
         Raises:
             ArtefactError: if the content is no such file.

@@ -1,4 +1,4 @@
-"""Whether two artefacts of one student give the same answers, in numbers."""
+"""Compares the outputs of two artefacts of one student."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -20,7 +20,7 @@ Outputs = Mapping[str, NDArray[Any]]
 
 
 class ParityConfig(BaseModel):
-    """How close two artefacts of one student must be."""
+    """Thresholds and tolerances for comparing two artefacts of one student."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -38,15 +38,15 @@ class ParityConfig(BaseModel):
 
 @dataclass(frozen=True)
 class Parity:
-    """What was found over all images compared.
+    """The result of a comparison over all images.
 
     Attributes:
-        images: how many.
+        images: number of images.
         matched: objects found by both.
         unmatched: objects found by one alone that scored above the threshold by more than the score tolerance.
         agreement: share of matched and unmatched objects that matched within all tolerances; 1 where there is none.
-            Two candidates whose scores differ in the last bit may change places in the suppression, so one stray
-            object is no proof of a wrong artefact, while a wrong one fails at nearly all.
+            Two candidates whose scores differ in the last bit may change places in the suppression, so one unmatched
+            object does not prove an artefact wrong, while a wrong one fails at nearly all objects.
         box_difference: largest difference of matched objects' box edges in canvas pixels; None where nothing matched.
         score_difference: likewise of their scores.
         mask_difference: likewise of their masks' probabilities, inside the box and off its edge; None without masks,
@@ -67,13 +67,13 @@ class Parity:
     def matched_share(self) -> float | None:
         """Share of matched and unmatched objects that matched, however closely; None where there is none.
 
-        It tells a rounded artefact, whose objects are all there but none within the tolerances, from a dead one.
+        It separates a rounded artefact, whose objects are all there but none within the tolerances, from a broken one.
         """
         objects = self.matched + self.unmatched
         return self.matched / objects if objects else None
 
     def to_dict(self) -> dict[str, Any]:
-        """The attributes and `matched_share` as JSON; what does not apply is absent."""
+        """Returns the attributes and `matched_share` for JSON; what does not apply is absent."""
         values = asdict(self) | {"matched_share": self.matched_share}
         return {key: value for key, value in values.items() if value is not None}
 
@@ -127,13 +127,13 @@ def parity(pairs: Iterable[tuple[Outputs, Outputs]], config: ParityConfig) -> Pa
 
 
 def compare_with_torch(student: StudentModule, engine: Engine, canvases: Canvases, config: ParityConfig) -> Parity:
-    """`parity` of a PyTorch student, the reference, and an opened artefact of it."""
+    """Returns `parity` of a PyTorch student, the reference, and an opened artefact of it."""
     batches = (canvases[index] for index in range(len(canvases)))
     return parity(((torch_outputs(student, batch), engine.run(batch)) for batch in batches), config)
 
 
 def torch_outputs(student: StudentModule, batch: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
-    """A student's answer to one canvas, float32 [1, 3, S, S], by the names that its exported form uses."""
+    """Returns a student's outputs for one canvas, float32 [1, 3, S, S], by the names that its exported form uses."""
     import torch
 
     device = next(student.module.parameters()).device
@@ -144,9 +144,9 @@ def torch_outputs(student: StudentModule, batch: NDArray[np.float32]) -> dict[st
 
 
 def _match(reference: Outputs, other: Outputs, config: ParityConfig) -> tuple[list[int], list[int], int]:
-    """Rows of the same objects in both, and how many clear objects of either have no partner.
+    """Returns the rows of the same objects in both, and the number of unmatched objects clearly above the threshold.
 
-    Partners are sought a score tolerance below the threshold, so that rounding around it makes no object lonely.
+    Objects are matched down to a score tolerance below the threshold, so that rounding around it leaves none unmatched.
     """
     low = max(config.score_threshold - config.score_tolerance, np.finfo(np.float32).tiny)
     rows, other_rows = (np.flatnonzero(outputs["scores"][0] >= low) for outputs in (reference, other))
@@ -165,7 +165,7 @@ def _match(reference: Outputs, other: Outputs, config: ParityConfig) -> tuple[li
 
 
 def _mask_difference(reference: Outputs, other: Outputs, row: int, other_row: int) -> float:
-    """Largest difference of two masks where the reference has a value and all eight neighbours have one too.
+    """Returns the largest difference of two masks where the reference and its eight neighbours are above 0.
 
     A mask may be 0 outside its box; a box that moves by a rounding then moves this edge by a whole pixel.
     """

@@ -1,4 +1,4 @@
-"""Proof that an artefact takes an image and nothing else."""
+"""Checks that an artefact takes an image and nothing else."""
 
 import inspect
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PromptFreeCheck:
-    """What an artefact takes.
+    """The inputs of an artefact, and what is wrong with them.
 
     Attributes:
         inputs: names of everything that has to be fed.
@@ -30,12 +30,12 @@ class PromptFreeCheck:
 
 
 def check_prompt_free(inputs: Sequence[str]) -> PromptFreeCheck:
-    """The inputs of an artefact, as its format reads them from the file."""
+    """Checks the inputs of an artefact, as its format reads them from the file."""
     return PromptFreeCheck(tuple(inputs), input_fault(inputs))
 
 
 def check_module_prompt_free(module: "nn.Module") -> PromptFreeCheck:
-    """The arguments of a module's `forward`: exactly `images`, without a way to pass anything beside it."""
+    """Checks that a module's `forward` takes exactly `images`, without a way to pass anything beside it."""
     inputs = tuple(inspect.signature(module.forward).parameters)
     fault = None if inputs == (INPUT_NAME,) else f"expected forward({INPUT_NAME}), got forward({', '.join(inputs)})"
     return PromptFreeCheck(inputs, fault)

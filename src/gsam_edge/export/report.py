@@ -1,4 +1,4 @@
-"""The evidence about the exported artefacts, in one table."""
+"""The rows of the optimization report, one per exported artefact."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,14 +12,14 @@ REJECTED = "rejected"
 
 @dataclass(frozen=True)
 class ArtefactEvidence:
-    """What was found out about one artefact.
+    """The checks of one artefact.
 
     Attributes:
         artefact: its name in the catalog.
         size_bytes: size of the file.
         check: whether it is prompt-free.
-        parity: how its answers differ from PyTorch's.
-        exact: whether it is meant to answer like PyTorch; a quantised artefact is not, its accuracy is measured.
+        parity: how its outputs differ from PyTorch's.
+        exact: whether its outputs must equal PyTorch's; a quantised artefact's accuracy is measured instead.
         least_matched_share: see `ParityConfig`.
     """
 
@@ -39,9 +39,9 @@ class ArtefactEvidence:
         if share is None:
             return "unproven: prompt-free, but neither it nor PyTorch found an object in the compared images"
         if self.parity.within_tolerance:
-            return "accepted: prompt-free, answers like PyTorch within the tolerances"
+            return "accepted: prompt-free, its outputs equal PyTorch's within the tolerances"
         if self.exact:
-            return f"{REJECTED}: does not answer like PyTorch within the tolerances"
+            return f"{REJECTED}: its outputs differ from PyTorch's by more than the tolerances"
         if share < self.least_matched_share:
             objects = self.parity.matched + self.parity.unmatched
             return (
@@ -53,7 +53,7 @@ class ArtefactEvidence:
 
 
 def report_row(found: ArtefactEvidence) -> dict[str, Any]:
-    """An artefact's row: artefact, size_mb (10^6 bytes), prompt_free, parity (see `Parity`) and verdict."""
+    """Builds an artefact's row: artefact, size_mb (10^6 bytes), prompt_free, parity (see `Parity`) and verdict."""
     return {
         "artefact": found.artefact,
         "size_mb": found.size_bytes / 1e6,
@@ -64,5 +64,5 @@ def report_row(found: ArtefactEvidence) -> dict[str, Any]:
 
 
 def not_built_row(artefact: str, reason: NotBuilt) -> dict[str, Any]:
-    """The row of an artefact that this machine could not make: artefact and verdict."""
+    """Builds the row of an artefact that this machine could not build: artefact and verdict."""
     return {"artefact": artefact, "verdict": f"not built: {reason.why}"}

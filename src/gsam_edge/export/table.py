@@ -1,4 +1,4 @@
-"""The formats that a student is exported to; a format stands behind the one that it is made from."""
+"""The table of export formats; a format comes after the one that it is made from."""
 
 from collections.abc import Mapping
 from typing import Any

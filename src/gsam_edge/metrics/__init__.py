@@ -1,1 +1,1 @@
-"""The yardstick: average precision, mask overlap, and the names of all figures."""
+"""Metrics: average precision, mask IoU, and the table of all figures."""

@@ -1,4 +1,4 @@
-"""Average precision at one overlap, small enough to validate with during training."""
+"""Average precision at one IoU threshold, fast enough for validation during training."""
 
 from collections.abc import Sequence
 
@@ -13,11 +13,11 @@ MATCHING_IOU = 0.5
 
 
 def average_precision(truths: Sequence[Detections], predictions: Sequence[Detections]) -> float:
-    """Mean over classes of the box average precision at an IoU of `MATCHING_IOU` (AP50).
+    """Returns the mean over classes of the box average precision at an IoU of `MATCHING_IOU` (AP50).
 
     COCO's protocol without crowds, areas and the limit on detections: within a class, detections are taken by falling
     score over all images, each matches the free labelled box it overlaps most, and precision is interpolated at 101
-    recall points. The published figures of a run come from the evaluation room; this is the yardstick of a loop.
+    recall points. It compares the steps of a training; the published figures of a run come from the evaluation.
 
     Args:
         truths: labelled objects per image.
@@ -58,7 +58,7 @@ def _of_class(truths: Sequence[Detections], predictions: Sequence[Detections], c
 
 
 def _matches(iou: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """For detections by falling score: whether each takes a labelled box no better one took; IoU [N, M] to bool [N]."""
+    """Returns whether each detection, by falling score, matches a labelled box still free; IoU [N, M] to bool [N]."""
     free = iou.copy()
     matched = np.zeros(len(iou), bool)
     for row in range(len(iou)):

@@ -52,10 +52,10 @@ class CocoEvaluation:
 
 
 def evaluate_coco(truth: Mapping[str, Any], results: Sequence[Mapping[str, Any]], iou_type: IouType) -> CocoEvaluation:
-    """COCO's evaluation of complete records.
+    """Runs COCO's evaluation on complete records.
 
-    Crowd regions count as COCO does it: a detection inside one is neither right nor wrong. No class says anything of
-    another, so they are evaluated one by one: all at once would take their number times the memory.
+    Crowd regions count as in COCO: a detection inside one is neither right nor wrong. Classes do not affect each other,
+    so they are evaluated one by one: all at once would take their number times the memory.
 
     Args:
         truth: a COCO mapping; its annotations hold `image_id`, `category_id`, `iscrowd`, `area` (pixels; sorts into
@@ -64,7 +64,7 @@ def evaluate_coco(truth: Mapping[str, Any], results: Sequence[Mapping[str, Any]]
         iou_type: "bbox" compares boxes, "segm" masks.
 
     Raises:
-        ValueError: if a result speaks of an image or a category that the truth does not know.
+        ValueError: if a result names an image or a category that the truth does not have.
     """
     image_by_id = {image["id"]: image for image in truth["images"]}
     known = {"image_id": set(image_by_id), "category_id": {category["id"] for category in truth["categories"]}}
@@ -84,7 +84,8 @@ def evaluate_coco(truth: Mapping[str, Any], results: Sequence[Mapping[str, Any]]
         evaluation = _evaluated(image_by_id, category_id, true_of[category_id], found, iou_type)
         precisions.append(evaluation.eval["precision"])
         recalls.append(evaluation.eval["recall"])
-    # The last one sums up all: [IoU threshold, recall, category, area range, most detections] and without recall.
+    # The last evaluation summarises all of them. Precision is [IoU threshold, recall, category, area range, most
+    # detections]; recall has no axis for recall.
     precision = np.concatenate(precisions, axis=2)
     evaluation.eval |= {"precision": precision, "recall": np.concatenate(recalls, axis=1)}
     evaluation.summarize()
@@ -102,7 +103,7 @@ def evaluate_coco(truth: Mapping[str, Any], results: Sequence[Mapping[str, Any]]
 def evaluate_predictions(
     truth: Annotations, predictions: Mapping[int, PackedDetections], iou_type: IouType
 ) -> CocoEvaluation | None:
-    """COCO's evaluation of predictions for the images of a split.
+    """Runs COCO's evaluation on predictions for the images of a split.
 
     For "bbox", an object that has only a mask counts with the tight box of its mask. For "segm", an object that has
     only a box in a dataset with masks is a region where masks cannot be judged: it counts as a crowd region of its box.
@@ -117,8 +118,8 @@ def evaluate_predictions(
         model without masks.
 
     Raises:
-        ValueError: if a prediction is for an unknown image or class, has values that are no numbers, masks of another
-            size than its image, or boxes without masks beside predictions with masks.
+        ValueError: if a prediction is for an unknown image or class, has NaN or infinite values, masks of another size
+            than its image, or boxes without masks beside predictions with masks.
     """
     if iou_type == "segm" and not (truth.has_masks and _predicts_masks(predictions)):
         return None
@@ -130,7 +131,7 @@ def evaluate_predictions(
 def coco_metrics(
     truth: Annotations, predictions: Mapping[int, PackedDetections], iou_type: IouType
 ) -> dict[str, float]:
-    """The figures of `evaluate_predictions` (see there for arguments and errors), names of `COCO_FIGURES` to 0..1.
+    """Returns the figures of `evaluate_predictions` (arguments and errors as there), `COCO_FIGURES` to 0..1.
 
     A figure that does not apply is absent, and all are where "segm" does not apply; none is ever -1.
     """
@@ -139,7 +140,7 @@ def coco_metrics(
 
 
 def class_map50(truth: Annotations, evaluation: CocoEvaluation) -> dict[str, float]:
-    """Class names to average precision at IoU 0.5 (0..1), in class order; classes without objects are absent."""
+    """Returns class names to average precision at IoU 0.5 (0..1), in class order; without classes without objects."""
     return {
         category["name"]: evaluation.map50_of_category[category["id"]]
         for category in truth.categories
@@ -148,11 +149,11 @@ def class_map50(truth: Annotations, evaluation: CocoEvaluation) -> dict[str, flo
 
 
 def _silent(*_: Any) -> None:
-    """Takes what the evaluation would print."""
+    """Discards what the evaluation would print."""
 
 
 def _by_category(records: Iterable[Mapping[str, Any]]) -> dict[int, list[Mapping[str, Any]]]:
-    """Records by their `category_id`, in their order."""
+    """Groups records by their `category_id`, in their order."""
     groups: dict[int, list[Mapping[str, Any]]] = {}
     for record in records:
         groups.setdefault(record["category_id"], []).append(record)
@@ -166,10 +167,10 @@ def _evaluated(
     found: Sequence[Mapping[str, Any]],
     iou_type: IouType,
 ) -> Any:
-    """`precision` and `recall` of one category, in the library's own form, which can sum them up."""
+    """Evaluates one category; the result is the library's, which can summarise several."""
     from faster_coco_eval import COCO, COCOeval_faster
 
-    # An image without this class, true or found, counts for nothing.
+    # An image without this class, true or found, has no effect.
     images = [
         dict(image_by_id[image_id]) for image_id in dict.fromkeys(record["image_id"] for record in (*true, *found))
     ]
@@ -186,7 +187,7 @@ def _evaluated(
 
 
 def _truth_records(truth: Annotations, iou_type: IouType) -> list[dict[str, Any]]:
-    """The objects as `evaluate_coco` takes them."""
+    """Returns the objects as `evaluate_coco` takes them."""
     complete = []
     for image in truth.images:
         records, image_hw = truth.objects_of_image[image["id"]], (image["height"], image["width"])
@@ -198,7 +199,7 @@ def _truth_records(truth: Annotations, iou_type: IouType) -> list[dict[str, Any]
 def _truth_record(
     record: Mapping[str, Any], rle: Rle | None, image_hw: tuple[int, int], iou_type: IouType
 ) -> dict[str, Any]:
-    """An object with the shape to compare (see `evaluate_predictions` for what lacks it)."""
+    """Returns an object with the shape to compare (see `evaluate_predictions` for objects without it)."""
     shape: Any = rle
     is_crowd = record.get("iscrowd", 0)
     if iou_type == "bbox":
@@ -212,7 +213,7 @@ def _truth_record(
 def _results(
     truth: Annotations, predictions: Mapping[int, PackedDetections], iou_type: IouType
 ) -> list[dict[str, Any]]:
-    """The predictions as `evaluate_coco` takes them."""
+    """Returns the predictions as `evaluate_coco` takes them."""
     results = []
     for image_id, packed in predictions.items():
         _check(truth, image_id, packed, iou_type)
@@ -225,7 +226,7 @@ def _results(
 
 
 def _record(image_id: int, category_id: int, iou_type: IouType, shape: Any) -> dict[str, Any]:
-    """What truth and results have in common; the area is that of the shape."""
+    """Builds the keys that truth and results share; the area is that of the shape."""
     refers = {"image_id": image_id, "category_id": category_id, "iscrowd": 0}
     if iou_type == "bbox":
         return refers | {"bbox": shape, "area": float(shape[2] * shape[3])}
@@ -233,20 +234,20 @@ def _record(image_id: int, category_id: int, iou_type: IouType, shape: Any) -> d
 
 
 def _corners(bbox: Sequence[float]) -> list[float]:
-    """A box (left, top, width, height) as a polygon."""
+    """Returns a box (left, top, width, height) as a polygon."""
     left, top, width, height = bbox
     right, bottom = left + width, top + height
     return [left, top, right, top, right, bottom, left, bottom]
 
 
 def _predicts_masks(predictions: Mapping[int, PackedDetections]) -> bool:
-    """Whether the predictions come from a model with masks; no predictions at all count as those of one."""
+    """Whether the predictions come from a model with masks; True without any predictions."""
     with_masks = [packed.mask_hw is not None for packed in predictions.values()]
     return any(with_masks) or not with_masks
 
 
 def _check(truth: Annotations, image_id: int, packed: PackedDetections, iou_type: IouType) -> None:
-    """Refuses predictions of one image that do not fit the truth (see `evaluate_predictions`)."""
+    """Checks that predictions of one image fit the truth (see `evaluate_predictions`)."""
     where, found = f"predictions of image {image_id}", packed.unmasked
     image = truth.image_by_id.get(image_id)
     if image is None:

@@ -1,4 +1,4 @@
-"""The figures of an artefact: the one list that report, table, CSV, plot and console go through."""
+"""The table of an artefact's figures; report, CSV, plot and console iterate it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from gsam_edge.metrics.measured import EvaluatedDetector
 
 @dataclass(frozen=True)
 class Panel:
-    """A part of the comparison's plot: its title, and in small letters the unit and which way is better."""
+    """A panel of the comparison plot: its title, and as a subtitle the unit and whether more or less is better."""
 
     title: str
     unit: str
@@ -20,12 +20,12 @@ class Panel:
 
 @dataclass(frozen=True)
 class Bar:
-    """A figure's bar in the comparison's plot.
+    """A figure's bar in the comparison plot.
 
     Attributes:
         panel: a name of `PANELS`.
         label: what the bar shows, for the panel's legend.
-        line_to: the figure up to which a line goes on from the bar's end, or None.
+        line_to: the figure to which a line extends from the bar's end, or None.
     """
 
     panel: str
@@ -40,11 +40,11 @@ class Figure:
     Attributes:
         name: its key in the rows of `comparison` and its column in the table.
         heading: its column's heading on the console, in two lines; empty: it has no column there.
-        decimals: that a table shows.
-        better: which values are; None where the best one would mislead.
-        tasks: what an artefact must do to have it; None: every artefact has it.
-        value: computes it; None where it does not apply. A `MaskOverlap` also says over how many objects it was taken:
-            the row then holds `<name>_compared` and `<name>_objects`.
+        decimals: number of decimals in tables.
+        better: whether higher or lower values are better; None where the best value would mislead.
+        tasks: the tasks of artefacts that have it; None: every artefact has it.
+        value: computes it; None where it does not apply. A `MaskOverlap` also holds the numbers of objects: the row
+            then has `<name>_compared` and `<name>_objects`.
         per_class: class names to the same figure of each class, in class order, for figures that have it.
         bar: where the plot shows it, or None.
     """
@@ -61,13 +61,13 @@ class Figure:
 
 @dataclass(frozen=True)
 class Ratio:
-    """How many times as good a figure of one artefact is as the same of another.
+    """The ratio of one figure of two artefacts, above 1 where the first is better.
 
     Attributes:
         name: its column in the table.
         figure: a name of `FIGURES`.
-        one_device: whether it says something only where both ran on the same device.
-        word: what the artefact is, where it is better, such as "faster", beside the bar; None: only in the table.
+        one_device: whether it is valid only where both ran on the same device.
+        word: what a better artefact is, such as "faster", shown beside the bar; None: only in the table.
     """
 
     name: str
@@ -76,7 +76,7 @@ class Ratio:
     word: str | None = None
 
     def of(self, row: Mapping[str, Any], base: Mapping[str, Any]) -> float | None:
-        """The ratio of a row of `comparison` to another; None where a figure is absent or they cannot be divided."""
+        """Returns the ratio of two rows of `comparison`; None where a figure is absent or they cannot be divided."""
         if self.one_device and not same_device(row, base):
             return None
         better, worse = row.get(self.figure), base.get(self.figure)
@@ -98,7 +98,7 @@ def _map50_of_classes(truth: Annotations, evaluation: CocoEvaluation | None) -> 
     return {} if evaluation is None else class_map50(truth, evaluation)
 
 
-#: The panels of the comparison's plot, from left to right.
+#: The panels of the comparison plot, from left to right.
 PANELS: Mapping[str, Panel] = {
     "accuracy": Panel("Accuracy", "mAP50, more is better"),
     "latency": Panel("Latency of one image", "ms, median (line: p95), less is better"),
@@ -130,7 +130,7 @@ FIGURES: Mapping[str, Figure] = {
             "mask_map50_95", "mask\nmAP50-95", 3, "higher", ("detect",),
             value=lambda of: _coco(of.masks, "map50_95"),
         ),
-        # An artefact that finds only what is easy has the highest: no value is the best.
+        # An artefact that finds only easy objects has the highest value, so none counts as the best.
         Figure("mask_iou", "mask IoU\nof found", 3, None, ("detect",), value=lambda of: of.mask_overlap),
         Figure("size_mb", "size\nMB", 1, "lower", None, value=lambda of: of.size_mb, bar=Bar("size", "size")),
         Figure(
@@ -164,10 +164,10 @@ RATIOS = (
 
 
 def figures_of(task: str) -> tuple[Figure, ...]:
-    """The figures that an artefact of a task has, in their order."""
+    """Returns the figures that an artefact of a task has, in their order."""
     return tuple(figure for figure in FIGURES.values() if figure.tasks is None or task in figure.tasks)
 
 
 def count_names(name: str) -> tuple[str, str]:
-    """The keys that stand beside a figure that is a mean over some objects: of how many, and how many there are."""
+    """Returns the keys beside a figure that is a mean over objects: how many were compared, and how many there are."""
     return f"{name}_compared", f"{name}_objects"

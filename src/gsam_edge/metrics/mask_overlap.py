@@ -1,4 +1,4 @@
-"""Overlap of predicted masks with true ones, object by object."""
+"""Mask IoU of predicted and true objects."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class MaskOverlap:
 
 
 def paired_mask_iou(truth: Annotations, predictions: Mapping[int, PackedDetections]) -> MaskOverlap | None:
-    """Mask IoU of predictions that answer the true objects row by row, as a teacher prompted with the true boxes does.
+    """Returns the mask IoU of predictions in the rows of the true objects, as of a teacher prompted with true boxes.
 
     The mean runs over objects, not over images. An object whose truth has no mask is left out.
 
@@ -56,12 +56,12 @@ def paired_mask_iou(truth: Annotations, predictions: Mapping[int, PackedDetectio
 def matched_mask_iou(
     truth: Annotations, predictions: Mapping[int, PackedDetections], match_box_iou: float
 ) -> MaskOverlap | None:
-    """Mask IoU of the objects that were found.
+    """Returns the mask IoU of the objects that were found.
 
-    In each image, predictions take their turn by falling score (ties: the earlier row). Each takes, among the objects
-    of its class that are still free, the one whose box overlaps its own most, if the box IoU is at least
-    `match_box_iou`. The mean runs over all objects so taken in the split. Objects not found do not lower it (the
-    metrics' recall does that), and neither do objects whose truth has no mask. Crowd regions take no part.
+    In each image, predictions are matched by falling score (ties: the earlier row), each to the object of its class
+    that is still free and has the highest box IoU with it, if that is at least `match_box_iou`. The mean runs over all
+    matched objects of the split. Objects not found do not lower it (the metrics' recall does that), and neither do
+    objects whose truth has no mask. Crowd regions are left out.
 
     Args:
         truth: the split.
@@ -86,7 +86,7 @@ def matched_mask_iou(
 
 
 def match_boxes(predicted: Detections, objects: Detections, match_box_iou: float) -> list[tuple[int, int]]:
-    """Pairs (row of a prediction, row of its object), matched as `matched_mask_iou` says, by falling score."""
+    """Returns pairs (row of a prediction, row of its object), matched as in `matched_mask_iou`, by falling score."""
     overlap = box_iou(predicted.xyxy, objects.xyxy)
     overlap[predicted.class_ids[:, None] != objects.class_ids[None, :]] = -1
     pairs: list[tuple[int, int]] = []
@@ -101,7 +101,7 @@ def match_boxes(predicted: Detections, objects: Detections, match_box_iou: float
 
 
 def _truth_with_masks(truth: Annotations) -> Iterator[tuple[int, PackedDetections]]:
-    """Image id and objects of each image with objects, in a truth with masks."""
+    """Yields image id and objects of each image with objects, if the truth has masks."""
     for image_id in truth.image_by_id if truth.has_masks else ():
         objects = truth.packed_truth(image_id)
         if len(objects):

@@ -1,4 +1,4 @@
-"""What was measured of one artefact, and the same beside the truth of a split."""
+"""Measurements of one artefact, alone and with the truth of a split."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from gsam_edge.metrics.mask_overlap import MaskOverlap, matched_mask_iou
 
 @dataclass(frozen=True)
 class Measurement:
-    """One artefact, measured.
+    """Predictions, latency and memory of one artefact.
 
     Attributes:
         predictions: one per image, in the images' order.
@@ -23,7 +23,7 @@ class Measurement:
         peak_memory_mb: most resident memory of the process in megabytes (10^6 bytes), interpreter and libraries
             included.
         timed_calls: how many calls the latencies come from.
-        threads: CPU threads the process was told to use.
+        threads: CPU threads that the process was set to use.
         peak_gpu_memory_mb: most GPU memory that torch reserved in it, in megabytes (10^6 bytes); None where it used no
             GPU through torch.
     """
@@ -39,9 +39,9 @@ class Measurement:
 
 @dataclass(frozen=True)
 class EvaluatedDetector:
-    """One artefact that detects, and a split: all that its figures are computed from.
+    """A measured artefact that detects, with the truth of a split: all that its figures are computed from.
 
-    Raises what `evaluate_predictions` raises, when a figure is first asked for.
+    Raises what `evaluate_predictions` raises, when a figure is first computed.
 
     Attributes:
         truth: the split.
@@ -51,7 +51,7 @@ class EvaluatedDetector:
         match_box_iou: see `matched_mask_iou`.
     """
 
-    #: What the artefact does; a figure says for which tasks it is computed.
+    #: The artefact's task; a figure names the tasks for which it is computed.
     task: ClassVar[str] = "detect"
 
     truth: Annotations

@@ -1,1 +1,1 @@
-"""All that is made for eyes: plots, contact sheets, console tables."""
+"""Plots, contact sheets and console tables."""

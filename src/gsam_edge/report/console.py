@@ -1,4 +1,4 @@
-"""Reports as a user reads them in a terminal."""
+"""Tables of the reports for the terminal."""
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,18 +10,18 @@ if TYPE_CHECKING:
     from rich.console import Group
     from rich.table import Table
 
-#: What stands before a finding: content was lost or is at stake, look at it, good to know; and before what is in order.
+#: Marks of a finding's severity (error: content was lost or is at risk), and the mark of a check without a finding.
 MARKS = {"error": "[red]✗[/]", "warning": "[yellow]![/]", "info": "[cyan]·[/]"}
 _IN_ORDER = "[green]✓[/]"
-#: Of more classes, the most frequent ones are listed.
+#: Most classes listed; of more, the most frequent ones.
 _MOST_CLASSES = 12
 
 
 def comparison_summary(rows: Sequence[Mapping[str, Any]]) -> "Table":
-    """Rows of `comparison` (see `evaluate.comparison.comparison_row`); what is absent is a dash.
+    """Builds a table of the rows of `comparison` (see `evaluate.comparison.comparison_row`); what is absent is a dash.
 
     The best value of a column is bold where several rows have one, for figures that have a best value. Under a figure
-    that is a mean over some objects stands of how many.
+    that is a mean over objects is the number of objects.
     """
     from rich.table import Table
 
@@ -51,7 +51,7 @@ def comparison_summary(rows: Sequence[Mapping[str, Any]]) -> "Table":
 
 
 def validation_summary(report: Mapping[str, Any]) -> "Group":
-    """The `validation_report` in some thirty lines: counts, findings, classes and splits.
+    """Summarises the `validation_report` in some thirty lines: counts, findings, classes and splits.
 
     Args:
         report: see `coco.report.validation_report`.
@@ -67,7 +67,7 @@ def validation_summary(report: Mapping[str, Any]) -> "Group":
 
 
 def import_summary(report: Mapping[str, Any]) -> "Group":
-    """The `import_report` in some lines: what was taken over, what was left behind and why."""
+    """Summarises the `import_report` in some lines: what was imported, what was skipped and why."""
     from rich.console import Group
     from rich.markup import escape
 
@@ -114,13 +114,13 @@ def _counts(report: Mapping[str, Any]) -> "Table":
 
 
 def _numbers(tally: Mapping[str, int]) -> tuple[str, ...]:
-    """The cells of an audit: in, kept, fixed, dropped."""
+    """Returns the cells of an audit: in, kept, fixed, dropped."""
     dropped = f"[red]{tally['dropped']}[/]" if tally["dropped"] else "0"
     return str(tally["in"]), str(tally["kept"]), str(tally["fixed"]), dropped
 
 
 def _findings(report: Mapping[str, Any]) -> "Table":
-    """Findings, those that matter most first; their examples stand in the report."""
+    """Builds the table of findings, the most severe first; their examples are in the report."""
     table = _table("Findings", "count", "was", "what it means")
     order = {severity: rank for rank, severity in enumerate(MARKS)}
     done = {"keep": "kept", "fix": "fixed", "drop": "dropped"}
@@ -131,7 +131,7 @@ def _findings(report: Mapping[str, Any]) -> "Table":
 
 
 def _in_order(report: Mapping[str, Any]) -> Iterator[str]:
-    """What was looked at and has no finding, in a few words each."""
+    """Yields what was checked and has no finding, in a few words each."""
     met = {finding["code"] for finding in report["findings"]}
     if not report["images"]["dropped"]:
         yield "every image is there and readable"
@@ -183,7 +183,7 @@ def _splits(report: Mapping[str, Any]) -> "Group":
 
 
 def next_command(pipeline: str, runtime: Mapping[str, Any], env: str | None = None) -> str:
-    """The command that goes on from here, with the same parameters, quoted for a shell.
+    """Returns the command of the next pipeline with the same parameters, quoted for a shell.
 
     Args:
         pipeline: name of the next pipeline.

@@ -1,4 +1,4 @@
-"""Contact sheets that show what an augmentation does to the user's own images."""
+"""Contact sheets of the user's own images under an augmentation."""
 
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from gsam_edge.augmentation.augmentation import Augmentation
 
-#: What nobody describes.
+#: An empty description.
 NOTHING = Description(characteristics=(), environment={}, intensity="low")
 
 _INCH = 2.4
@@ -31,7 +31,7 @@ _LINE_INCH = 0.17
 
 
 class PreviewConfig(BaseModel):
-    """How much a contact sheet shows."""
+    """Settings of the contact sheets."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -42,14 +42,14 @@ class PreviewConfig(BaseModel):
 
 @dataclass(frozen=True)
 class SheetMaker:
-    """Makes sheets of the same images.
+    """Makes contact sheets of the same images.
 
     Attributes:
         samples: the images with their objects.
         class_names: by class id.
         rules: what the words of a description mean.
         config: how much a sheet shows.
-        seed: the same one gives the same sheets.
+        seed: the same seed gives the same sheets.
     """
 
     samples: Sequence[Sample]
@@ -73,7 +73,7 @@ class SheetMaker:
         return cls(samples, annotations.class_names, rules, config, seed)
 
     def whole(self, description: Description, title: str) -> "Figure":
-        """The images as they are, and several times as a training with this description sees them."""
+        """Draws the images as they are, and several times as augmented for a training with this description."""
         from gsam_edge.augmentation import build
 
         augmentation = build(description, self.rules)
@@ -81,10 +81,10 @@ class SheetMaker:
         return self._sheet(columns, title, in_words(describe(description, self.rules)))
 
     def word(self, description: Description, title: str) -> "Figure":
-        """The images as they are, under each transform of a description alone, and under all of them together.
+        """Draws the images as they are, under each transform of a description alone, and under all of them together.
 
-        Every transform is applied to every image, however seldom a training would; the last column is drawn anew
-        until there are `config.draws`.
+        Every transform is applied to every image, however rarely a training would; the last column is repeated with
+        new draws until there are `config.draws`.
         """
         from gsam_edge.augmentation.augmentation import Augmentation
 
@@ -99,7 +99,7 @@ class SheetMaker:
     def _sheet(
         self, columns: Sequence[tuple[str, "Augmentation | None"]], title: str, lines: Sequence[str]
     ) -> "Figure":
-        """Images downwards, changes across, the words above."""
+        """Draws the sheet: images in rows, augmentations in columns, the description above."""
         from matplotlib.figure import Figure
 
         aspects = [sample.image.shape[0] / sample.image.shape[1] for sample in self.samples]
@@ -134,7 +134,7 @@ class SheetMaker:
 def preview_annotations(
     raw: RawCoco, images: ImageFiles, validation: ValidationConfig, config: PreviewConfig
 ) -> Annotations:
-    """The annotations of the images to show, checked as `data_validation` checks them, but for decoding every image.
+    """Returns the annotations of the images to show, checked as in `data_validation`, but without decoding.
 
     Raises:
         InvalidDatasetError: if the file holds nothing usable, or a fault whose policy is `error`.
@@ -145,7 +145,7 @@ def preview_annotations(
 
 
 def word_sheets(maker: SheetMaker, descriptions: Iterable[Description | None]) -> dict[str, bytes]:
-    """A sheet for every word and intensity of the descriptions that changes something: file names to PNG files."""
+    """Draws a sheet for every word and intensity of the descriptions that has an effect: file names to PNG files."""
     sheets: dict[str, bytes] = {}
     for name, (title, description) in _words(filter(None, descriptions)).items():
         if describe(description, maker.rules):
@@ -154,7 +154,7 @@ def word_sheets(maker: SheetMaker, descriptions: Iterable[Description | None]) -
 
 
 def in_words(steps: Sequence[Step]) -> list[str]:
-    """One line per step: how often, how strongly, and why."""
+    """Describes each step in one line: how often, how strongly, and why."""
     if not steps:
         return ["Nothing is changed."]
     return [
@@ -171,7 +171,7 @@ def _strength(value: object) -> str:
 
 
 def _words(descriptions: Iterable[Description]) -> Mapping[str, tuple[str, Description]]:
-    """Every word of the descriptions alone, by a name for its file, with a title."""
+    """Returns every word of the descriptions as a description of its own, by a name for its file, with a title."""
     words: dict[str, tuple[str, Description]] = {}
     for whole in descriptions:
         intensity = whole.intensity

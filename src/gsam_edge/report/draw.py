@@ -1,4 +1,4 @@
-"""Detections drawn into an image."""
+"""Draws detections into an image."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -25,12 +25,12 @@ PALETTE = (
 )
 _HALO = (255, 255, 255)
 _MASK_OPACITY = 0.42
-#: Images with more objects than this carry no text, only colours.
+#: In images with more objects than this no text is drawn, only colours.
 _MOST_LABELS = 14
 
 
 def class_colour(class_id: int) -> tuple[int, int, int]:
-    """The RGB colour (0..255) of a class, the same in every image; colours repeat after the palette's end."""
+    """Returns the RGB colour (0..255) of a class, the same in every image; colours repeat after the palette's end."""
     return PALETTE[class_id % len(PALETTE)]
 
 
@@ -42,13 +42,13 @@ def draw_detections(
     width: int,
     with_scores: bool = True,
 ) -> NDArray[np.uint8]:
-    """An image of what was found: translucent masks with their outline, boxes, class and score.
+    """Draws detections into an image: translucent masks with their outline, boxes, class and score.
 
     Args:
         image: uint8 [H, W, 3] RGB.
         detections: boxes and masks in that image's pixels; the best score is drawn last, on top.
         class_names: by class id.
-        width: width of the image in pixels; its height keeps the aspect ratio.
+        width: width of the drawing in pixels; its height keeps the aspect ratio.
         with_scores: whether the score is written beside the class name.
 
     Returns:
@@ -81,19 +81,19 @@ def draw_detections(
 
 
 def _resized(mask: NDArray[np.bool_], size: tuple[int, int]) -> NDArray[np.bool_]:
-    """A mask [H, W] at another (width, height), with smooth edges."""
+    """Resizes a mask [H, W] to (width, height), with smooth edges."""
     return np.asarray(Image.fromarray(mask.astype(np.uint8) * 255).resize(size, Image.Resampling.BILINEAR)) > 127
 
 
 def _blend(canvas: NDArray[np.float32], mask: NDArray[np.bool_], colour: tuple[int, int, int]) -> NDArray[np.float32]:
-    """The canvas with a translucent mask and its opaque outline."""
+    """Returns the canvas with a translucent mask and its opaque outline."""
     inner = np.asarray(Image.fromarray(mask.astype(np.uint8) * 255).filter(ImageFilter.MinFilter(3))) > 127
     opacity = np.where(mask & ~inner, 1, mask * _MASK_OPACITY).astype(np.float32)[..., None]
     return canvas * (1 - opacity) + np.asarray(colour, np.float32) * opacity
 
 
 def _upright(xyxy: NDArray[np.float32]) -> Box:
-    """Corners in rising order: a network may answer with a box turned inside out, which Pillow refuses to draw."""
+    """Returns corners in rising order: a network may give a box with swapped corners, which Pillow refuses to draw."""
     left, top, right, bottom = (float(value) for value in xyxy)
     return min(left, right), min(top, bottom), max(left, right), max(top, bottom)
 
@@ -107,7 +107,7 @@ def _write_label(
     size: tuple[int, int],
     taken: Sequence[Box],
 ) -> Box:
-    """Text on a plate of the class's colour, above, below or in the box, where no other plate is; returns the plate."""
+    """Writes text on a plate of the class's colour above, below or in the box, off other plates; returns the plate."""
     text = " ".join(text.split())  # a name of several lines is written in one
     font = _font(font_file(text), max(9, round(size[0] / 32)))
     pad = max(1, round(font.size / 6))
@@ -122,7 +122,7 @@ def _write_label(
 
 
 def _inside(left: float, top: float, width: float, height: float, size: tuple[int, int]) -> Box:
-    """A plate moved into the image of (width, height)."""
+    """Moves a plate into the image of (width, height)."""
     left = min(max(0, left), max(0, size[0] - width))
     top = min(max(0, top), max(0, size[1] - height))
     return left, top, left + width, top + height

@@ -1,4 +1,4 @@
-"""Names from the data in figures and images: written as they stand, in a font that knows their characters."""
+"""Finds installed fonts that have the characters of the names in plots and images."""
 
 import logging
 import warnings
@@ -7,9 +7,9 @@ from functools import cache
 
 logger = logging.getLogger(__name__)
 
-#: Comes with matplotlib and knows most alphabets, but none of the scripts of East and South Asia.
+#: Comes with matplotlib and covers most alphabets, but none of the scripts of East and South Asia.
 MAIN_FONT = "DejaVu Sans"
-#: Asked in this order, where they are installed, for the characters that the main font lacks.
+#: Searched in this order, where they are installed, for the characters that the main font lacks.
 FALLBACK_FONTS = (
     "Noto Sans CJK SC",
     "Noto Sans CJK JP",
@@ -38,12 +38,12 @@ FALLBACK_FONTS = (
 
 
 def literal(text: str) -> str:
-    """The text as matplotlib draws it unchanged: between two dollars it would read a formula, and may fail to."""
+    """Escapes dollar signs: matplotlib would parse the text between two of them as a formula, and may fail."""
     return text.replace("$", r"\$")
 
 
 def font_families(texts: Iterable[str]) -> list[str]:
-    """The families that these texts need, for matplotlib, which takes each character from the first that knows it.
+    """Returns the font families for these texts; matplotlib takes each character from the first that has it.
 
     Warns as `warn_of_unknown` does.
     """
@@ -57,9 +57,9 @@ def font_families(texts: Iterable[str]) -> list[str]:
 
 
 def font_file(text: str) -> str:
-    """The file of the installed font that knows most of a text's characters, for Pillow, which writes it in one font.
+    """Returns the file of the installed font with most of a text's characters, for Pillow, which uses one font a text.
 
-    Warns of characters that this font does not know, as `warn_of_unknown` does.
+    Warns of characters that this font does not have, as `warn_of_unknown` does.
     """
     from matplotlib.font_manager import findfont
 
@@ -70,7 +70,7 @@ def font_file(text: str) -> str:
 
 
 def warn_of_unknown(texts: Iterable[str]) -> None:
-    """Names the characters that no installed font knows in one warning, each character once in a process.
+    """Warns of the characters that no installed font has, in one warning, each character once in a process.
 
     They are drawn as boxes.
     """
@@ -84,7 +84,7 @@ def _visible(texts: Iterable[str]) -> frozenset[str]:
 
 @cache
 def _characters(family: str) -> frozenset[str]:
-    """All characters that a family has a glyph for; none where it is not installed."""
+    """Returns all characters that a family has a glyph for; none where it is not installed."""
     from matplotlib.font_manager import findfont, fontManager, get_font
 
     if family not in fontManager.get_font_names():
@@ -92,7 +92,7 @@ def _characters(family: str) -> frozenset[str]:
     return frozenset(map(chr, get_font(findfont(family)).get_charmap()))
 
 
-#: What was warned of: the same names come back in every figure and image of a run.
+#: Characters already warned of: the same names are in every figure and image of a run.
 _named: set[str] = set()
 
 
@@ -104,12 +104,12 @@ def _warn_of(missing: frozenset[str]) -> None:
         return
     _named.update(news)
     logger.warning(
-        "plots and images: expected an installed font that knows the characters %s, found none, so they are drawn as "
+        "plots and images: expected an installed font that has the characters %s, found none, so they are drawn as "
         "boxes; install one such as %s or %s and delete matplotlib's list of fonts in %s",
         "".join(sorted(news)),
         FALLBACK_FONTS[0],
         FALLBACK_FONTS[-1],
         get_cachedir(),
     )
-    # Matplotlib would say so again, for each character of each figure, wherever the figure is saved.
+    # Matplotlib would warn again, for each character of each figure, whenever the figure is saved.
     warnings.filterwarnings("ignore", message=r"Glyph \d+ .* missing from font")

@@ -1,4 +1,4 @@
-"""Figures of a dataset for people: how large objects are, where they lie, how many images show them, what is odd."""
+"""Plots of a dataset: box sizes, images per class, a heat map of the boxes, and the worst findings."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -26,14 +26,14 @@ _MOST_POINTS = 4000
 _CELLS = 64
 #: The contact sheet: columns, width of an image in pixels, most characters of a caption's line.
 _COLUMNS, _IMAGE, _CAPTION = 4, 480, 44
-#: Of an image that is shown beside others, so many boxes are drawn; more would hide it.
+#: Most boxes drawn into an image that is shown beside others; more would hide it.
 _MOST_BOXES = 50
 #: A case about an object smaller than this share of its image's side is shown enlarged, with so much around it.
 _CLOSE, _AROUND = 0.25, 3.0
 
 
 def plot_box_sizes(annotations: Annotations, smallest_side: float) -> "Figure":
-    """Width against height of all boxes, crowds aside, a colour for each class; tiny boxes on shaded ground.
+    """Plots width against height of all boxes, crowds aside, a colour for each class; the area of tiny boxes is shaded.
 
     Args:
         annotations: checked and completed annotations.
@@ -88,7 +88,7 @@ def _median_size(xywh: NDArray[np.float64]) -> str:
 
 
 def plot_images_per_class(annotations: Annotations) -> "Figure":
-    """How many images show each class, and how many objects an image shows."""
+    """Plots how many images show each class, and how many objects an image shows."""
     from matplotlib.figure import Figure
 
     counts = annotations.image_class_counts
@@ -118,7 +118,7 @@ def plot_images_per_class(annotations: Annotations) -> "Figure":
 
 
 def plot_heat_map(annotations: Annotations) -> "Figure":
-    """Where the boxes of all images lie, each image stretched to the same square."""
+    """Plots where the boxes of all images lie, each image stretched to the same square."""
     from matplotlib.figure import Figure
 
     heat = annotation_heat_map(annotations, _CELLS)
@@ -133,7 +133,7 @@ def plot_heat_map(annotations: Annotations) -> "Figure":
 def plot_worst_findings(
     annotations: Annotations, images: ImageSource, findings: Sequence[Mapping[str, Any]]
 ) -> "Figure":
-    """A contact sheet of the worst cases of each finding that is about images, with their objects drawn.
+    """Draws a contact sheet of the worst cases of each finding that is about images, with their objects.
 
     Args:
         annotations: checked and completed annotations.
@@ -166,7 +166,7 @@ def plot_worst_findings(
 
 
 def _chosen(examples: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The worst case, and the last that is written out: the second may be a copy of the first."""
+    """Returns the worst case, and the last that is written out: the second may be a copy of the first."""
     return examples if len(examples) < 2 else [examples[0], examples[-1]]
 
 
@@ -190,7 +190,7 @@ def _case(annotations: Annotations, images: ImageSource, example: Mapping[str, A
 def _drawn(
     annotations: Annotations, images: ImageSource, image_id: int, ids: Sequence[int] | None, width: int
 ) -> NDArray[np.uint8]:
-    """An image with the boxes of its objects, or with the objects of `ids` alone, enlarged where they are small."""
+    """Draws an image with the boxes of its objects, or with the objects of `ids` alone, enlarged where small."""
     image = images[annotations.image_by_id[image_id]["file_name"]]
     records = [record for record in annotations.objects_of_image[image_id] if not record.get("iscrowd")]
     chosen = records[:_MOST_BOXES] if ids is None else [record for record in records if record["id"] in ids]
@@ -209,13 +209,13 @@ def _drawn(
 
 
 def _mask(record: Mapping[str, Any], image_hw: tuple[int, int]) -> NDArray[np.bool_]:
-    """The mask of an object, bool [H, W]; empty where it has none."""
+    """Returns the mask of an object, bool [H, W]; empty where it has none."""
     segmentation = record.get("segmentation")
     return decode_segmentation(segmentation, image_hw) if segmentation else np.zeros(image_hw, bool)
 
 
 def _window(xyxy: NDArray[np.float32], image_hw: tuple[int, int]) -> tuple[slice, slice]:
-    """Rows and columns of the image around boxes; all of it where they are large."""
+    """Returns the rows and columns of the image around boxes; all of it where they are large."""
     height, width = image_hw
     left, top = xyxy[:, :2].min(axis=0)
     right, bottom = xyxy[:, 2:].max(axis=0)
@@ -231,7 +231,7 @@ def _window(xyxy: NDArray[np.float32], image_hw: tuple[int, int]) -> tuple[slice
 
 
 def _short(text: str) -> str:
-    """The end of a text, which is where file names differ."""
+    """Returns the end of a text, which is where file names differ."""
     return text if len(text) <= _CAPTION else f"…{text[1 - _CAPTION :]}"
 
 

@@ -1,4 +1,4 @@
-"""Figures for people: artefacts side by side, images side by side, classes per split.
+"""Plots: a comparison of artefacts, a grid of images, classes per split.
 
 They are built on matplotlib's `Figure` itself, not on pyplot: no display, no global state, nothing to close.
 """
@@ -25,17 +25,17 @@ TRUTH_COLUMN = "truth"
 _MOST_CLASSES = 24
 #: Dots per inch of the figures that are no grids of images: legible in kedro-viz and MLflow alike.
 FIGURE_DPI = 140
-#: Width of an image of the grid in inches, on which the size of its letters depends; its pixels are the caller's.
+#: Width of an image of the grid in inches, which sets the size of its text; the caller sets its pixels.
 _IMAGE_INCH = 3.0
 
 
 def plot_comparison(rows: Sequence[Mapping[str, Any]]) -> "Figure":
-    """Bars of accuracy, latency, size and memory, one line per artefact, the numbers written beside the bars.
+    """Plots bars of accuracy, latency, size and memory, one line per artefact, the numbers written beside the bars.
 
     Args:
-        rows: see `comparison.comparison_row`; what is absent has no bar. An artefact's name stands over its runtime,
-            which says whether it was given the true boxes. Beside latency and size stands the factor against the first
-            row, beside latency only where both ran on the same device.
+        rows: see `comparison.comparison_row`; what is absent has no bar. An artefact's name is written over its
+            runtime, which says whether it was given the true boxes. Beside latency and size is the factor against the
+            first row, beside latency only where both ran on the same device.
 
     Raises:
         ValueError: if there are no rows.
@@ -70,7 +70,7 @@ def plot_image_grid(
     score_threshold: float,
     image_width: int,
 ) -> "Figure":
-    """Images downwards, sources (truth, teacher, student …) across, each with what it found drawn in.
+    """Plots images in rows and sources (truth, teacher, student …) in columns, with their detections drawn in.
 
     Args:
         images: uint8 [H, W, 3] RGB.
@@ -121,7 +121,7 @@ def plot_image_grid(
 
 
 def choose_images(truth: Annotations, count: int) -> list[int]:
-    """Image ids for an image grid: evenly spread over the images that hold objects (over all, where none does).
+    """Chooses image ids for an image grid, evenly spread over the images that hold objects (over all, if none does).
 
     Fewer than `count` only if there are fewer such images. The same truth gives the same choice.
     """
@@ -132,7 +132,7 @@ def choose_images(truth: Annotations, count: int) -> list[int]:
 
 
 def shown_classes(counts: Sequence[int]) -> list[int]:
-    """The classes, by id, that a figure has room for: all in their order, or the most frequent and then the rarest.
+    """Returns the classes, by id, that fit in a figure: all in their order, or the most frequent and then the rarest.
 
     Args:
         counts: objects of each class.
@@ -144,7 +144,7 @@ def shown_classes(counts: Sequence[int]) -> list[int]:
 
 
 def plot_class_distribution(splits: Mapping[str, Mapping[str, Any]]) -> "Figure":
-    """Objects of each class in each split, with each split's share of the class.
+    """Plots the objects of each class in each split, with each split's share of the class.
 
     Args:
         splits: `validation_report["splits"]`: split names to {images, annotations, per_class: {class name: count}}.
@@ -182,7 +182,7 @@ def plot_class_distribution(splits: Mapping[str, Mapping[str, Any]]) -> "Figure"
 
 
 def _draw_bars(axes: "Axes", rows: Sequence[Mapping[str, Any]], shown: Mapping[str, Bar]) -> None:
-    """Horizontal bars of one panel by their figures' names, the numbers at their ends."""
+    """Draws horizontal bars of one panel by their figures' names, the numbers at their ends."""
     height = 0.72 / max(1, len(shown))
     colours = (PALETTE[1], PALETTE[0], *PALETTE[2:])
     for index, (name, bar) in enumerate(shown.items()):
@@ -200,7 +200,7 @@ def _draw_bars(axes: "Axes", rows: Sequence[Mapping[str, Any]], shown: Mapping[s
 
 
 def _bar_texts(name: str, rows: Sequence[Mapping[str, Any]], lines: Sequence[int]) -> list[str]:
-    """The numbers beside the bars, with the factor against the first row where that was beaten and may be compared."""
+    """Returns the numbers beside the bars, with the factor against the first row where it is above 1 and comparable."""
     decimals = FIGURES[name].decimals
     factors = [(ratio, ratio.word) for ratio in RATIOS if ratio.figure == name and ratio.word is not None]
     texts = []
@@ -216,7 +216,7 @@ def _bar_texts(name: str, rows: Sequence[Mapping[str, Any]], lines: Sequence[int
 
 
 def _tidy(axes: "Axes") -> None:
-    """No frame, no grid, no numbers on the axis: they stand beside the bars, which get room for them."""
+    """Removes frame, grid and the axis's numbers, and makes room for the numbers beside the bars."""
     axes.spines[["top", "right", "bottom"]].set_visible(False)
     axes.spines["left"].set_color(_PALE)
     axes.tick_params(length=0)
@@ -225,5 +225,5 @@ def _tidy(axes: "Axes") -> None:
 
 
 def _matplotlib(colour: tuple[int, int, int]) -> tuple[float, ...]:
-    """RGB 0..255 as matplotlib wants it, 0..1."""
+    """Converts RGB 0..255 to matplotlib's 0..1."""
     return tuple(channel / 255 for channel in colour)

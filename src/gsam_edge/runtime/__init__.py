@@ -1,7 +1,7 @@
 """Engines and tasks that run an exported student; they need numpy, Pillow and the engine's own backend, nothing else.
 
-`decode_image` is the function by which the images of training and evaluation are read: a student is as good as
-measured on images that come through it.
+`decode_image` is the function that reads the images of training and evaluation: a student's measured accuracy holds for
+images that it decodes.
 """
 
 from gsam_edge.runtime.card import ArtefactError, Card

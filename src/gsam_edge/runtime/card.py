@@ -1,4 +1,4 @@
-"""What every exported student carries about itself."""
+"""The card of an exported student: its metadata."""
 
 import json
 from collections.abc import Mapping
@@ -10,12 +10,12 @@ _REQUIRED = ("task", "class_names", "image_size", "architecture", "version")
 
 
 class ArtefactError(UserError):
-    """A file that is no student of this project."""
+    """A file that is not an exported student of this project."""
 
 
 @dataclass(frozen=True)
 class Card:
-    """What an artefact says about itself, so that nothing beside it is needed to use it.
+    """Metadata inside an artefact, so that no other file is needed to use it.
 
     Attributes:
         task: what its outputs mean, a name of `runtime.tasks.table.TASKS`.
@@ -23,8 +23,8 @@ class Card:
         image_size: side of the square network input in pixels.
         architecture: the student's architecture, such as "yolov8-seg".
         version: version of gsam_edge that made it.
-        weights: SHA-256 of the student's weights that it was exported from; None where nobody recorded it.
-        split: digest of how the images were split that taught it and that did not; None likewise.
+        weights: SHA-256 of the student's weights that it was exported from; None where it was not recorded.
+        split: digest of the split of the images that it was trained with; None where it was not recorded.
     """
 
     task: str
@@ -36,7 +36,7 @@ class Card:
     split: str | None = None
 
     def to_properties(self) -> dict[str, str]:
-        """As text by key, the form in which model formats keep metadata."""
+        """Returns the card as text by key, the form in which model formats keep metadata."""
         recorded = {"weights": self.weights, "split": self.split}
         return {
             "task": self.task,

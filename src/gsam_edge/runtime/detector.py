@@ -1,4 +1,4 @@
-"""A student as its users call it: engine and task together."""
+"""A detector: an exported student's engine and task together."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ from gsam_edge.vision.detections import Detections
 
 
 class Detector:
-    """A student that takes an image and nothing else; `card` is what it says about itself, its class names too."""
+    """A student that takes an image and nothing else; `card` is its metadata, with the class names."""
 
     def __init__(self, engine: Engine, *, score_threshold: float) -> None:
         """Takes an opened artefact; see `open`."""
@@ -32,11 +32,11 @@ class Detector:
         threads: int,
         providers: Sequence[str] = (),
     ) -> "Detector":
-        """A detector from an exported file.
+        """Opens a detector from an exported file.
 
         Args:
             source: the file, or its content.
-            suffix: how the file's name ends, such as ".onnx"; a path says it itself.
+            suffix: how the file's name ends, such as ".onnx"; not needed with a path.
             score_threshold: objects that score less are dropped (0..1).
             threads: CPU threads within one operator; 0 lets the backend choose.
             providers: where to compute, by the backend's own names; none is the backend's default.
@@ -48,6 +48,6 @@ class Detector:
         return cls(engine, score_threshold=score_threshold)
 
     def __call__(self, image: NDArray[np.uint8]) -> Detections:
-        """Objects in one image, uint8 RGB [H, W, 3], in its own pixels."""
+        """Returns the objects in one image, uint8 RGB [H, W, 3], in its own pixels."""
         batch, letterbox = self._task.prepare(image, self.card)
         return self._task.read(self._engine.run(batch), letterbox, self.card, threshold=self._score_threshold)

@@ -1,47 +1,47 @@
-"""Box arithmetic on numpy arrays; the format stands in every name."""
+"""Box arithmetic on numpy arrays; every name states the box format."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 
 def xywh_to_xyxy(xywh: ArrayLike) -> NDArray[np.float32]:
-    """COCO's [N, 4] (left, top, width, height) to corners [N, 4], float32, same unit."""
+    """Converts COCO's [N, 4] (left, top, width, height) to corners [N, 4], float32, same unit."""
     boxes = np.asarray(xywh, np.float32).reshape(-1, 4)
     return np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1)
 
 
 def xyxy_to_xywh(xyxy: ArrayLike) -> NDArray[np.float32]:
-    """Corners [N, 4] to COCO's (left, top, width, height) [N, 4], float32, same unit."""
+    """Converts corners [N, 4] to COCO's (left, top, width, height) [N, 4], float32, same unit."""
     boxes = np.asarray(xyxy, np.float32).reshape(-1, 4)
     return np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], axis=1)
 
 
 def xyxy_to_cxcywh(xyxy: ArrayLike) -> NDArray[np.float32]:
-    """Corners [N, 4] to (centre x, centre y, width, height) [N, 4], float32, same unit."""
+    """Converts corners [N, 4] to (centre x, centre y, width, height) [N, 4], float32, same unit."""
     boxes = np.asarray(xyxy, np.float32).reshape(-1, 4)
     return np.concatenate([(boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]], axis=1)
 
 
 def cxcywh_to_xyxy(cxcywh: ArrayLike) -> NDArray[np.float32]:
-    """(centre x, centre y, width, height) [N, 4] to corners [N, 4], float32, same unit."""
+    """Converts (centre x, centre y, width, height) [N, 4] to corners [N, 4], float32, same unit."""
     boxes = np.asarray(cxcywh, np.float32).reshape(-1, 4)
     half = boxes[:, 2:] / 2
     return np.concatenate([boxes[:, :2] - half, boxes[:, :2] + half], axis=1)
 
 
 def clip_xyxy(xyxy: ArrayLike, image_hw: tuple[int, int]) -> NDArray[np.float32]:
-    """Corners [N, 4] in pixels, clipped to an image of (height, width)."""
+    """Clips corners [N, 4] in pixels to an image of (height, width)."""
     height, width = image_hw
     return np.clip(np.asarray(xyxy, np.float32).reshape(-1, 4), 0, [width, height, width, height]).astype(np.float32)
 
 
 def box_area(xyxy: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Areas [N] of corners [N, 4]; 0 for boxes without size."""
+    """Returns the areas [N] of corners [N, 4]; 0 for boxes without size."""
     return np.prod(np.clip(xyxy[:, 2:] - xyxy[:, :2], 0, None), axis=1)
 
 
 def box_iou(a_xyxy: NDArray[np.float32], b_xyxy: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Intersection over union [N, M] of corners [N, 4] and [M, 4]; 0 where both have no area."""
+    """Returns intersection over union [N, M] of corners [N, 4] and [M, 4]; 0 where both have no area."""
     top_left = np.maximum(a_xyxy[:, None, :2], b_xyxy[None, :, :2])
     bottom_right = np.minimum(a_xyxy[:, None, 2:], b_xyxy[None, :, 2:])
     intersection = np.prod(np.clip(bottom_right - top_left, 0, None), axis=2)
@@ -52,7 +52,7 @@ def box_iou(a_xyxy: NDArray[np.float32], b_xyxy: NDArray[np.float32]) -> NDArray
 def nms(
     xyxy: NDArray[np.float32], scores: NDArray[np.float32], class_ids: NDArray[np.int64], iou_threshold: float
 ) -> NDArray[np.int64]:
-    """Greedy non-maximum suppression within each class.
+    """Applies greedy non-maximum suppression within each class.
 
     Args:
         xyxy: corners [N, 4].

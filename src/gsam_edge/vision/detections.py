@@ -1,4 +1,4 @@
-"""The one value in which every model, teacher or student, gives its answer for one image."""
+"""Detections of one image: the output of every model, teacher or student."""
 
 from dataclasses import dataclass, replace
 
@@ -14,9 +14,9 @@ class Detections:
         xyxy: float32 [N, 4], corners in pixels of the original image, x right and y down.
         scores: float32 [N] in 0..1; 1 for ground truth.
         class_ids: int64 [N], the student's ids 0..C-1.
-        masks: bool [N, H, W] in the original image's size, or None where the source knows no masks.
-        class_scores: float32 [N, C] in 0..1, one score per class, NaN where the source was not asked for it; or None
-            where it gives only the best.
+        masks: bool [N, H, W] in the original image's size, or None where the source gives no masks.
+        class_scores: float32 [N, C] in 0..1, one score per class, NaN for classes that were not in the prompt; or None
+            where the source gives only the best.
 
     Raises:
         ValueError: if the arrays do not agree in their first dimension or have another rank.
@@ -44,7 +44,7 @@ class Detections:
 
     @classmethod
     def empty(cls, *, mask_hw: tuple[int, int] | None = None, num_classes: int | None = None) -> "Detections":
-        """No objects; with `mask_hw` (height, width) an empty mask stack, with `num_classes` empty class scores."""
+        """Returns no objects; `mask_hw` (height, width) adds empty masks, `num_classes` adds empty class scores."""
         return cls(
             xyxy=np.zeros((0, 4), np.float32),
             scores=np.zeros(0, np.float32),
@@ -54,7 +54,7 @@ class Detections:
         )
 
     def select(self, index: NDArray[np.bool_] | NDArray[np.int64]) -> "Detections":
-        """The rows of a boolean mask [N] or an index array [M], in the index's order."""
+        """Returns the rows of a boolean mask [N] or an index array [M], in the index's order."""
         return replace(
             self,
             xyxy=self.xyxy[index],

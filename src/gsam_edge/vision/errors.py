@@ -1,4 +1,4 @@
-"""Errors that a user can mend: they end a run with one message, all others are defects and show their traceback."""
+"""Errors that a user can fix: they end a run with one message. All others are bugs and show their traceback."""
 
 import errno
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ _FREE = "free some room on the disk, then run again"
 _PERMIT = "allow yourself to write there, then run again"
 _CLEAR = "move away what stands in the way, then run again"
 
-#: What a user can do where the system refuses to write, by the system's number of the error.
+#: What a user can do about a failed write, by errno.
 _ADVICE = {
     errno.ENOSPC: _FREE,
     errno.EDQUOT: _FREE,
@@ -23,16 +23,16 @@ _ADVICE = {
 
 
 class UserError(Exception):
-    """The base of what a user can mend; says what was expected, what arrived, where, and what to do."""
+    """Base of errors that a user can fix; says what was expected, what arrived, where, and what to do."""
 
 
 class FileError(UserError, OSError):
-    """A file that is damaged, too large, or that the system does not let us write."""
+    """A file that is damaged, too large, or cannot be written."""
 
 
 @contextmanager
 def writing(target: Path) -> Iterator[None]:
-    """Names the file and the remedy where a block cannot write because of something that a user can mend.
+    """Raises an error with the file and the remedy where a block cannot write for a reason that a user can fix.
 
     Args:
         target: the file or folder that the block writes.

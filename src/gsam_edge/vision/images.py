@@ -1,4 +1,4 @@
-"""Decoding of image files that nobody vouches for."""
+"""Decodes untrusted image files."""
 
 import struct
 import zlib
@@ -14,10 +14,10 @@ from PIL import ExifTags, Image, ImageFile, ImageOps
 
 from gsam_edge.vision.errors import UserError
 
-#: `file_name` to RGB uint8 [H, W, 3], decoded when asked for.
+#: `file_name` to RGB uint8 [H, W, 3], decoded on access.
 ImageSource: TypeAlias = Mapping[str, NDArray[np.uint8]]
 
-#: The formats that are read. Pillow knows more, among them some that start other programs (EPS) or fetch other files.
+#: The formats that are read. Pillow reads more, but some of them start other programs (EPS) or fetch other files.
 FORMATS = ("BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 
 #: What Pillow's readers raise on damaged files of these formats, found by mutating valid ones.
@@ -39,15 +39,15 @@ class MissingImageError(ImageError):
 
 
 def decode_image(content: bytes, *, name: str, max_pixels: int) -> NDArray[np.uint8]:
-    """An image file's content as RGB.
+    """Decodes an image file's content to RGB.
 
     Grey, palette, 16-bit, CMYK and RGBA images are converted; transparency is dropped, not blended. White is the
-    largest number that the declared bits hold, so 12 bits in a file of 16 come dark: how many bits are in use is not
-    guessed. The orientation that EXIF asks for is applied, so the array is the image as its maker saw it.
+    largest number that the declared bits hold, so 12-bit values stored in 16 bits are dark: how many bits are in use is
+    not guessed. The EXIF orientation is applied, so the array is upright.
 
     Args:
         content: the bytes of the file.
-        name: what to call the file in an error.
+        name: the file's name in errors.
         max_pixels: images with more pixels (width x height) are refused before they are decoded.
 
     Returns:
@@ -55,7 +55,7 @@ def decode_image(content: bytes, *, name: str, max_pixels: int) -> NDArray[np.ui
 
     Raises:
         ImageError: if the bytes are no complete image, declare more than `max_pixels`, or hold numbers of 32 bits,
-            floating-point or signed ones, of which no file says which is white.
+            floating-point or signed ones, for which no file states the value of white.
     """
     with opened_image(content, name=name, max_pixels=max_pixels) as image:
         white = _white(image)
@@ -64,10 +64,10 @@ def decode_image(content: bytes, *, name: str, max_pixels: int) -> NDArray[np.ui
 
 
 def brightest_if_deep(image: ImageFile.ImageFile) -> int | None:
-    """The largest value, 0..255, that `decode_image` gives of an image with more than 8 bits a channel, else None.
+    """Returns the largest value, 0..255, of a decoded image with more than 8 bits a channel, else None.
 
     Args:
-        image: opened and not yet decoded, which this does where it has more than 8 bits.
+        image: opened and not yet decoded; it is decoded here, as by `decode_image`, if it has more than 8 bits.
     """
     if not image.mode.startswith("I") and ";16" not in _raw_mode(image):
         return None
@@ -76,11 +76,11 @@ def brightest_if_deep(image: ImageFile.ImageFile) -> int | None:
 
 @contextmanager
 def opened_image(content: bytes, *, name: str, max_pixels: int) -> Iterator[ImageFile.ImageFile]:
-    """An image file's content opened by Pillow, to be decoded within the block.
+    """Opens an image file's content with Pillow, to be decoded within the block.
 
     Args:
         content: the bytes of the file.
-        name: what to call the file in an error.
+        name: the file's name in errors.
         max_pixels: images with more pixels (width x height) are refused.
 
     Raises:
@@ -98,10 +98,10 @@ def opened_image(content: bytes, *, name: str, max_pixels: int) -> Iterator[Imag
 
 
 def probe_image(path: Path, *, name: str, max_pixels: int) -> tuple[int, int]:
-    """Height and width in pixels of the image that `decode_image` gives, read from the file's header alone.
+    """Returns height and width in pixels of the image that `decode_image` gives, from the file's header alone.
 
     Raises:
-        ImageError: as `decode_image` raises it, but for damage behind the header.
+        ImageError: as `decode_image` raises it, except for damage behind the header.
     """
     try:
         with Image.open(path, formats=FORMATS) as image:
@@ -114,19 +114,19 @@ def probe_image(path: Path, *, name: str, max_pixels: int) -> tuple[int, int]:
 
 
 def upright_hw(image: Image.Image) -> tuple[int, int]:
-    """Height and width in pixels of an opened image once it stands as EXIF asks for."""
+    """Returns height and width in pixels of an opened image after its EXIF rotation."""
     return (image.width, image.height) if _is_turned(image) else (image.height, image.width)
 
 
 def _raw_mode(image: ImageFile.ImageFile) -> str:
-    """Pillow's name of how the pixels lie in the file of an opened, not yet decoded image; blank where it has none."""
+    """Returns Pillow's name of the pixel layout in the file of an opened, not yet decoded image; blank if none."""
     arguments = image.tile[0].args if image.tile else None
     first = arguments[0] if isinstance(arguments, tuple) and arguments else arguments
     return first if isinstance(first, str) else ""
 
 
 def _white(image: ImageFile.ImageFile) -> int:
-    """The largest number in one channel of an opened, not yet decoded image whose mode is I or begins with it."""
+    """Returns the largest number in one channel of an opened, not yet decoded image whose mode begins with I."""
     return 0x0FFF if _raw_mode(image) == "I;12" else 0xFFFF
 
 
@@ -139,11 +139,11 @@ def _to_rgb(image: Image.Image, white: int) -> NDArray[np.uint8]:
 
 
 def _is_turned(image: Image.Image) -> bool:
-    """Whether EXIF asks for a turn that swaps the sides of an opened, not yet decoded image."""
+    """Whether the EXIF rotation swaps the sides of an opened, not yet decoded image."""
     if image.format == "TIFF":
         return False  # Pillow's TIFF reader turns the image itself and gives its size after the turn
     if image.format == "PNG" and not image.info.keys() & {"exif", "Raw profile type exif", "XML:com.adobe.xmp"}:
-        return False  # asking for EXIF here would decode the whole image
+        return False  # reading EXIF here would decode the whole image
     return image.getexif().get(ExifTags.Base.Orientation) in _TURNED
 
 

@@ -1,4 +1,4 @@
-"""Letterbox geometry: how an image of any shape meets a square network input, and the way back."""
+"""Letterbox geometry: from an image of any shape to a square network input and back."""
 
 from dataclasses import dataclass
 
@@ -8,9 +8,9 @@ from PIL import Image
 
 from gsam_edge.vision.boxes import clip_xyxy
 
-#: The grey of the canvas beside the image, Ultralytics' value: what its pretrained weights and its training have there.
+#: Grey of the padding, as in Ultralytics' training and pretrained weights.
 PADDING_GREY = 114
-#: A pixel belongs to an object above this probability: from here on the network calls it object rather than not.
+#: A pixel belongs to an object above this probability.
 MASK_THRESHOLD = 0.5
 
 
@@ -32,13 +32,13 @@ class Letterbox:
 
     @classmethod
     def fit(cls, image_hw: tuple[int, int], canvas_hw: tuple[int, int]) -> "Letterbox":
-        """The largest centred placement of an image on a canvas; both (height, width)."""
+        """Returns the largest centred placement of an image on a canvas; both (height, width)."""
         scale = min(canvas_hw[0] / image_hw[0], canvas_hw[1] / image_hw[1])
         height, width = (max(1, round(side * scale)) for side in image_hw)
         return cls(image_hw, canvas_hw, (height, width), ((canvas_hw[1] - width) // 2, (canvas_hw[0] - height) // 2))
 
     def image(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """The image uint8 [H, W, 3] on its canvas, bilinear; padding is `PADDING_GREY`."""
+        """Returns the image uint8 [H, W, 3] on its canvas, bilinear; padding is `PADDING_GREY`."""
         height, width = self.resized_hw
         left, top = self.offset_xy
         resized = np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR))
@@ -52,15 +52,15 @@ class Letterbox:
         return np.array([scale_x, scale_y, scale_x, scale_y], np.float32)
 
     def boxes_to_canvas(self, xyxy: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Corners [N, 4] from image pixels to canvas pixels."""
+        """Maps corners [N, 4] from image pixels to canvas pixels."""
         return (xyxy * self._scale_xyxy() + np.array(self.offset_xy * 2, np.float32)).astype(np.float32)
 
     def boxes_to_image(self, xyxy: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Corners [N, 4] from canvas pixels to image pixels, clipped to the image."""
+        """Maps corners [N, 4] from canvas pixels to image pixels, clipped to the image."""
         return clip_xyxy((xyxy - np.array(self.offset_xy * 2, np.float32)) / self._scale_xyxy(), self.image_hw)
 
     def masks_to_image(self, probabilities: NDArray[np.float32], xyxy: NDArray[np.float32]) -> NDArray[np.bool_]:
-        """Masks from the canvas back to the image, each only within its box, which is all that is computed.
+        """Maps masks from the canvas back to the image; each is computed only within its box.
 
         Args:
             probabilities: float32 [N, h, w] in 0..1 over the whole canvas, at any resolution (a prototype mask is
@@ -82,7 +82,7 @@ class Letterbox:
     def _read_mask(
         self, probabilities: NDArray[np.float32], window_xyxy: tuple[int, int, int, int]
     ) -> NDArray[np.float32]:
-        """The canvas's probabilities [h, w] at each pixel of a window of the image, bilinear."""
+        """Resamples the canvas's probabilities [h, w] at each pixel of a window of the image, bilinear."""
         height, width = probabilities.shape
         stride_xy = np.array([width, height]) / self.canvas_hw[::-1]
         scale_xy = np.array(self.resized_hw[::-1]) / self.image_hw[::-1]

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 
 def masks_to_xyxy(masks: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Tight corners [N, 4], float32 pixels, of masks [N, H, W]; zeros for an empty mask.
+    """Returns the tight corners [N, 4], float32 pixels, of masks [N, H, W]; zeros for an empty mask.
 
     The right and bottom corners are exclusive, so that width and height count pixels as COCO's `toBbox` does.
     """
@@ -19,6 +19,6 @@ def masks_to_xyxy(masks: NDArray[np.bool_]) -> NDArray[np.float32]:
 
 
 def paired_iou(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Intersection over union [N] of masks [N, H, W], row by row; 0 where both are empty."""
+    """Returns intersection over union [N] of masks [N, H, W], row by row; 0 where both are empty."""
     union = (a | b).sum((1, 2))
     return ((a & b).sum((1, 2)) / np.maximum(union, 1)).astype(np.float32)

@@ -1,1 +1,1 @@
-"""What can be wrong with a COCO file: one table, one module for each kind of record."""
+"""Checks of a COCO file: a table of the faults, and one module for each kind of record."""

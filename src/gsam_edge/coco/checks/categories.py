@@ -1,4 +1,4 @@
-"""The categories of a COCO file."""
+"""Checks the categories of a COCO file."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from gsam_edge.coco.geometry.shapes import brief, is_text, whole_number
 
 @dataclass(frozen=True)
 class CategoryCheck:
-    """The sound categories.
+    """Result of `check_categories`: the sound categories.
 
     Attributes:
         records: category ids to records, in the file's order.
-        cases: category ids to what was found, still open: a category that nobody uses may yet be dropped.
-        moved: ids of categories that were merged, to the ids of those they were merged into.
+        cases: category ids to their open cases: an unused category may still be dropped.
+        moved: ids of merged categories to the ids that they were merged into.
     """
 
     records: Mapping[int, Mapping[str, Any]]
@@ -25,10 +25,10 @@ class CategoryCheck:
 
 
 def check_categories(raw: Sequence[Any], ledger: Ledger) -> CategoryCheck:
-    """Reads the categories; those of one name become one.
+    """Checks the categories and merges those of the same name.
 
     Raises:
-        InvalidDatasetError: if one id has two names, none is left, or a policy says so.
+        InvalidDatasetError: if one id has two names, no category is left, or a fault has the policy `error`.
     """
     records: dict[int, Mapping[str, Any]] = {}
     cases: dict[int, Case] = {}

@@ -1,4 +1,4 @@
-"""What was found in a COCO file and what was done about it: the ledger, and the findings that come out of it."""
+"""Records the faults of a COCO file and what was done about each, and reports them as findings."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,10 +19,10 @@ class Finding:
         code: its name in `CHECKS`.
         severity: error (content was lost), warning (content was changed) or info.
         policy: what was done: drop, fix or keep (error ends the run). A `fix` that left an object without any shape,
-            and so dropped it, stands under drop.
+            and so dropped it, is listed under drop.
         count: how many records, each once; a dropped record counts under one code only.
-        meaning: the code in words.
-        examples: the first cases: where they stand, their ids or file names, and what was found.
+        meaning: what the code means.
+        examples: the first cases: their place in the file, their ids or file names, and what was found.
     """
 
     code: str
@@ -33,13 +33,13 @@ class Finding:
     examples: tuple[Mapping[str, Any], ...]
 
     def to_json(self) -> dict[str, Any]:
-        """The finding as plain JSON values."""
+        """Returns the finding as plain JSON values."""
         return {**asdict(self), "examples": [dict(example) for example in self.examples]}
 
 
 @dataclass(frozen=True)
 class Tally:
-    """The audit of one list of records: `total` = `kept` + `fixed` + `dropped`."""
+    """Counts of what became of one list of records: `total` = `kept` + `fixed` + `dropped`."""
 
     total: int
     kept: int
@@ -48,17 +48,17 @@ class Tally:
 
     @classmethod
     def of(cls, outcomes: Iterable[Outcome]) -> Self:
-        """The tally of what became of each record."""
+        """Counts what became of each record."""
         counts = Counter(outcomes)
         return cls(counts.total(), counts["kept"], counts["fixed"], counts["dropped"])
 
     def to_json(self) -> dict[str, int]:
-        """The tally under the report's keys: in, kept, fixed, dropped."""
+        """Returns the tally under the report's keys: in, kept, fixed, dropped."""
         return {"in": self.total, "kept": self.kept, "fixed": self.fixed, "dropped": self.dropped}
 
 
 class Ledger:
-    """Takes note of every fault of one run and answers what to do about it."""
+    """Records every fault of one run and looks up the policy for it."""
 
     def __init__(self, config: ValidationConfig, source: str) -> None:
         self.source = source
@@ -67,7 +67,7 @@ class Ledger:
         self._examples: dict[tuple[str, Policy], list[Mapping[str, Any]]] = {}
 
     def policy(self, code: str, where: str, detail: str) -> Policy:
-        """What to do about a fault: drop, fix or keep.
+        """Returns what to do about a fault: drop, fix or keep.
 
         Raises:
             InvalidDatasetError: if the policy is `error`.
@@ -78,14 +78,14 @@ class Ledger:
         return policy
 
     def enter(self, code: str, policy: Policy, example: Mapping[str, Any]) -> None:
-        """Writes down one case and what was done about it."""
+        """Records one case and what was done about it."""
         self._counts[code, policy] += 1
         examples = self._examples.setdefault((code, policy), [])
         if len(examples) < self._config.max_examples:
             examples.append(example)
 
     def findings(self) -> tuple[Finding, ...]:
-        """What was entered, in the order of `CHECKS`."""
+        """Returns the recorded findings, in the order of `CHECKS`."""
         order = list(CHECKS)
         return tuple(
             Finding(
@@ -98,9 +98,9 @@ class Ledger:
 
 
 class Case:
-    """The faults of one record, entered in the ledger once it is known what becomes of the record.
+    """The faults of one record. They are entered in the ledger once the record's outcome is known.
 
-    A record that is dropped is entered under one code only, so that the audit adds up by code.
+    A record that is dropped is entered under one code only, so that the counts by code add up.
     """
 
     __slots__ = ("_faults", "_ledger", "_subject", "_where", "outcome")
@@ -110,11 +110,11 @@ class Case:
         self._where = where
         self._subject = subject
         self._faults: list[tuple[str, str]] = []
-        #: What became of the record, once the case has ended.
+        #: What became of the record, once the case is closed.
         self.outcome: Outcome = "dropped"
 
     def fault(self, code: str, detail: str) -> Policy:
-        """Takes note of a fault and answers what to do: drop, fix or keep; where it is `error`, InvalidDatasetError."""
+        """Records a fault and returns what to do: drop, fix or keep. Raises InvalidDatasetError for `error`."""
         self._faults.append((code, detail))
         return self._ledger.policy(code, self._where, detail)
 
@@ -124,17 +124,17 @@ class Case:
         return tuple(self._faults)
 
     def drop(self, code: str, detail: str) -> Outcome:
-        """Ends the case: the record is dropped. Raises InvalidDatasetError where the policy is `error`."""
+        """Closes the case as dropped. Raises InvalidDatasetError where the policy is `error`."""
         self._ledger.policy(code, self._where, detail)
         self._enter(code, "drop", detail)
         return "dropped"
 
     def close(self) -> Outcome:
-        """Ends the case: the record stays, its faults were fixed or kept as they are."""
+        """Closes the case: the record stays, its faults were fixed or kept as they are."""
         if not self._faults:
             self.outcome = "kept"
             return self.outcome
-        details = dict(reversed(self._faults))  # each code once, with what was found first
+        details = dict(reversed(self._faults))  # each code once, with its first detail
         policies = {code: self._ledger.policy(code, self._where, detail) for code, detail in details.items()}
         for code, detail in details.items():
             self._enter(code, policies[code], detail)

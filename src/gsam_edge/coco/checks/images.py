@@ -1,4 +1,4 @@
-"""The images of a COCO file, held against the files that are there."""
+"""Checks the image records of a COCO file against the image files."""
 
 import re
 from collections.abc import Mapping, MutableMapping, Sequence
@@ -14,24 +14,24 @@ from gsam_edge.coco.images.scan import ImageFiles, LookOrError, ScannedImage, sc
 from gsam_edge.coco.table.gc_pause import gc_paused
 from gsam_edge.vision.images import MissingImageError
 
-#: Names that are plainly safe, and spelled as they would be after normalising: almost all of them.
+#: File names that are clearly safe and already normalised; almost all of them are.
 _PLAIN_NAME = re.compile(r"[\w-][\w .-]*(/[\w-][\w .-]*)*")
-#: A sixteenth of 256: what 12 bits in a file of 16 reach, decoded, is below it.
+#: A sixteenth of 256: 12-bit values stored in 16 bits stay below it once decoded.
 _DARK = 16
 
 
 @dataclass
 class ImageCheck:
-    """The sound images.
+    """Result of `check_images`: the sound images.
 
     Attributes:
         records: image ids to records with a true size, in the file's order.
         places: image ids to their rows in the file.
-        cases: image ids to what was found, still open: an image on which nothing is annotated may yet be dropped.
+        cases: image ids to their open cases: an image without annotations may still be dropped.
         moved: ids of records that list a file again, to the id of the file's first record.
         lost: ids of the images that were dropped.
         outcomes: what became of each row of the file; those of `records` are not known yet.
-        facts: image ids to what decoding told of their files; empty where none was decoded.
+        facts: image ids to facts of their decoded files; empty where none was decoded.
     """
 
     outcomes: list[Outcome]
@@ -46,17 +46,17 @@ class ImageCheck:
 def check_images(
     raw: Sequence[Any], files: ImageFiles, ledger: Ledger, *, decode: bool, seen: MutableMapping[str, Any]
 ) -> ImageCheck:
-    """Reads the image records and looks at every file.
+    """Checks the image records and reads every file.
 
     Args:
         raw: the list that a COCO file holds under `images`.
         files: the image files.
-        ledger: takes note of the faults.
+        ledger: records the faults.
         decode: whether files are decoded, which finds truncated ones, or only their headers read.
-        seen: what an interrupted pass over the files has seen (see `image_pass.scan_images`).
+        seen: results of an interrupted scan of the files (see `scan_images`).
 
     Raises:
-        InvalidDatasetError: if no image is left, or a policy says so.
+        InvalidDatasetError: if no image is left, or a fault has the policy `error`.
     """
     check = ImageCheck(["dropped"] * len(raw))
     with gc_paused():
@@ -75,7 +75,7 @@ def check_images(
 
 
 def _listed(raw: Sequence[Any], ledger: Ledger, check: ImageCheck) -> list[tuple[int, int, Case]]:
-    """Row, id and open case of each record whose file is to be looked at; the others are dropped."""
+    """Returns row, id and open case of each record whose file is to be read; drops the others."""
     named = [_identity(record) for record in raw]
     conflicts = _conflicts(named)
     listed: dict[str, int] = {}
@@ -104,7 +104,7 @@ def _listed(raw: Sequence[Any], ledger: Ledger, check: ImageCheck) -> list[tuple
 def _settle(
     check: ImageCheck, record: Mapping[str, Any], row: int, image_id: int, case: Case, look: LookOrError
 ) -> None:
-    """Takes an image in, its case still open, or drops it, by the look at its file."""
+    """Keeps an image, its case still open, or drops it, depending on the scan of its file."""
     found = _readable(case, look)
     sound = None if found is None else _with_true_size(case, record, image_id, (found.height, found.width))
     if found is None or sound is None:
@@ -118,7 +118,7 @@ def _settle(
 
 
 def _identity(record: Any) -> tuple[int | None, str | None, str]:
-    """An image's id and name, None where unusable, and the name in the one spelling for its file."""
+    """Returns an image's id and name, None where unusable, and its normalised name."""
     if not isinstance(record, Mapping):
         return None, None, ""
     image_id, name = whole_number(record.get("id")), record.get("file_name")
@@ -128,7 +128,7 @@ def _identity(record: Any) -> tuple[int | None, str | None, str]:
 
 
 def _conflicts(named: Sequence[tuple[int | None, str | None, str]]) -> dict[int, set[str]]:
-    """Ids that stand for several files, with the names of those."""
+    """Returns the ids that are used for several files, with the names of those files."""
     first: dict[int, str] = {}
     conflicts: dict[int, set[str]] = {}
     for image_id, name, spelling in named:
@@ -160,7 +160,7 @@ def _readable(case: Case, look: LookOrError) -> ScannedImage | None:
 def _with_true_size(
     case: Case, record: Mapping[str, Any], image_id: int, size: tuple[int, int]
 ) -> Mapping[str, Any] | None:
-    """The record with the size of its file, or None where it was dropped for another one."""
+    """Returns the record with the size of its file, or None if it was dropped because the sizes differ."""
     height, width = size
     sound = {"id": image_id, "height": height, "width": width}
     if all(type(record.get(key)) is int and record[key] == value for key, value in sound.items()):

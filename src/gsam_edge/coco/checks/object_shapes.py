@@ -1,4 +1,4 @@
-"""The shape of one annotation: its box and its mask."""
+"""Checks the box and the mask of one annotation."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class CheckedShape:
     Attributes:
         value: the sound `bbox` or `segmentation` (the file's own object where it was sound), None where there is none.
         area: in pixels.
-        outline_area: what the polygons of a mask enclose, pixels: the `area` of COCO's own files; else as `area`.
+        outline_area: pixels enclosed by the polygons of a mask, which is `area` in COCO's own files; else as `area`.
         dropped_for: code and detail of the fault for which the whole annotation is to be dropped.
     """
 
@@ -38,9 +38,9 @@ class CheckedShape:
 
 
 def check_bbox(case: Case, bbox: Any, image_hw: tuple[int, int]) -> CheckedShape:
-    """The box (left, top, width, height; pixels) of an annotation, cut to its image.
+    """Checks the box (left, top, width, height; pixels) of an annotation and clips it to its image.
 
-    `None` and `[]` are no box, and no fault. Raises InvalidDatasetError where a policy says so.
+    `None` and `[]` mean no box and are no fault. Raises InvalidDatasetError for a fault with the policy `error`.
     """
     if bbox is None or bbox == []:
         return CheckedShape()
@@ -66,9 +66,9 @@ def _box(bbox: Any, numbers: list[float]) -> CheckedShape:
 
 
 def check_segmentation(case: Case, segmentation: Any, image_hw: tuple[int, int]) -> CheckedShape:
-    """The mask of an annotation, its polygons cut to the image.
+    """Checks the mask of an annotation and clips its polygons to the image.
 
-    `None` is no mask, and no fault. Raises InvalidDatasetError where a policy says so.
+    `None` means no mask and is no fault. Raises InvalidDatasetError for a fault with the policy `error`.
     """
     if segmentation is None:
         return CheckedShape()

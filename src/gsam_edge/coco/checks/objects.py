@@ -1,4 +1,4 @@
-"""The annotations of a COCO file: all at once where columns tell that they are sound, one by one where not."""
+"""Checks the annotations of a COCO file: all at once by columns, then one by one those that may have a fault."""
 
 import zlib
 from collections.abc import Mapping, Sequence
@@ -15,26 +15,26 @@ from gsam_edge.coco.table.columns import ObjectColumns
 from gsam_edge.coco.table.fields import ObjectFields
 from gsam_edge.coco.table.records import JsonRecords, ObjectTable
 
-#: Odd numbers below 2^63, to mix columns into one number, wrapping around.
+#: Odd numbers below 2^63 that mix columns into one hash, with overflow.
 _ODD = np.array([0x1E3779B97F4A7C15, 0x42B2AE3D27D4EB4F, 0x65667B19E3779F9B], np.int64)
 
 
 def check_objects(raw: Sequence[Any], check: ObjectCheck) -> tuple[Sequence[Mapping[str, Any]], list[Outcome]]:
     """Checks the list that a COCO file holds under `annotations`.
 
-    Records that are still text are screened all at once (see `screen`), and only what is not surely sound is looked at
-    by itself; records that were parsed already are looked at one by one. Both ways come to the same.
+    Records that are still JSON text are screened all at once (see `screen`), and only those that may have a fault are
+    checked singly. Records that were parsed already are all checked one by one. Both ways give the same result.
 
     Args:
         raw: the list.
-        check: looks at single annotations.
+        check: checks single annotations.
 
     Returns:
         The sound annotations, in the file's order: an `ObjectTable` where they were text, else a tuple; and what became
         of each annotation of the file.
 
     Raises:
-        InvalidDatasetError: if a policy says so.
+        InvalidDatasetError: if a fault has the policy `error`.
     """
     if isinstance(raw, JsonRecords) and len(raw):
         return _screened(raw, check)
@@ -57,7 +57,7 @@ def _screened(raw: JsonRecords, check: ObjectCheck) -> tuple[ObjectTable, list[O
         if draft is None:
             outcomes[row] = "dropped"
         elif fields.is_regular[row] and not draft.case.faults:
-            # Let go, to be looked at again if need be: a file of odd but sound shapes would stand in memory whole.
+            # Not kept, and checked again if needed: else a file of unusual but sound shapes would fill the memory.
             is_sound[row], marks[row] = True, _mark(draft.new)
         else:
             drafts[row], marks[row] = draft, _mark(draft.new)
@@ -66,14 +66,14 @@ def _screened(raw: JsonRecords, check: ObjectCheck) -> tuple[ObjectTable, list[O
     for row in np.flatnonzero(doubtful & is_sound).tolist():
         draft = check.examine(row, raw[row])
         if draft is None:
-            raise RuntimeError(f"expected annotations[{row}] to be sound, as it was when it was first looked at")
+            raise RuntimeError(f"expected annotations[{row}] to be sound, as it was at its first check")
         drafts[row] = draft
     records = _compare(dict(sorted(drafts.items())), check, outcomes)
     return _table(raw, fields, records, outcomes), outcomes
 
 
 def _compare(drafts: Mapping[int, Draft], check: ObjectCheck, outcomes: list[Outcome]) -> dict[int, Mapping[str, Any]]:
-    """The sound records by row; writes down what became of each draft."""
+    """Returns the sound records by row and sets the outcome of each draft."""
     records: dict[int, Mapping[str, Any]] = {}
     for row, draft in drafts.items():
         record = check.compare(draft)
@@ -86,7 +86,7 @@ def _compare(drafts: Mapping[int, Draft], check: ObjectCheck, outcomes: list[Out
 def _table(
     raw: JsonRecords, fields: ObjectFields, records: Mapping[int, Mapping[str, Any]], outcomes: Sequence[Outcome]
 ) -> ObjectTable:
-    """What was kept, fixed records in the place of those of the file."""
+    """Returns the kept records as a table, with fixed records in place of the file's."""
     items = list(raw.items)
     for row, record in records.items():
         if outcomes[row] == "fixed":
@@ -100,12 +100,12 @@ def _table(
 
 
 def _id_of(record: Any) -> int:
-    """An annotation's id, 0 where it has none."""
+    """Returns an annotation's id, 0 where it has none."""
     return (whole_number(record.get("id")) or 0) if isinstance(record, Mapping) else 0
 
 
 def _mark(new: Mapping[str, Any]) -> tuple[float, ...]:
-    """Seven numbers of an annotation's shapes that are equal where the shapes are: `xywh`, `first`, `corners`."""
+    """Returns seven numbers that are equal for annotations of equal shapes: `xywh`, `first`, `corners`."""
     xywh = new["bbox"] or (np.nan,) * 4
     shape = new["segmentation"]
     if not shape:
@@ -135,7 +135,7 @@ def _alike(
     image_id, category_id = fields.image_id.copy(), fields.category_id.copy()
     for row, draft in drafts.items():
         image_id[row], category_id[row] = draft.new["image_id"], draft.new["category_id"]
-    # One number for nine: equal annotations have an equal one, and hardly any others do.
+    # One hash of nine numbers: equal annotations have equal hashes, and hardly any others do.
     shape = np.zeros(len(marks))  # [N]
     for column, weight in zip(np.nan_to_num(marks, nan=-1.0).T, np.sqrt(np.arange(2, 9)), strict=True):
         shape += column * weight

@@ -1,4 +1,4 @@
-"""One annotation of a COCO file: one record in, one sound record or none out."""
+"""Checks one annotation of a COCO file."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,19 +10,19 @@ from gsam_edge.coco.checks.images import ImageCheck
 from gsam_edge.coco.checks.object_shapes import CheckedShape, check_bbox, check_segmentation
 from gsam_edge.coco.geometry.shapes import brief, finite_area, is_close, whole_number
 
-#: How files say that there is no such shape.
+#: Values by which files say that a shape is absent.
 _ABSENT: Mapping[str, tuple[Any, ...]] = {"bbox": (None, []), "segmentation": (None, [], {})}
 
 
 @dataclass(frozen=True)
 class Draft:
-    """An annotation that is sound by itself, before it is held against the others.
+    """An annotation that is sound by itself, not yet compared with the others.
 
     Attributes:
-        record: as the file has it.
+        record: the file's record.
         new: the sound values of `image_id`, `category_id`, `bbox` and `segmentation` (None where there is none), and
             of `iscrowd` and `area` where they were wrong.
-        case: what was found, still open.
+        case: its open case.
     """
 
     record: Mapping[str, Any]
@@ -37,9 +37,9 @@ class ObjectCheck:
     Attributes:
         images: the sound images.
         categories: the sound categories.
-        ledger: takes note of the faults.
+        ledger: records the faults.
         area_tolerance: an area may differ from that of its mask by this share.
-        new_id: what the next annotation without an id of its own is called; above all ids of the file.
+        new_id: id for the next annotation that needs a new one; above all ids of the file.
     """
 
     images: ImageCheck
@@ -51,7 +51,7 @@ class ObjectCheck:
     _seen: dict[Any, str] = field(default_factory=dict, init=False)
 
     def examine(self, row: int, record: Any) -> Draft | None:
-        """Checks one annotation by itself; None where it was dropped. InvalidDatasetError where a policy says so."""
+        """Checks one annotation by itself; None if dropped. Raises InvalidDatasetError for the policy `error`."""
         where = f"annotations[{row}]"
         if not isinstance(record, Mapping):
             Case(self.ledger, where).drop("annotation_malformed", f"expected a mapping, got {brief(record)}")
@@ -81,9 +81,9 @@ class ObjectCheck:
         return Draft(record, new, case)
 
     def compare(self, draft: Draft) -> Mapping[str, Any] | None:
-        """Tells an annotation from those before it and ends its case: the sound record, or None where it was dropped.
+        """Compares an annotation with those before it and closes its case.
 
-        Raises InvalidDatasetError where a policy says so.
+        Returns the sound record, or None if it was dropped. Raises InvalidDatasetError for the policy `error`.
         """
         case, record, new = draft.case, draft.record, draft.new
         record_id = whole_number(record.get("id"))
@@ -123,7 +123,7 @@ class ObjectCheck:
     def _shape(
         self, case: Case, record: Mapping[str, Any], new: dict[str, Any], image_hw: tuple[int, int]
     ) -> Outcome | None:
-        """Puts the sound shape into `new`; answers only where the annotation is dropped."""
+        """Puts the sound shape into `new`; returns an outcome only if the annotation is dropped."""
         before = len(case.faults)
         box = check_bbox(case, record.get("bbox"), image_hw)
         mask = check_segmentation(case, record.get("segmentation"), image_hw)
@@ -151,14 +151,14 @@ class ObjectCheck:
 
 
 def _frozen(value: Any) -> Any:
-    """A hashable equal of a box or a segmentation."""
+    """Returns a hashable form of a box or a segmentation."""
     if isinstance(value, Mapping):
         return tuple((key, _frozen(value[key])) for key in ("size", "counts"))
     return tuple(_frozen(part) for part in value) if isinstance(value, list | tuple) else value
 
 
 def _merged(record: Mapping[str, Any], new: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The record itself where nothing changed, else a copy with the new values and without shapes that were taken."""
+    """Returns the record itself if nothing changed, else a copy with the new values and without removed shapes."""
     changes = {
         key: value
         for key, value in new.items()

@@ -1,7 +1,7 @@
-"""Which annotations are surely sound: told from columns, for all at once, so that only the others are looked at singly.
+"""Finds by columns, for all at once, the annotations that are surely sound; only the others are checked singly.
 
-Whatever is found sound here passes the checks of `check_objects` without a finding and unchanged; the reverse does not
-hold: a sound annotation with an unusual shape may have to be looked at.
+Whatever is found sound here passes the checks of `check_objects` unchanged and without a finding. The reverse does not
+hold: a sound annotation with an unusual shape may have to be checked singly.
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ def sound_rows(
     *,
     area_tolerance: float,
 ) -> NDArray[np.bool_]:
-    """Whether nothing is wrong with an annotation by itself, bool [N]; repeated ids and objects are not looked for.
+    """Returns whether each annotation is surely sound by itself, bool [N]; repeated ids and objects are not checked.
 
     Args:
         fields: the annotations.
@@ -41,7 +41,7 @@ def sound_rows(
 def _sizes(
     image_id: NDArray[np.int64], images: Mapping[int, Mapping[str, Any]]
 ) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-    """Whether an image of this id is known, bool [N], and its height and width, float64 [N, 2]; zeros where not."""
+    """Returns whether each image id is known, bool [N], and its height and width, float64 [N, 2]; zeros where not."""
     ids = np.fromiter(images, np.int64, len(images))
     sizes = np.array([(image["height"], image["width"]) for image in images.values()], np.float64)
     order = np.argsort(ids)
@@ -65,13 +65,13 @@ def _are_boxes_sound(xywh: NDArray[np.float64], height_width: NDArray[np.float64
 def _are_outlines_sound(fields: ObjectFields, height_width: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Whether polygons lie within their image, cover a pixel of it and can be drawn, bool [N]."""
     is_inside = (fields.low >= 0).all(axis=1) & (fields.high <= height_width[:, ::-1]).all(axis=1)
-    # Lengths are summed in another order here than one by one: what comes near the limit is left to be looked at.
+    # Lengths are summed in another order here than one by one: those near the limit are left to the single check.
     is_drawable = fields.polygon_length < 0.99 * OUTLINE_LIMIT * height_width.prod(axis=1)
     return fields.is_outlined & fields.covers_a_pixel & is_inside & is_drawable
 
 
 def _are_areas_sound(fields: ObjectFields, tolerance: float) -> NDArray[np.bool_]:
-    """Whether there is no area, or one from 0 on and like that of the polygons or else the box, bool [N]."""
+    """Whether the area is absent, or not negative and close to that of the polygons or else the box, bool [N]."""
     expected = np.where(fields.is_outlined, fields.polygon_area, fields.xywh[:, 2] * fields.xywh[:, 3])
     # As with lengths: sums in another order may differ in their last digits.
     allowed = np.maximum(1.0, tolerance * expected) * (1 - 1e-9)

@@ -1,4 +1,4 @@
-"""What can be wrong with a COCO file, and what may be done about it."""
+"""The possible faults of a COCO file and the policies allowed for each."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ Policy: TypeAlias = Literal["error", "drop", "fix", "keep"]
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that can be wrong: how bad it is, what may be done about it (the default first), and its meaning."""
+    """One kind of fault: its severity, the allowed policies (the default first) and its meaning."""
 
     severity: Severity
     policies: tuple[Policy, ...]
@@ -71,7 +71,7 @@ CHECKS: Mapping[str, Check] = {
 
 
 class ValidationConfig(BaseModel):
-    """How strictly a COCO file is read."""
+    """Settings for checking a COCO file."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -87,7 +87,7 @@ class ValidationConfig(BaseModel):
 
 
 def known_policies(policies: dict[str, Policy], checks: Mapping[str, Check]) -> dict[str, Policy]:
-    """The same policies. Raises ValueError where a code is none of the checks, or a check does not allow its policy."""
+    """Returns the policies unchanged. Raises ValueError where a code is unknown or its check forbids the policy."""
     for code, policy in policies.items():
         if code not in checks:
             raise ValueError(f"expected codes of {sorted(checks)}, got {code!r}")

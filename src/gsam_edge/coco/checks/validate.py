@@ -1,4 +1,4 @@
-"""From whatever a COCO file holds to annotations that can be trusted, with an account of every record."""
+"""Checks a COCO file of any content and returns sound annotations, with the outcome of every record."""
 
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass, replace
@@ -28,12 +28,12 @@ class CocoValidation:
     """A checked COCO file.
 
     Attributes:
-        annotations: what is left: ids are unique whole numbers, references exist, sizes are those of the files, boxes
-            and polygons stay within their image, every object has a box or a mask.
+        annotations: the sound annotations: ids are unique whole numbers, references exist, sizes are those of the
+            files, boxes and polygons stay within their image, every object has a box or a mask.
         findings: what was wrong and what was done, in the order of `CHECKS`.
-        images: the audit of the image records.
-        objects: the audit of the annotation records.
-        image_facts: image ids to what decoding told of their files; empty where only headers were read.
+        images: counts of what became of the image records.
+        objects: counts of what became of the annotation records.
+        image_facts: image ids to facts of their decoded files; empty where only headers were read.
     """
 
     annotations: Annotations
@@ -54,18 +54,18 @@ def validate(
     """Checks a COCO file and the images it names.
 
     Args:
-        content: the file's JSON value, whatever it is; never changed.
+        content: the file's JSON value of any form; never changed.
         files: the images, by `file_name`.
-        config: what to do about which fault.
-        source: what to call the file in messages.
-        seen: keeps what the images told, so that an interrupted check continues (see `image_pass.scan_images`).
+        config: the policies and thresholds.
+        source: the file's name in messages.
+        seen: keeps the scan of the images, so that an interrupted check continues (see `scan_images`).
 
     Returns:
         The usable annotations, in the file's order; records in which nothing was wrong are the file's own. Each record
-        of the file is counted once, as kept, fixed or dropped; a dropped one stands in one finding.
+        of the file is counted once, as kept, fixed or dropped; a dropped one is in one finding.
 
     Raises:
-        InvalidDatasetError: if the content is no COCO structure, holds nothing usable, or has a fault of the
+        InvalidDatasetError: if the content is no COCO structure, holds nothing usable, or has a fault with the
             policy `error`.
     """
     raw = _structure(content, source)
@@ -94,7 +94,7 @@ def validate(
 
 
 def _structure(content: Any, source: str) -> Mapping[str, Any]:
-    """The three lists of a COCO file, none of them empty."""
+    """Checks that the content holds the three lists of a COCO file, none of them empty, and returns it."""
     if not isinstance(content, Mapping):
         raise InvalidDatasetError(f"{source}: expected a COCO mapping with {', '.join(_LISTS)}, got {brief(content)}")
     for name in _LISTS:

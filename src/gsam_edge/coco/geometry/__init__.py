@@ -1,1 +1,1 @@
-"""Shapes as numbers: polygons, run lengths, clipping, areas. Pure functions."""
+"""Geometry of boxes, polygons and RLE: parsing, clipping, areas. Pure functions."""

@@ -1,4 +1,4 @@
-"""Polygons of many annotations at once: numbers out of JSON text, and the geometry that tells sound from suspicious."""
+"""Polygons of many annotations at once: read from JSON text, with areas, lengths and extents."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from gsam_edge.coco.geometry.shapes import MAX_COORDINATE
 #: pixel's diagonal, and up to half a pixel for corners and lines moved to a grid of fifths.
 _RADIUS = 1.2
 
-#: Drawing takes time and memory by the length of the outline (pixels).
+#: Longest outline (pixels) that is drawn: time and memory of drawing grow with it.
 _LONGEST_DRAWN = 10_000
 
 
@@ -41,7 +41,7 @@ class Outlines:
         return np.diff(self.starts, append=len(self.xy))
 
     def areas_and_lengths(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Area enclosed (shoelace formula) and length of each closed polygon, float64 [K] each, pixels."""
+        """Returns enclosed area (shoelace formula) and length of each closed polygon, float64 [K] each, pixels."""
         x, y = self.xy.T.copy()
         next_x, next_y = self._following(x), self._following(y)
         doubled = np.add.reduceat(x * next_y - next_x * y, self.starts)
@@ -49,18 +49,18 @@ class Outlines:
         return np.abs(doubled) / 2, np.add.reduceat(steps, self.starts)
 
     def _following(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """For each corner the value of the next one of its polygon, float64 [P]."""
+        """Returns for each corner the value of the next corner of its polygon, float64 [P]."""
         following = np.empty_like(values)
         following[:-1] = values[1:]
         following[self.starts + self.sizes - 1] = values[self.starts]
         return following
 
     def extents(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Smallest and largest x and y of each polygon, float64 [K, 2] each."""
+        """Returns the smallest and largest x and y of each polygon, float64 [K, 2] each."""
         return np.minimum.reduceat(self.xy, self.starts), np.maximum.reduceat(self.xy, self.starts)
 
     def take(self, chosen: NDArray[np.int64]) -> list[NDArray[np.float64]]:
-        """Some of the polygons, each as a flat list [x0, y0, x1, y1, ...]."""
+        """Returns the chosen polygons, each as a flat list [x0, y0, x1, y1, ...]."""
         ends = self.starts + self.sizes
         pairs = zip(self.starts[chosen].tolist(), ends[chosen].tolist(), strict=True)
         return [self.xy[start:end].ravel() for start, end in pairs]
@@ -72,10 +72,10 @@ class Outlines:
         low: NDArray[np.float64],
         high: NDArray[np.float64],
     ) -> NDArray[np.bool_]:
-        """Whether each polygon covers a pixel of an image that holds it whole, bool [K].
+        """Returns whether each polygon covers a pixel of an image that contains it whole, bool [K].
 
-        Most are too plump to miss every pixel's centre; thin, small and odd ones are drawn. One with an outline of more
-        than 10,000 pixels, or beyond the edge of any image, is not drawn: False.
+        Most are wide enough to be sure (see `is_plump`); thin, small and irregular ones are drawn. One with an outline
+        of more than 10,000 pixels, or beyond the edge of any image, is not drawn: False.
 
         Args:
             area: by `areas_and_lengths`.
@@ -113,8 +113,8 @@ def is_plump(
     """Whether polygons surely cover a pixel wherever they lie, bool [K]; thin and small ones have to be drawn to know.
 
     The largest circle within a simple closed curve has a radius above area / length (Bonnesen). A curve that runs
-    several times over itself may enclose nothing, since a drawing takes what lies inside twice for outside: where its
-    area is more than its extent's, the answer is no.
+    several times over itself may enclose nothing, since drawing treats what lies inside twice as outside: where its
+    area is more than its extent's, the result is False.
 
     Args:
         area: float64 [K], pixels, by the shoelace formula.
@@ -125,20 +125,20 @@ def is_plump(
 
 
 def read_outlines(segmentations: Sequence[bytes]) -> tuple[Outlines, NDArray[np.bool_]]:
-    """Reads segmentations that are lists of polygons out of their JSON text.
+    """Reads segmentations that are lists of polygons from their JSON text.
 
     Args:
         segmentations: valid JSON, one value each.
 
     Returns:
         The polygons of those that are lists of polygons of pairs of numbers, and for each segmentation whether it was
-        one, bool [N]. Coordinates are the nearest float64, as Python's own reader gives them.
+        one, bool [N]. Coordinates are the nearest float64, as Python's own parser gives them.
     """
     is_list = np.array([text[:1] == b"[" for text in segmentations], bool)
     rows = np.flatnonzero(is_list)
     lists = [segmentations[row] for row in rows.tolist()]
     read = _read_lists(lists)
-    if read is None:  # one of them is no list of polygons: look at each
+    if read is None:  # one of them is no list of polygons: check each
         is_list[rows] = [_read_lists([text]) is not None for text in lists]
         rows = np.flatnonzero(is_list)
         read = _read_lists([segmentations[row] for row in rows.tolist()])
@@ -151,7 +151,7 @@ def read_outlines(segmentations: Sequence[bytes]) -> tuple[Outlines, NDArray[np.
 def _read_lists(
     lists: Sequence[bytes],
 ) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]] | None:
-    """Numbers of all polygons, how many each has, and which list each is in; None if one is no list of polygons."""
+    """Returns the numbers of all polygons, their count and list per polygon; None if one is no list of polygons."""
     text = b"[" + b",".join(lists) + b"]"
     try:
         parsed: Any = simdjson.Parser().parse(text)
@@ -175,7 +175,7 @@ def _read_lists(
 def _in_pairs(
     numbers: NDArray[np.float64], counts: NDArray[np.int64], rows: NDArray[np.int64], is_read: NDArray[np.bool_]
 ) -> tuple[Outlines, NDArray[np.bool_]]:
-    """Leaves out the annotations that have a coordinate without its partner or one beyond any image."""
+    """Leaves out annotations with an odd number of coordinates or one beyond any image; pairs up the rest."""
     is_strange = counts % 2 == 1
     beyond = np.flatnonzero(np.abs(numbers) > MAX_COORDINATE)
     is_strange[np.searchsorted(np.cumsum(counts), beyond, side="right")] = True

@@ -1,4 +1,4 @@
-"""Run-length codes that nobody vouches for, read without handing them to C."""
+"""Checks and decodes untrusted RLE in numpy, before pycocotools' C code reads it."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ _MAX_RUN = 2**31 - 1
 
 
 def run_lengths(counts: str | bytes | Sequence[int], image_hw: tuple[int, int]) -> NDArray[np.int64]:
-    """The runs of a COCO RLE, checked.
+    """Checks a COCO RLE and returns its runs.
 
     pycocotools trusts its input: a code that is cut off or too long makes it read or write outside its memory.
 

@@ -1,4 +1,4 @@
-"""Segmentations as COCO codes them: polygons and run lengths to masks, areas and back."""
+"""Conversions between COCO segmentations (polygons and RLE), masks, areas and boxes."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
@@ -12,12 +12,12 @@ from gsam_edge.coco.geometry.rle import run_lengths
 #: A mask as one compressed COCO RLE: `size` [height, width] and `counts`, column-major runs as bytes (in JSON as text).
 Rle: TypeAlias = dict[str, Any]
 
-#: pycocotools 2.0.11 takes no more: it keeps their number in eight bits.
+#: Most polygons in one call: pycocotools 2.0.11 keeps their number in eight bits.
 _AREAS_AT_ONCE = 255
 
 
 def decode_segmentation(segmentation: Any, image_hw: tuple[int, int]) -> NDArray[np.bool_]:
-    """A COCO segmentation as a mask, bool [H, W].
+    """Decodes a COCO segmentation to a mask, bool [H, W].
 
     Args:
         segmentation: a list of polygons [x0, y0, x1, y1, ...] in pixels, or an RLE mapping with `size` (height, width)
@@ -31,7 +31,7 @@ def decode_segmentation(segmentation: Any, image_hw: tuple[int, int]) -> NDArray
 
 
 def segmentation_to_rle(segmentation: Any, image_hw: tuple[int, int]) -> Rle:
-    """A COCO segmentation (see `decode_segmentation` for arguments and errors) as one checked RLE."""
+    """Converts a COCO segmentation (see `decode_segmentation` for arguments and errors) to one checked RLE."""
     height, width = image_hw
     if isinstance(segmentation, Mapping):
         runs, counts = _runs(segmentation, image_hw), segmentation["counts"]
@@ -39,7 +39,7 @@ def segmentation_to_rle(segmentation: Any, image_hw: tuple[int, int]) -> Rle:
             rle = coco_mask.frPyObjects({"size": [height, width], "counts": counts}, height, width)
         else:
             rle = {"size": [height, width], "counts": counts.encode("ascii") if isinstance(counts, str) else counts}
-        # pycocotools' box of a code with runs of no pixels is wrong: such a code is drawn and encoded anew.
+        # pycocotools' box of an RLE with runs of no pixels is wrong: such an RLE is decoded and encoded again.
         return rle if runs[1:].all() else coco_mask.encode(np.asfortranarray(coco_mask.decode(rle)))
     if isinstance(segmentation, Sequence) and segmentation and not isinstance(segmentation, str | bytes):
         return coco_mask.merge(coco_mask.frPyObjects(list(segmentation), height, width))
@@ -47,7 +47,7 @@ def segmentation_to_rle(segmentation: Any, image_hw: tuple[int, int]) -> Rle:
 
 
 def _runs(rle: Mapping[str, Any], image_hw: tuple[int, int]) -> NDArray[np.int64]:
-    """The runs of an RLE mapping of this image's size, int64 [R]; ValueError if it is damaged."""
+    """Returns the runs of an RLE mapping of this image's size, int64 [R]; raises ValueError if it is damaged."""
     size, counts = rle.get("size"), rle.get("counts")
     if not isinstance(size, list | tuple) or list(size) != list(image_hw):
         raise ValueError(f"RLE: expected size {list(image_hw)}, got {size!r:.80}")
@@ -57,14 +57,14 @@ def _runs(rle: Mapping[str, Any], image_hw: tuple[int, int]) -> NDArray[np.int64
 
 
 def segmentation_pixels(segmentation: Any, image_hw: tuple[int, int]) -> int:
-    """The area of `segmentation_area`, in pixels; cheaper, where the box is not needed."""
+    """Returns the area of a segmentation in pixels; cheaper than `segmentation_area` where the box is not needed."""
     if isinstance(segmentation, Mapping):
         return int(_runs(segmentation, image_hw)[1::2].sum())
     return int(coco_mask.area(segmentation_to_rle(segmentation, image_hw)))
 
 
 def segmentation_area(segmentation: Any, image_hw: tuple[int, int]) -> tuple[int, list[float]]:
-    """Area in pixels and tight COCO box (left, top, width, height; zeros for an empty mask) of a segmentation.
+    """Returns area in pixels and tight COCO box (left, top, width, height; zeros for an empty mask).
 
     Equal to what `decode_segmentation` gives, without decoding; arguments and errors as there.
     """
@@ -73,7 +73,7 @@ def segmentation_area(segmentation: Any, image_hw: tuple[int, int]) -> tuple[int
 
 
 def polygon_areas(polygons: Sequence[NDArray[np.float64]], image_hw: tuple[int, int]) -> NDArray[np.int64]:
-    """Areas in pixels, int64 [K], of single polygons [x0, y0, x1, y1, ...], each drawn for itself into an image."""
+    """Returns areas in pixels, int64 [K], of polygons [x0, y0, x1, y1, ...], each drawn alone into an image."""
     height, width = image_hw
     areas = [
         coco_mask.area(coco_mask.frPyObjects(list(polygons[start : start + _AREAS_AT_ONCE]), height, width))
@@ -83,32 +83,32 @@ def polygon_areas(polygons: Sequence[NDArray[np.float64]], image_hw: tuple[int, 
 
 
 def mask_to_rle(mask: NDArray[np.bool_]) -> Rle:
-    """A mask [H, W] as RLE."""
+    """Encodes a mask [H, W] as RLE."""
     return coco_mask.encode(np.asfortranarray(mask, dtype=np.uint8))
 
 
 def encode_mask(mask: NDArray[np.bool_]) -> dict[str, Any]:
-    """A mask [H, W] as compressed COCO RLE with `counts` as text, ready for JSON."""
+    """Encodes a mask [H, W] as compressed COCO RLE with `counts` as text, ready for JSON."""
     return rle_to_json(mask_to_rle(mask))
 
 
 def rle_to_json(rle: Rle) -> dict[str, Any]:
-    """An RLE with its `counts` as text, ready for JSON."""
+    """Returns an RLE with its `counts` as text, ready for JSON."""
     return {"size": [int(side) for side in rle["size"]], "counts": rle["counts"].decode("ascii")}
 
 
 def empty_rle(image_hw: tuple[int, int]) -> Rle:
-    """The RLE of a mask without pixels."""
+    """Returns the RLE of a mask without pixels."""
     return segmentation_to_rle({"size": image_hw, "counts": [image_hw[0] * image_hw[1]]}, image_hw)
 
 
 def rle_areas(rles: Sequence[Rle]) -> NDArray[np.int64]:
-    """Pixels of each of N masks, int64 [N]."""
+    """Returns the number of pixels of each of N masks, int64 [N]."""
     return np.array([coco_mask.area(rle) for rle in rles], np.int64)
 
 
 def rle_iou(a: Rle, b: Rle) -> float:
-    """Intersection over union of two masks, 0 where both are empty; nothing is decoded.
+    """Returns intersection over union of two masks, 0 where both are empty, without decoding them.
 
     Equal, to the last bit, to what `vision.masks.paired_iou` gives for the decoded masks.
 

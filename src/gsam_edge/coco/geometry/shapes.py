@@ -1,4 +1,4 @@
-"""Numbers, boxes and polygons as they stand in files: reading, and clipping to the image. Pure functions."""
+"""Reading of numbers, boxes and polygons from files, and clipping to the image. Pure functions."""
 
 import math
 import reprlib
@@ -7,22 +7,22 @@ from typing import Any, TypeAlias, TypeGuard
 
 Point: TypeAlias = tuple[float, float]
 
-#: Coordinates beyond this (pixels) are no coordinates, and would overflow on the way through the arithmetic.
+#: Largest coordinate (pixels) that is accepted: larger ones would overflow in the arithmetic.
 MAX_COORDINATE = 1e7
 
-#: No area (pixels) is beyond that of a box with such coordinates.
+#: Largest area (pixels) that is accepted: that of a box with such coordinates.
 MAX_AREA = MAX_COORDINATE**2
 
-#: Boxes may pass the image's edge by this (pixels) unmentioned: the rounding of left + width in three decimals.
+#: Boxes may pass the image's edge by this (pixels) without a finding: left + width rounded to three decimals.
 ROUNDING = 2e-3
 
-#: Drawing needs memory by the length of an outline: at most this many times the pixels of its image, which no shape
-#: made of whole pixels comes near.
+#: Longest outline that is drawn, in pixels per pixel of its image. Drawing needs memory by its length, and no shape of
+#: whole pixels comes near this limit.
 OUTLINE_LIMIT = 4.0
 
 
 def whole_number(value: Any) -> int | None:
-    """An id or a size as int: ints, floats without a fraction and digits as text; None for anything else."""
+    """Returns an id or a size as int: from ints, whole floats and digits as text; None for anything else."""
     if type(value) is int:
         return value if abs(value) < 2**63 else None
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
@@ -33,12 +33,12 @@ def whole_number(value: Any) -> int | None:
 
 
 def is_text(value: Any) -> TypeGuard[str]:
-    """Whether a value is text that says something and can be written to a file (JSON may hold half characters)."""
+    """Whether a value is text that is not blank and can be encoded as UTF-8 (JSON may hold lone surrogates)."""
     return isinstance(value, str) and bool(value.strip()) and value.encode("utf-8", "ignore").decode("utf-8") == value
 
 
 def finite_numbers(value: Any) -> list[float] | None:
-    """A list of ints and floats as floats; None where it is no list, or one is NaN, infinite or beyond any image."""
+    """Returns a list of numbers as floats; None where it is no list, or one is NaN, infinite or beyond any image."""
     if not isinstance(value, Sequence) or isinstance(value, str | bytes):
         return None
     for number in value:
@@ -48,12 +48,12 @@ def finite_numbers(value: Any) -> list[float] | None:
 
 
 def finite_area(value: Any) -> float | None:
-    """An area in pixels as float; None where it is no number, NaN, below 0 or beyond any image."""
+    """Returns an area in pixels as float; None where it is no number, NaN, below 0 or beyond any image."""
     return float(value) if type(value) in (int, float) and 0 <= value <= MAX_AREA else None
 
 
 def clip_xywh(xywh: Sequence[float], image_hw: tuple[int, int]) -> list[float] | None:
-    """A box (left, top, width, height; pixels) cut to its image; None where nothing of it is inside."""
+    """Clips a box (left, top, width, height; pixels) to its image; None where nothing of it is inside."""
     left, top = max(xywh[0], 0.0), max(xywh[1], 0.0)
     right, bottom = min(xywh[0] + xywh[2], image_hw[1]), min(xywh[1] + xywh[3], image_hw[0])
     return [left, top, right - left, bottom - top] if right > left and bottom > top else None
@@ -74,7 +74,7 @@ def is_polygon_inside(flat: Sequence[float], image_hw: tuple[int, int]) -> bool:
 
 
 def clip_polygon(flat: Sequence[float], image_hw: tuple[int, int]) -> list[float]:
-    """A polygon [x0, y0, x1, y1, ...] cut to its image, empty where nothing of it is inside.
+    """Clips a polygon [x0, y0, x1, y1, ...] to its image; empty where nothing of it is inside.
 
     Sutherland and Hodgman, "Reentrant polygon clipping" (1974). A polygon that leaves the image and comes back stays
     one, its parts joined along the edge of the image, where they cover no pixel.
@@ -87,7 +87,7 @@ def clip_polygon(flat: Sequence[float], image_hw: tuple[int, int]) -> list[float
 
 
 def _clip_half_plane(points: list[Point], axis: int, limit: float, sign: int) -> list[Point]:
-    """The polygon's part above (sign 1) or below (sign -1) a limit on one axis."""
+    """Returns the polygon's part above (sign 1) or below (sign -1) a limit on one axis."""
     kept: list[Point] = []
     for previous, point in zip([*points[-1:], *points[:-1]], points, strict=True):
         before, after = sign * (previous[axis] - limit), sign * (point[axis] - limit)
@@ -101,7 +101,7 @@ def _clip_half_plane(points: list[Point], axis: int, limit: float, sign: int) ->
 
 
 def polygon_fault(polygon: Any) -> str | None:
-    """Why a value is no polygon [x0, y0, x1, y1, x2, y2, ...]; None where it is one."""
+    """Returns why a value is no polygon [x0, y0, x1, y1, x2, y2, ...]; None where it is one."""
     numbers = finite_numbers(polygon)
     if numbers is None:
         return "expected finite numbers"
@@ -113,13 +113,13 @@ def polygon_fault(polygon: Any) -> str | None:
 
 
 def outline_length(flat: Sequence[float]) -> float:
-    """Length of a closed polygon [x0, y0, x1, y1, ...] in pixels."""
+    """Returns the length of a closed polygon [x0, y0, x1, y1, ...] in pixels."""
     x, y = flat[::2], flat[1::2]
     return sum(math.hypot(x[i] - x[i - 1], y[i] - y[i - 1]) for i in range(len(x)))
 
 
 def enclosed_area(flat: Sequence[float]) -> float:
-    """Area of a closed polygon [x0, y0, x1, y1, ...] in pixels, by the shoelace formula, as COCO's own `area` is."""
+    """Returns the area of a closed polygon [x0, y0, x1, y1, ...] in pixels, by the shoelace formula, as COCO does."""
     x, y = flat[::2], flat[1::2]
     return abs(sum(x[i - 1] * y[i] - x[i] * y[i - 1] for i in range(len(x)))) / 2
 
@@ -140,5 +140,5 @@ class _Brief(reprlib.Repr):
         return repr(x) if x.bit_length() < 256 else f"a number of {x.bit_length()} bits"
 
 
-#: What arrived, in a few words, for messages.
+#: Returns a short text of any value, for messages.
 brief = _Brief().repr

@@ -1,1 +1,1 @@
-"""What is unwise in a sound dataset, and what the policies do about it."""
+"""Quality checks of a sound dataset, and the policies for their findings."""

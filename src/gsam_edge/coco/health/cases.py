@@ -1,4 +1,4 @@
-"""What a health check looks at, and what it gives."""
+"""Input and output of a health check."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,17 +9,17 @@ from numpy.typing import NDArray
 
 from gsam_edge.coco.annotations import Annotations
 
-#: One case, as it stands in the report.
+#: One case as the report shows it.
 Example: TypeAlias = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Inspected:
-    """All that a check may look at.
+    """Input of a health check.
 
     Attributes:
         annotations: checked and completed annotations.
-        duplicates: what `image_duplicates` gave; ids of images that are not in the annotations are passed over.
+        duplicates: result of `image_duplicates`; ids of images that are not in the annotations are ignored.
         parts: the annotations of each split by its name; no parts before the images are split.
         related: ids of images that belong together and so in one split; none before the images are split.
     """
@@ -35,10 +35,10 @@ class Cases:
     """All cases of one finding.
 
     Attributes:
-        count: how many.
+        count: number of cases.
         examples: the cases, worst first.
-        image_ids: images that `drop` takes out, with their objects.
-        rows: objects that `drop` takes out or `fix` mends.
+        image_ids: images that `drop` removes, with their objects.
+        rows: objects that `drop` removes or `fix` repairs.
     """
 
     count: int

@@ -1,17 +1,17 @@
-"""Classes that are too rare to be learnt."""
+"""Finds classes with too few objects."""
 
 from gsam_edge.coco.annotations import Annotations
 from gsam_edge.coco.health.cases import Cases
 
 
 def classes_below(annotations: Annotations, fewest: int) -> Cases:
-    """Classes with fewer than `fewest` objects, crowds aside; rarest first."""
+    """Finds classes with fewer than `fewest` objects, crowds aside; rarest first."""
     few = [(name, count) for name, count in _rarest_first(annotations) if count < fewest]
     return Cases(len(few), [{"where": name, "detail": f"{count} objects"} for name, count in few])
 
 
 def imbalanced_classes(annotations: Annotations, largest_imbalance: float) -> Cases:
-    """Classes whose objects are more than `largest_imbalance` times as few as the most frequent one's; rarest first."""
+    """Finds classes more than `largest_imbalance` times rarer than the most frequent one; rarest first."""
     counts = _rarest_first(annotations)
     frequent, most = counts[-1]
     rare = [(name, count) for name, count in counts if 0 < count * largest_imbalance < most]
@@ -21,6 +21,6 @@ def imbalanced_classes(annotations: Annotations, largest_imbalance: float) -> Ca
 
 
 def _rarest_first(annotations: Annotations) -> list[tuple[str, int]]:
-    """Names of the classes with how many objects they have, crowds aside."""
+    """Returns class names with their number of objects, crowds aside, rarest first."""
     counts = annotations.image_class_counts.sum(axis=0).tolist()
     return sorted(zip(annotations.class_names, counts, strict=True), key=lambda named: named[1])

@@ -1,4 +1,4 @@
-"""Images that are there more than once."""
+"""Finds copies of images."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from gsam_edge.coco.health.cases import Cases
 
 
 def copied_images(annotations: Annotations, groups: Sequence[Sequence[int]]) -> Cases:
-    """Images that are there again, groups largest first; of each group the image with most objects is no copy."""
+    """Finds copied images, largest groups first; the image with most objects of each group counts as the original."""
     known, labelled = annotations.image_by_id, annotations.objects_of_image
     members = [[known[image_id] for image_id in group if image_id in known] for group in groups]
     members = sorted((group for group in members if len(group) > 1), key=len, reverse=True)

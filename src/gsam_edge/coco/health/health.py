@@ -1,4 +1,4 @@
-"""What is unwise in a sound dataset, before hours are spent training on it."""
+"""Runs the health checks on a sound dataset, before training."""
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping
@@ -18,11 +18,11 @@ from gsam_edge.coco.images.near_duplicates import near_duplicate_groups
 
 @dataclass(frozen=True)
 class Health:
-    """What was unwise in annotations, and what was done about it.
+    """Result of the health checks.
 
     Attributes:
-        outcome: the annotations that are left, and the account of them.
-        findings: {code, severity, policy, count, meaning, examples} for each kind of `HEALTH_CHECKS` that was met, as
+        outcome: the remaining annotations, and the counts of what was done.
+        findings: {code, severity, policy, count, meaning, examples} for each kind of `HEALTH_CHECKS` that was found, as
             plain JSON values, worst cases first. An example has `where`, `detail`, and `image_id` or `image_ids` with
             `annotation_ids` where it is about an image.
     """
@@ -31,21 +31,21 @@ class Health:
     findings: list[dict[str, Any]]
 
     def to_json(self) -> dict[str, Any]:
-        """`findings`, and `images` and `annotations` as {in, kept, fixed, dropped}."""
+        """Returns `findings`, and `images` and `annotations` as {in, kept, fixed, dropped}."""
         images, objects = self.outcome.images.to_json(), self.outcome.objects.to_json()
         return {"findings": self.findings, "images": images, "annotations": objects}
 
 
 def image_duplicates(facts: Mapping[int, ImageFacts], config: HealthConfig) -> dict[str, Any]:
-    """Images that are there more than once, and how they are stored, as plain JSON values.
+    """Finds duplicate images and counts pixel formats, as plain JSON values.
 
     Args:
-        facts: what was found in each image file, by image id.
-        config: how alike near duplicates are.
+        facts: facts of each image file, by image id.
+        config: the distance of near duplicates.
 
     Returns:
         `compared`, how many images; `modes`, Pillow's names of their pixel formats to how many have them; `exact` and
-        `near`, groups of two or more image ids, ascending; an exact group stands within a near one.
+        `near`, groups of two or more image ids, ascending; each exact group is part of a near one.
     """
     by_bytes: dict[str, list[int]] = defaultdict(list)
     for image_id in sorted(facts):
@@ -59,17 +59,17 @@ def image_duplicates(facts: Mapping[int, ImageFacts], config: HealthConfig) -> d
 
 
 def check_health(annotations: Annotations, duplicates: Mapping[str, Any], config: HealthConfig) -> Health:
-    """Looks for what is unwise in checked and completed annotations, and does about it what the policies say.
+    """Runs the health checks on annotations and applies the policies to what they find.
 
-    The checks of the stage "after policies" look at what is left.
+    The checks of the stage "after policies" run on what is left.
 
     Args:
-        annotations: what is looked at.
-        duplicates: what `image_duplicates` gave; ids of images that are not in the annotations are passed over.
+        annotations: checked and completed annotations.
+        duplicates: result of `image_duplicates`; ids of images that are not in the annotations are ignored.
         config: thresholds and policies.
 
     Raises:
-        InvalidDatasetError: if something was met whose policy is `error`, or no object is left.
+        InvalidDatasetError: if there is a finding with the policy `error`, or no object is left.
     """
     cases = _found(Inspected(annotations, duplicates), "before policies", config)
     findings = _findings(cases, config)
@@ -79,27 +79,27 @@ def check_health(annotations: Annotations, duplicates: Mapping[str, Any], config
 
 
 def split_findings(inspected: Inspected, config: HealthConfig) -> list[dict[str, Any]]:
-    """What is unwise in a split, as the findings of the report.
+    """Runs the health checks of splits and returns their findings for the report.
 
     Args:
-        inspected: what was split, and the parts.
+        inspected: the annotations before the split, and its parts.
         config: policies, and how many cases are written out.
 
     Raises:
-        InvalidDatasetError: if something was met whose policy is `error`.
+        InvalidDatasetError: if there is a finding with the policy `error`.
     """
     return _findings(_found(inspected, "splits", config), config)
 
 
 def _found(inspected: Inspected, stage: Stage, config: HealthConfig) -> dict[str, Cases]:
-    """What the checks of a stage find, by code."""
+    """Runs the checks of a stage and returns their cases by code."""
     return {code: check.find(inspected, config) for code, check in HEALTH_CHECKS.items() if check.stage == stage}
 
 
 def _findings(found: Mapping[str, Cases], config: HealthConfig) -> list[dict[str, Any]]:
-    """One finding as plain JSON values for each code that has cases.
+    """Returns one finding as plain JSON values for each code that has cases.
 
-    Only as many examples are asked for as are written out.
+    Only as many examples are built as are written out.
 
     Raises:
         InvalidDatasetError: if there is a case and the policy is `error`.

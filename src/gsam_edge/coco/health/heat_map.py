@@ -1,4 +1,4 @@
-"""Where in the image objects are."""
+"""Heat map of the places of boxes in the image."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,14 +7,14 @@ from gsam_edge.coco.annotations import Annotations
 
 
 def annotation_heat_map(annotations: Annotations, cells: int) -> NDArray[np.float64]:
-    """How many boxes lie over each cell of a grid, in the mean over all images.
+    """Returns how many boxes cover each cell of a grid, as the mean over all images.
 
-    Boxes are first brought to the unit square of their image. A box counts for a cell by the share of the cell that it
-    covers, so the sum over the grid is what all boxes cover. Crowds are passed over.
+    Boxes are first scaled to the unit square of their image. A box counts for a cell by the share of the cell that it
+    covers, so the sum over the grid is the area that all boxes cover. Crowds are ignored.
 
     Args:
         annotations: checked and completed annotations.
-        cells: of the grid along each side.
+        cells: number of cells along each side of the grid.
 
     Returns:
         float64 [cells, cells], row 0 at the top.
@@ -33,6 +33,6 @@ def annotation_heat_map(annotations: Annotations, cells: int) -> NDArray[np.floa
 
 
 def _cover(start: NDArray[np.float64], end: NDArray[np.float64], cells: int) -> NDArray[np.float64]:
-    """The share (0..1) of each cell that each interval covers, [N, cells]."""
+    """Returns the share (0..1) of each cell that each interval covers, [N, cells]."""
     edges = np.arange(cells)
     return np.clip(np.minimum(end[:, None], edges + 1) - np.maximum(start[:, None], edges), 0, None)

@@ -1,4 +1,4 @@
-"""Objects that are sound one by one and still unlikely: too small, labelled twice, box and mask at odds."""
+"""Finds doubtful objects: tiny boxes, boxes as large as the image, duplicates, boxes that do not fit their masks."""
 
 from collections.abc import Iterable, Mapping
 from functools import cache, partial
@@ -11,12 +11,12 @@ from gsam_edge.coco.annotations import Annotations
 from gsam_edge.coco.geometry.segmentation import segmentation_area, segmentation_to_rle
 from gsam_edge.coco.health.cases import Cases, Example
 
-#: From this share of its sides on, a box covers the whole image.
+#: A box with at least this share of both sides of its image covers the whole image.
 _WHOLE = 0.99
 
 
 def tiny_boxes(annotations: Annotations, smallest_side: float) -> Cases:
-    """Objects, crowds aside, whose box has a side shorter than `smallest_side` pixels; smallest first."""
+    """Finds objects, crowds aside, whose box has a side shorter than `smallest_side` pixels; smallest first."""
     columns = annotations.columns
     shorter = columns.xywh[:, 2:].min(axis=1)
     rows = np.flatnonzero((shorter < smallest_side) & ~columns.is_crowd)
@@ -26,7 +26,7 @@ def tiny_boxes(annotations: Annotations, smallest_side: float) -> Cases:
 
 
 def boxes_as_images(annotations: Annotations) -> Cases:
-    """Objects, crowds aside, whose box covers its image."""
+    """Finds objects, crowds aside, whose box covers its image."""
     columns = annotations.columns
     size_of_image = {image["id"]: (image["width"], image["height"]) for image in annotations.images}
     frames = np.array([size_of_image[image_id] for image_id in columns.image_id.tolist()]).reshape(-1, 2)
@@ -36,21 +36,21 @@ def boxes_as_images(annotations: Annotations) -> Cases:
 
 
 def objects_labelled_twice(annotations: Annotations, least_iou: float) -> Cases:
-    """The doubles of `overlapping_duplicates`, each shown with the object that it doubles; largest overlap first."""
+    """Finds duplicate objects, each shown with the object that it duplicates; see `overlapping_duplicates`."""
     pairs, overlaps = overlapping_duplicates(annotations, least_iou)
     return _cases(annotations, pairs[:, 1], pairs, (f"overlap {iou:.3f}" for iou in overlaps))
 
 
 def overlapping_duplicates(annotations: Annotations, least_iou: float) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Objects that are nearly one with an earlier object of their image and class.
+    """Finds objects that nearly coincide with an earlier object of the same image and class.
 
     Args:
-        annotations: checked and completed annotations; crowds are passed over.
-        least_iou: overlap of their boxes, and where both have one of their masks, from which two objects are one.
+        annotations: checked and completed annotations; crowds are ignored.
+        least_iou: IoU of the boxes, and of the masks where both have one, from which two objects are duplicates.
 
     Returns:
-        Rows of an earlier object and of its double, int64 [K, 2], each double once, with one of those it doubles; and
-        the overlap of the two, float64 [K]; largest overlap first.
+        Rows of an earlier object and of its duplicate, int64 [K, 2], each duplicate once, with one of the objects that
+        it duplicates; and the overlap of the two (the lower of box and mask IoU), float64 [K]; largest first.
     """
     columns = annotations.columns
     rows = np.flatnonzero(columns.has_box & ~columns.is_crowd)
@@ -63,14 +63,14 @@ def overlapping_duplicates(annotations: Annotations, least_iou: float) -> tuple[
     overlaps: list[float] = []
     first = np.arange(len(rows) - 1)
     for step in range(1, len(rows)):
-        # What two boxes share is at least `least_iou` of either's width, so the other begins soon after the first.
+        # Two duplicates share at least `least_iou` of either's width, so the other begins soon after the first.
         other = first + step
         reach = xywh[first, 0] + (1 - least_iou) * xywh[first, 2]
         near = (kind[first] == kind[other]).all(axis=1) & (xywh[other, 0] <= reach)
         first, other = first[near], other[near]
         if not len(first):
             break
-        is_open = ~is_double[np.maximum(rows[first], rows[other])]  # one that is known as a double is not asked again
+        is_open = ~is_double[np.maximum(rows[first], rows[other])]  # a known duplicate is not compared again
         one, two = first[is_open], other[is_open]
         iou = _iou(xywh[one], xywh[two])
         hit = iou >= least_iou
@@ -88,7 +88,7 @@ def overlapping_duplicates(annotations: Annotations, least_iou: float) -> tuple[
 
 
 def mask_box_disagreements(annotations: Annotations, least_iou: float) -> Cases:
-    """Objects, crowds aside, whose own box overlaps their mask's box by less than `least_iou`; least overlap first."""
+    """Finds objects, crowds aside, whose labelled box has an IoU below `least_iou` with their mask's; lowest first."""
     columns = annotations.columns
     rows = np.flatnonzero(columns.has_labelled_box & columns.has_mask & ~columns.is_crowd)
     image_by_id = annotations.image_by_id
@@ -102,11 +102,11 @@ def mask_box_disagreements(annotations: Annotations, least_iou: float) -> Cases:
 def _cases(
     annotations: Annotations, rows: NDArray[np.int64], shown: NDArray[np.int64], details: Iterable[str]
 ) -> Cases:
-    """Cases of objects, whose examples are built only as far as they are asked for.
+    """Returns cases of objects, whose examples are built only when needed.
 
     Args:
         annotations: the objects.
-        rows: those that `drop` takes out or `fix` mends, [K].
+        rows: those that `drop` removes or `fix` repairs, [K].
         shown: those that an example shows, [K], or several of one image each, [K, N].
         details: what was found of each, K texts.
     """
@@ -115,7 +115,7 @@ def _cases(
 
 
 def _example(annotations: Annotations, rows: NDArray[np.int64], detail: str) -> Example:
-    """One object, or several of one image, as an example."""
+    """Returns one object, or several of one image, as an example."""
     records = [annotations.objects[row] for row in rows.tolist()]
     image = annotations.image_by_id[records[0]["image_id"]]
     ids = [record["id"] for record in records]
@@ -123,7 +123,7 @@ def _example(annotations: Annotations, rows: NDArray[np.int64], detail: str) -> 
 
 
 def _mask_box(record: Mapping[str, Any], image_by_id: Mapping[int, Mapping[str, Any]]) -> list[float]:
-    """Left, top, width and height of a segmentation: polygons by their corners, RLE by its pixels."""
+    """Returns left, top, width and height of a segmentation: polygons by their corners, RLE by its pixels."""
     segmentation = record["segmentation"]
     if isinstance(segmentation, Mapping):
         image = image_by_id[record["image_id"]]
@@ -136,7 +136,7 @@ def _mask_box(record: Mapping[str, Any], image_by_id: Mapping[int, Mapping[str, 
 
 
 def _iou(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Intersection over union [N] of boxes xywh [N, 4], row by row; 0 where both are empty."""
+    """Returns intersection over union [N] of boxes xywh [N, 4], row by row; 0 where both are empty."""
     corner = np.maximum(a[:, :2], b[:, :2])
     sides = np.maximum(np.minimum(a[:, :2] + a[:, 2:], b[:, :2] + b[:, 2:]) - corner, 0)
     shared = sides.prod(axis=1)
@@ -145,7 +145,7 @@ def _iou(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _mask_code(annotations: Annotations, row: int) -> dict[str, Any] | None:
-    """The mask of an object as compressed RLE, None where it has none."""
+    """Returns the mask of an object as compressed RLE, None where it has none."""
     if not annotations.columns.has_mask[row]:
         return None
     record = annotations.objects[row]
@@ -154,7 +154,7 @@ def _mask_code(annotations: Annotations, row: int) -> dict[str, Any] | None:
 
 
 def _mask_iou(a: dict[str, Any] | None, b: dict[str, Any] | None) -> float:
-    """Overlap of two masks of one image, compressed RLE; 1 where one of them is none."""
+    """Returns the IoU of two masks of one image, compressed RLE; 1 where one of them is None."""
     from pycocotools import mask as coco_mask
 
     return 1.0 if a is None or b is None else float(coco_mask.iou([a], [b], [False])[0, 0])

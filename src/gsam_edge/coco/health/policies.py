@@ -1,4 +1,4 @@
-"""Doing what the policies say about unwise images and objects: taking them out, or mending them."""
+"""Applies the health policies: removes images and objects, or repairs objects."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -18,12 +18,12 @@ _DEEDS = ("drop", "fix")
 
 @dataclass(frozen=True)
 class PolicyOutcome:
-    """What is left, and the account of it.
+    """The remaining annotations, and counts of what was done.
 
     Attributes:
         annotations: without what was dropped, with what was fixed.
-        images: the audit of the images.
-        objects: the audit of the objects; those of dropped images are dropped.
+        images: counts of what became of the images.
+        objects: counts of what became of the objects; those of dropped images are dropped.
     """
 
     annotations: Annotations
@@ -34,7 +34,7 @@ class PolicyOutcome:
 def apply_policies(annotations: Annotations, cases: Mapping[str, Cases], config: HealthConfig) -> PolicyOutcome:
     """Drops and fixes what the policies say; without such policies, the annotations are the same value.
 
-    A class all of whose objects are dropped goes with them.
+    A class whose objects are all dropped is removed, too.
 
     Args:
         annotations: checked and completed annotations.
@@ -71,7 +71,7 @@ def apply_policies(annotations: Annotations, cases: Mapping[str, Cases], config:
 def _with_boxes_of_masks(annotations: Annotations, rows: NDArray[np.int64]) -> Annotations:
     boxless = [{k: v for k, v in annotations.objects[row].items() if k != "bbox"} for row in rows.tolist()]
     mended = complete(annotations.with_objects(rows, boxless)).annotations
-    # Not marked as computed: a dataset of boxes stays one, whatever was wrong with them.
+    # Not marked as computed, so that a dataset with labelled boxes still counts as one.
     records = [{k: v for k, v in mended.objects[row].items() if k != BBOX_SOURCE} for row in rows.tolist()]
     return mended.with_objects(rows, records)
 

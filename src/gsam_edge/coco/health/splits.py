@@ -1,4 +1,4 @@
-"""What is unwise in a split: classes that a part never shows, images that belong together in two parts."""
+"""Checks a split: classes that are missing from a part, and related images in different parts."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,10 +7,10 @@ from gsam_edge.coco.health.cases import Cases
 
 
 def missing_classes(parts: Mapping[str, Annotations]) -> Cases:
-    """Classes of which a part shows no object.
+    """Finds classes without an object in a part.
 
     Args:
-        parts: the annotations of each split by its name; one without images was not asked for and is passed over.
+        parts: the annotations of each split by its name; one without images was not wanted and is ignored.
     """
     missing = [
         {"where": class_name, "detail": f"no object in {name}"}
@@ -22,7 +22,7 @@ def missing_classes(parts: Mapping[str, Annotations]) -> Cases:
 
 
 def parted_images(parts: Mapping[str, Annotations], related: Sequence[Sequence[int]]) -> Cases:
-    """Images that belong together and are in several parts.
+    """Finds images that belong together and are in several parts.
 
     Args:
         parts: the annotations of each split by its name.

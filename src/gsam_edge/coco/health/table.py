@@ -1,4 +1,4 @@
-"""What can be unwise in annotations that are sound, how it is found, and from where on it is."""
+"""The table of health checks, and their thresholds and policies."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,17 +19,17 @@ from gsam_edge.coco.health.objects import (
 from gsam_edge.coco.health.splits import missing_classes, parted_images
 from gsam_edge.coco.images.near_duplicates import MOST_DISTANCE
 
-#: When a check looks: at all annotations, at those that the policies left, or at what was split to the splits.
+#: When a check runs: on all annotations, on those left after the policies, or on the splits.
 Stage: TypeAlias = Literal["before policies", "after policies", "splits"]
 
 
 @dataclass(frozen=True)
 class HealthCheck(Check):
-    """One thing that can be unwise.
+    """One health check.
 
     Attributes:
-        find: gives its cases. Those of the stage "before policies" name the images and rows that a policy changes.
-        stage: when it looks.
+        find: returns its cases. Those of the stage "before policies" name the images and rows that a policy changes.
+        stage: when it runs.
     """
 
     find: Callable[[Inspected, "HealthConfig"], Cases]
@@ -88,7 +88,7 @@ HEALTH_CHECKS: Mapping[str, HealthCheck] = {
 
 
 class HealthConfig(BaseModel):
-    """From where on something is worth a finding."""
+    """Thresholds and policies of the health checks."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -113,5 +113,5 @@ class HealthConfig(BaseModel):
         return known_policies(policies, HEALTH_CHECKS)
 
     def policy(self, code: str) -> Policy:
-        """What to do about a finding of this code."""
+        """Returns what to do about a finding of this code."""
         return self.policies.get(code, HEALTH_CHECKS[code].policies[0])

@@ -1,1 +1,1 @@
-"""The image files of a dataset: what is in them, and which are copies."""
+"""Scans the image files of a dataset and finds near duplicates."""

@@ -1,4 +1,4 @@
-"""What one pass over an image file told of it, beside whether it can be used."""
+"""Facts about one image file."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ class ImageFacts:
         sha256: hexadecimal digest of the file's bytes: equal files have equal digests.
         perceptual_hash: `near_duplicates.perceptual_hash` of the image: alike images have few differing bits.
         brightest: the largest value, 0..255, of the image as it is decoded, where the file has more than 8 bits a
-            channel; None where it has not.
+            channel; else None.
     """
 
     width: int

@@ -1,4 +1,4 @@
-"""Images that show the same: copies in another brightness, size, compression, focus, or mirrored."""
+"""Finds near duplicates: copies in another brightness, size, compression or focus, or mirrored."""
 
 from collections.abc import Iterator, Mapping
 
@@ -10,7 +10,7 @@ from gsam_edge.coco.images.facts import ImageFacts
 
 #: A hash has 16 x 16 bits, and `near_duplicate_groups` finds every pair that differs in up to this many of them.
 HASH_BYTES, MOST_DISTANCE = 32, 31
-#: An image whose shorter side has so many pixels has all that its hash tells.
+#: Pixels of the shorter side from which an image has all the detail that its hash needs.
 HASH_SIDE = 96
 
 _SIDE, _FREQUENCIES = 64, 16
@@ -18,28 +18,28 @@ _SIDE, _FREQUENCIES = 64, 16
 _COSINES = np.sqrt(2 / _SIDE) * np.cos(
     np.pi / _SIDE * np.arange(_FREQUENCIES)[:, None] * (np.arange(_SIDE)[None, :] + 0.5)
 )
-#: Below this a DCT coefficient is rounding, and the image flat in that frequency.
+#: Below this a DCT coefficient is only rounding error: the image is flat in that frequency.
 _FLAT = 1e-3
 #: The hash is kept as four words of 64 bits: frequencies even or odd along y, then even or odd along x.
 _WORDS = ((0, 0), (0, 1), (1, 0), (1, 1))
 #: Which words a mirror image has complemented: as it is, left-right, upside down, turned by 180 degrees.
 _MIRRORED = np.array([[0, 0, 0, 0], [0, 1, 0, 1], [0, 0, 1, 1], [0, 1, 1, 0]], bool)
 _BANDS, _BANDS_IN_WORD, _BAND_BITS, _ALL = 16, 4, 16, 0xFFFF
-#: At most so many images of one bucket are compared with each: a camera that never moves fills buckets by thousands.
+#: Each image is compared with at most so many of a bucket: a fixed camera puts thousands into one bucket.
 _BUCKET_WINDOW = 64
 _PAIRS_AT_ONCE = 1 << 20
 
 
 def perceptual_hash(image: Image.Image) -> bytes:
-    """The signs of an image's 16 x 16 lowest frequencies, 32 bytes.
+    """Returns the signs of an image's 16 x 16 lowest frequencies, 32 bytes.
 
     Zauner, "Implementation and Benchmarking of Perceptual Image Hash Functions" (2010), section 3.2.1, with the sign of
     each DCT coefficient in place of the comparison with their median. Brightness and contrast scale the coefficients
     and leave their signs; a mirror image negates those of odd frequency, so it needs no hash of its own.
 
     Args:
-        image: an image of any mode that Pillow converts to grey. A JPEG may come reduced to `HASH_SIDE` or more, which
-            changes some 3 bits at most.
+        image: an image of any mode that Pillow converts to grey. A JPEG may be decoded at a reduced size of at least
+            `HASH_SIDE`, which changes some 3 bits at most.
     """
     if image.mode != "L" and not image.mode.startswith("I"):  # "L" would cut 16 bits off at 255
         image = image.convert("L")
@@ -51,13 +51,13 @@ def perceptual_hash(image: Image.Image) -> bytes:
 
 
 def hash_distance(a: bytes, b: bytes) -> int:
-    """In how many bits (0..256) two hashes differ, in that mirroring of one in which they differ least."""
+    """Returns in how many bits (0..256) two hashes differ, the least over the mirrorings of one."""
     words = _words([a, b])
     return int(_distances(words[:1], words[1:])[0])
 
 
 def near_duplicate_groups(facts: Mapping[int, ImageFacts], max_distance: int) -> list[list[int]]:
-    """Groups of images of which each is a near duplicate of another one in the group.
+    """Groups images so that each is a near duplicate of another one in its group.
 
     Multi-index hashing (Norouzi, Punjani and Fleet, "Fast search in Hamming space with multi-index hashing", 2012): two
     hashes that differ in fewer than 32 bits differ in at most one bit in one of 16 bands, so only images that share
@@ -72,7 +72,7 @@ def near_duplicate_groups(facts: Mapping[int, ImageFacts], max_distance: int) ->
         Groups of two or more image ids, ascending, in the order of their first ids.
 
     Raises:
-        ValueError: if `max_distance` is beyond what the bands find, or a hash is not of 32 bytes.
+        ValueError: if `max_distance` is beyond what the bands find, or a hash has not 32 bytes.
     """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
@@ -99,7 +99,7 @@ def near_duplicate_groups(facts: Mapping[int, ImageFacts], max_distance: int) ->
 
 
 def _words(hashes: list[bytes]) -> NDArray[np.uint64]:
-    """[N, 4] words of the hashes."""
+    """Returns the words of the hashes, [N, 4]."""
     for content in hashes:
         if len(content) != HASH_BYTES:
             raise ValueError(f"perceptual hash: expected {HASH_BYTES} bytes, got {len(content)}")
@@ -107,20 +107,20 @@ def _words(hashes: list[bytes]) -> NDArray[np.uint64]:
 
 
 def _distances(a: NDArray[np.uint64], b: NDArray[np.uint64]) -> NDArray[np.int64]:
-    """[N] differing bits of words [N, 4], row by row, the least over the four mirrorings."""
+    """Returns the number of differing bits [N] of words [N, 4], row by row, the least over the four mirrorings."""
     bits = np.bitwise_count(a ^ b).astype(np.int64)
     mirrored = [np.where(complemented, 64 - bits, bits).sum(axis=1) for complemented in _MIRRORED]
     return np.min(mirrored, axis=0)
 
 
 def _candidates(words: NDArray[np.uint64], max_distance: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Pairs of rows of words [N, 4] that are alike in some band, mirrored or not, and not unlike in one more word.
+    """Yields pairs of rows of words [N, 4] that are alike in some band, mirrored or not, and in one more word.
 
     Of d = 16 r + a differing bits, either one of the first a + 1 bands has r at most, or one of the others r - 1.
     Example: 20 bits are 16 * 1 + 4, so either one of bands 0..4 differs in 1 bit at most or one of bands 5..15 in none.
-    Otherwise the five would differ in 2 bits at least and the eleven in 1, which makes 21. So it is enough to look,
+    Otherwise the five would differ in 2 bits at least and the eleven in 1, which makes 21. So it is enough to search,
     band by band, for rows whose band is the same, or for one of the first five the same but for one of its 16 bits.
-    A mirror image has bands of words 1 to 3 complemented: there the complement is looked for, too.
+    A mirror image has bands of words 1 to 3 complemented: there the complement is searched for, too.
     """
     bands = words.view(np.uint16)  # [N, 16], four to a word
     radius, rest = divmod(max_distance, _BANDS)

@@ -1,4 +1,4 @@
-"""One pass over the image files of a dataset, on all cores: decoded or asked for their size, continued when killed."""
+"""Scans the image files of a dataset on all cores: decodes them or reads their size; continues when interrupted."""
 
 import os
 from collections.abc import Callable, Iterator, MutableMapping, Sequence
@@ -14,9 +14,9 @@ from gsam_edge.coco.images.facts import ImageFacts
 from gsam_edge.coco.images.near_duplicates import HASH_BYTES, HASH_SIDE, perceptual_hash
 from gsam_edge.vision.images import ImageError, brightest_if_deep, opened_image, upright_hw
 
-#: So many files go to a thread at once: enough to hide what handing them over costs.
+#: Files that a thread takes at once: enough to make the cost of handing them over negligible.
 _BATCH = 50
-#: Rises with every change of what a look tells of a file: looks of another version are not taken over.
+#: Raised with every change of what a scan records of a file: records of another version are not reused.
 SCAN_VERSION = 3
 #: The fields of `ImageFacts` as JSON holds them.
 _FactsTold: TypeAlias = tuple[int, int, str, str, str, int | None]
@@ -24,12 +24,12 @@ _FactsTold: TypeAlias = tuple[int, int, str, str, str, int | None]
 
 @dataclass(frozen=True, slots=True)
 class ScannedImage:
-    """What a look at an image file told.
+    """The scan of one image file.
 
     Attributes:
         height: rows of pixels of the image as it is decoded, upright.
         width: columns of pixels.
-        facts: what decoding the file told; None where only its header was read.
+        facts: facts of the decoded file; None where only its header was read.
     """
 
     height: int
@@ -37,7 +37,7 @@ class ScannedImage:
     facts: ImageFacts | None = None
 
     def to_json(self) -> list[Any]:
-        """The look as plain JSON values; `from_json` gives an equal one back."""
+        """Returns the scan as plain JSON values; `from_json` gives an equal one back."""
         if self.facts is None:
             return [self.height, self.width, None]
         facts = self.facts  # field by field: `astuple` copies every value deeply, a hundred thousand times
@@ -46,11 +46,11 @@ class ScannedImage:
 
     @classmethod
     def from_json(cls, value: Any) -> Self:
-        """The look that `to_json` wrote. Raises ValueError where it did not."""
+        """Reads what `to_json` wrote. Raises ValueError for anything else."""
         try:
             height, width, facts = msgspec.convert(value, tuple[int, int, _FactsTold | None])
         except msgspec.ValidationError as error:
-            raise ValueError(f"expected a look at an image as it was written down: {error}") from error
+            raise ValueError(f"expected the scan of an image as `to_json` writes it: {error}") from error
         if facts is None:
             return cls(height, width)
         stored_width, stored_height, mode, sha256, perceptual_hex, brightest = facts
@@ -60,35 +60,35 @@ class ScannedImage:
         return cls(height, width, ImageFacts(stored_width, stored_height, mode, sha256, perceptual, brightest))
 
 
-#: A look, or why the file could not be read.
+#: The scan of a file, or the error that says why it could not be read.
 LookOrError: TypeAlias = ScannedImage | Exception
 
 
 class ImageFiles(Protocol):
-    """A dataset's image files by `file_name`; each way of asking raises `ImageError` or `OSError` for a bad file."""
+    """A dataset's image files by `file_name`; each method raises `ImageError` or `OSError` for a bad file."""
 
     def probe(self, file_name: str) -> tuple[int, int]:
-        """Height and width in pixels of the image as it would be decoded, from its header."""
+        """Returns height and width in pixels of the image as it would be decoded, from its header."""
         ...
 
     def inspect(self, file_name: str) -> ScannedImage:
-        """A look at the whole file, decoded: with `facts`."""
+        """Decodes the whole file; the result has `facts`."""
         ...
 
     def stamp(self, file_name: str) -> str:
-        """A text that changes with the file and its limits; another dataset's file of that name has another."""
+        """Returns a text that changes with the file and its limits, and differs between datasets."""
         ...
 
 
 def scan_image(content: bytes, *, name: str, max_pixels: int) -> ScannedImage:
-    """Decodes an image file to its last byte and says what it is.
+    """Decodes an image file to its last byte and returns its facts.
 
-    A JPEG gives grey pixels at an eighth to the whole of its size: every coefficient is still read, which is where
-    damage shows, but only the frequencies that the perceptual hash needs become pixels.
+    A JPEG is decoded to grey at an eighth to the whole of its size: every coefficient is still read, so damage is
+    found, but only the frequencies that the perceptual hash needs become pixels.
 
     Args:
         content: the bytes of the file.
-        name: what to call the file in an error.
+        name: the file's name in errors.
         max_pixels: images with more pixels (width x height) are refused before they are decoded.
 
     Raises:
@@ -99,7 +99,7 @@ def scan_image(content: bytes, *, name: str, max_pixels: int) -> ScannedImage:
     with opened_image(content, name=name, max_pixels=max_pixels) as image:
         stored, upright = (image.width, image.height, image.mode), upright_hw(image)
         image.draft("L", (HASH_SIDE, HASH_SIDE))
-        brightest = brightest_if_deep(image)  # of an image of 8 bits, nearly all are, nothing is asked
+        brightest = brightest_if_deep(image)  # does nothing for an image of 8 bits, as nearly all are
         image.load()
         digest = hashlib.sha256(content).hexdigest()
         return ScannedImage(*upright, ImageFacts(*stored, digest, perceptual_hash(image), brightest))
@@ -108,17 +108,17 @@ def scan_image(content: bytes, *, name: str, max_pixels: int) -> ScannedImage:
 def scan_images(
     names: Sequence[str], files: ImageFiles, *, decode: bool, seen: MutableMapping[str, Any]
 ) -> list[LookOrError]:
-    """Looks at every file, on all cores, with a progress bar on a terminal.
+    """Scans every file on all cores, with a progress bar on a terminal.
 
     Args:
         names: which files.
         files: the files.
         decode: whether they are decoded, which finds truncated ones, or only their headers read.
-        seen: keeps each decoded file's look by version, name and stamp, so that an interrupted pass continues; a file
-            that changed since is looked at again, and so is one that could not be read or whose record does not parse.
+        seen: keeps each decoded file's scan by version, name and stamp, so that an interrupted run continues; a file
+            that changed since is scanned again, and so is one that could not be read or whose record does not parse.
 
     Returns:
-        A look or an error for each name, in order.
+        A scan or an error for each name, in order.
     """
     look = _inspector(files, seen) if decode else _prober(files)
     batches = [names[start : start + _BATCH] for start in range(0, len(names), _BATCH)]
@@ -132,7 +132,7 @@ def scan_images(
 
 def _shown(batches: Iterator[list[LookOrError]], total: int) -> Iterator[LookOrError]:
     with Progress(transient=True, disable=not get_console().is_terminal) as progress:
-        task = progress.add_task("Looking at the images", total=total)
+        task = progress.add_task("Scanning the images", total=total)
         for batch in batches:
             yield from batch
             progress.advance(task, len(batch))
@@ -164,7 +164,7 @@ def _inspector(files: ImageFiles, seen: MutableMapping[str, Any]) -> Callable[[s
 
 
 def _recorded(record: Any) -> ScannedImage | None:
-    """The look at a decoded file that was written down; None where the record holds something else."""
+    """Reads the recorded scan of a decoded file; None where the record holds something else."""
     try:
         look = ScannedImage.from_json(record)
     except ValueError:

@@ -1,4 +1,4 @@
-"""What an image record says of itself: the value under a dotted key, or a part of its file name."""
+"""Reads values of image records: the value under a dotted key, or a part of the file name."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -6,25 +6,25 @@ from typing import Any
 
 from gsam_edge.coco.errors import InvalidDatasetError
 
-#: Before a regular expression on the file name whose group is the value.
+#: Prefix of a regular expression on the file name whose group is the value.
 FILE_NAME = "file_name:"
 
 
 def image_values(
     images: Sequence[Mapping[str, Any]], reference: str, *, where: str, required: bool = True
 ) -> list[Any]:
-    """One value of each image, None where it has none or a blank text.
+    """Returns one value per image, None where it has none or a blank text.
 
     Args:
         images: COCO image records.
         reference: a dotted key (`extra.name`), or `file_name:` and a regular expression, searched for in the file name;
             its first group, or the whole match where it has no group, is the value.
         where: the parameter that the reference comes from, for the message.
-        required: whether an image or more must have a value.
+        required: whether at least one image must have a value.
 
     Raises:
-        InvalidDatasetError: if the regular expression is none, or no image has a value; the message names what they
-            have.
+        InvalidDatasetError: if the regular expression is invalid, or no image has a value; the message shows what
+            images have.
     """
     read = _by_pattern(reference, where) if reference.startswith(FILE_NAME) else _by_key(reference)
     values = [None if isinstance(value, str) and not value.strip() else value for value in map(read, images)]

@@ -1,4 +1,4 @@
-"""Other annotation formats as COCO content: bytes in, a mapping out, and an account of what could not be taken over."""
+"""Importers: convert other annotation formats to COCO, with a report of what could not be imported."""
 
 from gsam_edge.coco.importers.collect import Imported, SourceFiles
 from gsam_edge.coco.importers.formats import IMPORTERS, ImportConfig, import_annotations

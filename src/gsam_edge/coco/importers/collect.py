@@ -1,4 +1,4 @@
-"""What every importer needs: files to read from, and a place where images, objects and skipped things add up."""
+"""Shared by all importers: access to files, and a collector of images, objects and skipped items."""
 
 import json
 from collections import Counter
@@ -11,7 +11,7 @@ from gsam_edge.coco.errors import InvalidDatasetError
 from gsam_edge.coco.geometry.shapes import brief
 from gsam_edge.vision.images import ImageError
 
-#: What can be left behind, by code, and what that means.
+#: What can be skipped, by code, and what the code means.
 SKIPPED: Mapping[str, str] = {
     "file_unreadable": "an annotation file that does not parse",
     "image_missing": "annotations of an image that is not in the folder, or is no readable image",
@@ -37,19 +37,19 @@ class SourceFiles(Protocol):
     """A folder that holds annotations in some format; names are relative to it, with forward slashes."""
 
     def names(self) -> Sequence[str]:
-        """Names of all its files, sorted."""
+        """Returns the names of all its files, sorted."""
         ...
 
     def image_names(self) -> Sequence[str]:
-        """Names of those that are called like images, sorted."""
+        """Returns the names of the files with the suffix of an image, sorted."""
         ...
 
     def read(self, name: str) -> bytes:
-        """Content of a file; `OSError` or `ImageError` where it cannot be had or is too large."""
+        """Returns the content of a file; raises `OSError` or `ImageError` where it cannot be read or is too large."""
         ...
 
     def image_size(self, name: str) -> tuple[int, int]:
-        """Height and width in pixels as decoded; `ImageError` or `OSError` where it is no readable image."""
+        """Returns height and width in pixels as decoded; raises `ImageError` or `OSError` for no readable image."""
         ...
 
 
@@ -73,10 +73,10 @@ class Imported:
 
 
 class Collector:
-    """Gathers a COCO dataset record by record.
+    """Builds a COCO dataset record by record.
 
     Args:
-        files: where images are looked up.
+        files: the source's files.
         classes: class names that are known beforehand, in their order; others follow in the order of their objects.
     """
 
@@ -93,7 +93,7 @@ class Collector:
                 self.skip("class_same_name", name, f"the name of {count} class numbers")
 
     def skip(self, code: str, where: str, detail: str) -> None:
-        """Takes note of something that is not taken over; `code` is one of `SKIPPED`."""
+        """Records something that is skipped; `code` is one of `SKIPPED`."""
         self._skipped[code] += 1
         examples = self._examples.setdefault(code, [])
         if len(examples) < _MOST_EXAMPLES:
@@ -102,12 +102,12 @@ class Collector:
     def add_image(
         self, file_name: str, declared_hw: tuple[int, int] | None = None, **extra: Any
     ) -> dict[str, Any] | None:
-        """A new image record; None, and a note, where the file is not there, no readable image or badly named.
+        """Adds an image and returns its record; None, with a note, if the file is missing, unreadable or badly named.
 
         Args:
             file_name: of the source's files.
             declared_hw: height and width that the annotations state; the file's own where they state none.
-            extra: what else is known of the image.
+            extra: further keys of the record.
         """
         if _shown(file_name) != file_name:
             self.skip("name_not_utf8", file_name, "a COCO file is UTF-8 and cannot name it")
@@ -124,17 +124,17 @@ class Collector:
         return image
 
     def has_size_of_file(self, image: Mapping[str, Any]) -> bool:
-        """Whether an image is declared in the size that its file has; a canvas of another size is not to be trusted."""
+        """Whether an image's declared size is that of its file; otherwise masks in that size cannot be trusted."""
         return self._found_hw[image["file_name"]] == (image["height"], image["width"])
 
     def add_object(self, image: Mapping[str, Any], class_name: str, **shape: Any) -> None:
-        """A new annotation of an image: `bbox` and/or `segmentation`, and whatever else is known of it."""
+        """Adds an annotation of an image: `bbox` and/or `segmentation`, and further keys."""
         category_id = self._category_ids.setdefault(class_name, len(self._category_ids) + 1)
         record = {"id": len(self._objects) + 1, "image_id": image["id"], "category_id": category_id, "iscrowd": 0}
         self._objects.append(record | shape)
 
     def name_splits(self, images_of_split: Mapping[str, Sequence[str]]) -> None:
-        """Writes the split of each image into its record, where every image has just one; else takes a note.
+        """Writes the split of each image into its record if every image has exactly one; else records a skipped item.
 
         Args:
             images_of_split: `train`, `val` and `test` to file names; empty where the source names no splits.
@@ -150,7 +150,7 @@ class Collector:
                 image["split"] = split_of_image[image["file_name"]]
 
     def finish(self, format_name: str) -> Imported:
-        """The dataset and its report.
+        """Returns the dataset and its report.
 
         Raises:
             InvalidDatasetError: if there is no image or no object.
@@ -189,23 +189,23 @@ class Collector:
 
 
 def _shown(text: str) -> str:
-    """Text as UTF-8 can have it: bytes of a file name that are none are spelt out."""
+    """Returns text that UTF-8 can encode: other bytes of a file name are written as escapes."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def with_suffix(files: SourceFiles, *suffixes: str) -> Iterator[str]:
-    """Names of the files that end in one of the suffixes (lower case, with a dot), in any case of letters."""
+    """Yields the names of files with one of the suffixes (lower case, with a dot), in upper or lower case."""
     return (name for name in files.names() if PurePosixPath(name).suffix.lower() in suffixes)
 
 
 def lines_of(files: SourceFiles, name: str) -> list[str]:
-    """The lines of a text file that say something, without blanks around them. Raises OSError where it has none."""
+    """Returns the lines of a text file that are not blank, stripped. Raises OSError where it cannot be read."""
     text = files.read(name).decode("utf-8", "replace")
     return [line.strip() for line in text.splitlines() if line.strip()]
 
 
 def read_json(files: SourceFiles, name: str) -> Any:
-    """A JSON file's value. Raises ValueError where it is none, OSError where it cannot be read."""
+    """Parses a JSON file. Raises ValueError where it is no JSON, OSError where it cannot be read."""
     try:
         return json.loads(files.read(name))
     except RecursionError as error:
@@ -213,10 +213,10 @@ def read_json(files: SourceFiles, name: str) -> Any:
 
 
 def number(value: Any) -> float:
-    """A finite number that stands in a file as a number or as text.
+    """Returns a finite number that a file holds as a number or as text.
 
     Raises:
-        ValueError: if it is none.
+        ValueError: if it is no finite number.
     """
     try:
         found = float(value)

@@ -1,4 +1,4 @@
-"""The formats by name."""
+"""The importers by the name of their format."""
 
 from collections.abc import Callable, Mapping
 
@@ -14,7 +14,7 @@ from gsam_edge.coco.importers.yolo import import_yolo
 
 
 class ImportConfig(BaseModel):
-    """How a foreign dataset is read."""
+    """Settings for importing a dataset."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -27,7 +27,7 @@ class ImportConfig(BaseModel):
     @classmethod
     def _said(cls, class_names: dict[int, str]) -> dict[int, str]:
         if not all(name.strip() for name in class_names.values()):
-            raise ValueError(f"expected names that say something, got {class_names}")
+            raise ValueError(f"expected names that are not blank, got {class_names}")
         return class_names
 
 
@@ -41,10 +41,10 @@ IMPORTERS: Mapping[str, Callable[[SourceFiles, ImportConfig], Imported]] = {
 
 
 def import_annotations(files: SourceFiles, format_name: str, config: ImportConfig) -> Imported:
-    """A foreign dataset in COCO form.
+    """Imports a dataset of another format as COCO.
 
     Raises:
-        InvalidDatasetError: if the format is not known, or nothing in the folder is of it.
+        InvalidDatasetError: if the format is unknown, or the folder holds nothing of it.
     """
     if format_name not in IMPORTERS:
         raise InvalidDatasetError(

@@ -14,13 +14,13 @@ from gsam_edge.coco.importers.collect import Collector, Imported, SourceFiles, n
 from gsam_edge.coco.importers.masks import decode_mask, placed
 from gsam_edge.vision.images import ImageError
 
-#: Corners of the polygon that stands for a circle: it misses 0.16 % of its area.
+#: Corners of the polygon that replaces a circle: it misses 0.16 % of its area.
 _CIRCLE_CORNERS = 64
 _WITHOUT_AREA = frozenset({"point", "points", "line", "linestrip"})
 
 
 def import_labelme(files: SourceFiles) -> Imported:
-    """LabelMe as COCO: polygons, circles and masks as segmentation, rectangles as boxes, group and flags beside them.
+    """Imports LabelMe: polygons, circles and masks as segmentation, rectangles as boxes, with group and flags.
 
     Polygons of one image, label and `group_id` are the parts of one object.
     """
@@ -50,7 +50,7 @@ def import_labelme(files: SourceFiles) -> Imported:
 
 
 def _image_of(document: Mapping[str, Any], name: str, known: set[str], by_stem: Mapping[str, str]) -> str | None:
-    """The image that `imagePath` names, relative to the JSON file, else the one that is called like the file."""
+    """Returns the image that `imagePath` names, relative to the JSON file, else the one with the JSON file's name."""
     folder = posixpath.dirname(name)
     path = str(document.get("imagePath", "")).replace("\\", "/")
     named = posixpath.normpath(posixpath.join(folder, path))
@@ -92,14 +92,14 @@ def _add_image(collector: Collector, document: Mapping[str, Any], image_name: st
 
 
 def _object(shape: Any, kind: Any, canvas_hw: tuple[int, int] | None) -> tuple[str, dict[str, Any], dict[str, Any]]:
-    """Label, box or segmentation, and what else is said. Raises ValueError where a shape is none."""
+    """Returns label, box or segmentation, and further keys. Raises ValueError for a shape that cannot be used."""
     if not isinstance(shape, Mapping) or not isinstance(shape.get("label"), str) or not shape["label"].strip():
         raise ValueError("expected a shape with a label")
     points = _points(shape.get("points"))
     extra = {key: shape[key] for key in ("group_id", "flags", "description") if shape.get(key)}
     if shape.get("group_id") == 0:
         extra["group_id"] = 0
-    # An escape of half a character is valid JSON and no text: encoding it raises a ValueError.
+    # A lone surrogate is valid JSON and no text: encoding it raises a ValueError.
     json.dumps([shape["label"], extra], ensure_ascii=False).encode()
     return shape["label"].strip(), _geometry(kind, points, shape, canvas_hw), extra
 
@@ -107,7 +107,7 @@ def _object(shape: Any, kind: Any, canvas_hw: tuple[int, int] | None) -> tuple[s
 def _geometry(
     kind: Any, points: Sequence[tuple[float, float]], shape: Mapping[str, Any], canvas_hw: tuple[int, int] | None
 ) -> dict[str, Any]:
-    """Box or segmentation; `canvas_hw` is None where the image's declared size is not that of its file."""
+    """Returns box or segmentation; `canvas_hw` is None where the image's declared size is not that of its file."""
     if kind == "polygon" and len(points) >= 3:
         return {"segmentation": [[v for point in points for v in point]]}
     if kind in ("rectangle", "mask") and len(points) == 2:

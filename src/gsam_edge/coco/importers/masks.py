@@ -11,11 +11,11 @@ from gsam_edge.vision.images import ImageError, decode_image, opened_image
 
 
 def import_png_masks(files: SourceFiles, class_name: str) -> Imported:
-    """Each PNG below `masks/` as one object of the image below the `images/` beside it; what is not black is object.
+    """Imports each PNG in `masks/` as an object of the image in `images/` beside it: the pixels that are not black.
 
     Args:
         files: the folder.
-        class_name: what the objects are.
+        class_name: the class of all objects.
     """
     collector = Collector(files, [class_name])
     images: dict[PurePosixPath, list[str]] = {}
@@ -53,19 +53,19 @@ def import_png_masks(files: SourceFiles, class_name: str) -> Imported:
 
 
 def decode_mask(content: bytes, *, max_pixels: int) -> NDArray[np.bool_]:
-    """A mask's file as bool [H, W]: what is not black, in whatever mode it is stored; transparency is not looked at.
+    """Decodes a mask file to bool [H, W]: True where it is not black, in any pixel format; transparency is ignored.
 
     Raises:
         ImageError: if it is no complete image or has more than `max_pixels`.
     """
     with opened_image(content, name="mask", max_pixels=max_pixels) as image:
-        if image.mode.startswith("I"):  # numbers of objects in 16 bits: as an image, the first 256 would be black
+        if image.mode.startswith("I"):  # numbers of objects in 16 bits: in 8 bits, the first 256 would be black
             return np.asarray(image) != 0
     return np.asarray(decode_image(content, name="mask", max_pixels=max_pixels).max(axis=2) > 0)
 
 
 def placed(mask: NDArray[np.bool_], left_top: tuple[int, int], image_hw: tuple[int, int]) -> NDArray[np.bool_]:
-    """A mask [h, w] put into an empty one [H, W] with its first pixel at `left_top`; what is outside is cut off."""
+    """Puts a mask [h, w] into an empty one [H, W] with its first pixel at `left_top`; what is outside is cut off."""
     whole = np.zeros(image_hw, bool)
     left, top = left_top
     y, x = np.nonzero(mask)

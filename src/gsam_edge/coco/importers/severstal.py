@@ -13,18 +13,18 @@ from gsam_edge.coco.geometry.segmentation import encode_mask
 from gsam_edge.coco.importers.collect import Collector, Imported, SourceFiles, number, with_suffix
 
 _COLUMNS = ("ImageId", "ClassId", "EncodedPixels")
-#: The first edition of the file had one column for both.
+#: Column of the file's first edition that joins image and class.
 _JOINED = "ImageId_ClassId"
-#: A row of a mask may be long; a cell beyond this is no mask of an image that is read.
+#: Longest cell that is read, in characters: no mask of an accepted image needs more.
 _MOST_CHARACTERS = 1 << 26
 
 
 def import_severstal(files: SourceFiles, class_names: Mapping[int, str]) -> Imported:
-    """A Severstal CSV as COCO: a mask for each row that has pixels; an image whose rows have none shows nothing.
+    """Imports a Severstal CSV: a mask for each row that has pixels; an image whose rows have none has no objects.
 
     Args:
         files: a folder with one such CSV and the images, which `ImageId` names by path, or by name alone.
-        class_names: names by `ClassId`; a class without one is called by its number.
+        class_names: names by `ClassId`; a class without one is named by its number.
 
     Raises:
         InvalidDatasetError: if there is no such CSV or more than one.
@@ -57,7 +57,7 @@ def import_severstal(files: SourceFiles, class_names: Mapping[int, str]) -> Impo
 
 
 def _class_name(class_id: str, class_names: Mapping[int, str]) -> str:
-    """The name of a class number, which pandas may have written as 1.0; a text that is no number is a name itself."""
+    """Returns the name of a class number, which may be written as 1.0; a text that is no number is a name itself."""
     try:
         key: Any = number(class_id)
     except ValueError:
@@ -66,7 +66,7 @@ def _class_name(class_id: str, class_names: Mapping[int, str]) -> str:
 
 
 def _table(files: SourceFiles) -> tuple[str, Iterator[tuple[str, str, str]]]:
-    """The CSV's name and its rows as image, class and pixels."""
+    """Returns the CSV's name and its rows as image, class and pixels."""
     csv.field_size_limit(_MOST_CHARACTERS)
     found = []
     for name in with_suffix(files, ".csv"):
@@ -99,7 +99,7 @@ def _rows(text: str, name: str) -> Iterator[tuple[str, str, str]]:
 
 
 def _mask(pixels: str, image_hw: tuple[int, int]) -> dict[str, Any]:
-    """Pairs of first pixel and length as COCO RLE. Raises ValueError where they are none or leave the image."""
+    """Converts pairs of first pixel and length to COCO RLE. Raises ValueError if they are malformed or off the mask."""
     size = image_hw[0] * image_hw[1]
     numbers = [int(word) for word in pixels.split()]
     if len(numbers) % 2 or not all(0 < value <= size for value in numbers):

@@ -12,15 +12,15 @@ from xml.etree.ElementTree import Element, ParseError
 
 from gsam_edge.coco.importers.collect import Collector, Imported, SourceFiles, lines_of, number, with_suffix
 
-#: What an object says of itself beside name and box; whole numbers where they are 0 or 1, else text.
+#: Keys of an object beside name and box; values 0 and 1 become whole numbers, others stay text.
 _FLAGS = ("pose", "truncated", "difficult", "occluded")
 _SPLITS = ("train", "val", "test")
 
 
 def import_voc(files: SourceFiles) -> Imported:
-    """Pascal VOC as COCO: a box and its flags for each object, the split where ImageSets/Main names one.
+    """Imports Pascal VOC: a box and its flags for each object, the split where ImageSets/Main names one.
 
-    An object whose corners coincide has a box without size, as the file has it: a click, not a pixel.
+    An object whose corners coincide has a box without size, as in the file: a click, not a pixel.
     """
     collector = Collector(files)
     photos: list[str] = []
@@ -62,7 +62,7 @@ def _is_segmentation(name: str) -> bool:
 
 
 def _parsed(content: bytes) -> Element:
-    """The root of an XML file that declares no entities. Raises ValueError where it is none."""
+    """Returns the root of an XML file that declares no entities. Raises ValueError for anything else."""
     from defusedxml.common import DefusedXmlException
     from defusedxml.ElementTree import fromstring
 
@@ -76,7 +76,7 @@ def _parsed(content: bytes) -> Element:
 
 
 def _image_of(root: Element, xml_name: str, by_name: dict[str, list[str]]) -> str | None:
-    """The image that <filename> names, else the one called like the XML file; of several the one nearest to it."""
+    """Returns the image that <filename> names, else the one named like the XML file; of several the nearest to it."""
     for wanted in (_text(root, "filename"), PurePosixPath(xml_name).stem):
         found = by_name.get(PurePosixPath(wanted.replace("\\", "/")).name, [])
         if found:
@@ -86,7 +86,7 @@ def _image_of(root: Element, xml_name: str, by_name: dict[str, list[str]]) -> st
 
 
 def _shared(a: PurePosixPath, b: PurePosixPath) -> int:
-    """How many folders two paths share from the top."""
+    """Returns how many folders two paths share from the top."""
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(a.parts, b.parts, strict=False)))
 
 
@@ -117,7 +117,7 @@ def _add_image(collector: Collector, root: Element, image_name: str, xml_name: s
 
 
 def _bbox(item: Element) -> list[float]:
-    """Left, top, width and height in pixels. Raises ValueError where a corner is missing or no number."""
+    """Returns left, top, width and height in pixels. Raises ValueError where a corner is missing or no number."""
     left, top, right, bottom = (number(_text(item, f"bndbox/{side}")) for side in ("xmin", "ymin", "xmax", "ymax"))
     if (left, top) == (right, bottom):
         return [left - 1, top - 1, 0, 0]
@@ -130,12 +130,12 @@ def _flags(item: Element) -> dict[str, Any]:
 
 
 def _text(element: Element, path: str) -> str:
-    """The text under a path, without blanks around it; empty where there is none."""
+    """Returns the text under a path, stripped; empty where there is none."""
     return (element.findtext(path) or "").strip()
 
 
 def _splits(files: SourceFiles, image_of_stem: Mapping[str, str]) -> dict[str, list[str]]:
-    """The images that ImageSets/Main/train.txt, val.txt and test.txt list."""
+    """Returns the images that ImageSets/Main/train.txt, val.txt and test.txt list."""
     images_of_split: dict[str, list[str]] = {}
     for name in files.names():
         path = PurePosixPath(name)

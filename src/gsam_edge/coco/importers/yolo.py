@@ -10,24 +10,24 @@ from gsam_edge.coco.errors import InvalidDatasetError
 from gsam_edge.coco.geometry.shapes import brief
 from gsam_edge.coco.importers.collect import Collector, Imported, SourceFiles, lines_of, number, with_suffix
 
-#: Under these keys of data.yaml stand the images of a split.
+#: Keys of data.yaml that name the images of a split, to the name of the split.
 _SPLIT_KEYS = {"train": "train", "val": "val", "valid": "val", "test": "test"}
 #: Files that name the classes, a line each, where there is no data.yaml.
 _NAME_FILES = ("classes.txt", "obj.names", "predefined_classes.txt")
 
 
 def import_yolo(files: SourceFiles, class_names: Mapping[int, str]) -> Imported:
-    """YOLO boxes and polygons as COCO; an image without a label file, or with an empty one, shows nothing.
+    """Imports YOLO boxes and polygons; an image without a label file, or with an empty one, has no objects.
 
     A line `class x y width height` is a box, one of six coordinates or more a polygon, which has no box of its own.
-    Where data.yaml says `kpt_shape`, key points follow the box, and stay behind.
+    Where data.yaml has `kpt_shape`, key points follow the box; they are skipped.
 
     Args:
         files: the folder; class names come from its data.yaml, or a classes.txt or obj.names.
         class_names: names by class number, where the folder has none.
 
     Raises:
-        InvalidDatasetError: if classes have no names, or there is nothing to take over.
+        InvalidDatasetError: if classes have no names, or there is nothing to import.
     """
     document, unreadable = _document(files)
     names = dict(class_names) or _names(files, document)
@@ -62,7 +62,7 @@ def import_yolo(files: SourceFiles, class_names: Mapping[int, str]) -> Imported:
 
 
 def _note_labels_without_image(collector: Collector, files: SourceFiles, used: Set[str]) -> None:
-    """Takes note of text files that no image used and that hold objects; lists and other texts hold none."""
+    """Records text files with objects that belong to no image; lists and other texts hold no objects."""
     for name in with_suffix(files, ".txt"):
         if name in used:
             continue
@@ -106,7 +106,7 @@ def _add_object(
 
 
 def _label_names(image_name: str) -> list[str]:
-    """Where the labels of an image may stand: labels/ in place of the last images/, or beside it."""
+    """Returns where the labels of an image may be: labels/ in place of the last images/, or beside the image."""
     path = PurePosixPath(image_name).with_suffix(".txt")
     found = [str(path)]
     for at in reversed(range(len(path.parts) - 1)):
@@ -117,7 +117,7 @@ def _label_names(image_name: str) -> list[str]:
 
 
 class _PlainLoader(yaml.BaseLoader):
-    """YAML whose scalars all stay text, so that a class may be called `no`; aliases, merges and tags are refused."""
+    """Loads all YAML scalars as text, so that a class may be named `no`; refuses aliases, merges and tags."""
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         event: yaml.Event = self.peek_event()  # type: ignore[no-untyped-call]
@@ -127,7 +127,7 @@ class _PlainLoader(yaml.BaseLoader):
 
 
 def _document(files: SourceFiles) -> tuple[Mapping[str, Any], dict[str, str]]:
-    """The content of data.yaml, else of the first YAML file that names classes; empty where there is none.
+    """Reads data.yaml, else the first YAML file that names classes; empty where there is none.
 
     Returns:
         The content, and the other YAML files that do not parse, with the reason.
@@ -157,7 +157,7 @@ def _names(files: SourceFiles, document: Mapping[str, Any]) -> dict[int, str]:
         return dict(enumerate(lines_of(files, lists[0]))) if lists else {}
     try:
         pairs = names.items() if isinstance(names, Mapping) else enumerate(names) if isinstance(names, list) else []
-        # Encoded because an escape of half a character is valid YAML and no text.
+        # Encoded because a lone surrogate is valid YAML and no text.
         found = {int(key): name.encode().decode() for key, name in pairs if name.strip()}
     except (AttributeError, ValueError):
         found = {}
@@ -167,7 +167,7 @@ def _names(files: SourceFiles, document: Mapping[str, Any]) -> dict[int, str]:
 
 
 def _splits(files: SourceFiles, document: Mapping[str, Any]) -> dict[str, list[str]]:
-    """The images below the folders, or in the list files, that data.yaml names for each split."""
+    """Returns the images below the folders, or in the list files, that data.yaml names for each split."""
     images_of_split: dict[str, list[str]] = {}
     for key, split in _SPLIT_KEYS.items():
         places = document.get(key)
@@ -177,7 +177,7 @@ def _splits(files: SourceFiles, document: Mapping[str, Any]) -> dict[str, list[s
 
 
 def _images_at(files: SourceFiles, place: str) -> Sequence[str]:
-    """Images of a folder or of a list file; `path:` of data.yaml and leading dots are of the maker's machine."""
+    """Returns the images of a folder or list file; ignores leading dots and folders, and `path:` of data.yaml."""
     parts = [part for part in PurePosixPath(place.replace("\\", "/")).parts if part not in ("/", ".", "..")]
     images = files.image_names()
     for start in range(len(parts)):

@@ -1,4 +1,4 @@
-"""Which images belong together: those of one source, and near duplicates."""
+"""Groups images that belong in one split: those of one source, and near duplicates."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,23 +8,23 @@ import numpy as np
 from gsam_edge.coco.annotations import Annotations
 from gsam_edge.coco.images.values import image_values
 
-#: Where exporters name the photograph that an image was made from; Roboflow writes this.
+#: Key under which exporters, such as Roboflow, name the photograph that an image was made from.
 SOURCE_KEY = "extra.name"
 
-#: `group_by` values that are no key.
+#: Values of `group_by` that are not keys.
 AUTO, NO_GROUPS = "auto", "none"
 
 
 @dataclass(frozen=True)
 class Grouping:
-    """Images that must not be parted.
+    """Groups of images that must stay in one split.
 
     Attributes:
         groups: image ids by group, in the order of their file names.
         key: the key whose equal values keep images together, None where none does.
-        without_key: how many images do not carry that key.
+        without_key: how many images do not have that key.
         near_duplicates: how many groups of near duplicates were kept together.
-        why: the choice in a sentence.
+        why: the reason in a sentence.
     """
 
     groups: Sequence[Sequence[int]]
@@ -35,16 +35,16 @@ class Grouping:
 
 
 def group_images(annotations: Annotations, group_by: str, near_duplicates: Sequence[Sequence[int]] = ()) -> Grouping:
-    """Finds the images that belong together: two images that share a value of the key or are near duplicates do.
+    """Groups the images that share a value of the key or are near duplicates.
 
     Args:
         annotations: checked annotations.
         group_by: a reference of `image_values`; `auto`: `extra.name` where images have it; `none`: each image by
             itself, near duplicates too.
-        near_duplicates: groups of image ids, see `near_duplicate_groups`; ids of other images are passed over.
+        near_duplicates: groups of image ids, see `near_duplicate_groups`; ids of other images are ignored.
 
     Raises:
-        InvalidDatasetError: if a key was named that no image carries.
+        InvalidDatasetError: if no image has the named key.
     """
     order = sorted(range(len(annotations.images)), key=lambda row: annotations.images[row]["file_name"])
     images = [annotations.images[row] for row in order]
@@ -77,13 +77,13 @@ def group_images(annotations: Annotations, group_by: str, near_duplicates: Seque
 def related_images(
     annotations: Annotations, group_by: str, near_duplicates: Sequence[Sequence[int]]
 ) -> list[list[int]]:
-    """Groups of two images or more that belong together (see `group_images`), also where none were to be kept so."""
+    """Returns groups of two images or more that belong together (see `group_images`), also where `group_by` is none."""
     grouping = group_images(annotations, AUTO if group_by == NO_GROUPS else group_by, near_duplicates)
     return [list(group) for group in grouping.groups if len(group) > 1]
 
 
 def _joined(count: int, sets: Sequence[Sequence[int]]) -> list[int]:
-    """A label for each of `count` rows; rows that share a set, directly or through others, share a label."""
+    """Returns a label for each of `count` rows; rows that share a set, directly or through others, share a label."""
     if not sets:
         return list(range(count))
     from scipy.sparse import coo_array

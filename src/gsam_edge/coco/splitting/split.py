@@ -1,4 +1,4 @@
-"""Train, validation and test: stratified over all classes of an image, groups of images kept together."""
+"""Splits images into train, val and test, stratified over all classes of an image, with groups kept together."""
 
 from collections.abc import Iterator, Sequence
 from typing import Self
@@ -16,7 +16,7 @@ from gsam_edge.coco.splitting.grouping import AUTO, NO_GROUPS, SOURCE_KEY, group
 #: The key of image records that names a ready-made split, where `ready_made` is `auto`.
 SPLIT_KEY = "split"
 
-#: What ready-made splits are called by those who made them.
+#: Common names of ready-made splits, to the names used here.
 SPLIT_NAMES = {
     **dict.fromkeys(("train", "training"), "train"),
     **dict.fromkeys(("val", "valid", "validation", "dev"), "val"),
@@ -73,26 +73,26 @@ class SplitConfig(BaseModel):
 def split(
     annotations: Annotations, config: SplitConfig, *, seed: int, near_duplicates: Sequence[Sequence[int]] = ()
 ) -> dict[str, Annotations]:
-    """Takes over the splits that the user made, or else shares the images out by iterative stratification.
+    """Returns the user's own splits, or else splits the images by iterative stratification.
 
-    Sechidis, Tsoumakas and Vlahavas, "On the stratification of multi-label data" (2011): the rarest class is split
-    first, of equally rare ones by name, each time to the part that still lacks most of it. What is split here is a
-    group of images; images without any object count as a class of their own. The outcome depends on the names of files
-    and classes and on the seed, not on the order of the file.
+    Sechidis, Tsoumakas and Vlahavas, "On the stratification of multi-label data" (2011): the rarest class is assigned
+    first (equally rare ones by name), each time to the part that still lacks most of it. Whole groups of images are
+    assigned; images without any object count as a class of their own. The outcome depends on the names of files and
+    classes and on the seed, not on the order of the file.
 
     Args:
         annotations: checked annotations.
         config: ratios and groups.
-        seed: of the order in which equals are split.
+        seed: for the order of equal groups.
         near_duplicates: groups of image ids that show the same image, see `near_duplicate_groups`.
 
     Returns:
         `train`, `val` and `test`: disjoint, together all images, the same classes and `split_digest` in each. A part
-        has no images where its ratio is 0, and only there; of ready-made splits, where nobody made it.
+        has no images only where its ratio is 0 or, for ready-made splits, where no image names it.
 
     Raises:
-        InvalidDatasetError: if no image carries the key of `group_by`, a part with a ratio above 0 would stay empty, or
-            ready-made splits leave images out, are called otherwise, or hold nothing to train on.
+        InvalidDatasetError: if no image has the key of `group_by`, a part with a ratio above 0 would stay empty, or
+            ready-made splits leave images out, have unknown names, or hold no images for training.
     """
     made = ready_made_splits(annotations, config)
     if made is not None:
@@ -115,10 +115,10 @@ def split(
 
 
 def ready_made_splits(annotations: Annotations, config: SplitConfig) -> dict[str, list[int]] | None:
-    """Image ids by the user's own splits `train`, `val` and `test`; None where there are none.
+    """Returns image ids by the user's own splits `train`, `val` and `test`; None where there are none.
 
     Raises:
-        InvalidDatasetError: if some images are in none of them, one is called otherwise, or none is for training.
+        InvalidDatasetError: if some images are in none of them, a name is unknown, or no image is for training.
     """
     key = SPLIT_KEY if config.ready_made == AUTO else config.ready_made
     images = annotations.images
@@ -141,7 +141,7 @@ def ready_made_splits(annotations: Annotations, config: SplitConfig) -> dict[str
 
 
 def _presence(annotations: Annotations, groups: Sequence[Sequence[int]]) -> NDArray[np.int32]:
-    """[G, C + 2]: images of a group that show each class, by name, those without objects, and all of them."""
+    """Counts the images of each group, [G, C + 2]: with each class, by name, without objects, and in all."""
     row_of_image = {image["id"]: row for row, image in enumerate(annotations.images)}
     rows = np.array([row_of_image[image_id] for group in groups for image_id in group])
     by_name = sorted(range(annotations.num_classes), key=annotations.class_names.__getitem__)
@@ -155,7 +155,7 @@ def _presence(annotations: Annotations, groups: Sequence[Sequence[int]]) -> NDAr
 
 
 def _stratify(presence: NDArray[np.int32], ratios: NDArray[np.float64], seed: int) -> NDArray[np.int64]:
-    """The part of each group, int64 [G] in 0..P-1, by `_presence` [G, L] and ratios [P]; no part stays empty."""
+    """Assigns a part to each group, int64 [G] in 0..P-1, by `_presence` [G, L] and ratios [P]; no part stays empty."""
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(presence))
     chances = iter(rng.random((len(presence), len(ratios))).tolist())
@@ -179,14 +179,14 @@ def _stratify(presence: NDArray[np.int32], ratios: NDArray[np.float64], seed: in
 def _share_out(
     gives: list[list[int]], lacking: list[list[float]], chances: Iterator[list[float]], empty: set[int], left: int
 ) -> list[int]:
-    """The part of each group of one label: the one that lacks most of the label, then most images, then by chance.
+    """Assigns each group of one label to the part that lacks most of the label, then most images, then by chance.
 
     Args:
-        gives: for each group, how many images of the label and how many in all it brings.
-        lacking: the same for each part; updated.
-        chances: for each group a number for each part.
+        gives: for each group, how many images of the label and how many in all it has.
+        lacking: for each part, how many of both it still lacks; updated.
+        chances: for each group a random number for each part.
         empty: parts that have no group yet; updated.
-        left: groups that are not split yet; when they are as few as the empty parts, these get them.
+        left: number of groups without a part; when they are as few as the empty parts, only those get groups.
     """
     parts = []
     for (labelled, images), chance in zip(gives, chances, strict=False):

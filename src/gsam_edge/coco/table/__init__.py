@@ -1,1 +1,1 @@
-"""COCO records as they stand in a file, and the same as columns."""
+"""COCO records as JSON text and as numpy columns."""

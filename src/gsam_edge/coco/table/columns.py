@@ -1,4 +1,4 @@
-"""What is asked of annotation records again and again, as numpy columns: a million records answer in milliseconds."""
+"""The frequently used fields of annotation records as numpy columns: a million records take milliseconds."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ FROM_SEGMENTATION = "segmentation"
 
 
 def has_labelled_box(record: Mapping[str, Any]) -> bool:
-    """Whether an annotation record carries a box that was not computed from its mask."""
+    """Whether an annotation record has a box that was not computed from its mask."""
     return bool(record.get("bbox")) and record.get(BBOX_SOURCE) != FROM_SEGMENTATION
 
 
 @dataclass(frozen=True, eq=False)
 class ObjectColumns:
-    """Columns of N sound annotation records, row for row.
+    """Columns of N sound annotation records, one row per record.
 
     Attributes:
         image_id: int64 [N].
@@ -43,7 +43,7 @@ class ObjectColumns:
 
     @classmethod
     def of(cls, records: Iterable[Mapping[str, Any]]) -> Self:
-        """The columns of records, read one by one."""
+        """Builds the columns from records, read one by one."""
         rows = [
             (
                 record["image_id"],
@@ -77,11 +77,11 @@ class ObjectColumns:
         return ~np.isnan(self.xywh[:, 0])
 
     def take(self, rows: NDArray[np.int64]) -> Self:
-        """These rows, in this order."""
+        """Returns these rows, in this order."""
         return type(self)(*(getattr(self, column.name)[rows] for column in fields(self)))
 
     def with_rows(self, rows: NDArray[np.int64], other: ObjectColumns) -> Self:
-        """The same columns with `other`'s rows in the place of `rows`."""
+        """Returns the same columns with `other`'s rows in place of `rows`."""
         columns = {column.name: getattr(self, column.name).copy() for column in fields(self)}
         for name, values in columns.items():
             values[rows] = getattr(other, name)
@@ -89,7 +89,7 @@ class ObjectColumns:
 
 
 class RowsOfImages(Mapping[int, tuple[Mapping[str, Any], ...]]):
-    """Image ids to their annotation records, looked up when asked for; every image has an entry, empty or not.
+    """Mapping of image ids to annotation records, which are read on access; every image has an entry, empty or not.
 
     Args:
         image_ids: the images, in the order of iteration.

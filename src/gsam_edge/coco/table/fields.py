@@ -1,4 +1,4 @@
-"""What annotation records say, read from their JSON text into columns before anybody believes it."""
+"""Reads annotation records from JSON text into columns, before they are checked."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _Area: TypeAlias = Annotated[float, Meta(ge=-MAX_AREA, le=MAX_AREA)]
 
 
 class _Record(msgspec.Struct, gc=False):
-    """A record in which every value has the type that COCO asks for; anything else is looked at one by one."""
+    """A record in which every value has the type that COCO requires; other records are checked one by one."""
 
     image_id: _Id
     category_id: _Id
@@ -43,17 +43,17 @@ _ONE = msgspec.json.Decoder(_Record)
 _MANY = msgspec.json.Decoder(list[_Record])
 _STRANGE = _Record(0, 0, 0)
 _NO_BOX = (np.nan,) * 4
-#: What may follow the bracket that opens an empty list or mapping.
+#: Characters that may follow the bracket that opens an empty list or mapping.
 _AFTER_BLANK = frozenset((b"]", b"}", b" ", b"\t", b"\r", b"\n"))
 
 
 @dataclass(frozen=True, eq=False)
 class ObjectFields:
-    """Columns of N annotation records as their file has them: of the right type, but not checked.
+    """Columns of N annotation records as in their file: of the right type, but not checked.
 
     Attributes:
-        is_regular: bool [N], whether every value has the type that COCO asks for; the other columns hold nothing of use
-            where not.
+        is_regular: bool [N], whether every value has the type that COCO requires; where not, the other columns hold
+            nothing of use.
         id, image_id, category_id: int64 [N].
         is_crowd: bool [N].
         xywh: float64 [N, 4], the box, NaN where there is none.
@@ -68,7 +68,7 @@ class ObjectFields:
         covers_a_pixel: bool [N], whether a polygon surely does (see `Outlines.cover_a_pixel`).
         low, high: float64 [N, 2], smallest and largest x and y of all corners.
         first: float64 [N, 2], x and y of the first corner.
-        corners: int64 [N], how many.
+        corners: int64 [N], number of corners.
     """
 
     is_regular: NDArray[np.bool_]
@@ -97,12 +97,12 @@ class ObjectFields:
         return cls(**{field.name: np.concatenate([chunk[field.name] for chunk in chunks]) for field in fields(cls)})
 
     def columns(self) -> ObjectColumns:
-        """The columns that sound annotations keep; rows that are not sound are to be replaced."""
+        """Returns the columns that sound annotations keep; the caller replaces rows that are not sound."""
         return _columns(vars(self))
 
 
 def sound_table(records: JsonRecords) -> ObjectTable:
-    """Records that are known to be sound, with their columns.
+    """Builds a table of records that are known to be sound, with their columns.
 
     Raises:
         KeyError, TypeError or ValueError: if a record is not sound after all.
@@ -143,7 +143,7 @@ def _read_chunk(texts: Sequence[msgspec.Raw]) -> dict[str, NDArray[Any]]:
 
 
 def _typed(records: Sequence[_Record], segmentations: Sequence[bytes]) -> dict[str, NDArray[Any]]:
-    """The columns that need no geometry."""
+    """Returns the columns that need no geometry."""
     return {
         "is_regular": np.array([record is not _STRANGE for record in records], bool),
         "id": np.array([record.id for record in records], np.int64),
@@ -180,7 +180,7 @@ def _decoded_one(text: msgspec.Raw) -> _Record:
 
 
 def _summary(outlines: Outlines, is_read: NDArray[np.bool_]) -> dict[str, NDArray[Any]]:
-    """What the polygons of each annotation come to."""
+    """Returns the columns that summarise the polygons of each annotation."""
     count = len(is_read)
     pairs, numbers = np.zeros((count, 2)), np.zeros(count)
     summary: dict[str, NDArray[Any]] = {

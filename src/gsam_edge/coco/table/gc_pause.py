@@ -1,4 +1,4 @@
-"""Python's garbage collector, held back while a large file's records are built."""
+"""Pauses Python's garbage collector while the records of a large file are built."""
 
 import gc
 from collections.abc import Iterator
@@ -7,9 +7,9 @@ from contextlib import contextmanager
 
 @contextmanager
 def gc_paused() -> Iterator[None]:
-    """Within the block, which makes millions of objects that are in no cycle, the collector does not walk them.
+    """Pauses the garbage collector within a block that makes millions of objects without cycles.
 
-    It would do so again and again as their number grows. Objects that nobody holds are freed all the same.
+    It would traverse them again and again as their number grows. Unreferenced objects are still freed.
     """
     was_enabled = gc.isenabled()
     gc.disable()

@@ -1,4 +1,4 @@
-"""A COCO file as its maker left it: bytes in, a JSON value out that nobody believes yet."""
+"""Parses a COCO file to a JSON value that is not checked yet."""
 
 import hashlib
 import json
@@ -14,7 +14,7 @@ from gsam_edge.coco.table.records import JsonRecords
 
 
 class _Usual(msgspec.Struct, forbid_unknown_fields=True):
-    """The keys that COCO files have: read in one pass. Files with others take two."""
+    """The usual keys of COCO files, read in one pass. Files with other keys take two."""
 
     annotations: list[msgspec.Raw]
     images: msgspec.Raw = msgspec.Raw()
@@ -31,10 +31,10 @@ _LIST = msgspec.json.Decoder(list[msgspec.Raw])
 
 @dataclass(frozen=True)
 class RawCoco:
-    """A COCO file, parsed but not yet believed.
+    """A COCO file, parsed but not checked.
 
     Attributes:
-        content: its JSON value, whatever that is.
+        content: its JSON value of any form.
         digest: sha256 of its bytes, hexadecimal.
     """
 
@@ -43,17 +43,17 @@ class RawCoco:
 
     @classmethod
     def parse(cls, content: bytes) -> Self:
-        """Reads the bytes of a file. Raises InvalidDatasetError if they are no JSON."""
+        """Parses the bytes of a file. Raises InvalidDatasetError if they are no JSON."""
         with ThreadPoolExecutor(1) as beside:  # hashlib works outside Python's lock
             digest = beside.submit(hashlib.sha256, content)
             return cls(parse_json(content), digest.result().hexdigest())
 
 
 def parse_json(content: bytes) -> Any:
-    """The JSON value of a COCO file; a list under `annotations` becomes `JsonRecords`, parsed one by one when needed.
+    """Parses a COCO file; a list under `annotations` becomes `JsonRecords`, parsed one by one when needed.
 
-    What only Python takes for JSON (NaN, Infinity, half characters, a byte order mark) is read by Python's own reader,
-    whole and slowly. Both readers give equal values.
+    What only Python accepts as JSON (NaN, Infinity, lone surrogates, a byte order mark) is parsed by Python itself,
+    whole and slowly. Both parsers give equal values.
 
     Raises:
         InvalidDatasetError: if it is no JSON, or nested deeper than Python can follow.
@@ -69,7 +69,7 @@ def parse_json(content: bytes) -> Any:
 
 
 def _split(content: bytes) -> tuple[dict[str, JsonRecords], dict[str, msgspec.Raw]]:
-    """The annotations, where they are a list, and the text of all other keys."""
+    """Returns the annotations, where they are a list, and the text of all other keys."""
     try:
         usual = _USUAL.decode(content)
     except msgspec.ValidationError:

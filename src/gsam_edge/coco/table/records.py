@@ -1,4 +1,4 @@
-"""Records of a JSON list that stay text until somebody looks at them."""
+"""Records of a JSON list that stay text until they are accessed."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from gsam_edge.coco.table.columns import ObjectColumns
 
 
 class JsonRecords(Sequence[Any]):
-    """JSON values, each parsed when it is asked for, so that a million of them need little more room than their file.
+    """JSON values, each parsed on access, so that a million of them need little more memory than their file.
 
-    Equal to any sequence of equal values. Asking twice gives two equal values, not one and the same.
+    Equal to any sequence of equal values. Two accesses give two equal values, not the same object.
 
     Args:
         items: values, some or all of them still as JSON text.
@@ -49,17 +49,17 @@ class JsonRecords(Sequence[Any]):
         return f"{type(self).__name__}({len(self)} records)"
 
     def json_texts(self) -> Iterator[bytes]:
-        """Each value as compact JSON; text that was never parsed is given as it was read."""
+        """Yields each value as compact JSON; text that was never parsed is given as it was read."""
         for item in self.items:
             yield bytes(item) if isinstance(item, msgspec.Raw) else json.dumps(item, separators=(",", ":")).encode()
 
 
 class ObjectTable(JsonRecords):
-    """Sound annotation records beside their columns.
+    """Sound annotation records with their columns.
 
     Args:
         items: the records, some or all of them still as JSON text.
-        columns: what the records say, row for row.
+        columns: the columns of the records, row for row.
     """
 
     def __init__(self, items: Sequence[Any], columns: ObjectColumns) -> None:
@@ -67,12 +67,12 @@ class ObjectTable(JsonRecords):
         self.columns = columns
 
     def take(self, rows: NDArray[np.int64]) -> ObjectTable:
-        """These rows, in this order."""
+        """Returns these rows, in this order."""
         items = self.items
         return ObjectTable([items[row] for row in rows.tolist()], self.columns.take(rows))
 
     def with_rows(self, rows: NDArray[np.int64], records: Iterable[Mapping[str, Any]]) -> ObjectTable:
-        """The same table with other records in the place of `rows`."""
+        """Returns the same table with other records in place of `rows`."""
         changed, items = list(records), list(self.items)
         for row, record in zip(rows.tolist(), changed, strict=True):
             items[row] = record

@@ -1,1 +1,1 @@
-"""One file per format; it alone imports the libraries that write it, inside its functions."""
+"""One module per format; only it imports the libraries that write the format, inside its functions."""

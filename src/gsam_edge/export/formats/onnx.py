@@ -1,4 +1,4 @@
-"""A trained student as an ONNX file."""
+"""Exports a trained student to ONNX."""
 
 import warnings
 from pathlib import Path
@@ -13,7 +13,7 @@ from gsam_edge.runtime.tasks.table import INPUT_NAME, output_names
 
 
 class OnnxConfig(BaseModel):
-    """How a student is written as ONNX."""
+    """Settings of the ONNX export."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -23,7 +23,7 @@ class OnnxConfig(BaseModel):
 
 
 class Onnx:
-    """The exact form of the student; see `Format`."""
+    """The ONNX format, whose outputs equal PyTorch's; see `Format`."""
 
     name = "onnx"
     suffix = ".onnx"
@@ -52,14 +52,14 @@ def to_onnx(student: StudentModule, config: OnnxConfig) -> bytes:
     The module is left in evaluation mode on the CPU, where it is traced.
 
     Args:
-        student: the module and what the file says about itself; the card's `image_size` is S.
+        student: the module and the card of the file; the card's `image_size` is S.
         config: the operator set.
 
     Returns:
         The file's content: input `images`; outputs as the card's task names them.
 
     Raises:
-        ValueError: if the module's answer is not a tuple of its task's outputs.
+        ValueError: if the module's output is not a tuple of its task's outputs.
         onnx.checker.ValidationError: if the graph is not valid ONNX.
     """
     import onnx
@@ -76,7 +76,7 @@ def to_onnx(student: StudentModule, config: OnnxConfig) -> bytes:
     names = output_names(card, len(answer))
 
     with TemporaryDirectory(prefix="gsam_edge_onnx_") as folder, warnings.catch_warnings():
-        # The other exporter needs onnxscript; and what the tracer warns of (a shape that became a constant) is meant.
+        # The other exporter needs onnxscript. The tracer warns of shapes that become constants, which is intended.
         warnings.simplefilter("ignore", DeprecationWarning)
         warnings.simplefilter("ignore", TracerWarning)
         path = Path(folder, "student.onnx")
@@ -96,7 +96,7 @@ def to_onnx(student: StudentModule, config: OnnxConfig) -> bytes:
 
 
 def read_card(content: bytes) -> Card:
-    """What an exported student says about itself.
+    """Reads the card of an exported student.
 
     Raises:
         ArtefactError: if the bytes are no ONNX file, or one that holds no card.
@@ -105,7 +105,7 @@ def read_card(content: bytes) -> Card:
 
 
 def graph_inputs(content: bytes) -> tuple[str, ...]:
-    """Names of everything that must be fed to an ONNX file, read from the graph itself.
+    """Returns the names of everything that must be fed to an ONNX file, read from the graph itself.
 
     Raises:
         ArtefactError: if the bytes are no ONNX file.
@@ -116,7 +116,7 @@ def graph_inputs(content: bytes) -> tuple[str, ...]:
 
 
 def _parsed(content: bytes) -> Any:
-    """The file as an `onnx.ModelProto`."""
+    """Parses the file to an `onnx.ModelProto`."""
     import onnx
     from google.protobuf.message import DecodeError
 

@@ -22,7 +22,7 @@ from gsam_edge.runtime.card import Card
 
 
 class QuantizationConfig(BaseModel):
-    """How a student becomes INT8."""
+    """Settings of the INT8 quantisation."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -62,7 +62,7 @@ class OnnxInt8:
 
 
 def quantize_static(model: bytes, calibration: Canvases, config: QuantizationConfig) -> bytes:
-    """An exported student with its convolutional body in INT8.
+    """Quantises the convolutional body of an exported student to INT8.
 
     Args:
         model: the FP32 ONNX file's content.

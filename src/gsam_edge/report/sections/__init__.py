@@ -1,1 +1,1 @@
-"""What a run's reports say, part by part."""
+"""The sections of a run's summary on the console."""

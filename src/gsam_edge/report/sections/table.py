@@ -1,4 +1,4 @@
-"""The sections of what a run says at its end, in their order."""
+"""The table of the sections of a run's summary, in their order."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -8,19 +8,19 @@ from rich.console import RenderableType
 
 from gsam_edge.report.console import comparison_summary, import_summary, validation_summary
 
-#: A part of a page: what rich prints.
+#: A rendered section: anything that rich prints.
 Fragment: TypeAlias = RenderableType
 
 
 @dataclass(frozen=True)
 class Section:
-    """One part of what a run says.
+    """One section of a run's summary.
 
     Attributes:
-        name: what it is about.
-        needs: catalog names of the reports without which there is nothing to say.
-        render: makes it from the reports that the run left, by catalog name; those of `needs` are among them. None
-            where another section says more.
+        name: its subject.
+        needs: catalog names of the reports that it requires.
+        render: makes it from the reports of the run, by catalog name; those of `needs` are among them. None where
+            another section replaces it.
     """
 
     name: str
@@ -32,7 +32,7 @@ SECTIONS: Mapping[str, Section] = {
     section.name: section
     for section in (
         Section("comparison", ("comparison",), lambda reports: comparison_summary(reports["comparison"])),
-        # A whole run validates too: its results then stand alone.
+        # A whole run validates too: then only its results are shown.
         Section(
             "validation",
             ("validation_report",),
@@ -44,10 +44,10 @@ SECTIONS: Mapping[str, Section] = {
 
 
 def fragments(reports: Mapping[str, Any]) -> list[Fragment]:
-    """The sections that have something to say, in the order of `SECTIONS`.
+    """Renders the sections whose reports are there, in the order of `SECTIONS`.
 
     Args:
-        reports: what the run left, by catalog name.
+        reports: the reports of the run, by catalog name.
     """
     rendered = [section.render(reports) for section in SECTIONS.values() if reports.keys() >= set(section.needs)]
     return [fragment for fragment in rendered if fragment is not None]

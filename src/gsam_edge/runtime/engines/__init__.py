@@ -1,1 +1,1 @@
-"""What runs an exported student: one file per backend, which imports it only when an artefact is opened."""
+"""Engines that run an exported student: one module per backend, imported only when an artefact is opened."""

@@ -1,4 +1,4 @@
-"""What a backend has to offer."""
+"""The interface of an engine."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar, Protocol, runtime_checkable
@@ -14,9 +14,9 @@ class Engine(Protocol):
     """An opened artefact, which takes a network input and nothing else.
 
     Attributes:
-        suffixes: how the names of the files end that it opens, such as ".onnx".
+        suffixes: suffixes of the files that it opens, such as ".onnx".
         device: where it computes unless `providers` say otherwise, "cpu" or "cuda".
-        card: what the artefact says about itself.
+        card: the artefact's metadata.
         inputs: names of everything that must be fed to it.
         outputs: names of what `run` gives, in the artefact's order.
     """
@@ -44,11 +44,11 @@ class Engine(Protocol):
 
     @classmethod
     def version(cls) -> str:
-        """The backend's installed version."""
+        """Returns the backend's installed version."""
         ...
 
     def run(self, batch: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
-        """The raw outputs by name for one network input, float32 [1, 3, S, S], RGB in 0..1."""
+        """Returns the raw outputs by name for one network input, float32 [1, 3, S, S], RGB in 0..1."""
         ...
 
     def close(self) -> None:

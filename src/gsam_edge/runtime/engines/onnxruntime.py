@@ -1,4 +1,4 @@
-"""An exported student in ONNX Runtime."""
+"""Runs an exported student in ONNX Runtime."""
 
 from collections.abc import Sequence
 from importlib.metadata import version

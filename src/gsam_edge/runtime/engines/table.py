@@ -1,4 +1,4 @@
-"""The backends, and the door by which an artefact is opened in the right one."""
+"""The table of engines, and the function that opens an artefact in the right one."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,11 +15,11 @@ ENGINES: Mapping[str, type[Engine]] = {"onnxruntime": OnnxRuntimeEngine}
 def open_engine(
     source: bytes | str | Path, suffix: str | None = None, *, threads: int, providers: Sequence[str] = ()
 ) -> Engine:
-    """An exported student in the backend that runs its kind of file.
+    """Opens an exported student in the backend that runs its kind of file.
 
     Args:
         source: a file, or its content.
-        suffix: how the file's name ends, such as ".onnx"; a path says it itself.
+        suffix: how the file's name ends, such as ".onnx"; not needed with a path.
         threads: CPU threads within one operator; 0 lets the backend choose.
         providers: where to compute, by the backend's own names, the first that can; none is the backend's default.
 

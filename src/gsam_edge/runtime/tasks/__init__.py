@@ -1,1 +1,1 @@
-"""What a student's outputs mean: from an image to its input, and from its outputs to an answer; numpy alone."""
+"""Tasks: prepare an image as a student's input and read its outputs, with any engine."""

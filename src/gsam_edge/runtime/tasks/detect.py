@@ -1,4 +1,4 @@
-"""The task of finding objects: boxes, scores, class ids and, where the student has them, masks."""
+"""The detection task: boxes, scores, class ids and, where the student has them, masks."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -33,9 +33,9 @@ class Detect:
     def read(
         self, outputs: Mapping[str, NDArray[Any]], geometry: Letterbox, card: Card, *, threshold: float
     ) -> Detections:
-        """Objects in the original image's pixels, by falling score; see `Task`.
+        """Returns objects in the original image's pixels, by falling score; see `Task`.
 
-        A mask is read only inside its box: this is what YOLOv8-seg is trained for, and it makes the way back cheap.
+        A mask is read only inside its box: this is what YOLOv8-seg is trained for, and it is cheap.
         Padding is dropped at any threshold, and so are objects without area in the image. `masks` is None where the
         outputs hold none.
         """
@@ -57,7 +57,7 @@ class Detect:
 def _read(
     outputs: Mapping[str, NDArray[Any]],
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64], NDArray[np.float32] | None]:
-    """The one image of the batch: boxes [N, 4], scores [N], class_ids [N], masks [N, h, w] or None; checked."""
+    """Checks the outputs and returns the image's boxes [N, 4], scores [N], class_ids [N], masks [N, h, w] or None."""
     if set(_OUTPUTS) - set(outputs):
         raise ValueError(f"outputs: expected boxes, scores and class_ids, got {sorted(outputs)}")
     count = outputs["scores"].shape[-1]

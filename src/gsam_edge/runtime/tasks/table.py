@@ -1,4 +1,4 @@
-"""The tasks by name, and the interface that each gives its students."""
+"""The table of tasks, and checks of a student's inputs and outputs."""
 
 from collections.abc import Mapping, Sequence
 
@@ -13,10 +13,10 @@ INPUT_NAME = "images"
 
 
 def task_of(card: Card) -> Task:
-    """The task of a student.
+    """Returns the task of a student.
 
     Raises:
-        ArtefactError: if this version does not know it.
+        ArtefactError: if this version does not have it.
     """
     if card.task not in TASKS:
         raise ArtefactError(f"metadata task: expected one of {sorted(TASKS)}, got {card.task!r}")
@@ -24,11 +24,11 @@ def task_of(card: Card) -> Task:
 
 
 def output_names(card: Card, count: int) -> tuple[str, ...]:
-    """The names of a student's outputs by their number.
+    """Returns the names of a student's outputs by their number.
 
     Raises:
         ArtefactError: see `task_of`.
-        ValueError: if no student of this task gives so many.
+        ValueError: if no student of this task has so many outputs.
     """
     allowed = task_of(card).outputs(card)
     for names in allowed:
@@ -38,15 +38,15 @@ def output_names(card: Card, count: int) -> tuple[str, ...]:
 
 
 def input_fault(inputs: Sequence[str]) -> str | None:
-    """What keeps an artefact that must be fed these from being prompt-free; None if nothing does."""
+    """Returns why an artefact with these inputs is not prompt-free; None if it is."""
     return None if list(inputs) == [INPUT_NAME] else f"expected exactly one input, {INPUT_NAME!r}, got {list(inputs)}"
 
 
 def interface_fault(card: Card, inputs: Sequence[str], outputs: Sequence[str]) -> str | None:
-    """What keeps an artefact with these tensors from being a prompt-free student; None if nothing does.
+    """Returns why an artefact with these tensors is not a prompt-free student; None if it is one.
 
     Args:
-        card: what it says about itself.
+        card: its metadata.
         inputs: names of everything that must be fed to the artefact.
         outputs: names of its outputs, in order.
 

@@ -1,4 +1,4 @@
-"""What a task has to offer."""
+"""The interface of a task."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol, runtime_checkable
@@ -13,21 +13,21 @@ from gsam_edge.vision.letterbox import Letterbox
 
 @runtime_checkable
 class Task(Protocol):
-    """The one way into and out of every student of this task, whatever runs it."""
+    """Preparation of inputs and reading of outputs for every student of a task, with any engine."""
 
     def outputs(self, card: Card) -> tuple[tuple[str, ...], ...]:
-        """The names that a student's outputs may have, in order: one tuple for each number of outputs."""
+        """Returns the names that a student's outputs may have, in order: one tuple for each number of outputs."""
         ...
 
     def prepare(self, image: NDArray[np.uint8], card: Card) -> tuple[NDArray[np.float32], Letterbox]:
-        """An image as the network wants it, and the geometry that leads back.
+        """Returns the network input of an image, and the geometry that maps back.
 
         Args:
             image: uint8 [H, W, 3], RGB.
             card: of the student; its `image_size` is S.
 
         Returns:
-            float32 [1, 3, S, S], RGB in 0..1; and what was done to the image.
+            float32 [1, 3, S, S], RGB in 0..1; and the placement of the image in it.
 
         Raises:
             ValueError: if the image is not uint8 [H, W, 3] with at least one pixel.
@@ -37,13 +37,13 @@ class Task(Protocol):
     def read(
         self, outputs: Mapping[str, NDArray[Any]], geometry: Letterbox, card: Card, *, threshold: float
     ) -> Detections:
-        """The answer for the original image.
+        """Reads the outputs as detections in the original image.
 
         Args:
             outputs: the student's outputs by name for one image.
             geometry: what `prepare` did to the image.
             card: of the student.
-            threshold: what scores less is left out (0..1).
+            threshold: objects that score less are left out (0..1).
 
         Raises:
             ValueError: if an output is missing, has another shape, or is not finite.

@@ -20,7 +20,14 @@ from gsam_edge.coco.geometry.segmentation import (
     segmentation_to_rle,
 )
 from gsam_edge.coco.packed import PackedDetections
-from gsam_edge.coco.table.columns import BBOX_SOURCE, FROM_SEGMENTATION, ObjectColumns, RowsOfImages, has_labelled_box
+from gsam_edge.coco.table.columns import (
+    BBOX_SOURCE,
+    FROM_SEGMENTATION,
+    ObjectColumns,
+    RowsOfImages,
+    has_labelled_box,
+    positions,
+)
 from gsam_edge.coco.table.fields import sound_table
 from gsam_edge.coco.table.raw import parse_json
 from gsam_edge.coco.table.records import JsonRecords, ObjectTable
@@ -193,8 +200,8 @@ class Annotations:
         counts = np.zeros((len(self.images), self.num_classes), np.int32)
         columns = self.columns
         is_object = ~columns.is_crowd
-        row = _positions([image["id"] for image in self.images], columns.image_id[is_object])
-        column = _positions(list(self.class_id_of_category), columns.category_id[is_object])
+        row = positions([image["id"] for image in self.images], columns.image_id[is_object])
+        column = positions(list(self.class_id_of_category), columns.category_id[is_object])
         np.add.at(counts, (row, column), 1)
         return counts
 
@@ -292,13 +299,3 @@ def _masks(records: Sequence[Mapping[str, Any]], image_hw: tuple[int, int]) -> N
         if record.get("segmentation"):
             masks[row] = decode_segmentation(record["segmentation"], image_hw)
     return masks
-
-
-def _positions(known: Sequence[int], wanted: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Returns the index in `known` (unique ids) of each of `wanted`; raises KeyError for unknown ids."""
-    ids = np.array(known, np.int64)
-    order = np.argsort(ids)
-    places = order[np.minimum(np.searchsorted(ids, wanted, sorter=order), len(ids) - 1)] if len(ids) else wanted[:0]
-    if len(places) != len(wanted) or (ids[places] != wanted).any():
-        raise KeyError(f"expected ids of {len(ids)} known records, got {np.setdiff1d(wanted, ids)[:5].tolist()}")
-    return places

@@ -121,3 +121,13 @@ class RowsOfImages(Mapping[int, tuple[Mapping[str, Any], ...]]):
 
     def __len__(self) -> int:
         return len(self._span)
+
+
+def positions(known: Sequence[int], wanted: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Returns the index in `known` (unique ids) of each of `wanted`; raises KeyError for unknown ids."""
+    ids = np.array(known, np.int64)
+    order = np.argsort(ids)
+    places = order[np.minimum(np.searchsorted(ids, wanted, sorter=order), len(ids) - 1)] if len(ids) else wanted[:0]
+    if len(places) != len(wanted) or (ids[places] != wanted).any():
+        raise KeyError(f"expected ids of {len(ids)} known records, got {np.setdiff1d(wanted, ids)[:5].tolist()}")
+    return places

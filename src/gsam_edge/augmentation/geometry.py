@@ -58,8 +58,8 @@ class _WholeBoxes:
 
     def apply_to_bboxes(self, bboxes: Labels, *args: Any, **params: Any) -> Labels:
         size, rectangles = _rectangles(bboxes, params["shape"])
-        planes = self.apply_to_mask(pack_masks(rectangles), *args, **params)  # type: ignore[attr-defined]
-        moved = masks_to_xyxy(unpack_masks(planes, len(bboxes)))
+        bits = self.apply_to_mask(pack_masks(rectangles), *args, **params)  # type: ignore[attr-defined]
+        moved = masks_to_xyxy(unpack_masks(bits, len(bboxes)))
         return np.concatenate([moved / size, bboxes[:, 4:]], axis=1)
 
 
@@ -72,8 +72,8 @@ class _VisibleBoxes:
 
     def apply_to_bboxes(self, bboxes: Labels, *args: Any, **params: Any) -> Labels:
         size, rectangles = _rectangles(bboxes, params["shape"])
-        planes = self.apply_to_mask(pack_masks(rectangles), *args, **params)  # type: ignore[attr-defined]
-        left = unpack_masks(planes, len(bboxes))
+        bits = self.apply_to_mask(pack_masks(rectangles), *args, **params)  # type: ignore[attr-defined]
+        left = unpack_masks(bits, len(bboxes))
         visible = left.sum((1, 2)) / rectangles.sum((1, 2))
         boxes = np.where(visible[:, None] < 1, masks_to_xyxy(left) / size, bboxes[:, :4])
         least = self.get_processor("bboxes").params.min_visibility  # type: ignore[attr-defined]

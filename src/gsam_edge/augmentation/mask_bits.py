@@ -18,10 +18,10 @@ def pack_masks(masks: NDArray[np.bool_]) -> NDArray[np.uint8]:
     return np.dstack(list(channels))
 
 
-def unpack_masks(planes: NDArray[np.uint8], count: int) -> NDArray[np.bool_]:
+def unpack_masks(bits: NDArray[np.uint8], count: int) -> NDArray[np.bool_]:
     """Unpacks the first masks, bool [count, H, W], from packed channels (see `pack_masks`)."""
-    channels = np.ascontiguousarray(planes.transpose(2, 0, 1))
-    bits = np.empty((count, *planes.shape[:2]), np.uint8)
+    channels = np.ascontiguousarray(bits.transpose(2, 0, 1))
+    bits = np.empty((count, *bits.shape[:2]), np.uint8)
     for row, bit in enumerate(bits):
         np.right_shift(channels[row // _BITS], np.uint8(row % _BITS), out=bit)
     bits &= 1

@@ -66,10 +66,10 @@ def merge_labels(
         overlap = box_iou(truth.xyxy, found.xyxy)  # [N, M]: N true objects, M labels
         means = overlap >= match_iou  # [N, M], which labels match which objects
         objects += len(truth)
-        lonely = found.select(np.flatnonzero(~means.any(axis=0)))
-        crowded = int((share_inside(lonely, crowds_of(annotations, image["id"])) >= match_iou).any(axis=1).sum())
+        unmatched = found.select(np.flatnonzero(~means.any(axis=0)))
+        crowded = int((share_inside(unmatched, crowds_of(annotations, image["id"])) >= match_iou).any(axis=1).sum())
         in_crowds += crowded
-        teacher_only += len(lonely) - crowded
+        teacher_only += len(unmatched) - crowded
         if found.class_scores is None or not len(found) or not len(truth):
             continue
         seen = means.any(axis=1)  # [N]

@@ -101,8 +101,8 @@ def parity(pairs: Iterable[tuple[Outputs, Outputs]], config: ParityConfig) -> Pa
             )
         images += 1
         has_masks = MASKS_NAME in reference
-        rows, other_rows, lonely = _match(reference, other, config)
-        unmatched += lonely
+        rows, other_rows, alone_count = _match(reference, other, config)
+        unmatched += alone_count
         for row, other_row in zip(rows, other_rows, strict=True):
             box = float(np.abs(reference["boxes"][0, row] - other["boxes"][0, other_row]).max())
             score = float(abs(reference["scores"][0, row] - other["scores"][0, other_row]))
@@ -157,11 +157,11 @@ def _match(reference: Outputs, other: Outputs, config: ParityConfig) -> tuple[li
         i, j = np.unravel_index(overlap.argmax(), overlap.shape)
         pairs.append((int(i), int(j)))
         overlap[i, :] = overlap[:, j] = 0
-    lonely = 0
+    alone_count = 0
     for outputs, found, taken in ((reference, rows, [i for i, _ in pairs]), (other, other_rows, [j for _, j in pairs])):
         alone = np.delete(found, taken)
-        lonely += int((outputs["scores"][0, alone] >= config.score_threshold + config.score_tolerance).sum())
-    return [int(rows[i]) for i, _ in pairs], [int(other_rows[j]) for _, j in pairs], lonely
+        alone_count += int((outputs["scores"][0, alone] >= config.score_threshold + config.score_tolerance).sum())
+    return [int(rows[i]) for i, _ in pairs], [int(other_rows[j]) for _, j in pairs], alone_count
 
 
 def _mask_difference(reference: Outputs, other: Outputs, row: int, other_row: int) -> float:

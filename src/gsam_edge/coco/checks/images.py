@@ -10,7 +10,7 @@ from gsam_edge.coco.checks.findings import Case, Ledger, Outcome
 from gsam_edge.coco.errors import InvalidDatasetError
 from gsam_edge.coco.geometry.shapes import brief, is_text, whole_number
 from gsam_edge.coco.images.facts import ImageFacts
-from gsam_edge.coco.images.scan import ImageFiles, LookOrError, ScannedImage, scan_images
+from gsam_edge.coco.images.scan import ImageFiles, ScannedImage, ScanOrError, scan_images
 from gsam_edge.coco.table.gc_pause import gc_paused
 from gsam_edge.vision.images import MissingImageError
 
@@ -62,10 +62,10 @@ def check_images(
     with gc_paused():
         wanted = _listed(raw, ledger, check)
     names = [raw[row]["file_name"] for row, _, _ in wanted]
-    looks = scan_images(names, files, decode=decode, seen=seen)
+    scans = scan_images(names, files, decode=decode, seen=seen)
     with gc_paused():
-        for (row, image_id, case), look in zip(wanted, looks, strict=True):
-            _settle(check, raw[row], row, image_id, case, look)
+        for (row, image_id, case), scanned in zip(wanted, scans, strict=True):
+            _settle(check, raw[row], row, image_id, case, scanned)
     if not check.records:
         faults = ", ".join(f"{finding.code} {finding.count}" for finding in ledger.findings())
         raise InvalidDatasetError(
@@ -102,10 +102,10 @@ def _listed(raw: Sequence[Any], ledger: Ledger, check: ImageCheck) -> list[tuple
 
 
 def _settle(
-    check: ImageCheck, record: Mapping[str, Any], row: int, image_id: int, case: Case, look: LookOrError
+    check: ImageCheck, record: Mapping[str, Any], row: int, image_id: int, case: Case, scanned: ScanOrError
 ) -> None:
     """Keeps an image, its case still open, or drops it, depending on the scan of its file."""
-    found = _readable(case, look)
+    found = _readable(case, scanned)
     sound = None if found is None else _with_true_size(case, record, image_id, (found.height, found.width))
     if found is None or sound is None:
         check.lost.add(image_id)
@@ -147,14 +147,14 @@ def _is_unsafe(name: str) -> bool:
     return PurePosixPath(name).is_absolute() or bool(windows.drive or windows.root) or ".." in windows.parts
 
 
-def _readable(case: Case, look: LookOrError) -> ScannedImage | None:
-    if isinstance(look, MissingImageError | FileNotFoundError | KeyError):
-        case.drop("image_missing", str(look))
+def _readable(case: Case, scanned: ScanOrError) -> ScannedImage | None:
+    if isinstance(scanned, MissingImageError | FileNotFoundError | KeyError):
+        case.drop("image_missing", str(scanned))
         return None
-    if isinstance(look, Exception):
-        case.drop("image_unreadable", str(look))
+    if isinstance(scanned, Exception):
+        case.drop("image_unreadable", str(scanned))
         return None
-    return look
+    return scanned
 
 
 def _with_true_size(

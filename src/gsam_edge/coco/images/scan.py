@@ -61,7 +61,7 @@ class ScannedImage:
 
 
 #: The scan of a file, or the error that says why it could not be read.
-LookOrError: TypeAlias = ScannedImage | Exception
+ScanOrError: TypeAlias = ScannedImage | Exception
 
 
 class ImageFiles(Protocol):
@@ -107,7 +107,7 @@ def scan_image(content: bytes, *, name: str, max_pixels: int) -> ScannedImage:
 
 def scan_images(
     names: Sequence[str], files: ImageFiles, *, decode: bool, seen: MutableMapping[str, Any]
-) -> list[LookOrError]:
+) -> list[ScanOrError]:
     """Scans every file on all cores, with a progress bar on a terminal.
 
     Args:
@@ -120,17 +120,17 @@ def scan_images(
     Returns:
         A scan or an error for each name, in order.
     """
-    look = _inspector(files, seen) if decode else _prober(files)
+    scanned = _inspector(files, seen) if decode else _prober(files)
     batches = [names[start : start + _BATCH] for start in range(0, len(names), _BATCH)]
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # Pillow decodes outside Python's lock, so threads are enough
         try:
-            return list(_shown(pool.map(lambda batch: [look(name) for name in batch], batches), len(names)))
+            return list(_shown(pool.map(lambda batch: [scanned(name) for name in batch], batches), len(names)))
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
 
 
-def _shown(batches: Iterator[list[LookOrError]], total: int) -> Iterator[LookOrError]:
+def _shown(batches: Iterator[list[ScanOrError]], total: int) -> Iterator[ScanOrError]:
     with Progress(transient=True, disable=not get_console().is_terminal) as progress:
         task = progress.add_task("Scanning the images", total=total)
         for batch in batches:
@@ -138,18 +138,18 @@ def _shown(batches: Iterator[list[LookOrError]], total: int) -> Iterator[LookOrE
             progress.advance(task, len(batch))
 
 
-def _prober(files: ImageFiles) -> Callable[[str], LookOrError]:
-    def look(name: str) -> LookOrError:
+def _prober(files: ImageFiles) -> Callable[[str], ScanOrError]:
+    def scanned(name: str) -> ScanOrError:
         try:
             return ScannedImage(*files.probe(name))
         except (ImageError, OSError, KeyError) as error:
             return error
 
-    return look
+    return scanned
 
 
-def _inspector(files: ImageFiles, seen: MutableMapping[str, Any]) -> Callable[[str], LookOrError]:
-    def look(name: str) -> LookOrError:
+def _inspector(files: ImageFiles, seen: MutableMapping[str, Any]) -> Callable[[str], ScanOrError]:
+    def scanned(name: str) -> ScanOrError:
         try:
             key = f"{SCAN_VERSION}\0{name}\0{files.stamp(name)}"
             if key in seen and (known := _recorded(seen[key])) is not None:
@@ -160,13 +160,13 @@ def _inspector(files: ImageFiles, seen: MutableMapping[str, Any]) -> Callable[[s
         seen[key] = found.to_json()
         return found
 
-    return look
+    return scanned
 
 
 def _recorded(record: Any) -> ScannedImage | None:
     """Reads the recorded scan of a decoded file; None where the record holds something else."""
     try:
-        look = ScannedImage.from_json(record)
+        scanned = ScannedImage.from_json(record)
     except ValueError:
         return None
-    return look if look.facts is not None else None
+    return scanned if scanned.facts is not None else None

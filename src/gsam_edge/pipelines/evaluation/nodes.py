@@ -25,7 +25,7 @@ def measure_teacher(
     labelling: LabellingConfig,
     device: DeviceName,
     **teachers: Any,
-) -> tuple[Row, Any]:
+) -> tuple[Row, Predictions]:
     """Measures the tuned teachers that the data calls for, in PyTorch."""
     from gsam_edge.evaluate.artefacts import evaluate_teacher
     from gsam_edge.teachers.compose import compose_teacher

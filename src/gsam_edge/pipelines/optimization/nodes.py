@@ -40,7 +40,7 @@ def report_optimization(
     images: ImageSource,
     parity: ParityConfig,
     **artefacts: bytes | NotBuilt,
-) -> list[Any]:
+) -> list[dict[str, Any]]:
     """Returns one row per artefact: artefact, size_mb, prompt_free, parity, verdict (see `export.report`)."""
     from gsam_edge.export.evidence import collect_evidence
 

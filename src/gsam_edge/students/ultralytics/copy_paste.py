@@ -35,7 +35,7 @@ class RareCopyPaste(CopyPaste):  # type: ignore[misc]
         """Sets which objects may be pasted.
 
         Args:
-            may_be_pasted: bool [R], by row of the object table.
+            may_be_pasted: bool [R], by row of the `LabelTable`.
             probability: of each such object for whose mirror image there is room.
         """
         super().__init__(p=1.0, mode="flip")

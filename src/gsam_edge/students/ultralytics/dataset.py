@@ -172,7 +172,7 @@ class MemoryDataset(YOLODataset):  # type: ignore[misc]
         return [record["im_file"] for record in self._labels.records]
 
     def get_labels(self) -> list[dict[str, Any]]:
-        """Returns the records; their `cls` column holds rows of the object table."""
+        """Returns the records; their `cls` column holds rows of the `LabelTable`."""
         return self._labels.records
 
     def check_cache_ram(self, safety_margin: float = 1.0) -> bool:
@@ -224,7 +224,7 @@ def change_label(
     """Augments an image with its objects in Ultralytics' format.
 
     Args:
-        label: `img` BGR uint8 [H, W, 3], `cls` [N, 1] rows of the object table, `bboxes` [N, 4] cxcywh and `segments`
+        label: `img` BGR uint8 [H, W, 3], `cls` [N, 1] rows of the `LabelTable`, `bboxes` [N, 4] cxcywh and `segments`
             (N polygons or none at all) in fractions of the image.
         augmentation: the augmentation to apply.
         own_box: bool [N], objects with a mask whose box is not the mask's. Such a box is augmented like one without a

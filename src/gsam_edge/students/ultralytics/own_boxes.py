@@ -37,7 +37,7 @@ class OwnBoxPerspective(RandomPerspective):  # type: ignore[misc]
         """Sets which objects have own boxes.
 
         Args:
-            own_box: bool [R], by row of the object table.
+            own_box: bool [R], by row of the `LabelTable`.
             settings: Ultralytics' settings, by name.
         """
         super().__init__(**settings)

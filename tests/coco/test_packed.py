@@ -63,7 +63,7 @@ def test_class_scores_of_many_classes_take_three_bytes_each():
 )
 def test_damaged_records_say_what_is_missing(damage):
     record = PackedDetections.pack(TWO).to_record()
-    with pytest.raises(StoredDetectionsError, match="labels of one image: expected the parts of Detections"):
+    with pytest.raises(StoredDetectionsError, match="objects of one image: expected the parts of Detections"):
         PackedDetections.from_record(record | damage)
 
 
@@ -79,3 +79,9 @@ def test_rows_that_are_left_keep_their_masks_and_none_is_decoded(decoded):
 def test_masks_must_be_one_per_row():
     with pytest.raises(ValueError, match=r"PackedDetections\.rles: expected 2, got 0"):
         PackedDetections(replace(TWO, masks=None), (6, 8), ())
+
+
+@pytest.mark.parametrize("record", [None, 5, [], "x", {"scores": [0.5], "xyxy": [[0, 0, 1, 1]], "class_ids": [2**70]}])
+def test_a_stored_record_that_is_none_is_named(record):
+    with pytest.raises(StoredDetectionsError, match="objects of one image: expected the parts of Detections"):
+        PackedDetections.from_record(record)

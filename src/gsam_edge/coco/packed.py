@@ -126,8 +126,9 @@ class PackedDetections:
                 class_scores=class_scores,
             )
             return cls(unmasked, mask_hw, rles)
-        except (KeyError, IndexError, TypeError, ValueError) as error:
+        except (LookupError, TypeError, ValueError, OverflowError) as error:
+            got = sorted(record) if isinstance(record, Mapping) else record
             raise StoredDetectionsError(
-                "labels of one image: expected the parts of Detections as this version writes them, got "
-                f"{sorted(record)}: {error!r}; run again the pipeline that made them"
+                "objects of one image: expected the parts of Detections as this version writes them, got "
+                f"{got!r:.200}: {error!r}; run again the pipeline that made them"
             ) from error

@@ -51,3 +51,7 @@ class Detector:
         """Returns the objects in one image, uint8 RGB [H, W, 3], in its own pixels."""
         batch, letterbox = self._task.prepare(image, self.card)
         return self._task.read(self._engine.run(batch), letterbox, self.card, threshold=self._score_threshold)
+
+    def close(self) -> None:
+        """Frees what the backend holds; the detector is of no use afterwards."""
+        self._engine.close()

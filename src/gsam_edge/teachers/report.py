@@ -11,12 +11,13 @@ from gsam_edge.coco import Annotations
 from gsam_edge.coco.needs import is_not_needed, not_needed
 from gsam_edge.coco.packed import PackedDetections
 from gsam_edge.coco.predictions import by_image
-from gsam_edge.metrics.detection import coco_metrics
+from gsam_edge.metrics.detection import IouType, coco_metrics
 from gsam_edge.metrics.mask_overlap import paired_mask_iou
 from gsam_edge.teachers.asking import QuestionedTeacher, questions
 from gsam_edge.teachers.compose import TunedTeachers, in_a_row, named_base
 from gsam_edge.teachers.config import DetectionConfig
 from gsam_edge.teachers.family import TeacherPredict
+from gsam_edge.teachers.lora.adapter import Adapter
 from gsam_edge.teachers.predict import Part, teacher_predictor
 from gsam_edge.teachers.table import TEACHERS, TeacherChoice
 from gsam_edge.teachers.verdict import verdict
@@ -103,13 +104,13 @@ def _status(figures: Mapping[str, Any]) -> str:
     return "tuned" if "tuned" in figures else "as it is"
 
 
-def _size(base: nn.Module, adapter: Any) -> dict[str, Any]:
+def _size(base: nn.Module, adapter: Adapter) -> dict[str, Any]:
     trainable = sum(tensor.numel() for tensor in adapter.tensors.values())
     total = trainable + sum(parameter.numel() for parameter in base.parameters())
     return {"trainable": trainable, "total": total}
 
 
-def _detection_figures(build: Build, split: Annotations, images: ImageSource, iou_type: Any) -> dict[str, float]:
+def _detection_figures(build: Build, split: Annotations, images: ImageSource, iou_type: IouType) -> dict[str, float]:
     found = _asked(build, split, images, prompted_with_boxes=False)
     figures = coco_metrics(split, found, iou_type)
     prefix = "" if iou_type == "bbox" else "mask_"

@@ -83,7 +83,7 @@ class FolderCheckpoints:
                 torch.save(state, file)
             Path(temporary).replace(self.path)
         except BaseException:
-            Path(temporary).unlink()
+            Path(temporary).unlink(missing_ok=True)
             raise
 
     def load(self) -> dict[str, Any] | None:
@@ -92,7 +92,7 @@ class FolderCheckpoints:
             return None
         try:
             return torch.load(self.path, map_location="cpu", weights_only=True)
-        except (UnpicklingError, RuntimeError, EOFError) as error:
+        except (UnpicklingError, RuntimeError, EOFError, LookupError, ValueError, AttributeError) as error:
             raise FileError(
                 f"{self.path}: expected a checkpoint of plain tensors and values; delete it to begin anew: {error}"
             ) from error

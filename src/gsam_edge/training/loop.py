@@ -65,8 +65,8 @@ def train(
     checkpoint ends in the same weights as one that was never interrupted.
 
     Args:
-        model: its parameters with `requires_grad` are trained; left on `device`, in evaluation mode.
-        batches: the batch of a step 0..steps-1, the same for the same step, with its tensors on `device`.
+        model: its parameters with `requires_grad` are trained; left on `run.device`, in evaluation mode.
+        batches: the batch of a step 0..steps-1, the same for the same step, with its tensors on `run.device`.
         step_loss: named scalar losses, already weighted; their sum is minimised, each is logged.
         config: the schedule.
         name: what is trained, for the progress bar and the metrics `<name>/train_loss`, `<name>/val_score`.

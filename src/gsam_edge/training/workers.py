@@ -36,7 +36,8 @@ class Workers:
         source = iter(items)
         model: Callable[[Sequence[Item]], Sequence[Answer]] | None = None
         while some := tuple(islice(source, batch)):
-            model = model or factory()
+            if model is None:
+                model = factory()
             answers = model(some)
             if len(answers) != len(some):
                 raise ValueError(f"expected one answer for each of {len(some)} items, got {len(answers)}")

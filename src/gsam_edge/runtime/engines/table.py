@@ -39,6 +39,11 @@ def open_engine(
         known = sorted(ending for engine in ENGINES.values() for ending in engine.suffixes)
         raise ArtefactError(f"expected an artefact whose name ends with one of {known}, got {name!r}")
     engine = fitting[0].open(content, threads=threads, providers=providers)
-    if fault := interface_fault(engine.card, engine.inputs, engine.outputs):
-        raise ArtefactError(f"artefact: {fault}")
+    try:
+        fault = interface_fault(engine.card, engine.inputs, engine.outputs)
+        if fault:
+            raise ArtefactError(f"artefact: {fault}")
+    except ArtefactError:
+        engine.close()
+        raise
     return engine

@@ -59,12 +59,14 @@ class TuningData:
         val: annotations to choose the best adapter by.
         images: RGB images of both by `file_name`.
         augmentation: augmentation of the training images, or None.
+        own_masks: whether a teacher that finds and outlines is to draw the masks, too.
     """
 
     train: Annotations
     val: Annotations
     images: ImageSource
     augmentation: "Augmentation | None"
+    own_masks: bool
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,9 @@ class TeacherFamily(Protocol[BaseModelType, ConfigType]):
             FileNotFoundError: if there is none.
             BaseModelError: if it is damaged or not a base of this family.
         """
+
+    def base_digest(self, base: BaseModelType) -> str:
+        """Returns a digest, hexadecimal, of all of a base that its tuning depends on."""
 
     def tune(self, base: BaseModelType, data: TuningData, config: ConfigType, run: Run) -> "Adapter":
         """Trains an adapter of the base on the data; the base itself is not changed."""

@@ -7,7 +7,6 @@ from gsam_edge.teachers.config import TuningConfig
 from gsam_edge.teachers.errors import BaseModelError
 from gsam_edge.teachers.family import Base, TuningData
 from gsam_edge.teachers.lora.adapter import Adapter
-from gsam_edge.teachers.lora.layers import weights_digest
 from gsam_edge.teachers.table import TEACHERS, TeacherChoice
 from gsam_edge.training.checkpoints import fingerprint
 from gsam_edge.training.run import Run
@@ -34,7 +33,7 @@ def tune_where_needed(
     family's `tune` for the other arguments and errors.
 
     Raises:
-        BaseModelError: if the teacher is used, but no base of it is named.
+        BaseModelError: if the teacher is used, but no base of it is named, or its base cannot do what it is used for.
     """
     need = choice.need(name, train)
     if not need.needed:
@@ -47,6 +46,7 @@ def tune_where_needed(
         )
     description = description_for(config.augmentation, scene, rules)
     settings = [config.model_dump(), identity(description, rules), run.seed]
-    state = fingerprint(weights_digest(base.model), train.digest, val.digest, *settings)
+    state = fingerprint(family.base_digest(base), train.digest, val.digest, *settings)
     augmentation = None if description is None else build(description, rules)
-    return family.tune(base, TuningData(train, val, images, augmentation), config, run.opened(state))
+    own_masks = choice.one_does_both and (train.has_masks or val.has_masks)
+    return family.tune(base, TuningData(train, val, images, augmentation, own_masks), config, run.opened(state))

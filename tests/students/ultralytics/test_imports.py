@@ -1,6 +1,11 @@
+import importlib
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
+
+from gsam_edge.vision.errors import UserError
 
 SCRIPT = """
 import socket
@@ -42,3 +47,12 @@ def test_pillow_opens_files_as_it_did_before() -> None:
 
     assert gateway.DetectionModel is not None
     assert Image.open.__module__ == "PIL.Image"
+
+
+def test_an_ultralytics_that_was_imported_before_without_safe_loading_is_refused(monkeypatch):
+    from gsam_edge.students.ultralytics import imports as gateway
+
+    monkeypatch.setattr("ultralytics.utils.SAFE_LOAD", False)
+    with pytest.raises(UserError, match="imported earlier in this process without") as caught:
+        importlib.reload(gateway)
+    assert isinstance(caught.value, ImportError)

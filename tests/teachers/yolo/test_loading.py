@@ -44,6 +44,14 @@ def test_the_weights_of_an_unfinished_training_are_its_averaged_ones(tmp_path):
     assert loaded.class_names == CLASSES
 
 
+def test_modules_of_an_old_torch_which_list_no_passing_buffers_are_read(tmp_path):
+    network = random_network()
+    for module in network.modules():
+        del module.__dict__["_non_persistent_buffers_set"]
+    torch.save({"model": network}, tmp_path / "own.pt")
+    assert load_yolo(tmp_path / "own.pt").class_names == CLASSES
+
+
 def test_loading_draws_no_chance(tmp_path):
     path = save_weights(tmp_path / "own.pt", random_network())
     torch.manual_seed(3)
@@ -99,6 +107,7 @@ def test_no_class_of_the_file_is_built(tmp_path, monkeypatch):
         ({"layer": "nn.functional"}, "not a permitted model layer"),
         ({"head": None}, "expected a network"),
         ({"backbone": [[-1, 1]]}, "expected a network"),
+        ({"backbone": [[-1, 1, "C2PSA", [16]]]}, "expected a network"),  # it asserts that no channels are added
     ],
     ids=repr,
 )
@@ -134,6 +143,12 @@ def test_what_is_no_whole_network_of_detect_or_segment_is_refused(tmp_path):
         load_yolo(path)
     with pytest.raises(BaseModelError, match="without fused layers"):
         load_yolo(save_weights(path, random_network().fuse(verbose=False)))
+    for attribute, value in (("_modules", None), ("_modules", [1]), ("_parameters", None)):
+        broken = random_network()
+        broken.model[0].__dict__[attribute] = value
+        torch.save({"model": broken}, path)
+        with pytest.raises(BaseModelError, match="expected a weights file of Ultralytics"):
+            load_yolo(path)
     posing = random_network()
     posing.yaml["head"][-1][2] = "Pose"
     with pytest.raises(BaseModelError, match="ends in 'Pose'"):

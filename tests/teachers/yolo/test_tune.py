@@ -2,6 +2,7 @@
 
 import logging
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from gsam_edge.distill.labels import label_images
 from gsam_edge.distill.merge import merge_labels
 from gsam_edge.distill.reports import label_report
 from gsam_edge.teachers.compose import TunedTeacher, compose_teacher
-from gsam_edge.teachers.errors import BaseModelError, ClassMatchError
+from gsam_edge.teachers.errors import AdapterError, BaseModelError, ClassMatchError
 from gsam_edge.teachers.family import Setting
 from gsam_edge.teachers.lora.layers import adapter_parameters, add_lora, weights_digest
 from gsam_edge.teachers.report import teacher_report
@@ -68,7 +69,11 @@ def test_tuning_gives_an_adapter_and_leaves_the_base_with_its_statistics(detecto
     adapter = tune(detector, log=lambda name, value, step: logged.append(name))
     assert weights_digest(detector.model) == digest == adapter.config.base_digest
     assert (adapter.config.kind, adapter.config.class_names) == ("yolo", ("ring", "gold star", "comet"))
-    assert adapter.config.facts == {"class_names": [["Ring"], ["gold_star"], []], "image_size": SIDE}
+    assert adapter.config.facts == {
+        "class_names": [["Ring"], ["gold_star"], []],
+        "weights_class_names": ["Ring", "gold_star", "moon"],
+        "image_size": SIDE,
+    }
     assert {"yolo/box_loss", "yolo/class_loss", "yolo/distribution_loss", "yolo/val_score"} <= set(logged)
     assert not adapter.changes_nothing
     again = tune(detector)
@@ -150,6 +155,33 @@ def test_detect_weights_draw_no_masks(detector):
         TEACHERS["yolo"].predictor(detector, adapter, setting(masks=True))(IMAGES["0.png"], None)
 
 
+def test_detect_weights_that_are_to_draw_masks_are_refused_before_they_are_tuned(detector, augmentation_rules):
+    config, boxes = TUNING.model_copy(update={"tune": False}), dataset(range(2), masks=False)
+
+    def tuned(data):
+        rules = augmentation_rules
+        return tune_where_needed("yolo", detector, data, data, IMAGES, config, ALONE, None, rules, run=a_run())
+
+    with pytest.raises(BaseModelError, match="expected segment weights"):
+        tuned(dataset(range(2)))
+    assert tuned(boxes).config.kind == "yolo"
+
+
+def test_the_same_tensors_under_other_names_are_another_base(detector):
+    renamed = replace(detector, class_names=("moon", "gold_star", "Ring"))
+    adapter = tune(detector, TUNING.model_copy(update={"tune": False}))
+    with pytest.raises(AdapterError, match=r"\['Ring', 'gold_star', 'moon'\].*got weights of \['moon', "):
+        TEACHERS["yolo"].predictor(renamed, adapter, setting(masks=False))
+    assert TEACHERS["yolo"].base_digest(renamed) != TEACHERS["yolo"].base_digest(detector)
+
+
+@pytest.mark.parametrize("tuned", [True, False])
+def test_an_image_size_is_a_multiple_of_the_largest_stride(tmp_path, tuned):
+    coarse = load_yolo(save_weights(tmp_path / "own.pt", random_network("v8/yolov8-p6.yaml")))
+    with pytest.raises(BaseModelError, match=r"image_size: expected a multiple of 64, .* got 96"):
+        tune(coarse, TUNING.model_copy(update={"image_size": 96, "tune": tuned}))
+
+
 def composed(base, adapter, data):
     teachers = {"yolo": TunedTeacher(base, adapter)}
     return compose_teacher(data, teachers, ALONE, detection=DETECTION, device="cpu")
@@ -211,6 +243,10 @@ def test_without_a_shared_class_or_objects_of_one_it_is_not_tuned(detector):
     unknown = dataset(range(2), names=("sun", "planet", "moon"))
     with pytest.raises(InvalidDatasetError, match=r"the weights know, \['moon'\], got none in 2 images"):
         tune(detector, train=unknown)
+    data = dataset(range(2))
+    bare = Annotations.from_coco({**data.to_coco(), "annotations": []})
+    with pytest.raises(InvalidDatasetError, match=r"expected validation objects .* got none in 2 images"):
+        tune_yolo(detector, data, bare, IMAGES, TUNING, augmentation=None, run=a_run())
 
 
 def test_a_finder_whose_weights_nobody_named_ends_the_run(augmentation_rules):

@@ -13,6 +13,8 @@ import tempfile
 
 from PIL import Image
 
+from gsam_edge.vision.errors import UserError
+
 _FOLDER = "GSAM_EDGE_ULTRALYTICS_FOLDER"
 
 if _FOLDER not in os.environ:  # a spawned process uses its parent's folder, which outlives it
@@ -33,11 +35,22 @@ from ultralytics.data.dataset import YOLODataset  # noqa: E402
 from ultralytics.models.yolo.detect import DetectionTrainer  # noqa: E402
 from ultralytics.nn import modules  # noqa: E402
 from ultralytics.nn.tasks import DetectionModel, SegmentationModel  # noqa: E402
-from ultralytics.utils import LOGGER, ROOT, SETTINGS, YAML  # noqa: E402
+from ultralytics.utils import LOGGER, ROOT, SAFE_LOAD, SETTINGS, YAML  # noqa: E402
 from ultralytics.utils.loss import v8DetectionLoss, v8SegmentationLoss  # noqa: E402
 
 # Ultralytics replaces Pillow's `open` for the whole process by one that, for a damaged file, imports a HEIF package.
 Image.open = _pillow_open
+
+
+class UltralyticsImportError(UserError, ImportError):
+    """Ultralytics was imported elsewhere first, so that it evaluates what a network's definition says."""
+
+
+if not SAFE_LOAD:
+    raise UltralyticsImportError(
+        "Ultralytics: expected it to be imported by this project with ULTRALYTICS_SAFE_LOAD=true, but it was imported "
+        "earlier in this process without; import it later, or set ULTRALYTICS_SAFE_LOAD=true before"
+    )
 
 LOGGER.setLevel(logging.WARNING)
 for _integration in ("clearml", "comet", "dvc", "mlflow", "raytune", "sync", "tensorboard", "wandb"):

@@ -42,6 +42,12 @@ class GroundingDinoFamily:
 
         return load_grounding_dino(source, allow_download=allow_download)
 
+    def base_digest(self, base: "GroundingDino") -> str:
+        """See `weights_digest`."""
+        from gsam_edge.teachers.lora.layers import weights_digest
+
+        return weights_digest(base.model)
+
     def tune(self, base: "GroundingDino", data: TuningData, config: GroundingDinoTuningConfig, run: Run) -> "Adapter":
         """See `tune_grounding_dino`."""
         from gsam_edge.teachers.grounding_dino.tune import tune_grounding_dino

@@ -42,6 +42,12 @@ class SamFamily:
 
         return load_sam(source)
 
+    def base_digest(self, base: "SamModel") -> str:
+        """See `weights_digest`."""
+        from gsam_edge.teachers.lora.layers import weights_digest
+
+        return weights_digest(base.model)
+
     def tune(self, base: "SamModel", data: TuningData, config: SamTuningConfig, run: Run) -> "Adapter":
         """See `tune_sam`."""
         from gsam_edge.teachers.sam.tune import tune_sam

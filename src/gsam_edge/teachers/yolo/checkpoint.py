@@ -79,6 +79,8 @@ def read_checkpoint(path: Path) -> Checkpoint:
         EOFError,
         ValueError,
         TypeError,
+        LookupError,
+        AttributeError,
     ) as error:  # what readers raise on such files
         raise BaseModelError(f"YOLO {path}: expected a weights file of Ultralytics, but: {error}") from error
 
@@ -93,8 +95,9 @@ def _class_names(names: Any) -> tuple[str, ...]:
 def _state(module: Any, prefix: str) -> Iterator[tuple[str, Tensor]]:
     """The state of a module and all modules in it, named as `nn.Module.state_dict` names it."""
     held = vars(module)
+    passing = held.get("_non_persistent_buffers_set", ())  # modules saved before torch 1.6 have none
     for name, tensor in {**held["_parameters"], **held["_buffers"]}.items():
-        if isinstance(tensor, Tensor) and name not in held["_non_persistent_buffers_set"]:
+        if isinstance(tensor, Tensor) and name not in passing:
             plain = tensor.detach()
             yield prefix + name, plain.float() if plain.is_floating_point() else plain
     for name, child in held["_modules"].items():

@@ -19,17 +19,24 @@ class Asked(BaseModel):
     Attributes:
         class_names: for each class of the data, by class id, the names of the weights' classes that mean it; none for a
             class that the weights do not know.
+        weights_class_names: by class id of the weights. They are part of what the weights are: the same tensors under
+            other names find other things.
         image_size: side of the square network input in pixels.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     class_names: tuple[tuple[str, ...], ...]
+    weights_class_names: tuple[str, ...]
     image_size: int
 
-    def columns(self, names: Sequence[str]) -> list[list[int]]:
-        """For each class of the data the ids of the weights' classes, whose names are given."""
-        return [[names.index(name) for name in meant] for meant in self.class_names]
+    @property
+    def columns(self) -> list[list[int]]:
+        """For each class of the data the ids of the weights' classes that mean it, of all that share a name."""
+        return [
+            [class_id for class_id, name in enumerate(self.weights_class_names) if name in meant]
+            for meant in self.class_names
+        ]
 
 
 def match_classes(
@@ -40,11 +47,12 @@ def match_classes(
     Args:
         theirs: names of the weights' classes.
         ours: names of the data's classes, by class id.
-        mapping: theirs to ours, where they differ. Names that are not in it are compared without regard to case,
-            spaces, hyphens and underscores.
+        mapping: theirs to ours, where they differ. A name that is not in it means the class of the same name; where
+            there is none, names are compared without regard to case, spaces, hyphens and underscores.
 
     Raises:
-        ClassMatchError: if the mapping names a class that does not exist, or no class is shared.
+        ClassMatchError: if the mapping names a class that does not exist, a name may mean several of ours, or no class
+            is shared.
     """
     unknown = sorted(set(mapping) - set(theirs)), sorted(set(mapping.values()) - set(ours))
     if any(unknown):
@@ -53,10 +61,19 @@ def match_classes(
             f"the weights do not know {unknown[0]}, the data does not know {unknown[1]}"
         )
     meant: dict[str, list[str]] = {name: [] for name in ours}
-    plain = {_plain(name): name for name in ours}
-    for name in theirs:
-        our_name = mapping.get(name) or plain.get(_plain(name))
-        if our_name is not None:
+    similar: dict[str, list[str]] = {}
+    for name in meant:
+        similar.setdefault(_plain(name), []).append(name)
+    for name in dict.fromkeys(theirs):
+        exact = mapping.get(name, name)
+        alike = [exact] if exact in meant else similar.get(_plain(name), [])
+        if len(alike) > 1:
+            raise ClassMatchError(
+                f"yolo: expected one class of the data that the weights' class {name!r} means, got {alike}, which "
+                "differ only in case, spaces, hyphens or underscores; say in yolo.classes which one, as {their name: "
+                "your name}"
+            )
+        for our_name in alike:
             meant[our_name].append(name)
     missing = [name for name in ours if not meant[name]]
     if len(missing) == len(ours):

@@ -41,20 +41,44 @@ class YoloFamily:
 
         return load_yolo(source)
 
+    def base_digest(self, base: "Yolo") -> str:
+        """Of its weights and of their class names, which say what its scores mean."""
+        from gsam_edge.teachers.lora.layers import weights_digest
+        from gsam_edge.training.checkpoints import fingerprint
+
+        return fingerprint(weights_digest(base.model), base.class_names)
+
     def tune(self, base: "Yolo", data: TuningData, config: YoloTuningConfig, run: Run) -> "Adapter":
-        """See `tune_yolo`."""
+        """See `tune_yolo`.
+
+        Raises:
+            BaseModelError: if it is to draw masks and its weights draw none.
+        """
         from gsam_edge.teachers.yolo.tune import tune_yolo
 
+        if data.own_masks:
+            base.require_masks()
         return tune_yolo(base, data.train, data.val, data.images, config, augmentation=data.augmentation, run=run)
 
     def predictor(self, base: "Yolo", adapter: "Adapter | None", setting: Setting) -> TeacherPredict:
-        """All classes that mean one of the data's are asked for at once."""
+        """All classes that mean one of the data's are asked for at once.
+
+        Raises:
+            AdapterError: if the weights are others than those of the adapter, or name their classes otherwise.
+        """
+        from gsam_edge.teachers.errors import AdapterError
         from gsam_edge.teachers.lora.adapter import adapted
         from gsam_edge.teachers.yolo.classes import Asked
 
         if adapter is None:
             raise ValueError("YOLO: expected an adapter, which says how the weights are asked, got none")
         asked = Asked.model_validate(adapter.config.facts)
+        if asked.weights_class_names != base.class_names:
+            raise AdapterError(
+                f"yolo_adapter: expected weights of the classes {list(asked.weights_class_names)}, as YOLO {base.name} "
+                f"named them when it was tuned, got weights of {list(base.class_names)}; run the pipeline "
+                "teacher_finetune on this base"
+            )
         model = adapted(base.model, adapter, device=setting.device, keep_base=setting.keep_base)
         tuned = replace(base, model=model)
 

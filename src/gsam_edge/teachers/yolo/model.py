@@ -51,6 +51,23 @@ class Yolo:
         """Whether it draws masks."""
         return HEADS[self.head]
 
+    @property
+    def stride(self) -> int:
+        """The side of its coarsest cell in pixels, of which an image size is a multiple."""
+        return int(self.model.stride.max())
+
+    def require_masks(self) -> None:
+        """Nothing, for segment weights.
+
+        Raises:
+            BaseModelError: for detect weights.
+        """
+        if not self.has_masks:
+            raise BaseModelError(
+                f"YOLO {self.name}: expected segment weights, since teachers.outliner is yolo, got detect weights, "
+                "which draw no masks; set teachers.outliner to a teacher that draws them, such as sam"
+            )
+
     @torch.inference_mode()
     def predict(self, image: NDArray[np.uint8], asked: Asked, detection: DetectionConfig, *, masks: bool) -> Detections:
         """The objects of an image.
@@ -68,11 +85,8 @@ class Yolo:
         Raises:
             BaseModelError: if masks are asked for of a network without.
         """
-        if masks and not self.has_masks:
-            raise BaseModelError(
-                f"YOLO {self.name}: expected segment weights, since teachers.outliner is yolo, got detect weights, "
-                "which draw no masks; set teachers.outliner to a teacher that draws them, such as sam"
-            )
+        if masks:
+            self.require_masks()
         canvas, letterbox = letterboxed(image, asked.image_size)
         device = next(self.model.parameters()).device
         answers, prototypes = decoded(self.model, torch.from_numpy(canvas).to(device), self.head)
@@ -81,7 +95,7 @@ class Yolo:
         inside = box_area(xyxy) > 0  # what lies on the padding is no object
         anchors, xyxy = anchors[inside], xyxy[inside]
         last_score = 4 + len(self.class_names)
-        scores = class_scores(anchors[:, 4:last_score], asked.columns(self.class_names))
+        scores = class_scores(anchors[:, 4:last_score], asked.columns)
         found, rows = best_detections(xyxy, scores, detection)
         if not masks or prototypes is None:
             return found

@@ -43,7 +43,16 @@ def build_network(definition: Mapping[str, Any], num_classes: int, tensors: Mapp
         with torch.random.fork_rng(devices=[]):
             network = kind(copy.deepcopy(dict(definition)), ch=_IMAGE_CHANNELS, nc=num_classes, verbose=False)
         network.load_state_dict(tensors)
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+    except (
+        LookupError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        RuntimeError,
+        AssertionError,
+        NameError,
+        ArithmeticError,
+    ) as error:
         # What Ultralytics and torch raise on a definition that makes no network, or tensors of another one.
         raise BaseModelError(
             f"YOLO {where}: expected a network that the installed Ultralytics builds, with all of its weights and "

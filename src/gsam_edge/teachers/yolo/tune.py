@@ -14,6 +14,7 @@ from gsam_edge.coco import Annotations
 from gsam_edge.coco.errors import InvalidDatasetError
 from gsam_edge.metrics.average_precision import average_precision
 from gsam_edge.teachers.augmented import augmented
+from gsam_edge.teachers.errors import BaseModelError
 from gsam_edge.teachers.lora.adapter import Adapter, AdapterConfig, extract_adapter
 from gsam_edge.teachers.lora.layers import add_lora, verify_only_adapters_trainable, weights_digest
 from gsam_edge.teachers.yolo.classes import Asked, match_classes
@@ -64,13 +65,20 @@ def tune_yolo(
         The adapter; where `config.tune` is false, the value that says how the weights are asked as they are.
 
     Raises:
-        ClassMatchError: if weights and data share no class.
-        InvalidDatasetError: if no training object is of a class that the weights know.
+        BaseModelError: if the image size is no multiple of the network's largest stride.
+        ClassMatchError: see `match_classes`.
+        InvalidDatasetError: if no training object, or no validation object, is of a class that the weights know.
         AdapterError: if the adapter's targets match no layer.
         TrainingError: if the loss is not finite.
     """
+    if config.image_size % base.stride:
+        raise BaseModelError(
+            f"yolo.image_size: expected a multiple of {base.stride}, the largest stride of YOLO {base.name}, got "
+            f"{config.image_size}"
+        )
     asked = Asked(
         class_names=match_classes(base.class_names, train_set.class_names, config.classes),
+        weights_class_names=base.class_names,
         image_size=config.image_size,
     )
     adapter_config = AdapterConfig(
@@ -84,14 +92,16 @@ def tune_yolo(
     if not config.tune:
         return Adapter({}, adapter_config)
 
-    columns = asked.columns(base.class_names)
+    columns = asked.columns
     known = [class_id for class_id, meant in enumerate(columns) if meant]
     known_ids = [train_set.categories[class_id]["id"] for class_id in known]
-    if not (np.isin(train_set.columns.category_id, known_ids) & ~train_set.columns.is_crowd).any():
-        raise InvalidDatasetError(
-            f"YOLO tuning: expected training objects of the classes that the weights know, "
-            f"{[train_set.class_names[class_id] for class_id in known]}, got none in {len(train_set.images)} images"
-        )
+    for name, annotations in (("training", train_set), ("validation", val_set)):
+        if not (np.isin(annotations.columns.category_id, known_ids) & ~annotations.columns.is_crowd).any():
+            raise InvalidDatasetError(
+                f"YOLO tuning: expected {name} objects of the classes that the weights know, "
+                f"{[train_set.class_names[class_id] for class_id in known]}, got none in {len(annotations.images)} "
+                "images"
+            )
     model = copy.deepcopy(base.model)
     add_lora(model, config.lora, seed=run.seed)
     model.to(run.device)

@@ -56,6 +56,12 @@ def exceptions() -> list[type[Exception]]:
     ]
 
 
+@pytest.fixture(autouse=True)
+def _a_wide_console(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A path is broken into lines where the console ends, and tests look for its parts."""
+    monkeypatch.setenv("COLUMNS", "1000")
+
+
 def shown(capsys: pytest.CaptureFixture[str], call: Callable[[], Any]) -> str:
     """What the user sees of the error that a call raises, without the frame of the panel and its line breaks."""
     with pytest.raises(Exception) as caught:  # noqa: PT011  any: the hook tells them apart

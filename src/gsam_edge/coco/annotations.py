@@ -25,7 +25,6 @@ from gsam_edge.coco.table.columns import (
     FROM_SEGMENTATION,
     ObjectColumns,
     RowsOfImages,
-    has_labelled_box,
     positions,
 )
 from gsam_edge.coco.table.fields import sound_table
@@ -34,7 +33,7 @@ from gsam_edge.coco.table.records import JsonRecords, ObjectTable
 from gsam_edge.vision import Detections
 from gsam_edge.vision.boxes import xywh_to_xyxy
 
-__all__ = ["BBOX_SOURCE", "FROM_SEGMENTATION", "SOURCE", "SPLIT", "Annotations", "has_labelled_box"]
+__all__ = ["BBOX_SOURCE", "FROM_SEGMENTATION", "SOURCE", "SPLIT", "Annotations"]
 
 #: Key beside `images` and `annotations`: the digest of the file that the value was read from.
 SOURCE = "source_digest"

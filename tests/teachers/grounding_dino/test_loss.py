@@ -1,19 +1,10 @@
 import pytest
 import torch
 
-from gsam_edge.teachers.grounding_dino.config import GroundingDinoLossConfig
 from gsam_edge.teachers.grounding_dino.loss import assign_tokens, token_grid
+from support.tiny import GROUNDING_DINO_LOSS
 
-CONFIG = GroundingDinoLossConfig(
-    class_weight=2,
-    l1_weight=5,
-    giou_weight=2,
-    focal_alpha=0.25,
-    focal_gamma=2,
-    dense_weight=1,
-    dense_radius=1,
-    dense_cells=6,
-)
+CONFIG = GROUNDING_DINO_LOSS
 CPU = torch.device("cpu")
 
 

@@ -57,12 +57,10 @@ class Distillation:
 
     Attributes:
         weights: those of the best epoch.
-        history: one mapping per epoch, see `StudentTraining`.
         report: see `distillation_report`.
     """
 
     weights: StudentWeights
-    history: list[dict[str, float]]
     report: dict[str, Any]
 
 
@@ -138,7 +136,7 @@ def distil_student(
     report = distillation_report(
         choice, trained, merged, figures, loss_weights=config.losses.model_dump(), seed=run.seed
     )
-    return Distillation(replace(trained.weights, split=train.split_digest), trained.history, report)
+    return Distillation(replace(trained.weights, split=train.split_digest), report)
 
 
 def score_student(

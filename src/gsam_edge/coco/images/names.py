@@ -47,7 +47,7 @@ class Spellings:
         self._by_reading: dict[int, dict[str, list[str]]] = {}
 
     def find(self, name: str) -> tuple[str, ...]:
-        """Returns the known names that are the same name in another spelling, sorted; the name itself where it is known.
+        """Returns the known names that are the same name in another spelling, sorted; the name itself where known.
 
         Only those of the closest spelling are returned: several are there where nothing tells them apart, none where
         the name is unknown in every spelling.

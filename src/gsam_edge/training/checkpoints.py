@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import os
 import tempfile
 from dataclasses import dataclass, field
@@ -12,6 +13,8 @@ from typing import Any, Protocol
 import torch
 
 from gsam_edge.vision.errors import FileError, writing
+
+logger = logging.getLogger(__name__)
 
 #: Suffix of a file while it is being written.
 _UNFINISHED = ".part"
@@ -125,3 +128,44 @@ class NoCheckpoints:
 
     def clear(self) -> None:
         """Does nothing."""
+
+
+@dataclass(frozen=True)
+class KeptCheckpoints:
+    """A `CheckpointStore` of one computation that keeps its last two states in a folder.
+
+    A machine that stops while it writes, or a damaged disk, then costs one interval and not the whole computation.
+
+    Attributes:
+        folder: created with the first state.
+    """
+
+    folder: Path
+
+    def open(self, fingerprint: str) -> "KeptCheckpoints":
+        """See `CheckpointStore.open`."""
+        return KeptCheckpoints(self.folder / fingerprint)
+
+    def save(self, state: dict[str, Any]) -> None:
+        """See `CheckpointStore.save`; FileError where the disk is full or the permission is missing."""
+        last = self._store("last")
+        if last.path.exists():
+            last.path.replace(self._store("previous").path)
+        last.save(state)
+
+    def load(self) -> dict[str, Any] | None:
+        """See `CheckpointStore.load`; the state before the last one where the last one is missing or damaged."""
+        try:
+            state = self._store("last").load()
+        except FileError as error:
+            logger.warning("%s; continues from the state before", error)
+            state = None
+        return state if state is not None else self._store("previous").load()
+
+    def clear(self) -> None:
+        """See `CheckpointStore.clear`."""
+        for name in ("last", "previous"):
+            self._store(name).clear()
+
+    def _store(self, name: str) -> FolderCheckpoints:
+        return FolderCheckpoints(self.folder, name)

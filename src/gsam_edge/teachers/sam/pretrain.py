@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from gsam_edge.synthetic.general import GeneralWorldConfig, draw_general_scene
 from gsam_edge.synthetic.scene import Scene
+from gsam_edge.synthetic.worlds import WorldConfig, draw_scene
 from gsam_edge.teachers.errors import BaseModelError
 from gsam_edge.teachers.lora.layers import count_parameters
 from gsam_edge.teachers.sam.architecture import build_sam
@@ -56,7 +56,7 @@ class _StageCheckpoints:
 
 def pretrain_sam(
     config: PretrainSamConfig,
-    world: GeneralWorldConfig,
+    world: WorldConfig,
     *,
     run: Run,
 ) -> tuple[SamModel, dict[str, Any]]:
@@ -64,7 +64,7 @@ def pretrain_sam(
 
     Args:
         config: architecture, stages, loss.
-        world: limits of the general world.
+        world: limits of the world.
         run: its log receives `sam_pretraining_<stage>_<side>px/...`, the mean IoU from true boxes as validation score;
             its seed is that of weights, scenes and prompts.
 
@@ -102,7 +102,7 @@ def pretrain_sam(
 def _train_stage(
     sam: SamModel,
     config: PretrainSamConfig,
-    world: GeneralWorldConfig,
+    world: WorldConfig,
     index: int,
     *,
     run: Run,
@@ -116,7 +116,7 @@ def _train_stage(
     def batches(step: int) -> _Batch:
         rng = np.random.default_rng(derived_seed(run.seed, _TRAINING, index, step))
         return _Batch(
-            _prompted(sam, draw_general_scene(rng, own_world), config.box_jitter, stage.objects_per_image, rng)
+            _prompted(sam, draw_scene(rng, own_world), config.box_jitter, stage.objects_per_image, rng)
             for _ in range(stage.batch_size)
         )
 
@@ -172,9 +172,9 @@ def mean_iou_from_boxes(sam: SamModel, scenes: list[Scene]) -> tuple[float, int]
     return float(np.mean(ious)), len(ious)
 
 
-def _scenes(world: GeneralWorldConfig, seed: int, count: int) -> list[Scene]:
+def _scenes(world: WorldConfig, seed: int, count: int) -> list[Scene]:
     rng = np.random.default_rng(seed)
-    return [draw_general_scene(rng, world) for _ in range(count)]
+    return [draw_scene(rng, world) for _ in range(count)]
 
 
 def _prompted(

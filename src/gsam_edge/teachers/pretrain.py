@@ -1,0 +1,126 @@
+"""Pretrains a tiny teacher without Kedro, on any machine with this package: `python -m gsam_edge.teachers.pretrain`.
+
+A killed run continues with the same command, also on another machine if the state's folder is copied there.
+"""
+
+import argparse
+import json
+import logging
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, TypeAdapter
+
+from gsam_edge.synthetic.worlds import WorldConfig
+from gsam_edge.teachers.grounding_dino.config import PretrainGroundingDinoConfig
+from gsam_edge.teachers.sam.config import PretrainSamConfig
+from gsam_edge.training.run import Run
+
+logger = logging.getLogger("gsam_edge.pretrain")
+
+_CONFIGS: dict[str, type[PretrainGroundingDinoConfig] | type[PretrainSamConfig]] = {
+    "grounding_dino": PretrainGroundingDinoConfig,
+    "sam": PretrainSamConfig,
+}
+
+
+@dataclass
+class _Progress:
+    """A metric log that writes a line every few steps: losses, images a second, time left, the last validation.
+
+    Attributes:
+        every: steps between lines.
+        images_per_step: per part of the training, by the name of its metrics.
+        steps: per part, all of its steps.
+    """
+
+    every: int
+    images_per_step: dict[str, int]
+    steps: dict[str, int]
+    _values: dict[str, float] = field(default_factory=dict)
+    _since: tuple[str, int, float] = ("", 0, 0.0)
+
+    def __call__(self, name: str, value: float, step: int) -> None:
+        """Takes one value; see `MetricLogger`."""
+        part, metric = name.rsplit("/", 1)
+        if metric == "train_loss":
+            self._line(part, step)
+        self._values[metric] = value
+        if metric == "val_score":
+            logger.info("%s step %d: held-out score %.4f", part, step, value)
+
+    def _line(self, part: str, step: int) -> None:
+        """Writes a line about the steps since the one before; called as a step's first value arrives."""
+        now = time.monotonic()
+        if self._since[0] != part:
+            self._since = (part, step, now)
+        if step % self.every or step == self._since[1]:
+            return
+        pace = (now - self._since[2]) / (step - self._since[1])
+        left = timedelta(seconds=round(pace * (self.steps[part] - step)))
+        losses = " ".join(f"{metric} {value:.3f}" for metric, value in self._values.items())
+        speed = self.images_per_step[part] / pace
+        logger.info("%s step %d/%d %s | %.2f images/s, left %s", part, step, self.steps[part], losses, speed, left)
+        self._since = (part, step, now)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Pretrains one teacher from a parameter file and writes its folder and report beside the state."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("teacher", choices=sorted(_CONFIGS))
+    parser.add_argument(
+        "--parameters", type=Path, default=Path("conf/pretraining/parameters_pretrain_tiny_teachers.yml")
+    )
+    parser.add_argument("--state", type=Path, required=True, help="folder of checkpoints and results")
+    parser.add_argument("--seed", type=int, default=0, help="of weights, scenes and prompts")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument("--log-every", type=int, default=20, help="steps between lines of the log")
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(asctime)s %(message)s")
+
+    from gsam_edge.training.checkpoints import KeptCheckpoints, fingerprint
+
+    parameters = yaml.safe_load(options.parameters.read_text("utf-8"))
+    config = _CONFIGS[options.teacher].model_validate(parameters[f"pretrain_{options.teacher}"])
+    world: WorldConfig = TypeAdapter(WorldConfig).validate_python(parameters[f"{options.teacher}_world"])
+    digest = fingerprint(*(part.model_dump(mode="json") for part in (config, world)), options.seed)
+    logger.info("%s %s: %s", options.teacher, digest, config.model_dump_json())
+    log = _progress(config, options.log_every)
+    store = KeptCheckpoints(options.state / "checkpoints" / f"{options.teacher}-{digest}")
+    run = Run.on(options.device, log=log, checkpoints=store, seed=options.seed)
+    model, report = _pretrained(config, world, run)
+    folder = options.state / options.teacher
+    model.save(folder)
+    (options.state / f"{options.teacher}_report.json").write_text(json.dumps(report, indent=2) + "\n", "utf-8")
+    logger.info("%s: %s, saved in %s", options.teacher, report, folder)
+
+
+def _progress(config: BaseModel, every: int) -> _Progress:
+    if isinstance(config, PretrainGroundingDinoConfig):
+        name = "grounding_dino_pretraining"
+        return _Progress(every, {name: config.batch_size}, {name: config.loop.steps})
+    assert isinstance(config, PretrainSamConfig)
+    names = [f"sam_pretraining_{i}_{stage.image_size}px" for i, stage in enumerate(config.stages, 1)]
+    sizes = {name: stage.batch_size for name, stage in zip(names, config.stages, strict=True)}
+    return _Progress(every, sizes, {name: stage.loop.steps for name, stage in zip(names, config.stages, strict=True)})
+
+
+def _pretrained(config: BaseModel, world: WorldConfig, run: Run) -> tuple[Any, dict[str, Any]]:
+    if isinstance(config, PretrainGroundingDinoConfig):
+        from gsam_edge.teachers.grounding_dino.pretrain import pretrain_grounding_dino
+
+        return pretrain_grounding_dino(config, world, run=run)
+    from gsam_edge.teachers.sam.pretrain import pretrain_sam
+
+    assert isinstance(config, PretrainSamConfig)
+    return pretrain_sam(config, world, run=run)
+
+
+if __name__ == "__main__":
+    main()

@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 from gsam_edge.synthetic.general import GeneralWorldConfig
-from gsam_edge.synthetic.optics import OpticsConfig
 from gsam_edge.synthetic.workshop import WorkshopConfig
+from gsam_edge.synthetic.workshop.optics import OpticsConfig
 from gsam_edge.teachers.grounding_dino.config import GroundingDinoLossConfig, TinyGroundingDinoConfig
 from gsam_edge.teachers.sam.config import SamArchitecture
 

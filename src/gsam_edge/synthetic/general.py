@@ -1,6 +1,5 @@
 """The general world: named shapes in named colours and textures, for pretraining."""
 
-from colorsys import hsv_to_rgb
 from dataclasses import dataclass
 from itertools import product
 from math import ceil, cos, pi, sin
@@ -15,12 +14,10 @@ from gsam_edge.synthetic.scene import Scene
 from gsam_edge.synthetic.shapes import MARKS, SHAPES, Contour, fill_contours
 from gsam_edge.synthetic.texture import (
     PATTERNS,
-    fractal_noise,
     pattern,
     rotated_grid,
     sensor,
     uneven_light,
-    value_noise,
 )
 
 #: Tones of the small marks, which take their hue from the surface beneath.

@@ -6,9 +6,8 @@ from typing import TypeAlias
 import numpy as np
 
 from gsam_edge.synthetic.general import GENERAL_WORDS, GeneralWorldConfig, draw_absent_phrases, draw_general_scene
-from gsam_edge.synthetic.phrases import WORKSHOP_WORDS, draw_absent
 from gsam_edge.synthetic.scene import Scene
-from gsam_edge.synthetic.workshop import WorkshopConfig, draw_workshop_scene
+from gsam_edge.synthetic.workshop import WORKSHOP_WORDS, WorkshopConfig, draw_absent, draw_workshop_scene
 
 WorldConfig: TypeAlias = GeneralWorldConfig | WorkshopConfig
 

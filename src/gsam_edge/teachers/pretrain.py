@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import yaml
-from pydantic import BaseModel, TypeAdapter
+from pydantic import TypeAdapter
 
 from gsam_edge.synthetic.worlds import WorldConfig
 from gsam_edge.teachers.grounding_dino.config import PretrainGroundingDinoConfig
@@ -24,7 +24,9 @@ from gsam_edge.training.run import Run
 
 logger = logging.getLogger("gsam_edge.pretrain")
 
-_CONFIGS: dict[str, type[PretrainGroundingDinoConfig] | type[PretrainSamConfig]] = {
+Config: TypeAlias = PretrainGroundingDinoConfig | PretrainSamConfig
+
+_CONFIGS: dict[str, type[Config]] = {
     "grounding_dino": PretrainGroundingDinoConfig,
     "sam": PretrainSamConfig,
 }
@@ -101,24 +103,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     logger.info("%s: %s, saved in %s", options.teacher, report, folder)
 
 
-def _progress(config: BaseModel, every: int) -> _Progress:
+def _progress(config: Config, every: int) -> _Progress:
     if isinstance(config, PretrainGroundingDinoConfig):
         name = "grounding_dino_pretraining"
         return _Progress(every, {name: config.batch_size}, {name: config.loop.steps})
-    assert isinstance(config, PretrainSamConfig)
     names = [f"sam_pretraining_{i}_{stage.image_size}px" for i, stage in enumerate(config.stages, 1)]
     sizes = {name: stage.batch_size for name, stage in zip(names, config.stages, strict=True)}
     return _Progress(every, sizes, {name: stage.loop.steps for name, stage in zip(names, config.stages, strict=True)})
 
 
-def _pretrained(config: BaseModel, world: WorldConfig, run: Run) -> tuple[Any, dict[str, Any]]:
+def _pretrained(config: Config, world: WorldConfig, run: Run) -> tuple[Any, dict[str, Any]]:
     if isinstance(config, PretrainGroundingDinoConfig):
         from gsam_edge.teachers.grounding_dino.pretrain import pretrain_grounding_dino
 
         return pretrain_grounding_dino(config, world, run=run)
     from gsam_edge.teachers.sam.pretrain import pretrain_sam
 
-    assert isinstance(config, PretrainSamConfig)
     return pretrain_sam(config, world, run=run)
 
 

@@ -1,4 +1,4 @@
-"""Drawings of parts and marks of the workshop: outlines in the square [-1, 1] with lighter and darker details on them."""
+"""Drawings of parts: outlines with lighter and darker details on them; none of them is a drawing of the sample."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,23 +6,8 @@ from math import pi
 
 import numpy as np
 
-from gsam_edge.synthetic.shapes import Contour, blot, box, points, polygon, ribbon, speck
-
-#: Contours (even-odd) and their tone: -1 is black, 0 the part's own colour, 1 white.
-Detail = tuple[tuple[Contour, ...], float]
-
-
-@dataclass(frozen=True)
-class Drawing:
-    """One drawn part.
-
-    Attributes:
-        outline: closed contours in [-1, 1], which are its mask; a contour inside another one cuts a hole.
-        details: painted onto it, in this order.
-    """
-
-    outline: tuple[Contour, ...]
-    details: tuple[Detail, ...] = ()
+from gsam_edge.synthetic.shapes import Contour, box, points, polygon, ribbon
+from gsam_edge.synthetic.workshop.drawing import Drawing, at, dashes, disc
 
 
 @dataclass(frozen=True)
@@ -42,26 +27,10 @@ class Part:
     is_long: bool = False
 
 
-def _at(contour: Contour, x: float, y: float) -> Contour:
-    return contour + np.array([x, y], np.float32)
-
-
-def _disc(radius: float, x: float = 0.0, y: float = 0.0) -> Contour:
-    return _at(polygon(20) * np.float32(radius), x, y)
-
-
 def _rounded(half_width: float, half_height: float) -> Contour:
     t = np.arange(48) * 2 * pi / 48
     x, y = np.sign(np.cos(t)) * np.abs(np.cos(t)) ** 0.35, np.sign(np.sin(t)) * np.abs(np.sin(t)) ** 0.35
     return np.stack([x * half_width, y * half_height], axis=1).astype(np.float32)
-
-
-def _dashes(start: tuple[float, float], stop: tuple[float, float], count: int, width: float) -> tuple[Contour, ...]:
-    """Returns equal dashes with equal gaps on a straight line."""
-    places = np.linspace(start, stop, 2 * count + 1)
-    turn = np.array([-1, 1]) * (places[-1] - places[0])[::-1] / np.hypot(*(places[-1] - places[0])) * width / 2
-    pairs = zip(places[:-1:2], places[1::2], strict=True)
-    return tuple(np.array([a + turn, b + turn, b - turn, a - turn], np.float32) for a, b in pairs)
 
 
 def _contrast(rng: np.random.Generator) -> float:
@@ -75,21 +44,21 @@ def _handle(rng: np.random.Generator, count: int) -> Drawing:
     outer = np.stack([np.cos(t), rise * np.sin(t)], 1)
     inner = np.stack([(1 - thick) * np.cos(t), (rise - thick) * np.sin(t)], 1)[::-1]
     feet = [(1, 0.3), (1 - thick, 0.3)], [(thick - 1, 0.3), (-1, 0.3)]
-    outline = _at(np.concatenate([outer, feet[0], inner, feet[1]]).astype(np.float32), 0, 0.35)
-    screws = tuple(_disc(0.09, x * (1 - thick / 2), 0.5) for x in (-1, 1))
+    outline = at(np.concatenate([outer, feet[0], inner, feet[1]]).astype(np.float32), 0, 0.35)
+    screws = tuple(disc(0.09, x * (1 - thick / 2), 0.5) for x in (-1, 1))
     return Drawing((outline,), ((screws, _contrast(rng)),))
 
 
 def _strap(rng: np.random.Generator, count: int) -> Drawing:
     half = rng.uniform(0.15, 0.22)
     rows = (-0.62 * half, 0.62 * half)
-    stitches = tuple(dash for y in rows for dash in _dashes((-0.97, y), (0.97, y), 13, 0.035))
+    stitches = tuple(dash for y in rows for dash in dashes((-0.97, y), (0.97, y), 13, 0.035))
     return Drawing((box(1, half),), ((stitches, _contrast(rng)),))
 
 
 def _zip(rng: np.random.Generator, count: int) -> Drawing:
-    teeth = tuple(_at(box(0.028, 0.06), x, 0.035 * (-1) ** i) for i, x in enumerate(np.linspace(-0.92, 0.92, 19)))
-    slider = (_at(box(0.1, 0.11), rng.uniform(-0.7, 0.7), 0),)
+    teeth = tuple(at(box(0.028, 0.06), x, 0.035 * (-1) ** i) for i, x in enumerate(np.linspace(-0.92, 0.92, 19)))
+    slider = (at(box(0.1, 0.11), rng.uniform(-0.7, 0.7), 0),)
     tone = _contrast(rng)
     return Drawing((box(1, rng.uniform(0.15, 0.2)),), ((teeth, tone), (slider, tone)))
 
@@ -98,7 +67,7 @@ def _ribbon(rng: np.random.Generator, count: int) -> Drawing:
     h, notch = rng.uniform(0.16, 0.24), rng.uniform(0.7, 0.8)
     fold = (box(1, 0.03),) if rng.random() < 0.5 else ()
     outline = points((-1, -h), (1, -h), (notch, 0), (1, h), (-1, h), (-notch, 0))
-    return Drawing((outline,), ((tuple(_at(c * np.float32(0.65), 0, 0) for c in fold), -0.35),))
+    return Drawing((outline,), ((tuple(at(c * np.float32(0.65), 0, 0) for c in fold), -0.35),))
 
 
 def _spring(rng: np.random.Generator, count: int) -> Drawing:
@@ -112,7 +81,7 @@ def _cord(rng: np.random.Generator, count: int) -> Drawing:
     y = rng.uniform(0.06, 0.16) * np.sin(x * rng.uniform(2.5, 5) + rng.uniform(0, 6))
     half = 0.09
     turns = tuple(
-        _at(points((-0.05, half), (0, half), (0.05, -half), (0, -half)), float(x[i]), float(y[i]))
+        at(points((-0.05, half), (0, half), (0.05, -half), (0, -half)), float(x[i]), float(y[i]))
         for i in range(2, 39, 3)
     )
     return Drawing((ribbon(x, y, half),), ((turns, -0.6),))
@@ -120,8 +89,8 @@ def _cord(rng: np.random.Generator, count: int) -> Drawing:
 
 def _chain(rng: np.random.Generator, count: int) -> Drawing:
     squash = np.array([1, rng.uniform(0.7, 1.0)], np.float32)
-    rings = [_at(polygon(20) * np.float32(r) * squash, x, 0) for x in (-0.78, -0.26, 0.26, 0.78) for r in (0.21, 0.12)]
-    return Drawing((*rings, *(_at(box(0.05, 0.05), x, 0) for x in (-0.52, 0.0, 0.52))))
+    rings = [at(polygon(20) * np.float32(r) * squash, x, 0) for x in (-0.78, -0.26, 0.26, 0.78) for r in (0.21, 0.12)]
+    return Drawing((*rings, *(at(box(0.05, 0.05), x, 0) for x in (-0.52, 0.0, 0.52))))
 
 
 def _screw(rng: np.random.Generator, count: int) -> Drawing:
@@ -137,7 +106,7 @@ def _brush(rng: np.random.Generator, count: int) -> Drawing:
     outline = points(
         (-1, -0.1), (0.05, -0.1), (0.12, -0.34), (1, -0.38), (1, 0.38), (0.12, 0.34), (0.05, 0.1), (-1, 0.1)
     )
-    hairs = tuple(_at(box(0.33, 0.025), 0.66, y) for y in np.linspace(-0.28, 0.28, 6))
+    hairs = tuple(at(box(0.33, 0.025), 0.66, y) for y in np.linspace(-0.28, 0.28, 6))
     return Drawing((outline,), ((hairs, _contrast(rng)),))
 
 
@@ -145,14 +114,14 @@ def _tag(rng: np.random.Generator, count: int) -> Drawing:
     h, cut = rng.uniform(0.45, 0.6), rng.uniform(0.55, 0.7)
     outline = points((-1, -h), (cut, -h), (1, -0.35 * h), (1, 0.35 * h), (cut, h), (-1, h))
     places = [0.68 - 0.52 * i for i in range(count)]
-    rims = tuple(_disc(0.2, x, 0) for x in places)
-    return Drawing((outline,), ((rims, 0.8), (tuple(_disc(0.13, x, 0) for x in places), -0.9)))
+    rims = tuple(disc(0.2, x, 0) for x in places)
+    return Drawing((outline,), ((rims, 0.8), (tuple(disc(0.13, x, 0) for x in places), -0.9)))
 
 
 def _button(rng: np.random.Generator, count: int) -> Drawing:
     turns = np.arange(count) * 2 * pi / count + pi / 4
-    holes = tuple(_disc(0.17, 0.36 * float(np.cos(t)), 0.36 * float(np.sin(t))) for t in turns)
-    rim = (_disc(0.86), _disc(0.74))
+    holes = tuple(disc(0.17, 0.36 * float(np.cos(t)), 0.36 * float(np.sin(t))) for t in turns)
+    rim = (disc(0.86), disc(0.74))
     return Drawing((polygon(40),), ((rim, float(rng.choice([-0.35, 0.35]))), (holes, -0.85)))
 
 
@@ -161,13 +130,13 @@ def _plate(rng: np.random.Generator, count: int) -> Drawing:
     row = [(-0.7, 0.0), (0.0, 0.0), (0.7, 0.0)]
     corners = [(x, y * h) for x in (-0.7, 0.7) for y in (-0.5, 0.5)]
     places = {2: [row[0], row[2]], 3: row, 4: corners, 5: [*corners, row[1]]}[count]
-    heads = tuple(_disc(0.15, x, y) for x, y in places)
-    return Drawing((_rounded(1, h),), ((heads, -0.7), (tuple(_disc(0.09, x - 0.02, y - 0.02) for x, y in places), 0.6)))
+    heads = tuple(disc(0.15, x, y) for x, y in places)
+    return Drawing((_rounded(1, h),), ((heads, -0.7), (tuple(disc(0.09, x - 0.02, y - 0.02) for x, y in places), 0.6)))
 
 
 def _grille(rng: np.random.Generator, count: int) -> Drawing:
     pitch = 1.2 / count
-    slots = tuple(_at(box(0.66, 0.26 * pitch), 0, pitch * (i - (count - 1) / 2)) for i in range(count))
+    slots = tuple(at(box(0.66, 0.26 * pitch), 0, pitch * (i - (count - 1) / 2)) for i in range(count))
     return Drawing((_rounded(0.95, 0.8),), ((slots, -0.85),))
 
 
@@ -184,8 +153,8 @@ def _wheel(rng: np.random.Generator, count: int) -> Drawing:
 
 def _buckle(rng: np.random.Generator, count: int) -> Drawing:
     h = rng.uniform(0.6, 0.8)
-    holes = [_at(box(0.31, h - 0.2), x, 0) for x in (-0.42, 0.42)]
-    prong = (_at(box(0.5, 0.07), 0.42, 0),)
+    holes = [at(box(0.31, h - 0.2), x, 0) for x in (-0.42, 0.42)]
+    prong = (at(box(0.5, 0.07), 0.42, 0),)
     return Drawing((_rounded(1, h), *holes), ((prong, _contrast(rng)),))
 
 
@@ -197,7 +166,7 @@ def _hook(rng: np.random.Generator, count: int) -> Drawing:
 
 
 def _bolt(rng: np.random.Generator, count: int) -> Drawing:
-    return Drawing((polygon(6),), (((_disc(0.68),), 0.35), ((box(0.52, 0.12),), -0.85)))
+    return Drawing((polygon(6),), (((disc(0.68),), 0.35), ((box(0.52, 0.12),), -0.85)))
 
 
 def _lock(rng: np.random.Generator, count: int) -> Drawing:
@@ -205,7 +174,7 @@ def _lock(rng: np.random.Generator, count: int) -> Drawing:
     arch = [np.stack([r * np.cos(t), -0.1 + r * 1.2 * np.sin(t)], 1) for r in (0.6, 0.38)]
     shackle = np.concatenate([arch[0], arch[1][::-1]]).astype(np.float32)
     body = points((-0.8, -0.1), (0.8, -0.1), (0.8, 0.95), (-0.8, 0.95))
-    keyhole = _disc(0.17, 0, 0.32), _at(box(0.07, 0.2), 0, 0.55)
+    keyhole = disc(0.17, 0, 0.32), at(box(0.07, 0.2), 0, 0.55)
     return Drawing((shackle, body), (((keyhole[0],), -0.85), ((keyhole[1],), -0.85)))
 
 
@@ -223,7 +192,7 @@ def _patch(rng: np.random.Generator, count: int) -> Drawing:
     outline = _rounded(side, side) * wave[:, None].astype(np.float32)
     s = 0.66
     edges = (((-s, -s), (s, -s)), ((s, -s), (s, s)), ((s, s), (-s, s)), ((-s, s), (-s, -s)))
-    stitches = tuple(dash for a, b in edges for dash in _dashes(a, b, 4, 0.08))
+    stitches = tuple(dash for a, b in edges for dash in dashes(a, b, 4, 0.08))
     return Drawing((outline,), ((stitches, _contrast(rng)),))
 
 
@@ -231,23 +200,23 @@ def _ticket(rng: np.random.Generator, count: int) -> Drawing:
     h = rng.uniform(0.45, 0.6)
     t = np.linspace(-pi / 2, pi / 2, 10)
     bite = np.stack([0.2 * np.cos(t), 0.2 * np.sin(t)], 1)
-    left, right = bite + [-1, 0], bite[::-1] * [-1, -1] + [1, 0]
+    left, right = bite - np.array([1, 0]), np.array([1, 0]) - bite[::-1]
     outline = np.concatenate([[(-1, -h)], [(1, -h)], right[::-1], [(1, h)], [(-1, h)], left[::-1]]).astype(np.float32)
-    perforation = _dashes((0.45, -h), (0.45, h), 4, 0.06)
-    return Drawing((outline,), ((perforation, -0.8), ((_disc(0.2, -0.2, 0),), _contrast(rng))))
+    perforation = dashes((0.45, -h), (0.45, h), 4, 0.06)
+    return Drawing((outline,), ((perforation, -0.8), ((disc(0.2, -0.2, 0),), _contrast(rng))))
 
 
 def _cap(rng: np.random.Generator, count: int) -> Drawing:
     t = np.linspace(pi, 2 * pi, 20)
     outline = np.concatenate([np.stack([np.cos(t), 0.15 + 0.85 * np.sin(t)], 1), [(1, 0.6), (-1, 0.6)]])
-    ribs = tuple(_at(box(0.04, 0.2), x, 0.36) for x in np.linspace(-0.84, 0.84, 8))
+    ribs = tuple(at(box(0.04, 0.2), x, 0.36) for x in np.linspace(-0.84, 0.84, 8))
     return Drawing((outline.astype(np.float32),), ((ribs, -0.75),))
 
 
 def _tassel(rng: np.random.Generator, count: int) -> Drawing:
     strands = [(x + d, y) for x in np.linspace(0.6, -0.6, 5) for d, y in ((0.11, 0.95), (-0.11, 0.95), (-0.11, 0.0))]
     outline = points((-0.15, -1), (0.15, -1), (0.2, -0.55), (0.72, -0.2), *strands[:-1], (-0.72, -0.2), (-0.2, -0.55))
-    return Drawing((outline,), (((_at(box(0.24, 0.09), 0, -0.55),), _contrast(rng)),))
+    return Drawing((outline,), (((at(box(0.24, 0.09), 0, -0.55),), _contrast(rng)),))
 
 
 def _funnel(rng: np.random.Generator, count: int) -> Drawing:
@@ -258,12 +227,12 @@ def _funnel(rng: np.random.Generator, count: int) -> Drawing:
 
 
 def _hinge(rng: np.random.Generator, count: int) -> Drawing:
-    holes = tuple(_disc(0.12, x, y) for x in (-0.62, 0.62) for y in (-0.33, 0.33))
-    joints = tuple(_at(box(0.13, 0.03), 0, y) for y in (-0.36, -0.12, 0.12, 0.36))
+    holes = tuple(disc(0.12, x, y) for x in (-0.62, 0.62) for y in (-0.33, 0.33))
+    joints = tuple(at(box(0.13, 0.03), 0, y) for y in (-0.36, -0.12, 0.12, 0.36))
     return Drawing((box(1, 0.62),), ((holes, -0.85), ((box(0.13, 0.62),), 0.55), (joints, -0.7)))
 
 
-#: Parts by name. None of them is a drawing of the sample.
+#: Parts by name.
 PARTS: dict[str, Part] = {
     "handle": Part(_handle),
     "strap": Part(_strap, is_long=True),
@@ -291,95 +260,3 @@ PARTS: dict[str, Part] = {
     "funnel": Part(_funnel),
     "hinge": Part(_hinge),
 }
-
-
-@dataclass(frozen=True)
-class Flaw:
-    """A kind of mark on whatever lies beneath.
-
-    Attributes:
-        draw: draws the outline, which is its mask, and strokes in it.
-        body: how much the inside of the outline is toned, 0..1; the strokes are toned fully.
-        edge: how its inside is painted: evenly, softly like a liquid, fading along, as a relief, or in grains.
-        is_long: whether it has a direction that a phrase can tell.
-    """
-
-    draw: Callable[[np.random.Generator], Drawing]
-    body: float = 1.0
-    edge: str = "even"
-    is_long: bool = False
-
-
-def _stain(rng: np.random.Generator) -> Drawing:
-    return Drawing((blot(rng)[0] * np.array([1, rng.uniform(0.6, 1)], np.float32),))
-
-
-def _smear(rng: np.random.Generator) -> Drawing:
-    x = np.linspace(-1, 1, 20)
-    y = rng.uniform(-0.15, 0.15) * x**2
-    return Drawing((ribbon(x, y, rng.uniform(0.22, 0.32) * (1 + rng.uniform(-0.12, 0.12, 20))),))
-
-
-def _chip(rng: np.random.Generator) -> Drawing:
-    rim = speck(rng)[0]
-    return Drawing((rim,), (((rim * np.float32(0.62) + np.float32(0.08),), -0.6),))
-
-
-def _dent(rng: np.random.Generator) -> Drawing:
-    return Drawing((polygon(36) * np.array([1, rng.uniform(0.65, 1)], np.float32),))
-
-
-def _crease(rng: np.random.Generator) -> Drawing:
-    x = np.linspace(-1, 1, 20)
-    return Drawing((ribbon(x, rng.uniform(-0.2, 0.2) * (x**2 - 0.4), 0.11 * np.sqrt(1.05 - x**2)),))
-
-
-def _seam(rng: np.random.Generator) -> Drawing:
-    return Drawing((box(1, 0.06),), ((_dashes((-0.98, 0), (0.98, 0), int(rng.integers(7, 11)), 0.07), -1.0),))
-
-
-def _scratch(rng: np.random.Generator) -> Drawing:
-    rows = np.linspace(-0.2, 0.2, int(rng.integers(3, 6)))
-    ends = [(rng.uniform(-1, -0.7), rng.uniform(0.7, 1)) for _ in rows]
-    strokes = tuple(
-        ribbon(np.linspace(a, b, 8), y + rng.normal(0, 0.012, 8), 0.03) for y, (a, b) in zip(rows, ends, strict=True)
-    )
-    left = [(a, y) for y, (a, _) in zip(rows, ends, strict=True)]
-    right = [(b, y) for y, (_, b) in zip(rows, ends, strict=True)]
-    outline = points(
-        (left[0][0], -0.24), (right[0][0], -0.24), *right, (right[-1][0], 0.24), (left[-1][0], 0.24), *left[::-1]
-    )
-    return Drawing((outline,), ((strokes, -1.0),))
-
-
-def _streak(rng: np.random.Generator) -> Drawing:
-    x = np.linspace(-1, 1, 14)
-    return Drawing((ribbon(x, rng.uniform(-0.25, 0.25) * (x**2 - 0.4), 0.13 * np.sqrt(1.02 - np.abs(x) ** 3)),))
-
-
-def _crack(rng: np.random.Generator) -> Drawing:
-    """Draws a thin line with sudden, unequal turns and, often, a branch."""
-    x = np.sort(np.concatenate([[-1, 1], rng.uniform(-0.95, 0.95, 7)]))
-    y = np.cumsum(rng.choice([-1, 1], 9) * rng.uniform(0.02, 0.16, 9))
-    y -= y.mean()
-    width = rng.uniform(0.045, 0.07) * np.concatenate([[0.4], rng.uniform(0.7, 1.2, 7), [0.4]])
-    return Drawing((ribbon(x, y, width),))
-
-
-#: Marks by name; a phrase tells whether a toned one is dark or pale.
-FLAWS: dict[str, Flaw] = {
-    "stain": Flaw(_stain, 0.55, "soft"),
-    "smear": Flaw(_smear, 0.7, "fading", is_long=True),
-    "rust": Flaw(lambda rng: Drawing(blot(rng)), 0.9, "grains"),
-    "chip": Flaw(_chip, 0.5),
-    "dent": Flaw(_dent, 0.0, "relief"),
-    "crease": Flaw(_crease, 0.0, "relief", is_long=True),
-    "seam": Flaw(_seam, 0.25, is_long=True),
-    "scratch": Flaw(_scratch, 0.15, is_long=True),
-    "streak": Flaw(_streak, is_long=True),
-    "crack": Flaw(_crack, is_long=True),
-    "speck": Flaw(lambda rng: Drawing(speck(rng))),
-}
-
-#: Marks that look the same on every ground and so have no tone in a phrase.
-TONELESS = ("rust", "dent", "crease")

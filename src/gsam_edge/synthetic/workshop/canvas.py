@@ -1,130 +1,22 @@
-"""The workshop: shapes, parts and marks with their attributes in words, as the tiny teachers are pretrained on them."""
+"""An image of the workshop while it is being drawn."""
 
-from dataclasses import replace
 from math import ceil, cos, pi, sin
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
 
-from gsam_edge.synthetic.backdrop import draw_backdrop, roller
 from gsam_edge.synthetic.ground import Colour, draw_colour
-from gsam_edge.synthetic.optics import OpticsConfig, photograph
-from gsam_edge.synthetic.parts import FLAWS, PARTS, Drawing
-from gsam_edge.synthetic.phrases import Look, draw_look, draw_told
-from gsam_edge.synthetic.scene import Scene
-from gsam_edge.synthetic.shapes import SHAPES, Contour, fill_contours
+from gsam_edge.synthetic.shapes import Contour, fill_contours
 from gsam_edge.synthetic.texture import pattern, rotated_grid, value_noise
-
-#: Least longest side, pixels (and at most a third of the image), at which a thing can be told from its look-alikes.
-_SMALLEST = {"shape": 20, "part": 34, "long": 52, "counted": 46, "flaw": 16, "long flaw": 28}
-
-#: Smaller shapes, in pixels, have no texture: it could not be told.
-_ROOMY = 28
+from gsam_edge.synthetic.workshop.backdrop import draw_backdrop
+from gsam_edge.synthetic.workshop.config import WorkshopConfig
+from gsam_edge.synthetic.workshop.drawing import Drawing
+from gsam_edge.synthetic.workshop.flaws import FLAWS
+from gsam_edge.synthetic.workshop.phrases import Look
 
 #: Reflectance (RGB) of rust, darkest and brightest.
 _RUST = np.array([[0.26, 0.12, 0.05], [0.68, 0.34, 0.14]], np.float32)
-
-
-class WorkshopConfig(BaseModel):
-    """What the workshop may draw."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    image_size: int = Field(ge=64, description="side of the square image, pixels")
-    min_objects: int = Field(ge=1, description="fewest objects asked for; crowded images may hold fewer")
-    max_objects: int = Field(ge=1, description="most objects of an image")
-    min_extent: float = Field(gt=0, le=1, description="smallest object, fraction of the image's side")
-    max_extent: float = Field(gt=0, le=0.7, description="largest object, fraction of the image's side")
-    max_flaw_extent: float = Field(gt=0, le=1, description="largest mark (stain, crack ...), fraction of the side")
-    part_probability: float = Field(ge=0, le=1, description="share of objects that are parts")
-    flaw_probability: float = Field(ge=0, le=1, description="share of objects that are marks")
-    look_alike_probability: float = Field(
-        ge=0, le=1, description="share of objects that differ from an earlier one in a single attribute"
-    )
-    min_visible: float = Field(
-        gt=0, le=1, description="an object is only placed where this share of every object stays visible"
-    )
-    texture_probability: float = Field(ge=0, le=1, description="share of shapes with a texture")
-    colour_word_probability: float = Field(ge=0, le=1, description="share of images whose phrases name colours")
-    texture_word_probability: float = Field(ge=0, le=1, description="share of images whose phrases name textures")
-    direction_word_probability: float = Field(ge=0, le=1, description="share of images whose phrases name directions")
-    count_word_probability: float = Field(
-        ge=0, le=1, description="share of images whose phrases count holes, slots ..."
-    )
-    shadow_probability: float = Field(ge=0, le=1, description="share of images with soft shadows")
-    relief_probability: float = Field(ge=0, le=1, description="share of images whose objects are lit as solids")
-    max_cushions: int = Field(ge=0, description="most nameless filled things beneath the objects")
-    roller_probability: float = Field(ge=0, le=1, description="share of images with a roller before the camera")
-    optics: OpticsConfig = Field(description="light and camera")
-
-
-def draw_workshop_scene(rng: np.random.Generator, config: WorkshopConfig) -> Scene:
-    """Draws one image of the workshop.
-
-    All phrases of an image tell the same attributes, so that no phrase is true of an object that has another one. Large
-    objects are drawn first; an object on top hides pixels of those beneath.
-
-    Args:
-        rng: random generator; the same state draws the same image.
-        config: limits of the world.
-
-    Returns:
-        A scene of `image_size` pixels with at least one object, each at least `min_visible` visible.
-    """
-    told = draw_told(rng, config)
-    canvas = _Canvas(rng, config)
-    wanted = int(rng.integers(config.min_objects, config.max_objects + 1))
-    looks: list[Look] = []
-    for _ in range(wanted):
-        looks.append(draw_look(rng, config, looks))
-    extents = np.exp(rng.uniform(np.log(config.min_extent), np.log(config.max_extent), wanted)) * config.image_size
-    sized = sorted(
-        ((_extent(look, extent, config), i) for i, (look, extent) in enumerate(zip(looks, extents))), reverse=True
-    )
-    for extent, index in sized:
-        look = looks[index] if extent > _ROOMY else replace(looks[index], texture="plain")
-        angle = look.angle(rng, told)
-        drawing = _drawing(rng, look)
-        squeeze = rng.uniform(*SHAPES[look.noun].squeeze) if look.noun in SHAPES else 1.0
-        for _ in range(6):
-            if canvas.place(look, drawing, extent / 2, squeeze, angle):
-                break
-    while not canvas.looks:
-        canvas.place(Look("circle", "white" if canvas.image.mean() < 0.5 else "black"), _shape("circle"), 24, 1.0, 0.0)
-    if rng.random() < config.roller_probability:
-        canvas.hide_behind(*roller(rng, config.image_size))
-    return Scene(
-        image=photograph(rng, canvas.image, config.optics),
-        masks=canvas.owner[None] == np.arange(len(canvas.looks), dtype=np.int16)[:, None, None],
-        phrases=tuple(look.phrase(told) for look in canvas.looks),
-    )
-
-
-def _shape(name: str) -> Drawing:
-    return Drawing(SHAPES[name].contours)
-
-
-def _drawing(rng: np.random.Generator, look: Look) -> Drawing:
-    if look.noun in SHAPES:
-        return _shape(look.noun)
-    return PARTS[look.noun].draw(rng, look.count) if look.noun in PARTS else FLAWS[look.noun].draw(rng)
-
-
-def _extent(look: Look, extent: float, config: WorkshopConfig) -> float:
-    """Returns the longest side in pixels: the drawn one within the limits of its kind."""
-
-    def at_least(kind: str) -> float:
-        return min(_SMALLEST[kind], config.image_size / 3)
-
-    if look.noun in SHAPES:
-        return max(extent, at_least("shape"))
-    if look.noun in PARTS:
-        part = PARTS[look.noun]
-        return max(extent, at_least("counted" if part.counted else "long" if part.is_long else "part"))
-    largest = config.max_flaw_extent * config.image_size * (0.5 if look.noun == "speck" else 1.0)
-    return max(min(extent, largest), at_least("long flaw" if FLAWS[look.noun].is_long else "flaw"))
 
 
 def _transformed(contours: tuple[Contour, ...], radius: float, squeeze: float, angle: float) -> tuple[Contour, ...]:
@@ -133,7 +25,7 @@ def _transformed(contours: tuple[Contour, ...], radius: float, squeeze: float, a
     return tuple(contour @ matrix for contour in contours)
 
 
-class _Canvas:
+class Canvas:
     """The image while it is being drawn, with the visible pixels of every object so far."""
 
     def __init__(self, rng: np.random.Generator, config: WorkshopConfig) -> None:

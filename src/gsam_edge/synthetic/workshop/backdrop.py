@@ -1,4 +1,4 @@
-"""What the workshop's objects lie on and hide behind: a ground, nameless filled things, rollers. None of it is named."""
+"""What the workshop's objects lie on and hide behind, without a name: a ground, filled things, rollers."""
 
 from math import cos, pi, sin
 
@@ -31,7 +31,8 @@ def _cushion(rng: np.random.Generator, image: Image) -> None:
     power = 2 / rng.uniform(2.2, 6)
     reach = rng.uniform(0.28, 0.6, 2) * side
     wave = 1 + sum(rng.uniform(0, 0.03) * np.cos(k * t + rng.uniform(0, 2 * pi)) for k in (2, 3, 5, 8))
-    rim = np.stack([np.sign(f) * np.abs(f) ** power * r * wave for f, r in zip((np.cos(t), np.sin(t)), reach)], 1)
+    circle = np.stack([np.cos(t), np.sin(t)], 1)
+    rim = np.sign(circle) * np.abs(circle) ** power * reach * wave[:, None]
     angle = rng.uniform(0, pi)
     c, s = cos(angle), sin(angle)
     centre = rng.uniform(0.15, 0.85, 2) * side

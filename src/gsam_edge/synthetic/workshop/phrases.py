@@ -3,17 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import pi
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gsam_edge.synthetic.ground import COLOURS
-from gsam_edge.synthetic.parts import FLAWS, PARTS, TONELESS
 from gsam_edge.synthetic.shapes import SHAPES
 from gsam_edge.synthetic.texture import PATTERNS
-
-if TYPE_CHECKING:
-    from gsam_edge.synthetic.workshop import WorkshopConfig
+from gsam_edge.synthetic.workshop.config import WorkshopConfig
+from gsam_edge.synthetic.workshop.flaws import FLAWS, TONELESS
+from gsam_edge.synthetic.workshop.parts import PARTS
 
 #: Tones of marks, which take their hue from the ground beneath.
 TONES = ("dark", "pale")
@@ -80,7 +78,7 @@ class Look:
         return float(middle[rng.integers(len(middle))] + pi * rng.integers(2) + rng.uniform(-_SPREAD, _SPREAD))
 
 
-def draw_told(rng: np.random.Generator, config: "WorkshopConfig") -> Told:
+def draw_told(rng: np.random.Generator, config: WorkshopConfig) -> Told:
     """Draws what an image's phrases tell: colours or not, and at most one of texture, direction and count."""
     colour = bool(rng.random() < config.colour_word_probability)
     draw = rng.random()
@@ -90,10 +88,10 @@ def draw_told(rng: np.random.Generator, config: "WorkshopConfig") -> Told:
     return Told(colour, bool(texture), bool(direction), bool(not texture and not direction and draw < below))
 
 
-def draw_look(rng: np.random.Generator, config: "WorkshopConfig", others: Sequence[Look]) -> Look:
+def draw_look(rng: np.random.Generator, config: WorkshopConfig, others: Sequence[Look]) -> Look:
     """Draws an object's appearance, often that of another one with a single attribute changed."""
     if others and rng.random() < config.look_alike_probability:
-        changed = _changed(rng, others[rng.integers(len(others))])
+        changed = _changed(rng, others[int(rng.integers(len(others)))])
         if changed not in others:
             return changed
     draw = rng.random()

@@ -30,7 +30,7 @@ def _cushion(rng: np.random.Generator, image: Image) -> None:
     t = np.arange(90) * 2 * pi / 90
     power = 2 / rng.uniform(2.2, 6)
     reach = rng.uniform(0.28, 0.6, 2) * side
-    wave = 1 + sum(rng.uniform(0, 0.03) * np.cos(k * t + rng.uniform(0, 2 * pi)) for k in (2, 3, 5, 8))
+    wave = 1 + np.sum([rng.uniform(0, 0.03) * np.cos(k * t + rng.uniform(0, 2 * pi)) for k in (2, 3, 5, 8)], axis=0)
     circle = np.stack([np.cos(t), np.sin(t)], 1)
     rim = np.sign(circle) * np.abs(circle) ** power * reach * wave[:, None]
     angle = rng.uniform(0, pi)

@@ -122,3 +122,17 @@ def test_the_command_writes_the_teachers_and_their_reports_and_can_be_repeated(p
         main(["grounding_dino", f"--parameters={parameters}", f"--state={state}", "--device=cpu", "--log-every=1"])
     again = [record.getMessage() for record in caplog.records][started:]
     assert not any("step 2/4 train_loss" in line for line in again), "a finished run starts from its last checkpoint"
+
+
+def test_a_finished_teacher_is_shipped_in_half_precision_and_measured(parameters, tmp_path, caplog):
+    state, shipped = tmp_path / "state", tmp_path / "shipped"
+    for teacher, weights, figure in (("grounding_dino", "grounding_dino", "AP50"), ("sam", "sam", "mean IoU")):
+        common = [teacher, f"--parameters={parameters}", f"--state={state}", "--device=cpu"]
+        main(common)
+        with caplog.at_level(logging.INFO, "gsam_edge.pretrain"):
+            main([*common, f"--ship={shipped / teacher}"])
+        full, half = (folder / weights / "model.safetensors" for folder in (state, shipped))
+        assert half.stat().st_size < 0.65 * full.stat().st_size
+        assert f"held-out {figure}" in caplog.text
+    assert {p.dtype for p in load_grounding_dino(str(shipped / "grounding_dino")).model.parameters()} == {torch.float32}
+    assert {p.dtype for p in load_sam(shipped / "sam").model.parameters()} == {torch.float32}

@@ -82,6 +82,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--state", type=Path, required=True, help="folder of checkpoints and results")
     parser.add_argument("--seed", type=int, default=0, help="of weights, scenes and prompts")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument(
+        "--ship", type=Path, help="instead: write the finished teacher here in half precision, measured"
+    )
     parser.add_argument("--log-every", type=int, default=20, help="steps between lines of the log")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(asctime)s %(message)s")
@@ -91,6 +94,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parameters = yaml.safe_load(options.parameters.read_text("utf-8"))
     config = _CONFIGS[options.teacher].model_validate(parameters[f"pretrain_{options.teacher}"])
     world: WorldConfig = TypeAdapter(WorldConfig).validate_python(parameters[f"{options.teacher}_world"])
+    if options.ship:
+        _ship(config, world, options.state / options.teacher, options.ship, options.seed)
+        return
     digest = fingerprint(*(part.model_dump(mode="json") for part in (config, world)), options.seed)
     logger.info("%s %s: %s", options.teacher, digest, config.model_dump_json())
     log = _progress(config, options.log_every)
@@ -101,6 +107,28 @@ def main(arguments: Sequence[str] | None = None) -> None:
     model.save(folder)
     (options.state / f"{options.teacher}_report.json").write_text(json.dumps(report, indent=2) + "\n", "utf-8")
     logger.info("%s: %s, saved in %s", options.teacher, report, folder)
+
+
+def _ship(config: Config, world: WorldConfig, source: Path, target: Path, seed: int) -> None:
+    """Writes a finished teacher in half precision and measures what a user will load from there."""
+    if isinstance(config, PretrainGroundingDinoConfig):
+        from gsam_edge.teachers.grounding_dino.model import load_grounding_dino
+        from gsam_edge.teachers.grounding_dino.pretrain import held_out_ap50
+
+        detector = load_grounding_dino(str(source))
+        detector.model.half()
+        detector.save(target)
+        ap50 = held_out_ap50(load_grounding_dino(str(target)), config, world, seed=seed)
+        logger.info("%s: held-out AP50 %.4f in half precision", target, ap50)
+        return
+    from gsam_edge.teachers.sam.model import load_sam
+    from gsam_edge.teachers.sam.pretrain import held_out_iou
+
+    sam = load_sam(source)
+    sam.model.half()
+    sam.save(target)
+    iou, objects = held_out_iou(load_sam(target), config, world, seed=seed)
+    logger.info("%s: held-out mean IoU %.4f of %d objects in half precision", target, iou, objects)
 
 
 def _progress(config: Config, every: int) -> _Progress:

@@ -142,7 +142,12 @@ def load_grounding_dino(model_id_or_folder: str, *, allow_download: bool = False
             )
         # Mismatched shapes pass here, so that `_check_weights` reports them together with other faults.
         model, arrived = TUNABLE_MODELS[architecture].from_pretrained(
-            model_id_or_folder, use_safetensors=True, ignore_mismatched_sizes=True, output_loading_info=True, **options
+            model_id_or_folder,
+            dtype=torch.float32,  # the shipped file is in half precision, which the CPU computes slowly
+            use_safetensors=True,
+            ignore_mismatched_sizes=True,
+            output_loading_info=True,
+            **options,
         )
         processor = AutoProcessor.from_pretrained(model_id_or_folder, **options)
     except OSError as error:

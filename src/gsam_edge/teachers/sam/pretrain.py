@@ -86,8 +86,7 @@ def pretrain_sam(
         _train_stage(sam, config, world, index, run=own)
         seconds += time.monotonic() - started
 
-    held_out = _scenes(world, derived_seed(run.seed, _HELD_OUT), config.held_out_images)
-    mean_iou, objects = mean_iou_from_boxes(sam, held_out)
+    mean_iou, objects = held_out_iou(sam, config, world, seed=run.seed)
     report = {
         "held_out_mean_iou": mean_iou,
         "held_out_objects": objects,
@@ -161,6 +160,11 @@ def resize_input(sam: SamModel, image_size: int) -> SamModel:
     model = build_sam(architecture)
     model.load_state_dict(state)
     return SamModel(model.to(sam.model.device), architecture, sam.name)
+
+
+def held_out_iou(sam: SamModel, config: PretrainSamConfig, world: WorldConfig, *, seed: int) -> tuple[float, int]:
+    """Returns `mean_iou_from_boxes` on scenes used neither for training nor for validation."""
+    return mean_iou_from_boxes(sam, _scenes(world, derived_seed(seed, _HELD_OUT), config.held_out_images))
 
 
 def mean_iou_from_boxes(sam: SamModel, scenes: list[Scene]) -> tuple[float, int]:

@@ -17,11 +17,16 @@ def test_nothing_to_import_is_an_error(format_name):
 
 
 def test_an_unknown_format_is_an_error():
-    with pytest.raises(InvalidDatasetError, match=r"expected format to be one of voc, yolo, .*got 'coco'"):
-        imported("coco", {})
+    with pytest.raises(InvalidDatasetError, match=r"expected format to be one of coco, voc, yolo, .*got 'kitti'"):
+        imported("kitti", {})
 
 
 SOUND = {
+    "coco": (
+        "a.coco.json",
+        '{"images": [{"id": 1, "file_name": "a.jpg", "width": 50, "height": 40}],'
+        '"categories": [{"id": 2, "name": "bag"}], "annotations": [{"id": 1, "image_id": 1, "category_id": 2, "bbox": [1, 2, 3, 4], "iscrowd": 0}]}',
+    ),
     "voc": ("a.xml", VOC.format(name="a.jpg", objects=2 * OBJECT.format(more=""))),
     "yolo": ("data.yaml", YAML + "test: [a.txt]\n"),
     "labelme": ("a.json", labelme(shape("circle", [[5, 5], [9, 9]]), shape("mask", [[0, 0], [3, 3]], mask="iVBORw0K"))),

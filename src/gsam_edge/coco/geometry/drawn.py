@@ -7,7 +7,14 @@ from typing import Any
 import numpy as np
 
 from gsam_edge.coco.geometry.segmentation import decode_segmentation, encode_mask
-from gsam_edge.coco.geometry.shapes import MAX_COORDINATE, OUTLINE_LIMIT, brief, clip_polygon, outline_length, polygon_fault
+from gsam_edge.coco.geometry.shapes import (
+    MAX_COORDINATE,
+    OUTLINE_LIMIT,
+    brief,
+    clip_polygon,
+    outline_length,
+    polygon_fault,
+)
 
 #: Corners of the polygon that replaces an ellipse: it misses 0.16 % of its area.
 _CORNERS = 64

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from gsam_edge.coco.errors import InvalidDatasetError
+from gsam_edge.coco.importers.coco import import_coco
 from gsam_edge.coco.importers.collect import Imported, LabelsLost
 from gsam_edge.coco.importers.labelme import import_labelme
 from gsam_edge.coco.importers.masks import import_png_masks
@@ -38,6 +39,7 @@ class ImportConfig(BaseModel):
 
 
 IMPORTERS: Mapping[str, Callable[[SourceFiles, ImportConfig], Imported]] = {
+    "coco": lambda files, config: import_coco(files, labels_lost=config.labels_lost),
     "voc": lambda files, config: import_voc(files, labels_lost=config.labels_lost),
     "yolo": lambda files, config: import_yolo(files, config.class_names, labels_lost=config.labels_lost),
     "labelme": lambda files, config: import_labelme(files, labels_lost=config.labels_lost),

@@ -5,9 +5,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gsam_edge.coco.images.names import Spellings
+from gsam_edge.coco.importers.collect import Collector
 from gsam_edge.coco.importers.folders import SPLIT_WORDS
 from gsam_edge.coco.importers.pairing import ImageIndex, Refusal
+from gsam_edge.coco.importers.splits import SplitEntry
 
 
 @dataclass(frozen=True)
@@ -38,25 +39,29 @@ class Finder:
     """
 
     def __init__(self, images: Sequence[str], files: Sequence[str]) -> None:
-        self._spellings = Spellings(images)
-        self._index = ImageIndex(images, files)
+        self.index = ImageIndex(images, files)
+        self._images = frozenset(images)
 
     def find(self, entry: Listed) -> str | Refusal:
         """Returns the image of an entry, or why it has none."""
         for name in entry.names:
             for folder in entry.folders:
-                found = self._spellings.find(posixpath.normpath(posixpath.join(folder, name.replace("\\", "/"))))
-                if found:
-                    return _only(name, found)
+                path = posixpath.normpath(posixpath.join(folder, name.replace("\\", "/")))
+                if path in self._images:
+                    return path
         for name in entry.names:
-            found = self._index.named(name, near=posixpath.dirname(entry.file))
-            if entry.split is not None and found:
-                found = tuple(image for image in found if split_of(image) in (None, entry.split))
-                found = tuple(image for image in found if split_of(image) == entry.split) or found
+            found = self.index.named(name, near=posixpath.dirname(entry.file))
+            if entry.split is not None:
+                splits = {image: split_of_folder(posixpath.dirname(image)) for image in found}
+                found = tuple(image for image in found if splits[image] in (None, entry.split))
+                found = tuple(image for image in found if splits[image] == entry.split) or found
+            if len(found) == 1:
+                return found[0]
             if found:
-                return _only(name, found)
-        asked = f"no image {entry.names[0]!r} in the folder" if entry.names else "it names no image"
-        return Refusal("image_missing", asked)
+                return Refusal("pairing_ambiguous", f"{name!r} may be {' or '.join(found[:5])}", found)
+        return Refusal(
+            "image_missing", f"no image {entry.names[0]!r} in the folder" if entry.names else "it has no name"
+        )
 
     def find_all(self, listed: Sequence[Listed]) -> list[str | Refusal]:
         """Returns the image of each entry, or why it has none; of several entries for one image none has it.
@@ -78,20 +83,34 @@ class Finder:
         return found
 
 
-def split_of(path: str) -> str | None:
-    """Returns the split that a path's file or folders are named after, the last first; None where none is.
+def refuse(collector: Collector, entry: Listed, refusal: Refusal, objects: int) -> None:
+    """Leaves a listed image behind, with the objects that it has; the images that may be meant lose their labels."""
+    collector.account.leave("objects", refusal.code, objects)
+    collector.account.skip(refusal.code, entry.where, f"{refusal.detail}; it has {objects} objects")
+    if objects:
+        for image in refusal.images:
+            collector.lose_labels(image, f"{entry.where} may mean it")
+
+
+def split_of_file(path: str) -> str | None:
+    """Returns the split that an annotation file, or else a folder of its path, is named after; None where none is.
 
     `annotations/instances_train2017.json` and `valid/_annotations.coco.json` name `train` and `val`.
     """
-    for part in reversed(posixpath.splitext(path)[0].split("/")):
-        words = [re.sub(r"\d+$", "", word.casefold()) for word in re.split(r"[-_. ]", part)]
-        splits = {SPLIT_WORDS[word] for word in words if word in SPLIT_WORDS}
-        if len(splits) == 1:
-            return splits.pop()
-    return None
+    folder, name = posixpath.split(path)
+    words = {_split_word(word) for word in re.split(r"[-_. ]", posixpath.splitext(name)[0])} - {None}
+    return words.pop() if len(words) == 1 else split_of_folder(folder)
 
 
-def _only(name: str, found: tuple[str, ...]) -> str | Refusal:
-    if len(found) == 1:
-        return found[0]
-    return Refusal("pairing_ambiguous", f"{name!r} may be {' or '.join(found[:5])}", found)
+def split_of_folder(folder: str) -> str | None:
+    """Returns the split that the last such folder of a path is named after; `test_rig/0` names none."""
+    return next((split for part in reversed(folder.split("/")) if (split := _split_word(part))), None)
+
+
+def _split_word(word: str) -> str | None:
+    return SPLIT_WORDS.get(re.sub(r"\d+$", "", word.casefold()))
+
+
+def split_entries(splits: Sequence[SplitEntry]) -> Sequence[SplitEntry]:
+    """Returns the entries for `Collector.finish`; none where all name one split, which is no division."""
+    return splits if len({entry.split for entry in splits}) > 1 else ()

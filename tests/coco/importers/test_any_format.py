@@ -1,5 +1,7 @@
 """What holds for every format: nothing to import, and files that somebody damaged."""
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -24,8 +26,13 @@ def test_an_unknown_format_is_an_error():
 SOUND = {
     "coco": (
         "a.coco.json",
-        '{"images": [{"id": 1, "file_name": "a.jpg", "width": 50, "height": 40}],'
-        '"categories": [{"id": 2, "name": "bag"}], "annotations": [{"id": 1, "image_id": 1, "category_id": 2, "bbox": [1, 2, 3, 4], "iscrowd": 0}]}',
+        json.dumps(
+            {
+                "images": [{"id": 1, "file_name": "a.jpg", "width": 50, "height": 40}],
+                "annotations": [{"id": 1, "image_id": 1, "category_id": 2, "bbox": [1, 2, 3, 4], "iscrowd": 0}],
+                "categories": [{"id": 2, "name": "bag"}],
+            }
+        ),
     ),
     "voc": ("a.xml", VOC.format(name="a.jpg", objects=2 * OBJECT.format(more=""))),
     "yolo": ("data.yaml", YAML + "test: [a.txt]\n"),

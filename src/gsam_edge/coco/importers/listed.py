@@ -98,16 +98,17 @@ def split_of_file(path: str) -> str | None:
     `annotations/instances_train2017.json` and `valid/_annotations.coco.json` name `train` and `val`.
     """
     folder, name = posixpath.split(path)
-    words = {_split_word(word) for word in re.split(r"[-_. ]", posixpath.splitext(name)[0])} - {None}
+    words = {split_word(word) for word in re.split(r"[-_. ]", posixpath.splitext(name)[0])} - {None}
     return words.pop() if len(words) == 1 else split_of_folder(folder)
 
 
 def split_of_folder(folder: str) -> str | None:
     """Returns the split that the last such folder of a path is named after; `test_rig/0` names none."""
-    return next((split for part in reversed(folder.split("/")) if (split := _split_word(part))), None)
+    return next((split for part in reversed(folder.split("/")) if (split := split_word(part))), None)
 
 
-def _split_word(word: str) -> str | None:
+def split_word(word: str) -> str | None:
+    """Returns the split that a word stands for, digits at its end aside: `train2017` is train."""
     return SPLIT_WORDS.get(re.sub(r"\d+$", "", word.casefold()))
 
 

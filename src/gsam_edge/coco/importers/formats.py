@@ -8,6 +8,7 @@ from gsam_edge.coco.errors import InvalidDatasetError
 from gsam_edge.coco.importers.coco import import_coco
 from gsam_edge.coco.importers.collect import Imported, LabelsLost
 from gsam_edge.coco.importers.cvat import import_cvat
+from gsam_edge.coco.importers.label_studio import import_label_studio
 from gsam_edge.coco.importers.labelme import import_labelme
 from gsam_edge.coco.importers.masks import import_png_masks
 from gsam_edge.coco.importers.reading import SourceFiles
@@ -46,6 +47,7 @@ IMPORTERS: Mapping[str, Callable[[SourceFiles, ImportConfig], Imported]] = {
     "labelme": lambda files, config: import_labelme(files, labels_lost=config.labels_lost),
     "png_masks": lambda files, config: import_png_masks(files, config.class_names, labels_lost=config.labels_lost),
     "cvat": lambda files, config: import_cvat(files, labels_lost=config.labels_lost),
+    "label_studio": lambda files, config: import_label_studio(files, labels_lost=config.labels_lost),
     "severstal": lambda files, config: import_severstal(files, config.class_names, labels_lost=config.labels_lost),
 }
 

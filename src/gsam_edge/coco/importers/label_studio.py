@@ -1,0 +1,297 @@
+"""Label Studio: JSON and JSON-MIN exports, a list of tasks with an image, its annotations and their regions.
+
+https://labelstud.io/guide/export.html: coordinates are in percent of the image; a rectangle is turned about its left
+upper corner, an ellipse about its centre.
+"""
+
+import json
+import posixpath
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from gsam_edge.coco.geometry.drawn import ellipse_polygon, rectangle_polygon
+from gsam_edge.coco.geometry.segmentation import encode_mask
+from gsam_edge.coco.geometry.shapes import brief, is_text, whole_number
+from gsam_edge.coco.importers.collect import Collector, Imported, LabelsLost
+from gsam_edge.coco.importers.listed import Finder, Listed, refuse
+from gsam_edge.coco.importers.packed_runs import unpack_runs
+from gsam_edge.coco.importers.pairing import Refusal
+from gsam_edge.coco.importers.reading import SourceFiles, number, read_json, with_suffix
+
+#: What Label Studio puts before the name of an uploaded file.
+_UPLOADED = re.compile(r"^[0-9a-f]{8}-(?=.)")
+_IMAGE = re.compile(r"\.(bmp|gif|jpe?g|jp2|png|pp?m|pgm|tiff?|webp)$", re.IGNORECASE)
+
+
+@dataclass
+class _Region:
+    """One shape with what is said of it: the results of one id, or one value of JSON-MIN.
+
+    Attributes:
+        value: where it is, by the keys of its kind.
+        labels: its classes.
+        attributes: further answers, by the name of their question.
+        declared_hw: height and width of the image; None where they are not stated.
+        turned: degrees by which the image was turned in the tool.
+    """
+
+    value: Mapping[str, Any] = field(default_factory=dict)
+    labels: tuple[Any, ...] = ()
+    attributes: dict[str, Any] = field(default_factory=dict)
+    declared_hw: tuple[int, int] | None = None
+    turned: Any = 0
+
+
+@dataclass
+class _Task:
+    """An image with its annotations that were submitted; each is a list of regions."""
+
+    entry: Listed
+    annotations: list[list[_Region]] = field(default_factory=list)
+    is_truth: list[bool] = field(default_factory=list)
+
+
+def import_label_studio(files: SourceFiles, *, labels_lost: LabelsLost) -> Imported:
+    """Imports Label Studio: rectangles as boxes; turned ones, polygons, ellipses and brush masks as segmentations.
+
+    Of an image that several people labelled, the annotation marked as ground truth is taken; where there is none and
+    they differ, the image is left out. Cancelled annotations, drafts and predictions are not taken.
+    """
+    collector = Collector(files, labels_lost=labels_lost)
+    names = list(with_suffix(files, ".json"))
+    tasks: list[_Task] = []
+    for name in names:
+        try:
+            document = read_json(files, name)
+        except (ValueError, OSError) as error:
+            collector.leave_file(name, "file_unreadable", str(error))
+            continue
+        rows = document if isinstance(document, list) else [document]
+        if any(isinstance(row, Mapping) and _is_task(row) for row in rows):
+            collector.use(name)
+            tasks += _tasks(collector, rows, name)
+        else:
+            collector.leave_file(name, "file_not_used", "no list of tasks of Label Studio")
+    finder = Finder(files.image_names(), names)
+    for task, found in zip(tasks, finder.find_all([task.entry for task in tasks]), strict=True):
+        regions = _chosen(collector, task, found)
+        if regions is not None and isinstance(found, str):
+            _add_image(collector, found, regions, task.entry.where)
+    return collector.finish("label_studio", index=finder.index)
+
+
+def _is_task(row: Mapping[str, Any]) -> bool:
+    return isinstance(row.get("data"), Mapping) or "annotation_id" in row
+
+
+def _tasks(collector: Collector, rows: Sequence[Any], name: str) -> Iterator[_Task]:
+    """Yields the tasks of a file; rows of JSON-MIN with one task id are the annotations of one task."""
+    small: dict[Any, _Task] = {}
+    for row, item in enumerate(rows):
+        where = f"{name}: task {brief(item.get('id', row)) if isinstance(item, Mapping) else row}"
+        if not isinstance(item, Mapping) or not _is_task(item):
+            collector.skip("element_not_used", where, f"expected a task with data, got {brief(item)}")
+        elif isinstance(item.get("data"), Mapping):
+            task = _Task(Listed(name, where, _names(item["data"], item.get("file_upload"))))
+            _read_annotations(collector, task, item)
+            yield task
+        else:
+            key = repr(item.get("id", f"row {row}"))
+            task = small.setdefault(key, _Task(Listed(name, where, _names(item, None))))
+            values = [value for answers in item.values() if isinstance(answers, list) for value in answers]
+            regions = [_of_value(value) for value in values]
+            task.annotations.append([region for region in regions if region is not None])
+            task.is_truth.append(False)
+            if None in regions:
+                collector.skip("element_not_used", where, f"an answer: {brief(values[regions.index(None)])}")
+    yield from small.values()
+
+
+def _read_annotations(collector: Collector, task: _Task, item: Mapping[str, Any]) -> None:
+    annotations = item.get("annotations", item.get("completions"))
+    where = task.entry.where
+    for row, annotation in enumerate(annotations if isinstance(annotations, list) else []):
+        results = annotation.get("result") if isinstance(annotation, Mapping) else None
+        if not isinstance(results, list):
+            collector.skip(
+                "element_not_used", f"{where}, annotation {row}", f"expected results, got {brief(annotation)}"
+            )
+            continue
+        regions = _regions(collector, results, f"{where}, annotation {row}")
+        if annotation.get("was_cancelled") or annotation.get("skipped"):
+            collector.account.leave("objects", "annotation_cancelled", len(regions))
+            collector.account.skip("annotation_cancelled", f"{where}, annotation {row}", f"{len(regions)} regions")
+        else:
+            task.annotations.append(regions)
+            task.is_truth.append(annotation.get("ground_truth") is True)
+    for kind in ("drafts", "predictions"):
+        if isinstance(item.get(kind), list) and item[kind]:
+            collector.skip("element_not_used", where, f"{len(item[kind])} {kind}")
+
+
+def _regions(collector: Collector, results: Sequence[Any], where: str) -> list[_Region]:
+    """Joins the results of each region; what belongs to no region is an answer about the whole image, or a relation."""
+    regions: dict[Any, _Region] = {}
+    for row, result in enumerate(results):
+        value = result.get("value") if isinstance(result, Mapping) else None
+        if not isinstance(value, Mapping):
+            kind = brief(result.get("type")) if isinstance(result, Mapping) else brief(result)
+            collector.skip("element_not_used", f"{where}, result {row}", f"no value: {kind}")
+            continue
+        found = _of_value(value)
+        key = repr(result.get("id", row))
+        if found is None:
+            if key in regions:
+                regions[key].attributes[str(result.get("from_name"))] = value
+            else:
+                collector.skip("element_not_used", f"{where}, result {row}", f"an answer: {brief(dict(value))}")
+            continue
+        region = regions.setdefault(key, found)
+        region.labels = region.labels or found.labels
+        region.declared_hw = _hw(result) or region.declared_hw
+        region.turned = result.get("image_rotation", 0)
+    return list(regions.values())
+
+
+def _of_value(value: Any) -> _Region | None:
+    """Returns the region of a value with a place; None for anything else."""
+    if not isinstance(value, Mapping) or not ({"x", "points", "rle", "vertices", "imageDataURL"} & value.keys()):
+        return None
+    labels = [v for key, v in value.items() if str(key).endswith("labels") and isinstance(v, list)]
+    return _Region(value, tuple(label for found in labels for label in found), {}, _hw(value))
+
+
+def _hw(value: Mapping[str, Any]) -> tuple[int, int] | None:
+    height, width = whole_number(value.get("original_height")), whole_number(value.get("original_width"))
+    return (height, width) if height and width and min(height, width) > 0 else None
+
+
+def _names(data: Mapping[str, Any], upload: Any) -> tuple[str, ...]:
+    """Returns what the image of a task may be called: by its path, and without the prefix of an upload."""
+    texts = [value for value in data.values() if is_text(value)]
+    paths = {_path(text) for text in texts}
+    images = sorted(path for path in paths if _IMAGE.search(path))
+    if len(images) != 1:  # several images of one task: nothing says which of them a region is on
+        return ()
+    path, uploaded = images[0], [upload] if is_text(upload) else []
+    if "upload" in path.split("/"):
+        uploaded.append(path)
+    plain = [posixpath.join(posixpath.dirname(name), _UPLOADED.sub("", posixpath.basename(name))) for name in uploaded]
+    return tuple(dict.fromkeys([path, *uploaded, *plain]))
+
+
+def _path(text: str) -> str:
+    """Returns the path in a URL, or in the query of Label Studio's own links to local files."""
+    try:
+        url = urlsplit(text.replace("\\", "/"))
+    except ValueError:
+        return text
+    if url.path.endswith("/local-files/"):
+        return (parse_qs(url.query).get("d") or [""])[0]
+    is_link = bool(url.netloc) or text.startswith("/data/")
+    return f"{url.netloc}{url.path}" if is_link else text
+
+
+def _chosen(collector: Collector, task: _Task, found: str | Refusal) -> list[_Region] | None:
+    """Returns the regions of the annotation that is taken; None, with the reason, where none is."""
+    where, count = task.entry.where, sum(map(len, task.annotations))
+    if isinstance(found, Refusal):
+        refuse(collector, task.entry, found, count)
+        return None
+    if not task.annotations:
+        return None  # nobody labelled it: `Collector` leaves it out as not annotated
+    said = [json.dumps([vars(region) for region in regions], sort_keys=True) for regions in task.annotations]
+    truths = [row for row, is_truth in enumerate(task.is_truth) if is_truth]
+    if len(set(said)) > 1 and len(truths) != 1:
+        collector.account.leave("objects", "annotators_differ", count)
+        detail = f"{len(said)} annotations with {' and '.join(str(len(r)) for r in task.annotations)} regions"
+        collector.account.skip("annotators_differ", where, f"{detail}, none marked as ground truth")
+        collector.lose_labels(found, f"{where}: {detail}")
+        return None
+    chosen = truths[0] if len(truths) == 1 else 0
+    others = count - len(task.annotations[chosen])
+    if len(task.annotations) > 1:
+        code = "object_twice" if len(set(said)) == 1 else "annotators_differ"
+        collector.account.leave("objects", code, others)
+        collector.account.skip(code, where, f"annotation {chosen} of {len(said)} is taken, not {others} other regions")
+    return task.annotations[chosen]
+
+
+def _add_image(collector: Collector, image_name: str, regions: Sequence[_Region], where: str) -> None:
+    sizes = [region.declared_hw for region in regions if region.declared_hw]
+    image = collector.add_image(image_name, sizes[0] if sizes else None)
+    for row, region in enumerate(regions):
+        place = f"{where}, region {row}"
+        if image is None:
+            collector.account.leave("objects", "image_unreadable")
+            continue
+        try:
+            shape = _geometry(
+                region, (image["height"], image["width"]), has_size_of_file=collector.has_size_of_file(image)
+            )
+            if len(region.labels) != 1 or not is_text(region.labels[0]):
+                raise ValueError(f"expected one label, got {brief(list(region.labels))}")
+        except ValueError as error:
+            collector.lose_object(image, "object_malformed", place, str(error))
+            continue
+        if shape is None:
+            collector.lose_object(image, "shape_without_area", place, f"{brief(dict(region.value))}")
+            continue
+        if "radiusX" in region.value:
+            collector.note(
+                "ellipse", place, f"at {brief(region.value.get('x'))}, {brief(region.value.get('y'))} percent"
+            )
+        elif "height" in region.value and "segmentation" in shape:
+            collector.note("rotated", place, f"by {region.value.get('rotation')} degrees")
+        extra = {"attributes": region.attributes} if region.attributes else {}
+        collector.add_object(image, region.labels[0].strip(), **shape, **extra)
+
+
+def _geometry(region: _Region, image_hw: tuple[int, int], *, has_size_of_file: bool) -> dict[str, Any] | None:
+    """Returns box or segmentation in pixels; None for a shape without an area.
+
+    Raises:
+        ValueError: if a number is missing or none, or it cannot be trusted.
+    """
+    value = region.value
+    if region.declared_hw not in (None, image_hw):
+        raise ValueError(f"expected an image of {image_hw} (height, width), got {region.declared_hw}")
+    if region.turned:
+        raise ValueError(f"the image was turned by {brief(region.turned)} degrees in the tool: its places are in doubt")
+    if "rle" in value:
+        return {"segmentation": _brush(value["rle"], image_hw, has_size_of_file=has_size_of_file)}
+    if "imageDataURL" in value or "vertices" in value:
+        raise ValueError(f"expected a rectangle, polygon, ellipse or brush, got {brief(sorted(map(str, value)))}")
+    unit = (image_hw[1] / 100, image_hw[0] / 100)
+    if "points" in value:
+        points = value["points"]
+        if value.get("closed") is False:
+            return None
+        if (
+            not isinstance(points, list)
+            or len(points) < 3
+            or any(not isinstance(p, list) or len(p) != 2 for p in points)
+        ):
+            raise ValueError(f"expected three points [x, y] or more, got {brief(points)}")
+        return {"segmentation": [[number(v) * side for point in points for v, side in zip(point, unit, strict=True)]]}
+    x, y = number(value.get("x")) * unit[0], number(value.get("y")) * unit[1]
+    degrees = number(value.get("rotation", 0))
+    if "radiusX" in value:
+        radii = (number(value["radiusX"]) * unit[0], number(value.get("radiusY")) * unit[1])
+        return {"segmentation": [ellipse_polygon((x, y), radii, degrees)]}
+    if "height" not in value:
+        return None  # a key point has a width alone
+    width, height = number(value.get("width")) * unit[0], number(value["height"]) * unit[1]
+    if degrees % 360:
+        return {"segmentation": [rectangle_polygon((x, y), (width, height), degrees, (x, y))]}
+    return {"bbox": [x, y, width, height]}
+
+
+def _brush(codes: Any, image_hw: tuple[int, int], *, has_size_of_file: bool) -> dict[str, Any]:
+    if not has_size_of_file or not isinstance(codes, list):
+        raise ValueError("expected a list of numbers, for an image that is declared in the size of its file")
+    rgba = unpack_runs(codes, 4 * image_hw[0] * image_hw[1])
+    return encode_mask(rgba[3::4].reshape(image_hw) > 127)

@@ -23,6 +23,7 @@ from gsam_edge.coco.importers.reading import SourceFiles, number, read_json, wit
 
 #: What Label Studio puts before the name of an uploaded file.
 _UPLOADED = re.compile(r"^[0-9a-f]{8}-(?=.)")
+_RADII, _SIDES = ("radiusX", "radiusY"), ("width", "height")
 _IMAGE = re.compile(r"\.(bmp|gif|jpe?g|jp2|png|pp?m|pgm|tiff?|webp)$", re.IGNORECASE)
 
 
@@ -228,6 +229,9 @@ def _add_image(collector: Collector, image_name: str, regions: Sequence[_Region]
         if image is None:
             collector.account.leave("objects", "image_unreadable")
             continue
+        if not _has_area(region.value):
+            collector.lose_object(image, "shape_without_area", place, brief(dict(region.value)))
+            continue
         try:
             shape = _geometry(
                 region, (image["height"], image["width"]), has_size_of_file=collector.has_size_of_file(image)
@@ -236,9 +240,6 @@ def _add_image(collector: Collector, image_name: str, regions: Sequence[_Region]
                 raise ValueError(f"expected one label, got {brief(list(region.labels))}")
         except ValueError as error:
             collector.lose_object(image, "object_malformed", place, str(error))
-            continue
-        if shape is None:
-            collector.lose_object(image, "shape_without_area", place, f"{brief(dict(region.value))}")
             continue
         if "radiusX" in region.value:
             collector.note(
@@ -250,8 +251,15 @@ def _add_image(collector: Collector, image_name: str, regions: Sequence[_Region]
         collector.add_object(image, region.labels[0].strip(), **shape, **extra)
 
 
-def _geometry(region: _Region, image_hw: tuple[int, int], *, has_size_of_file: bool) -> dict[str, Any] | None:
-    """Returns box or segmentation in pixels; None for a shape without an area.
+def _has_area(value: Mapping[str, Any]) -> bool:
+    """Whether a shape is more than a line or a key point, which has a width and no height."""
+    if "points" in value:
+        return value.get("closed") is not False
+    return bool({"height", "radiusX", "rle", "vertices", "imageDataURL"} & value.keys())
+
+
+def _geometry(region: _Region, image_hw: tuple[int, int], *, has_size_of_file: bool) -> dict[str, Any]:
+    """Returns box or segmentation in pixels.
 
     Raises:
         ValueError: if a number is missing or none, or it cannot be trusted.
@@ -261,15 +269,13 @@ def _geometry(region: _Region, image_hw: tuple[int, int], *, has_size_of_file: b
         raise ValueError(f"expected an image of {image_hw} (height, width), got {region.declared_hw}")
     if region.turned:
         raise ValueError(f"the image was turned by {brief(region.turned)} degrees in the tool: its places are in doubt")
-    if "rle" in value:
-        return {"segmentation": _brush(value["rle"], image_hw, has_size_of_file=has_size_of_file)}
     if "imageDataURL" in value or "vertices" in value:
         raise ValueError(f"expected a rectangle, polygon, ellipse or brush, got {brief(sorted(map(str, value)))}")
+    if "rle" in value:
+        return {"segmentation": _brush(value["rle"], image_hw, has_size_of_file=has_size_of_file)}
     unit = (image_hw[1] / 100, image_hw[0] / 100)
     if "points" in value:
         points = value["points"]
-        if value.get("closed") is False:
-            return None
         if (
             not isinstance(points, list)
             or len(points) < 3
@@ -277,14 +283,13 @@ def _geometry(region: _Region, image_hw: tuple[int, int], *, has_size_of_file: b
         ):
             raise ValueError(f"expected three points [x, y] or more, got {brief(points)}")
         return {"segmentation": [[number(v) * side for point in points for v, side in zip(point, unit, strict=True)]]}
-    x, y = number(value.get("x")) * unit[0], number(value.get("y")) * unit[1]
+    x, y, width, height = (
+        number(value.get(key)) * side
+        for key, side in zip(("x", "y", *(_RADII if "radiusX" in value else _SIDES)), (*unit, *unit), strict=True)
+    )
     degrees = number(value.get("rotation", 0))
     if "radiusX" in value:
-        radii = (number(value["radiusX"]) * unit[0], number(value.get("radiusY")) * unit[1])
-        return {"segmentation": [ellipse_polygon((x, y), radii, degrees)]}
-    if "height" not in value:
-        return None  # a key point has a width alone
-    width, height = number(value.get("width")) * unit[0], number(value["height"]) * unit[1]
+        return {"segmentation": [ellipse_polygon((x, y), (width, height), degrees)]}
     if degrees % 360:
         return {"segmentation": [rectangle_polygon((x, y), (width, height), degrees, (x, y))]}
     return {"bbox": [x, y, width, height]}

@@ -1,8 +1,4 @@
-"""Label Studio: JSON and JSON-MIN exports, a list of tasks with an image, its annotations and their regions.
-
-https://labelstud.io/guide/export.html: coordinates are in percent of the image; a rectangle is turned about its left
-upper corner, an ellipse about its centre.
-"""
+"""Label Studio: JSON and JSON-MIN exports, a list of tasks with an image, its annotations and their regions."""
 
 import json
 import posixpath
@@ -12,38 +8,16 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from gsam_edge.coco.geometry.drawn import ellipse_polygon, rectangle_polygon
-from gsam_edge.coco.geometry.segmentation import encode_mask
-from gsam_edge.coco.geometry.shapes import brief, is_text, whole_number
+from gsam_edge.coco.geometry.shapes import brief, is_text
 from gsam_edge.coco.importers.collect import Collector, Imported, LabelsLost
+from gsam_edge.coco.importers.label_studio_regions import Region, declared_hw, geometry, has_area, region_of
 from gsam_edge.coco.importers.listed import Finder, Listed, refuse
-from gsam_edge.coco.importers.packed_runs import unpack_runs
 from gsam_edge.coco.importers.pairing import Refusal
-from gsam_edge.coco.importers.reading import SourceFiles, number, read_json, with_suffix
+from gsam_edge.coco.importers.reading import SourceFiles, read_json, with_suffix
 
 #: What Label Studio puts before the name of an uploaded file.
 _UPLOADED = re.compile(r"^[0-9a-f]{8}-(?=.)")
-_RADII, _SIDES = ("radiusX", "radiusY"), ("width", "height")
 _IMAGE = re.compile(r"\.(bmp|gif|jpe?g|jp2|png|pp?m|pgm|tiff?|webp)$", re.IGNORECASE)
-
-
-@dataclass
-class _Region:
-    """One shape with what is said of it: the results of one id, or one value of JSON-MIN.
-
-    Attributes:
-        value: where it is, by the keys of its kind.
-        labels: its classes.
-        attributes: further answers, by the name of their question.
-        declared_hw: height and width of the image; None where they are not stated.
-        turned: degrees by which the image was turned in the tool.
-    """
-
-    value: Mapping[str, Any] = field(default_factory=dict)
-    labels: tuple[Any, ...] = ()
-    attributes: dict[str, Any] = field(default_factory=dict)
-    declared_hw: tuple[int, int] | None = None
-    turned: Any = 0
 
 
 @dataclass
@@ -51,7 +25,7 @@ class _Task:
     """An image with its annotations that were submitted; each is a list of regions."""
 
     entry: Listed
-    annotations: list[list[_Region]] = field(default_factory=list)
+    annotations: list[list[Region]] = field(default_factory=list)
     is_truth: list[bool] = field(default_factory=list)
 
 
@@ -103,7 +77,7 @@ def _tasks(collector: Collector, rows: Sequence[Any], name: str) -> Iterator[_Ta
             key = repr(item.get("id", f"row {row}"))
             task = small.setdefault(key, _Task(Listed(name, where, _names(item, None))))
             values = [value for answers in item.values() if isinstance(answers, list) for value in answers]
-            regions = [_of_value(value) for value in values]
+            regions = [region_of(value) for value in values]
             task.annotations.append([region for region in regions if region is not None])
             task.is_truth.append(False)
             if None in regions:
@@ -133,16 +107,16 @@ def _read_annotations(collector: Collector, task: _Task, item: Mapping[str, Any]
             collector.skip("element_not_used", where, f"{len(item[kind])} {kind}")
 
 
-def _regions(collector: Collector, results: Sequence[Any], where: str) -> list[_Region]:
+def _regions(collector: Collector, results: Sequence[Any], where: str) -> list[Region]:
     """Joins the results of each region; what belongs to no region is an answer about the whole image, or a relation."""
-    regions: dict[Any, _Region] = {}
+    regions: dict[Any, Region] = {}
     for row, result in enumerate(results):
         value = result.get("value") if isinstance(result, Mapping) else None
         if not isinstance(value, Mapping):
             kind = brief(result.get("type")) if isinstance(result, Mapping) else brief(result)
             collector.skip("element_not_used", f"{where}, result {row}", f"no value: {kind}")
             continue
-        found = _of_value(value)
+        found = region_of(value)
         key = repr(result.get("id", row))
         if found is None:
             if key in regions:
@@ -152,22 +126,9 @@ def _regions(collector: Collector, results: Sequence[Any], where: str) -> list[_
             continue
         region = regions.setdefault(key, found)
         region.labels = region.labels or found.labels
-        region.declared_hw = _hw(result) or region.declared_hw
+        region.declared_hw = declared_hw(result) or region.declared_hw
         region.turned = result.get("image_rotation", 0)
     return list(regions.values())
-
-
-def _of_value(value: Any) -> _Region | None:
-    """Returns the region of a value with a place; None for anything else."""
-    if not isinstance(value, Mapping) or not ({"x", "points", "rle", "vertices", "imageDataURL"} & value.keys()):
-        return None
-    labels = [v for key, v in value.items() if str(key).endswith("labels") and isinstance(v, list)]
-    return _Region(value, tuple(label for found in labels for label in found), {}, _hw(value))
-
-
-def _hw(value: Mapping[str, Any]) -> tuple[int, int] | None:
-    height, width = whole_number(value.get("original_height")), whole_number(value.get("original_width"))
-    return (height, width) if height and width and min(height, width) > 0 else None
 
 
 def _names(data: Mapping[str, Any], upload: Any) -> tuple[str, ...]:
@@ -196,7 +157,7 @@ def _path(text: str) -> str:
     return f"{url.netloc}{url.path}" if is_link else text
 
 
-def _chosen(collector: Collector, task: _Task, found: str | Refusal) -> list[_Region] | None:
+def _chosen(collector: Collector, task: _Task, found: str | Refusal) -> list[Region] | None:
     """Returns the regions of the annotation that is taken; None, with the reason, where none is."""
     where, count = task.entry.where, sum(map(len, task.annotations))
     if isinstance(found, Refusal):
@@ -221,7 +182,7 @@ def _chosen(collector: Collector, task: _Task, found: str | Refusal) -> list[_Re
     return task.annotations[chosen]
 
 
-def _add_image(collector: Collector, image_name: str, regions: Sequence[_Region], where: str) -> None:
+def _add_image(collector: Collector, image_name: str, regions: Sequence[Region], where: str) -> None:
     sizes = [region.declared_hw for region in regions if region.declared_hw]
     image = collector.add_image(image_name, sizes[0] if sizes else None)
     for row, region in enumerate(regions):
@@ -229,11 +190,11 @@ def _add_image(collector: Collector, image_name: str, regions: Sequence[_Region]
         if image is None:
             collector.account.leave("objects", "image_unreadable")
             continue
-        if not _has_area(region.value):
+        if not has_area(region.value):
             collector.lose_object(image, "shape_without_area", place, brief(dict(region.value)))
             continue
         try:
-            shape = _geometry(
+            shape = geometry(
                 region, (image["height"], image["width"]), has_size_of_file=collector.has_size_of_file(image)
             )
             if len(region.labels) != 1 or not is_text(region.labels[0]):
@@ -249,54 +210,3 @@ def _add_image(collector: Collector, image_name: str, regions: Sequence[_Region]
             collector.note("rotated", place, f"by {region.value.get('rotation')} degrees")
         extra = {"attributes": region.attributes} if region.attributes else {}
         collector.add_object(image, region.labels[0].strip(), **shape, **extra)
-
-
-def _has_area(value: Mapping[str, Any]) -> bool:
-    """Whether a shape is more than a line or a key point, which has a width and no height."""
-    if "points" in value:
-        return value.get("closed") is not False
-    return bool({"height", "radiusX", "rle", "vertices", "imageDataURL"} & value.keys())
-
-
-def _geometry(region: _Region, image_hw: tuple[int, int], *, has_size_of_file: bool) -> dict[str, Any]:
-    """Returns box or segmentation in pixels.
-
-    Raises:
-        ValueError: if a number is missing or none, or it cannot be trusted.
-    """
-    value = region.value
-    if region.declared_hw not in (None, image_hw):
-        raise ValueError(f"expected an image of {image_hw} (height, width), got {region.declared_hw}")
-    if region.turned:
-        raise ValueError(f"the image was turned by {brief(region.turned)} degrees in the tool: its places are in doubt")
-    if "imageDataURL" in value or "vertices" in value:
-        raise ValueError(f"expected a rectangle, polygon, ellipse or brush, got {brief(sorted(map(str, value)))}")
-    if "rle" in value:
-        return {"segmentation": _brush(value["rle"], image_hw, has_size_of_file=has_size_of_file)}
-    unit = (image_hw[1] / 100, image_hw[0] / 100)
-    if "points" in value:
-        points = value["points"]
-        if (
-            not isinstance(points, list)
-            or len(points) < 3
-            or any(not isinstance(p, list) or len(p) != 2 for p in points)
-        ):
-            raise ValueError(f"expected three points [x, y] or more, got {brief(points)}")
-        return {"segmentation": [[number(v) * side for point in points for v, side in zip(point, unit, strict=True)]]}
-    x, y, width, height = (
-        number(value.get(key)) * side
-        for key, side in zip(("x", "y", *(_RADII if "radiusX" in value else _SIDES)), (*unit, *unit), strict=True)
-    )
-    degrees = number(value.get("rotation", 0))
-    if "radiusX" in value:
-        return {"segmentation": [ellipse_polygon((x, y), (width, height), degrees)]}
-    if degrees % 360:
-        return {"segmentation": [rectangle_polygon((x, y), (width, height), degrees, (x, y))]}
-    return {"bbox": [x, y, width, height]}
-
-
-def _brush(codes: Any, image_hw: tuple[int, int], *, has_size_of_file: bool) -> dict[str, Any]:
-    if not has_size_of_file or not isinstance(codes, list):
-        raise ValueError("expected a list of numbers, for an image that is declared in the size of its file")
-    rgba = unpack_runs(codes, 4 * image_hw[0] * image_hw[1])
-    return encode_mask(rgba[3::4].reshape(image_hw) > 127)

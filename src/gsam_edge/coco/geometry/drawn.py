@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gsam_edge.coco.geometry.segmentation import decode_segmentation, encode_mask
 from gsam_edge.coco.geometry.shapes import (
@@ -67,25 +68,29 @@ def _turned(
     return flat
 
 
-def with_holes(outline: Sequence[float], holes: Sequence[Sequence[float]], image_hw: tuple[int, int]) -> dict[str, Any]:
-    """Returns the RLE of a polygon without the polygons that are cut out of it.
+def with_holes(
+    parts: Sequence[tuple[Sequence[float], Sequence[Sequence[float]]]], image_hw: tuple[int, int]
+) -> dict[str, Any]:
+    """Returns the RLE of polygons, each without the polygons that are cut out of it.
 
     Args:
-        outline: [x0, y0, x1, y1, ...] in pixels.
-        holes: likewise; under three points they enclose nothing and cut nothing.
+        parts: outline and holes of each, [x0, y0, x1, y1, ...] in pixels; a hole of under three points cuts nothing.
         image_hw: height and width of the image, the size of the mask.
 
     Raises:
-        ValueError: if the outline is no polygon, lies outside the image, or is too long to be drawn.
+        ValueError: if an outline is no polygon, lies outside the image, or is too long to be drawn.
     """
-    mask = _drawn(outline, image_hw)
-    for hole in holes:
-        if len(hole) >= 6 and clip_polygon(hole, image_hw):
-            mask &= ~_drawn(hole, image_hw)
-    return encode_mask(mask)
+    whole = np.zeros(image_hw, bool)
+    for outline, holes in parts:
+        mask = _drawn(outline, image_hw)
+        for hole in holes:
+            if len(hole) >= 6 and clip_polygon(hole, image_hw):
+                mask &= ~_drawn(hole, image_hw)
+        whole |= mask
+    return encode_mask(whole)
 
 
-def _drawn(polygon: Sequence[float], image_hw: tuple[int, int]) -> np.ndarray[Any, np.dtype[np.bool_]]:
+def _drawn(polygon: Sequence[float], image_hw: tuple[int, int]) -> NDArray[np.bool_]:
     fault = polygon_fault(polygon)
     if fault is not None:
         raise ValueError(fault)

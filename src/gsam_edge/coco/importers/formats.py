@@ -13,6 +13,7 @@ from gsam_edge.coco.importers.labelme import import_labelme
 from gsam_edge.coco.importers.masks import import_png_masks
 from gsam_edge.coco.importers.reading import SourceFiles
 from gsam_edge.coco.importers.severstal import import_severstal
+from gsam_edge.coco.importers.supervisely import import_supervisely
 from gsam_edge.coco.importers.voc import import_voc
 from gsam_edge.coco.importers.yolo import import_yolo
 
@@ -48,6 +49,7 @@ IMPORTERS: Mapping[str, Callable[[SourceFiles, ImportConfig], Imported]] = {
     "png_masks": lambda files, config: import_png_masks(files, config.class_names, labels_lost=config.labels_lost),
     "cvat": lambda files, config: import_cvat(files, labels_lost=config.labels_lost),
     "label_studio": lambda files, config: import_label_studio(files, labels_lost=config.labels_lost),
+    "supervisely": lambda files, config: import_supervisely(files, labels_lost=config.labels_lost),
     "severstal": lambda files, config: import_severstal(files, config.class_names, labels_lost=config.labels_lost),
 }
 

@@ -8,6 +8,7 @@ from gsam_edge.coco.errors import InvalidDatasetError
 from gsam_edge.coco.importers.coco import import_coco
 from gsam_edge.coco.importers.collect import Imported, LabelsLost
 from gsam_edge.coco.importers.cvat import import_cvat
+from gsam_edge.coco.importers.datumaro import import_datumaro
 from gsam_edge.coco.importers.label_studio import import_label_studio
 from gsam_edge.coco.importers.labelme import import_labelme
 from gsam_edge.coco.importers.masks import import_png_masks
@@ -50,6 +51,7 @@ IMPORTERS: Mapping[str, Callable[[SourceFiles, ImportConfig], Imported]] = {
     "cvat": lambda files, config: import_cvat(files, labels_lost=config.labels_lost),
     "label_studio": lambda files, config: import_label_studio(files, labels_lost=config.labels_lost),
     "supervisely": lambda files, config: import_supervisely(files, labels_lost=config.labels_lost),
+    "datumaro": lambda files, config: import_datumaro(files, labels_lost=config.labels_lost),
     "severstal": lambda files, config: import_severstal(files, config.class_names, labels_lost=config.labels_lost),
 }
 

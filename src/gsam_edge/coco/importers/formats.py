@@ -12,6 +12,7 @@ from gsam_edge.coco.importers.datumaro import import_datumaro
 from gsam_edge.coco.importers.label_studio import import_label_studio
 from gsam_edge.coco.importers.labelme import import_labelme
 from gsam_edge.coco.importers.masks import import_png_masks
+from gsam_edge.coco.importers.open_images import import_open_images
 from gsam_edge.coco.importers.reading import SourceFiles
 from gsam_edge.coco.importers.severstal import import_severstal
 from gsam_edge.coco.importers.supervisely import import_supervisely
@@ -52,6 +53,7 @@ IMPORTERS: Mapping[str, Callable[[SourceFiles, ImportConfig], Imported]] = {
     "label_studio": lambda files, config: import_label_studio(files, labels_lost=config.labels_lost),
     "supervisely": lambda files, config: import_supervisely(files, labels_lost=config.labels_lost),
     "datumaro": lambda files, config: import_datumaro(files, labels_lost=config.labels_lost),
+    "open_images": lambda files, config: import_open_images(files, labels_lost=config.labels_lost),
     "severstal": lambda files, config: import_severstal(files, config.class_names, labels_lost=config.labels_lost),
 }
 

@@ -161,8 +161,8 @@ def _whole_stem_key(path: str) -> str:
 def _spelled(path: str, image: str) -> int:
     """Returns how far the file names or stems of two paths are apart that are the same in some spelling."""
     name, base = posixpath.basename(path), posixpath.basename(image)
-    stem = posixpath.splitext(name)[0]
-    pairs = ((name, base), (stem, base), (stem, posixpath.splitext(base)[0]))
+    stem, base_stem = posixpath.splitext(name)[0], posixpath.splitext(base)[0]
+    pairs = ((name, base), (name, base_stem), (stem, base), (stem, base_stem))
     return min(rank for pair in pairs if (rank := spelling_distance(*pair)) is not None)
 
 

@@ -56,18 +56,21 @@ def test_shapes_with_an_area_become_boxes_and_segmentations():
     assert skipped(result) == {}
 
 
-def test_polygons_of_one_group_are_one_object_where_they_say_the_same():
+def test_shapes_of_one_group_are_one_object_where_they_say_the_same():
     parts = [
         polygon("0,0;4,0;4,4", more='group_id="7"'),
         polygon("9,9;12,9;12,12", more='group_id="7"'),
         polygon("20,20;22,20;22,22", more='group_id="7"', label="wire"),
         polygon("30,30;32,30;32,32"),
         polygon("30,30;32,30;32,32"),
+        BOX.replace("<box", '<box group_id="8"'),
+        polygon("1.5,2;11.5,2;11.5,22", more='group_id="8"'),
     ]
     result = imported("cvat", {"a.xml": cvat(image("a.jpg", *parts)), "a.jpg": ""})
-    assert [len(record["segmentation"]) for record in result.content["annotations"]] == [2, 1, 1, 1]
-    assert noted(result) == {"parts_joined": 1}
-    assert accounted(result)["objects"] == (5, 5, {})
+    assert [len(record["segmentation"]) for record in result.content["annotations"]] == [2, 1, 1, 1, 1]
+    assert result.content["annotations"][-1]["bbox"] == [1.5, 2, 10, 20]
+    assert noted(result) == {"parts_joined": 2}
+    assert accounted(result)["objects"] == (7, 7, {})
 
 
 def test_a_crowd_is_a_crowd_and_classes_keep_their_order():

@@ -15,6 +15,7 @@ from gsam_edge.coco.geometry.drawn import ellipse_polygon, rectangle_polygon
 from gsam_edge.coco.geometry.segmentation import encode_mask
 from gsam_edge.coco.geometry.shapes import MAX_COORDINATE, brief
 from gsam_edge.coco.importers.collect import Collector, Imported, LabelsLost
+from gsam_edge.coco.importers.groups import Part, add_group
 from gsam_edge.coco.importers.listed import Finder, Listed, refuse, split_entries, split_word
 from gsam_edge.coco.importers.masks import placed
 from gsam_edge.coco.importers.pairing import Refusal
@@ -35,7 +36,8 @@ _PLAIN = {"occluded": "0", "z_order": "0", "group_id": "0", "source": "manual"}
 def import_cvat(files: SourceFiles, *, labels_lost: LabelsLost) -> Imported:
     """Imports CVAT for images: boxes as boxes; polygons, ellipses, masks and turned boxes as segmentations.
 
-    Polygons of one image, label and `group_id` are the parts of one object. Subsets named after splits are splits.
+    Box and outlines of one group, label and place are one object, as in CVAT's own COCO. Subsets named after splits are
+    splits.
     Attributes stay under `attributes`, tags of an image under `tags`; `is_crowd` makes a crowd, as in CVAT's own COCO.
     """
     collector = Collector(files, labels_lost=labels_lost)
@@ -98,7 +100,7 @@ def _add_image(collector: Collector, node: Element, image_name: str, where: str)
     image = collector.add_image(
         image_name, (height, width) if min(height, width) > 0 else None, **({"tags": tags} if tags else {})
     )
-    joined: dict[str, dict[str, Any]] = {}
+    groups: dict[str, list[Part]] = {}
     for row, child in enumerate(child for child in node if child.tag != "tag"):
         place = f"{where}, {child.tag[:40]} {row}"
         if image is None:
@@ -107,13 +109,17 @@ def _add_image(collector: Collector, node: Element, image_name: str, where: str)
             collector.lose_object(image, "shape_without_area", place, child.tag)
         elif child.tag not in _WITH_AREA:
             collector.lose_object(image, "element_not_used", place, f"<{child.tag[:40]}>")
-        else:
-            _add_object(collector, image, child, joined, place)
+        elif (part := _part(collector, image, child, place)) is not None:
+            group = child.get("group_id", "0")
+            key = repr((group if group != "0" else f"alone {row}", part.class_name, part.shape.get("attributes")))
+            groups.setdefault(key, []).append(part)
+    for parts in groups.values():
+        if image is not None:
+            add_group(collector, image, parts)
 
 
-def _add_object(
-    collector: Collector, image: dict[str, Any], shape: Element, joined: dict[str, dict[str, Any]], where: str
-) -> None:
+def _part(collector: Collector, image: Mapping[str, Any], shape: Element, where: str) -> Part | None:
+    """Returns a shape with its label and what is said of it; None, with the reason, where it cannot be used."""
     try:
         label = (shape.get("label") or "").strip()
         if not label:
@@ -122,25 +128,19 @@ def _add_object(
         found = _geometry(shape, canvas_hw)
     except ValueError as error:
         collector.lose_object(image, "object_malformed", where, str(error))
-        return
-    attributes = _attributes(shape)
-    crowd = {"iscrowd": 1} if str(attributes.get("is_crowd")).lower() in ("1", "true") else {}
-    group = shape.get("group_id", "0")
-    key = repr((group, label, attributes))
-    if shape.tag == "polygon" and group != "0":
-        if key in joined:
-            joined[key]["segmentation"] += found["segmentation"]
-            collector.account.take("objects")
-            collector.note("parts_joined", where, f"group {group}")
-            return
-        joined[key] = found
+        return None
     if shape.tag == "box" and "segmentation" in found:
         collector.note("rotated", where, f"by {shape.get('rotation')} degrees")
     elif shape.tag == "ellipse":
         collector.note("ellipse", where, f"at {shape.get('cx')}, {shape.get('cy')}")
     elif shape.tag == "box" and found["bbox"][:2] != [_n(shape, "xtl"), _n(shape, "ytl")]:
         collector.note("corners_sorted", where, f"read as {found['bbox']}")
-    collector.add_object(image, label, **found, **crowd, **({"attributes": attributes} if attributes else {}))
+    attributes = _attributes(shape)
+    if attributes:
+        found["attributes"] = attributes
+    if str(attributes.get("is_crowd")).lower() in ("1", "true"):
+        found["iscrowd"] = 1
+    return Part(label, where, found)
 
 
 def _attributes(shape: Element) -> Mapping[str, str]:

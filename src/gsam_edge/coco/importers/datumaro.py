@@ -9,9 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from gsam_edge.coco.geometry.drawn import ellipse_polygon
-from gsam_edge.coco.geometry.segmentation import segmentation_area, segmentation_to_rle
-from gsam_edge.coco.geometry.shapes import brief, is_close, is_text, whole_number
+from gsam_edge.coco.geometry.segmentation import segmentation_to_rle
+from gsam_edge.coco.geometry.shapes import brief, is_text, whole_number
 from gsam_edge.coco.importers.collect import Collector, Imported, LabelsLost
+from gsam_edge.coco.importers.groups import Part, add_group
 from gsam_edge.coco.importers.listed import Finder, Listed, refuse, split_entries, split_word
 from gsam_edge.coco.importers.pairing import Refusal
 from gsam_edge.coco.importers.reading import SourceFiles, number, read_json, with_suffix
@@ -21,8 +22,6 @@ _WITH_AREA = frozenset({"bbox", "polygon", "mask", "ellipse"})
 _WITHOUT_AREA = frozenset({"points", "polyline", "cuboid_2d", "cuboid_3d", "skeleton"})
 #: Annotations of an image as a whole.
 _NO_OBJECTS = frozenset({"label", "caption", "hash_key", "feature_vector", "tabular"})
-#: Share by which a box may differ from that of the mask in its group.
-_SAME_BOX = 0.05
 
 
 def import_datumaro(files: SourceFiles, *, labels_lost: LabelsLost) -> Imported:
@@ -113,7 +112,7 @@ def _add_image(
         **({"tags": tags} if tags else {}),
         **({"attributes": item["attr"]} if item.get("attr") else {}),
     )
-    groups: dict[str, list[tuple[str, str, dict[str, Any]]]] = {}
+    groups: dict[str, list[Part]] = {}
     for row, annotation in enumerate(rows):
         place, kind = f"{where}, annotation {row}", _kind(annotation)
         if kind in _NO_OBJECTS:
@@ -140,10 +139,10 @@ def _add_image(
                 collector.note("ellipse", place, f"in {brief(annotation.get('points'))}")
             group = whole_number(annotation.get("group")) or f"alone {row}"
             key = repr((group, title, annotation.get("attributes")))
-            groups.setdefault(key, []).append((title, place, shape | _said(annotation)))
-    for members in groups.values():
+            groups.setdefault(key, []).append(Part(title, place, shape | _said(annotation)))
+    for parts in groups.values():
         if image is not None:
-            _add_group(collector, image, members)
+            add_group(collector, image, parts)
 
 
 def _class_of(annotation: Mapping[str, Any], classes: Sequence[str | None]) -> str | None:
@@ -184,38 +183,3 @@ def _geometry(annotation: Mapping[str, Any], kind: str, image_hw: tuple[int, int
     left, top, right, bottom = numbers
     radii = (abs(right - left) / 2, abs(bottom - top) / 2)
     return {"segmentation": [ellipse_polygon(((left + right) / 2, (top + bottom) / 2), radii)]}
-
-
-def _add_group(
-    collector: Collector, image: Mapping[str, Any], members: Sequence[tuple[str, str, dict[str, Any]]]
-) -> None:
-    """Adds the annotations of one group and class: as one object where they fit, else each by itself."""
-    joined = _joined([shape for _, _, shape in members], (image["height"], image["width"]))
-    if joined is None:
-        for title, _, shape in members:
-            collector.add_object(image, title, **shape)
-        return
-    collector.add_object(image, members[0][0], **joined)
-    for _, place, _ in members[1:]:
-        collector.account.take("objects")
-        collector.note("parts_joined", place, f"group {members[0][2].get('group')}")
-
-
-def _joined(shapes: Sequence[dict[str, Any]], image_hw: tuple[int, int]) -> dict[str, Any] | None:
-    """Returns one object of at most one box, and polygons or one mask that it encloses; None where they do not fit."""
-    boxes = [shape["bbox"] for shape in shapes if "bbox" in shape]
-    outlines = [shape["segmentation"] for shape in shapes if "segmentation" in shape]
-    if len(boxes) > 1 or (len(outlines) > 1 and any(isinstance(outline, Mapping) for outline in outlines)):
-        return None
-    whole = outlines[0] if len(outlines) == 1 else [part for outline in outlines for part in outline]
-    if boxes and outlines:
-        if isinstance(whole, Mapping):
-            left, top, width, height = segmentation_area(whole, image_hw)[1]
-        else:
-            x, y = [v for part in whole for v in part[::2]], [v for part in whole for v in part[1::2]]
-            left, top, width, height = min(x), min(y), max(x) - min(x), max(y) - min(y)
-        ends = zip(boxes[0], (left, top, width, height), strict=True)
-        if not all(is_close(ours, theirs, _SAME_BOX) for ours, theirs in ends):
-            return None
-    said = {key: value for shape in reversed(shapes) for key, value in shape.items()}
-    return said | ({"segmentation": whole} if outlines else {})

@@ -26,7 +26,8 @@ from gsam_edge.vision.images import ImageError, opened_image
 
 _BOX = ("XMin", "XMax", "YMin", "YMax")
 _BOX_OF_MASK = tuple(f"Box{side}" for side in _BOX)
-#: Columns that are read, or say nothing of the object; the others stay under `attributes`, where they are not 0.
+#: Columns that are read, or say nothing of the object; the others stay under `attributes`, where they are not 0
+#: (no) or -1 (not known).
 _READ = frozenset({"ImageID", "Source", "LabelName", "IsGroupOf", "MaskPath", "BoxID", *_BOX, *_BOX_OF_MASK})
 #: Share of the image by which the box that a mask names may differ from its row in the other file: their rounding.
 _SAME_BOX = 1e-4
@@ -208,7 +209,7 @@ class _Import:
             self.collector.account.take("objects")
             self.collector.note("parts_joined", where, "a mask and its box")
             return
-        said = {key: value for key, value in row.items() if key not in _READ and value not in ("", "0")}
+        said = {key: value for key, value in row.items() if key not in _READ and value not in ("", "0", "-1")}
         if said.get("Confidence") == "1":
             del said["Confidence"]
         crowd = {"iscrowd": 1} if row.get("IsGroupOf") == "1" else {}

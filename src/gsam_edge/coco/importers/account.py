@@ -23,7 +23,7 @@ SKIPPED: Mapping[str, str] = {
     "name_not_utf8": "an image whose file name is no UTF-8",
     "object_malformed": "an object without a usable class or shape",
     "class_unknown": "an object of a class number that has no name",
-    "shape_without_area": "a point or a line, which is neither a box nor a mask",
+    "shape_without_area": "a point, a line or a figure of them, which is neither a box nor a mask",
     "mask_malformed": "a mask of another size than its image, or that does not decode",
     "segmentation_image": "a VOC segmentation image: only the boxes and outlines are taken over",
     "key_points": "an object's key points: only its box is taken over",

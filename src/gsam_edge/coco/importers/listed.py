@@ -86,7 +86,7 @@ class Finder:
 def refuse(collector: Collector, entry: Listed, refusal: Refusal, objects: int) -> None:
     """Leaves a listed image behind, with the objects that it has; the images that may be meant lose their labels."""
     collector.account.leave("objects", refusal.code, objects)
-    collector.account.skip(refusal.code, entry.where, f"{refusal.detail}; it has {objects} objects")
+    collector.account.skip(refusal.code, entry.where, f"{refusal.detail}; objects of it: {objects}")
     if objects:
         for image in refusal.images:
             collector.lose_labels(image, f"{entry.where} may mean it")

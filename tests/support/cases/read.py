@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from gsam_edge.coco import CocoValidation, InvalidDatasetError, validate
@@ -88,21 +90,27 @@ def _read(folder: Path, content: Any, said: str, result: Any) -> Read:
     for record in content["annotations"]:
         image, name = images[record["image_id"]], classes[record["category_id"]]
         crowds += bool(record.get("iscrowd"))
+        box = record.get("bbox")
         if record.get("segmentation"):
             mask = decode_segmentation(record["segmentation"], (image["height"], image["width"]))
             masks[image["file_name"]].append((name, int(mask.sum())))
-        objects[image["file_name"]].append((name, *(round(float(v), 2) for v in record.get("bbox") or _around(record))))
+            box = box or _around(record["segmentation"], mask)
+        objects[image["file_name"]].append((name, *(round(float(v), 2) for v in box)))
     splits = {image["file_name"]: image["split"] for image in content["images"] if "split" in image}
     for values in (*objects.values(), *masks.values()):
         values.sort()
     return Read(folder, objects, masks, crowds, splits, said, result)
 
 
-def _around(record: Any) -> tuple[float, ...]:
-    """Returns the box around an object's polygons."""
-    points = [value for polygon in record["segmentation"] for value in polygon]
-    left, top = min(points[::2]), min(points[1::2])
-    return left, top, max(points[::2]) - left, max(points[1::2]) - top
+def _around(segmentation: Any, mask: NDArray[np.bool_]) -> tuple[float, ...]:
+    """Returns the box around an object's polygons, or its mask's pixels."""
+    if isinstance(segmentation, list):
+        points = np.concatenate([np.reshape(polygon, (-1, 2)) for polygon in segmentation])
+        (left, top), (right, bottom) = points.min(axis=0), points.max(axis=0)
+    else:
+        rows, columns = np.nonzero(mask)
+        left, top, right, bottom = columns.min(), rows.min(), columns.max() + 1, rows.max() + 1
+    return left, top, right - left, bottom - top
 
 
 def findings(validation: CocoValidation) -> dict[tuple[str, str], int]:

@@ -36,16 +36,26 @@ class Files:
         return self.sizes.get(name, SIZE)
 
 
-def imported(format_name, contents, class_names=None, sizes=None):
-    config = ImportConfig(class_names=class_names or {})
+def imported(format_name, contents, class_names=None, sizes=None, labels_lost="drop"):
+    config = ImportConfig(class_names=class_names or {}, labels_lost=labels_lost)
     result = import_annotations(Files(contents, sizes), format_name, config)
     assert json.loads(json.dumps(result.content)) == result.content
     assert json.loads(json.dumps(result.report)) == result.report
+    for row in result.report["account"]:
+        assert row["found"] == row["taken"] + row["left"] == row["taken"] + sum(row["why"].values())
     return result
 
 
 def skipped(result):
     return {entry["code"]: entry["count"] for entry in result.report["skipped"]}
+
+
+def noted(result):
+    return {entry["code"]: entry["count"] for entry in result.report["notes"]}
+
+
+def accounted(result):
+    return {row["what"]: (row["found"], row["taken"], row["why"]) for row in result.report["account"]}
 
 
 def png(mask):

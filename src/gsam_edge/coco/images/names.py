@@ -35,6 +35,11 @@ def spelling_key(name: str) -> str:
 _READINGS: Sequence[Callable[[str], str]] = (str, _with_slashes, _composed, _decoded, spelling_key)
 
 
+def spelling_distance(name: str, other: str) -> int | None:
+    """Returns how far two spellings of one name are apart, 0 where they are equal; None for different names."""
+    return next((rank for rank, reading in enumerate(_READINGS) if reading(name) == reading(other)), None)
+
+
 class Spellings:
     """Known names, found by the closest of their spellings.
 

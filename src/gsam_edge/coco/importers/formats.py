@@ -5,9 +5,10 @@ from collections.abc import Callable, Mapping
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from gsam_edge.coco.errors import InvalidDatasetError
-from gsam_edge.coco.importers.collect import Imported, SourceFiles
+from gsam_edge.coco.importers.collect import Imported, LabelsLost
 from gsam_edge.coco.importers.labelme import import_labelme
 from gsam_edge.coco.importers.masks import import_png_masks
+from gsam_edge.coco.importers.reading import SourceFiles
 from gsam_edge.coco.importers.severstal import import_severstal
 from gsam_edge.coco.importers.voc import import_voc
 from gsam_edge.coco.importers.yolo import import_yolo
@@ -23,6 +24,11 @@ class ImportConfig(BaseModel):
         "the name of class 0 for png_masks. They are the words that a teacher may be asked for"
     )
 
+    labels_lost: LabelsLost = Field(
+        description="what to do with an image that has annotations of which none could be taken over: it would pass "
+        "for an image that shows nothing"
+    )
+
     @field_validator("class_names")
     @classmethod
     def _said(cls, class_names: dict[int, str]) -> dict[int, str]:
@@ -32,11 +38,11 @@ class ImportConfig(BaseModel):
 
 
 IMPORTERS: Mapping[str, Callable[[SourceFiles, ImportConfig], Imported]] = {
-    "voc": lambda files, config: import_voc(files),
-    "yolo": lambda files, config: import_yolo(files, config.class_names),
-    "labelme": lambda files, config: import_labelme(files),
-    "png_masks": lambda files, config: import_png_masks(files, config.class_names.get(0, "object")),
-    "severstal": lambda files, config: import_severstal(files, config.class_names),
+    "voc": lambda files, config: import_voc(files, labels_lost=config.labels_lost),
+    "yolo": lambda files, config: import_yolo(files, config.class_names, labels_lost=config.labels_lost),
+    "labelme": lambda files, config: import_labelme(files, labels_lost=config.labels_lost),
+    "png_masks": lambda files, config: import_png_masks(files, config.class_names, labels_lost=config.labels_lost),
+    "severstal": lambda files, config: import_severstal(files, config.class_names, labels_lost=config.labels_lost),
 }
 
 

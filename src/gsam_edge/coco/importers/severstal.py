@@ -10,7 +10,9 @@ import numpy as np
 
 from gsam_edge.coco.errors import InvalidDatasetError
 from gsam_edge.coco.geometry.segmentation import encode_mask
-from gsam_edge.coco.importers.collect import Collector, Imported, SourceFiles, number, with_suffix
+from gsam_edge.coco.importers.collect import Collector, Imported, LabelsLost
+from gsam_edge.coco.importers.pairing import ImageIndex
+from gsam_edge.coco.importers.reading import SourceFiles, number, text_of, with_suffix
 
 _COLUMNS = ("ImageId", "ClassId", "EncodedPixels")
 #: Column of the file's first edition that joins image and class.

@@ -1,0 +1,76 @@
+"""Reads text, JSON and numbers from the files of other formats."""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import PurePosixPath
+from typing import Any, Protocol
+
+from gsam_edge.coco.geometry.shapes import brief
+
+
+class SourceFiles(Protocol):
+    """A folder that holds annotations in some format; names are relative to it, with forward slashes."""
+
+    def names(self) -> Sequence[str]:
+        """Returns the names of all its files, sorted."""
+        ...
+
+    def image_names(self) -> Sequence[str]:
+        """Returns the names of the files with the suffix of an image, sorted."""
+        ...
+
+    def read(self, name: str) -> bytes:
+        """Returns the content of a file; raises `OSError` or `ImageError` where it cannot be read or is too large."""
+        ...
+
+    def image_size(self, name: str) -> tuple[int, int]:
+        """Returns height and width in pixels as decoded; raises `ImageError` or `OSError` for no readable image."""
+        ...
+
+
+def with_suffix(files: SourceFiles, *suffixes: str) -> Iterator[str]:
+    """Yields the names of files with one of the suffixes (lower case, with a dot), in upper or lower case."""
+    return (name for name in files.names() if PurePosixPath(name).suffix.lower() in suffixes)
+
+
+def text_of(files: SourceFiles, name: str) -> str:
+    """Returns a text file's content, without the byte order mark that editors on Windows put in front.
+
+    Raises:
+        ValueError: if it is no UTF-8.
+        OSError: if it cannot be read.
+    """
+    try:
+        return files.read(name).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"expected UTF-8, but byte {error.start} is {error.object[error.start]:#04x}; save as UTF-8"
+        ) from error
+
+
+def lines_of(files: SourceFiles, name: str) -> list[str]:
+    """Returns the lines of a text file that are not blank, stripped. Raises ValueError and OSError as `text_of`."""
+    return [line.strip() for line in text_of(files, name).splitlines() if line.strip()]
+
+
+def read_json(files: SourceFiles, name: str) -> Any:
+    """Parses a JSON file. Raises ValueError where it is no JSON or no UTF-8, OSError where it cannot be read."""
+    try:
+        return json.loads(text_of(files, name))
+    except RecursionError as error:
+        raise ValueError("nested too deep") from error
+
+
+def number(value: Any) -> float:
+    """Returns a finite number that a file holds as a number or as text.
+
+    Raises:
+        ValueError: if it is no finite number.
+    """
+    try:
+        found = float(value)
+    except (TypeError, ValueError, OverflowError):
+        found = float("nan")
+    if not abs(found) < float("inf") or isinstance(value, bool):
+        raise ValueError(f"expected a number, got {brief(value)}")
+    return int(found) if found.is_integer() else found

@@ -160,7 +160,7 @@ def labelme_ignored_areas(folder: Path) -> None:
     account_must_add_up(read.result)
     # The hole leaves a rim of six pixels.
     rims = [w * h - (w - 12) * (h - 12) for _, _, w, h in boxes]
-    pixels = [[count for _, count in found][0] for found in (read.masks[f"g{number}.jpg"] for number in range(8))]
+    pixels = [read.masks[f"g{number}.jpg"][0][1] for number in range(8)]
     if pixels != [pytest.approx(rim, rel=0.08) for rim in rims]:
         assert pixels == [pytest.approx(w * h, rel=0.08) for _, _, w, h in boxes]
         read.says("hole")
@@ -168,7 +168,14 @@ def labelme_ignored_areas(folder: Path) -> None:
 
 
 def labelme_rectangles_of_four_points(folder: Path) -> None:
-    boxes = [(82, 58, 40, 31), (74, 71, 36, 41), (44, 69, 49, 25), (74, 43, 34, 37), (100, 48, 28, 26), (75, 57, 35, 48)]
+    boxes = [
+        (82, 58, 40, 31),
+        (74, 71, 36, 41),
+        (44, 69, 49, 25),
+        (74, 43, 34, 37),
+        (100, 48, 28, 26),
+        (75, 57, 35, 48),
+    ]
     right = {name: [*dent, ("scratch", 2, 2, 18, 7)] for name, dent in _dents("r{}.jpg", *boxes).items()}
     read = imported_case(folder, "labelme")
     left = [name for name in ("r4.jpg", "r5.jpg") if len(read.objects[name]) == 1]
@@ -216,7 +223,7 @@ def coco_layout_of_roboflow(folder: Path) -> None:
     read = imported_case(folder, "coco")
     folders = {"train": ("train", 10), "valid": ("val", 3), "test": ("test", 3)}
     names = {split: [f"{place}/p0{n}.jpg" for n in range(count)] for place, (split, count) in folders.items()}
-    assert sorted(read.objects) == sorted(sum(names.values(), []))
+    assert sorted(read.objects) == sorted(name for listed in names.values() for name in listed)
     assert all([found[0] for found in objects] == ["dent", "scratch"] for objects in read.objects.values())
     assert read.objects["test/p00.jpg"] == [("dent", 124, 50, 30, 33), ("scratch", 67, 4, 46, 47)]
     assert read.objects["train/p00.jpg"] == [("dent", 57, 74, 44, 30), ("scratch", 38, 52, 51, 31)]

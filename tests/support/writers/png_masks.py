@@ -20,20 +20,35 @@ def write_png_masks(rng: random.Random) -> Tree:
         images = tuple(replace(image, targets=_sound(image)) for image in images)
     class_name = scene.classes[0]
     scene = replace(scene, images=images, classes=(class_name,), labels=())
-    place = (lambda image: f"images/{image.path}") if merged else (lambda image: f"{_folder(image)}/images/{image.base}")
+    place = (
+        (lambda image: f"images/{image.path}") if merged else (lambda image: f"{_folder(image)}/images/{image.base}")
+    )
     tree = Tree("png_masks", scene, place, class_names={0: class_name}, merged=merged)
     values = rng.choice([1, 255])
     for image in images:
         if image.targets and merged:
             union = np.any([target.mask for target in image.targets], axis=0)
-            tree.contents[f"masks/{image.folder}/{image.stem}.png".replace("//", "/")] = _png(union * values)
+            name = f"masks/{image.folder}/{image.stem}.png".replace("//", "/")
+            tree.contents[name] = _png(union * values)
+            tree.mask_files.add(name)
         for row, target in enumerate(image.targets or ()):
             content = b"broken" if target.kind == "bad" else _png(target.mask * values)
             if not merged:
-                tree.contents[f"{_folder(image)}/masks/{rng.randrange(1 << 32):08x}{row}.png"] = content
+                name = f"{_folder(image)}/masks/{rng.randrange(1 << 32):08x}{row}.png"
+                tree.contents[name] = content
+                tree.mask_files.add(name)
     tree.sure = frozenset(image.number for image in images if image.targets and (not merged or _alone(image, scene)))
+    tree.objects_written = sum(len(image.targets or ()) for image in images)
     litter(tree, rng)
     return tree
+
+
+def _place_of_all(image: SceneImage) -> str:
+    return f"images/{image.path}"
+
+
+def _place_alone(image: SceneImage) -> str:
+    return f"{_folder(image)}/images/{image.base}"
 
 
 def _sound(image: SceneImage):

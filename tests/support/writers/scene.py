@@ -13,8 +13,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 Kind = Literal["box", "polygon", "parts", "mask", "bad"]
-_FOLDERS = ([""], ["cam1", "cam2"], ["day 1/left", "day 1/right", "day.2"], ["a", "a/b"], ["Übung", "übrig"], ["1", "2"])
-_STEMS = ("{:04}", "IMG_{}", "frame.{}.jpg", "x_jpg.rf.{}", "K\u00fcche {}", "Bild \u00e9 {}", "50% {}", "a+b {}", "\u4e2d{}")
+_FOLDERS = (
+    [""],
+    ["cam1", "cam2"],
+    ["day 1/left", "day 1/right", "day.2"],
+    ["a", "a/b"],
+    ["Übung", "übrig"],
+    ["1", "2"],
+)
+_STEMS = (
+    "{:04}",
+    "IMG_{}",
+    "frame.{}.jpg",
+    "x_jpg.rf.{}",
+    "K\u00fcche {}",
+    "Bild \u00e9 {}",
+    "50% {}",
+    "a+b {}",
+    "\u4e2d{}",
+)
 _SUFFIXES = (".jpg", ".png", ".JPG", ".jpeg", ".PNG")
 CLASSES = ("scratch", "dent", "K\u00fchler rund")
 
@@ -92,6 +109,11 @@ class Scene:
     habit: str
 
 
+def chance(seed: str) -> random.Random:
+    """Returns a source of chance that draws the same for the same text."""
+    return random.Random(seed)  # noqa: S311 - it draws datasets, no secrets
+
+
 def draw_scene(rng: random.Random, kinds: tuple[Kind, ...], *, names_inside: bool) -> Scene:
     """Draws images with objects of the kinds, and their annotation files.
 
@@ -103,7 +125,10 @@ def draw_scene(rng: random.Random, kinds: tuple[Kind, ...], *, names_inside: boo
     hw = rng.choice([(48, 64), (41, 97), (64, 48)])
     classes = CLASSES[: rng.randint(1, 3)]
     images = _images(rng, kinds, hw, classes)
-    habit = rng.choice(["same", "same", "respelled", "flat", "twins", *(["renamed", "stale", "other"] if names_inside else [])])
+    more = ["renamed", "stale", "other"] if names_inside else []
+    habit = rng.choice(
+        ["same", "same", "respelled", "flat", "twins", *(["renamed", "stale", "other"] if names_inside else [])]
+    )
     if habit == "twins":
         images = _with_twins(rng, images, hw, classes, kinds)
     labels = _labels(rng, images, habit, names_inside=names_inside)
@@ -149,7 +174,10 @@ def _with_twins(rng, images, hw, classes, kinds) -> list[SceneImage]:
 
 
 def _labels(rng, images, habit, *, names_inside) -> list[Label]:
-    how, inside_as = rng.choice(["case", "form", "encoded"]), rng.choice(["base", "path", "windows", "posix", "stem", "none"])
+    how, inside_as = (
+        rng.choice(["case", "form", "encoded"]),
+        rng.choice(["base", "path", "windows", "posix", "stem", "none"]),
+    )
     keys = [key(image.stem) for image in images]
     bases = [key(image.base) for image in images]
     labels = []
@@ -163,7 +191,7 @@ def _labels(rng, images, habit, *, names_inside) -> list[Label]:
             stem = respelled(image.stem, how)
             inside, sure = _inside(replace(image, stem=stem), inside_as), alone
         elif habit == "flat" and keys.count(key(image.stem)) == 1:
-            folder, sure = "", names_inside or not image.folder
+            folder, sure = "", not image.folder or (names_inside and inside_as != "none")
         elif habit == "renamed":
             inside, sure = images[image.number - 1].base, len(images) == 1
         elif habit == "stale":

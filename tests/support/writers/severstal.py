@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from support.writers.scene import SceneImage, Target, draw_scene, key, respelled
+from support.writers.scene import Target, draw_scene, key, respelled
 from support.writers.tree import Text, Tree, litter
 
 
@@ -25,7 +25,9 @@ def write_severstal(rng: random.Random) -> Tree:
             continue
         base = image.base if scene.habit != "respelled" else respelled(image.stem, how) + image.suffix
         name = f"{image.folder}/{base}".lstrip("/") if by_path else base
-        same = [i for i in scene.images if (key(i.path) == key(image.path) if by_path else key(i.base) == key(image.base))]
+        same = [
+            i for i in scene.images if (key(i.path) == key(image.path) if by_path else key(i.base) == key(image.base))
+        ]
         if len(same) == 1:
             sure.add(image.number)
         rows += [[name, *_cells(target, scene.classes)] for target in image.targets]
@@ -33,6 +35,7 @@ def write_severstal(rng: random.Random) -> Tree:
             rows.append([name, "1", ""])
     rng.shuffle(rows)
     tree.sure = frozenset(sure)
+    tree.objects_written = sum(len(image.targets or ()) for image in scene.images)
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(["ImageId_ClassId", "EncodedPixels"] if joined else ["ImageId", "ClassId", "EncodedPixels"])

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from gsam_edge.vision.images import ImageError, MissingImageError
-from support.writers.scene import Scene, SceneImage
+from support.writers.scene import Scene, SceneImage, chance
 
 _SUFFIXES = (".jpg", ".jpeg", ".png")
 
@@ -23,7 +23,9 @@ class Tree:
         sure: numbers of the images whose labels are certainly theirs, so that they have to arrive.
         splits_sure: whether the written splits have to arrive.
         empty_without_file: whether an image without annotation file has no objects.
+        splits_written: whether splits were written at all.
         merged: whether the objects of one image are written as one mask.
+        mask_files: files with the suffix of an image that hold masks.
     """
 
     format_name: str
@@ -34,7 +36,9 @@ class Tree:
     sure: frozenset[int] = frozenset()
     splits_sure: bool = False
     empty_without_file: bool = False
+    splits_written: bool = False
     merged: bool = False
+    mask_files: set[str] = field(default_factory=set)
     order: random.Random | None = None
 
     def __post_init__(self) -> None:
@@ -42,12 +46,13 @@ class Tree:
         for name, image in self.image_of.items():
             self.contents[name] = f"image {image.number}".encode()
         labels = self.scene.labels
+        self.objects_written = sum(len(label.targets) for label in labels)
         self.sure = frozenset(label.image.number for label in labels if label.image is not None and label.sure)
 
     def shuffled(self, seed: int) -> "Tree":
         """Returns the same files, listed in another order."""
         other = Tree(self.format_name, self.scene, self.place)
-        other.__dict__ |= self.__dict__ | {"order": random.Random(seed)}
+        other.__dict__ |= self.__dict__ | {"order": chance(f"order {seed}")}
         return other
 
     def names(self) -> list[str]:
@@ -86,7 +91,7 @@ class Text:
 def litter(tree: Tree, rng: random.Random) -> None:
     """Adds files that no format knows: of people, of desktops, of archives."""
     if rng.random() < 0.5:
-        tree.contents["README.md"] = "# Our parts\nLabelled by Jo, 3 days.\n".encode()
+        tree.contents["README.md"] = b"# Our parts\nLabelled by Jo, 3 days.\n"
         tree.contents[".DS_Store"] = b"\x00\x00\x00\x01Bud1\x00\x10"
     if rng.random() < 0.15:
         name = next(iter(tree.image_of))

@@ -10,7 +10,9 @@ from support.writers.tree import Text, Tree, litter
 def write_voc(rng: random.Random) -> Tree:
     """Draws a dataset and writes it as VOC."""
     scene = draw_scene(rng, ("box",), names_inside=True)
-    xml, images = rng.choice([("Annotations/", "JPEGImages/"), ("VOC2007/Annotations/", "VOC2007/JPEGImages/"), ("", "")])
+    xml, images = rng.choice(
+        [("Annotations/", "JPEGImages/"), ("VOC2007/Annotations/", "VOC2007/JPEGImages/"), ("", "")]
+    )
     tree = Tree("voc", scene, lambda image: images + image.path)
     text = Text(rng)
     for label in scene.labels:
@@ -21,8 +23,11 @@ def write_voc(rng: random.Random) -> Tree:
             listed = [image for image in scene.images if image.split == split]
             rng.shuffle(listed)
             lines = [_listed(image, form) for image in listed]
-            tree.contents[f"{xml.removesuffix('Annotations/')}ImageSets/Main/{split}.txt"] = text("\n".join(lines) + "\n")
+            tree.contents[f"{xml.removesuffix('Annotations/')}ImageSets/Main/{split}.txt"] = text(
+                "\n".join(lines) + "\n"
+            )
         spaces = any(" " in image.path for image in scene.images)
+        tree.splits_written = True
         tree.splits_sure = form != "base" and scene.habit != "twins" and not spaces
     litter(tree, rng)
     return tree

@@ -3,7 +3,7 @@
 import json
 import random
 
-from support.writers.scene import Label, Scene, SceneImage, Target, draw_scene
+from support.writers.scene import Scene, Target, draw_scene
 from support.writers.tree import Text, Tree, litter
 
 _LAYOUTS = ("images_labels", "images_labels", "capital", "beside", "split_last", "split_first", "darknet")
@@ -28,7 +28,7 @@ def write_yolo(rng: random.Random) -> Tree:
         places = _split_places(tree, layout, text, rng) if has_splits else {"train": "images", "val": "images"}
         names = rng.choice([list(scene.classes), dict(enumerate(scene.classes))])
         tree.contents["data.yaml"] = text(_yaml(places, names))
-        tree.splits_sure = has_splits
+        tree.splits_written = tree.splits_sure = has_splits
     litter(tree, rng)
     return tree
 
@@ -96,4 +96,4 @@ def _darknet(tree: Tree, text: Text) -> None:
             rows.append(f"{key} = data/{key}.txt")
     tree.contents["obj.names"] = text("".join(f"{name}\n" for name in tree.scene.classes))
     tree.contents["obj.data"] = text("\n".join([*rows, "names = data/obj.names", "backup = backup/", ""]))
-    tree.splits_sure = True
+    tree.splits_written = tree.splits_sure = True

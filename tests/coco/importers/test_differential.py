@@ -52,10 +52,9 @@ def test_an_import_does_not_depend_on_the_order_of_sets():
     """PYTHONHASHSEED decides in which order a set of names is walked."""
     code = (
         "import hashlib\n"
-        "from support.writers.scene import chance\n"
         "from support.writers.check import canonical, imported_tree\n"
-        "from support.writers.scene import chance
-from support.writers.table import WRITERS\n"
+        "from support.writers.scene import chance\n"
+        "from support.writers.table import WRITERS\n"
         "found = [canonical(imported_tree(write(chance(f'{name} {seed}'))))"
         " for name, write in WRITERS.items() for seed in range(30)]\n"
         "print(hashlib.sha256(repr(found).encode()).hexdigest())\n"

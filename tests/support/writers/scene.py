@@ -126,9 +126,7 @@ def draw_scene(rng: random.Random, kinds: tuple[Kind, ...], *, names_inside: boo
     classes = CLASSES[: rng.randint(1, 3)]
     images = _images(rng, kinds, hw, classes)
     more = ["renamed", "stale", "other"] if names_inside else []
-    habit = rng.choice(
-        ["same", "same", "respelled", "flat", "twins", *(["renamed", "stale", "other"] if names_inside else [])]
-    )
+    habit = rng.choice(["same", "same", "respelled", "flat", "twins", *more])
     if habit == "twins":
         images = _with_twins(rng, images, hw, classes, kinds)
     labels = _labels(rng, images, habit, names_inside=names_inside)

@@ -58,7 +58,7 @@ def objects_of(content: Mapping[str, Any]) -> dict[str, list[tuple[str, dict[str
 def canonical(result: Imported | str) -> Any:
     """Returns what may not depend on the order in which files are listed: images, objects, and the account."""
     if isinstance(result, str):
-        return result
+        return "refused"  # the message shows the first case
     objects = {
         name: sorted(
             (class_name, repr(record.get("bbox")), repr(record.get("segmentation"))) for class_name, record in rows

@@ -1,5 +1,6 @@
 """The writers by the name of their format."""
 
+from support.writers.coco import write_coco
 from support.writers.labelme import write_labelme
 from support.writers.png_masks import write_png_masks
 from support.writers.severstal import write_severstal
@@ -12,4 +13,5 @@ WRITERS = {
     "labelme": write_labelme,
     "png_masks": write_png_masks,
     "severstal": write_severstal,
+    "coco": write_coco,
 }

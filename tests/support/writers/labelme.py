@@ -10,16 +10,19 @@ import numpy as np
 from PIL import Image
 
 from support.writers.scene import Label, Target, draw_scene
-from support.writers.tree import Text, Tree, litter
+from support.writers.tree import Text, Tree, litter, under
 
 
 def write_labelme(rng: random.Random) -> Tree:
     """Draws a dataset and writes it as LabelMe."""
     scene = draw_scene(rng, ("box", "polygon", "parts", "mask"), names_inside=True)
-    documents, images = rng.choice([("", ""), ("", ""), ("json/", "images/"), ("set 1/", "set 1/")])
-    tree = Tree("labelme", scene, lambda image: images + image.path)
+    documents, images = rng.choice(
+        [("", ""), ("", ""), ("json/", "images/"), ("Etiketten/", "Bilder/"), ("set 1/", "set 1/")]
+    )
+    is_leaf, suffix = images == "images/" and rng.random() < 0.25, rng.choice([".json", ".json", ".JSON"])
+    tree = Tree("labelme", scene, lambda image: under(images, image.path, is_leaf=is_leaf))
     text = Text(rng)
-    is_relative = documents != images and rng.random() < 0.5
+    is_relative = documents != images and not is_leaf and rng.random() < 0.5
     for label in scene.labels:
         inside = _up(label, images) if is_relative and scene.habit == "same" and label.image else label.inside
         shapes = [shape for row, target in enumerate(label.targets) for shape in _shapes(target, row, rng)]
@@ -30,7 +33,7 @@ def write_labelme(rng: random.Random) -> Tree:
             ensure_ascii=rng.random() < 0.5,
             indent=rng.choice([None, 2]),
         )
-        tree.contents[f"{documents}{label.path}.json"] = text(content)
+        tree.contents[under(documents, label.path, is_leaf=is_leaf) + suffix] = text(content)
     litter(tree, rng)
     return tree
 

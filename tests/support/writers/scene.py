@@ -49,6 +49,11 @@ class Target:
     polygons: tuple[tuple[int, ...], ...] = ()
     mask: NDArray[np.bool_] | None = None
 
+    @property
+    def box_only(self) -> bool:
+        """Whether a format writes it as a box."""
+        return not self.polygons and self.mask is None
+
 
 @dataclass(frozen=True)
 class SceneImage:
@@ -126,10 +131,12 @@ def draw_scene(rng: random.Random, kinds: tuple[Kind, ...], *, names_inside: boo
     classes = CLASSES[: rng.randint(1, 3)]
     images = _images(rng, kinds, hw, classes)
     more = ["renamed", "stale", "other"] if names_inside else []
-    habit = rng.choice(["same", "same", "respelled", "flat", "twins", *more])
+    habit = rng.choice(["same", "same", "respelled", "flat", "twins", "deleted", *more])
     if habit == "twins":
         images = _with_twins(rng, images, hw, classes, kinds)
     labels = _labels(rng, images, habit, names_inside=names_inside)
+    if habit == "deleted":
+        images, labels = _without_some(rng, images, labels)
     for extra in range(rng.choice([0, 0, 0, 2])):
         target = draw_target(rng, rng.choice(kinds), 20 + extra, 0, hw, classes)
         labels.append(Label((target,), None, images[0].folder, f"gone {extra}", f"gone {extra}.jpg", sure=False))
@@ -169,6 +176,16 @@ def _with_twins(rng, images, hw, classes, kinds) -> list[SceneImage]:
         if twin.path not in {other.path for other in twins}:
             twins.append(replace(twin, number=len(twins)))
     return twins
+
+
+def _without_some(rng, images, labels) -> tuple[list[SceneImage], list[Label]]:
+    """Deletes image files whose annotations stay: these belong to nothing, whatever has the same name elsewhere."""
+    gone = set(rng.sample([image.number for image in images], len(images) // 2))
+    kept = [image for image in images if image.number not in gone]
+    if not any(image.targets for image in kept):
+        return images, labels
+    orphans = [replace(x, image=None, sure=False) if x.image and x.image.number in gone else x for x in labels]
+    return kept, orphans
 
 
 def _labels(rng, images, habit, *, names_inside) -> list[Label]:

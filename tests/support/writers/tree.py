@@ -88,6 +88,12 @@ class Text:
         return (self._mark + lines.replace("\n", self._end)).encode()
 
 
+def under(root: str, path: str, *, is_leaf: bool) -> str:
+    """Returns a path below a folder such as `images/`, which is the first folder or, as a leaf, the last one."""
+    folder, _, base = path.rpartition("/")
+    return f"{folder}/{root}{base}".lstrip("/") if is_leaf else root + path
+
+
 def litter(tree: Tree, rng: random.Random) -> None:
     """Adds files that no format knows: of people, of desktops, of archives."""
     if rng.random() < 0.5:

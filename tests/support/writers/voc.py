@@ -4,31 +4,33 @@ import random
 from xml.sax.saxutils import escape
 
 from support.writers.scene import Label, Scene, Target, draw_scene
-from support.writers.tree import Text, Tree, litter
+from support.writers.tree import Text, Tree, litter, under
 
 
 def write_voc(rng: random.Random) -> Tree:
     """Draws a dataset and writes it as VOC."""
     scene = draw_scene(rng, ("box",), names_inside=True)
-    xml, images = rng.choice(
-        [("Annotations/", "JPEGImages/"), ("VOC2007/Annotations/", "VOC2007/JPEGImages/"), ("", "")]
-    )
-    tree = Tree("voc", scene, lambda image: images + image.path)
+    root, suffix = rng.choice(["", "VOC2007/"]), rng.choice([".xml", ".xml", ".XML"])
+    xml, images = rng.choice([("Annotations/", "JPEGImages/"), ("Etiketten/", "Bilder/"), ("", "")])
+    is_leaf = images == "JPEGImages/" and not root and rng.random() < 0.3
+    xml, images = root + xml, root + images
+    tree = Tree("voc", scene, lambda image: under(images, image.path, is_leaf=is_leaf))
     text = Text(rng)
     for label in scene.labels:
-        tree.contents[f"{xml}{label.path}.xml"] = text(_document(label, scene, rng))
+        tree.contents[under(xml, label.path, is_leaf=is_leaf) + suffix] = text(_document(label, scene, rng))
     if scene.images[0].split:
         form = rng.choice(["path", "path", "suffix", "backslash", "base"])
         for split in ("train", "val", "test"):
             listed = [image for image in scene.images if image.split == split]
             rng.shuffle(listed)
             lines = [_listed(image, form) for image in listed]
-            tree.contents[f"{xml.removesuffix('Annotations/')}ImageSets/Main/{split}.txt"] = text(
-                "\n".join(lines) + "\n"
-            )
+            tree.contents[f"{root}ImageSets/Main/{split}.txt"] = text("\n".join(lines) + "\n")
         spaces = any(" " in image.path for image in scene.images)
         tree.splits_written = True
         tree.splits_sure = form != "base" and scene.habit != "twins" and not spaces
+    if "Annotations" in xml and not is_leaf and rng.random() < 0.3:
+        for image in scene.images:
+            tree.contents[f"{xml.replace('Annotations', 'SegmentationClass')}{image.stem}.png"] = b"\x89PNG: classes"
     litter(tree, rng)
     return tree
 

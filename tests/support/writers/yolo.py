@@ -4,22 +4,23 @@ import json
 import random
 
 from support.writers.scene import Scene, Target, draw_scene
-from support.writers.tree import Text, Tree, litter
+from support.writers.tree import Text, Tree, litter, under
 
-_LAYOUTS = ("images_labels", "images_labels", "capital", "beside", "split_last", "split_first", "darknet")
+_LAYOUTS = ("images_labels", "images_labels", "capital", "beside", "leaf", "split_last", "split_first", "darknet")
 
 
 def write_yolo(rng: random.Random) -> Tree:
     """Draws a dataset and writes it as YOLO."""
     scene = draw_scene(rng, ("box", "polygon"), names_inside=False)
     has_splits = bool(scene.images[0].split)
-    layout = rng.choice(_LAYOUTS if has_splits else _LAYOUTS[:4])
+    layout = rng.choice(_LAYOUTS if has_splits else _LAYOUTS[:5])
     text = Text(rng)
-    tree = Tree("yolo", scene, lambda image: _at(layout, "images", image.split) + image.path, empty_without_file=True)
+    tree = Tree("yolo", scene, lambda image: _path(layout, "images", image.split, image.path), empty_without_file=True)
+    suffix, confidence = rng.choice([".txt", ".txt", ".TXT"]), rng.choice(["", "", "", " 0.8731"])
     for label in scene.labels:
         split = label.image.split if label.image else scene.images[0].split
-        lines = [_line(target, scene, rng) for target in label.targets]
-        tree.contents[f"{_at(layout, 'labels', split)}{label.path}.txt"] = text("\n".join([*lines, ""]))
+        lines = [_line(target, scene) + (confidence if target.box_only else "") for target in label.targets]
+        tree.contents[f"{_path(layout, 'labels', split, label.path)}{suffix}"] = text("\n".join([*lines, ""]))
     if layout == "darknet":
         _darknet(tree, text)
     elif rng.random() < 0.3 and layout not in ("split_last", "split_first"):
@@ -31,6 +32,12 @@ def write_yolo(rng: random.Random) -> Tree:
         tree.splits_written = tree.splits_sure = has_splits
     litter(tree, rng)
     return tree
+
+
+def _path(layout: str, kind: str, split: str, path: str) -> str:
+    if layout == "leaf":
+        return under(f"{kind}/", path, is_leaf=True)
+    return _at(layout, kind, split) + path
 
 
 def _at(layout: str, kind: str, split: str) -> str:
@@ -45,7 +52,7 @@ def _at(layout: str, kind: str, split: str) -> str:
     }[layout]
 
 
-def _line(target: Target, scene: Scene, rng: random.Random) -> str:
+def _line(target: Target, scene: Scene) -> str:
     height, width = scene.hw
     number = 99 if target.kind == "bad" else scene.classes.index(target.class_name)
     if target.polygons:

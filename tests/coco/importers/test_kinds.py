@@ -235,3 +235,15 @@ def test_a_name_inside_may_have_a_dot_and_no_suffix(format_name):
     for label in ("a_jpg.rf.0", "other"):
         contents = {f"{label}{suffix}": write([(3, 4, 5, 6)], "a_jpg.rf.0"), "a_jpg.rf.0.jpg": "", "b.jpg": ""}
         assert imported(format_name, contents).image_names == ["a_jpg.rf.0.jpg"]
+
+
+@pytest.mark.parametrize("format_name", ["voc", "labelme"])
+@pytest.mark.parametrize(("gone", "namesake"), [("a/b/0", "a/0"), ("a/0", "a/b/0")])
+def test_labels_of_a_deleted_image_stay_off_its_namesake_above_or_below(format_name, gone, namesake):
+    """Other images lie beside the annotation file: its own one was there, too, and was deleted."""
+    write, suffix = FORMATS[format_name]
+    beside = gone[:-1] + "1"
+    contents = {f"{gone}{suffix}": write([(9, 9, 5, 6)], "0.jpg"), f"{beside}{suffix}": write([(1, 1, 5, 6)], "1.jpg")}
+    result = imported(format_name, contents | {f"{beside}.jpg": "", f"{namesake}.jpg": ""})
+    assert result.image_names == [f"{beside}.jpg"]
+    assert accounted(result)["objects"] == (2, 1, {"image_missing": 1})

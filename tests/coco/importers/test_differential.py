@@ -12,7 +12,7 @@ from support.writers.check import canonical, check, imported_tree
 from support.writers.scene import chance
 from support.writers.table import WRITERS
 
-TREES, MANY_TREES = 80, 1_000
+TREES, MANY_TREES = 120, 1_000
 
 
 def differences(format_name, seeds):

@@ -165,9 +165,10 @@ def _whole_stem_key(path: str) -> str:
 
 def _spelled(path: str, image: str) -> int:
     """Returns how far the file names or stems of two paths are apart that are the same in some spelling."""
-    ours, theirs = ((name, posixpath.splitext(name)[0]) for name in map(posixpath.basename, (path, image)))
-    # A name without suffix may have a dot: `frame.0` is the stem of `frame.0.jpg`.
-    return min(rank for one in ours for other in theirs if (rank := spelling_distance(one, other)) is not None)
+    name, base = posixpath.basename(path), posixpath.basename(image)
+    stem = posixpath.splitext(name)[0]
+    pairs = ((name, base), (stem, base), (stem, posixpath.splitext(base)[0]))
+    return min(rank for pair in pairs if (rank := spelling_distance(*pair)) is not None)
 
 
 def _depth(folder: str, other: str) -> int:

@@ -7,7 +7,7 @@ from xml.sax.saxutils import escape
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -117,6 +117,7 @@ def test_no_choice_of_names_moves_a_label_to_another_image(format_name, paths, d
 
 @pytest.mark.parametrize("format_name", FORMATS)
 @pytest.mark.parametrize("labels_lost", ["drop", "keep", "error"])
+@settings(max_examples=30)
 @given(st.lists(st.lists(st.booleans(), max_size=4), min_size=1, max_size=6))
 def test_an_image_whose_labels_were_lost_does_not_pass_for_empty(format_name, labels_lost, readable):
     """Kind B. Each list says of one image which of its objects can be read."""
@@ -151,6 +152,7 @@ def as_jpeg(values, quality):
     return buffer.getvalue()
 
 
+@settings(max_examples=60)
 @given(
     quality=st.integers(50, 95),
     place=st.tuples(st.integers(30, 90), st.integers(40, 120)),
@@ -171,6 +173,7 @@ def test_a_mask_in_a_lossy_file_keeps_its_area_and_is_said(quality, place, radii
     assert noted(result) == {"mask_lossy": 1}
 
 
+@settings(max_examples=30)
 @given(quality=st.integers(50, 95), numbers=st.lists(st.integers(1, 250), min_size=2, max_size=4, unique=True))
 def test_numbers_of_objects_in_a_lossy_file_are_refused(quality, numbers):
     """Kind D. Nothing says which number a pixel had before it was compressed."""
@@ -203,6 +206,7 @@ def in_all_formats(class_name):
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
 @pytest.mark.parametrize("format_name", in_all_formats("x"))
+@settings(max_examples=30)
 @given(class_name=NAMES, end=st.sampled_from(["\n", "\r\n"]))
 def test_text_is_read_as_it_was_written_or_refused(format_name, encoding, class_name, end):
     """Kind G. No invisible character and no mojibake becomes a class, which is a word that a teacher is asked for."""

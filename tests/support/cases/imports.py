@@ -163,6 +163,7 @@ def labelme_ignored_areas(folder: Path) -> None:
     if pixels != [pytest.approx(rim, rel=0.08) for rim in rims]:
         assert pixels == [pytest.approx(w * h, rel=0.08) for _, _, w, h in boxes]
         read.says("hole")
+    assert read.crowds in (0, 8), "an area that is not to be looked at is a crowd, or is left"
     read.says("__ignore__")
 
 

@@ -29,8 +29,9 @@ class Read:
     """What came of one input: a dataset with what was said of it, or the message that refused it.
 
     Attributes:
-        objects: image name to objects (class, left, top, width, height), sorted; images without objects included.
-        masks: image name to (class, pixels) of the objects with a mask, sorted.
+        objects: image name to objects (class, left, top, width, height) without crowds, sorted; images without objects
+            included.
+        masks: image name to (class, pixels) of the objects with a mask, without crowds, sorted.
         crowds: how many objects are crowd regions.
         splits: image name to split, where the images have one.
         said: all codes, meanings and examples, or the message, as one text.
@@ -89,7 +90,9 @@ def _read(folder: Path, content: Any, said: str, result: Any) -> Read:
     crowds = 0
     for record in content["annotations"]:
         image, name = images[record["image_id"]], classes[record["category_id"]]
-        crowds += bool(record.get("iscrowd"))
+        if record.get("iscrowd"):
+            crowds += 1
+            continue
         box = record.get("bbox")
         if record.get("segmentation"):
             mask = decode_segmentation(record["segmentation"], (image["height"], image["width"]))

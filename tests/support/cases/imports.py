@@ -113,7 +113,6 @@ def yolo_confidence_column(folder: Path) -> None:
     read = imported_case(folder, "yolo")
     must_be(read, right, "confidence|sixth", may_leave=None)
     read.says("confidence|sixth")
-    objects_must_be_seen(read)
 
 
 def yolo_label_names_encoded(folder: Path) -> None:

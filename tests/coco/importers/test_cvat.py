@@ -70,7 +70,8 @@ def test_shapes_of_one_group_are_one_object_where_they_say_the_same():
     assert [len(record["segmentation"]) for record in result.content["annotations"]] == [2, 1, 1, 1, 1]
     assert result.content["annotations"][-1]["bbox"] == [1.5, 2, 10, 20]
     assert noted(result) == {"parts_joined": 2}
-    assert accounted(result)["objects"] == (7, 7, {})
+    assert accounted(result)["objects"] == (5, 5, {})
+    assert accounted(result)["elements"] == (2, 2, {})
 
 
 def test_a_crowd_is_a_crowd_and_classes_keep_their_order():

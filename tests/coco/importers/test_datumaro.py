@@ -84,7 +84,8 @@ def test_box_and_outlines_of_one_group_are_one_object():
     assert (one["bbox"], len(one["segmentation"])) == ([1, 2, 10, 12], 2)
     assert (two["bbox"], two["segmentation"]["size"]) == ([20, 20, 20, 10], list(SIZE))
     assert noted(result) == {"parts_joined": 3}
-    assert accounted(result)["objects"] == (5, 5, {})
+    assert accounted(result)["objects"] == (2, 2, {})
+    assert accounted(result)["elements"] == (3, 3, {})
 
 
 @pytest.mark.parametrize(

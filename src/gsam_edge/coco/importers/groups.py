@@ -39,7 +39,7 @@ def add_group(collector: Collector, image: Mapping[str, Any], parts: Sequence[Pa
         return
     collector.add_object(image, parts[0].class_name, **joined)
     for part in parts[1:]:
-        collector.account.take("objects")
+        collector.account.take("elements")
         collector.note("parts_joined", part.where, f"a part of {parts[0].where}")
 
 

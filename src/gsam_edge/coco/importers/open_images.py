@@ -206,7 +206,7 @@ class _Import:
         box = self._box_of(row, image, label) if is_mask else None
         if box is not None:
             box |= shape
-            self.collector.account.take("objects")
+            self.collector.account.take("elements")
             self.collector.note("parts_joined", where, "a mask and its box")
             return
         said = {key: value for key, value in row.items() if key not in _READ and value not in ("", "0", "-1")}

@@ -1,7 +1,6 @@
 """Label Studio: tasks with an image, its annotations and their regions, in percent of the image."""
 
 import json
-from itertools import groupby
 from urllib.parse import quote
 
 import numpy as np
@@ -14,6 +13,7 @@ from gsam_edge.coco import InvalidDatasetError
 from gsam_edge.coco.geometry.segmentation import decode_segmentation
 from support.importers import SIZE, accounted, imported, noted, skipped
 from support.worlds import imported_world, said, worlds
+from support.writers.listed import packed_runs
 
 HEIGHT, WIDTH = SIZE
 BOX = {"x": 10, "y": 20, "width": 20, "height": 50, "rotation": 0, "rectanglelabels": ["bag"]}
@@ -35,23 +35,10 @@ def label_studio(*tasks):
     return json.dumps([item | {"id": number} for number, item in enumerate(tasks)])
 
 
-def packed(values):
-    """Packs runs with four lengths of 3, 4, 8 and 16 bits, as Label Studio's own encoder does."""
-    bits = f"{len(values):032b}{7:05b}" + "".join(f"{size - 1:04b}" for size in (3, 4, 8, 16))
-    runs = [(value, len(list(run))) for value, run in groupby(values)]
-    for value, length in runs:
-        for start in range(0, length, 2**16):
-            part = min(2**16, length - start)
-            which, size = next((n, size) for n, size in enumerate((3, 4, 8, 16)) if part <= 2**size)
-            bits += f"{int(part > 1)}{which:02b}{part - 1:0{size}b}{value:08b}"
-    bits += "0" * (-len(bits) % 8)
-    return [int(bits[at : at + 8], 2) for at in range(0, len(bits), 8)]
-
-
 def brush(mask, **more):
     rgba = np.zeros((*mask.shape, 4), np.uint8)
     rgba[mask] = (255, 120, 60, 255)
-    value = {"format": "rle", "rle": packed(rgba.ravel().tolist()), "brushlabels": ["bag"]}
+    value = {"format": "rle", "rle": packed_runs(rgba.ravel().tolist()), "brushlabels": ["bag"]}
     return region(value, "brushlabels", **more)
 
 
@@ -187,7 +174,7 @@ def test_predictions_and_drafts_are_counted():
 
 
 def runs(change):
-    codes = packed([0] * (4 * HEIGHT * WIDTH))
+    codes = packed_runs([0] * (4 * HEIGHT * WIDTH))
     return region({"format": "rle", "rle": change(codes), "brushlabels": ["bag"]}, "brushlabels")
 
 

@@ -22,6 +22,7 @@ from gsam_edge.coco.importers.listed import (
 from gsam_edge.coco.importers.pairing import Refusal
 from gsam_edge.coco.importers.reading import SourceFiles, read_json, with_suffix
 from gsam_edge.coco.importers.splits import SplitEntry
+from gsam_edge.coco.table.gc_pause import gc_paused
 
 _IMAGE_KEYS = frozenset({"id", "file_name", "width", "height", "split", "source_file", "source_id"})
 _OBJECT_KEYS = frozenset({"id", "image_id", "category_id", "iscrowd"})
@@ -39,23 +40,29 @@ def import_coco(files: SourceFiles, *, labels_lost: LabelsLost) -> Imported:
     collector = Collector(files, labels_lost=labels_lost)
     names = list(with_suffix(files, ".json"))
     merged = _Merged(collector, Finder(files.image_names(), names))
-    for name in names:
-        try:
-            document = read_json(files, name)
-        except (ValueError, OSError) as error:
-            collector.leave_file(name, "file_unreadable", str(error))
-            continue
-        fault = _fault(document)
-        if fault is None:
-            collector.use(name)
-            merged.add(name, document)
-        else:
-            code, detail, count = fault
-            collector.leave_file(name, code, detail, objects=count)
+    with gc_paused():
+        for name in names:
+            _merge(files, name, merged)
     imported = collector.finish("coco", split_entries(merged.splits), merged.finder.index)
     categories = [merged.categories[category["name"]] | category for category in imported.content["categories"]]
     info = imported.content["info"] | {"sources": merged.heads}
     return replace(imported, content={**imported.content, "info": info, "categories": categories})
+
+
+def _merge(files: SourceFiles, name: str, merged: "_Merged") -> None:
+    """Adds the content of one file, or leaves it behind."""
+    try:
+        document = read_json(files, name)
+    except (ValueError, OSError) as error:
+        merged.collector.leave_file(name, "file_unreadable", str(error))
+        return
+    fault = _fault(document)
+    if fault is None:
+        merged.collector.use(name)
+        merged.add(name, document)
+    else:
+        code, detail, count = fault
+        merged.collector.leave_file(name, code, detail, objects=count)
 
 
 def _fault(document: Any) -> tuple[str, str, int] | None:

@@ -15,7 +15,7 @@ from gsam_edge.coco.geometry.drawn import ellipse_polygon, rectangle_polygon
 from gsam_edge.coco.geometry.segmentation import encode_mask
 from gsam_edge.coco.geometry.shapes import MAX_COORDINATE, brief
 from gsam_edge.coco.importers.collect import Collector, Imported, LabelsLost
-from gsam_edge.coco.importers.groups import Part, add_group
+from gsam_edge.coco.importers.groups import Part, add_group, objects_in
 from gsam_edge.coco.importers.listed import Finder, Listed, refuse, split_entries, split_word
 from gsam_edge.coco.importers.masks import placed
 from gsam_edge.coco.importers.pairing import Refusal
@@ -58,7 +58,8 @@ def import_cvat(files: SourceFiles, *, labels_lost: LabelsLost) -> Imported:
     splits = []
     for (entry, node), found in zip(listed, finder.find_all([entry for entry, _ in listed]), strict=True):
         if isinstance(found, Refusal):
-            refuse(collector, entry, found, sum(child.tag != "tag" for child in node))
+            groups = [(_group(child), child.get("label")) for child in node if child.tag != "tag"]
+            refuse(collector, entry, found, objects_in(groups))
             continue
         if entry.split is not None:
             splits.append(SplitEntry(entry.split, found, entry.where))
@@ -110,8 +111,7 @@ def _add_image(collector: Collector, node: Element, image_name: str, where: str)
         elif child.tag not in _WITH_AREA:
             collector.lose_object(image, "element_not_used", place, f"<{child.tag[:40]}>")
         elif (part := _part(collector, image, child, place)) is not None:
-            group = child.get("group_id", "0")
-            key = repr((group if group != "0" else f"alone {row}", part.class_name, part.shape.get("attributes")))
+            key = repr((_group(child) or f"alone {row}", part.class_name, part.shape.get("attributes")))
             groups.setdefault(key, []).append(part)
     for parts in groups.values():
         if image is not None:
@@ -141,6 +141,10 @@ def _part(collector: Collector, image: Mapping[str, Any], shape: Element, where:
     if str(attributes.get("is_crowd")).lower() in ("1", "true"):
         found["iscrowd"] = 1
     return Part(label, where, found)
+
+
+def _group(shape: Element) -> str | None:
+    return shape.get("group_id") if shape.get("group_id") != "0" else None
 
 
 def _attributes(shape: Element) -> Mapping[str, str]:

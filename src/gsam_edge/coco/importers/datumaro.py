@@ -12,7 +12,7 @@ from gsam_edge.coco.geometry.drawn import ellipse_polygon
 from gsam_edge.coco.geometry.segmentation import segmentation_to_rle
 from gsam_edge.coco.geometry.shapes import brief, is_text, whole_number
 from gsam_edge.coco.importers.collect import Collector, Imported, LabelsLost
-from gsam_edge.coco.importers.groups import Part, add_group
+from gsam_edge.coco.importers.groups import Part, add_group, objects_in
 from gsam_edge.coco.importers.listed import Finder, Listed, refuse, split_entries, split_word
 from gsam_edge.coco.importers.pairing import Refusal
 from gsam_edge.coco.importers.reading import SourceFiles, number, read_json, with_suffix
@@ -51,7 +51,9 @@ def import_datumaro(files: SourceFiles, *, labels_lost: LabelsLost) -> Imported:
         annotations = item.get("annotations")
         rows: list[Any] = annotations if isinstance(annotations, list) else []
         if isinstance(found, Refusal):
-            refuse(collector, entry, found, sum(_kind(row) not in _NO_OBJECTS for row in rows))
+            objects = [row if isinstance(row, Mapping) else {} for row in rows if _kind(row) not in _NO_OBJECTS]
+            groups = [(whole_number(row.get("group")), row.get("label_id")) for row in objects]
+            refuse(collector, entry, found, objects_in(groups))
             continue
         if entry.split is not None:
             splits.append(SplitEntry(entry.split, found, entry.where))

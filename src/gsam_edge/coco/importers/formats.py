@@ -49,12 +49,12 @@ IMPORTERS: Mapping[str, Callable[[SourceFiles, ImportConfig], Imported]] = {
     "yolo": lambda files, config: import_yolo(files, config.class_names, labels_lost=config.labels_lost),
     "labelme": lambda files, config: import_labelme(files, labels_lost=config.labels_lost),
     "png_masks": lambda files, config: import_png_masks(files, config.class_names, labels_lost=config.labels_lost),
+    "severstal": lambda files, config: import_severstal(files, config.class_names, labels_lost=config.labels_lost),
     "cvat": lambda files, config: import_cvat(files, labels_lost=config.labels_lost),
     "label_studio": lambda files, config: import_label_studio(files, labels_lost=config.labels_lost),
     "supervisely": lambda files, config: import_supervisely(files, labels_lost=config.labels_lost),
     "datumaro": lambda files, config: import_datumaro(files, labels_lost=config.labels_lost),
     "open_images": lambda files, config: import_open_images(files, labels_lost=config.labels_lost),
-    "severstal": lambda files, config: import_severstal(files, config.class_names, labels_lost=config.labels_lost),
 }
 
 

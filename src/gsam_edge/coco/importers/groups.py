@@ -27,6 +27,11 @@ class Part:
     shape: Mapping[str, Any]
 
 
+def objects_in(groups: Sequence[tuple[object, object]]) -> int:
+    """Returns how many objects shapes stand for, given group and class of each; the shapes of no group stand alone."""
+    return sum(not group for group, _ in groups) + len({repr(pair) for pair in groups if pair[0]})
+
+
 def add_group(collector: Collector, image: Mapping[str, Any], parts: Sequence[Part]) -> None:
     """Adds shapes of one group and class, which say the same otherwise: as one object where they fit, else each alone.
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from gsam_edge.coco.geometry.shapes import brief, is_text
 from gsam_edge.coco.importers.collect import Collector, Imported, LabelsLost
@@ -154,7 +154,7 @@ def _path(text: str) -> str:
     if url.path.endswith("/local-files/"):
         return (parse_qs(url.query).get("d") or [""])[0]
     is_link = bool(url.netloc) or text.startswith("/data/")
-    return f"{url.netloc}{url.path}" if is_link else text
+    return f"{url.netloc}{unquote(url.path)}" if is_link else text
 
 
 def _chosen(collector: Collector, task: _Task, found: str | Refusal) -> list[Region] | None:

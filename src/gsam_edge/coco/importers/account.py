@@ -23,6 +23,7 @@ SKIPPED: Mapping[str, str] = {
     "name_not_utf8": "an image whose file name is no UTF-8",
     "object_malformed": "an object without a usable class or shape",
     "class_unknown": "an object of a class number that has no name",
+    "hole_not_cut": "an area that is no object, which only boxes surround: a box has no holes",
     "shape_without_area": "a point or a line, which is neither a box nor a mask",
     "mask_malformed": "a mask of another size than its image, or that does not decode",
     "segmentation_image": "a VOC segmentation image: only the boxes and outlines are taken over",
@@ -42,9 +43,14 @@ NOTED: Mapping[str, str] = {
     "corners_sorted": "a box whose corners are given the other way round",
     "confidence": "a confidence beside a box: the box is taken over without it",
     "rotated": "a rotated rectangle: it is a polygon of four corners",
+    "box_of_corners": "a box of four corners that do not lie along the axes: the tight box around them is taken",
     "hole_cut": "an area that is no object: it was cut out of the objects around it",
-    "ignored_area": "an area marked as not to be looked at: it is a crowd, neither trained on nor measured",
+    "ignored_area": "an area marked as not to be looked at: it is a crowd, neither learnt as an object nor measured",
     "mask_lossy": "a two-valued mask in a lossy format: values above 127 count",
+    "mask_grey": "a two-valued mask with grey edges: values above 127 count",
+    "mask_empty": "a mask without a pixel: it says that nothing is there",
+    "mask_of_regions": "one mask for a whole image: each connected region is an object, objects that touch are one",
+    "image_inside": "an image that lies inside its annotation file: it is written as a file of its own",
     "labels_lost": "an image that has annotations, none of which could be taken over: kept as if it were empty",
     "splits_by_folder": "splits by the names of the folders: train, val (valid, validation, dev), test",
 }
@@ -101,6 +107,13 @@ class Account:
             "skipped": self._entries("skipped", self._skipped, SKIPPED),
             "notes": self._entries("noted", self._noted, NOTED),
         }
+
+    def reasons(self) -> str:
+        """Returns what was left behind as one line, each code with its count and first case."""
+        return "; ".join(
+            f"{self._cases['skipped', code]} x {code}, first {cases[0].where}: {cases[0].detail}"
+            for code, cases in self._skipped.items()
+        )
 
     def _record(self, which: str, cases: dict[str, list[_Case]], code: str, case: _Case, count: int) -> None:
         self._cases[which, code] += count

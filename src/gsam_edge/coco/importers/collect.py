@@ -1,7 +1,7 @@
 """Collects the images and objects of an import, and keeps the account of what is taken and what is left."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
@@ -10,7 +10,7 @@ from gsam_edge.coco.importers.account import Account, shown
 from gsam_edge.coco.importers.pairing import Claim, ImageIndex, Pairs, pair
 from gsam_edge.coco.importers.reading import SourceFiles
 from gsam_edge.coco.importers.splits import SplitEntry, take_splits
-from gsam_edge.vision.images import ImageError, opened_image
+from gsam_edge.vision.images import ImageError, opened_image, upright_hw
 
 #: What to do with an image that has annotations of which none could be taken over.
 LabelsLost: TypeAlias = Literal["drop", "keep", "error"]
@@ -54,6 +54,7 @@ class Collector:
         self._found_hw: dict[str, tuple[int, int]] = {}
         self._embedded: dict[str, Callable[[], bytes]] = {}
         self._objects: list[dict[str, Any]] = []
+        self._ignored: list[tuple[str, str, dict[str, Any]]] = []
         self._lost: dict[str, str] = {}
         self._settled: set[str] = set()
         self._category_ids = {name: number for number, name in enumerate(dict.fromkeys(classes), start=1)}
@@ -90,15 +91,31 @@ class Collector:
         self.account.leave("images", code)
         self.account.skip(code, image, detail)
 
-    def pair(self, claims: Sequence[Claim], images: Sequence[str], objects: Mapping[str, int]) -> Pairs:
+    def pair(
+        self,
+        claims: Sequence[Claim],
+        images: Sequence[str],
+        objects: Mapping[str, int],
+        *,
+        unreadable: Mapping[str, str] | None = None,
+        with_image: Collection[str] = (),
+    ) -> Pairs:
         """Pairs annotation files with images (see `pairing`) and leaves those behind that have none.
 
         Args:
             claims: the annotation files, readable or not.
             images: the images that may be meant.
             objects: the number of objects in each file.
+            unreadable: the files that cannot be read, with the reason: they are left behind, and the labels of their
+                images are lost.
+            with_image: the files that hold their image inside: without one in the folder, they are in neither mapping.
         """
         pairs = pair(claims, images)
+        for file in with_image:
+            if file in pairs.refused and pairs.refused[file].code == "image_missing":
+                del pairs.refused[file]
+        for file, detail in (unreadable or {}).items():
+            pairs.refuse(file, "file_unreadable", detail)
         for file, refusal in pairs.refused.items():
             self.leave_file(file, refusal.code, refusal.detail, objects=objects.get(file, 0))
         for file, (code, detail) in pairs.noted.items():
@@ -132,8 +149,6 @@ class Collector:
         file_name: str,
         read: Callable[[], bytes],
         declared_hw: tuple[int, int] | None = None,
-        *,
-        max_pixels: int,
         **extra: Any,
     ) -> dict[str, Any]:
         """Adds an image that lies inside an annotation file.
@@ -142,16 +157,15 @@ class Collector:
             file_name: the name that it gets.
             read: returns the bytes of the image file.
             declared_hw: as in `add_image`.
-            max_pixels: larger images are refused.
             extra: further keys of the record.
 
         Raises:
-            ImageError: if it is no readable image, or its name is that of another one.
+            ImageError: if it is too large or no readable image, or its name is that of another one.
         """
         if file_name in self._images or file_name in self._files.names():
             raise ImageError(f"expected a name that is free for the image inside, got {file_name}")
-        with opened_image(read(), name=file_name, max_pixels=max_pixels) as image:
-            found_hw = (image.height, image.width)
+        with opened_image(read(), name=file_name, max_pixels=self._files.max_pixels) as image:
+            found_hw = upright_hw(image)
         self._embedded[file_name] = read
         return self._add_record(file_name, found_hw, declared_hw, extra)
 
@@ -180,6 +194,10 @@ class Collector:
         self._objects.append(record | shape)
         self.account.take("objects")
 
+    def ignore_area(self, image: Mapping[str, Any], where: str, **shape: Any) -> None:
+        """Adds an area that is not to be looked at: a crowd of every class, as COCO evaluates each by itself."""
+        self._ignored.append((image["file_name"], where, shape))
+
     def lose_object(self, image: Mapping[str, Any] | None, code: str, where: str, detail: str) -> None:
         """Leaves an object behind; `image` is its record, None where the image itself is not taken over."""
         self.account.leave("objects", code)
@@ -207,6 +225,7 @@ class Collector:
         images = list(self._images.values())
         if not images or not self._objects:
             raise self._nothing(format_name)
+        self._add_ignored_areas()
         take_splits(images, splits, index or ImageIndex(self._files.image_names()), self.account)
         self.account.take("images", len(images))
         names = {number: name for name, number in self._category_ids.items()}
@@ -254,6 +273,16 @@ class Collector:
                 self._images.pop(image, None)
                 self.leave_image(image, "labels_lost", detail)
 
+    def _add_ignored_areas(self) -> None:
+        names = list(self._category_ids)
+        for image, where, shape in self._ignored:
+            if image in self._images:
+                self.note("ignored_area", where, f"a crowd of {', '.join(names[:3])}{', ...' if names[3:] else ''}")
+                for name in names:
+                    self.add_object(self._images[image], name, **{"iscrowd": 1, **shape})
+            else:
+                self.account.leave("objects", "labels_lost")
+
     def _leave_the_rest(self) -> None:
         """Names every file that was neither taken nor left."""
         images = set(self._files.image_names())
@@ -264,13 +293,7 @@ class Collector:
                 self.leave_file(name, "file_not_used", "not read")
 
     def _nothing(self, format_name: str) -> InvalidDatasetError:
-        skipped = self.account.to_json()["skipped"]
-        reasons = "; ".join(
-            f"{entry['count']} x {entry['code']}, first {entry['examples'][0]['where']}: "
-            f"{entry['examples'][0]['detail']}"
-            for entry in skipped
-        )
         return InvalidDatasetError(
             f"import_dataset: expected images with objects in the format {format_name!r}, got {len(self._images)} "
-            f"images and {len(self._objects)} objects ({reasons or 'the folder is empty'})"
+            f"images and {len(self._objects)} objects ({self.account.reasons() or 'the folder is empty'})"
         )

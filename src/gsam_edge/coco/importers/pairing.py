@@ -33,7 +33,7 @@ class Refusal:
     """Why an annotation file was given to no image.
 
     Attributes:
-        code: `image_missing`, `pairing_ambiguous`, `pairing_contradicts` or `image_annotated_twice`.
+        code: one of `SKIPPED`.
         detail: the names in question.
         images: images that it may belong to: where they have no other annotation file, their labels are lost.
     """
@@ -56,6 +56,12 @@ class Pairs:
     image_of: dict[str, str] = field(default_factory=dict)
     refused: dict[str, Refusal] = field(default_factory=dict)
     noted: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+    def refuse(self, file: str, code: str, detail: str) -> None:
+        """Takes a file's image away from it, whose labels are then lost."""
+        image = self.image_of.pop(file, None)
+        self.noted.pop(file, None)
+        self.refused[file] = Refusal(code, detail, (image,) if image else self.refused[file].images)
 
     @property
     def in_doubt(self) -> dict[str, str]:

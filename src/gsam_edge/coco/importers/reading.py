@@ -11,6 +11,11 @@ from gsam_edge.coco.geometry.shapes import brief
 class SourceFiles(Protocol):
     """A folder that holds annotations in some format; names are relative to it, with forward slashes."""
 
+    @property
+    def max_pixels(self) -> int:
+        """Images with more pixels are refused."""
+        ...
+
     def names(self) -> Sequence[str]:
         """Returns the names of all its files, sorted."""
         ...

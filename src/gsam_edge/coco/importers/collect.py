@@ -162,8 +162,8 @@ class Collector:
         Raises:
             ImageError: if it is too large or no readable image, or its name is that of another one.
         """
-        if file_name in self._images or file_name in self._files.names():
-            raise ImageError(f"expected a name that is free for the image inside, got {file_name}")
+        if file_name in {*self._images, *self._files.names()} or shown(file_name) != file_name:
+            raise ImageError(f"expected a free name in UTF-8 for the image inside, got {shown(file_name)}")
         with opened_image(read(), name=file_name, max_pixels=self._files.max_pixels) as image:
             found_hw = upright_hw(image)
         self._embedded[file_name] = read

@@ -67,22 +67,42 @@ def validation_summary(report: Mapping[str, Any]) -> "Group":
 
 
 def import_summary(report: Mapping[str, Any]) -> "Group":
-    """Summarises the `import_report` in some lines: what was imported, what was skipped and why."""
+    """Summarises the `import_report`: what was imported, what was read otherwise, what was left, and the account."""
     from rich.console import Group
-    from rich.markup import escape
 
     splits = ", ".join(f"{name} {count}" for name, count in report.get("splits", {}).items())
-    table = _table("Imported", "images", "annotations", "boxes", "masks", "classes", "ready-made splits")
-    numbers = (str(report[key]) for key in ("images", "annotations", "boxes", "masks"))
-    table.add_row(report["format"], *numbers, str(len(report["per_class"])), splits or "none")
-    left = _table("Left behind", "count", "what", "first")
-    for entry in report["skipped"]:
-        first = entry["examples"][0]
-        where = escape(f"{first['where']}: {first['detail']}")
-        left.add_row(f"{MARKS['warning']} {entry['code']}", str(entry["count"]), entry["meaning"], where)
+    table = _table("Imported", "images", "objects", "crowds", "boxes", "masks", "classes", "ready-made splits")
+    counts = {**report, "objects": report["annotations"] - report["crowds"], "classes": len(report["per_class"])}
+    numbers = (str(counts[key]) for key in ("images", "objects", "crowds", "boxes", "masks", "classes"))
+    table.add_row(report["format"], *numbers, splits or "none")
+    left = _cases("Left behind", "warning", report["skipped"])
     if not report["skipped"]:
-        left.add_row(f"{_IN_ORDER} nothing", "", "all that was found was taken over", "")
-    return Group(table, "", left)
+        left.add_row(f"{_IN_ORDER} nothing", "", "all that was found was taken over")
+    notes = (_cases("Taken, to be known", "info", report["notes"]), "") if report["notes"] else ()
+    return Group(table, "", *notes, left, "", _account(report["account"]))
+
+
+def _cases(title: str, severity: str, entries: Sequence[Mapping[str, Any]]) -> "Table":
+    """Builds a table of what was left or noted: code, count, and under its meaning the first case."""
+    from rich.markup import escape
+
+    table = _table(title, "count", "what, and the first case")
+    table.columns[0].no_wrap, table.columns[-1].overflow = True, "fold"  # neither a code nor a path is cut off
+    for entry in entries:
+        first = entry["examples"][0]
+        case = escape(": ".join(part for part in (first["where"], first["detail"]) if part))
+        table.add_row(f"{MARKS[severity]} {entry['code']}", str(entry["count"]), f"{entry['meaning']}\n[dim]{case}[/]")
+    return table
+
+
+def _account(rows: Sequence[Mapping[str, Any]]) -> "Table":
+    table = _table("Account", "found", "taken", "left", "why")
+    table.columns[-1].overflow = "fold"
+    for row in rows:
+        why = ", ".join(f"{code} {count}" for code, count in row["why"].items())
+        left = f"[yellow]{row['left']}[/]" if row["left"] else "0"
+        table.add_row(row["what"], str(row["found"]), str(row["taken"]), left, why)
+    return table
 
 
 def _table(title: str, *columns: str) -> "Table":

@@ -22,7 +22,7 @@ class Imported:
 
     Attributes:
         content: the COCO mapping; its `file_name`s are names of the source's files, or of `embedded`.
-        report: `format`, `images`, `annotations`, `boxes`, `masks`, `crowds`, `per_class` (without crowds), `splits`
+        report: `format`, `images`, `annotations`, `crowds`, `boxes`, `masks`, `per_class` (without crowds), `splits`
             where the source names them, and `account`, `skipped` and `notes` (see `Account.to_json`).
         embedded: images that lie inside an annotation file, by `file_name`; each is read when it is called.
     """
@@ -235,15 +235,16 @@ class Collector:
             "annotations": self._objects,
             "categories": [{"id": number, "name": name} for number, name in names.items()],
         }
-        per_class = Counter(names[record["category_id"]] for record in self._objects if not record["iscrowd"])
+        single = [record for record in self._objects if not record["iscrowd"]]
+        per_class = Counter(names[record["category_id"]] for record in single)
         named = Counter(image["split"] for image in images if "split" in image)
         report = {
             "format": format_name,
             "images": len(images),
             "annotations": len(self._objects),
-            "boxes": sum("bbox" in record for record in self._objects),
-            "masks": sum("segmentation" in record for record in self._objects),
-            "crowds": sum(record["iscrowd"] for record in self._objects),
+            "boxes": sum("bbox" in record for record in single),
+            "masks": sum("segmentation" in record for record in single),
+            "crowds": len(self._objects) - len(single),
             "per_class": {name: per_class[name] for name in names.values()},
             **({"splits": dict(named)} if named else {}),
             **self.account.to_json(),

@@ -8,7 +8,7 @@ from typing import Any
 
 from gsam_edge.coco.geometry.shapes import brief, whole_number
 from gsam_edge.coco.importers.collect import Collector, Imported, LabelsLost
-from gsam_edge.coco.importers.labelme_objects import add_shapes
+from gsam_edge.coco.importers.labelme_objects import add_shapes, count_objects
 from gsam_edge.coco.importers.labelme_shapes import decoded
 from gsam_edge.coco.importers.pairing import Claim
 from gsam_edge.coco.importers.reading import SourceFiles, read_json, with_suffix
@@ -79,7 +79,7 @@ def import_labelme(files: SourceFiles, *, labels_lost: LabelsLost) -> Imported:
     pairs = collector.pair(
         [*claims, *map(Claim, unreadable)],
         files.image_names(),
-        {name: len(document.shapes) for name, document in documents.items()},
+        {name: count_objects(document.shapes) for name, document in documents.items()},
         unreadable=unreadable,
         with_image=[name for name, document in documents.items() if document.has_image],
     )
@@ -92,7 +92,9 @@ def import_labelme(files: SourceFiles, *, labels_lost: LabelsLost) -> Imported:
         else:
             image = collector.add_image(image_name, document.declared_hw, **document.extra)
             if image is None:
-                collector.leave_file(name, "image_unreadable", f"of {image_name}", objects=len(document.shapes))
+                collector.leave_file(
+                    name, "image_unreadable", f"of {image_name}", objects=count_objects(document.shapes)
+                )
         if image is None:
             continue
         collector.use(name)
@@ -144,7 +146,7 @@ def _add_image_inside(
         image = collector.add_embedded_image(image_name, read, document.declared_hw, **document.extra)
     except (ValueError, ImageError) as error:
         detail = f"no image {brief(document.named)} in the folder, and the one inside cannot be used: {error}"
-        collector.leave_file(name, "image_missing", detail, objects=len(document.shapes))
+        collector.leave_file(name, "image_missing", detail, objects=count_objects(document.shapes))
         return None
     collector.note("image_inside", name, f"written as {image_name}")
     return image

@@ -74,6 +74,20 @@ def add_shapes(collector: Collector, image: Mapping[str, Any], shapes: Sequence[
             collector.add_object(image, one.label, **geometry, **one.extra)
 
 
+def count_objects(shapes: Sequence[Any]) -> int:
+    """Returns how many objects `add_shapes` makes of shapes that can all be read; what cannot counts as one each."""
+    groups: set[tuple[str, str]] = set()
+    count = 0
+    for shape in shapes:
+        known = shape if isinstance(shape, Mapping) else {}
+        label, group = str(known.get("label")).strip(), known.get("group_id")
+        is_part = group is not None and known.get("shape_type") != "rectangle"
+        count += not (_role(label) == "background" or (is_part and (label, str(group)) in groups))
+        if is_part:
+            groups.add((label, str(group)))
+    return count
+
+
 def _read(
     collector: Collector, image: Mapping[str, Any], shape: Any, where: str, canvas_hw: tuple[int, int] | None
 ) -> Shape | None:

@@ -3,12 +3,13 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
 from gsam_edge.coco.errors import InvalidDatasetError
 from gsam_edge.coco.importers.account import Account, shown
 from gsam_edge.coco.importers.pairing import Claim, ImageIndex, Pairs, pair
-from gsam_edge.coco.importers.reading import SourceFiles
+from gsam_edge.coco.importers.reading import SourceFiles, layout_of
 from gsam_edge.coco.importers.splits import SplitEntry, take_splits
 from gsam_edge.vision.images import ImageError, opened_image
 
@@ -61,10 +62,10 @@ class Collector:
             if count > 1:
                 self.account.note("class_same_name", name, f"the name of {count} class numbers")
 
-    def skip(self, code: str, where: str, detail: str) -> None:
-        """Records an element that is left behind; `code` is one of `SKIPPED`."""
-        self.account.leave("elements", code)
-        self.account.skip(code, where, detail)
+    def skip(self, code: str, where: str, detail: str, count: int = 1) -> None:
+        """Records an element that is left behind, or several of a kind; `code` is one of `SKIPPED`."""
+        self.account.leave("elements", code, count)
+        self.account.skip(code, where, detail, count)
 
     def note(self, code: str, where: str, detail: str) -> None:
         """Records something that is taken over but should be known; `code` is one of `NOTED`."""
@@ -90,21 +91,37 @@ class Collector:
         self.account.leave("images", code)
         self.account.skip(code, image, detail)
 
-    def pair(self, claims: Sequence[Claim], images: Sequence[str], objects: Mapping[str, int]) -> Pairs:
-        """Pairs annotation files with images (see `pairing`) and leaves those behind that have none.
+    def pair(
+        self,
+        claims: Sequence[Claim],
+        images: Sequence[str],
+        objects: Mapping[str, int],
+        unreadable: Mapping[str, str] = MappingProxyType({}),
+    ) -> Pairs:
+        """Pairs annotation files with images (see `pairing`) and leaves those behind that have none, or cannot be read.
 
         Args:
             claims: the annotation files, readable or not.
             images: the images that may be meant.
             objects: the number of objects in each file.
+            unreadable: the files that cannot be read, with the reason: the labels of their images are lost.
+
+        Returns:
+            The pairs, those of unreadable files left out.
         """
         pairs = pair(claims, images)
         for file, refusal in pairs.refused.items():
-            self.leave_file(file, refusal.code, refusal.detail, objects=objects.get(file, 0))
-        for file, (code, detail) in pairs.noted.items():
-            self.note(code, file, detail)
+            if file not in unreadable:
+                self.leave_file(file, refusal.code, refusal.detail, objects=objects.get(file, 0))
         for image, file in pairs.in_doubt.items():
             self.lose_labels(image, f"{file} may belong to it")
+        for file, reason in unreadable.items():
+            self.leave_file(file, "file_unreadable", reason)
+            if file in pairs.image_of:
+                self.lose_labels(pairs.image_of.pop(file), f"{file}: {reason}")
+            pairs.noted.pop(file, None)
+        for file, (code, detail) in pairs.noted.items():
+            self.note(code, file, detail)
         return pairs
 
     def add_image(
@@ -272,5 +289,6 @@ class Collector:
         )
         return InvalidDatasetError(
             f"import_dataset: expected images with objects in the format {format_name!r}, got {len(self._images)} "
-            f"images and {len(self._objects)} objects ({reasons or 'the folder is empty'})"
+            f"images and {len(self._objects)} objects ({reasons or 'nothing was left behind'}); the folder holds "
+            f"{layout_of(self._files)}"
         )

@@ -9,6 +9,7 @@ from typing import Any
 from gsam_edge.coco.importers.account import Account
 from gsam_edge.coco.importers.folders import SPLIT_WORDS
 from gsam_edge.coco.importers.pairing import ImageIndex
+from gsam_edge.coco.importers.reading import SourceFiles, text_of
 
 #: What VOC's lists of a class add to each name: absent, difficult, present.
 _MARKS = frozenset({"-1", "0", "1"})
@@ -29,6 +30,19 @@ class SplitEntry:
     text: str
     where: str
     near: str = ""
+
+
+def read_split_list(files: SourceFiles, list_name: str, split: str, near: str) -> list[SplitEntry]:
+    """Reads a list of images, one in each line. Raises ValueError and OSError as `text_of`.
+
+    Args:
+        files: the source's files.
+        list_name: the list.
+        split: train, val or test.
+        near: the folder whose images are meant where a line has no folder.
+    """
+    lines = enumerate(text_of(files, list_name).splitlines(), start=1)
+    return [SplitEntry(split, line.strip(), f"{list_name}: line {row}", near) for row, line in lines if line.strip()]
 
 
 def take_splits(
@@ -73,9 +87,13 @@ def take_splits(
 
 
 def _image_of(entry: SplitEntry, index: ImageIndex) -> tuple[str, ...]:
-    found = index.named(entry.text, near=entry.near)
-    name, _, mark = entry.text.rpartition(" ")
-    return index.named(name, near=entry.near) if not found and mark in _MARKS else found
+    return index.named(entry.text, near=entry.near) or index.named(without_mark(entry.text), near=entry.near)
+
+
+def without_mark(text: str) -> str:
+    """Returns the entry of a list without the -1, 0 or 1 by which VOC's lists of a class end each line."""
+    name, *mark = text.rsplit(maxsplit=1)
+    return name if _MARKS.issuperset(mark) else text
 
 
 def _by_folder(records: Sequence[dict[str, Any]], account: Account) -> None:

@@ -50,8 +50,8 @@ def take_splits(
 ) -> None:
     """Writes the split of each image into its record if every image has exactly one, and counts the entries.
 
-    Without entries, the folders decide, where each image lies under one folder named after a split and at least two
-    splits are there.
+    Where no entry names an image, the folders decide: if each image lies under one folder named after a split, and at
+    least two splits are there.
 
     Args:
         records: the image records that are taken over.
@@ -72,7 +72,7 @@ def take_splits(
             account.leave("entries of split lists", "split_entry_unknown")
             several = f"it may mean {' or '.join(found)}" if len(found) > 1 else "no such image was taken over"
             account.skip("split_entry_unknown", entry.where, f"{entry.text}: {several}")
-    if not counts:
+    if not counts[True]:
         _by_folder(records, account)
         return
     odd = [record["file_name"] for record in records if len(split_of.get(record["file_name"], ())) != 1]

@@ -293,6 +293,8 @@ def test_names_that_are_no_utf8_are_counted():
     sound, odd = "0 .5 .5 .1 .1", "\udcff"
     files = {"data.yaml": YAML, "a.jpg": "", "a.txt": sound, f"{odd}.jpg": "", f"{odd}.txt": sound}
     result = imported("yolo", files | {f"gone{odd}.txt": sound})
-    assert (result.image_names, skipped(result)) == (["a.jpg"], {"name_not_utf8": 1, "image_missing": 1})
-    assert result.report["skipped"][1]["examples"][0]["where"] == r"gone\udcff.txt"
+    codes = {"name_not_utf8": 1, "image_unreadable": 1, "image_missing": 1, "split_entry_unknown": 2}
+    assert (result.image_names, skipped(result)) == (["a.jpg"], codes)
+    cases = {entry["code"]: entry["examples"][0]["where"] for entry in result.report["skipped"]}
+    assert (cases["image_missing"], cases["image_unreadable"]) == (r"gone\udcff.txt", r"\udcff.txt")
     assert json.dumps(result.report, ensure_ascii=False).encode()

@@ -14,7 +14,7 @@ SKIPPED: Mapping[str, str] = {
     "file_unreadable": "an annotation file that does not parse, or is no UTF-8",
     "file_not_used": "a file that the format does not know",
     "image_missing": "annotations of an image that is not in the folder",
-    "image_unreadable": "an image file that is no readable image",
+    "image_unreadable": "an image file that cannot be taken, or an annotation file or object of such an image",
     "image_annotated_twice": "a second annotation file for an image",
     "image_not_annotated": "an image without an annotation file: it is not known to be empty, so it is left out",
     "pairing_ambiguous": "an annotation file that may belong to several images, or several to one: none is guessed",
@@ -22,6 +22,7 @@ SKIPPED: Mapping[str, str] = {
     "labels_lost": "an image that has annotations, none of which could be taken over: it would pass for empty",
     "name_not_utf8": "an image whose file name is no UTF-8",
     "object_malformed": "an object without a usable class or shape",
+    "shape_malformed": "a box or outline that does not read, of an object that has another shape, which is taken over",
     "class_unknown": "an object of a class number that has no name",
     "hole_not_cut": "an area that is no object and was not cut out: only boxes surround it, or it cannot be drawn",
     "shape_without_area": "a point or a line, which is neither a box nor a mask",
@@ -133,6 +134,30 @@ class Account:
             }
             for code, examples in cases.items()
         ]
+
+
+def counts_of(
+    images: Sequence[Mapping[str, Any]], objects: Sequence[Mapping[str, Any]], class_names: Mapping[int, str]
+) -> dict[str, Any]:
+    """Counts COCO records: `images`, `annotations`, `crowds`; without crowds `boxes`, `masks` and `per_class`; `splits`.
+
+    Args:
+        images: the records of images; `splits` is there where they name theirs.
+        objects: the records of annotations.
+        class_names: names by category id, in the order of the counts.
+    """
+    single = [record for record in objects if not record["iscrowd"]]
+    per_class = Counter(class_names[record["category_id"]] for record in single)
+    splits = Counter(image["split"] for image in images if "split" in image)
+    return {
+        "images": len(images),
+        "annotations": len(objects),
+        "crowds": len(objects) - len(single),
+        "boxes": sum("bbox" in record for record in single),
+        "masks": sum("segmentation" in record for record in single),
+        "per_class": {name: per_class[name] for name in class_names.values()},
+        **({"splits": dict(splits)} if splits else {}),
+    }
 
 
 def shown(text: str) -> str:

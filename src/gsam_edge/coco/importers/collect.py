@@ -3,12 +3,13 @@
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
 from gsam_edge.coco.errors import InvalidDatasetError
-from gsam_edge.coco.importers.account import Account, shown
+from gsam_edge.coco.importers.account import Account, counts_of, shown
 from gsam_edge.coco.importers.pairing import Claim, ImageIndex, Pairs, pair
-from gsam_edge.coco.importers.reading import SourceFiles
+from gsam_edge.coco.importers.reading import SourceFiles, layout_of
 from gsam_edge.coco.importers.splits import SplitEntry, take_splits
 from gsam_edge.vision.images import ImageError, opened_image, upright_hw
 
@@ -62,10 +63,10 @@ class Collector:
             if count > 1:
                 self.account.note("class_same_name", name, f"the name of {count} class numbers")
 
-    def skip(self, code: str, where: str, detail: str) -> None:
-        """Records an element that is left behind; `code` is one of `SKIPPED`."""
-        self.account.leave("elements", code)
-        self.account.skip(code, where, detail)
+    def skip(self, code: str, where: str, detail: str, count: int = 1) -> None:
+        """Records an element that is left behind, or several of a kind; `code` is one of `SKIPPED`."""
+        self.account.leave("elements", code, count)
+        self.account.skip(code, where, detail, count)
 
     def note(self, code: str, where: str, detail: str) -> None:
         """Records something that is taken over but should be known; `code` is one of `NOTED`."""
@@ -96,32 +97,37 @@ class Collector:
         claims: Sequence[Claim],
         images: Sequence[str],
         objects: Mapping[str, int],
-        *,
-        unreadable: Mapping[str, str] | None = None,
+        unreadable: Mapping[str, str] = MappingProxyType({}),
         with_image: Collection[str] = (),
     ) -> Pairs:
-        """Pairs annotation files with images (see `pairing`) and leaves those behind that have none.
+        """Pairs annotation files with images (see `pairing`) and leaves those behind that have none, or cannot be read.
 
         Args:
             claims: the annotation files, readable or not.
             images: the images that may be meant.
             objects: the number of objects in each file.
-            unreadable: the files that cannot be read, with the reason: they are left behind, and the labels of their
-                images are lost.
+            unreadable: the files that cannot be read, with the reason: the labels of their images are lost.
             with_image: the files that hold their image inside: without one in the folder, they are in neither mapping.
+
+        Returns:
+            The pairs, those of unreadable files left out.
         """
         pairs = pair(claims, images)
         for file in with_image:
             if file in pairs.refused and pairs.refused[file].code == "image_missing":
                 del pairs.refused[file]
-        for file, detail in (unreadable or {}).items():
-            pairs.refuse(file, "file_unreadable", detail)
         for file, refusal in pairs.refused.items():
-            self.leave_file(file, refusal.code, refusal.detail, objects=objects.get(file, 0))
-        for file, (code, detail) in pairs.noted.items():
-            self.note(code, file, detail)
+            if file not in unreadable:
+                self.leave_file(file, refusal.code, refusal.detail, objects=objects.get(file, 0))
         for image, file in pairs.in_doubt.items():
             self.lose_labels(image, f"{file} may belong to it")
+        for file, reason in unreadable.items():
+            self.leave_file(file, "file_unreadable", reason)
+            if file in pairs.image_of:
+                self.lose_labels(pairs.image_of.pop(file), f"{file}: {reason}")
+        for file, (code, detail) in pairs.noted.items():
+            if file not in unreadable:
+                self.note(code, file, detail)
         return pairs
 
     def add_image(
@@ -235,20 +241,7 @@ class Collector:
             "annotations": self._objects,
             "categories": [{"id": number, "name": name} for number, name in names.items()],
         }
-        single = [record for record in self._objects if not record["iscrowd"]]
-        per_class = Counter(names[record["category_id"]] for record in single)
-        named = Counter(image["split"] for image in images if "split" in image)
-        report = {
-            "format": format_name,
-            "images": len(images),
-            "annotations": len(self._objects),
-            "boxes": sum("bbox" in record for record in single),
-            "masks": sum("segmentation" in record for record in single),
-            "crowds": len(self._objects) - len(single),
-            "per_class": {name: per_class[name] for name in names.values()},
-            **({"splits": dict(named)} if named else {}),
-            **self.account.to_json(),
-        }
+        report = {"format": format_name, **counts_of(images, self._objects, names), **self.account.to_json()}
         return Imported(content, report, {name: read for name, read in self._embedded.items() if name in self._images})
 
     def _settle_lost_labels(self) -> None:
@@ -287,14 +280,15 @@ class Collector:
     def _leave_the_rest(self) -> None:
         """Names every file that was neither taken nor left."""
         images = set(self._files.image_names())
-        for name in self._files.names():
-            if name not in self._settled and name in images:
+        for name in [name for name in self._files.names() if name not in self._settled]:
+            if name in images:
                 self.leave_image(name, "image_not_annotated", "no annotation file belongs to it")
-            elif name not in self._settled:
+            else:
                 self.leave_file(name, "file_not_used", "not read")
 
     def _nothing(self, format_name: str) -> InvalidDatasetError:
         return InvalidDatasetError(
             f"import_dataset: expected images with objects in the format {format_name!r}, got {len(self._images)} "
-            f"images and {len(self._objects)} objects ({self.account.reasons() or 'the folder is empty'})"
+            f"images and {len(self._objects)} objects ({self.account.reasons() or 'nothing was left behind'}); the "
+            f"folder holds {layout_of(self._files)}"
         )

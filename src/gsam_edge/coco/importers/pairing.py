@@ -33,7 +33,7 @@ class Refusal:
     """Why an annotation file was given to no image.
 
     Attributes:
-        code: one of `SKIPPED`.
+        code: `image_missing`, `pairing_ambiguous`, `pairing_contradicts` or `image_annotated_twice`.
         detail: the names in question.
         images: images that it may belong to: where they have no other annotation file, their labels are lost.
     """
@@ -56,12 +56,6 @@ class Pairs:
     image_of: dict[str, str] = field(default_factory=dict)
     refused: dict[str, Refusal] = field(default_factory=dict)
     noted: dict[str, tuple[str, str]] = field(default_factory=dict)
-
-    def refuse(self, file: str, code: str, detail: str) -> None:
-        """Takes a file's image away from it, whose labels are then lost."""
-        image = self.image_of.pop(file, None)
-        self.noted.pop(file, None)
-        self.refused[file] = Refusal(code, detail, (image,) if image else self.refused[file].images)
 
     @property
     def in_doubt(self) -> dict[str, str]:
@@ -150,6 +144,10 @@ class ImageIndex:
         return ()
 
 
+#: The distance of names that are no spellings of each other, larger than any of `spelling_distance`.
+_UNLIKE = 99
+
+
 def _name_key(path: str) -> str:
     """The file name with its suffix, in all spellings the same."""
     return spelling_key(posixpath.basename(path))
@@ -165,11 +163,11 @@ def _whole_stem_key(path: str) -> str:
 
 
 def _spelled(path: str, image: str) -> int:
-    """Returns how far the file names or stems of two paths are apart that are the same in some spelling."""
+    """Returns how far the file names or stems of two paths are apart in their spelling, 0 where they are equal."""
     name, base = posixpath.basename(path), posixpath.basename(image)
-    stem = posixpath.splitext(name)[0]
-    pairs = ((name, base), (stem, base), (stem, posixpath.splitext(base)[0]))
-    return min(rank for pair in pairs if (rank := spelling_distance(*pair)) is not None)
+    stem, base_stem = posixpath.splitext(name)[0], posixpath.splitext(base)[0]
+    pairs = ((name, base), (name, base_stem), (stem, base), (stem, base_stem))
+    return min((rank for pair in pairs if (rank := spelling_distance(*pair)) is not None), default=_UNLIKE)
 
 
 def _depth(folder: str, other: str) -> int:
@@ -205,7 +203,15 @@ def pair(claims: Sequence[Claim], images: Sequence[str]) -> Pairs:
     for claim in claims:
         _settle(claim, by_stem[claim.file], index, owned, pairs)
     _refuse_doubled(pairs, by_stem)
+    for claim in claims:
+        image = pairs.image_of.get(claim.file)
+        if image and claim.file not in pairs.noted and all(_spelled(name, image) for name in _names_of(claim)):
+            pairs.noted[claim.file] = ("name_spelled_otherwise", f"taken for {image}")
     return pairs
+
+
+def _names_of(claim: Claim) -> list[str]:
+    return [claim.file, *([claim.named.strip().replace("\\", "/")] if claim.named else [])]
 
 
 def _of_stem(claim: Claim, rivals: Mapping[str, int], index: ImageIndex) -> tuple[str, ...]:

@@ -1,11 +1,14 @@
 """Reads text, JSON and numbers from the files of other formats."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 from typing import Any, Protocol
 
 from gsam_edge.coco.geometry.shapes import brief
+
+_MOST_FOLDERS = 6
 
 
 class SourceFiles(Protocol):
@@ -56,6 +59,15 @@ def text_of(files: SourceFiles, name: str) -> str:
 def lines_of(files: SourceFiles, name: str) -> list[str]:
     """Returns the lines of a text file that are not blank, stripped. Raises ValueError and OSError as `text_of`."""
     return [line.strip() for line in text_of(files, name).splitlines() if line.strip()]
+
+
+def layout_of(files: SourceFiles) -> str:
+    """Returns which files lie in which folders, the most frequent first, in one line for messages."""
+    paths = [PurePosixPath(name) for name in files.names()]
+    counts = Counter((path.parent / f"*{path.suffix}").as_posix() for path in paths)
+    listed = [f"{pattern} ({count})" for pattern, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))]
+    more = ["and others"] if len(listed) > _MOST_FOLDERS else []
+    return ", ".join(listed[:_MOST_FOLDERS] + more) or "no files"
 
 
 def read_json(files: SourceFiles, name: str) -> Any:

@@ -139,7 +139,7 @@ class Account:
 def counts_of(
     images: Sequence[Mapping[str, Any]], objects: Sequence[Mapping[str, Any]], class_names: Mapping[int, str]
 ) -> dict[str, Any]:
-    """Counts COCO records: `images`, `annotations`, `crowds`; without crowds `boxes`, `masks` and `per_class`; `splits`.
+    """Counts COCO records: images, annotations, crowds; without crowds, boxes, masks and objects of each class; splits.
 
     Args:
         images: the records of images; `splits` is there where they name theirs.

@@ -78,8 +78,8 @@ def import_summary(report: Mapping[str, Any]) -> "Group":
     left = _cases("Left behind", "warning", report["skipped"])
     if not report["skipped"]:
         left.add_row(f"{_IN_ORDER} nothing", "", "all that was found was taken over")
-    notes = (_cases("Taken, to be known", "info", report["notes"]), "") if report["notes"] else ()
-    return Group(table, "", *notes, left, "", _account(report["account"]))
+    notes = [_cases("Taken with a note", "info", report["notes"])] if report["notes"] else []
+    return Group(table, *notes, left, _account(report["account"]))
 
 
 def _cases(title: str, severity: str, entries: Sequence[Mapping[str, Any]]) -> "Table":

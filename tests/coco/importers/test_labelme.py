@@ -130,7 +130,7 @@ def test_rectangles_across_the_axes_and_outlines_of_old_files():
     assert not result.report["skipped"]
 
 
-CORNER, SIDES = st.tuples(st.integers(0, 30), st.integers(0, 20)), st.tuples(st.integers(8, 40), st.integers(8, 35))
+CORNER, SIDES = st.tuples(st.integers(0, 30), st.integers(0, 20)), st.tuples(st.integers(10, 40), st.integers(10, 35))
 
 
 @given(
@@ -148,7 +148,7 @@ def test_a_hole_is_outline_minus_hole(kind, corner, sides, hole, width_height):
     expected = drawing(outer) & ~drawing(inner)
     np.testing.assert_array_equal(decode_segmentation(record["segmentation"], SIZE), expected)
     assert result.report["per_class"] == {"bag": 1}
-    assert noted(result) == {"hole_cut": 1}
+    assert noted(result) == ({"hole_cut": 1} if (drawing(outer) & drawing(inner)).any() else {})
     assert accounted(result)["elements"] == (1, 1, {})
 
 

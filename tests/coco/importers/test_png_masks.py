@@ -257,6 +257,7 @@ def test_a_turned_mask_is_turned_as_its_image():
 
 def test_folders_of_other_names_are_named_in_the_message():
     with pytest.raises(
-        InvalidDatasetError, match=r"expected masks as image files: <id>/images.*2 in Bilder, 1 in Masken"
+        InvalidDatasetError,
+        match=r"expected masks as image files: <id>/images.*: Bilder/\*.png \(2\), Masken/\*.png \(1\)",
     ):
         imported("png_masks", {"Bilder/a.png": "", "Bilder/b.png": "", "Masken/a.png": png(TWO)})

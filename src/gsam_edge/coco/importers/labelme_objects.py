@@ -154,7 +154,8 @@ def _cut(
             collector.skip("hole_not_cut", where, f"only boxes surround it: {boxes}")
         else:
             collector.account.take("elements")
-            collector.note("hole_cut", where, f"out of {count} objects")
+            if count:
+                collector.note("hole_cut", where, f"out of {count} {'object' if count == 1 else 'objects'}")
     return cut
 
 

@@ -1,7 +1,6 @@
 """Masks as image files: one for each object, one for each image, or numbers of classes by pixel."""
 
-import posixpath
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,7 +10,7 @@ from gsam_edge.coco.importers.collect import Collector, Imported, LabelsLost
 from gsam_edge.coco.importers.mask_files import MaskFile, read_mask, regions
 from gsam_edge.coco.importers.mask_layout import find_layout
 from gsam_edge.coco.importers.pairing import Refusal
-from gsam_edge.coco.importers.reading import SourceFiles
+from gsam_edge.coco.importers.reading import SourceFiles, layout_of
 from gsam_edge.vision.images import ImageError
 
 #: The value of what is not to be looked at in masks of classes, such as VOC's outlines, where it has no name.
@@ -98,7 +97,7 @@ def _add_mask(
             for part in parts:
                 collector.add_object(image, class_name, segmentation=part)
     if count and are_regions:
-        collector.note("mask_of_regions", name, f"{count} regions")
+        collector.note("mask_of_regions", name, f"{count} {'region' if count == 1 else 'regions'}")
 
 
 def _classes(mask: MaskFile, class_names: Mapping[int, str]) -> dict[int, str | None]:
@@ -122,9 +121,7 @@ def _classes(mask: MaskFile, class_names: Mapping[int, str]) -> dict[int, str | 
 
 
 def _no_masks(files: SourceFiles) -> InvalidDatasetError:
-    folders = Counter(posixpath.dirname(name) or "the top folder" for name in files.image_names())
-    found = ", ".join(f"{count} in {folder}" for folder, count in sorted(folders.items())[:5])
     return InvalidDatasetError(
         "import_dataset: expected masks as image files: <id>/images/x.png with a mask for each object in <id>/masks/, "
-        f"or images/x.png with a mask of the same name in masks/; got no folder masks, image files: {found or 'none'}"
+        f"or images/x.png with a mask of the same name in masks/; got no folder of masks: {layout_of(files)}"
     )

@@ -86,8 +86,10 @@ def test_what_the_import_left_is_told_with_its_first_case_and_adds_up():
     assert line_of(text, "! class_unknown")[2:] == ["2", "what", "it", "means"]
     assert "a.txt: line 2: class [7]" in text  # a value is no markup
     assert line_of(text, "rotated")[2:] == ["5", "what", "it", "means"]
-    assert text.rstrip().splitlines()[-1].split(maxsplit=4) == [
+    assert text.rstrip().splitlines()[-1].split(maxsplit=6) == [
         "objects",
+        "and",
+        "crowds",
         "9",
         "6",
         "3",

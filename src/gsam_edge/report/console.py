@@ -79,7 +79,9 @@ def import_summary(report: Mapping[str, Any]) -> "Group":
     if not report["skipped"]:
         left.add_row(f"{_IN_ORDER} nothing", "", "all that was found was taken over")
     notes = [_cases("Taken with a note", "info", report["notes"])] if report["notes"] else []
-    return Group(table, *notes, left, _account(report["account"]))
+    return Group(
+        table, *notes, left, _account(report["account"], "objects and crowds" if report["crowds"] else "objects")
+    )
 
 
 def _cases(title: str, severity: str, entries: Sequence[Mapping[str, Any]]) -> "Table":
@@ -95,13 +97,15 @@ def _cases(title: str, severity: str, entries: Sequence[Mapping[str, Any]]) -> "
     return table
 
 
-def _account(rows: Sequence[Mapping[str, Any]]) -> "Table":
+def _account(rows: Sequence[Mapping[str, Any]], objects: str) -> "Table":
+    """Builds the table of the account; `objects` is what its row of objects counts."""
     table = _table("Account", "found", "taken", "left", "why")
     table.columns[-1].overflow = "fold"
     for row in rows:
         why = ", ".join(f"{code} {count}" for code, count in row["why"].items())
         left = f"[yellow]{row['left']}[/]" if row["left"] else "0"
-        table.add_row(row["what"], str(row["found"]), str(row["taken"]), left, why)
+        what = objects if row["what"] == "objects" else row["what"]
+        table.add_row(what, str(row["found"]), str(row["taken"]), left, why)
     return table
 
 

@@ -85,8 +85,10 @@ class ImageIndex:
         self._anywhere: dict[str, list[str]] = defaultdict(list)
         self._at_place: dict[tuple[str, tuple[str, ...]], list[str]] = defaultdict(list)
         self._in_folder: dict[tuple[str, str], list[str]] = defaultdict(list)
+        self._places: set[tuple[str, ...]] = set()
         for image in sorted(images):
             place = self.folders.place(posixpath.dirname(image))
+            self._places.add(place)
             for key in (_name_key(image), _stem_key(image)):
                 self._anywhere[key].append(image)
                 self._at_place[key, place].append(image)
@@ -107,9 +109,9 @@ class ImageIndex:
         """Returns the images that a name in a file may mean: one, none, or several that nothing tells apart.
 
         Of a path, the folders count as far as they exist here: `D:/photos/cam1/0.jpg` is `images/cam1/0.jpg`, and never
-        `images/cam2/0.jpg` beside it. A name without folders is the image of that name in the place of the file, else
-        the only one of that name whose place does not contradict the file's. An image of another suffix is meant only
-        where there is none of this one.
+        `images/cam2/0.jpg` beside it. A name without folders is the image of that name in the place of the file; where
+        that place holds no images at all, the only one of that name whose place does not contradict the file's. An
+        image of another suffix is meant only where there is none of this one.
 
         Args:
             name: a name, a path with either separator, relative or of another computer, or a URL.
@@ -131,8 +133,11 @@ class ImageIndex:
             agreeing = {image: (-count, _spelled(path, image)) for image, count in shared.items() if count}
             if agreeing:
                 return _first(agreeing)
-        beside = self._at_place.get((key, self.folders.place(near)), [])
-        for images in (beside, self._anywhere.get(key, [])):
+        here = self.folders.place(near)
+        beside = self._at_place.get((key, here), [])
+        # A folder that holds images held this one too: what has its name above or below is another image.
+        anywhere = [] if here and here in self._places else self._anywhere.get(key, [])
+        for images in (beside, anywhere):
             ranks = {
                 image: (_spelled(path, image),)
                 for image in images

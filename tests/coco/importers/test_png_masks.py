@@ -160,9 +160,9 @@ def test_numbered_masks_in_one_folder_are_objects():
 def test_a_name_that_may_be_an_image_or_a_number_is_given_to_none():
     files = {"images/a.png": "", "images/a_1.png": "", "images/c.png": "", "masks/c.png": png(TWO)}
     result = imported("png_masks", files | {"masks/a_1.png": png(TWO), "masks/a_2.png": png(TWO)})
-    assert result.image_names == ["images/a.png", "images/c.png"]
-    assert skipped(result) == {"pairing_ambiguous": 1, "labels_lost": 1}
-    assert noted(result) == {"mask_of_regions": 1, "labels_incomplete": 1}
+    assert result.image_names == ["images/c.png"]
+    assert skipped(result) == {"pairing_ambiguous": 2, "labels_lost": 2}
+    assert noted(result) == {"mask_of_regions": 1}
 
 
 def test_masks_of_other_images_are_not_those_of_the_only_one():
@@ -261,3 +261,15 @@ def test_folders_of_other_names_are_named_in_the_message():
         match=r"expected masks as image files: <id>/images.*: Bilder/\*.png \(2\), Masken/\*.png \(1\)",
     ):
         imported("png_masks", {"Bilder/a.png": "", "Bilder/b.png": "", "Masken/a.png": png(TWO)})
+
+
+def test_the_mask_of_an_image_that_is_gone_is_no_object_of_its_namesake():
+    mask = png(ellipse(20, 20, 8, 9, SIZE))
+    tree = {f"images/{stem}.png": "" for stem in ("scan", "other")}
+    tree |= {f"masks/{stem}.png": mask for stem in ("scan", "scan_1", "other")}
+    result = imported("png_masks", tree)
+    assert {name: len(masks_of(result, name)) for name in ("images/scan.png", "images/other.png")} == {
+        "images/scan.png": 1,
+        "images/other.png": 1,
+    }
+    assert skipped(result) == {"pairing_ambiguous": 1}

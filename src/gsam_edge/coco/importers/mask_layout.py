@@ -96,12 +96,17 @@ def _read_names(masks: Sequence[str], layout: MaskLayout) -> None:
         if len(meant) > 1:
             images = tuple(sorted(image for image in layout.images if _stem(image) in meant))
             layout.of_object[mask] = Refusal("pairing_ambiguous", f"may belong to {' or '.join(images[:5])}", images)
-        elif shared == "number" or (not shared and "number" in found and "word" not in found):
+        elif shared == "number":
             (base,) = meant
             near = index.named(base, near=posixpath.dirname(mask))
             code = "pairing_ambiguous" if near else "image_missing"
             detail = f"may belong to {' or '.join(near[:5])}" if near else f"no image {base} in the place of this file"
             layout.of_object[mask] = near[0] if len(near) == 1 else Refusal(code, detail, near)
+        elif "number" in found and not {"same", "word"} & found.keys():
+            # Beside masks that are called like their images it may be the mask of an image that is gone.
+            near = index.named(found["number"], near=posixpath.dirname(mask))
+            detail = f"an object of {found['number']}, or the mask of an image of its own name, which is not there"
+            layout.of_object[mask] = Refusal("pairing_ambiguous", detail, near)
         else:
             layout.of_image.append(Claim(mask, found.get("word") if shared != "same" else None))
 

@@ -73,6 +73,7 @@ def test_a_sound_file_passes_untouched(content, files, config):
         ("images.0.file_name", "x/../a", {("image_path_unsafe", "drop"): 1} | LOST),
         ("images.0.file_name", "C:\\a", {("image_path_unsafe", "drop"): 1} | LOST),
         ("images.0.file_name", "gone", {("image_missing", "drop"): 1} | LOST),
+        ("images.0.file_name", "A.PNG", {("image_name_spelled_otherwise", "fix"): 1}),
         ("images.0.file_name", "cut.png", {("image_unreadable", "drop"): 1} | LOST),
         ("images.0.id", 2, {("image_id_conflict", "drop"): 2, ("annotation_of_dropped_image", "drop"): 2,
                             ("annotation_of_unknown_image", "drop"): 1}),

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
+from gsam_edge.coco.checks import names as image_names
 from gsam_edge.coco.checks.findings import Case, Ledger, Outcome
 from gsam_edge.coco.errors import InvalidDatasetError
 from gsam_edge.coco.geometry.shapes import brief, is_text, whole_number
@@ -16,6 +17,8 @@ from gsam_edge.vision.images import MissingImageError
 
 #: File names that are clearly safe and already normalised; almost all of them are.
 _PLAIN_NAME = re.compile(r"[\w-][\w .-]*(/[\w-][\w .-]*)*")
+#: What says that there is no such file.
+_MISSING = (MissingImageError, FileNotFoundError, KeyError)
 #: A sixteenth of 256: 12-bit values stored in 16 bits stay below it once decoded.
 _DARK = 16
 
@@ -63,9 +66,17 @@ def check_images(
         wanted = _listed(raw, ledger, check)
     names = [raw[row]["file_name"] for row, _, _ in wanted]
     scans = scan_images(names, files, decode=decode, seen=seen)
+    missing = {place: names[place] for place, scanned in enumerate(scans) if isinstance(scanned, _MISSING)}
+    if missing:
+        searched = image_names.search(missing, {_identity(record)[2] for record in raw}, files)
+        again = scan_images(list(searched.found.values()), files, decode=decode, seen=seen)
+        for (place, name), scanned in zip(searched.found.items(), again, strict=True):
+            names[place], scans[place] = name, scanned
+        for place, hint in searched.hints.items():
+            scans[place] = MissingImageError(f"{scans[place]}; {hint}")
     with gc_paused():
-        for (row, image_id, case), scanned in zip(wanted, scans, strict=True):
-            _settle(check, raw[row], row, image_id, case, scanned)
+        for (row, image_id, case), name, scanned in zip(wanted, names, scans, strict=True):
+            _settle(check, raw[row], name, row, image_id, case, scanned)
     if not check.records:
         faults = ", ".join(f"{finding.code} {finding.count}" for finding in ledger.findings())
         raise InvalidDatasetError(
@@ -102,10 +113,16 @@ def _listed(raw: Sequence[Any], ledger: Ledger, check: ImageCheck) -> list[tuple
 
 
 def _settle(
-    check: ImageCheck, record: Mapping[str, Any], row: int, image_id: int, case: Case, scanned: ScanOrError
+    check: ImageCheck, record: Mapping[str, Any], name: str, row: int, image_id: int, case: Case, scanned: ScanOrError
 ) -> None:
-    """Keeps an image, its case still open, or drops it, depending on the scan of its file."""
+    """Keeps an image, its case still open, or drops it, depending on the scan of the file with this name."""
     found = _readable(case, scanned)
+    if found is not None and name != record["file_name"]:
+        code, detail = "image_name_spelled_otherwise", image_names.difference(record["file_name"], name)
+        if case.fault(code, detail) == "drop":
+            case.drop(code, detail)
+            found = None
+        record = {**record, "file_name": name}
     sound = None if found is None else _with_true_size(case, record, image_id, (found.height, found.width))
     if found is None or sound is None:
         check.lost.add(image_id)
@@ -148,7 +165,7 @@ def _is_unsafe(name: str) -> bool:
 
 
 def _readable(case: Case, scanned: ScanOrError) -> ScannedImage | None:
-    if isinstance(scanned, MissingImageError | FileNotFoundError | KeyError):
+    if isinstance(scanned, _MISSING):
         case.drop("image_missing", str(scanned))
         return None
     if isinstance(scanned, Exception):

@@ -29,6 +29,11 @@ CHECKS: Mapping[str, Check] = {
     "image_id_conflict": Check("error", ("drop", "error"), "one image id for several files: whose annotations?"),
     "image_listed_twice": Check("warning", ("drop", "error"), "a file listed again; its annotations join the first"),
     "image_missing": Check("error", ("drop", "error"), "no such file in the dataset's folder"),
+    "image_name_spelled_otherwise": Check(
+        "warning",
+        ("fix", "drop", "error"),
+        "a file_name in another spelling than the file's, whose name is taken",
+    ),
     "image_unreadable": Check("error", ("drop", "error"), "a file that is no complete image, too large or refused"),
     "image_dark_16_bit": Check(
         "warning", ("keep", "error"), "16 bits a channel, all below a sixteenth of white: 12 bits stored in 16?"

@@ -14,6 +14,11 @@ from gsam_edge.vision.images import ImageError
 #: What becomes of the annotation of a dropped image.
 LOST = {("annotation_of_dropped_image", "drop"): 1}
 
+#: What becomes of an image whose only annotation was dropped.
+BARE = {("labels_lost", "drop"): 1}
+#: What becomes of the first category's annotations where it is dropped.
+CLASSLESS = {("category_malformed", "drop"): 1, ("annotation_of_unknown_category", "drop"): 2} | BARE
+
 OFTEN = {"image_without_annotations", "category_unused"}
 
 
@@ -31,7 +36,7 @@ def check(content, files, config):
     result = validate(content, files, config, source="file")
     assert repr(content) == before
     for tally, total, left, kind in (
-        (result.images, content["images"], result.annotations.images, "image_"),
+        (result.images, content["images"], result.annotations.images, ("image_", "labels_")),
         (result.objects, content["annotations"], result.annotations.objects, ("annotation_", "box_", "segm", "mask_",
                                                                                "polygon_", "rle_")),
     ):  # fmt: skip
@@ -60,8 +65,8 @@ def test_a_sound_file_passes_untouched(content, files, config):
     "fault",
     [
         # categories
-        ("categories.0", "bag", {("category_malformed", "drop"): 1, ("annotation_of_unknown_category", "drop"): 2}),
-        ("categories.0.name", " ", {("category_malformed", "drop"): 1, ("annotation_of_unknown_category", "drop"): 2}),
+        ("categories.0", "bag", CLASSLESS),
+        ("categories.0.name", " ", CLASSLESS),
         ("categories.1.name", "bag", {("category_same_name", "fix"): 1, ("annotation_moved", "fix"): 2}),
         ("categories.0.id", "3", {("id_not_integer", "fix"): 1}),
         # images
@@ -87,7 +92,7 @@ def test_a_sound_file_passes_untouched(content, files, config):
         ("annotations.0.image_id", None, {("annotation_malformed", "drop"): 1}),
         ("annotations.0.image_id", [1], {("annotation_malformed", "drop"): 1}),
         ("annotations.0.image_id", 99, {("annotation_of_unknown_image", "drop"): 1}),
-        ("annotations.0.category_id", 99, {("annotation_of_unknown_category", "drop"): 1}),
+        ("annotations.0.category_id", 99, {("annotation_of_unknown_category", "drop"): 1} | BARE),
         ("annotations.0.category_id", 3.0, {("id_not_integer", "fix"): 1}),
         ("annotations.0.id", None, {("annotation_id_missing", "fix"): 1}),
         ("annotations.0.id", 6, {("annotation_id_duplicate", "fix"): 1}),
@@ -110,12 +115,12 @@ def test_a_sound_file_passes_untouched(content, files, config):
         ("annotations.0.segmentation", [[1, 1, 5, 1e300, 9, 9]], {("polygon_malformed", "fix"): 1}),
         ("annotations.0.segmentation", [[0, 0, 49, 39] * 200], {("polygon_malformed", "fix"): 1}),
         ("annotations.0.segmentation", [[60, 0, 70, 0, 70, 9]], {("polygon_outside", "fix"): 1}),
-        ("annotations.3.segmentation", [[60, 0, 70, 0, 70, 9]], {("polygon_outside", "drop"): 1}),
-        ("annotations.3.segmentation", [[1, 1, 1, 1, 1, 1]], {("mask_empty", "drop"): 1}),
-        ("annotations.3.segmentation", {"size": [40, 50], "counts": [2000]}, {("mask_empty", "drop"): 1}),
-        ("annotations.3.segmentation", {"size": [50, 40], "counts": [0, 2000]}, {("rle_malformed", "drop"): 1}),
-        ("annotations.3.segmentation", {"size": [40, 50], "counts": "oooo"}, {("rle_malformed", "drop"): 1}),
-        ("annotations.3.segmentation", {"counts": 5}, {("rle_malformed", "drop"): 1}),
+        ("annotations.3.segmentation", [[60, 0, 70, 0, 70, 9]], {("polygon_outside", "drop"): 1} | BARE),
+        ("annotations.3.segmentation", [[1, 1, 1, 1, 1, 1]], {("mask_empty", "drop"): 1} | BARE),
+        ("annotations.3.segmentation", {"size": [40, 50], "counts": [2000]}, {("mask_empty", "drop"): 1} | BARE),
+        ("annotations.3.segmentation", {"size": [50, 40], "counts": [0, 2000]}, {("rle_malformed", "drop"): 1} | BARE),
+        ("annotations.3.segmentation", {"size": [40, 50], "counts": "oooo"}, {("rle_malformed", "drop"): 1} | BARE),
+        ("annotations.3.segmentation", {"counts": 5}, {("rle_malformed", "drop"): 1} | BARE),
         ("annotations.0.area", 150, {("area_mismatch", "fix"): 1}),
         ("annotations.0.area", "big", {("area_malformed", "fix"): 1}),
         ("annotations.0.area", -5, {("area_malformed", "fix"): 1}),
@@ -129,7 +134,7 @@ def test_one_fault_is_one_finding(content, files, config, fault):
 
 def test_every_check_can_be_met(content, files, config):
     """The table above and the tests below leave no code of the table of checks out."""
-    met = {"annotation_duplicate", "category_id_conflict", "image_dark_16_bit", *OFTEN}
+    met = {"annotation_duplicate", "category_id_conflict", "image_dark_16_bit", "masks_gone", "boxes_gone", *OFTEN}
     table = next(mark for mark in test_one_fault_is_one_finding.pytestmark if mark.name == "parametrize")
     assert met | {code for *_, expected in table.args[1] for code, _ in expected} == set(CHECKS)
 
@@ -268,6 +273,78 @@ def test_nothing_usable_is_an_error_that_says_why(content, files, config):
         record["image_id"] = 99
     expected = r"at least one usable annotation, got none of 4 \(annotation_of_unknown_image 4\)"
     with pytest.raises(InvalidDatasetError, match=expected):
+        validate(content, files(), config, source="file")
+
+
+def test_an_image_of_lost_labels_is_no_image_without_labels(content, files, config, configure):
+    content["images"].append({"id": 8, "file_name": "d.png", "height": 40, "width": 50})
+    put(content, "annotations.1.category_id", 9)
+    put(content, "annotations.2.bbox", [1, 2, 0, 20])
+    result = check(content, files(), config)
+    assert {(f.code, f.policy): f.count for f in result.findings} == {
+        ("image_without_annotations", "keep"): 1, ("labels_lost", "drop"): 1,
+        ("annotation_of_unknown_category", "drop"): 1, ("box_without_size", "drop"): 1,
+    }  # fmt: skip
+    assert [image["id"] for image in result.annotations.images] == [1, 7, 8]
+    details = {finding.code: finding.examples[0]["detail"] for finding in result.findings}
+    assert details["image_without_annotations"] == "no annotation was there"
+    assert details["labels_lost"] == (
+        "2 annotations were there, none is left; the first: annotations[1]: category_id 9 "
+        "(annotation_of_unknown_category)"
+    )
+    kept = validate(content, files(), configure(policies={"labels_lost": "keep"}), source="file")
+    assert [image["id"] for image in kept.annotations.images] == [1, 2, 7, 8]
+    with pytest.raises(InvalidDatasetError, match=r"images\[1\]: 2 annotations were there"):
+        validate(content, files(), configure(policies={"labels_lost": "error"}), source="file")
+
+
+@pytest.mark.parametrize("policy", ["drop", "keep"])
+def test_duplicates_never_leave_an_image_without_labels(content, files, configure, policy):
+    content["annotations"] += [{**content["annotations"][0], "id": 50 + more} for more in range(2)]
+    result = check(content, files(), configure(policies={"annotation_duplicate": policy}))
+    assert result.images.dropped == 0
+
+
+@pytest.mark.parametrize(
+    ("key", "broken", "code", "message"),
+    [
+        ("segmentation", "mask", "masks_gone", "the file has 3 segmentations, none could be used"),
+        ("bbox", [1, 2, 3], "boxes_gone", "the file has 3 boxes, none could be used"),
+    ],
+)
+def test_a_change_of_task_ends_the_run_unless_it_is_wanted(content, files, configure, key, broken, code, message):
+    other = {"bbox": "segmentation", "segmentation": "bbox"}[key]
+    shape = content["annotations"][0][other]
+    content["annotations"] = [
+        {**record, key: broken, other: shape, "area": 100, "id": row}
+        for row, record in enumerate(content["annotations"])
+    ]
+    content["annotations"][1]["iscrowd"] = 1
+    with pytest.raises(InvalidDatasetError) as refused:
+        validate(content, files(), configure(), source="file")
+    assert message in str(refused.value)
+    assert f"{key if key == 'segmentation' else 'box'}_malformed 4" in str(refused.value)
+    assert repr(broken) in str(refused.value)
+    assert f"--params=validation.policies.{code}=keep" in str(refused.value)
+    kept = check(content, files(), configure(policies={code: "keep"}))
+    assert codes(kept)[code, "keep"] == 1
+    assert (kept.annotations.has_masks, kept.annotations.has_boxes) == (key == "bbox", key != "bbox")
+
+
+def test_what_is_lost_with_its_image_or_never_was_there_changes_no_task(content, files, config):
+    put(content, "annotations.0.bbox", [0, 0, 0, 0])
+    put(content, "annotations.1.bbox", [])
+    put(content, "images.1.file_name", "gone.png")
+    assert codes(check(content, files(), config)) == {
+        ("image_missing", "drop"): 1, ("annotation_of_dropped_image", "drop"): 2, ("box_without_size", "fix"): 1,
+    }  # fmt: skip
+
+
+def test_a_refusal_shows_the_first_case(content, files, config):
+    for record in content["images"]:
+        record["file_name"] = f"photos/{record['file_name']}"
+    expected = r"\(image_missing 3\)\nthe first image_missing: images\[0\], file_name 'photos/a.png': no file "
+    with pytest.raises(InvalidDatasetError, match=f"got none of 3 {expected}.*a file of that name is 'a.png'"):
         validate(content, files(), config, source="file")
 
 

@@ -58,5 +58,8 @@ def check_categories(raw: Sequence[Any], ledger: Ledger) -> CategoryCheck:
             continue
         case.close()
     if not records:
-        raise InvalidDatasetError(f"{ledger.source}: categories: expected at least one with an id and a name, got none")
+        raise InvalidDatasetError(
+            f"{ledger.source}: categories: expected at least one with an id and a name, got none of {len(raw)} "
+            f"{ledger.lost()}"
+        )
     return CategoryCheck(records, cases, moved)

@@ -78,9 +78,8 @@ def check_images(
         for (row, image_id, case), name, scanned in zip(wanted, names, scans, strict=True):
             _settle(check, raw[row], name, row, image_id, case, scanned)
     if not check.records:
-        faults = ", ".join(f"{finding.code} {finding.count}" for finding in ledger.findings())
         raise InvalidDatasetError(
-            f"{ledger.source}: expected at least one usable image, got none of {len(raw)} ({faults})"
+            f"{ledger.source}: expected at least one usable image, got none of {len(raw)} {ledger.lost()}"
         )
     return check
 

@@ -43,6 +43,11 @@ CHECKS: Mapping[str, Check] = {
         "error", ("drop", "fix", "error"), "declared in another size than the file has; its coordinates are in doubt"
     ),
     "image_without_annotations": Check("info", ("keep", "drop", "error"), "an image on which nothing is annotated"),
+    "labels_lost": Check(
+        "error", ("drop", "keep", "error"), "an image whose annotations were all dropped: kept, it would pass for empty"
+    ),
+    "masks_gone": Check("error", ("error", "keep"), "the file has masks, none can be used: boxes alone are learnt"),
+    "boxes_gone": Check("error", ("error", "keep"), "the file has boxes, none can be used: masks alone are learnt"),
     "annotation_malformed": Check("error", ("drop", "error"), "an annotation without a usable image or category id"),
     "annotation_of_dropped_image": Check("error", ("drop", "error"), "an annotation whose image was dropped"),
     "annotation_of_unknown_image": Check("error", ("drop", "error"), "an annotation of an image that is not listed"),

@@ -10,6 +10,7 @@ from gsam_edge.coco.annotations import Annotations
 from gsam_edge.coco.checks.categories import CategoryCheck, check_categories
 from gsam_edge.coco.checks.findings import Finding, Ledger, Tally
 from gsam_edge.coco.checks.images import ImageCheck, check_images
+from gsam_edge.coco.checks.losses import Losses
 from gsam_edge.coco.checks.objects import check_objects
 from gsam_edge.coco.checks.one_object import ObjectCheck
 from gsam_edge.coco.checks.table import ValidationConfig
@@ -76,9 +77,10 @@ def validate(
     with gc_paused():
         objects, outcomes = check_objects(raw["annotations"], check)
     if not objects:
-        reasons = ", ".join(f"{finding.code} {finding.count}" for finding in ledger.findings())
         total = len(raw["annotations"])
-        raise InvalidDatasetError(f"{source}: expected at least one usable annotation, got none of {total} ({reasons})")
+        raise InvalidDatasetError(
+            f"{source}: expected at least one usable annotation, got none of {total} {ledger.lost()}"
+        )
     rest = {key: value for key, value in raw.items() if key not in _LISTS}
     found = Annotations(tuple(images.records.values()), objects, tuple(categories.records.values()), rest)
     if found.columns.is_crowd.all():
@@ -86,8 +88,11 @@ def validate(
             f"{source}: expected at least one annotation of a single object, got {len(objects)} crowds (iscrowd is 1), "
             "which are neither trained on nor measured"
         )
+    check.losses.check_task(found, ledger)
     annotations = replace(
-        found, images=_images_with_annotations(images, found), categories=_used_categories(categories, found)
+        found,
+        images=_images_with_annotations(images, found, check.losses),
+        categories=_used_categories(categories, found),
     )
     facts = {image["id"]: images.facts[image["id"]] for image in annotations.images if image["id"] in images.facts}
     return CocoValidation(annotations, ledger.findings(), Tally.of(images.outcomes), Tally.of(outcomes), facts)
@@ -107,13 +112,15 @@ def _structure(content: Any, source: str) -> Mapping[str, Any]:
     return content
 
 
-def _images_with_annotations(images: ImageCheck, found: Annotations) -> tuple[Mapping[str, Any], ...]:
+def _images_with_annotations(images: ImageCheck, found: Annotations, losses: Losses) -> tuple[Mapping[str, Any], ...]:
     ids = np.fromiter(images.records, np.int64, len(images.records))
     is_annotated = np.isin(ids, found.columns.image_id).tolist()
     kept = []
-    code, detail = "image_without_annotations", "no annotation is left, or none was there"
     for (image_id, record), annotated in zip(images.records.items(), is_annotated, strict=True):
         row, case = images.places[image_id], images.cases[image_id]
+        code, detail = "image_without_annotations", "no annotation was there"
+        if not annotated and image_id in losses.labels:
+            code, detail = "labels_lost", losses.told(image_id)
         if not annotated and case.fault(code, detail) == "drop":
             images.outcomes[row] = case.drop(code, detail)
             continue

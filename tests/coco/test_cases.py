@@ -1,5 +1,6 @@
 """COCO files in which a fault was found once, beside the repository: each comes to its right values."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,34 @@ def all_of(images, objects, *, fixed_images=0, fixed_objects=0):
 
 def codes(result):
     return {(finding.code, finding.policy): finding.count for finding in result.findings}
+
+
+def test_a_flat_polygon_is_a_polygon(case):
+    result = case("coco_flat_polygons")
+    assert tallies(result) == all_of(16, 32, fixed_objects=32)
+    assert codes(result) == {("polygon_in_other_layout", "fix"): 32}
+    assert result.annotations.columns.has_mask.sum() == 32
+    assert result.annotations.objects[0]["segmentation"] == [[105, 48, 136, 48, 136, 71, 105, 71]]
+
+
+def test_ids_that_are_words_are_numbered_and_their_references_follow(case):
+    result = case("coco_ids_as_names")
+    assert tallies(result) == all_of(16, 32, fixed_images=16, fixed_objects=32)
+    assert codes(result) == {("id_renumbered", "fix"): 48}
+    assert [image["id"] for image in result.annotations.images] == list(range(1, 17))
+    owners = [record["image_id"] for record in result.annotations.objects]
+    given = json.loads((CASES / "coco_ids_as_names" / "input" / "annotations.json").read_text())
+    names = {image["id"]: image["file_name"] for image in given["images"]}
+    assert [result.annotations.image_by_id[owner]["file_name"] for owner in owners] == [
+        names[record["image_id"]] for record in given["annotations"]
+    ]
+
+
+def test_class_names_that_are_numbers_are_read_as_text(case):
+    result = case("coco_numbers_as_class_names")
+    assert tallies(result) == all_of(16, 32)
+    assert codes(result) == {("category_name_not_text", "fix"): 2}
+    assert result.annotations.class_names == ("1", "2")
 
 
 @pytest.mark.parametrize("name", ["coco_names_decomposed", "coco_names_with_backslashes"])

@@ -19,6 +19,10 @@ BARE = {("labels_lost", "drop"): 1}
 #: What becomes of the first category's annotations where it is dropped.
 CLASSLESS = {("category_malformed", "drop"): 1, ("annotation_of_unknown_category", "drop"): 2} | BARE
 
+#: A polygon that encloses 100 pixels, flat and as pairs of points.
+SQUARE = [10, 10, 20, 10, 20, 20, 10, 20]
+PAIRS = [[10, 10], [20, 10], [20, 20], [10, 20]]
+
 OFTEN = {"image_without_annotations", "category_unused"}
 
 
@@ -69,6 +73,9 @@ def test_a_sound_file_passes_untouched(content, files, config):
         ("categories.0.name", " ", CLASSLESS),
         ("categories.1.name", "bag", {("category_same_name", "fix"): 1, ("annotation_moved", "fix"): 2}),
         ("categories.0.id", "3", {("id_not_integer", "fix"): 1}),
+        ("categories.0.name", 7, {("category_name_not_text", "fix"): 1}),
+        ("categories.0.name", True, CLASSLESS),
+        ("categories.0.name", math.nan, CLASSLESS),
         # images
         ("images.0", None, {("image_malformed", "drop"): 1, ("annotation_of_unknown_image", "drop"): 1}),
         ("images.0.file_name", "", {("image_malformed", "drop"): 1} | LOST),
@@ -87,6 +94,10 @@ def test_a_sound_file_passes_untouched(content, files, config):
         ("images.0.height", 0, {("image_size_missing", "fix"): 1}),
         ("images.0.height", 41, {("image_size_mismatch", "drop"): 1} | LOST),
         ("images.0.id", "1", {("id_not_integer", "fix"): 1}),
+        ("images.0.height", "40", {("number_as_text", "fix"): 1}),
+        ("images.0.width", "50.0", {("number_as_text", "fix"): 1}),
+        ("images.0.width", "51", {("image_size_mismatch", "drop"): 1} | LOST),
+        ("images.0.width", "wide", {("image_size_missing", "fix"): 1}),
         # references and ids
         ("annotations.0", [], {("annotation_malformed", "drop"): 1}),
         ("annotations.0.image_id", None, {("annotation_malformed", "drop"): 1}),
@@ -96,6 +107,10 @@ def test_a_sound_file_passes_untouched(content, files, config):
         ("annotations.0.category_id", 3.0, {("id_not_integer", "fix"): 1}),
         ("annotations.0.id", None, {("annotation_id_missing", "fix"): 1}),
         ("annotations.0.id", 6, {("annotation_id_duplicate", "fix"): 1}),
+        ("annotations.0.id", "a1", {("id_renumbered", "fix"): 1}),
+        ("annotations.0.category_id", "bag", {("id_renumbered", "fix"): 1}),
+        ("annotations.0.category_id", "sack", {("annotation_of_unknown_category", "drop"): 1} | BARE),
+        ("annotations.0.image_id", "a.png", {("annotation_of_unknown_image", "drop"): 1}),
         ("annotations.0.iscrowd", True, {("iscrowd_not_integer", "fix"): 1}),
         # boxes: the first annotation has a mask as well, the third has not
         ("annotations.0.bbox", [1, 2, 3], {("box_malformed", "fix"): 1}),
@@ -106,9 +121,25 @@ def test_a_sound_file_passes_untouched(content, files, config):
         ("annotations.2.bbox", [60, 5, 3, 3], {("box_off_image", "drop"): 1}),
         ("annotations.2.bbox", [-1, 2.5, 10.5, 20], {("box_outside", "fix"): 1, ("area_mismatch", "fix"): 1}),
         ("annotations.2.bbox", None, {("annotation_without_shape", "drop"): 1}),
+        ("annotations.0.bbox", ["10", 10, " 1e1", "10.0"], {("number_as_text", "fix"): 1}),
+        ("annotations.0.bbox", "[10, 10, 10, 10]", {("number_as_text", "fix"): 1}),
+        ("annotations.0.bbox", ["10", "10", "10"], {("box_malformed", "fix"): 1}),
+        ("annotations.0.bbox", ["10", "10", "10", "inf"], {("box_malformed", "fix"): 1}),
+        ("annotations.0.bbox", ["10", "10", "10", "10,5"], {("box_malformed", "fix"): 1}),
         # masks
         ("annotations.0.segmentation", [], {("segmentation_empty", "keep"): 1}),
         ("annotations.0.segmentation", "mask", {("segmentation_malformed", "fix"): 1}),
+        ("annotations.0.segmentation", [str(n) for n in SQUARE], {("number_as_text", "fix"): 1,
+                                                                  ("polygon_in_other_layout", "fix"): 1}),
+        ("annotations.0.segmentation", [[str(n) for n in SQUARE]], {("number_as_text", "fix"): 1}),
+        ("annotations.0.segmentation", str([SQUARE]), {("number_as_text", "fix"): 1}),
+        ("annotations.0.segmentation", SQUARE, {("polygon_in_other_layout", "fix"): 1}),
+        ("annotations.0.segmentation", PAIRS, {("polygon_in_other_layout", "fix"): 1}),
+        ("annotations.0.segmentation", [PAIRS, SQUARE], {("polygon_in_other_layout", "fix"): 1}),
+        ("annotations.0.segmentation", [1, 1, 5, 5], {("polygon_malformed", "fix"): 1}),
+        ("annotations.0.segmentation", [[1, 1], [5, 5]], {("polygon_malformed", "fix"): 1}),
+        ("annotations.1.segmentation", {"size": ["40", "50"], "counts": ["0", "80", "1920"]},
+         {("number_as_text", "fix"): 1}),
         ("annotations.0.segmentation", [[1, 1, 5, 5]], {("polygon_malformed", "fix"): 1}),
         ("annotations.0.segmentation", [[1, 1, 5, 5, 9]], {("polygon_malformed", "fix"): 1}),
         ("annotations.0.segmentation", [[1, 1, 5, math.nan, 9, 9]], {("polygon_malformed", "fix"): 1}),
@@ -122,6 +153,8 @@ def test_a_sound_file_passes_untouched(content, files, config):
         ("annotations.3.segmentation", {"size": [40, 50], "counts": "oooo"}, {("rle_malformed", "drop"): 1} | BARE),
         ("annotations.3.segmentation", {"counts": 5}, {("rle_malformed", "drop"): 1} | BARE),
         ("annotations.0.area", 150, {("area_mismatch", "fix"): 1}),
+        ("annotations.0.area", "100.0", {("number_as_text", "fix"): 1}),
+        ("annotations.0.area", "150", {("number_as_text", "fix"): 1, ("area_mismatch", "fix"): 1}),
         ("annotations.0.area", "big", {("area_malformed", "fix"): 1}),
         ("annotations.0.area", -5, {("area_malformed", "fix"): 1}),
     ],

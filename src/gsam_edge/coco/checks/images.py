@@ -8,6 +8,8 @@ from typing import Any
 
 from gsam_edge.coco.checks import names as image_names
 from gsam_edge.coco.checks.findings import Case, Ledger, Outcome
+from gsam_edge.coco.checks.ids import Ids, is_word
+from gsam_edge.coco.checks.values import read_text
 from gsam_edge.coco.errors import InvalidDatasetError
 from gsam_edge.coco.geometry.shapes import brief, is_text, whole_number
 from gsam_edge.coco.images.facts import ImageFacts
@@ -33,10 +35,12 @@ class ImageCheck:
         cases: image ids to their open cases: an image without annotations may still be dropped.
         moved: ids of records that list a file again, to the id of the file's first record.
         lost: ids of the images that were dropped.
+        ids: the ids of all records, by which annotations refer to them.
         outcomes: what became of each row of the file; those of `records` are not known yet.
         facts: image ids to facts of their decoded files; empty where none was decoded.
     """
 
+    ids: Ids
     outcomes: list[Outcome]
     records: dict[int, Mapping[str, Any]] = field(default_factory=dict)
     places: dict[int, int] = field(default_factory=dict)
@@ -61,14 +65,15 @@ def check_images(
     Raises:
         InvalidDatasetError: if no image is left, or a fault has the policy `error`.
     """
-    check = ImageCheck(["dropped"] * len(raw))
+    ids = Ids(record.get("id") for record in raw if isinstance(record, Mapping))
+    check = ImageCheck(ids, ["dropped"] * len(raw))
     with gc_paused():
         wanted = _listed(raw, ledger, check)
     names = [raw[row]["file_name"] for row, _, _ in wanted]
     scans = scan_images(names, files, decode=decode, seen=seen)
     missing = {place: names[place] for place, scanned in enumerate(scans) if isinstance(scanned, _MISSING)}
     if missing:
-        searched = image_names.search(missing, {_identity(record)[2] for record in raw}, files)
+        searched = image_names.search(missing, {_identity(record, ids)[2] for record in raw}, files)
         again = scan_images(list(searched.found.values()), files, decode=decode, seen=seen)
         for (place, name), scanned in zip(searched.found.items(), again, strict=True):
             names[place], scans[place] = name, scanned
@@ -86,7 +91,7 @@ def check_images(
 
 def _listed(raw: Sequence[Any], ledger: Ledger, check: ImageCheck) -> list[tuple[int, int, Case]]:
     """Returns row, id and open case of each record whose file is to be read; drops the others."""
-    named = [_identity(record) for record in raw]
+    named = [_identity(record, check.ids) for record in raw]
     conflicts = _conflicts(named)
     listed: dict[str, int] = {}
     wanted: list[tuple[int, int, Case]] = []
@@ -95,7 +100,9 @@ def _listed(raw: Sequence[Any], ledger: Ledger, check: ImageCheck) -> list[tuple
         if image_id is None or name is None:
             case.drop("image_malformed", f"expected a mapping with id and file_name, got {brief(raw[row])}")
         elif image_id in conflicts:
-            case.drop("image_id_conflict", f"id {image_id} stands for {brief(sorted(conflicts[image_id]))}")
+            case.drop(
+                "image_id_conflict", f"id {brief(raw[row]['id'])} stands for {brief(sorted(conflicts[image_id]))}"
+            )
         elif _is_unsafe(name):
             case.drop("image_path_unsafe", f"expected a path inside the dataset's folder, got {brief(name)}")
         elif spelling in listed:
@@ -133,11 +140,11 @@ def _settle(
             case.fault("image_dark_16_bit", f"decoded, its largest value is {found.facts.brightest} of 255")
 
 
-def _identity(record: Any) -> tuple[int | None, str | None, str]:
+def _identity(record: Any, ids: Ids) -> tuple[int | None, str | None, str]:
     """Returns an image's id and name, None where unusable, and its normalised name."""
     if not isinstance(record, Mapping):
         return None, None, ""
-    image_id, name = whole_number(record.get("id")), record.get("file_name")
+    image_id, name = ids.find(record.get("id")), record.get("file_name")
     if not is_text(name) or "\0" in name:
         return image_id, None, ""
     return image_id, name, name if _PLAIN_NAME.fullmatch(name) else PurePosixPath(name).as_posix()
@@ -181,7 +188,9 @@ def _with_true_size(
     sound = {"id": image_id, "height": height, "width": width}
     if all(type(record.get(key)) is int and record[key] == value for key, value in sound.items()):
         return record
-    declared = whole_number(record.get("height")), whole_number(record.get("width"))
+    declared = whole_number(read_text(record.get("height"))), whole_number(read_text(record.get("width")))
+    if None not in declared and any(isinstance(record[key], str) for key in ("height", "width")):
+        case.fault("number_as_text", f"height {brief(record['height'])}, width {brief(record['width'])}")
     if declared != size:
         if any(side is None or side <= 0 for side in declared):
             code, detail = "image_size_missing", f"no height and width, the file has {height} x {width}"
@@ -191,6 +200,8 @@ def _with_true_size(
         if case.fault(code, detail) == "drop":
             case.drop(code, detail)
             return None
-    if type(record["id"]) is not int:
+    if is_word(record["id"]):
+        case.fault("id_renumbered", f"id {brief(record['id'])} became {image_id}")
+    elif type(record["id"]) is not int:
         case.fault("id_not_integer", f"id {brief(record['id'])}")
     return {**record, **sound}

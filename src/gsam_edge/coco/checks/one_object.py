@@ -6,9 +6,11 @@ from typing import Any
 
 from gsam_edge.coco.checks.categories import CategoryCheck
 from gsam_edge.coco.checks.findings import Case, Ledger, Outcome
+from gsam_edge.coco.checks.ids import id_number, is_word
 from gsam_edge.coco.checks.images import ImageCheck
 from gsam_edge.coco.checks.losses import Losses
 from gsam_edge.coco.checks.object_shapes import CheckedShape, check_bbox, check_segmentation
+from gsam_edge.coco.checks.values import read_text
 from gsam_edge.coco.geometry.shapes import brief, finite_area, is_close, whole_number
 
 #: Values by which files say that a shape is absent.
@@ -66,20 +68,19 @@ class ObjectCheck:
             case.drop("annotation_malformed", f"expected a mapping, got {brief(record)}")
             return None
         case.about(id=whole_number(record.get("id")))
-        image_id, category_id = self._image_id(record), whole_number(record.get("category_id"))
-        if image_id is None or category_id is None:
-            got = {key: record.get(key) for key in ("image_id", "category_id")}
-            case.drop("annotation_malformed", f"expected whole numbers, got {brief(got)}")
+        references = {key: record.get(key) for key in ("image_id", "category_id")}
+        if not all(id_number(value) is not None or is_word(value) for value in references.values()):
+            case.drop("annotation_malformed", f"expected ids of an image and of a category, got {brief(references)}")
             return None
-        category_id = self.categories.moved.get(category_id, category_id)
-        image = self.images.records.get(image_id)
+        image_id, category_id = self._image_id(record), self._category_id(record)
+        image = None if image_id is None else self.images.records.get(image_id)
         if image is None:
             code = f"annotation_of_{'dropped' if image_id in self.images.lost else 'unknown'}_image"
             case.drop(code, f"image_id {brief(record['image_id'])}")
             return None
         case.about(file_name=image["file_name"])
-        if category_id not in self.categories.records:
-            case.drop("annotation_of_unknown_category", f"category_id {category_id}")
+        if category_id is None or category_id not in self.categories.records:
+            case.drop("annotation_of_unknown_category", f"category_id {brief(record['category_id'])}")
             return None
         new: dict[str, Any] = {"image_id": image_id, "category_id": category_id}
         self._references(case, record, new)
@@ -103,6 +104,7 @@ class ObjectCheck:
                 return None
         if record_id is None or record_id in self._ids:
             code = "annotation_id_missing" if record_id is None else "annotation_id_duplicate"
+            code = "id_renumbered" if is_word(record.get("id")) else code
             detail = f"id {brief(record.get('id'))} became {self.new_id}"
             if case.fault(code, detail) == "drop":
                 case.drop(code, detail)
@@ -119,18 +121,24 @@ class ObjectCheck:
 
     def _image_id(self, record: Any) -> int | None:
         """Returns the id of the image that a record names, that of the first where it is listed twice."""
-        image_id = whole_number(record.get("image_id")) if isinstance(record, Mapping) else None
+        image_id = self.images.ids.find(record.get("image_id")) if isinstance(record, Mapping) else None
         return None if image_id is None else self.images.moved.get(image_id, image_id)
+
+    def _category_id(self, record: Mapping[str, Any]) -> int | None:
+        """Returns the id of the category that a record names, that of the first where two were merged."""
+        category_id = self.categories.ids.find(record["category_id"])
+        return None if category_id is None else self.categories.moved.get(category_id, category_id)
 
     def _lose_label(self, case: Case, image_id: int | None) -> None:
         if image_id in self.images.records:
             self.losses.enter_label(image_id, case)
 
-    @staticmethod
-    def _references(case: Case, record: Mapping[str, Any], new: dict[str, Any]) -> None:
-        for key in ("image_id", "category_id"):
-            if whole_number(record[key]) != new[key]:
+    def _references(self, case: Case, record: Mapping[str, Any], new: dict[str, Any]) -> None:
+        for key, ids in (("image_id", self.images.ids), ("category_id", self.categories.ids)):
+            if ids.find(record[key]) != new[key]:
                 case.fault("annotation_moved", f"{key} {brief(record[key])} became {new[key]}")
+            elif is_word(record[key]):
+                case.fault("id_renumbered", f"{key} {brief(record[key])} became {new[key]}")
             elif type(record[key]) is not int:
                 case.fault("id_not_integer", f"{key} {brief(record[key])}")
         crowd = record.get("iscrowd", 0)
@@ -162,6 +170,9 @@ class ObjectCheck:
         if declared is None:
             return
         number = finite_area(declared)
+        if number is None and (number := finite_area(read_text(declared))) is not None:
+            case.fault("number_as_text", f"area {brief(declared)}")
+            new["area"] = number
         sound = (shape.area, shape.outline_area)
         if number is None or not any(is_close(number, area, self.area_tolerance) for area in sound):
             code = "area_malformed" if number is None else "area_mismatch"

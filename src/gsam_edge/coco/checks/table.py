@@ -23,6 +23,7 @@ CHECKS: Mapping[str, Check] = {
     "category_malformed": Check("error", ("drop", "error"), "a category without a whole-number id or without a name"),
     "category_id_conflict": Check("error", ("error",), "one category id with two names"),
     "category_same_name": Check("warning", ("fix", "error"), "a category named like an earlier one, merged into it"),
+    "category_name_not_text": Check("info", ("fix", "error"), "a category name that is a number; read as text"),
     "category_unused": Check("info", ("drop", "keep", "error"), "a category without annotations"),
     "image_malformed": Check("error", ("drop", "error"), "an image without a whole-number id or a usable file_name"),
     "image_path_unsafe": Check("error", ("drop", "error"), "a file_name that is absolute or climbs with '..'"),
@@ -60,6 +61,8 @@ CHECKS: Mapping[str, Check] = {
     "annotation_id_duplicate": Check("warning", ("fix", "drop", "error"), "an id used again; given a new one"),
     "annotation_without_shape": Check("error", ("drop", "error"), "neither a usable box nor a usable mask is there"),
     "id_not_integer": Check("info", ("fix", "error"), "a whole-number id written as text or as a float"),
+    "id_renumbered": Check("info", ("fix", "error"), "an id that is a word, or a reference to one; numbered anew"),
+    "number_as_text": Check("info", ("fix", "error"), "a size, box, mask or area with numbers written as text"),
     "iscrowd_not_integer": Check("info", ("fix", "error"), "iscrowd not 0 or 1: true is 1, anything else unreadable 0"),
     "box_malformed": Check("error", ("fix", "drop", "error"), "a bbox that is not four finite numbers; taken away"),
     "box_without_size": Check("error", ("fix", "drop", "error"), "a bbox without width or height; taken away"),
@@ -69,6 +72,11 @@ CHECKS: Mapping[str, Check] = {
     "segmentation_malformed": Check("error", ("fix", "drop", "error"), "neither polygons nor RLE; taken away"),
     "polygon_malformed": Check(
         "error", ("fix", "drop", "error"), "a polygon with under three points or other than finite pairs; taken away"
+    ),
+    "polygon_in_other_layout": Check(
+        "warning",
+        ("fix", "drop", "error"),
+        "a polygon in no list, or of point pairs; read as [[x0, y0, ...]]",
     ),
     "polygon_outside": Check("warning", ("fix", "drop", "error"), "a polygon beyond its image, clipped"),
     "rle_malformed": Check("error", ("fix", "drop", "error"), "an RLE of another size or with damaged counts"),

@@ -70,6 +70,17 @@ def test_class_names_that_are_numbers_are_read_as_text(case):
     assert result.annotations.class_names == ("1", "2")
 
 
+def test_classes_of_one_name_in_other_case_are_said_or_merged(case):
+    said = case("coco_classes_of_one_name_in_other_case")
+    assert tallies(said) == all_of(24, 48)
+    assert codes(said) == {("category_name_alike", "keep"): 2}
+    assert said.annotations.class_names == ("Dent", "dent", "DENT")
+    merged = case("coco_classes_of_one_name_in_other_case", category_name_alike="fix")
+    assert codes(merged)["category_name_alike", "fix"] == 2
+    assert merged.annotations.class_names == ("Dent",)
+    assert len(merged.annotations.objects) == 48
+
+
 @pytest.mark.parametrize("name", ["coco_names_decomposed", "coco_names_with_backslashes"])
 def test_names_of_another_spelling_are_taken_over_and_said(case, name):
     result = case(name)

@@ -73,6 +73,7 @@ def test_a_sound_file_passes_untouched(content, files, config):
         ("categories.0.name", " ", CLASSLESS),
         ("categories.1.name", "bag", {("category_same_name", "fix"): 1, ("annotation_moved", "fix"): 2}),
         ("categories.0.id", "3", {("id_not_integer", "fix"): 1}),
+        ("categories.1.name", " BAG", {("category_name_alike", "keep"): 1}),
         ("categories.0.name", 7, {("category_name_not_text", "fix"): 1}),
         ("categories.0.name", True, CLASSLESS),
         ("categories.0.name", math.nan, CLASSLESS),
@@ -327,6 +328,9 @@ def test_an_image_of_lost_labels_is_no_image_without_labels(content, files, conf
     )
     kept = validate(content, files(), configure(policies={"labels_lost": "keep"}), source="file")
     assert [image["id"] for image in kept.annotations.images] == [1, 2, 7, 8]
+    none_bare = {"labels_lost": "keep", "image_without_annotations": "drop"}
+    bare = check(content, files(), configure(policies=none_bare))
+    assert [image["id"] for image in bare.annotations.images] == [1, 7]
     with pytest.raises(InvalidDatasetError, match=r"images\[1\]: 2 annotations were there"):
         validate(content, files(), configure(policies={"labels_lost": "error"}), source="file")
 
@@ -371,6 +375,19 @@ def test_what_is_lost_with_its_image_or_never_was_there_changes_no_task(content,
     assert codes(check(content, files(), config)) == {
         ("image_missing", "drop"): 1, ("annotation_of_dropped_image", "drop"): 2, ("box_without_size", "fix"): 1,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["Bag", "BAG ", "ba\u200bg", "\ufeffbag", "\uff42ag"])
+def test_classes_that_read_alike_are_said_and_merged_where_wanted(content, files, config, configure, name):
+    put(content, "categories.1.name", name)
+    said = check(content, files(), config)
+    assert codes(said) == {("category_name_alike", "keep"): 1}
+    assert said.annotations.class_names == ("bag", name.strip())
+    assert "reads like 'bag', category 3" in said.findings[0].examples[0]["detail"]
+    merged = check(content, files(), configure(policies={"category_name_alike": "fix"}))
+    assert codes(merged) == {("category_name_alike", "fix"): 1, ("annotation_moved", "fix"): 2}
+    assert merged.annotations.class_names == ("bag",)
+    assert len(merged.annotations.objects) == 4
 
 
 def test_a_refusal_shows_the_first_case(content, files, config):

@@ -1,5 +1,6 @@
 """Checks the categories of a COCO file."""
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -38,6 +39,7 @@ def check_categories(raw: Sequence[Any], ledger: Ledger) -> CategoryCheck:
     moved: dict[int, int] = {}
     id_of_name: dict[str, int] = {}
     names: dict[str, int] = {}
+    id_of_reading: dict[str, int] = {}
     ids = Ids(record.get("id") for record in raw if isinstance(record, Mapping))
     for index, record in enumerate(raw):
         category_id = ids.find(record.get("id")) if isinstance(record, Mapping) else None
@@ -54,6 +56,10 @@ def check_categories(raw: Sequence[Any], ledger: Ledger) -> CategoryCheck:
         elif name in id_of_name:
             case.fault("category_same_name", f"{brief(name)} is also the name of category {id_of_name[name]}")
             moved[category_id] = id_of_name[name]
+        elif (like := id_of_reading.setdefault(_reading(name), category_id)) != category_id and (
+            case.fault("category_name_alike", _alike(name, records[like])) == "fix"
+        ):
+            moved[category_id] = like
         else:
             if is_word(record["id"]):
                 case.fault("id_renumbered", f"id {brief(record['id'])} became {category_id}")
@@ -73,6 +79,18 @@ def check_categories(raw: Sequence[Any], ledger: Ledger) -> CategoryCheck:
         )
     ids.call(names)
     return CategoryCheck(ids, records, cases, moved)
+
+
+def _reading(name: str) -> str:
+    """Returns what is equal for names that a reader, or a text encoder without capitals, takes for the same."""
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+    # Format characters are not seen: a byte order mark, a zero-width space.
+    return " ".join("".join(sign for sign in folded if unicodedata.category(sign) != "Cf").split())
+
+
+def _alike(name: str, like: Mapping[str, Any]) -> str:
+    merge = "--params=validation.policies.category_name_alike=fix makes them one"
+    return f"{brief(name)} reads like {brief(like['name'])}, category {like['id']}; {merge}"
 
 
 def _name(record: Any) -> str | None:

@@ -142,6 +142,10 @@ class Case:
     def fault(self, code: str, detail: str) -> Policy:
         """Records a fault and returns what to do: drop, fix or keep. Raises InvalidDatasetError for `error`."""
         self._faults.append((code, detail))
+        return self.policy(code, detail)
+
+    def policy(self, code: str, detail: str) -> Policy:
+        """Returns what to do about a fault, without recording it. Raises InvalidDatasetError for `error`."""
         return self._ledger.policy(code, self.where, detail)
 
     @property

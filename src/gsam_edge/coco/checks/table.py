@@ -23,6 +23,9 @@ CHECKS: Mapping[str, Check] = {
     "category_malformed": Check("error", ("drop", "error"), "a category without a whole-number id or without a name"),
     "category_id_conflict": Check("error", ("error",), "one category id with two names"),
     "category_same_name": Check("warning", ("fix", "error"), "a category named like an earlier one, merged into it"),
+    "category_name_alike": Check(
+        "warning", ("keep", "fix", "error"), "a name that reads like an earlier one: capitals, blanks, signs unseen"
+    ),
     "category_name_not_text": Check("info", ("fix", "error"), "a category name that is a number; read as text"),
     "category_unused": Check("info", ("drop", "keep", "error"), "a category without annotations"),
     "image_malformed": Check("error", ("drop", "error"), "an image without a whole-number id or a usable file_name"),

@@ -8,7 +8,7 @@ import numpy as np
 
 from gsam_edge.coco.annotations import Annotations
 from gsam_edge.coco.checks.categories import CategoryCheck, check_categories
-from gsam_edge.coco.checks.findings import Finding, Ledger, Tally
+from gsam_edge.coco.checks.findings import Case, Finding, Ledger, Tally
 from gsam_edge.coco.checks.images import ImageCheck, check_images
 from gsam_edge.coco.checks.losses import Losses
 from gsam_edge.coco.checks.objects import check_objects
@@ -118,15 +118,24 @@ def _images_with_annotations(images: ImageCheck, found: Annotations, losses: Los
     kept = []
     for (image_id, record), annotated in zip(images.records.items(), is_annotated, strict=True):
         row, case = images.places[image_id], images.cases[image_id]
-        code, detail = "image_without_annotations", "no annotation was there"
-        if not annotated and image_id in losses.labels:
-            code, detail = "labels_lost", losses.told(image_id)
-        if not annotated and case.fault(code, detail) == "drop":
-            images.outcomes[row] = case.drop(code, detail)
+        if not annotated and (dropped_for := _dropped_as_bare(case, image_id, losses)):
+            images.outcomes[row] = case.drop(*dropped_for)
             continue
         images.outcomes[row] = case.close()
         kept.append(record)
     return tuple(kept)
+
+
+def _dropped_as_bare(case: Case, image_id: int, losses: Losses) -> tuple[str, str] | None:
+    """Returns code and detail for which an image without annotations is dropped; None where it stays."""
+    code, detail = "image_without_annotations", "no annotation was there"
+    if image_id not in losses.labels:
+        return (code, detail) if case.fault(code, detail) == "drop" else None
+    told = losses.told(image_id)
+    if case.fault("labels_lost", told) == "drop":
+        return "labels_lost", told
+    # Kept, it is an image without annotations to whoever wants none.
+    return (code, told) if case.policy(code, told) == "drop" else None
 
 
 def _used_categories(categories: CategoryCheck, found: Annotations) -> tuple[Mapping[str, Any], ...]:

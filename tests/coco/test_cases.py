@@ -4,8 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
+from kedro.io import DatasetError
 
 from gsam_edge.coco import InvalidDatasetError, RawCoco, validate
+from gsam_edge.datasets.coco import RawCocoDataset
 from gsam_edge.datasets.images import ImageFolder
 
 CASES = Path(__file__).parents[2].parent / "shared" / "cases" / "data"
@@ -79,6 +81,28 @@ def test_classes_of_one_name_in_other_case_are_said_or_merged(case):
     assert codes(merged)["category_name_alike", "fix"] == 2
     assert merged.annotations.class_names == ("Dent",)
     assert len(merged.annotations.objects) == 48
+
+
+def test_panoptic_is_refused_by_its_name(case):
+    with pytest.raises(InvalidDatasetError) as refused:
+        case("coco_panoptic")
+    message = str(refused.value)
+    assert "got none of 6 (annotation_malformed 6)" in message
+    assert "the first annotation_malformed: annotations[0]: expected ids of an image and of a category" in message
+    assert "This looks like COCO panoptic: its annotations hold segments_info" in message
+    assert "convert the file to COCO instances" in message
+
+
+def test_coco_in_several_files_is_refused_with_their_names_and_the_command():
+    folder = CASES / "coco_layout_of_roboflow" / "input"
+    if not folder.is_dir():
+        pytest.skip(f"the shared case is not here: no folder {folder}")
+    with pytest.raises(DatasetError) as refused:
+        RawCocoDataset(filepath=str(folder / "annotations.json")).load()
+    message = str(refused.value)
+    for part in ("train", "valid", "test"):
+        assert f"{part}/_annotations.coco.json (COCO)" in message
+    assert f"kedro run --pipeline=import_dataset --params=source={folder},format=coco" in message
 
 
 @pytest.mark.parametrize("name", ["coco_names_decomposed", "coco_names_with_backslashes"])

@@ -345,8 +345,8 @@ def test_duplicates_never_leave_an_image_without_labels(content, files, configur
 @pytest.mark.parametrize(
     ("key", "broken", "code", "message"),
     [
-        ("segmentation", "mask", "masks_gone", "the file has 3 segmentations, none could be used"),
-        ("bbox", [1, 2, 3], "boxes_gone", "the file has 3 boxes, none could be used"),
+        ("segmentation", "mask", "masks_gone", "annotations: 3 segmentations, none could be used"),
+        ("bbox", [1, 2, 3], "boxes_gone", "annotations: 3 boxes, none could be used"),
     ],
 )
 def test_a_change_of_task_ends_the_run_unless_it_is_wanted(content, files, configure, key, broken, code, message):

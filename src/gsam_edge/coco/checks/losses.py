@@ -63,5 +63,5 @@ class Losses:
             if self.shapes[key] and not is_there:
                 case = Case(ledger, "annotations")
                 change = f"none could be used: the job becomes one of {left} alone"
-                case.fault(code, f"the file has {self.shapes[key]} {words}, {change} {ledger.lost(_SHAPES)}")
+                case.fault(code, f"{self.shapes[key]} {words}, {change} {ledger.lost(_SHAPES)}")
                 case.close()

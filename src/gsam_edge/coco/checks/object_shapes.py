@@ -117,7 +117,7 @@ def _check_polygons(case: Case, segmentation: list[Any], image_hw: tuple[int, in
         inside = polygon if fault or is_polygon_inside(polygon, image_hw) else clip_polygon(polygon, image_hw)
         fault = fault or _outline_fault(inside, image_hw)
         if fault is not None:
-            broken.append(f"polygon {part}: {fault}, got {brief(polygon)}")
+            broken.append(f"polygon {part}, {brief(polygon)}: {fault}")
             continue
         whole.append(polygon)
         cut.append(inside)

@@ -10,6 +10,7 @@ from gsam_edge.coco.annotations import Annotations
 from gsam_edge.coco.checks.categories import CategoryCheck, check_categories
 from gsam_edge.coco.checks.findings import Case, Finding, Ledger, Tally
 from gsam_edge.coco.checks.images import ImageCheck, check_images
+from gsam_edge.coco.checks.layouts import layout_of
 from gsam_edge.coco.checks.losses import Losses
 from gsam_edge.coco.checks.objects import check_objects
 from gsam_edge.coco.checks.one_object import ObjectCheck
@@ -67,12 +68,24 @@ def validate(
 
     Raises:
         InvalidDatasetError: if the content is no COCO structure, holds nothing usable, or has a fault with the
-            policy `error`.
+            policy `error`. Where it is a known layout of another kind, the message says so.
     """
+    try:
+        return _validated(content, files, config, source, {} if seen is None else seen)
+    except InvalidDatasetError as error:
+        layout = layout_of(content)
+        if layout is None or layout.name == "COCO":
+            raise
+        raise InvalidDatasetError(f"{error}\n{layout}") from error
+
+
+def _validated(
+    content: Any, files: ImageFiles, config: ValidationConfig, source: str, seen: MutableMapping[str, Any]
+) -> CocoValidation:
     raw = _structure(content, source)
     ledger = Ledger(config, source)
     categories = check_categories(raw["categories"], ledger)
-    images = check_images(raw["images"], files, ledger, decode=config.decode_images, seen={} if seen is None else seen)
+    images = check_images(raw["images"], files, ledger, decode=config.decode_images, seen=seen)
     check = ObjectCheck(images, categories, ledger, config.area_tolerance)
     with gc_paused():
         objects, outcomes = check_objects(raw["annotations"], check)

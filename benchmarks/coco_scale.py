@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,10 @@ class DeclaredSizes:
     def probe(self, file_name: str) -> tuple[int, int]:
         """Returns the declared height and width."""
         return self._sizes[file_name]
+
+    def __iter__(self) -> Iterator[str]:
+        """Yields the names."""
+        return iter(self._sizes)
 
 
 def peak_megabytes() -> float:

@@ -20,6 +20,10 @@ def printed(summary):
 def report(content, files, config):
     content["annotations"].append({"id": 99, "image_id": 1, "category_id": 3, "bbox": [1, 1, 0, 0]})
     content["categories"][0]["name"] = "bag [red]"
+    return reported(content, files, config)
+
+
+def reported(content, files, config):
     checked = validate(content, files(), config, source="file")
     completed = complete(checked.annotations)
     parts_config = SplitConfig(train=0.5, val=0.5, test=0, group_by="auto")
@@ -35,12 +39,21 @@ def test_the_summary_says_what_came_what_is_odd_and_what_is_in_order(report):
 
     assert line("annotations", "5").split()[:5] == ["annotations", "5", "4", "0", "1"]
     assert line("box_without_size").split()[:4] == ["✗", "box_without_size", "1", "dropped"]
+    assert line("first: annotations[4]: bbox [1, 1, 0, 0]")
     assert line("✓", "every image is there and readable")
     assert not any("no annotation was lost" in line for line in lines)
     assert line("duplicates were not looked for")
     assert line("bag [red]", "50.0%")  # a name is no markup
     assert line("test").split() == ["test", "0"]
     assert all(len(line) <= 120 for line in lines)
+
+
+def test_a_lost_mask_is_no_lost_annotation_and_yet_a_loss(content, files, config):
+    assert "no annotation was lost" in printed(validation_summary(reported(content, files, config)))
+    content["annotations"][0]["segmentation"] = [[1, 2, 3, 4]]
+    text = printed(validation_summary(reported(content, files, config)))
+    assert "polygon_malformed" in text
+    assert "no annotation was lost" not in text
 
 
 def test_of_many_classes_the_frequent_ones_are_listed(report):

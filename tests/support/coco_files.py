@@ -33,6 +33,9 @@ class MemoryFiles:
     def stamp(self, file_name):
         return repr(self.probe(file_name))
 
+    def __iter__(self):
+        return iter(self.sizes)
+
 
 class FolderFiles:
     """A folder's images."""
@@ -48,6 +51,9 @@ class FolderFiles:
 
     def stamp(self, file_name):
         return str((self.folder / file_name).stat().st_mtime_ns)
+
+    def __iter__(self):
+        return (path.relative_to(self.folder).as_posix() for path in self.folder.rglob("*") if path.is_file())
 
 
 @pytest.fixture

@@ -15,6 +15,8 @@ MARKS = {"error": "[red]✗[/]", "warning": "[yellow]![/]", "info": "[cyan]·[/]
 _IN_ORDER = "[green]✓[/]"
 #: Most classes listed; of more, the most frequent ones.
 _MOST_CLASSES = 12
+#: Most characters of an example.
+_LONGEST_EXAMPLE = 200
 
 
 def comparison_summary(rows: Sequence[Mapping[str, Any]]) -> "Table":
@@ -51,7 +53,7 @@ def comparison_summary(rows: Sequence[Mapping[str, Any]]) -> "Table":
 
 
 def validation_summary(report: Mapping[str, Any]) -> "Group":
-    """Summarises the `validation_report` in some thirty lines: counts, findings, classes and splits.
+    """Summarises the `validation_report` in some forty lines: counts, findings, classes and splits.
 
     Args:
         report: see `coco.report.validation_report`.
@@ -144,22 +146,36 @@ def _numbers(tally: Mapping[str, int]) -> tuple[str, ...]:
 
 
 def _findings(report: Mapping[str, Any]) -> "Table":
-    """Builds the table of findings, the most severe first; their examples are in the report."""
+    """Builds the table of findings, the most severe first, each with its first example; others are in the report."""
+    from rich.markup import escape
+
     table = _table("Findings", "count", "was", "what it means")
     order = {severity: rank for rank, severity in enumerate(MARKS)}
     done = {"keep": "kept", "fix": "fixed", "drop": "dropped"}
     for finding in sorted(report["findings"], key=lambda finding: order[finding["severity"]]):
         name = f"{MARKS[finding['severity']]} {finding['code']}"
-        table.add_row(name, str(finding["count"]), done[finding["policy"]], finding["meaning"])
+        meaning = escape(finding["meaning"])
+        for example in finding["examples"][:1]:
+            meaning += f"\n[dim]{escape(_first(example))}[/]"
+        table.add_row(name, str(finding["count"]), done[finding["policy"]], meaning)
     return table
+
+
+def _first(example: Mapping[str, Any]) -> str:
+    """Returns an example in a line or two."""
+    text = f"first: {example['where']}: {example['detail']}".replace("\n", "; ")
+    return text if len(text) <= _LONGEST_EXAMPLE else f"{text[:_LONGEST_EXAMPLE]} ..."
 
 
 def _in_order(report: Mapping[str, Any]) -> Iterator[str]:
     """Yields what was checked and has no finding, in a few words each."""
     met = {finding["code"] for finding in report["findings"]}
+    # Of an annotation that stays, the box or the mask may be lost.
+    severe = (finding["code"] for finding in report["findings"] if finding["severity"] == "error")
+    lost = [code for code in severe if not code.startswith(("image_", "category_", "split_"))]
     if not report["images"]["dropped"]:
         yield "every image is there and readable"
-    if not report["annotations"]["dropped"] and not report["health"].get("annotations", {}).get("dropped"):
+    if not (report["annotations"]["dropped"] or report["health"].get("annotations", {}).get("dropped") or lost):
         yield "no annotation was lost"
     if report["images_compared"] and not {"exact_duplicate", "near_duplicate"} & met:
         yield "no image is there twice"

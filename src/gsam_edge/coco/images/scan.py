@@ -79,6 +79,10 @@ class ImageFiles(Protocol):
         """Returns a text that changes with the file and its limits, and differs between datasets."""
         ...
 
+    def __iter__(self) -> Iterator[str]:
+        """Yields the names of all image files of the dataset's folder; read only where a name is not found."""
+        ...
+
 
 def scan_image(content: bytes, *, name: str, max_pixels: int) -> ScannedImage:
     """Decodes an image file to its last byte and returns its facts.

@@ -44,6 +44,21 @@ def test_the_summary_says_what_came_what_is_odd_and_what_is_in_order(report):
     assert all(len(line) <= 120 for line in lines)
 
 
+def test_crowds_stand_apart_from_objects(content, files, configure):
+    content["annotations"][1]["iscrowd"] = 1
+    checked = validate(content, files(), configure(largest_crowd_share=0.2), source="file")
+    completed = complete(checked.annotations)
+    config = SplitConfig(train=0.5, val=0.5, test=0, group_by="auto")
+    parts = split(completed.annotations, config, seed=0)
+    report = validation_report(audit(checked, completed), completed.annotations, parts, config, seed=0, teachers={})
+    text = printed(validation_summary(report))
+    lines = [line.split() for line in text.splitlines()]
+    assert ["wire", "1", "33.3%", "1"] in [line[:4] for line in lines]
+    assert ["!", "many_crowds", "1", "kept"] in [line[:4] for line in lines]
+    assert "crowds, which teach nothing: 1" in text
+    assert next(line for line in lines if line[:1] == ["Splits"])[3:5] == ["objects", "crowds"]
+
+
 def test_of_many_classes_the_frequent_ones_are_listed(report):
     names = [f"class {c}" for c in range(30)]
     total = report["statistics"] | {

@@ -1,6 +1,7 @@
 """Looks at the annotations of a COCO file as a whole and reads them as they were meant, where a policy says so."""
 
 import json
+from collections import ChainMap
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -32,7 +33,9 @@ def read_as_meant(raw: Sequence[Any], images: ImageCheck, ledger: Ledger) -> tup
     Raises:
         InvalidDatasetError: if the file was written in another convention and the policy is `error`.
     """
-    by_id = images.records | {moved: images.records[to] for moved, to in images.moved.items() if to in images.records}
+    by_id = ChainMap(
+        images.records, {old: images.records[new] for old, new in images.moved.items() if new in images.records}
+    )
     changed: set[int] = set()
     if images.sizes.turns:
         raw, rows = _changed(
@@ -59,7 +62,7 @@ def _told(reading: Reading, sample: Sample) -> str | None:
     if found is None:
         return None
     fits, why = found
-    example = sample.told[int(fits.argmax())]
+    example = sample.told(int(fits.argmax()))
     return (
         f"{int(fits.sum())} of {len(fits)} different objects that were looked at have {reading.form}: {why}; for "
         f"example, {example}. validation.policies.{reading.code}=fix reads the file so, =keep takes it as it stands"

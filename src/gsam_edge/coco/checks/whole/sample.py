@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from typing import Any, Self
 
 import numpy as np
@@ -14,13 +15,13 @@ from gsam_edge.coco.geometry.shapes import brief, finite_area, finite_numbers, p
 
 #: Annotations that are looked at. What holds for a file as a whole shows in so many, and reading them takes
 #: milliseconds whatever the file's size.
-_LOOKED_AT = 2000
+_LOOKED_AT = 1000
 
 _NO_SHAPE = (np.nan,) * 4
 
 
 def sampled(raw: Sequence[Any]) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    """Yields row and record of at most 2000 annotations, evenly spaced; those that are no mapping are left out."""
+    """Yields row and record of at most 1000 annotations, evenly spaced; those that are no mapping are left out."""
     for row in np.linspace(0, len(raw) - 1, min(len(raw), _LOOKED_AT)).astype(np.int64).tolist():
         record = raw[row]
         if isinstance(record, Mapping):
@@ -64,7 +65,7 @@ class Sample:
         is_outlined: bool [N], whether the mask is polygons.
         area: float64 [N], as declared, NaN where there is none.
         wh: float64 [N, 2], width and height of the image file.
-        told: N texts that name the annotation with its image and box, for messages.
+        records: the N annotations with their image records, for messages.
     """
 
     box: NDArray[np.float64]
@@ -72,7 +73,7 @@ class Sample:
     is_outlined: NDArray[np.bool_]
     area: NDArray[np.float64]
     wh: NDArray[np.float64]
-    told: Sequence[str]
+    records: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]
 
     @classmethod
     def of(cls, raw: Sequence[Any], images: Mapping[int, Mapping[str, Any]]) -> Self:
@@ -93,18 +94,16 @@ class Sample:
             # A box that is repeated on every image is evidence only once.
             key = tuple(box or ()), tuple(mask or ())
             area, wh = finite_area(record.get("area")), (image["width"], image["height"])
-            text = f"annotation {brief(record.get('id'))} of {image['file_name']!r} ({wh[0]} x {wh[1]})"
-            text += f" has the bbox {brief(record['bbox'])}" if box else ""
-            rows.setdefault(key, (box or _NO_SHAPE, mask or _NO_SHAPE, is_outlined, area, wh, text))
+            rows.setdefault(key, (box or _NO_SHAPE, mask or _NO_SHAPE, is_outlined, area, wh, (record, image)))
         columns = list(zip(*rows.values(), strict=True)) if rows else [()] * 6
-        boxes, masks, outlined, areas, sizes, told = columns
+        boxes, masks, outlined, areas, sizes, records = columns
         return cls(
             np.array(boxes, np.float64).reshape(-1, 4),
             np.array(masks, np.float64).reshape(-1, 4),
             np.array(outlined, bool),
             np.array(areas, np.float64),
             np.array(sizes, np.float64).reshape(-1, 2),
-            told,
+            records,
         )
 
     @property
@@ -117,11 +116,18 @@ class Sample:
         """Whether there is a mask of which the extent is known, bool [N]."""
         return ~np.isnan(self.mask[:, 0])
 
+    def told(self, row: int) -> str:
+        """Returns one annotation in words, with its image and what stands under `bbox` and `segmentation`."""
+        record, image = self.records[row]
+        place = f"{image['file_name']!r} ({image['width']} x {image['height']} pixels)"
+        shape = next(key for key in ("bbox", "segmentation") if record.get(key))
+        return f"annotation {brief(record.get('id'))} of {place} has the {shape} {brief(record[shape])}"
+
     def take(self, chosen: NDArray[np.bool_]) -> Self:
         """Returns the annotations that are chosen, bool [N]."""
         return type(self)(
             self.box[chosen], self.mask[chosen], self.is_outlined[chosen], self.area[chosen], self.wh[chosen],
-            [text for text, is_chosen in zip(self.told, chosen.tolist(), strict=True) if is_chosen],
+            list(compress(self.records, chosen.tolist())),
         )  # fmt: skip
 
 

@@ -66,7 +66,7 @@ def make_config(**changes):
     values = {
         "decode_images": False,
         "area_tolerance": 0.05,
-        "largest_crowd_share": 0.3,
+        "largest_crowd_share": 0.1,
         "max_examples": 3,
         "policies": {},
     }

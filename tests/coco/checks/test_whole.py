@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from gsam_edge.coco import InvalidDatasetError, RawCoco, validate
+from gsam_edge.coco import Annotations, InvalidDatasetError, RawCoco, validate
 from support.coco_files import FolderFiles, MemoryFiles, make_config, validations_are_equal
 
 CASES = Path(__file__).parents[3].parent / "shared" / "cases" / "data"
@@ -263,6 +263,14 @@ def test_few_crowds_are_as_they_should_be():
     assert checked(content).findings == ()
 
 
+@pytest.mark.parametrize("count", [1, 2])
+def test_one_or_two_crowds_are_no_pattern(count):
+    content = world(6, masks=True, count=6)
+    for record in content["annotations"][:count]:
+        record["iscrowd"] = 1
+    assert checked(content).findings == ()
+
+
 def test_a_file_of_crowds_alone_names_the_way_out():
     content = world(7, masks=True)
     for record in content["annotations"]:
@@ -328,3 +336,11 @@ def test_real_boxes_in_another_convention_are_recognised(real, name, code, form)
     for record in content["annotations"]:  # of the box alone
         record.pop("segmentation", None)
     assert f"validation.policies.{code}=fix" in checked(rewritten(content, form))
+
+
+def test_what_was_read_as_meant_has_the_identity_of_the_file_that_is_written():
+    for code, form, kind in FORMS:
+        fixed = checked(rewritten(world(8, **kind), form), **{code: "fix"}).annotations
+        again = Annotations.from_json(fixed.to_json())
+        assert again == fixed
+        assert again.digest == fixed.digest

@@ -6,6 +6,9 @@ from numpy.typing import NDArray
 from gsam_edge.coco.annotations import Annotations
 from gsam_edge.coco.checks.findings import Ledger
 
+#: Crowds that are no pattern yet, whatever their share: in a small file one is soon a tenth. Nothing but crowds is.
+_FEWEST = 3
+
 
 def crowds_as_objects(
     annotations: Annotations, largest_share: float, ledger: Ledger
@@ -25,7 +28,8 @@ def crowds_as_objects(
     """
     crowds, total = np.flatnonzero(annotations.columns.is_crowd), len(annotations.columns)
     none = crowds[:0]
-    if not len(crowds) or len(crowds) < largest_share * total:
+    are_many = len(crowds) >= max(_FEWEST, largest_share * total) or len(crowds) == total
+    if not are_many:
         return annotations, none
     first = annotations.objects[int(crowds[0])]
     file_name = annotations.image_by_id[first["image_id"]]["file_name"]

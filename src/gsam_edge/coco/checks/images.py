@@ -73,13 +73,13 @@ def check_images(
         wanted = _listed(raw, ledger, check)
     names = [raw[row]["file_name"] for row, _, _ in wanted]
     scans = scan_images(names, files, decode=decode, seen=seen)
-    read = {
-        image_id: (raw[row], (scanned.height, scanned.width))
-        for (row, image_id, _), scanned in zip(wanted, scans, strict=True)
-        if isinstance(scanned, ScannedImage)
-    }
-    check.sizes = look_at_sizes(read, objects, files, ledger)
     with gc_paused():
+        read = (
+            (image_id, raw[row], scanned.height, scanned.width)
+            for (row, image_id, _), scanned in zip(wanted, scans, strict=True)
+            if isinstance(scanned, ScannedImage)
+        )
+        check.sizes = look_at_sizes(read, objects, files, ledger)
         for (row, image_id, case), scanned in zip(wanted, scans, strict=True):
             _settle(check, raw[row], row, image_id, case, scanned)
     if not check.records:

@@ -98,8 +98,10 @@ def validate(
             f"which are neither trained on nor measured; the first is {brief(dict(found.objects[0]))}. A mask tool "
             "such as CVAT's brush may have written them: validation.policies.many_crowds=fix makes them objects"
         )
-    left = np.flatnonzero([outcome != "dropped" for outcome in outcomes])
-    for row in {*changed, *left[objects_of_crowds].tolist()}:
+    if len(objects_of_crowds):
+        left = np.flatnonzero([outcome != "dropped" for outcome in outcomes])
+        changed |= set(left[objects_of_crowds].tolist())
+    for row in changed:
         outcomes[row] = "fixed" if outcomes[row] == "kept" else outcomes[row]
     annotations = replace(
         found, images=_images_with_annotations(images, found), categories=_used_categories(categories, found)

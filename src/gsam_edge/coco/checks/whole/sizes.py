@@ -1,6 +1,6 @@
 """Finds whether the declared sizes of a file's images are all swapped, or those of before their EXIF rotation."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,7 +30,7 @@ class Sizes:
 
 
 def look_at_sizes(
-    scanned: Mapping[int, tuple[Mapping[str, Any], tuple[int, int]]],
+    scanned: Iterable[tuple[int, Mapping[str, Any], int, int]],
     objects: Sequence[Any],
     files: ImageFiles,
     ledger: Ledger,
@@ -42,7 +42,7 @@ def look_at_sizes(
     told by the annotations: they have to lie within it.
 
     Args:
-        scanned: image ids to the image's record and the true height and width of its file.
+        scanned: id and record of each image, and the true height and width of its file.
         objects: the list that the COCO file holds under `annotations`.
         files: the image files.
         ledger: records what is found.
@@ -50,14 +50,21 @@ def look_at_sizes(
     Raises:
         InvalidDatasetError: if it is so and the policy is `error`, or `fix` although no file says how to turn it.
     """
-    oblong = {image_id: hw for image_id, (_, hw) in scanned.items() if hw[0] != hw[1]}
-    swapped = {image_id: hw for image_id, hw in oblong.items() if _declared(scanned[image_id][0]) == hw[::-1]}
+    oblong, swapped, names = 0, dict[int, tuple[int, int]](), dict[int, str]()
+    for image_id, record, height, width in scanned:
+        if height == width:
+            continue
+        oblong += 1
+        if record.get("height") == height:  # nearly all are declared as they are
+            continue
+        if (whole_number(record.get("height")), whole_number(record.get("width"))) == (width, height):
+            swapped[image_id], names[image_id] = (height, width), record["file_name"]
     if len(swapped) < _FEWEST:
         return Sizes()
-    turns = {image_id: files.orientation(scanned[image_id][0]["file_name"]) for image_id in swapped}
+    turns = {image_id: files.orientation(name) for image_id, name in names.items()}
     turned = {image_id: orientation for image_id, orientation in turns.items() if orientation > 1}
     is_exif = len(turned) >= _NEARLY_ALL * len(swapped)
-    if not is_exif and len(swapped) < _NEARLY_ALL * len(oblong):
+    if not is_exif and len(swapped) < _NEARLY_ALL * oblong:
         return Sizes()
     seen, in_file, in_declared = _places(objects, swapped)
     fits_file, fits_declared = (count >= _NEARLY_ALL * seen for count in (in_file, in_declared))
@@ -65,10 +72,10 @@ def look_at_sizes(
     code = "images_turned" if needs_turn else "image_sizes_swapped"
     first, (height, width) = next(iter(swapped.items()))
     told = (
-        f"{len(swapped)} of {len(oblong)} images that are not square are declared with width and height exchanged"
+        f"{len(swapped)} of {oblong} images that are not square are declared with width and height exchanged"
         f"{', as they are before their EXIF rotation' if is_exif else ''}; of {seen} of their annotations that were "
         f"looked at, {in_file} lie within the size of the file and {in_declared} within the declared one; for example, "
-        f"{scanned[first][0]['file_name']!r} is declared as {width} x {height} (height x width), the file has "
+        f"{names[first]!r} is declared as {width} x {height} (height x width), the file has "
         f"{height} x {width}. {_advice(code, is_exif=is_exif, is_open=fits_file)}"
     )
     policy = ledger.policy(code, "images", told)
@@ -97,10 +104,6 @@ def _advice(code: str, *, is_exif: bool, is_open: bool) -> str:
             "sizes of the files alone"
         )
     return advice
-
-
-def _declared(record: Mapping[str, Any]) -> tuple[int | None, int | None]:
-    return whole_number(record.get("height")), whole_number(record.get("width"))
 
 
 def _places(objects: Sequence[Any], swapped: Mapping[int, tuple[int, int]]) -> tuple[int, int, int]:

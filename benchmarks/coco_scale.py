@@ -58,7 +58,9 @@ def run_ours(path: Path) -> dict[str, float]:
         seconds[name] = time.perf_counter() - start
         return result
 
-    config = ValidationConfig(decode_images=False, area_tolerance=0.05, max_examples=5, policies={})
+    config = ValidationConfig(
+        decode_images=False, area_tolerance=0.05, largest_crowd_share=0.1, max_examples=5, policies={}
+    )
     shares = SplitConfig(train=0.8, val=0.1, test=0.1, group_by="none")
     raw = timed("load", lambda: RawCoco.parse(path.read_bytes()))
     files = DeclaredSizes(raw.content["images"])

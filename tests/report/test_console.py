@@ -56,6 +56,23 @@ def test_a_lost_mask_is_no_lost_annotation_and_yet_a_loss(content, files, config
     assert "no annotation was lost" not in text
 
 
+def test_crowds_stand_apart_from_objects(content, files, config):
+    content["annotations"] += [
+        {"id": 50 + row, "image_id": 1, "category_id": 5, "bbox": [row, 3, 9, 9], "iscrowd": 1} for row in range(3)
+    ]
+    checked = validate(content, files(), config, source="file")
+    completed = complete(checked.annotations)
+    shares = SplitConfig(train=0.5, val=0.5, test=0, group_by="auto")
+    parts = split(completed.annotations, shares, seed=0)
+    report = validation_report(audit(checked, completed), completed.annotations, parts, shares, seed=0, teachers={})
+    text = printed(validation_summary(report))
+    lines = [line.split() for line in text.splitlines()]
+    assert ["wire", "2", "50.0%", "2"] in [line[:4] for line in lines]
+    assert ["!", "many_crowds", "3", "kept"] in [line[:4] for line in lines]
+    assert "crowds, which teach nothing: 3" in " ".join(text.split())
+    assert next(line for line in lines if line[:1] == ["Splits"])[3:5] == ["objects", "crowds"]
+
+
 def test_of_many_classes_the_frequent_ones_are_listed(report):
     names = [f"class {c}" for c in range(30)]
     total = report["statistics"] | {

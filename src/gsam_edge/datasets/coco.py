@@ -108,4 +108,4 @@ class AnnotationsDataset(BytesDataset[Annotations]):
         value = self.load()
         counts = value.image_class_counts.sum(axis=0).tolist()
         classes = dict(zip(value.class_names, counts, strict=True))
-        return JSONPreview(json.dumps({"images": len(value.images), "objects": len(value.objects), "classes": classes}))
+        return JSONPreview(json.dumps({"images": len(value.images), "objects": sum(counts), "classes": classes}))

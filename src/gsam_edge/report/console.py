@@ -130,7 +130,9 @@ def _counts(report: Mapping[str, Any]) -> "Table":
     size = "of one size" if sizes == 1 else f"of {sizes} sizes"
     copies = f"{distinct} distinct images" if distinct < compared else ""
     boxes = f"{computed['boxes']} boxes computed from masks" if computed["boxes"] else ""
-    notes = {"images": [size, modes, copies], "annotations": [f"with {kinds}", boxes]}
+    crowds = report["statistics"].get("crowds", 0)
+    apart = f"crowds, which teach nothing: {crowds}" if crowds else ""
+    notes = {"images": [size, modes, copies], "annotations": [f"with {kinds}", boxes, apart]}
     for name, note in notes.items():
         table.add_row(f"[bold]{name}[/]", *_numbers(report[name]), "; ".join(filter(None, note)))
     for name, tally in report["health"].items():
@@ -211,12 +213,15 @@ def _splits(report: Mapping[str, Any]) -> "Group":
     from rich.console import Group
     from rich.text import Text
 
-    table = _table("Splits", "images", "share", "annotations", "groups kept together")
+    crowds = ["crowds"] if "crowds" in report["statistics"] else []
+    table = _table("Splits", "images", "share", "objects" if crowds else "annotations", *crowds, "groups kept together")
     for name, part in report["splits"].items():
-        images, annotations = str(part["images"]), str(part["annotations"])
-        table.add_row(name, images, f"{part['share_of_images']:.1%}", annotations, str(part["groups_kept_together"]))
+        apart = [str(part.get("crowds", 0)) for _ in crowds]
+        objects = str(part["annotations"] - part.get("crowds", 0))
+        share, together = f"{part['share_of_images']:.1%}", str(part["groups_kept_together"])
+        table.add_row(name, str(part["images"]), share, objects, *apart, together)
     for name in sorted(report["split"]["ratios"].keys() - report["splits"].keys()):
-        table.add_row(name, "[yellow]0[/]", "", "", "")
+        table.add_row(name, "[yellow]0[/]")
     how = report["split"]
     deviation = f"furthest from its share: {how['largest_deviation_of']}, by {how['largest_deviation']:.1%}"
     return Group(table, Text(f" {how['why']}\n {deviation}", style="dim"))

@@ -86,9 +86,9 @@ class Ledger:
             raise InvalidDatasetError(f"{self.source}: {where}: {detail} ({code}: {CHECKS[code].meaning}{advice})")
         return policy
 
-    def enter(self, code: str, policy: Policy, example: Mapping[str, Any]) -> None:
-        """Records one case and what was done about it."""
-        self._counts[code, policy] += 1
+    def enter(self, code: str, policy: Policy, example: Mapping[str, Any], *, count: int = 1) -> None:
+        """Records one case, or that of `count` records with one example, and what was done about it."""
+        self._counts[code, policy] += count
         self._first.setdefault(code, _told(example))
         examples = self._examples.setdefault((code, policy), [])
         if len(examples) < self._config.max_examples:

@@ -10,6 +10,7 @@ from gsam_edge.coco.checks import names as image_names
 from gsam_edge.coco.checks.findings import Case, Ledger, Outcome
 from gsam_edge.coco.checks.ids import Ids, is_word
 from gsam_edge.coco.checks.values import read_text
+from gsam_edge.coco.checks.whole.sizes import Sizes, look_at_sizes
 from gsam_edge.coco.errors import InvalidDatasetError
 from gsam_edge.coco.geometry.shapes import brief, is_text, whole_number
 from gsam_edge.coco.images.facts import ImageFacts
@@ -38,6 +39,7 @@ class ImageCheck:
         ids: the ids of all records, by which annotations refer to them.
         outcomes: what became of each row of the file; those of `records` are not known yet.
         facts: image ids to facts of their decoded files; empty where none was decoded.
+        sizes: what the declared sizes of all images together say.
     """
 
     ids: Ids
@@ -48,10 +50,17 @@ class ImageCheck:
     moved: dict[int, int] = field(default_factory=dict)
     lost: set[int] = field(default_factory=set)
     facts: dict[int, ImageFacts] = field(default_factory=dict)
+    sizes: Sizes = field(default_factory=Sizes)
 
 
 def check_images(
-    raw: Sequence[Any], files: ImageFiles, ledger: Ledger, *, decode: bool, seen: MutableMapping[str, Any]
+    raw: Sequence[Any],
+    files: ImageFiles,
+    ledger: Ledger,
+    *,
+    objects: Sequence[Any],
+    decode: bool,
+    seen: MutableMapping[str, Any],
 ) -> ImageCheck:
     """Checks the image records and reads every file.
 
@@ -59,6 +68,7 @@ def check_images(
         raw: the list that a COCO file holds under `images`.
         files: the image files.
         ledger: records the faults.
+        objects: the list under `annotations`, which tells what swapped sizes mean.
         decode: whether files are decoded, which finds truncated ones, or only their headers read.
         seen: results of an interrupted scan of the files (see `scan_images`).
 
@@ -80,6 +90,12 @@ def check_images(
         for place, hint in searched.hints.items():
             scans[place] = MissingImageError(f"{scans[place]}; {hint}")
     with gc_paused():
+        read = (
+            (image_id, raw[row], scanned.height, scanned.width)
+            for (row, image_id, _), scanned in zip(wanted, scans, strict=True)
+            if isinstance(scanned, ScannedImage)
+        )
+        check.sizes = look_at_sizes(read, objects, files, ledger)
         for (row, image_id, case), name, scanned in zip(wanted, names, scans, strict=True):
             _settle(check, raw[row], name, row, image_id, case, scanned)
     if not check.records:
@@ -129,7 +145,8 @@ def _settle(
             case.drop(code, detail)
             found = None
         record = {**record, "file_name": name}
-    sound = None if found is None else _with_true_size(case, record, image_id, (found.height, found.width))
+    unlike = check.sizes.codes.get(image_id, "image_size_mismatch")
+    sound = None if found is None else _with_true_size(case, record, image_id, (found.height, found.width), unlike)
     if found is None or sound is None:
         check.lost.add(image_id)
         return
@@ -181,9 +198,9 @@ def _readable(case: Case, scanned: ScanOrError) -> ScannedImage | None:
 
 
 def _with_true_size(
-    case: Case, record: Mapping[str, Any], image_id: int, size: tuple[int, int]
+    case: Case, record: Mapping[str, Any], image_id: int, size: tuple[int, int], mismatch: str
 ) -> Mapping[str, Any] | None:
-    """Returns the record with the size of its file, or None if it was dropped because the sizes differ."""
+    """Returns the record with the size of its file, or None if it was dropped because the sizes differ (`mismatch`)."""
     height, width = size
     sound = {"id": image_id, "height": height, "width": width}
     if all(type(record.get(key)) is int and record[key] == value for key, value in sound.items()):
@@ -195,7 +212,7 @@ def _with_true_size(
         if any(side is None or side <= 0 for side in declared):
             code, detail = "image_size_missing", f"no height and width, the file has {height} x {width}"
         else:
-            code = "image_size_mismatch"
+            code = mismatch
             detail = f"declared as {declared[0]} x {declared[1]} (height x width), the file has {height} x {width}"
         if case.fault(code, detail) == "drop":
             case.drop(code, detail)

@@ -19,7 +19,29 @@ class Check:
     meaning: str
 
 
+#: Policies of what is found of a file as a whole: by default it ends the run; `fix` reads the file as it was meant.
+_WHOLE: tuple[Policy, ...] = ("error", "fix", "keep")
+
 CHECKS: Mapping[str, Check] = {
+    "coordinates_as_shares": Check(
+        "error", _WHOLE, "all boxes, or all polygons, look like shares (0 to 1) of the image"
+    ),
+    "boxes_as_corners": Check(
+        "error", _WHOLE, "all boxes look like left, top, right, bottom; COCO has width and height"
+    ),
+    "boxes_as_centres": Check("error", _WHOLE, "all boxes begin at what looks like their centre, not at left and top"),
+    "boxes_mirrored": Check("error", _WHOLE, "all boxes count y from the image's bottom, if their masks are right"),
+    "boxes_from_one": Check("error", _WHOLE, "all boxes count pixels from 1; COCO counts from 0"),
+    "image_sizes_swapped": Check("error", _WHOLE, "all images are declared with width and height exchanged"),
+    "images_turned": Check(
+        "error", _WHOLE, "declared in the size before the image was turned; fix turns the annotations as EXIF says"
+    ),
+    "many_crowds": Check(
+        "warning",
+        ("keep", "fix", "error"),
+        "iscrowd is 1: these teach nothing and are not measured. A mask tool (CVAT's "
+        "brush) may have written it; validation.policies.many_crowds=fix makes them objects",
+    ),
     "category_malformed": Check("error", ("drop", "error"), "a category without a whole-number id or without a name"),
     "category_id_conflict": Check("error", ("error",), "one category id with two names"),
     "category_same_name": Check("warning", ("fix", "error"), "a category named like an earlier one, merged into it"),
@@ -98,6 +120,9 @@ class ValidationConfig(BaseModel):
 
     decode_images: bool = Field(description="decode every image, which finds truncated ones; else only read its header")
     area_tolerance: float = Field(ge=0, description="an area may differ from its mask's by this share of it")
+    largest_crowd_share: float = Field(
+        ge=0, le=1, description="share of the annotations from which on crowds (iscrowd 1) are reported"
+    )
     max_examples: int = Field(ge=0, description="how many cases of each finding are written out")
     policies: dict[str, Policy] = Field(description="what to do about a finding, by code, where not the default")
 

@@ -15,6 +15,8 @@ from gsam_edge.coco.checks.losses import Losses
 from gsam_edge.coco.checks.objects import check_objects
 from gsam_edge.coco.checks.one_object import ObjectCheck
 from gsam_edge.coco.checks.table import ValidationConfig
+from gsam_edge.coco.checks.whole.crowds import crowds_as_objects
+from gsam_edge.coco.checks.whole.look import read_as_meant
 from gsam_edge.coco.errors import InvalidDatasetError
 from gsam_edge.coco.geometry.shapes import brief
 from gsam_edge.coco.images.facts import ImageFacts
@@ -85,10 +87,13 @@ def _validated(
     raw = _structure(content, source)
     ledger = Ledger(config, source)
     categories = check_categories(raw["categories"], ledger)
-    images = check_images(raw["images"], files, ledger, decode=config.decode_images, seen=seen)
+    images = check_images(
+        raw["images"], files, ledger, objects=raw["annotations"], decode=config.decode_images, seen=seen
+    )
     check = ObjectCheck(images, categories, ledger, config.area_tolerance)
     with gc_paused():
-        objects, outcomes = check_objects(raw["annotations"], check)
+        meant, changed = read_as_meant(raw["annotations"], images, ledger)
+        objects, outcomes = check_objects(meant, check)
     if not objects:
         total = len(raw["annotations"])
         raise InvalidDatasetError(
@@ -96,12 +101,19 @@ def _validated(
         )
     rest = {key: value for key, value in raw.items() if key not in _LISTS}
     found = Annotations(tuple(images.records.values()), objects, tuple(categories.records.values()), rest)
+    found, objects_of_crowds = crowds_as_objects(found, config.largest_crowd_share, ledger)
     if found.columns.is_crowd.all():
         raise InvalidDatasetError(
             f"{source}: expected at least one annotation of a single object, got {len(objects)} crowds (iscrowd is 1), "
-            "which are neither trained on nor measured"
+            f"which are neither trained on nor measured; the first is {brief(dict(found.objects[0]))}. A mask tool "
+            "such as CVAT's brush may have written them: validation.policies.many_crowds=fix makes them objects"
         )
     check.losses.check_task(found, ledger)
+    if len(objects_of_crowds):
+        left = np.flatnonzero([outcome != "dropped" for outcome in outcomes])
+        changed |= set(left[objects_of_crowds].tolist())
+    for row in changed:
+        outcomes[row] = "fixed" if outcomes[row] == "kept" else outcomes[row]
     annotations = replace(
         found,
         images=_images_with_annotations(images, found, check.losses),

@@ -75,6 +75,10 @@ class ImageFiles(Protocol):
         """Decodes the whole file; the result has `facts`."""
         ...
 
+    def orientation(self, file_name: str) -> int:
+        """Returns the EXIF orientation by which decoding turns the image, 5 to 8 where it swaps its sides, else 1."""
+        ...
+
     def stamp(self, file_name: str) -> str:
         """Returns a text that changes with the file and its limits, and differs between datasets."""
         ...

@@ -9,7 +9,7 @@ import pytest
 from gsam_edge.coco import ValidationConfig
 from gsam_edge.coco.images.facts import ImageFacts
 from gsam_edge.coco.images.scan import ScannedImage, scan_image
-from gsam_edge.vision.images import ImageError, MissingImageError, probe_image
+from gsam_edge.vision.images import ImageError, MissingImageError, probe_image, probe_orientation
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
 
@@ -19,6 +19,7 @@ class MemoryFiles:
 
     def __init__(self, sizes):
         self.sizes = sizes
+        self.orientations = {}
 
     def probe(self, file_name):
         size = self.sizes.get(file_name, MissingImageError(f"no file {file_name!r}"))
@@ -30,8 +31,14 @@ class MemoryFiles:
         height, width = self.probe(file_name)
         return ScannedImage(height, width, ImageFacts(width, height, "RGB", file_name, bytes(32)))
 
+    def orientation(self, file_name):
+        return self.orientations.get(file_name, 1)
+
     def stamp(self, file_name):
         return repr(self.probe(file_name))
+
+    def __iter__(self):
+        return iter(self.sizes)
 
 
 class FolderFiles:
@@ -43,11 +50,17 @@ class FolderFiles:
     def probe(self, file_name):
         return probe_image(self.folder / file_name, name=file_name, max_pixels=10**8)
 
+    def orientation(self, file_name):
+        return probe_orientation(self.folder / file_name, name=file_name, max_pixels=10**8)
+
     def inspect(self, file_name):
         return scan_image((self.folder / file_name).read_bytes(), name=file_name, max_pixels=10**8)
 
     def stamp(self, file_name):
         return str((self.folder / file_name).stat().st_mtime_ns)
+
+    def __iter__(self):
+        return (path.relative_to(self.folder).as_posix() for path in self.folder.rglob("*") if path.is_file())
 
 
 @pytest.fixture
@@ -56,7 +69,14 @@ def config():
 
 
 def make_config(**changes):
-    values = {"decode_images": False, "area_tolerance": 0.05, "max_examples": 3, "policies": {}} | changes
+    values = {
+        "decode_images": False,
+        "area_tolerance": 0.05,
+        "largest_crowd_share": 0.1,
+        "max_examples": 3,
+        "policies": {},
+    }
+    values |= changes
     return ValidationConfig(**values)
 
 

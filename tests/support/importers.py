@@ -15,6 +15,8 @@ SIZE = (40, 50)
 class Files:
     """Files in memory; images are of 40 x 50 pixels (height x width) unless their size is given."""
 
+    max_pixels = 1_000_000
+
     def __init__(self, contents, sizes=None):
         self.contents = {name: c.encode() if isinstance(c, str) else c for name, c in contents.items()}
         self.sizes = sizes or {}

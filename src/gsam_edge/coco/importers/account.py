@@ -14,7 +14,7 @@ SKIPPED: Mapping[str, str] = {
     "file_unreadable": "an annotation file that does not parse, or is no UTF-8",
     "file_not_used": "a file that the format does not know",
     "image_missing": "annotations of an image that is not in the folder",
-    "image_unreadable": "an image file that is no readable image",
+    "image_unreadable": "an image file that cannot be taken, or an annotation file or object of such an image",
     "image_annotated_twice": "a second annotation file for an image",
     "image_not_annotated": "an image without an annotation file: it is not known to be empty, so it is left out",
     "pairing_ambiguous": "an annotation file that may belong to several images, or several to one: none is guessed",
@@ -22,7 +22,9 @@ SKIPPED: Mapping[str, str] = {
     "labels_lost": "an image that has annotations, none of which could be taken over: it would pass for empty",
     "name_not_utf8": "an image whose file name is no UTF-8",
     "object_malformed": "an object without a usable class or shape",
+    "shape_malformed": "a box or outline that does not read, of an object that has another shape, which is taken over",
     "class_unknown": "an object of a class number that has no name",
+    "hole_not_cut": "an area that is no object and was not cut out: only boxes surround it, or it cannot be drawn",
     "shape_without_area": "a point, a line or a figure of them, which is neither a box nor a mask",
     "mask_malformed": "a mask of another size than its image, or that does not decode",
     "segmentation_image": "a VOC segmentation image: only the boxes and outlines are taken over",
@@ -49,9 +51,14 @@ NOTED: Mapping[str, str] = {
     "ellipse": "an ellipse: it is a polygon of 64 corners",
     "parts_joined": "shapes of one group and class: they are the parts of one object",
     "mask_resized": "a mask that is smaller or larger than its image: stretched to it",
-    "hole_cut": "an area that is no object: it was cut out of the objects around it",
-    "ignored_area": "an area marked as not to be looked at: it is a crowd, neither trained on nor measured",
+    "box_of_corners": "a box of four corners that do not lie along the axes: the tight box around them is taken",
+    "hole_cut": "an area that is no object: it was cut out of the outlines and masks around it",
+    "ignored_area": "an area marked as not to be looked at: it is a crowd, neither learnt as an object nor measured",
     "mask_lossy": "a two-valued mask in a lossy format: values above 127 count",
+    "mask_grey": "a two-valued mask with grey edges: values above 127 count",
+    "mask_empty": "a mask without a pixel: it says that nothing is there",
+    "mask_of_regions": "one mask for a whole image: each connected region is an object, objects that touch are one",
+    "image_inside": "an image that lies inside its annotation file: it is written as a file of its own",
     "labels_lost": "an image that has annotations, none of which could be taken over: kept as if it were empty",
     "splits_by_folder": "splits by the names of the folders: train, val (valid, validation, dev), test",
 }
@@ -109,6 +116,13 @@ class Account:
             "notes": self._entries("noted", self._noted, NOTED),
         }
 
+    def reasons(self) -> str:
+        """Returns what was left behind as one line, each code with its count and first case."""
+        return "; ".join(
+            f"{self._cases['skipped', code]} x {code}, first {cases[0].where}: {cases[0].detail}"
+            for code, cases in self._skipped.items()
+        )
+
     def _record(self, which: str, cases: dict[str, list[_Case]], code: str, case: _Case, count: int) -> None:
         self._cases[which, code] += count
         examples = cases.setdefault(code, [])
@@ -127,6 +141,30 @@ class Account:
             }
             for code, examples in cases.items()
         ]
+
+
+def counts_of(
+    images: Sequence[Mapping[str, Any]], objects: Sequence[Mapping[str, Any]], class_names: Mapping[int, str]
+) -> dict[str, Any]:
+    """Counts COCO records: images, annotations, crowds; without crowds, boxes, masks and objects of each class; splits.
+
+    Args:
+        images: the records of images; `splits` is there where they name theirs.
+        objects: the records of annotations.
+        class_names: names by category id, in the order of the counts.
+    """
+    single = [record for record in objects if not record["iscrowd"]]
+    per_class = Counter(class_names[record["category_id"]] for record in single)
+    splits = Counter(image["split"] for image in images if "split" in image)
+    return {
+        "images": len(images),
+        "annotations": len(objects),
+        "crowds": len(objects) - len(single),
+        "boxes": sum("bbox" in record for record in single),
+        "masks": sum("segmentation" in record for record in single),
+        "per_class": {name: per_class[name] for name in class_names.values()},
+        **({"splits": dict(splits)} if splits else {}),
+    }
 
 
 def shown(text: str) -> str:

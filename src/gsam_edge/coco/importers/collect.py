@@ -1,16 +1,17 @@
 """Collects the images and objects of an import, and keeps the account of what is taken and what is left."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
 from gsam_edge.coco.errors import InvalidDatasetError
-from gsam_edge.coco.importers.account import Account, shown
+from gsam_edge.coco.importers.account import Account, counts_of, shown
 from gsam_edge.coco.importers.pairing import Claim, ImageIndex, Pairs, pair
-from gsam_edge.coco.importers.reading import SourceFiles
+from gsam_edge.coco.importers.reading import SourceFiles, layout_of
 from gsam_edge.coco.importers.splits import SplitEntry, take_splits
-from gsam_edge.vision.images import ImageError, opened_image
+from gsam_edge.vision.images import ImageError, opened_image, upright_hw
 
 #: What to do with an image that has annotations of which none could be taken over.
 LabelsLost: TypeAlias = Literal["drop", "keep", "error"]
@@ -22,7 +23,7 @@ class Imported:
 
     Attributes:
         content: the COCO mapping; its `file_name`s are names of the source's files, or of `embedded`.
-        report: `format`, `images`, `annotations`, `boxes`, `masks`, `crowds`, `per_class` (without crowds), `splits`
+        report: `format`, `images`, `annotations`, `crowds`, `boxes`, `masks`, `per_class` (without crowds), `splits`
             where the source names them, and `account`, `skipped` and `notes` (see `Account.to_json`).
         embedded: images that lie inside an annotation file, by `file_name`; each is read when it is called.
     """
@@ -54,6 +55,7 @@ class Collector:
         self._found_hw: dict[str, tuple[int, int]] = {}
         self._embedded: dict[str, Callable[[], bytes]] = {}
         self._objects: list[dict[str, Any]] = []
+        self._ignored: list[tuple[str, str, dict[str, Any]]] = []
         self._lost: dict[str, str] = {}
         self._settled: set[str] = set()
         self._category_ids = {name: number for number, name in enumerate(dict.fromkeys(classes), start=1)}
@@ -61,10 +63,10 @@ class Collector:
             if count > 1:
                 self.account.note("class_same_name", name, f"the name of {count} class numbers")
 
-    def skip(self, code: str, where: str, detail: str) -> None:
-        """Records an element that is left behind; `code` is one of `SKIPPED`."""
-        self.account.leave("elements", code)
-        self.account.skip(code, where, detail)
+    def skip(self, code: str, where: str, detail: str, count: int = 1) -> None:
+        """Records an element that is left behind, or several of a kind; `code` is one of `SKIPPED`."""
+        self.account.leave("elements", code, count)
+        self.account.skip(code, where, detail, count)
 
     def note(self, code: str, where: str, detail: str) -> None:
         """Records something that is taken over but should be known; `code` is one of `NOTED`."""
@@ -90,21 +92,42 @@ class Collector:
         self.account.leave("images", code)
         self.account.skip(code, image, detail)
 
-    def pair(self, claims: Sequence[Claim], images: Sequence[str], objects: Mapping[str, int]) -> Pairs:
-        """Pairs annotation files with images (see `pairing`) and leaves those behind that have none.
+    def pair(
+        self,
+        claims: Sequence[Claim],
+        images: Sequence[str],
+        objects: Mapping[str, int],
+        unreadable: Mapping[str, str] = MappingProxyType({}),
+        with_image: Collection[str] = (),
+    ) -> Pairs:
+        """Pairs annotation files with images (see `pairing`) and leaves those behind that have none, or cannot be read.
 
         Args:
             claims: the annotation files, readable or not.
             images: the images that may be meant.
             objects: the number of objects in each file.
+            unreadable: the files that cannot be read, with the reason: the labels of their images are lost.
+            with_image: the files that hold their image inside: without one in the folder, they are in neither mapping.
+
+        Returns:
+            The pairs, those of unreadable files left out.
         """
         pairs = pair(claims, images)
+        for file in with_image:
+            if file in pairs.refused and pairs.refused[file].code == "image_missing":
+                del pairs.refused[file]
         for file, refusal in pairs.refused.items():
-            self.leave_file(file, refusal.code, refusal.detail, objects=objects.get(file, 0))
-        for file, (code, detail) in pairs.noted.items():
-            self.note(code, file, detail)
+            if file not in unreadable:
+                self.leave_file(file, refusal.code, refusal.detail, objects=objects.get(file, 0))
         for image, file in pairs.in_doubt.items():
             self.lose_labels(image, f"{file} may belong to it")
+        for file, reason in unreadable.items():
+            self.leave_file(file, "file_unreadable", reason)
+            if file in pairs.image_of:
+                self.lose_labels(pairs.image_of.pop(file), f"{file}: {reason}")
+        for file, (code, detail) in pairs.noted.items():
+            if file not in unreadable:
+                self.note(code, file, detail)
         return pairs
 
     def add_image(
@@ -132,8 +155,6 @@ class Collector:
         file_name: str,
         read: Callable[[], bytes],
         declared_hw: tuple[int, int] | None = None,
-        *,
-        max_pixels: int,
         **extra: Any,
     ) -> dict[str, Any]:
         """Adds an image that lies inside an annotation file.
@@ -142,16 +163,15 @@ class Collector:
             file_name: the name that it gets.
             read: returns the bytes of the image file.
             declared_hw: as in `add_image`.
-            max_pixels: larger images are refused.
             extra: further keys of the record.
 
         Raises:
-            ImageError: if it is no readable image, or its name is that of another one.
+            ImageError: if it is too large or no readable image, or its name is that of another one.
         """
-        if file_name in self._images or file_name in self._files.names():
-            raise ImageError(f"expected a name that is free for the image inside, got {file_name}")
-        with opened_image(read(), name=file_name, max_pixels=max_pixels) as image:
-            found_hw = (image.height, image.width)
+        if file_name in {*self._images, *self._files.names()} or shown(file_name) != file_name:
+            raise ImageError(f"expected a free name in UTF-8 for the image inside, got {shown(file_name)}")
+        with opened_image(read(), name=file_name, max_pixels=self._files.max_pixels) as image:
+            found_hw = upright_hw(image)
         self._embedded[file_name] = read
         return self._add_record(file_name, found_hw, declared_hw, extra)
 
@@ -179,13 +199,15 @@ class Collector:
 
     def add_object(self, image: Mapping[str, Any], class_name: str, /, **shape: Any) -> dict[str, Any]:
         """Adds an annotation of an image, with `bbox` and/or `segmentation` and further keys; returns its record."""
-        record = {
-            "id": len(self._objects) + 1, "image_id": image["id"], "category_id": self.add_class(class_name),
-            "iscrowd": 0, **shape,
-        }  # fmt: skip
+        record = {"id": len(self._objects) + 1, "image_id": image["id"], "category_id": self.add_class(class_name)}
+        record |= {"iscrowd": 0, **shape}
         self._objects.append(record)
         self.account.take("objects")
         return record
+
+    def ignore_area(self, image: Mapping[str, Any], where: str, **shape: Any) -> None:
+        """Adds an area that is not to be looked at: a crowd of every class, as COCO evaluates each by itself."""
+        self._ignored.append((image["file_name"], where, shape))
 
     def lose_object(self, image: Mapping[str, Any] | None, code: str, where: str, detail: str) -> None:
         """Leaves an object behind; `image` is its record, None where the image itself is not taken over."""
@@ -214,6 +236,7 @@ class Collector:
         images = list(self._images.values())
         if not images or not self._objects:
             raise self._nothing(format_name)
+        self._add_ignored_areas()
         take_splits(images, splits, index or ImageIndex(self._files.image_names()), self.account)
         self.account.take("images", len(images))
         names = {number: name for name, number in self._category_ids.items()}
@@ -223,19 +246,7 @@ class Collector:
             "annotations": self._objects,
             "categories": [{"id": number, "name": name} for number, name in names.items()],
         }
-        per_class = Counter(names[record["category_id"]] for record in self._objects if not record["iscrowd"])
-        named = Counter(image["split"] for image in images if "split" in image)
-        report = {
-            "format": format_name,
-            "images": len(images),
-            "annotations": len(self._objects),
-            "boxes": sum("bbox" in record for record in self._objects),
-            "masks": sum("segmentation" in record for record in self._objects),
-            "crowds": sum(record["iscrowd"] for record in self._objects),
-            "per_class": {name: per_class[name] for name in names.values()},
-            **({"splits": dict(named)} if named else {}),
-            **self.account.to_json(),
-        }
+        report = {"format": format_name, **counts_of(images, self._objects, names), **self.account.to_json()}
         return Imported(content, report, {name: read for name, read in self._embedded.items() if name in self._images})
 
     def _settle_lost_labels(self) -> None:
@@ -261,23 +272,28 @@ class Collector:
                 self._images.pop(image, None)
                 self.leave_image(image, "labels_lost", detail)
 
+    def _add_ignored_areas(self) -> None:
+        names = list(self._category_ids)
+        for image, where, shape in self._ignored:
+            if image in self._images:
+                self.note("ignored_area", where, f"a crowd of {', '.join(names[:3])}{', ...' if names[3:] else ''}")
+                for name in names:
+                    self.add_object(self._images[image], name, **{"iscrowd": 1, **shape})
+            else:
+                self.account.leave("objects", "labels_lost")
+
     def _leave_the_rest(self) -> None:
         """Names every file that was neither taken nor left."""
         images = set(self._files.image_names())
-        for name in self._files.names():
-            if name not in self._settled and name in images:
+        for name in [name for name in self._files.names() if name not in self._settled]:
+            if name in images:
                 self.leave_image(name, "image_not_annotated", "no annotation file belongs to it")
-            elif name not in self._settled:
+            else:
                 self.leave_file(name, "file_not_used", "not read")
 
     def _nothing(self, format_name: str) -> InvalidDatasetError:
-        skipped = self.account.to_json()["skipped"]
-        reasons = "; ".join(
-            f"{entry['count']} x {entry['code']}, first {entry['examples'][0]['where']}: "
-            f"{entry['examples'][0]['detail']}"
-            for entry in skipped
-        )
         return InvalidDatasetError(
             f"import_dataset: expected images with objects in the format {format_name!r}, got {len(self._images)} "
-            f"images and {len(self._objects)} objects ({reasons or 'the folder is empty'})"
+            f"images and {len(self._objects)} objects ({self.account.reasons() or 'nothing was left behind'}); the "
+            f"folder holds {layout_of(self._files)}"
         )

@@ -11,15 +11,15 @@ from xml.etree.ElementTree import Element
 
 import numpy as np
 
-from gsam_edge.coco.geometry.drawn import ellipse_polygon, rectangle_polygon
 from gsam_edge.coco.geometry.segmentation import encode_mask
 from gsam_edge.coco.geometry.shapes import MAX_COORDINATE, brief
 from gsam_edge.coco.importers.collect import Collector, Imported, LabelsLost
 from gsam_edge.coco.importers.groups import Part, add_group, objects_in
 from gsam_edge.coco.importers.listed import Finder, Listed, refuse, split_entries, split_word
-from gsam_edge.coco.importers.masks import placed
+from gsam_edge.coco.importers.mask_files import placed
 from gsam_edge.coco.importers.pairing import Refusal
 from gsam_edge.coco.importers.reading import SourceFiles, number, read_xml, with_suffix
+from gsam_edge.coco.importers.shapes import box_polygon, ellipse, turned, usable
 from gsam_edge.coco.importers.splits import SplitEntry
 
 _WITH_AREA = frozenset({"box", "polygon", "ellipse", "mask"})
@@ -166,10 +166,11 @@ def _geometry(shape: Element, canvas_hw: tuple[int, int] | None) -> dict[str, An
         if not _rotation(shape):
             return {"bbox": [left, top, right - left, bottom - top]}
         pivot = ((left + right) / 2, (top + bottom) / 2)
-        return {"segmentation": [rectangle_polygon((left, top), (right - left, bottom - top), _rotation(shape), pivot)]}
+        flat = turned(box_polygon([left, top, right - left, bottom - top]), _rotation(shape), pivot)
+        return {"segmentation": [usable(flat, (right - left, bottom - top))]}
     if shape.tag == "ellipse":
         centre, radii = (_n(shape, "cx"), _n(shape, "cy")), (_n(shape, "rx"), _n(shape, "ry"))
-        return {"segmentation": [ellipse_polygon(centre, radii, _rotation(shape))]}
+        return {"segmentation": [usable(ellipse(centre, radii, _rotation(shape)), radii)]}
     if shape.tag == "mask":
         return {"segmentation": _mask(shape, canvas_hw)}
     points = [pair.split(",") for pair in (shape.get("points") or "").split(";")]

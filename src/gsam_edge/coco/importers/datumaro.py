@@ -8,7 +8,6 @@ import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from gsam_edge.coco.geometry.drawn import ellipse_polygon
 from gsam_edge.coco.geometry.segmentation import segmentation_to_rle
 from gsam_edge.coco.geometry.shapes import brief, is_text, whole_number
 from gsam_edge.coco.importers.collect import Collector, Imported, LabelsLost
@@ -16,6 +15,7 @@ from gsam_edge.coco.importers.groups import Part, add_group, objects_in
 from gsam_edge.coco.importers.listed import Finder, Listed, refuse, split_entries, split_word
 from gsam_edge.coco.importers.pairing import Refusal
 from gsam_edge.coco.importers.reading import SourceFiles, number, read_json, with_suffix
+from gsam_edge.coco.importers.shapes import ellipse, usable
 from gsam_edge.coco.importers.splits import SplitEntry
 
 _WITH_AREA = frozenset({"bbox", "polygon", "mask", "ellipse"})
@@ -184,4 +184,4 @@ def _geometry(annotation: Mapping[str, Any], kind: str, image_hw: tuple[int, int
         return {"bbox": numbers}
     left, top, right, bottom = numbers
     radii = (abs(right - left) / 2, abs(bottom - top) / 2)
-    return {"segmentation": [ellipse_polygon(((left + right) / 2, (top + bottom) / 2), radii)]}
+    return {"segmentation": [usable(ellipse(((left + right) / 2, (top + bottom) / 2), radii), radii)]}

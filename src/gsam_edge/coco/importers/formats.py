@@ -27,7 +27,8 @@ class ImportConfig(BaseModel):
 
     class_names: dict[int, str] = Field(
         description="names by class number, for formats that have numbers only (yolo without data.yaml, severstal); "
-        "the name of class 0 for png_masks. They are the words that a teacher may be asked for"
+        "for png_masks the names of values, or 0 for all masks of one class. They are the words that a teacher may "
+        "be asked for"
     )
 
     labels_lost: LabelsLost = Field(

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from gsam_edge.coco.geometry.drawn import ellipse_polygon, rectangle_polygon
 from gsam_edge.coco.geometry.segmentation import encode_mask
 from gsam_edge.coco.geometry.shapes import brief, whole_number
 from gsam_edge.coco.importers.packed_runs import unpack_runs
 from gsam_edge.coco.importers.reading import number
+from gsam_edge.coco.importers.shapes import box_polygon, ellipse, turned, usable
 
 _RADII, _SIDES = ("radiusX", "radiusY"), ("width", "height")
 
@@ -87,9 +87,9 @@ def geometry(region: Region, image_hw: tuple[int, int], *, has_size_of_file: boo
     )
     degrees = number(value.get("rotation", 0))
     if "radiusX" in value:
-        return {"segmentation": [ellipse_polygon((x, y), (width, height), degrees)]}
+        return {"segmentation": [usable(ellipse((x, y), (width, height), degrees), (width, height))]}
     if degrees % 360:
-        return {"segmentation": [rectangle_polygon((x, y), (width, height), degrees, (x, y))]}
+        return {"segmentation": [usable(turned(box_polygon([x, y, width, height]), degrees, (x, y)), (width, height))]}
     return {"bbox": [x, y, width, height]}
 
 

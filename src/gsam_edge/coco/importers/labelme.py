@@ -1,140 +1,156 @@
-"""LabelMe: one JSON file per image with polygons, rectangles, circles and masks (wkentaro/labelme, format 3 to 5)."""
+"""LabelMe: one JSON file per image with shapes (LabelMe 3 to 6, AnyLabeling, X-AnyLabeling)."""
 
-import base64
-import binascii
-import json
-import math
 import posixpath
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from gsam_edge.coco.geometry.segmentation import encode_mask
-from gsam_edge.coco.geometry.shapes import MAX_COORDINATE
-from gsam_edge.coco.importers.collect import Collector, Imported, SourceFiles, number, read_json, with_suffix
-from gsam_edge.coco.importers.masks import decode_mask, placed
-from gsam_edge.vision.images import ImageError
+from gsam_edge.coco.geometry.shapes import brief, whole_number
+from gsam_edge.coco.importers.collect import Collector, Imported, LabelsLost
+from gsam_edge.coco.importers.labelme_objects import add_shapes, count_objects
+from gsam_edge.coco.importers.labelme_shapes import decoded
+from gsam_edge.coco.importers.pairing import Claim
+from gsam_edge.coco.importers.reading import SourceFiles, read_json, with_suffix
+from gsam_edge.vision.images import ImageError, opened_image
 
-#: Corners of the polygon that replaces a circle: it misses 0.16 % of its area.
-_CIRCLE_CORNERS = 64
-_WITHOUT_AREA = frozenset({"point", "points", "line", "linestrip"})
+#: Keys of a file that are read, or that say nothing of the image's objects.
+_KNOWN = frozenset({
+    "version", "flags", "shapes", "imagePath", "imageData", "imageHeight", "imageWidth", "lineColor", "fillColor",
+    "text", "description", "checked",
+})  # fmt: skip
+#: What other JSON files hold, the most telling keys first.
+_OTHERS: Mapping[str, frozenset[str]] = {
+    "COCO": frozenset({"images", "annotations"}),
+    "Label Studio": frozenset({"data", "annotations"}),
+    "Supervisely": frozenset({"objects", "size"}),
+    "Datumaro": frozenset({"items"}),
+    "VGG Image Annotator": frozenset({"_via_img_metadata"}),
+}
+_SUFFIX_OF = {
+    "BMP": ".bmp", "GIF": ".gif", "JPEG": ".jpg", "JPEG2000": ".jp2", "PNG": ".png", "PPM": ".ppm", "TIFF": ".tif",
+    "WEBP": ".webp",
+}  # fmt: skip
 
 
-def import_labelme(files: SourceFiles) -> Imported:
-    """Imports LabelMe: polygons, circles and masks as segmentation, rectangles as boxes, with group and flags.
+@dataclass(frozen=True)
+class _Document:
+    """A LabelMe file without the pixels of its image.
 
-    Polygons of one image, label and `group_id` are the parts of one object.
+    Attributes:
+        content: the parsed file.
+        shapes: its shapes.
+        has_image: whether its image lies inside.
     """
-    collector = Collector(files)
-    known = set(files.image_names())
-    by_stem = {posixpath.splitext(image)[0]: image for image in known}
-    taken: dict[str, str] = {}
-    for name in with_suffix(files, ".json"):
-        try:
-            document = read_json(files, name)
-            if not isinstance(document, Mapping) or not isinstance(document.get("shapes"), list):
-                raise ValueError("expected a mapping with a list of shapes")
-        except (ValueError, OSError) as error:
-            collector.skip("file_unreadable", name, str(error))
+
+    content: Mapping[str, Any]
+    shapes: list[Any]
+    has_image: bool
+
+    @property
+    def named(self) -> str | None:
+        path = self.content.get("imagePath")
+        return path if isinstance(path, str) and path.strip() else None
+
+    @property
+    def declared_hw(self) -> tuple[int, int] | None:
+        height, width = (whole_number(self.content.get(key)) for key in ("imageHeight", "imageWidth"))
+        return (height, width) if height and width and min(height, width) > 0 else None
+
+    @property
+    def extra(self) -> dict[str, Any]:
+        """Further keys of the image's record."""
+        flags = self.content.get("flags")
+        return {"flags": flags} if flags and isinstance(flags, Mapping) and any(flags.values()) else {}
+
+
+def import_labelme(files: SourceFiles, *, labels_lost: LabelsLost) -> Imported:
+    """Imports LabelMe: outlines, circles and masks as segmentation, rectangles as boxes (see `labelme_objects`).
+
+    A file whose image is not in the folder, but lies inside, brings it along.
+
+    Args:
+        files: the folder.
+        labels_lost: what to do with an image that has shapes of which none could be taken over.
+    """
+    collector = Collector(files, labels_lost=labels_lost)
+    documents, unreadable = _documents(files, collector)
+    claims = [Claim(name, document.named) for name, document in documents.items()]
+    pairs = collector.pair(
+        [*claims, *map(Claim, unreadable)],
+        files.image_names(),
+        {name: count_objects(document.shapes) for name, document in documents.items()},
+        unreadable=unreadable,
+        with_image=[name for name, document in documents.items() if document.has_image],
+    )
+    for name, document in documents.items():
+        if name in pairs.refused:
             continue
-        image_name = _image_of(document, name, known, by_stem)
+        image_name = pairs.image_of.get(name)
         if image_name is None:
-            collector.skip("image_missing", name, f"no image {document.get('imagePath')!r} in the folder")
-        elif image_name in taken:
-            collector.skip("image_annotated_twice", name, f"{image_name} has {taken[image_name]}")
+            image = _add_image_inside(collector, files, name, document)
         else:
-            taken[image_name] = name
-            _add_image(collector, document, image_name, name)
-    for image_name in sorted(known - taken.keys()):
-        collector.skip("image_not_annotated", image_name, "no JSON file names it")
+            image = collector.add_image(image_name, document.declared_hw, **document.extra)
+            if image is None:
+                collector.leave_file(
+                    name, "image_unreadable", f"of {image_name}", objects=count_objects(document.shapes)
+                )
+        if image is None:
+            continue
+        collector.use(name)
+        for key, value in document.content.items():
+            if key not in _KNOWN and value:
+                collector.skip("element_not_used", name, f"key {brief(key)}")
+        add_shapes(collector, image, document.shapes, name)
     return collector.finish("labelme")
 
 
-def _image_of(document: Mapping[str, Any], name: str, known: set[str], by_stem: Mapping[str, str]) -> str | None:
-    """Returns the image that `imagePath` names, relative to the JSON file, else the one with the JSON file's name."""
-    folder = posixpath.dirname(name)
-    path = str(document.get("imagePath", "")).replace("\\", "/")
-    named = posixpath.normpath(posixpath.join(folder, path))
-    beside = posixpath.join(folder, posixpath.basename(path))
-    candidates = (named, beside, by_stem.get(posixpath.splitext(name)[0]))
-    return next((candidate for candidate in candidates if candidate in known), None)
-
-
-def _add_image(collector: Collector, document: Mapping[str, Any], image_name: str, name: str) -> None:
-    height, width = document.get("imageHeight"), document.get("imageWidth")
-    declared = None
-    if isinstance(height, int) and isinstance(width, int) and height > 0 and width > 0:
-        declared = (height, width)
-    image = collector.add_image(image_name, declared)
-    if image is None:
-        return
-    canvas_hw = (image["height"], image["width"]) if collector.has_size_of_file(image) else None
-    parts: dict[tuple[str, str], list[Any]] = {}
-    for row, shape in enumerate(document["shapes"]):
-        where = f"{name}: shape {row}"
-        kind = shape.get("shape_type", "polygon") if isinstance(shape, Mapping) else None
-        if isinstance(kind, str) and kind in _WITHOUT_AREA:
-            collector.skip("shape_without_area", where, kind)
-            continue
+def _documents(files: SourceFiles, collector: Collector) -> tuple[dict[str, _Document], dict[str, str]]:
+    """Returns the LabelMe files, and those that cannot be read, with the reason."""
+    documents: dict[str, _Document] = {}
+    unreadable: dict[str, str] = {}
+    for name in sorted(with_suffix(files, ".json")):
         try:
-            label, found, extra = _object(shape, kind, canvas_hw)
-        except (ValueError, ImageError) as error:
-            collector.skip("object_malformed", where, str(error))
+            content = read_json(files, name)
+        except (ValueError, OSError, ImageError) as error:
+            unreadable[name] = str(error)
             continue
-        group = extra.get("group_id")
-        polygons = found.get("segmentation")
-        if group is None or not isinstance(polygons, list):
-            collector.add_object(image, label, **found, **extra)
-        elif (label, str(group)) in parts:
-            parts[label, str(group)] += polygons
+        if not isinstance(content, Mapping) or not content.keys() & {"shapes", "imagePath"}:
+            collector.leave_file(name, "file_not_used", _kind_of(content))
+        elif not isinstance(content.get("shapes"), list):
+            unreadable[name] = f"expected a list of shapes, got {brief(content.get('shapes'))}"
         else:
-            parts[label, str(group)] = polygons
-            collector.add_object(image, label, **found, **extra)
+            light = {key: value for key, value in content.items() if key != "imageData"}
+            documents[name] = _Document(light, content["shapes"], bool(content.get("imageData")))
+    return documents, unreadable
 
 
-def _object(shape: Any, kind: Any, canvas_hw: tuple[int, int] | None) -> tuple[str, dict[str, Any], dict[str, Any]]:
-    """Returns label, box or segmentation, and further keys. Raises ValueError for a shape that cannot be used."""
-    if not isinstance(shape, Mapping) or not isinstance(shape.get("label"), str) or not shape["label"].strip():
-        raise ValueError("expected a shape with a label")
-    points = _points(shape.get("points"))
-    extra = {key: shape[key] for key in ("group_id", "flags", "description") if shape.get(key)}
-    if shape.get("group_id") == 0:
-        extra["group_id"] = 0
-    # A lone surrogate is valid JSON and no text: encoding it raises a ValueError.
-    json.dumps([shape["label"], extra], ensure_ascii=False).encode()
-    return shape["label"].strip(), _geometry(kind, points, shape, canvas_hw), extra
+def _kind_of(content: Any) -> str:
+    """Says what a JSON file is that is no LabelMe file."""
+    first = content[0] if isinstance(content, list) and content else content
+    keys = first.keys() if isinstance(first, Mapping) else frozenset()
+    kind = next((kind for kind, told in _OTHERS.items() if told <= keys), None)
+    if kind:
+        return f"expected a mapping with shapes; this looks like a file of {kind}"
+    return f"expected a mapping with shapes, got {brief(sorted(map(str, keys)) if keys else content)}"
 
 
-def _geometry(
-    kind: Any, points: Sequence[tuple[float, float]], shape: Mapping[str, Any], canvas_hw: tuple[int, int] | None
-) -> dict[str, Any]:
-    """Returns box or segmentation; `canvas_hw` is None where the image's declared size is not that of its file."""
-    if kind == "polygon" and len(points) >= 3:
-        return {"segmentation": [[v for point in points for v in point]]}
-    if kind in ("rectangle", "mask") and len(points) == 2:
-        left, right = sorted(x for x, _ in points)
-        top, bottom = sorted(y for _, y in points)
-        if kind == "rectangle":
-            return {"bbox": [left, top, right - left, bottom - top]}
-        if canvas_hw is None:
-            raise ValueError("expected a mask of an image that is declared in the size of its file")
-        try:
-            content = base64.b64decode(str(shape.get("mask")), validate=True)
-        except binascii.Error as error:
-            raise ValueError(f"mask: expected base64, but: {error}") from error
-        mask = decode_mask(content, max_pixels=canvas_hw[0] * canvas_hw[1])
-        return {"segmentation": encode_mask(placed(mask, (round(left), round(top)), canvas_hw))}
-    if kind == "circle" and len(points) == 2:
-        (x, y), edge = points[0], points[1]
-        radius = math.hypot(edge[0] - x, edge[1] - y)
-        turns = [2 * math.pi * corner / _CIRCLE_CORNERS for corner in range(_CIRCLE_CORNERS)]
-        return {"segmentation": [[v for t in turns for v in (x + radius * math.cos(t), y + radius * math.sin(t))]]}
-    raise ValueError(f"expected a polygon, rectangle, circle or mask, got {str(kind)[:40]!r} of {len(points)} points")
+def _add_image_inside(
+    collector: Collector, files: SourceFiles, name: str, document: _Document
+) -> dict[str, Any] | None:
+    """Adds the image that lies inside a file, named like the file; None, with its reason, where it is none."""
+    read = partial(_image_inside, files, name)
+    try:
+        with opened_image(read(), name="imageData", max_pixels=files.max_pixels) as opened:
+            image_name = posixpath.splitext(name)[0] + _SUFFIX_OF[str(opened.format)]
+        image = collector.add_embedded_image(image_name, read, document.declared_hw, **document.extra)
+    except (ValueError, ImageError) as error:
+        detail = f"no image {brief(document.named)} in the folder, and the one inside cannot be used: {error}"
+        collector.leave_file(name, "image_missing", detail, objects=count_objects(document.shapes))
+        return None
+    collector.note("image_inside", name, f"written as {image_name}")
+    return image
 
 
-def _points(points: Any) -> list[tuple[float, float]]:
-    if not isinstance(points, list) or not all(isinstance(p, list) and len(p) == 2 for p in points):
-        raise ValueError("expected a list of points [x, y]")
-    found = [(number(x), number(y)) for x, y in points]
-    if any(max(abs(x), abs(y)) > MAX_COORDINATE for x, y in found):
-        raise ValueError(f"expected coordinates within {MAX_COORDINATE:.0f} pixels")
-    return found
+def _image_inside(files: SourceFiles, name: str) -> bytes:
+    return decoded(read_json(files, name)["imageData"], "imageData")

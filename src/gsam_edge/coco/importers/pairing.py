@@ -149,6 +149,10 @@ class ImageIndex:
         return ()
 
 
+#: The distance of names that are no spellings of each other, larger than any of `spelling_distance`.
+_UNLIKE = 99
+
+
 def _name_key(path: str) -> str:
     """The file name with its suffix, in all spellings the same."""
     return spelling_key(posixpath.basename(path))
@@ -164,11 +168,11 @@ def _whole_stem_key(path: str) -> str:
 
 
 def _spelled(path: str, image: str) -> int:
-    """Returns how far the file names or stems of two paths are apart that are the same in some spelling."""
+    """Returns how far the file names or stems of two paths are apart in their spelling, 0 where they are equal."""
     name, base = posixpath.basename(path), posixpath.basename(image)
     stem, base_stem = posixpath.splitext(name)[0], posixpath.splitext(base)[0]
     pairs = ((name, base), (name, base_stem), (stem, base), (stem, base_stem))
-    return min(rank for pair in pairs if (rank := spelling_distance(*pair)) is not None)
+    return min((rank for pair in pairs if (rank := spelling_distance(*pair)) is not None), default=_UNLIKE)
 
 
 def _depth(folder: str, other: str) -> int:
@@ -204,7 +208,15 @@ def pair(claims: Sequence[Claim], images: Sequence[str]) -> Pairs:
     for claim in claims:
         _settle(claim, by_stem[claim.file], index, owned, pairs)
     _refuse_doubled(pairs, by_stem)
+    for claim in claims:
+        image = pairs.image_of.get(claim.file)
+        if image and claim.file not in pairs.noted and all(_spelled(name, image) for name in _names_of(claim)):
+            pairs.noted[claim.file] = ("name_spelled_otherwise", f"taken for {image}")
     return pairs
+
+
+def _names_of(claim: Claim) -> list[str]:
+    return [claim.file, *([claim.named.strip().replace("\\", "/")] if claim.named else [])]
 
 
 def _of_stem(claim: Claim, rivals: Mapping[str, int], index: ImageIndex) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """Reads text, JSON and numbers from the files of other formats."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 from typing import Any, Protocol
@@ -8,9 +9,16 @@ from xml.etree.ElementTree import Element, ParseError
 
 from gsam_edge.coco.geometry.shapes import brief
 
+_MOST_FOLDERS = 6
+
 
 class SourceFiles(Protocol):
     """A folder that holds annotations in some format; names are relative to it, with forward slashes."""
+
+    @property
+    def max_pixels(self) -> int:
+        """Images with more pixels are refused."""
+        ...
 
     def names(self) -> Sequence[str]:
         """Returns the names of all its files, sorted."""
@@ -54,6 +62,15 @@ def lines_of(files: SourceFiles, name: str) -> list[str]:
     return [line.strip() for line in text_of(files, name).splitlines() if line.strip()]
 
 
+def layout_of(files: SourceFiles) -> str:
+    """Returns which files lie in which folders, the most frequent first, in one line for messages."""
+    paths = [PurePosixPath(name) for name in files.names()]
+    counts = Counter((path.parent / f"*{path.suffix}").as_posix() for path in paths)
+    listed = [f"{pattern} ({count})" for pattern, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))]
+    more = ["and others"] if len(listed) > _MOST_FOLDERS else []
+    return ", ".join(listed[:_MOST_FOLDERS] + more) or "no files"
+
+
 def read_json(files: SourceFiles, name: str) -> Any:
     """Parses a JSON file. Raises ValueError where it is no JSON or no UTF-8, OSError where it cannot be read."""
     try:
@@ -66,7 +83,7 @@ def read_xml(files: SourceFiles, name: str) -> Element:
     """Returns the root of an XML file that declares no entities.
 
     Raises:
-        ValueError: if it is no XML, or has a document type, which may declare entities.
+        ValueError: if it is no XML, no UTF-8, or has a document type, which may declare entities.
         OSError: if it cannot be read.
     """
     from defusedxml.common import DefusedXmlException
@@ -75,6 +92,8 @@ def read_xml(files: SourceFiles, name: str) -> Element:
     try:
         root: Element = fromstring(files.read(name), forbid_dtd=True)
     except (ParseError, DefusedXmlException, LookupError, RecursionError) as error:
+        if isinstance(error, ParseError):
+            text_of(files, name)  # says so where the file is no UTF-8
         raise ValueError(f"expected an XML file without entities, but: {error}") from error
     return root
 

@@ -9,6 +9,7 @@ from typing import Any
 from gsam_edge.coco.importers.account import Account
 from gsam_edge.coco.importers.folders import SPLIT_WORDS
 from gsam_edge.coco.importers.pairing import ImageIndex
+from gsam_edge.coco.importers.reading import SourceFiles, text_of
 
 #: What VOC's lists of a class add to each name: absent, difficult, present.
 _MARKS = frozenset({"-1", "0", "1"})
@@ -31,13 +32,26 @@ class SplitEntry:
     near: str = ""
 
 
+def read_split_list(files: SourceFiles, list_name: str, split: str, near: str) -> list[SplitEntry]:
+    """Reads a list of images, one in each line. Raises ValueError and OSError as `text_of`.
+
+    Args:
+        files: the source's files.
+        list_name: the list.
+        split: train, val or test.
+        near: the folder whose images are meant where a line has no folder.
+    """
+    lines = enumerate(text_of(files, list_name).splitlines(), start=1)
+    return [SplitEntry(split, line.strip(), f"{list_name}: line {row}", near) for row, line in lines if line.strip()]
+
+
 def take_splits(
     records: Sequence[dict[str, Any]], entries: Iterable[SplitEntry], index: ImageIndex, account: Account
 ) -> None:
     """Writes the split of each image into its record if every image has exactly one, and counts the entries.
 
-    Without entries, the folders decide, where each image lies under one folder named after a split and at least two
-    splits are there.
+    Where no entry names an image, the folders decide: if each image lies under one folder named after a split, and at
+    least two splits are there.
 
     Args:
         records: the image records that are taken over.
@@ -58,7 +72,7 @@ def take_splits(
             account.leave("entries of split lists", "split_entry_unknown")
             several = f"it may mean {' or '.join(found)}" if len(found) > 1 else "no such image was taken over"
             account.skip("split_entry_unknown", entry.where, f"{entry.text}: {several}")
-    if not counts:
+    if not counts[True]:
         _by_folder(records, account)
         return
     odd = [record["file_name"] for record in records if len(split_of.get(record["file_name"], ())) != 1]
@@ -73,9 +87,13 @@ def take_splits(
 
 
 def _image_of(entry: SplitEntry, index: ImageIndex) -> tuple[str, ...]:
-    found = index.named(entry.text, near=entry.near)
-    name, _, mark = entry.text.rpartition(" ")
-    return index.named(name, near=entry.near) if not found and mark in _MARKS else found
+    return index.named(entry.text, near=entry.near) or index.named(without_mark(entry.text), near=entry.near)
+
+
+def without_mark(text: str) -> str:
+    """Returns the entry of a list without the -1, 0 or 1 by which VOC's lists of a class end each line."""
+    name, *mark = text.rsplit(maxsplit=1)
+    return name if _MARKS.issuperset(mark) else text
 
 
 def _by_folder(records: Sequence[dict[str, Any]], account: Account) -> None:

@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gsam_edge.coco.geometry.drawn import rectangle_polygon, with_holes
 from gsam_edge.coco.geometry.segmentation import encode_mask
-from gsam_edge.coco.geometry.shapes import MAX_COORDINATE, brief, is_text, whole_number
+from gsam_edge.coco.geometry.shapes import MAX_COORDINATE, brief, is_text, polygon_fault, whole_number
 from gsam_edge.coco.importers.collect import Collector, Imported, LabelsLost
-from gsam_edge.coco.importers.masks import placed
+from gsam_edge.coco.importers.mask_files import placed
 from gsam_edge.coco.importers.pairing import Claim
 from gsam_edge.coco.importers.reading import SourceFiles, number, read_json, with_suffix
+from gsam_edge.coco.importers.shapes import box_polygon, cut_out, turned, united, usable
 from gsam_edge.vision.images import ImageError, opened_image
 
 _WITHOUT_AREA = frozenset({"point", "line", "polyline", "graph", "cuboid", "cuboid_2d", "cuboid_3d"})
@@ -117,8 +117,8 @@ def _geometry(item: Mapping[str, Any], kind: Any, canvas_hw: tuple[int, int] | N
         if not radians:
             return {"bbox": [left, top, right - left, bottom - top]}
         pivot = ((left + right) / 2, (top + bottom) / 2)
-        flat = rectangle_polygon((left, top), (right - left, bottom - top), math.degrees(radians), pivot)
-        return {"segmentation": [flat]}
+        flat = turned(box_polygon([left, top, right - left, bottom - top]), math.degrees(radians), pivot)
+        return {"segmentation": [usable(flat, (right - left, bottom - top))]}
     if kind not in ("polygon", "multipolygon"):
         raise ValueError(f"expected a rectangle, polygon or bitmap, got {brief(kind)}")
     parts = [_part(part) for part in ([points] if kind == "polygon" else item.get("parts") or [None])]
@@ -126,7 +126,11 @@ def _geometry(item: Mapping[str, Any], kind: Any, canvas_hw: tuple[int, int] | N
         return {"segmentation": [outline for outline, _ in parts]}
     if canvas_hw is None:
         raise ValueError("expected holes in an image that is declared in the size of its file")
-    return {"segmentation": with_holes(parts, canvas_hw)}
+    for flat in (flat for outline, holes in parts for flat in (outline, *holes)):
+        if (fault := polygon_fault(flat)) is not None:
+            raise ValueError(fault)
+    cut = [cut_out([outline], [[hole] for hole in holes], canvas_hw) for outline, holes in parts]
+    return {"segmentation": united(cut, canvas_hw)}
 
 
 def _part(points: Any) -> tuple[list[float], list[list[float]]]:
@@ -137,7 +141,7 @@ def _part(points: Any) -> tuple[list[float], list[list[float]]]:
     outline, *holes = ([v for point in _points(ring) for v in point] for ring in (points.get("exterior"), *inner))
     if len(outline) < 6:
         raise ValueError(f"expected three points or more, got {len(outline) // 2}")
-    return outline, holes
+    return outline, [hole for hole in holes if len(hole) >= 6]  # a line cuts nothing
 
 
 def _points(points: Any) -> Iterator[tuple[float, float]]:

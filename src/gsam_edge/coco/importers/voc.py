@@ -1,145 +1,99 @@
-"""Pascal VOC: one XML file per image.
+"""Pascal VOC: one XML file per image, and lists of splits in ImageSets."""
 
-Everingham and Winn, "The PASCAL Visual Object Classes Challenge 2012 Development Kit", section 8: boxes are given by
-the first and last pixel that they cover, counted from 1.
-"""
-
-from collections.abc import Mapping
-from itertools import takewhile
+from collections import Counter
 from pathlib import PurePosixPath
-from typing import Any
-from xml.etree.ElementTree import Element, ParseError
 
-from gsam_edge.coco.importers.collect import Collector, Imported, SourceFiles, lines_of, number, with_suffix
-
-#: Keys of an object beside name and box; values 0 and 1 become whole numbers, others stay text.
-_FLAGS = ("pose", "truncated", "difficult", "occluded")
-_SPLITS = ("train", "val", "test")
+from gsam_edge.coco.importers.collect import Collector, Imported, LabelsLost
+from gsam_edge.coco.importers.pairing import Claim, ImageIndex
+from gsam_edge.coco.importers.reading import SourceFiles, with_suffix
+from gsam_edge.coco.importers.voc_lists import read_lists
+from gsam_edge.coco.importers.voc_xml import VocFile, read_voc
 
 
-def import_voc(files: SourceFiles) -> Imported:
-    """Imports Pascal VOC: a box and its flags for each object, the split where ImageSets/Main names one.
+def import_voc(files: SourceFiles, *, labels_lost: LabelsLost) -> Imported:
+    """Imports Pascal VOC: boxes, outlines and rotated boxes with their flags, and the splits that ImageSets names.
 
-    An object whose corners coincide has a box without size, as in the file: a click, not a pixel.
+    A box and an outline of one object are one annotation. Where several lists could name the splits, those of
+    ImageSets/Main do, then the others of ImageSets, then those elsewhere.
+
+    Args:
+        files: the folder.
+        labels_lost: what to do with an image whose annotations were all lost.
+
+    Raises:
+        InvalidDatasetError: if there is nothing to import, or labels were lost and the policy is `error`.
     """
-    collector = Collector(files)
-    photos: list[str] = []
+    collector = Collector(files, labels_lost=labels_lost)
+    images: list[str] = []
     for name in files.image_names():
         if _is_segmentation(name):
-            collector.skip("segmentation_image", name, "not read")
+            collector.leave_image(name, "segmentation_image", "not read")
         else:
-            photos.append(name)
-    by_name: dict[str, list[str]] = {}
-    for name in photos:
-        by_name.setdefault(PurePosixPath(name).name, []).append(name)
-        by_name.setdefault(PurePosixPath(name).stem, []).append(name)
-    taken: dict[str, str] = {}
-    for xml_name in with_suffix(files, ".xml"):
+            images.append(name)
+    documents: dict[str, VocFile] = {}
+    unreadable: dict[str, str] = {}
+    for name in with_suffix(files, ".xml"):
         try:
-            root = _parsed(files.read(xml_name))
+            documents[name] = read_voc(files, name)
         except (ValueError, OSError) as error:
-            collector.skip("file_unreadable", xml_name, str(error))
-            continue
-        image_name = _image_of(root, xml_name, by_name)
-        if image_name is None:
-            collector.skip("image_missing", xml_name, f"no image {_text(root, 'filename')!r} in the folder")
-        elif image_name in taken:
-            collector.skip("image_annotated_twice", xml_name, f"{image_name} has {taken[image_name]}")
-        else:
-            taken[image_name] = xml_name
-            _add_image(collector, root, image_name, xml_name)
-    for name in photos:
-        if name not in taken:
-            collector.skip("image_not_annotated", name, "no XML file names it")
-    collector.name_splits(_splits(files, {PurePosixPath(name).stem: name for name in taken}))
-    return collector.finish("voc")
+            unreadable[name] = str(error)
+    claims = [Claim(name, document.filename or None) for name, document in documents.items()]
+    claims += [Claim(name) for name in unreadable]
+    objects = {name: len(document.objects) for name, document in documents.items()}
+    unused = _Unused(collector)
+    for name, image_name in collector.pair(claims, images, objects, unreadable).image_of.items():
+        _add_image(collector, documents[name], image_name, name, unused)
+    unused.report()
+    entries = read_lists(files, collector)
+    return collector.finish("voc", entries, ImageIndex(images, [claim.file for claim in claims]))
 
 
 def _is_segmentation(name: str) -> bool:
     """Whether an image lies in VOC's SegmentationClass or SegmentationObject, or in a folder named after them."""
-    folders = PurePosixPath(name).parent.parts
-    return any(folder.startswith(("SegmentationClass", "SegmentationObject")) for folder in folders)
+    folders = PurePosixPath(name.casefold()).parent.parts
+    return any(folder.startswith(("segmentationclass", "segmentationobject")) for folder in folders)
 
 
-def _parsed(content: bytes) -> Element:
-    """Returns the root of an XML file that declares no entities. Raises ValueError for anything else."""
-    from defusedxml.common import DefusedXmlException
-    from defusedxml.ElementTree import fromstring
+class _Unused:
+    """Counts elements that are not used, each kind with its first place."""
 
-    try:
-        root: Element = fromstring(content, forbid_dtd=True)
-    except (ParseError, DefusedXmlException, LookupError, RecursionError) as error:
-        raise ValueError(f"expected an XML file without entities, but: {error}") from error
-    if root.tag != "annotation":
-        raise ValueError(f"expected <annotation>, got <{root.tag[:40]}>")
-    return root
+    def __init__(self, collector: Collector) -> None:
+        self._collector = collector
+        self._first: dict[str, str] = {}
+        self._counts: Counter[str] = Counter()
 
+    def add(self, where: str, what: str, count: int = 1) -> None:
+        self._first.setdefault(what, where)
+        self._counts[what] += count
 
-def _image_of(root: Element, xml_name: str, by_name: dict[str, list[str]]) -> str | None:
-    """Returns the image that <filename> names, else the one named like the XML file; of several the nearest to it."""
-    for wanted in (_text(root, "filename"), PurePosixPath(xml_name).stem):
-        found = by_name.get(PurePosixPath(wanted.replace("\\", "/")).name, [])
-        if found:
-            folder = PurePosixPath(xml_name).parent
-            return max(found, key=lambda name: (_shared(PurePosixPath(name).parent, folder), name))
-    return None
+    def report(self) -> None:
+        for what, count in self._counts.items():
+            detail = f"{what}, {count} in all" if count > 1 else what
+            self._collector.skip("element_not_used", self._first[what], detail, count)
 
 
-def _shared(a: PurePosixPath, b: PurePosixPath) -> int:
-    """Returns how many folders two paths share from the top."""
-    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(a.parts, b.parts, strict=False)))
-
-
-def _add_image(collector: Collector, root: Element, image_name: str, xml_name: str) -> None:
-    try:
-        declared: tuple[int, int] | None = (
-            int(number(_text(root, "size/height"))),
-            int(number(_text(root, "size/width"))),
-        )
-    except ValueError:
-        declared = None  # the file's own size is then taken
-    image = collector.add_image(image_name, declared if declared and min(declared) > 0 else None)
+def _add_image(collector: Collector, document: VocFile, image_name: str, xml_name: str, unused: _Unused) -> None:
+    image = collector.add_image(image_name, document.declared_hw)
     if image is None:
+        detail = f"its image {image_name} could not be taken over"
+        collector.leave_file(xml_name, "image_unreadable", detail, objects=len(document.objects))
         return
-    for row, item in enumerate(root.findall("object")):
+    collector.use(xml_name)
+    for tag in document.unused:
+        unused.add(xml_name, f"<{tag}>")
+    if document.deleted:
+        unused.add(xml_name, "an object marked as deleted", document.deleted)
+    if document.hidden:
+        collector.lose_labels(image_name, f"{xml_name}: no <object>, but a <{document.hidden}> that is not known")
+    for row, item in enumerate(document.objects):
         where = f"{xml_name}: object {row}"
-        try:
-            class_name, bbox = _text(item, "name"), _bbox(item)
-        except ValueError as error:
-            collector.skip("object_malformed", where, str(error))
+        if item.lost:
+            collector.lose_object(image, item.lost[0], where, item.lost[1])
             continue
-        if not class_name:
-            collector.skip("object_malformed", where, "expected a name, got none")
-            continue
-        collector.add_object(image, class_name, bbox=bbox, **_flags(item))
-        for part in item.findall("part"):
-            collector.skip("part_of_object", where, _text(part, "name"))
-
-
-def _bbox(item: Element) -> list[float]:
-    """Returns left, top, width and height in pixels. Raises ValueError where a corner is missing or no number."""
-    left, top, right, bottom = (number(_text(item, f"bndbox/{side}")) for side in ("xmin", "ymin", "xmax", "ymax"))
-    if (left, top) == (right, bottom):
-        return [left - 1, top - 1, 0, 0]
-    return [left - 1, top - 1, right - left + 1, bottom - top + 1]
-
-
-def _flags(item: Element) -> dict[str, Any]:
-    found = {name: _text(item, name) for name in _FLAGS}
-    return {name: int(text) if text in ("0", "1") else text for name, text in found.items() if text}
-
-
-def _text(element: Element, path: str) -> str:
-    """Returns the text under a path, stripped; empty where there is none."""
-    return (element.findtext(path) or "").strip()
-
-
-def _splits(files: SourceFiles, image_of_stem: Mapping[str, str]) -> dict[str, list[str]]:
-    """Returns the images that ImageSets/Main/train.txt, val.txt and test.txt list."""
-    images_of_split: dict[str, list[str]] = {}
-    for name in files.names():
-        path = PurePosixPath(name)
-        if path.parts[-3:-1] == ("ImageSets", "Main") and path.name in {f"{split}.txt" for split in _SPLITS}:
-            stems = (line.split()[0] for line in lines_of(files, name))
-            images_of_split[path.stem] = [image_of_stem[stem] for stem in stems if stem in image_of_stem]
-    return images_of_split
+        collector.add_object(image, item.class_name, **item.shape, **item.flags)
+        for code, detail in item.left:
+            collector.skip(code, where, detail)
+        for code, detail in item.noted:
+            collector.note(code, where, detail)
+        for tag in item.unused:
+            unused.add(where, f"<{tag}>")

@@ -1,0 +1,131 @@
+"""Reads the shapes of a LabelMe file, also as AnyLabeling and X-AnyLabeling write them."""
+
+import base64
+import binascii
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from gsam_edge.coco.geometry.segmentation import encode_mask
+from gsam_edge.coco.geometry.shapes import MAX_COORDINATE, Point
+from gsam_edge.coco.importers.mask_files import placed, read_mask
+from gsam_edge.coco.importers.reading import number
+from gsam_edge.coco.importers.shapes import ellipse, tight_box
+
+WITHOUT_AREA = frozenset({"point", "points", "line", "linestrip"})
+#: Rectangles of four corners that lie across the axes, as X-AnyLabeling and LabelMe 6 name them.
+_ROTATED = frozenset({"rotation", "oriented_rectangle"})
+_POLYGONS = frozenset({None, "polygon", "quadrilateral"})
+#: Keys that are kept where they say something.
+_KEPT = ("group_id", "flags", "description", "difficult", "score", "attributes")
+#: Keys that are read, or say how a shape is drawn or was made.
+_KNOWN = frozenset({
+    *_KEPT, "label", "points", "shape_type", "mask", "direction", "line_color", "fill_color", "locked", "visible",
+    "selected", "other_data",
+})  # fmt: skip
+#: A corner is this near (pixels) to the corner of its box where a rectangle lies along the axes.
+_UPRIGHT = 1.0
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A shape that can be used.
+
+    Attributes:
+        label: its class.
+        geometry: `bbox` or `segmentation`.
+        extra: further keys of the record.
+        group: what it shares with the other parts of its object.
+        noted: what should be known of it: code and detail.
+        unread: keys that hold something and are not read.
+    """
+
+    label: str
+    geometry: dict[str, Any]
+    extra: dict[str, Any]
+    group: Any = None
+    noted: Mapping[str, str] = field(default_factory=dict)
+    unread: Sequence[str] = ()
+
+
+def read_shape(shape: Any, canvas_hw: tuple[int, int] | None) -> Shape:
+    """Reads a shape.
+
+    Args:
+        shape: an entry of `shapes`, as parsed from JSON.
+        canvas_hw: height and width of the image; None where its declared size is not that of its file.
+
+    Raises:
+        ValueError: if it has no label, or is no shape with an area.
+        ImageError: if its mask is no image, or larger than its image.
+    """
+    if not isinstance(shape, Mapping) or not isinstance(shape.get("label"), str) or not shape["label"].strip():
+        raise ValueError("expected a shape with a label")
+    extra = {key: shape[key] for key in _KEPT if shape.get(key)}
+    if shape.get("group_id") == 0:
+        extra["group_id"] = 0
+    # A lone surrogate is valid JSON and no text: encoding it raises a ValueError.
+    json.dumps([shape["label"], extra], ensure_ascii=False).encode()
+    geometry, noted = _geometry(shape, _points(shape.get("points")), canvas_hw)
+    unread = [str(key) for key in shape if key not in _KNOWN and shape[key]]
+    return Shape(shape["label"].strip(), geometry, extra, extra.get("group_id"), noted, unread)
+
+
+def _geometry(
+    shape: Mapping[str, Any], points: Sequence[Point], canvas_hw: tuple[int, int] | None
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Returns box or segmentation, and what should be known of it."""
+    kind, flat = shape.get("shape_type"), [v for point in points for v in point]
+    if isinstance(kind, str | None):
+        if kind in _POLYGONS and len(points) >= 3:
+            return {"segmentation": [flat]}, {}
+        if kind in _ROTATED and len(points) == 4:
+            return {"segmentation": [flat]}, {"rotated": f"{kind} of four corners"}
+        if kind == "rectangle" and len(points) in (2, 4):
+            box = tight_box(points)
+            is_upright = len(points) == 2 or _is_upright(points, box)
+            return {"bbox": box}, {} if is_upright else {
+                "box_of_corners": ", ".join(f"({x:g}, {y:g})" for x, y in points)
+            }
+        if kind == "mask" and len(points) == 2:
+            return {"segmentation": _mask(shape.get("mask"), points, canvas_hw)}, {}
+        if kind == "circle" and len(points) == 2:
+            radius = math.hypot(points[1][0] - points[0][0], points[1][1] - points[0][1])
+            return {"segmentation": [ellipse(points[0], (radius, radius))]}, {}
+    raise ValueError(
+        f"expected a polygon, rectangle, rotation, circle or mask, got {str(kind)[:40]!r} of {len(points)} points"
+    )
+
+
+def _is_upright(points: Sequence[Point], box: Sequence[float]) -> bool:
+    """Whether four points lie near the four corners of their box."""
+    left, top, width, height = box
+    corners = [(left, top), (left + width, top), (left, top + height), (left + width, top + height)]
+    return all(any(math.dist(corner, point) <= _UPRIGHT for point in points) for corner in corners)
+
+
+def _mask(text: Any, points: Sequence[Point], canvas_hw: tuple[int, int] | None) -> dict[str, Any]:
+    if canvas_hw is None:
+        raise ValueError("expected a mask of an image that is declared in the size of its file")
+    mask = read_mask(decoded(text, "mask"), name="mask", max_pixels=canvas_hw[0] * canvas_hw[1])
+    left, top, _, _ = tight_box(points)
+    return encode_mask(placed(mask.values != 0, (round(left), round(top)), canvas_hw))
+
+
+def decoded(text: Any, key: str) -> bytes:
+    """Decodes base64. Raises ValueError where a value is none."""
+    try:
+        return base64.b64decode(str(text), validate=True)
+    except binascii.Error as error:
+        raise ValueError(f"{key}: expected base64, but: {error}") from error
+
+
+def _points(points: Any) -> list[Point]:
+    if not isinstance(points, list) or not all(isinstance(p, list) and len(p) == 2 for p in points):
+        raise ValueError("expected a list of points [x, y]")
+    found = [(number(x), number(y)) for x, y in points]
+    if any(max(abs(x), abs(y)) > MAX_COORDINATE for x, y in found):
+        raise ValueError(f"expected coordinates within {MAX_COORDINATE:.0f} pixels")
+    return found

@@ -13,7 +13,7 @@ from support.importers import Files
 def collected(names, claims, unreadable, labels_lost="drop"):
     collector = Collector(Files(dict.fromkeys(names, "")), labels_lost=labels_lost)
     images = [name for name in names if name.endswith(".jpg")]
-    pairs = collector.pair([Claim(name) for name in claims], images, dict.fromkeys(claims, 2), unreadable)
+    pairs = collector.pair([Claim(name) for name in claims], images, dict.fromkeys(claims, 2), unreadable=unreadable)
     for file, image in pairs.image_of.items():
         collector.use(file)
         collector.add_object(collector.add_image(image), "dent", bbox=[0, 0, 1, 1])

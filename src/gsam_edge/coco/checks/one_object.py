@@ -15,6 +15,8 @@ from gsam_edge.coco.geometry.shapes import brief, finite_area, is_close, whole_n
 
 #: Values by which files say that a shape is absent.
 _ABSENT: Mapping[str, tuple[Any, ...]] = {"bbox": (None, []), "segmentation": (None, [], {})}
+#: Faults that take no shape away.
+_READ = frozenset({"segmentation_empty", "number_as_text", "polygon_in_other_layout"})
 
 
 @dataclass(frozen=True)
@@ -159,7 +161,7 @@ class ObjectCheck:
         if dropped_for:
             return case.drop(*dropped_for)
         if box.value is None and mask.value is None:
-            reasons = [fault for fault in case.faults[before:] if fault[0] != "segmentation_empty"]
+            reasons = [fault for fault in case.faults[before:] if fault[0] not in _READ]
             return case.drop(*(reasons or [("annotation_without_shape", "expected a bbox or a segmentation")])[0])
         new["bbox"], new["segmentation"] = box.value, mask.value
         self._area(case, record, new, mask if mask.value is not None else box)

@@ -22,7 +22,7 @@ SKIPPED: Mapping[str, str] = {
     "labels_lost": "an image that has annotations, none of which could be taken over: it would pass for empty",
     "name_not_utf8": "an image whose file name is no UTF-8",
     "object_malformed": "an object without a usable class or shape",
-    "shape_malformed": "a box or outline that does not read, of an object that has another shape, which is taken over",
+    "shape_malformed": "a box or outline that does not read, of an object with another shape, which is taken over",
     "class_unknown": "an object of a class number that has no name",
     "hole_not_cut": "an area that is no object and was not cut out: only boxes surround it, or it cannot be drawn",
     "shape_without_area": "a point, a line or a figure of them, which is neither a box nor a mask",

@@ -8,7 +8,8 @@ from typing import Any, Literal, TypeAlias
 
 from gsam_edge.coco.errors import InvalidDatasetError
 from gsam_edge.coco.importers.account import Account, counts_of, shown
-from gsam_edge.coco.importers.pairing import Claim, ImageIndex, Pairs, pair
+from gsam_edge.coco.importers.image_index import ImageIndex
+from gsam_edge.coco.importers.pairing import Claim, Pairs, pair
 from gsam_edge.coco.importers.reading import SourceFiles, layout_of
 from gsam_edge.coco.importers.splits import SplitEntry, take_splits
 from gsam_edge.vision.images import ImageError, opened_image, upright_hw
@@ -97,6 +98,7 @@ class Collector:
         claims: Sequence[Claim],
         images: Sequence[str],
         objects: Mapping[str, int],
+        *,
         unreadable: Mapping[str, str] = MappingProxyType({}),
         with_image: Collection[str] = (),
     ) -> Pairs:

@@ -1,8 +1,10 @@
 """Compares the folders of annotation files and images: `Annotations/cam1` and `JPEGImages/cam1` are one place."""
 
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import PurePosixPath
+from typing import TypeAlias
 
 from gsam_edge.coco.images.names import spelling_key
 
@@ -18,6 +20,9 @@ SPLIT_WORDS = {
     "test": "test", "testing": "test",
 }  # fmt: skip
 
+#: The parts of a folder that say which images are meant.
+Place: TypeAlias = tuple[str, ...]
+
 
 class Folders:
     """Which folders of annotation files belong to which folders of images.
@@ -29,9 +34,9 @@ class Folders:
 
     def __init__(self, files: Sequence[str], images: Sequence[str]) -> None:
         self._roles = _told_roles(files, images)
-        self._places: dict[str, tuple[str, ...]] = {}
+        self._places: dict[str, Place] = {}
 
-    def place(self, folder: str) -> tuple[str, ...]:
+    def place(self, folder: str) -> Place:
         """Returns the parts of a folder that say which images are meant, in one spelling, without those of a kind."""
         if folder not in self._places:
             parts = PurePosixPath(folder).parts
@@ -53,26 +58,49 @@ class Folders:
         return tuple(part for part in second if part not in SPLIT_WORDS) == first != second
 
 
-def _told_roles(files: Sequence[str], images: Sequence[str]) -> frozenset[tuple[str, ...]]:
+#: What lies below a folder: "files" or "images" to the places in it that hold some.
+_Held: TypeAlias = dict[str, set[Place]]
+
+
+def _told_roles(files: Sequence[str], images: Sequence[str]) -> frozenset[Place]:
     """Returns the two folders of each parent of which one holds all its annotation files and the other all its images.
 
     They are `Etiketten` and `Bilder` in any language: where a parent has more of either, nothing says which of them
-    belong together.
+    belong together, nor where images or files of the parent itself have namesakes.
     """
-    holds: dict[tuple[str, ...], set[str]] = defaultdict(set)
+    held: dict[Place, _Held] = defaultdict(lambda: defaultdict(set))
+    shared = {_stem(name) for name in files} & {_stem(name) for name in images}
+    in_use = {PurePosixPath(name).parts[:-1] for name in (*files, *images) if _stem(name) in shared}
     for kind, names in (("files", files), ("images", images)):
-        for name in names:
-            parts = PurePosixPath(name).parts[:-1]
-            for depth in range(len(parts)):
-                holds[parts[: depth + 1]].add(kind)
-    children: dict[tuple[str, ...], list[tuple[str, ...]]] = defaultdict(list)
-    for folder in holds:
+        for folder in {PurePosixPath(name).parts[:-1] for name in names}:
+            for depth in range(1, len(folder) + 1):
+                held[folder[:depth]][kind].add(_without_roles(folder[depth:]))
+    children: dict[Place, list[Place]] = defaultdict(list)
+    for folder in held:
         children[folder[:-1]].append(folder)
-    told: list[tuple[str, ...]] = []
-    for folders in children.values():
-        if len(folders) == 2 and {frozenset(holds[folder]) for folder in folders} == {
-            frozenset({"files"}),
-            frozenset({"images"}),
-        }:
+    told: list[Place] = []
+    for parent, folders in children.items():
+        if parent not in in_use and len(folders) == 2 and _are_two_halves(folders, [held[f] for f in folders]):
             told += folders
     return frozenset(told)
+
+
+def _are_two_halves(folders: Sequence[Place], held: Sequence[_Held]) -> bool:
+    """Whether one of two folders holds the files of the other's images.
+
+    The folders in them have to be the same, or the files lie in none. Names that differ by a number, as `cam1` and
+    `cam2`, or stand for a split tell images apart.
+    """
+    stems = {re.sub(r"\d+", "", folder[-1].casefold()) for folder in folders}
+    both = dict(item for half in held for item in half.items())
+    if len(stems) < 2 or stems.intersection(SPLIT_WORDS) or any(len(half) > 1 for half in held) or len(both) < 2:
+        return False
+    return both["files"] == {()} or bool(both["files"] & both["images"])
+
+
+def _stem(name: str) -> str:
+    return spelling_key(PurePosixPath(name).stem)
+
+
+def _without_roles(parts: tuple[str, ...]) -> Place:
+    return tuple(spelling_key(part) for part in parts if part.casefold() not in ROLES)

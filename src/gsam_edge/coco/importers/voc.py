@@ -4,7 +4,8 @@ from collections import Counter
 from pathlib import PurePosixPath
 
 from gsam_edge.coco.importers.collect import Collector, Imported, LabelsLost
-from gsam_edge.coco.importers.pairing import Claim, ImageIndex
+from gsam_edge.coco.importers.image_index import ImageIndex
+from gsam_edge.coco.importers.pairing import Claim
 from gsam_edge.coco.importers.reading import SourceFiles, with_suffix
 from gsam_edge.coco.importers.voc_lists import read_lists
 from gsam_edge.coco.importers.voc_xml import VocFile, read_voc
@@ -41,7 +42,7 @@ def import_voc(files: SourceFiles, *, labels_lost: LabelsLost) -> Imported:
     claims += [Claim(name) for name in unreadable]
     objects = {name: len(document.objects) for name, document in documents.items()}
     unused = _Unused(collector)
-    for name, image_name in collector.pair(claims, images, objects, unreadable).image_of.items():
+    for name, image_name in collector.pair(claims, images, objects, unreadable=unreadable).image_of.items():
         _add_image(collector, documents[name], image_name, name, unused)
     unused.report()
     entries = read_lists(files, collector)

@@ -8,7 +8,8 @@ from typing import Any
 from gsam_edge.coco.errors import InvalidDatasetError
 from gsam_edge.coco.images.names import spelling_key
 from gsam_edge.coco.importers.collect import Collector, Imported, LabelsLost
-from gsam_edge.coco.importers.pairing import Claim, ImageIndex, Pairs
+from gsam_edge.coco.importers.image_index import ImageIndex
+from gsam_edge.coco.importers.pairing import Claim, Pairs
 from gsam_edge.coco.importers.reading import SourceFiles, layout_of, text_of, with_suffix
 from gsam_edge.coco.importers.yolo_config import YoloConfig, read_config
 from gsam_edge.coco.importers.yolo_lines import is_like_object, object_lines, read_object
@@ -44,7 +45,7 @@ def import_yolo(files: SourceFiles, class_names: Mapping[int, str], *, labels_lo
     texts, unreadable = _label_files(files, config)
     claims = [Claim(name) for name in [*texts, *unreadable]]
     objects = {name: _count(text) for name, text in texts.items()}
-    pairs = collector.pair(claims, files.image_names(), objects, unreadable)
+    pairs = collector.pair(claims, files.image_names(), objects, unreadable=unreadable)
     index = ImageIndex(files.image_names(), [claim.file for claim in claims])
     _doubt_images_without_labels(collector, files, pairs, objects, index)
     label_of = {image_name: name for name, image_name in pairs.image_of.items()}

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from gsam_edge.coco.importers.collect import Collector
 from gsam_edge.coco.importers.folders import SPLIT_WORDS
-from gsam_edge.coco.importers.pairing import ImageIndex, Refusal
+from gsam_edge.coco.importers.image_index import ImageIndex
+from gsam_edge.coco.importers.pairing import Refusal
 from gsam_edge.coco.importers.splits import SplitEntry
 
 

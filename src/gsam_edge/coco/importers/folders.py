@@ -2,18 +2,22 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import TypeAlias
 
 from gsam_edge.coco.images.names import spelling_key
 
-#: Names of folders that say what lies in them, not which images these are; without regard to case.
-ROLES = frozenset({
+#: Names of folders that say that annotations lie in them, masks among them; without regard to case.
+_FILE_ROLES = frozenset({
     "ann", "anns", "anno", "annos", "annotation", "annotations", "gt", "groundtruth", "ground_truth", "json",
-    "jsons", "label", "labels", "labeltxt", "mask", "masks", "txt", "txts", "xml", "xmls", "data", "frames",
-    "image", "images", "img", "imgs", "jpegimages", "jpgs", "photos", "pics", "pictures", "pngs",
+    "jsons", "label", "labels", "labeltxt", "mask", "masks", "txt", "txts", "xml", "xmls",
 })  # fmt: skip
+_IMAGE_ROLES = frozenset({
+    "frames", "image", "images", "img", "imgs", "jpegimages", "jpgs", "photos", "pics", "pictures", "pngs",
+})  # fmt: skip
+#: Names of folders that say what lies in them, not which images these are; without regard to case.
+ROLES = _FILE_ROLES | _IMAGE_ROLES | {"data"}
 #: Names of folders that stand for a split, to the name of the split.
 SPLIT_WORDS = {
     "train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "dev": "val",
@@ -58,6 +62,19 @@ class Folders:
         return tuple(part for part in second if part not in SPLIT_WORDS) == first != second
 
 
+def of_images(images: Sequence[str]) -> Sequence[str]:
+    """Returns images without those in a folder of annotations, as `masks`, if others are in one of images."""
+    roles = {image: _last_role(image) for image in images}
+    if _IMAGE_ROLES.isdisjoint(roles.values()):
+        return images
+    return [image for image in images if roles[image] not in _FILE_ROLES]
+
+
+def _last_role(name: str) -> str:
+    parts = (part.casefold() for part in reversed(PurePosixPath(name).parts[:-1]))
+    return next((part for part in parts if part in ROLES), "")
+
+
 #: What lies below a folder: "files" or "images" to the places in it that hold some.
 _Held: TypeAlias = dict[str, set[Place]]
 
@@ -66,7 +83,8 @@ def _told_roles(files: Sequence[str], images: Sequence[str]) -> frozenset[Place]
     """Returns the two folders of each parent of which one holds all its annotation files and the other all its images.
 
     They are `Etiketten` and `Bilder` in any language: where a parent has more of either, nothing says which of them
-    belong together, nor where images or files of the parent itself have namesakes.
+    belong together, nor where images or files of the parent itself have namesakes, nor where images elsewhere may be
+    meant as well: `annotations/trimaps` is not the folder of the images beside `images`.
     """
     held: dict[Place, _Held] = defaultdict(lambda: defaultdict(set))
     shared = {_stem(name) for name in files} & {_stem(name) for name in images}
@@ -78,11 +96,31 @@ def _told_roles(files: Sequence[str], images: Sequence[str]) -> frozenset[Place]
     children: dict[Place, list[Place]] = defaultdict(list)
     for folder in held:
         children[folder[:-1]].append(folder)
-    told: list[Place] = []
-    for parent, folders in children.items():
-        if parent not in in_use and len(folders) == 2 and _are_two_halves(folders, [held[f] for f in folders]):
-            told += folders
-    return frozenset(told)
+    homes: dict[tuple[str, Place], set[Place]] = defaultdict(set)
+    for image in images:
+        folder = PurePosixPath(image).parts[:-1]
+        homes[_stem(image), _without_roles(folder)].add(folder)
+    pairs = [
+        folders
+        for parent, folders in children.items()
+        if parent not in in_use and len(folders) == 2 and _are_two_halves(folders, [held[f] for f in folders])
+    ]
+    told = {folder for pair in pairs for folder in pair}
+    rivalled = {folder for image in images for folder in _rivalled(image, told, homes)}
+    return frozenset(folder for pair in pairs if rivalled.isdisjoint(pair) for folder in pair)
+
+
+def _rivalled(image: str, told: Collection[Place], homes: Mapping[tuple[str, Place], Collection[Place]]) -> list[Place]:
+    """Returns the told folders around an image whose files may as well mean a namesake elsewhere."""
+    parts, stem = PurePosixPath(image).parts[:-1], _stem(image)
+    around = [parts[:depth] for depth in range(1, len(parts) + 1) if parts[:depth] in told]
+    return [
+        folder
+        for folder in around
+        for place in [_without_roles(folder[:-1])]
+        for depth in range(len(place) + 1)
+        if any(home[: len(folder)] != folder for home in homes.get((stem, place[:depth]), ()))
+    ]
 
 
 def _are_two_halves(folders: Sequence[Place], held: Sequence[_Held]) -> bool:

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 
 from gsam_edge.coco.images.names import spelling_distance, spelling_key
-from gsam_edge.coco.importers.folders import Folders, Place
+from gsam_edge.coco.importers.folders import Folders, Place, of_images
 
 
 class ImageIndex:
@@ -39,7 +39,9 @@ class ImageIndex:
         folder = posixpath.dirname(file)
         place = self.folders.place(folder)
         found = self._at_place.get((_whole_stem_key(file), place)) or self._at_place.get((stem_key(file), place), [])
-        return _best({image: (_depth(folder, posixpath.dirname(image)), spelled(file, image)) for image in found})
+        return _best(
+            {image: (_depth(folder, posixpath.dirname(image)), spelled(file, image)) for image in of_images(found)}
+        )
 
     def named(self, name: str, *, near: str = "", settled: Collection[Place] = ()) -> tuple[str, ...]:
         """Returns the images that a name in a file may mean: one, none, or several that nothing tells apart.

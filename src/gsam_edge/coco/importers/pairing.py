@@ -86,7 +86,7 @@ def pair(claims: Sequence[Claim], images: Sequence[str]) -> Pairs:
     rivals = Counter(map(stem_key, by_stem))
     for file, found in by_stem.items():
         if not found and rivals[stem_key(file)] == 1:
-            by_stem[file] = _of_split(file, index, settled)
+            by_stem[file] = _only(file, index, settled)
     owned = {found[0] for found in by_stem.values() if len(found) == 1}
     pairs = Pairs()
     for claim in claims:
@@ -118,13 +118,15 @@ def _settled(by_stem: Mapping[str, Sequence[str]], index: ImageIndex) -> set[Pla
     return settled.union(*(shared for shared in places.values() if len(shared) > 1))
 
 
-def _of_split(file: str, index: ImageIndex, settled: Collection[Place]) -> tuple[str, ...]:
-    """Returns the only image of a file's stem if it lies in the folder of a split, or the file does."""
-    alike, folder = index.alike(file), posixpath.dirname(file)
-    if len(alike) != 1 or not index.folders.differ_by_split(folder, posixpath.dirname(alike[0])):
+def _only(file: str, index: ImageIndex, settled: Collection[Place]) -> tuple[str, ...]:
+    """Returns the only image of a file's stem if its place does not contradict the file's, and neither is settled."""
+    alike = index.alike(file)
+    if len(alike) != 1:
         return ()
-    places = {index.folders.place(folder), index.folders.place(posixpath.dirname(alike[0]))}
-    return () if places.intersection(settled) else (alike[0],)
+    folder, other = posixpath.dirname(file), posixpath.dirname(alike[0])
+    if index.folders.contradict(folder, other) and not index.folders.differ_by_split(folder, other):
+        return ()
+    return () if {index.folders.place(folder), index.folders.place(other)}.intersection(settled) else (alike[0],)
 
 
 def _settle(

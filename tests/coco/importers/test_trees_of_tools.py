@@ -2,6 +2,7 @@
 
 import pytest
 
+from gsam_edge.coco import InvalidDatasetError
 from support.importers import OBJECT, VOC, imported, skipped
 
 LINE = "0 0.5 0.5 0.2 0.1\n"
@@ -46,3 +47,99 @@ def test_labels_in_a_folder_below_their_images_are_found(folder):
     result = imported("yolo", files)
     assert counts_of(result) == {"a.jpg": 1, "b.jpg": 1, "c.jpg": 0}
     assert skipped(result) == {}
+
+
+ROBOFLOW = {
+    "data.yaml": "train: ../train/images\nval: ../valid/images\ntest: ../test/images\nnc: 1\nnames: ['bag']\n",
+    "train/images/a_jpg.rf.1.jpg": "train a",
+    "train/labels/a_jpg.rf.1.txt": LINE,
+    "train/images/b_jpg.rf.2.jpg": "train b",
+    "train/labels/b_jpg.rf.2.txt": "",
+    "valid/images/c_jpg.rf.3.jpg": "valid c",
+    "valid/labels/c_jpg.rf.3.txt": LINE,
+    "test/images/d_jpg.rf.4.jpg": "test d",
+    "test/labels/d_jpg.rf.4.txt": LINE,
+}
+
+
+@pytest.mark.parametrize("root", ["", "My Project.v1i.yolov8/", "a/b/"])
+def test_roboflows_places_are_found_below_the_folder_of_data_yaml(root):
+    result = imported("yolo", {f"{root}{name}": content for name, content in ROBOFLOW.items()})
+    assert result.report["splits"] == {"test": 1, "train": 2, "val": 1}
+    assert skipped(result) == {}
+    two = {f"{cam}/{name}": content for cam in ("one", "two") for name, content in ROBOFLOW.items()}
+    assert imported("yolo", two).report["splits"] == {"test": 2, "train": 4, "val": 2}
+
+
+@pytest.mark.parametrize("folder", ["__MACOSX/{}/._{}", "{}/._{}", "{}/.ipynb_checkpoints/{}", "{}/@eaDir/{}"])
+@pytest.mark.parametrize("format_name", ["yolo", "voc"])
+def test_hidden_files_are_named_and_neither_images_nor_labels(folder, format_name):
+    files = ROBOFLOW
+    if format_name == "voc":
+        files = {f"train/{n}.jpg": "" for n in "ab"} | {f"train/{n}.xml": voc(f"{n}.jpg") for n in "ab"}
+    hidden = {}
+    for name in files:
+        head, _, base = name.rpartition("/")
+        hidden[folder.format(head, base).replace("//", "/").lstrip("/")] = b"\x00\x05\x16\x07\xff"
+    plain, result = imported(format_name, files), imported(format_name, files | hidden | {".DS_Store": b"\x00"})
+    assert result.content == plain.content
+    assert skipped(result) == {"file_hidden": len(hidden) + 1}
+    assert imported(format_name, files | hidden, labels_lost="error").content == plain.content
+
+
+PAIRS = {"classes.txt": "bag", "images/a.jpg": "a", "images/b.jpg": "b", "labels/a.txt": LINE, "labels/b.txt": ""}
+
+
+@pytest.mark.parametrize(
+    "copies",
+    [
+        {"thumbs/a.jpg": "small a", "thumbs/b.jpg": "small b"},
+        {"images/thumbs/a.jpg": "small a"},
+        {"images_resized/a.jpg": "small a"},
+        {"images_png/a.png": "a"},
+        {"masks/a.png": "mask of a"},
+        {"images/a (1).jpg": "a", "images/a - Copy.jpg": "a", "images/a copy 2.jpg": "a"},
+    ],
+)
+def test_a_copy_of_an_image_with_labels_does_not_pass_for_empty(copies):
+    result = imported("yolo", PAIRS | copies)
+    assert counts_of(result) == {"images/a.jpg": 1, "images/b.jpg": 0}
+    assert skipped(result) == {"labels_lost": len(copies)}
+
+
+def test_images_without_labels_beside_others_are_empty_as_yolo_defines_it():
+    background = {"images/c.jpg": "c", "images/a (2).jpg": "not a", "backgrounds/d.jpg": "d"}
+    result = imported("yolo", PAIRS | background)
+    assert counts_of(result) == {"images/a.jpg": 1, "images/b.jpg": 0} | dict.fromkeys(background, 0)
+    assert skipped(result) == {}
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_split_without_a_single_label_file_is_not_a_split_of_empty_images(named):
+    files = {name: content for name, content in ROBOFLOW.items() if not name.startswith("test/labels")}
+    if not named:
+        files["data.yaml"] = "names: [bag]"
+    result = imported("yolo", files)
+    assert result.report["splits"] == {"train": 2, "val": 1}
+    assert skipped(result)["labels_lost"] == 1
+
+
+def test_an_image_that_no_list_names_and_that_has_no_labels_is_left_out():
+    stray = {"labels.jpg": "a plot", "runs/exp/train_batch0.jpg": "a mosaic"}
+    result = imported("yolo", ROBOFLOW | stray)
+    assert result.report["splits"] == {"test": 1, "train": 2, "val": 1}
+    assert skipped(result) == {"labels_lost": 2}
+
+
+def test_class_names_of_roboflows_darknet_export_are_read():
+    files = {f"{s}/_darknet.labels": "bag\nwire\n" for s in ("train", "valid")}
+    files |= {"train/a.jpg": "", "train/a.txt": LINE, "valid/b.jpg": "", "valid/b.txt": LINE}
+    result = imported("yolo", files)
+    assert result.report["per_class"] == {"bag": 2, "wire": 0}
+    assert skipped(result) == {}
+
+
+def test_a_class_number_named_twice_is_refused():
+    document = {"data.yaml": "names:\n  0: bag\n  0: wire\n"}
+    with pytest.raises(InvalidDatasetError, match=r"data.yaml: .*a key stands twice .*line 2"):
+        imported("yolo", PAIRS | document)

@@ -105,7 +105,8 @@ def _parsed(files: SourceFiles, name: str) -> Element:
     except (ParseError, DefusedXmlException, LookupError, RecursionError) as error:
         if isinstance(error, ParseError):
             text_of(files, name)  # says so where the file is no UTF-8
-        raise ValueError(f"expected an XML file without entities, but: {error}") from error
+        what = "it declares a DTD or entities" if isinstance(error, DefusedXmlException) else str(error)
+        raise ValueError(f"expected an XML file without DTD and entities, but: {what}") from error
     if root.tag != "annotation":
         raise ValueError(f"expected <annotation>, got <{root.tag[:40]}>{_OTHER_TOOLS.get(root.tag, '')}")
     return root

@@ -1,7 +1,6 @@
 """YOLO: one text file per image, a line per object, coordinates as shares of the image (Ultralytics' format)."""
 
 import posixpath
-from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,9 +8,10 @@ from gsam_edge.coco.errors import InvalidDatasetError
 from gsam_edge.coco.images.names import spelling_key
 from gsam_edge.coco.importers.collect import Collector, Imported, LabelsLost
 from gsam_edge.coco.importers.image_index import ImageIndex
-from gsam_edge.coco.importers.pairing import Claim, Pairs
+from gsam_edge.coco.importers.pairing import Claim
 from gsam_edge.coco.importers.reading import SourceFiles, layout_of, text_of, with_suffix
 from gsam_edge.coco.importers.yolo_config import YoloConfig, read_config
+from gsam_edge.coco.importers.yolo_doubts import doubted_images
 from gsam_edge.coco.importers.yolo_lines import is_like_object, object_lines, read_object
 
 
@@ -47,7 +47,8 @@ def import_yolo(files: SourceFiles, class_names: Mapping[int, str], *, labels_lo
     objects = {name: _count(text) for name, text in texts.items()}
     pairs = collector.pair(claims, files.image_names(), objects, unreadable=unreadable)
     index = ImageIndex(files.image_names(), [claim.file for claim in claims])
-    _doubt_images_without_labels(collector, files, pairs, objects, index)
+    for image_name, reason in doubted_images(files, pairs, objects, index, config.entries).items():
+        collector.lose_labels(image_name, reason)
     label_of = {image_name: name for name, image_name in pairs.image_of.items()}
     for image_name in files.image_names():
         image, label_name = collector.add_image(image_name), label_of.get(image_name)
@@ -88,40 +89,6 @@ def _label_files(files: SourceFiles, config: YoloConfig) -> tuple[dict[str, str]
 
 def _count(text: str) -> int:
     return sum(1 for _ in object_lines(text))
-
-
-def _doubt_images_without_labels(
-    collector: Collector, files: SourceFiles, pairs: Pairs, objects: Mapping[str, int], index: ImageIndex
-) -> None:
-    """Marks the images without labels to which labels without an image may belong, so that none passes for empty.
-
-    They are those in the place of such a label file, and those that lie where no label file does; and images beside an
-    XML or JSON file of their stem, which another tool wrote.
-    """
-    places = index.folders
-    labelled, doubted = set(pairs.image_of.values()), pairs.in_doubt
-    image_missing = [name for name, refusal in pairs.refused.items() if refusal.code == "image_missing"]
-    lost = {posixpath.dirname(name): name for name in image_missing if objects.get(name)}
-    with_labels = {places.place(posixpath.dirname(name)) for name in objects}
-    bare: dict[str, list[str]] = defaultdict(list)
-    for image in files.image_names():
-        if image not in labelled and image not in doubted:
-            bare[posixpath.dirname(image)].append(image)
-    for folder, images in bare.items():
-        place = places.place(folder)
-        homes = (
-            home
-            for home in lost
-            if place == places.place(home) or (place not in with_labels and not places.contradict(folder, home))
-        )
-        home = next(homes, None)
-        if home is not None:
-            for image in images:
-                collector.lose_labels(image, f"{lost[home]} has no image, and may hold its labels")
-    for name in with_suffix(files, ".xml", ".json"):
-        for image in index.beside(name):
-            if image not in labelled:
-                collector.lose_labels(image, f"{name} has its stem, and is not read as YOLO")
 
 
 def _add_object(collector: Collector, image: Mapping[str, Any], line: str, config: YoloConfig, where: str) -> None:

@@ -143,3 +143,43 @@ def test_a_class_number_named_twice_is_refused():
     document = {"data.yaml": "names:\n  0: bag\n  0: wire\n"}
     with pytest.raises(InvalidDatasetError, match=r"data.yaml: .*a key stands twice .*line 2"):
         imported("yolo", PAIRS | document)
+
+
+def test_class_numbers_that_count_from_one_end_the_import():
+    names = {"classes.txt": "bag\nwire\n"}
+    labels = {"labels/a.txt": "1 .5 .5 .2 .1\n", "labels/b.txt": "2 .5 .5 .2 .1\n"}
+    with pytest.raises(
+        InvalidDatasetError, match=r"counted from 1; .*class_names.1='bag',import_dataset.class_names.2"
+    ):
+        imported("yolo", PAIRS | names | labels)
+    result = imported("yolo", PAIRS | names | labels, {1: "bag", 2: "wire"})
+    assert result.report["per_class"] == {"bag": 1, "wire": 1}
+    zero = imported("yolo", PAIRS | names | labels | {"images/c.jpg": "", "labels/c.txt": LINE})
+    assert skipped(zero) == {"class_unknown": 1, "labels_lost": 1}, "one number too many alone says nothing"
+
+
+def test_key_points_without_kpt_shape_are_no_outline():
+    pose = "0 0.5 0.5 0.2 0.1 0.45 0.5 2 0.55 0.5 2\n"
+    result = imported("yolo", PAIRS | {"labels/b.txt": pose})
+    assert counts_of(result) == {"images/a.jpg": 1}
+    (entry,) = [entry for entry in result.report["skipped"] if entry["code"] == "object_malformed"]
+    assert "state kpt_shape in data.yaml" in entry["examples"][0]["detail"]
+
+
+TURN = "<attributes><attribute><name>rotation</name><value>{}</value></attribute></attributes>"
+
+
+def test_a_box_that_cvat_turned_is_a_polygon():
+    def of(degrees):
+        content = VOC.format(name="a.jpg", objects=OBJECT.format(more=TURN.format(degrees)))
+        return imported("voc", {"a.jpg": "", "a.xml": content, "b.jpg": "", "b.xml": voc("b.jpg")})
+
+    assert of("0.0").content["annotations"][0]["bbox"] == [0, 2, 10, 10.5]
+    assert skipped(of("0.0")) == {}
+    turned = of("90.0")
+    assert "bbox" not in turned.content["annotations"][0]
+    assert turned.content["annotations"][0]["segmentation"][0] == pytest.approx(
+        [10.25, 2.25, 10.25, 12.25, -0.25, 12.25, -0.25, 2.25]
+    )
+    assert skipped(turned) == {}
+    assert skipped(of("much")) == {"object_malformed": 1, "labels_lost": 1}

@@ -1,8 +1,9 @@
 """Compares the folders of annotation files and images: `Annotations/cam1` and `JPEGImages/cam1` are one place."""
 
+import posixpath
 import re
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import TypeAlias
 
@@ -87,40 +88,41 @@ def _told_roles(files: Sequence[str], images: Sequence[str]) -> frozenset[Place]
     meant as well: `annotations/trimaps` is not the folder of the images beside `images`.
     """
     held: dict[Place, _Held] = defaultdict(lambda: defaultdict(set))
-    shared = {_stem(name) for name in files} & {_stem(name) for name in images}
-    in_use = {PurePosixPath(name).parts[:-1] for name in (*files, *images) if _stem(name) in shared}
-    for kind, names in (("files", files), ("images", images)):
-        for folder in {PurePosixPath(name).parts[:-1] for name in names}:
+    of_files, of_images = [_folder_and_stem(name) for name in files], [_folder_and_stem(name) for name in images]
+    shared = {stem for _, stem in of_files} & {stem for _, stem in of_images}
+    in_use = {folder for folder, stem in (*of_files, *of_images) if stem in shared}
+    for kind, names in (("files", of_files), ("images", of_images)):
+        for folder in {folder for folder, _ in names}:
             for depth in range(1, len(folder) + 1):
                 held[folder[:depth]][kind].add(_without_roles(folder[depth:]))
     children: dict[Place, list[Place]] = defaultdict(list)
     for folder in held:
         children[folder[:-1]].append(folder)
-    homes: dict[tuple[str, Place], set[Place]] = defaultdict(set)
-    for image in images:
-        folder = PurePosixPath(image).parts[:-1]
-        homes[_stem(image), _without_roles(folder)].add(folder)
     pairs = [
         folders
         for parent, folders in children.items()
         if parent not in in_use and len(folders) == 2 and _are_two_halves(folders, [held[f] for f in folders])
     ]
-    told = {folder for pair in pairs for folder in pair}
-    rivalled = {folder for image in images for folder in _rivalled(image, told, homes)}
+    told = frozenset(folder for pair in pairs for folder in pair)
+    rivalled = _rivalled(of_images, told)
     return frozenset(folder for pair in pairs if rivalled.isdisjoint(pair) for folder in pair)
 
 
-def _rivalled(image: str, told: Collection[Place], homes: Mapping[tuple[str, Place], Collection[Place]]) -> list[Place]:
-    """Returns the told folders around an image whose files may as well mean a namesake elsewhere."""
-    parts, stem = PurePosixPath(image).parts[:-1], _stem(image)
-    around = [parts[:depth] for depth in range(1, len(parts) + 1) if parts[:depth] in told]
-    return [
-        folder
-        for folder in around
-        for place in [_without_roles(folder[:-1])]
-        for depth in range(len(place) + 1)
-        if any(home[: len(folder)] != folder for home in homes.get((stem, place[:depth]), ()))
-    ]
+def _rivalled(images: Sequence[tuple[Place, str]], told: frozenset[Place]) -> set[Place]:
+    """Returns the told folders whose files may as well mean a namesake elsewhere; `images` are folder and stem."""
+    if not told:
+        return set()
+    homes: dict[tuple[str, Place], set[Place]] = defaultdict(set)
+    for folder, stem in images:
+        homes[stem, _without_roles(folder)].add(folder)
+    rivalled: set[Place] = set()
+    for folder, stem in images:
+        for around in {folder[:depth] for depth in range(1, len(folder) + 1)} & told:
+            place = _without_roles(around[:-1])
+            above = (home for depth in range(len(place) + 1) for home in homes.get((stem, place[:depth]), ()))
+            if any(home[: len(around)] != around for home in above):
+                rivalled.add(around)
+    return rivalled
 
 
 def _are_two_halves(folders: Sequence[Place], held: Sequence[_Held]) -> bool:
@@ -136,8 +138,9 @@ def _are_two_halves(folders: Sequence[Place], held: Sequence[_Held]) -> bool:
     return both["files"] == {()} or bool(both["files"] & both["images"])
 
 
-def _stem(name: str) -> str:
-    return spelling_key(PurePosixPath(name).stem)
+def _folder_and_stem(name: str) -> tuple[Place, str]:
+    *folder, base = name.split("/")
+    return tuple(folder), spelling_key(posixpath.splitext(base)[0])
 
 
 def _without_roles(parts: tuple[str, ...]) -> Place:

@@ -148,6 +148,8 @@ def spelled(path: str, image: str) -> int:
     name, base = posixpath.basename(path), posixpath.basename(image)
     stem, base_stem = posixpath.splitext(name)[0], posixpath.splitext(base)[0]
     pairs = ((name, base), (name, base_stem), (stem, base), (stem, base_stem))
+    if any(one == other for one, other in pairs):  # by far the most frequent
+        return 0
     return min((rank for pair in pairs if (rank := spelling_distance(*pair)) is not None), default=_UNLIKE)
 
 

@@ -48,11 +48,13 @@ class Pairs:
     """The result of `pair`.
 
     Attributes:
+        index: finds the images by other names.
         image_of: annotation file to its image; no image is there twice.
         refused: annotation file to the reason why it has no image.
         noted: annotation file that has an image, to what should be known of it: code and detail.
     """
 
+    index: ImageIndex = field(compare=False, repr=False)
     image_of: dict[str, str] = field(default_factory=dict)
     refused: dict[str, Refusal] = field(default_factory=dict)
     noted: dict[str, tuple[str, str]] = field(default_factory=dict)
@@ -88,7 +90,7 @@ def pair(claims: Sequence[Claim], images: Sequence[str]) -> Pairs:
         if not found and rivals[stem_key(file)] == 1:
             by_stem[file] = _only(file, index, settled)
     owned = {found[0] for found in by_stem.values() if len(found) == 1}
-    pairs = Pairs()
+    pairs = Pairs(index)
     for claim in claims:
         _settle(claim, by_stem[claim.file], index, settled, owned, pairs)
     _refuse_doubled(pairs, by_stem)

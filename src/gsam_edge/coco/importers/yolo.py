@@ -1,13 +1,13 @@
 """YOLO: one text file per image, a line per object, coordinates as shares of the image (Ultralytics' format)."""
 
 import posixpath
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from gsam_edge.coco.errors import InvalidDatasetError
+from gsam_edge.coco.geometry.shapes import brief
 from gsam_edge.coco.images.names import spelling_key
 from gsam_edge.coco.importers.collect import Collector, Imported, LabelsLost
-from gsam_edge.coco.importers.image_index import ImageIndex
 from gsam_edge.coco.importers.pairing import Claim
 from gsam_edge.coco.importers.reading import SourceFiles, layout_of, text_of, with_suffix
 from gsam_edge.coco.importers.yolo_config import YoloConfig, read_config
@@ -46,9 +46,9 @@ def import_yolo(files: SourceFiles, class_names: Mapping[int, str], *, labels_lo
     claims = [Claim(name) for name in [*texts, *unreadable]]
     objects = {name: _count(text) for name, text in texts.items()}
     pairs = collector.pair(claims, files.image_names(), objects, unreadable=unreadable)
-    index = ImageIndex(files.image_names(), [claim.file for claim in claims])
-    for image_name, reason in doubted_images(files, pairs, objects, index, config.entries).items():
+    for image_name, reason in doubted_images(files, pairs, objects, config.entries).items():
         collector.lose_labels(image_name, reason)
+    class_numbers: set[float] = set()
     label_of = {image_name: name for name, image_name in pairs.image_of.items()}
     for image_name in files.image_names():
         image, label_name = collector.add_image(image_name), label_of.get(image_name)
@@ -60,8 +60,9 @@ def import_yolo(files: SourceFiles, class_names: Mapping[int, str], *, labels_lo
             continue
         collector.use(label_name)
         for row, line in object_lines(texts[label_name]):
-            _add_object(collector, image, line, config, f"{label_name}: line {row}")
-    return collector.finish("yolo", config.entries, index)
+            _add_object(collector, image, line, config, f"{label_name}: line {row}", class_numbers)
+    _refuse_numbers_from_one(class_numbers, config.names)
+    return collector.finish("yolo", config.entries, pairs.index)
 
 
 def _label_files(files: SourceFiles, config: YoloConfig) -> tuple[dict[str, str], dict[str, str]]:
@@ -91,12 +92,35 @@ def _count(text: str) -> int:
     return sum(1 for _ in object_lines(text))
 
 
-def _add_object(collector: Collector, image: Mapping[str, Any], line: str, config: YoloConfig, where: str) -> None:
+def _refuse_numbers_from_one(used: Collection[float], names: Mapping[int, str]) -> None:
+    """Raises InvalidDatasetError where the class numbers begin at 1 and end at the number of classes.
+
+    Most of them would pass for their neighbours in the list.
+    """
+    count = len(names)
+    if count > 1 and sorted(names) == [*range(count)] and used and (min(used), max(used)) == (1, count):
+        named = ",".join(f"import_dataset.class_names.{number + 1}={brief(names[number])}" for number in range(2))
+        raise InvalidDatasetError(
+            f"import_dataset: expected class numbers from 0 ({brief(names[0])}) to {count - 1}; the labels hold "
+            f"1 to {count} and no 0, as if they were counted from 1; if so, say it with --params={named},... for all "
+            "classes; if not, add the name that the list lacks"
+        )
+
+
+def _add_object(
+    collector: Collector,
+    image: Mapping[str, Any],
+    line: str,
+    config: YoloConfig,
+    where: str,
+    class_numbers: set[float],
+) -> None:
     try:
         found = read_object(line, config.key_points)
     except ValueError as error:
         collector.lose_object(image, "object_malformed", where, str(error))
         return
+    class_numbers.add(found.class_number)
     if found.class_number not in config.names:
         named = f"class {found.class_number}, named are {sorted(config.names)[:20]}"
         collector.lose_object(image, "class_unknown", where, named)

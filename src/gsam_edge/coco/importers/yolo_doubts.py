@@ -36,7 +36,7 @@ class _Tree:
 
 
 def doubted_images(
-    files: SourceFiles, pairs: Pairs, objects: Mapping[str, int], index: ImageIndex, entries: Sequence[SplitEntry]
+    files: SourceFiles, pairs: Pairs, objects: Mapping[str, int], entries: Sequence[SplitEntry]
 ) -> dict[str, str]:
     """Returns the images without a label file whose labels may have been lost, with what says so.
 
@@ -48,11 +48,10 @@ def doubted_images(
         files: the folder.
         pairs: the label files and their images.
         objects: the number of objects in each label file that can be read.
-        index: finds images.
         entries: the entries of the splits.
     """
     labelled = set(pairs.image_of.values())
-    listed = {found[0]: entry.split for entry in entries if len(found := image_of(entry, index)) == 1}
+    listed = {found[0]: entry.split for entry in entries if len(found := image_of(entry, pairs.index)) == 1}
     bare: dict[str, list[str]] = defaultdict(list)
     split_of: dict[str, str] = {}
     for image in files.image_names():
@@ -61,8 +60,8 @@ def doubted_images(
             split_of[image] = split
         if image not in labelled:
             bare[posixpath.dirname(image)].append(image)
-    with_labels = {index.folders.place(posixpath.dirname(name)) for name in objects}
-    tree = _Tree(index, labelled, bare, with_labels, split_of)
+    with_labels = {pairs.index.folders.place(posixpath.dirname(name)) for name in objects}
+    tree = _Tree(pairs.index, labelled, bare, with_labels, split_of)
     doubts: dict[str, str] = {}
     for reasons in (_beside_lost_labels(tree, pairs, objects), _of_other_tools(tree, files), _copies(tree, files)):
         for image, reason in reasons:

@@ -7,6 +7,8 @@ from urllib.parse import unquote
 
 def _with_slashes(name: str) -> str:
     """Forward slashes, no empty parts, no `.`: as Windows and URLs write paths."""
+    if "/" not in name and "\\" not in name:
+        return "" if name == "." else name
     return "/".join(part for part in name.replace("\\", "/").split("/") if part not in ("", "."))
 
 

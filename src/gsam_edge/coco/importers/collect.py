@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
@@ -10,7 +11,7 @@ from gsam_edge.coco.errors import InvalidDatasetError
 from gsam_edge.coco.importers.account import Account, counts_of, shown
 from gsam_edge.coco.importers.image_index import ImageIndex
 from gsam_edge.coco.importers.pairing import Claim, Pairs, pair
-from gsam_edge.coco.importers.reading import SourceFiles, layout_of
+from gsam_edge.coco.importers.reading import SourceFiles, is_hidden, layout_of
 from gsam_edge.coco.importers.splits import SplitEntry, take_splits
 from gsam_edge.vision.images import ImageError, opened_image, upright_hw
 
@@ -51,6 +52,7 @@ class Collector:
     def __init__(self, files: SourceFiles, classes: Sequence[str] = (), *, labels_lost: LabelsLost) -> None:
         self.account = Account()
         self._files = files
+        self._names = frozenset(files.names())
         self._labels_lost = labels_lost
         self._images: dict[str, dict[str, Any]] = {}
         self._found_hw: dict[str, tuple[int, int]] = {}
@@ -153,11 +155,7 @@ class Collector:
         return self._add_record(file_name, found_hw, declared_hw, extra)
 
     def add_embedded_image(
-        self,
-        file_name: str,
-        read: Callable[[], bytes],
-        declared_hw: tuple[int, int] | None = None,
-        **extra: Any,
+        self, file_name: str, read: Callable[[], bytes], declared_hw: tuple[int, int] | None = None, **extra: Any
     ) -> dict[str, Any]:
         """Adds an image that lies inside an annotation file.
 
@@ -170,7 +168,7 @@ class Collector:
         Raises:
             ImageError: if it is too large or no readable image, or its name is that of another one.
         """
-        if file_name in {*self._images, *self._files.names()} or shown(file_name) != file_name:
+        if file_name in self._images or file_name in self._names or shown(file_name) != file_name:
             raise ImageError(f"expected a free name in UTF-8 for the image inside, got {shown(file_name)}")
         with opened_image(read(), name=file_name, max_pixels=self._files.max_pixels) as image:
             found_hw = upright_hw(image)
@@ -285,13 +283,16 @@ class Collector:
                 self.account.leave("objects", "labels_lost")
 
     def _leave_the_rest(self) -> None:
-        """Names every file that was neither taken nor left."""
+        """Names every file that was neither taken nor left; a hidden one is an image by its suffix."""
         images = set(self._files.image_names())
+        suffixes = {PurePosixPath(name).suffix.lower() for name in images}
         for name in [name for name in self._files.names() if name not in self._settled]:
             if name in images:
                 self.leave_image(name, "image_not_annotated", "no annotation file belongs to it")
+            elif is_hidden(name) and PurePosixPath(name).suffix.lower() in suffixes:
+                self.leave_image(name, "file_hidden", "not read")
             else:
-                self.leave_file(name, "file_not_used", "not read")
+                self.leave_file(name, "file_hidden" if is_hidden(name) else "file_not_used", "not read")
 
     def _nothing(self, format_name: str) -> InvalidDatasetError:
         return InvalidDatasetError(

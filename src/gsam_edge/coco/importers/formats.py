@@ -13,7 +13,7 @@ from gsam_edge.coco.importers.label_studio import import_label_studio
 from gsam_edge.coco.importers.labelme import import_labelme
 from gsam_edge.coco.importers.masks import import_png_masks
 from gsam_edge.coco.importers.open_images import import_open_images
-from gsam_edge.coco.importers.reading import SourceFiles
+from gsam_edge.coco.importers.reading import DatasetFiles, SourceFiles
 from gsam_edge.coco.importers.severstal import import_severstal
 from gsam_edge.coco.importers.supervisely import import_supervisely
 from gsam_edge.coco.importers.voc import import_voc
@@ -69,4 +69,4 @@ def import_annotations(files: SourceFiles, format_name: str, config: ImportConfi
         raise InvalidDatasetError(
             f"import_dataset: expected format to be one of {', '.join(IMPORTERS)}, got {format_name!r}"
         )
-    return IMPORTERS[format_name](files, config)
+    return IMPORTERS[format_name](DatasetFiles(files), config)

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 
 from gsam_edge.coco.images.names import spelling_distance, spelling_key
-from gsam_edge.coco.importers.folders import Folders, Place
+from gsam_edge.coco.importers.folders import Folders, Place, of_images
 
 
 class ImageIndex:
@@ -39,7 +39,9 @@ class ImageIndex:
         folder = posixpath.dirname(file)
         place = self.folders.place(folder)
         found = self._at_place.get((_whole_stem_key(file), place)) or self._at_place.get((stem_key(file), place), [])
-        return _best({image: (_depth(folder, posixpath.dirname(image)), spelled(file, image)) for image in found})
+        return _best(
+            {image: (_depth(folder, posixpath.dirname(image)), spelled(file, image)) for image in of_images(found)}
+        )
 
     def named(self, name: str, *, near: str = "", settled: Collection[Place] = ()) -> tuple[str, ...]:
         """Returns the images that a name in a file may mean: one, none, or several that nothing tells apart.
@@ -146,6 +148,8 @@ def spelled(path: str, image: str) -> int:
     name, base = posixpath.basename(path), posixpath.basename(image)
     stem, base_stem = posixpath.splitext(name)[0], posixpath.splitext(base)[0]
     pairs = ((name, base), (name, base_stem), (stem, base), (stem, base_stem))
+    if any(one == other for one, other in pairs):  # by far the most frequent
+        return 0
     return min((rank for pair in pairs if (rank := spelling_distance(*pair)) is not None), default=_UNLIKE)
 
 

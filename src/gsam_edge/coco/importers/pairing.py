@@ -48,11 +48,13 @@ class Pairs:
     """The result of `pair`.
 
     Attributes:
+        index: finds the images by other names.
         image_of: annotation file to its image; no image is there twice.
         refused: annotation file to the reason why it has no image.
         noted: annotation file that has an image, to what should be known of it: code and detail.
     """
 
+    index: ImageIndex = field(compare=False, repr=False)
     image_of: dict[str, str] = field(default_factory=dict)
     refused: dict[str, Refusal] = field(default_factory=dict)
     noted: dict[str, tuple[str, str]] = field(default_factory=dict)
@@ -86,9 +88,9 @@ def pair(claims: Sequence[Claim], images: Sequence[str]) -> Pairs:
     rivals = Counter(map(stem_key, by_stem))
     for file, found in by_stem.items():
         if not found and rivals[stem_key(file)] == 1:
-            by_stem[file] = _of_split(file, index, settled)
+            by_stem[file] = _only(file, index, settled)
     owned = {found[0] for found in by_stem.values() if len(found) == 1}
-    pairs = Pairs()
+    pairs = Pairs(index)
     for claim in claims:
         _settle(claim, by_stem[claim.file], index, settled, owned, pairs)
     _refuse_doubled(pairs, by_stem)
@@ -118,13 +120,15 @@ def _settled(by_stem: Mapping[str, Sequence[str]], index: ImageIndex) -> set[Pla
     return settled.union(*(shared for shared in places.values() if len(shared) > 1))
 
 
-def _of_split(file: str, index: ImageIndex, settled: Collection[Place]) -> tuple[str, ...]:
-    """Returns the only image of a file's stem if it lies in the folder of a split, or the file does."""
-    alike, folder = index.alike(file), posixpath.dirname(file)
-    if len(alike) != 1 or not index.folders.differ_by_split(folder, posixpath.dirname(alike[0])):
+def _only(file: str, index: ImageIndex, settled: Collection[Place]) -> tuple[str, ...]:
+    """Returns the only image of a file's stem if its place does not contradict the file's, and neither is settled."""
+    alike = index.alike(file)
+    if len(alike) != 1:
         return ()
-    places = {index.folders.place(folder), index.folders.place(posixpath.dirname(alike[0]))}
-    return () if places.intersection(settled) else (alike[0],)
+    folder, other = posixpath.dirname(file), posixpath.dirname(alike[0])
+    if index.folders.contradict(folder, other) and not index.folders.differ_by_split(folder, other):
+        return ()
+    return () if {index.folders.place(folder), index.folders.place(other)}.intersection(settled) else (alike[0],)
 
 
 def _settle(

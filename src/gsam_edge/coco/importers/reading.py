@@ -10,6 +10,7 @@ from xml.etree.ElementTree import Element, ParseError
 from gsam_edge.coco.geometry.shapes import brief
 
 _MOST_FOLDERS = 6
+_SYSTEM_FOLDERS = frozenset({"__MACOSX", "@eaDir"})
 
 
 class SourceFiles(Protocol):
@@ -37,9 +38,47 @@ class SourceFiles(Protocol):
         ...
 
 
+class DatasetFiles:
+    """A folder whose hidden images are no images of the dataset: `__MACOSX/._a.jpg`, `.ipynb_checkpoints/a.jpg`.
+
+    Args:
+        files: the folder.
+    """
+
+    def __init__(self, files: SourceFiles) -> None:
+        self._files = files
+        self._images = tuple(name for name in files.image_names() if not is_hidden(name))
+
+    @property
+    def max_pixels(self) -> int:
+        """Images with more pixels are refused."""
+        return self._files.max_pixels
+
+    def names(self) -> Sequence[str]:
+        """Returns the names of all its files, sorted; hidden ones, too."""
+        return self._files.names()
+
+    def image_names(self) -> Sequence[str]:
+        """Returns the names of the files with the suffix of an image that are not hidden, sorted."""
+        return self._images
+
+    def read(self, name: str) -> bytes:
+        """Returns the content of a file; raises as that of `SourceFiles`."""
+        return self._files.read(name)
+
+    def image_size(self, name: str) -> tuple[int, int]:
+        """Returns height and width in pixels as decoded; raises as that of `SourceFiles`."""
+        return self._files.image_size(name)
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a file or a folder above it is hidden, or one that macOS or a disk station keeps for itself."""
+    return any(part.startswith(".") or part in _SYSTEM_FOLDERS for part in name.split("/"))
+
+
 def with_suffix(files: SourceFiles, *suffixes: str) -> Iterator[str]:
-    """Yields the names of files with one of the suffixes (lower case, with a dot), in upper or lower case."""
-    return (name for name in files.names() if PurePosixPath(name).suffix.lower() in suffixes)
+    """Yields the names of files with one of the suffixes (lower case, with a dot) in any case, without hidden ones."""
+    return (name for name in files.names() if PurePosixPath(name).suffix.lower() in suffixes and not is_hidden(name))
 
 
 def text_of(files: SourceFiles, name: str) -> str:
@@ -94,7 +133,8 @@ def read_xml(files: SourceFiles, name: str) -> Element:
     except (ParseError, DefusedXmlException, LookupError, RecursionError) as error:
         if isinstance(error, ParseError):
             text_of(files, name)  # says so where the file is no UTF-8
-        raise ValueError(f"expected an XML file without entities, but: {error}") from error
+        what = "it declares a DTD or entities" if isinstance(error, DefusedXmlException) else str(error)
+        raise ValueError(f"expected an XML file without DTD and entities, but: {what}") from error
     return root
 
 

@@ -63,7 +63,7 @@ def take_splits(
     split_of: dict[str, set[str]] = {}
     counts: Counter[bool] = Counter()
     for entry in entries:
-        found = _image_of(entry, index)
+        found = image_of(entry, index)
         is_known = len(found) == 1 and found[0] in names
         counts[is_known] += 1
         if is_known:
@@ -86,7 +86,8 @@ def take_splits(
         (record["split"],) = split_of[record["file_name"]]
 
 
-def _image_of(entry: SplitEntry, index: ImageIndex) -> tuple[str, ...]:
+def image_of(entry: SplitEntry, index: ImageIndex) -> tuple[str, ...]:
+    """Returns the images that an entry may mean."""
     return index.named(entry.text, near=entry.near) or index.named(without_mark(entry.text), near=entry.near)
 
 

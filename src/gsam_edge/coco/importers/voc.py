@@ -4,7 +4,6 @@ from collections import Counter
 from pathlib import PurePosixPath
 
 from gsam_edge.coco.importers.collect import Collector, Imported, LabelsLost
-from gsam_edge.coco.importers.image_index import ImageIndex
 from gsam_edge.coco.importers.pairing import Claim
 from gsam_edge.coco.importers.reading import SourceFiles, with_suffix
 from gsam_edge.coco.importers.voc_lists import read_lists
@@ -42,11 +41,12 @@ def import_voc(files: SourceFiles, *, labels_lost: LabelsLost) -> Imported:
     claims += [Claim(name) for name in unreadable]
     objects = {name: len(document.objects) for name, document in documents.items()}
     unused = _Unused(collector)
-    for name, image_name in collector.pair(claims, images, objects, unreadable=unreadable).image_of.items():
+    pairs = collector.pair(claims, images, objects, unreadable=unreadable)
+    for name, image_name in pairs.image_of.items():
         _add_image(collector, documents[name], image_name, name, unused)
     unused.report()
     entries = read_lists(files, collector)
-    return collector.finish("voc", entries, ImageIndex(images, [claim.file for claim in claims]))
+    return collector.finish("voc", entries, pairs.index)
 
 
 def _is_segmentation(name: str) -> bool:

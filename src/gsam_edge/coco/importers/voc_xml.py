@@ -14,6 +14,7 @@ from xml.etree.ElementTree import Element
 
 from gsam_edge.coco.geometry.shapes import Point, brief
 from gsam_edge.coco.importers.reading import SourceFiles, number, read_xml
+from gsam_edge.coco.importers.shapes import box_polygon, turned
 
 #: Keys of an object beside name and shape; values 0 and 1 become whole numbers, others stay text.
 _FLAGS = ("pose", "truncated", "difficult", "occluded")
@@ -136,8 +137,13 @@ def _object(item: Element) -> VocObject:
         lost=lost,
         left=left,
         noted=noted,
-        unused=[str(child.tag) for child in item if child.tag not in _KNOWN_OF_OBJECT],
+        unused=[str(child.tag) for child in item if child.tag not in _KNOWN_OF_OBJECT and not _is_rotation(child)],
     )
+
+
+def _is_rotation(attributes: Element) -> bool:
+    """Whether an element is what CVAT adds to each box: its `rotation`, and no other attribute."""
+    return attributes.tag == "attributes" and all(_text(each, "name") == "rotation" for each in attributes)
 
 
 def _without_shape(item: Element) -> tuple[str, str]:
@@ -151,7 +157,8 @@ def _without_shape(item: Element) -> tuple[str, str]:
 def _bbox(item: Element, noted: list[tuple[str, str]]) -> Iterator[tuple[str, Any]]:
     """Yields the box as left, top, width, height; its corners may be the other way round, which is noted.
 
-    Corners that coincide are a box without size: a click, not a pixel.
+    Corners that coincide are a box without size: a click, not a pixel. CVAT writes a turned box as it was before, and
+    says in an attribute by how many degrees it is turned clockwise about its centre: it is a polygon.
     """
     box = item.find("bndbox")
     if box is None:
@@ -161,7 +168,14 @@ def _bbox(item: Element, noted: list[tuple[str, str]]) -> Iterator[tuple[str, An
     if (left, top) != (x0, y0):
         noted.append(("corners_sorted", f"xmin {x0}, ymin {y0}, xmax {x1}, ymax {y1}"))
     size = [0, 0] if (left, top) == (right, bottom) else [right - left + 1, bottom - top + 1]
-    yield "bbox", [left - 1, top - 1, *size]
+    turns = [each for each in item.iterfind("attributes/attribute") if _text(each, "name") == "rotation"]
+    rotation = _number(turns[0], "value") if turns else 0
+    if rotation:
+        centre = (left - 1 + size[0] / 2, top - 1 + size[1] / 2)
+        noted.append(("rotated", f"<bndbox> with the attribute rotation {rotation}"))
+        yield "segmentation", [turned(box_polygon([left - 1, top - 1, *size]), rotation, centre)]
+    else:
+        yield "bbox", [left - 1, top - 1, *size]
 
 
 def _segmentation(item: Element, noted: list[tuple[str, str]]) -> Iterator[tuple[str, Any]]:

@@ -1,17 +1,17 @@
 """YOLO: one text file per image, a line per object, coordinates as shares of the image (Ultralytics' format)."""
 
 import posixpath
-from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from gsam_edge.coco.errors import InvalidDatasetError
+from gsam_edge.coco.geometry.shapes import brief
 from gsam_edge.coco.images.names import spelling_key
 from gsam_edge.coco.importers.collect import Collector, Imported, LabelsLost
-from gsam_edge.coco.importers.image_index import ImageIndex
-from gsam_edge.coco.importers.pairing import Claim, Pairs
+from gsam_edge.coco.importers.pairing import Claim
 from gsam_edge.coco.importers.reading import SourceFiles, layout_of, text_of, with_suffix
 from gsam_edge.coco.importers.yolo_config import YoloConfig, read_config
+from gsam_edge.coco.importers.yolo_doubts import doubted_images
 from gsam_edge.coco.importers.yolo_lines import is_like_object, object_lines, read_object
 
 
@@ -46,8 +46,9 @@ def import_yolo(files: SourceFiles, class_names: Mapping[int, str], *, labels_lo
     claims = [Claim(name) for name in [*texts, *unreadable]]
     objects = {name: _count(text) for name, text in texts.items()}
     pairs = collector.pair(claims, files.image_names(), objects, unreadable=unreadable)
-    index = ImageIndex(files.image_names(), [claim.file for claim in claims])
-    _doubt_images_without_labels(collector, files, pairs, objects, index)
+    for image_name, reason in doubted_images(files, pairs, objects, config.entries).items():
+        collector.lose_labels(image_name, reason)
+    class_numbers: set[float] = set()
     label_of = {image_name: name for name, image_name in pairs.image_of.items()}
     for image_name in files.image_names():
         image, label_name = collector.add_image(image_name), label_of.get(image_name)
@@ -59,8 +60,9 @@ def import_yolo(files: SourceFiles, class_names: Mapping[int, str], *, labels_lo
             continue
         collector.use(label_name)
         for row, line in object_lines(texts[label_name]):
-            _add_object(collector, image, line, config, f"{label_name}: line {row}")
-    return collector.finish("yolo", config.entries, index)
+            _add_object(collector, image, line, config, f"{label_name}: line {row}", class_numbers)
+    _refuse_numbers_from_one(class_numbers, config.names)
+    return collector.finish("yolo", config.entries, pairs.index)
 
 
 def _label_files(files: SourceFiles, config: YoloConfig) -> tuple[dict[str, str], dict[str, str]]:
@@ -90,46 +92,35 @@ def _count(text: str) -> int:
     return sum(1 for _ in object_lines(text))
 
 
-def _doubt_images_without_labels(
-    collector: Collector, files: SourceFiles, pairs: Pairs, objects: Mapping[str, int], index: ImageIndex
-) -> None:
-    """Marks the images without labels to which labels without an image may belong, so that none passes for empty.
+def _refuse_numbers_from_one(used: Collection[float], names: Mapping[int, str]) -> None:
+    """Raises InvalidDatasetError where the class numbers begin at 1 and end at the number of classes.
 
-    They are those in the place of such a label file, and those that lie where no label file does; and images beside an
-    XML or JSON file of their stem, which another tool wrote.
+    Most of them would pass for their neighbours in the list.
     """
-    places = index.folders
-    labelled, doubted = set(pairs.image_of.values()), pairs.in_doubt
-    image_missing = [name for name, refusal in pairs.refused.items() if refusal.code == "image_missing"]
-    lost = {posixpath.dirname(name): name for name in image_missing if objects.get(name)}
-    with_labels = {places.place(posixpath.dirname(name)) for name in objects}
-    bare: dict[str, list[str]] = defaultdict(list)
-    for image in files.image_names():
-        if image not in labelled and image not in doubted:
-            bare[posixpath.dirname(image)].append(image)
-    for folder, images in bare.items():
-        place = places.place(folder)
-        homes = (
-            home
-            for home in lost
-            if place == places.place(home) or (place not in with_labels and not places.contradict(folder, home))
+    count = len(names)
+    if count > 1 and sorted(names) == [*range(count)] and used and (min(used), max(used)) == (1, count):
+        named = ",".join(f"import_dataset.class_names.{number + 1}={brief(names[number])}" for number in range(2))
+        raise InvalidDatasetError(
+            f"import_dataset: expected class numbers from 0 ({brief(names[0])}) to {count - 1}; the labels hold "
+            f"1 to {count} and no 0, as if they were counted from 1; if so, say it with --params={named},... for all "
+            "classes; if not, add the name that the list lacks"
         )
-        home = next(homes, None)
-        if home is not None:
-            for image in images:
-                collector.lose_labels(image, f"{lost[home]} has no image, and may hold its labels")
-    for name in with_suffix(files, ".xml", ".json"):
-        for image in index.beside(name):
-            if image not in labelled:
-                collector.lose_labels(image, f"{name} has its stem, and is not read as YOLO")
 
 
-def _add_object(collector: Collector, image: Mapping[str, Any], line: str, config: YoloConfig, where: str) -> None:
+def _add_object(
+    collector: Collector,
+    image: Mapping[str, Any],
+    line: str,
+    config: YoloConfig,
+    where: str,
+    class_numbers: set[float],
+) -> None:
     try:
         found = read_object(line, config.key_points)
     except ValueError as error:
         collector.lose_object(image, "object_malformed", where, str(error))
         return
+    class_numbers.add(found.class_number)
     if found.class_number not in config.names:
         named = f"class {found.class_number}, named are {sorted(config.names)[:20]}"
         collector.lose_object(image, "class_unknown", where, named)

@@ -71,13 +71,19 @@ def read_config(files: SourceFiles, class_names: Mapping[int, str]) -> YoloConfi
 
 
 class _PlainLoader(yaml.BaseLoader):
-    """Loads all YAML scalars as text, so that a class may be named `no`; refuses aliases, merges and tags."""
+    """Loads all YAML scalars as text, so that a class may be named `no`; refuses aliases, tags and keys given twice."""
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         event: yaml.Event = self.peek_event()  # type: ignore[no-untyped-call]
         if isinstance(event, yaml.AliasEvent) or getattr(event, "tag", None):
             raise yaml.YAMLError(f"aliases and tags are not read{event.start_mark}")
         return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        found = super().construct_mapping(node, deep=deep)
+        if len(found) < len(node.value):
+            raise yaml.YAMLError(f"a key stands twice in one mapping{node.start_mark}")
+        return found
 
 
 def _documents(files: SourceFiles, config: YoloConfig) -> dict[str, Mapping[str, Any]]:
@@ -167,7 +173,7 @@ def _names_of_lists(files: SourceFiles, darknet: Mapping[str, Mapping[str, Any]]
     kinds = (
         [name for name in names if PurePosixPath(name).name in stated],
         [name for name, path in names.items() if path.name == "classes.txt"],
-        [name for name, path in names.items() if path.suffix == ".names"],
+        [name for name, path in names.items() if path.suffix == ".names" or path.name == "_darknet.labels"],
         [name for name, path in names.items() if path.name == "predefined_classes.txt"],
     )
     lists = next((kind for kind in kinds if kind), [])

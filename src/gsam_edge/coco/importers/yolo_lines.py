@@ -7,6 +7,8 @@ from gsam_edge.coco.importers.reading import number
 
 #: Coordinates may pass the image's edges by its own size; beyond, they are no shares.
 _LEAST_SHARE, _LARGEST_SHARE = -1.0, 2.0
+#: What follows each key point that is visible.
+_VISIBLE = 2
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,11 @@ def read_object(line: str, key_points: int | None) -> YoloObject:
         if not _LEAST_SHARE <= share <= _LARGEST_SHARE:
             raise ValueError(f"expected shares of the image from 0 to 1, got {share}: pixels?")
     if not is_box:
+        if _VISIBLE in shares:
+            raise ValueError(
+                f"expected points as shares of the image, got {_VISIBLE}, with which key points are marked as visible: "
+                "state kpt_shape in data.yaml"
+            )
         return YoloObject(class_number, None, shares, confidence, 0)
     if shares[2] <= 0 or shares[3] <= 0:
         raise ValueError(f"expected a width and a height above 0, got {shares[2]} and {shares[3]}")

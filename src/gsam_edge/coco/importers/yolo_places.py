@@ -90,11 +90,12 @@ class Places:
 def _readings(place: str, root: str, home: str) -> Iterator[str]:
     """Yields the paths that a place may mean, the most likely first: below its root, beside its file, its last parts.
 
-    A path of another computer, or one that begins with `..`, is found by its last parts.
+    A path of another computer, or one that begins with `..`, is found by its last parts, beside its file first.
     """
     for path in (posixpath.join(home, root, place), posixpath.join(home, place)):
         normal = posixpath.normpath(path)
         yield "" if normal == "." else normal
     parts = [part for part in posixpath.join(root, place).split("/") if part not in ("", ".", "..")]
-    for start in range(len(parts)):
-        yield "/".join(parts[start:])
+    for base in dict.fromkeys((home, "")):
+        for start in range(len(parts)):
+            yield posixpath.join(base, *parts[start:])

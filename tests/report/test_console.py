@@ -48,6 +48,33 @@ def test_the_summary_says_what_came_what_is_odd_and_what_is_in_order(report):
     assert all(len(line) <= 120 for line in lines)
 
 
+def test_the_first_case_names_its_image_once(content, files, config):
+    content["annotations"][0]["bbox"] = [1, 1, 0, 0]
+    report = reported(content, files, config)
+    (finding,) = (finding for finding in report["findings"] if finding["code"] == "box_without_size")
+    name = finding["examples"][0]["file_name"] = "[b]" + "long/" * 12 + "a.png"
+    finding["examples"][0]["detail"] = "9, " * 200
+    told = " ".join(printed(validation_summary(report)).split())
+    assert told.replace(" ", "").count(name) == 1  # wrapped, not cut off, and no markup
+    finding["examples"][0]["detail"] = "9, " * 60 + name  # cut off in the detail, so it is named behind it
+    told = " ".join(printed(validation_summary(report)).split())
+    assert told.replace(" ", "").count(name) == 1
+    finding["examples"][0]["detail"] = f"bbox of {name!r}"
+    told = " ".join(printed(validation_summary(report)).split())
+    assert told.replace(" ", "").count(name) == 1
+
+
+def test_of_boxes_alone_nothing_is_said_of_masks(content, files, config):
+    both = printed(validation_summary(reported(content, files, config)))
+    assert "no object labelled twice, boxes fit their masks" in both
+    for record in content["annotations"]:
+        record.pop("segmentation", None)
+        record.setdefault("bbox", [1, 1, 9, 9])
+    text = printed(validation_summary(reported(content, files, config)))
+    assert "no object labelled twice" in text
+    assert "boxes fit" not in text
+
+
 def test_a_lost_mask_is_no_lost_annotation_and_yet_a_loss(content, files, config):
     assert "no annotation was lost" in printed(validation_summary(reported(content, files, config)))
     content["annotations"][0]["segmentation"] = [[1, 2, 3, 4]]

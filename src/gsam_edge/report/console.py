@@ -164,9 +164,12 @@ def _findings(report: Mapping[str, Any]) -> "Table":
 
 
 def _first(example: Mapping[str, Any]) -> str:
-    """Returns an example in a line or two."""
+    """Returns an example in a line or two, with the image that it is about."""
     text = f"first: {example['where']}: {example['detail']}".replace("\n", "; ")
-    return text if len(text) <= _LONGEST_EXAMPLE else f"{text[:_LONGEST_EXAMPLE]} ..."
+    if len(text) > _LONGEST_EXAMPLE:
+        text = f"{text[:_LONGEST_EXAMPLE]} ..."
+    image = example.get("file_name", "")
+    return text if image in text else f"{text} ({image})"
 
 
 def _in_order(report: Mapping[str, Any]) -> Iterator[str]:
@@ -182,7 +185,8 @@ def _in_order(report: Mapping[str, Any]) -> Iterator[str]:
     if report["images_compared"] and not {"exact_duplicate", "near_duplicate"} & met:
         yield "no image is there twice"
     if not {"overlapping_duplicate", "mask_box_disagreement"} & met:
-        yield "no object labelled twice, boxes fit their masks"
+        fit = ", boxes fit their masks" if report["has_boxes"] and report["has_masks"] else ""
+        yield f"no object labelled twice{fit}"
     if not {"class_missing_from_split", "class_below_minimum", "class_imbalance"} & met:
         yield "every class is frequent enough, in every split"
     if "split_leak" not in met:

@@ -165,7 +165,7 @@ def test_raw_coco_says_what_is_wrong(tmp_path: Path, prepare, message: str) -> N
 @pytest.mark.parametrize(
     ("files", "told"),
     [
-        ({}, "holds no JSON file.* format=voc|format=voc .or one of voc, yolo"),
+        ({}, "holds no JSON file.* format=voc|format=voc .or one of .*voc, yolo"),
         (
             {"a/x.json": "{}"},
             "a/x.json .of no known layout.. If one of them is the COCO file, call it annotations.json",
@@ -178,7 +178,11 @@ def test_raw_coco_says_what_is_wrong(tmp_path: Path, prepare, message: str) -> N
         ),
         (
             {"x.json": '{"items": [], "categories": {}}'},
-            "x.json .Datumaro.. This looks like Datumaro.* Export it as COCO",
+            "x.json .Datumaro.. A dataset is made by: .*,format=datumaro",
+        ),
+        (
+            {"x.json": '[{"image": "a.png", "annotations": []}]'},
+            "x.json .CreateML.. This looks like CreateML.* Export it as COCO",
         ),
     ],
 )

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gsam_edge.coco import InvalidDatasetError, RawCoco, validate
-from gsam_edge.coco.checks.layouts import layout_of
+from gsam_edge.coco.checks.layouts import LAYOUTS, layout_of
+from gsam_edge.coco.importers import IMPORTERS
 
 COCO = {"images": [{"id": 1, "file_name": "a.png"}], "categories": [{"id": 1, "name": "bag"}]}
 
@@ -43,6 +44,12 @@ def test_a_refusal_names_the_layout_and_says_what_to_do(content, name, files, co
         assert str(refused.value).startswith("file: ")
         assert f"\nThis looks like {name}" in str(refused.value)
         assert layout.advice in str(refused.value)
+
+
+def test_what_can_be_imported_is_said_with_its_command():
+    importers = {layout.importer: layout.advice for layout in LAYOUTS if layout.importer is not None}
+    assert importers.keys() <= IMPORTERS.keys()
+    assert all(f"format={name}" in advice for name, advice in importers.items() if name != "coco")
 
 
 def test_a_coco_file_is_of_no_other_layout(content, files, configure):

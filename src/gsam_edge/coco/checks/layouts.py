@@ -60,6 +60,7 @@ def _has_regions(content: Any) -> bool:
 
 _INSTANCES = "Give a file of instances: its annotations have image_id, category_id and a bbox or a segmentation"
 _EXPORT = "Export it as COCO (instances) from that tool"
+_IMPORT = "Import it: kedro run --pipeline=import_dataset --params=source=path/to/folder,format="
 
 #: The layouts, COCO's own relatives first.
 LAYOUTS: tuple[Layout, ...] = (
@@ -90,22 +91,22 @@ LAYOUTS: tuple[Layout, ...] = (
     ),
     Layout(
         "LabelMe", "it holds shapes and an imagePath",
-        "It has one file for each image: "
-        "kedro run --pipeline=import_dataset --params=source=path/to/folder,format=labelme",
+        f"It has one file for each image. {_IMPORT}labelme",
         lambda content: isinstance(content, Mapping) and _has(content, "shapes", "imagePath"), importer="labelme",
     ),
     Layout(
-        "Datumaro", "it holds items and categories", _EXPORT,
-        lambda content: isinstance(content, Mapping) and _has(content, "items", "categories"),
+        "Datumaro", "it holds items and categories", f"{_IMPORT}datumaro",
+        lambda content: isinstance(content, Mapping) and _has(content, "items", "categories"), importer="datumaro",
     ),
     Layout(
-        "Supervisely", "it holds objects and a size", _EXPORT,
-        lambda content: isinstance(content, Mapping) and _has(content, "objects", "size"),
+        "Supervisely", "it holds objects and a size", f"It has one file for each image. {_IMPORT}supervisely",
+        lambda content: isinstance(content, Mapping) and _has(content, "objects", "size"), importer="supervisely",
     ),
     Layout("VGG Image Annotator (VIA)", "it holds files with regions", _EXPORT, _has_regions),
     Layout(
-        "Label Studio", "it is a list of tasks with data and annotations", _EXPORT,
+        "Label Studio", "it is a list of tasks with data and annotations", f"{_IMPORT}label_studio",
         lambda content: _has(_first(content), "data") and bool({"annotations", "completions"} & _first(content).keys()),
+        importer="label_studio",
     ),
     Layout(
         "CreateML", "it is a list of images with annotations", _EXPORT,

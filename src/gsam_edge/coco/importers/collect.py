@@ -133,7 +133,7 @@ class Collector:
         return pairs
 
     def add_image(
-        self, file_name: str, declared_hw: tuple[int, int] | None = None, **extra: Any
+        self, file_name: str, declared_hw: tuple[int, int] | None = None, /, **extra: Any
     ) -> dict[str, Any] | None:
         """Adds an image and returns its record; None, with its reason, if the file is unreadable or badly named.
 
@@ -195,12 +195,17 @@ class Collector:
         """Whether an image's declared size is that of its file; otherwise masks in that size cannot be trusted."""
         return self._found_hw[image["file_name"]] == (image["height"], image["width"])
 
-    def add_object(self, image: Mapping[str, Any], class_name: str, **shape: Any) -> None:
-        """Adds an annotation of an image: `bbox` and/or `segmentation`, and further keys."""
-        category_id = self._category_ids.setdefault(class_name, len(self._category_ids) + 1)
-        record = {"id": len(self._objects) + 1, "image_id": image["id"], "category_id": category_id, "iscrowd": 0}
-        self._objects.append(record | shape)
+    def add_class(self, name: str) -> int:
+        """Returns the id of a class, which is the next one where its name is new."""
+        return self._category_ids.setdefault(name, len(self._category_ids) + 1)
+
+    def add_object(self, image: Mapping[str, Any], class_name: str, /, **shape: Any) -> dict[str, Any]:
+        """Adds an annotation of an image, with `bbox` and/or `segmentation` and further keys; returns its record."""
+        record = {"id": len(self._objects) + 1, "image_id": image["id"], "category_id": self.add_class(class_name)}
+        record |= {"iscrowd": 0, **shape}
+        self._objects.append(record)
         self.account.take("objects")
+        return record
 
     def ignore_area(self, image: Mapping[str, Any], where: str, **shape: Any) -> None:
         """Adds an area that is not to be looked at: a crowd of every class, as COCO evaluates each by itself."""

@@ -5,11 +5,17 @@ from collections.abc import Callable, Mapping
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from gsam_edge.coco.errors import InvalidDatasetError
+from gsam_edge.coco.importers.coco import import_coco
 from gsam_edge.coco.importers.collect import Imported, LabelsLost
+from gsam_edge.coco.importers.cvat import import_cvat
+from gsam_edge.coco.importers.datumaro import import_datumaro
+from gsam_edge.coco.importers.label_studio import import_label_studio
 from gsam_edge.coco.importers.labelme import import_labelme
 from gsam_edge.coco.importers.masks import import_png_masks
+from gsam_edge.coco.importers.open_images import import_open_images
 from gsam_edge.coco.importers.reading import SourceFiles
 from gsam_edge.coco.importers.severstal import import_severstal
+from gsam_edge.coco.importers.supervisely import import_supervisely
 from gsam_edge.coco.importers.voc import import_voc
 from gsam_edge.coco.importers.yolo import import_yolo
 
@@ -39,11 +45,17 @@ class ImportConfig(BaseModel):
 
 
 IMPORTERS: Mapping[str, Callable[[SourceFiles, ImportConfig], Imported]] = {
+    "coco": lambda files, config: import_coco(files, labels_lost=config.labels_lost),
     "voc": lambda files, config: import_voc(files, labels_lost=config.labels_lost),
     "yolo": lambda files, config: import_yolo(files, config.class_names, labels_lost=config.labels_lost),
     "labelme": lambda files, config: import_labelme(files, labels_lost=config.labels_lost),
     "png_masks": lambda files, config: import_png_masks(files, config.class_names, labels_lost=config.labels_lost),
     "severstal": lambda files, config: import_severstal(files, config.class_names, labels_lost=config.labels_lost),
+    "cvat": lambda files, config: import_cvat(files, labels_lost=config.labels_lost),
+    "label_studio": lambda files, config: import_label_studio(files, labels_lost=config.labels_lost),
+    "supervisely": lambda files, config: import_supervisely(files, labels_lost=config.labels_lost),
+    "datumaro": lambda files, config: import_datumaro(files, labels_lost=config.labels_lost),
+    "open_images": lambda files, config: import_open_images(files, labels_lost=config.labels_lost),
 }
 
 

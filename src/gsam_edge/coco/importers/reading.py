@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 from typing import Any, Protocol
+from xml.etree.ElementTree import Element, ParseError
 
 from gsam_edge.coco.geometry.shapes import brief
 
@@ -76,6 +77,25 @@ def read_json(files: SourceFiles, name: str) -> Any:
         return json.loads(text_of(files, name))
     except RecursionError as error:
         raise ValueError("nested too deep") from error
+
+
+def read_xml(files: SourceFiles, name: str) -> Element:
+    """Returns the root of an XML file that declares no entities.
+
+    Raises:
+        ValueError: if it is no XML, no UTF-8, or has a document type, which may declare entities.
+        OSError: if it cannot be read.
+    """
+    from defusedxml.common import DefusedXmlException
+    from defusedxml.ElementTree import fromstring
+
+    try:
+        root: Element = fromstring(files.read(name), forbid_dtd=True)
+    except (ParseError, DefusedXmlException, LookupError, RecursionError) as error:
+        if isinstance(error, ParseError):
+            text_of(files, name)  # says so where the file is no UTF-8
+        raise ValueError(f"expected an XML file without entities, but: {error}") from error
+    return root
 
 
 def number(value: Any) -> float:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gsam_edge.coco.geometry.segmentation import decode_segmentation, encode_mask
-from gsam_edge.coco.geometry.shapes import OUTLINE_LIMIT, Point, clip_polygon, outline_length
+from gsam_edge.coco.geometry.shapes import MAX_COORDINATE, OUTLINE_LIMIT, Point, brief, clip_polygon, outline_length
 
 #: Corners of the polygon that replaces an ellipse: it misses 0.16 % of its area.
 _ELLIPSE_CORNERS = 64
@@ -46,6 +46,19 @@ def ellipse(centre: Point, radii: Point, degrees: float = 0.0) -> list[float]:
     turns = [2 * math.pi * corner / _ELLIPSE_CORNERS for corner in range(_ELLIPSE_CORNERS)]
     upright = [v for t in turns for v in (x + across * math.cos(t), y + down * math.sin(t))]
     return turned(upright, degrees, centre) if degrees else upright
+
+
+def usable(polygon: list[float], sides: Point) -> list[float]:
+    """Returns a polygon [x0, y0, ...] that was made of two sides or radii.
+
+    Raises:
+        ValueError: if one of them is not above 0, or the polygon leaves the range of coordinates.
+    """
+    if min(sides) <= 0:
+        raise ValueError(f"expected sides or radii above 0, got {brief(sides)}")
+    if not all(abs(v) <= MAX_COORDINATE for v in polygon):
+        raise ValueError(f"expected coordinates within {MAX_COORDINATE:.0f} pixels")
+    return polygon
 
 
 def drawn(segmentation: Any, image_hw: tuple[int, int]) -> NDArray[np.bool_]:

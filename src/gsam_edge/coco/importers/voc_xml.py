@@ -10,10 +10,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from xml.etree.ElementTree import Element, ParseError
+from xml.etree.ElementTree import Element
 
 from gsam_edge.coco.geometry.shapes import Point, brief
-from gsam_edge.coco.importers.reading import SourceFiles, number, text_of
+from gsam_edge.coco.importers.reading import SourceFiles, number, read_xml
 
 #: Keys of an object beside name and shape; values 0 and 1 become whole numbers, others stay text.
 _FLAGS = ("pose", "truncated", "difficult", "occluded")
@@ -97,15 +97,7 @@ def read_voc(files: SourceFiles, name: str) -> VocFile:
 
 def _parsed(files: SourceFiles, name: str) -> Element:
     """Returns the root of an XML file that declares no entities. Raises ValueError for anything else."""
-    from defusedxml.common import DefusedXmlException
-    from defusedxml.ElementTree import fromstring
-
-    try:
-        root: Element = fromstring(files.read(name), forbid_dtd=True)
-    except (ParseError, DefusedXmlException, LookupError, RecursionError) as error:
-        if isinstance(error, ParseError):
-            text_of(files, name)  # says so where the file is no UTF-8
-        raise ValueError(f"expected an XML file without entities, but: {error}") from error
+    root = read_xml(files, name)
     if root.tag != "annotation":
         raise ValueError(f"expected <annotation>, got <{root.tag[:40]}>{_OTHER_TOOLS.get(root.tag, '')}")
     return root

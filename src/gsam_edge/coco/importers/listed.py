@@ -1,0 +1,118 @@
+"""Finds images for formats whose annotation files list many of them by name. No image is given on a guess."""
+
+import posixpath
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gsam_edge.coco.importers.collect import Collector
+from gsam_edge.coco.importers.folders import SPLIT_WORDS
+from gsam_edge.coco.importers.image_index import ImageIndex
+from gsam_edge.coco.importers.pairing import Refusal
+from gsam_edge.coco.importers.splits import SplitEntry
+
+
+@dataclass(frozen=True)
+class Listed:
+    """An image as an annotation file lists it.
+
+    Attributes:
+        file: the annotation file.
+        where: the record, for messages.
+        names: what it may be called, the most trusted first.
+        folders: where the format keeps its images, the most trusted first, relative to the dataset's folder.
+        split: train, val or test, where the file says so: an image in the folder of another split is not meant.
+    """
+
+    file: str
+    where: str
+    names: tuple[str, ...]
+    folders: tuple[str, ...] = ("",)
+    split: str | None = None
+
+
+class Finder:
+    """Finds listed images: in the folders of the format first, then by the rule for all formats (`ImageIndex.named`).
+
+    Args:
+        images: names of the images of the dataset's folder.
+        files: names of the annotation files.
+    """
+
+    def __init__(self, images: Sequence[str], files: Sequence[str]) -> None:
+        self.index = ImageIndex(images, files)
+        self._images = frozenset(images)
+
+    def find(self, entry: Listed) -> str | Refusal:
+        """Returns the image of an entry, or why it has none."""
+        for name in entry.names:
+            for folder in entry.folders:
+                path = posixpath.normpath(posixpath.join(folder, name.replace("\\", "/")))
+                if path in self._images:
+                    return path
+        for name in entry.names:
+            found = self.index.named(name, near=posixpath.dirname(entry.file))
+            if entry.split is not None:
+                splits = {image: split_of_folder(posixpath.dirname(image)) for image in found}
+                found = tuple(image for image in found if splits[image] in (None, entry.split))
+                found = tuple(image for image in found if splits[image] == entry.split) or found
+            if len(found) == 1:
+                return found[0]
+            if found:
+                return Refusal("pairing_ambiguous", f"{name!r} may be {' or '.join(found[:5])}", found)
+        return Refusal(
+            "image_missing", f"no image {entry.names[0]!r} in the folder" if entry.names else "it has no name"
+        )
+
+    def find_all(self, listed: Sequence[Listed]) -> list[str | Refusal]:
+        """Returns the image of each entry, or why it has none; of several entries for one image none has it.
+
+        An entry that names the image exactly has it before those that name it otherwise.
+        """
+        found = [self.find(entry) for entry in listed]
+        claims: dict[str, list[int]] = {}
+        for number, image in enumerate(found):
+            if isinstance(image, str):
+                claims.setdefault(image, []).append(number)
+        for image, numbers in claims.items():
+            exact = [number for number in numbers if f"/{image}".endswith(f"/{listed[number].names[0]}")]
+            for number in numbers:
+                if len(numbers) > 1 and [number] != exact:
+                    code = "image_annotated_twice" if len(exact) == 1 else "pairing_ambiguous"
+                    others = " and ".join([listed[other].where for other in numbers if other != number][:3])
+                    found[number] = Refusal(code, f"{image} is also listed by {others}", (image,))
+        return found
+
+
+def refuse(collector: Collector, entry: Listed, refusal: Refusal, objects: int) -> None:
+    """Leaves a listed image behind, with the objects that it has; the images that may be meant lose their labels."""
+    collector.account.leave("objects", refusal.code, objects)
+    collector.account.skip(refusal.code, entry.where, f"{refusal.detail}; objects of it: {objects}")
+    if objects:
+        for image in refusal.images:
+            collector.lose_labels(image, f"{entry.where} may mean it")
+
+
+def split_of_file(path: str) -> str | None:
+    """Returns the split that an annotation file, or else a folder of its path, is named after; None where none is.
+
+    `annotations/instances_train2017.json` and `valid/_annotations.coco.json` name `train` and `val`.
+    """
+    folder, name = posixpath.split(path)
+    words = {split_word(word) for word in re.split(r"[-_. ]", posixpath.splitext(name)[0])} - {None}
+    return words.pop() if len(words) == 1 else split_of_folder(folder)
+
+
+def split_of_folder(folder: str) -> str | None:
+    """Returns the split that the last such folder of a path is named after; `test_rig/0` names none."""
+    return next((split for part in reversed(folder.split("/")) if (split := split_word(part))), None)
+
+
+def split_word(word: str) -> str | None:
+    """Returns the split that a word stands for, digits at its end aside: `train2017` is train."""
+    return SPLIT_WORDS.get(re.sub(r"\d+$", "", word.casefold()))
+
+
+def split_entries(splits: Sequence[SplitEntry]) -> Sequence[SplitEntry]:
+    """Returns the entries for `Collector.finish`; none where all name one split, which is no division."""
+    return splits if len({entry.split for entry in splits}) > 1 else ()

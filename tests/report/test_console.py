@@ -64,6 +64,17 @@ def test_the_first_case_names_its_image_once(content, files, config):
     assert told.replace(" ", "").count(name) == 1
 
 
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [("annotation_duplicate", "no object labelled twice"), ("image_listed_twice", "no image is there twice")],
+)
+def test_what_was_there_twice_and_is_gone_was_there_twice(content, files, config, code, said):
+    report = reported(content, files, config) | {"images_compared": 3}
+    assert said in printed(validation_summary(report))
+    found = {"code": code, "severity": "warning", "policy": "drop", "count": 1, "meaning": "", "examples": []}
+    assert said not in printed(validation_summary(report | {"findings": [*report["findings"], found]}))
+
+
 def test_of_boxes_alone_nothing_is_said_of_masks(content, files, config):
     both = printed(validation_summary(reported(content, files, config)))
     assert "no object labelled twice, boxes fit their masks" in both

@@ -182,9 +182,9 @@ def _in_order(report: Mapping[str, Any]) -> Iterator[str]:
         yield "every image is there and readable"
     if not (report["annotations"]["dropped"] or report["health"].get("annotations", {}).get("dropped") or lost):
         yield "no annotation was lost"
-    if report["images_compared"] and not {"exact_duplicate", "near_duplicate"} & met:
+    if report["images_compared"] and not {"image_listed_twice", "exact_duplicate", "near_duplicate"} & met:
         yield "no image is there twice"
-    if not {"overlapping_duplicate", "mask_box_disagreement"} & met:
+    if not {"annotation_duplicate", "overlapping_duplicate", "mask_box_disagreement"} & met:
         fit = ", boxes fit their masks" if report["has_boxes"] and report["has_masks"] else ""
         yield f"no object labelled twice{fit}"
     if not {"class_missing_from_split", "class_below_minimum", "class_imbalance"} & met:

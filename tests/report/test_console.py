@@ -52,7 +52,7 @@ def test_the_first_case_names_its_image_once(content, files, config):
     content["annotations"][0]["bbox"] = [1, 1, 0, 0]
     report = reported(content, files, config)
     (finding,) = (finding for finding in report["findings"] if finding["code"] == "box_without_size")
-    name = finding["examples"][0]["file_name"] = "[b]" + "long/" * 12 + "a.png"
+    name = finding["examples"][0]["file_name"] = "[b]" + "long/" * 30 + "a.png"
     finding["examples"][0]["detail"] = "9, " * 200
     told = " ".join(printed(validation_summary(report)).split())
     assert told.replace(" ", "").count(name) == 1  # wrapped, not cut off, and no markup

@@ -16,7 +16,7 @@ _IN_ORDER = "[green]✓[/]"
 #: Most classes listed; of more, the most frequent ones.
 _MOST_CLASSES = 12
 #: Most characters of an example.
-_LONGEST_EXAMPLE = 200
+_LONGEST_EXAMPLE = 400
 
 
 def comparison_summary(rows: Sequence[Mapping[str, Any]]) -> "Table":
@@ -91,7 +91,7 @@ def _cases(title: str, severity: str, entries: Sequence[Mapping[str, Any]]) -> "
     from rich.markup import escape
 
     table = _table(title, "count", "what, and the first case")
-    table.columns[0].no_wrap, table.columns[-1].overflow = True, "fold"  # neither a code nor a path is cut off
+    table.columns[0].no_wrap = True  # a code is one word
     for entry in entries:
         first = entry["examples"][0]
         case = escape(": ".join(part for part in (first["where"], first["detail"]) if part))
@@ -102,7 +102,6 @@ def _cases(title: str, severity: str, entries: Sequence[Mapping[str, Any]]) -> "
 def _account(rows: Sequence[Mapping[str, Any]], objects: str) -> "Table":
     """Builds the table of the account; `objects` is what its row of objects counts."""
     table = _table("Account", "found", "taken", "left", "why")
-    table.columns[-1].overflow = "fold"
     for row in rows:
         why = ", ".join(f"{code} {count}" for code, count in row["why"].items())
         left = f"[yellow]{row['left']}[/]" if row["left"] else "0"
@@ -116,8 +115,8 @@ def _table(title: str, *columns: str) -> "Table":
     from rich.table import Table
 
     table = Table(title, *columns, box=SIMPLE_HEAD, pad_edge=False, title_justify="left", header_style="bold")
-    for column in table.columns[1:]:
-        column.justify = "left"
+    for column in table.columns:
+        column.overflow = "fold"  # a path or a name is wrapped, never cut off
     return table
 
 
@@ -152,6 +151,7 @@ def _findings(report: Mapping[str, Any]) -> "Table":
     from rich.markup import escape
 
     table = _table("Findings", "count", "was", "what it means")
+    table.columns[0].no_wrap = True  # a code is one word
     order = {severity: rank for rank, severity in enumerate(MARKS)}
     done = {"keep": "kept", "fix": "fixed", "drop": "dropped"}
     for finding in sorted(report["findings"], key=lambda finding: order[finding["severity"]]):

@@ -48,6 +48,11 @@ def test_the_summary_says_what_came_what_is_odd_and_what_is_in_order(report):
     assert all(len(line) <= 120 for line in lines)
 
 
+def test_where_nothing_is_found_the_table_says_so(content, files, config):
+    report = reported(content, files, config) | {"findings": []}
+    assert line_of(printed(validation_summary(report)), "none") == ["✓", "none"]
+
+
 def test_the_first_case_names_its_image_once(content, files, config):
     content["annotations"][0]["bbox"] = [1, 1, 0, 0]
     report = reported(content, files, config)
@@ -143,6 +148,10 @@ def test_the_import_counts_crowds_apart_and_says_that_nothing_is_left():
     assert "\u2713 nothing" in text
     assert "all that was found was taken over" in text
     assert text.rstrip().splitlines()[-1].split() == ["images", "8", "8", "0"]
+    listed = printed(import_summary(IMPORT | {"splits": {"val": 2, "other": 1, "train": 5}}))
+    assert "train 5, val 2, other 1" in listed
+    noted = printed(import_summary(IMPORT | {"notes": [entry("confidence", 4)]}))
+    assert "all that was found was taken over, as the notes say" in noted  # a confidence was read past
 
 
 def test_what_the_import_left_is_told_with_its_first_case_and_adds_up():

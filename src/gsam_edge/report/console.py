@@ -72,14 +72,17 @@ def import_summary(report: Mapping[str, Any]) -> "Group":
     """Summarises the `import_report`: what was imported, what was read otherwise, what was left, and the account."""
     from rich.console import Group
 
-    splits = ", ".join(f"{name} {count}" for name, count in report.get("splits", {}).items())
+    found = report.get("splits", {})
+    order = dict.fromkeys(name for name in ("train", "val", "test", *found) if name in found)
+    splits = ", ".join(f"{name} {found[name]}" for name in order)
     table = _table("Imported", "images", "objects", "crowds", "boxes", "masks", "classes", "ready-made splits")
     counts = {**report, "objects": report["annotations"] - report["crowds"], "classes": len(report["per_class"])}
     numbers = (str(counts[key]) for key in ("images", "objects", "crowds", "boxes", "masks", "classes"))
     table.add_row(report["format"], *numbers, splits or "none")
     left = _cases("Left behind", "warning", report["skipped"])
     if not report["skipped"]:
-        left.add_row(f"{_IN_ORDER} nothing", "", "all that was found was taken over")
+        how = ", as the notes say" if report["notes"] else ""
+        left.add_row(f"{_IN_ORDER} nothing", "", f"all that was found was taken over{how}")
     notes = [_cases("Taken with a note", "info", report["notes"])] if report["notes"] else []
     return Group(
         table, *notes, left, _account(report["account"], "objects and crowds" if report["crowds"] else "objects")
@@ -160,6 +163,8 @@ def _findings(report: Mapping[str, Any]) -> "Table":
         for example in finding["examples"][:1]:
             meaning += f"\n[dim]{escape(_first(example))}[/]"
         table.add_row(name, str(finding["count"]), done[finding["policy"]], meaning)
+    if not report["findings"]:
+        table.add_row(f"{_IN_ORDER} none")
     return table
 
 

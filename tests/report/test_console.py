@@ -48,6 +48,49 @@ def test_the_summary_says_what_came_what_is_odd_and_what_is_in_order(report):
     assert all(len(line) <= 120 for line in lines)
 
 
+def test_where_nothing_is_found_the_table_says_so(content, files, config):
+    report = reported(content, files, config) | {"findings": []}
+    assert line_of(printed(validation_summary(report)), "none") == ["✓", "none"]
+
+
+def test_the_first_case_names_its_image_once(content, files, config):
+    content["annotations"][0]["bbox"] = [1, 1, 0, 0]
+    report = reported(content, files, config)
+    (finding,) = (finding for finding in report["findings"] if finding["code"] == "box_without_size")
+    name = finding["examples"][0]["file_name"] = "[b]" + "long/" * 30 + "a.png"
+    finding["examples"][0]["detail"] = "9, " * 200
+    told = " ".join(printed(validation_summary(report)).split())
+    assert told.replace(" ", "").count(name) == 1  # wrapped, not cut off, and no markup
+    finding["examples"][0]["detail"] = "9, " * 60 + name  # cut off in the detail, so it is named behind it
+    told = " ".join(printed(validation_summary(report)).split())
+    assert told.replace(" ", "").count(name) == 1
+    finding["examples"][0]["detail"] = f"bbox of {name!r}"
+    told = " ".join(printed(validation_summary(report)).split())
+    assert told.replace(" ", "").count(name) == 1
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [("annotation_duplicate", "no object labelled twice"), ("image_listed_twice", "no image is there twice")],
+)
+def test_what_was_there_twice_and_is_gone_was_there_twice(content, files, config, code, said):
+    report = reported(content, files, config) | {"images_compared": 3}
+    assert said in printed(validation_summary(report))
+    found = {"code": code, "severity": "warning", "policy": "drop", "count": 1, "meaning": "", "examples": []}
+    assert said not in printed(validation_summary(report | {"findings": [*report["findings"], found]}))
+
+
+def test_of_boxes_alone_nothing_is_said_of_masks(content, files, config):
+    both = printed(validation_summary(reported(content, files, config)))
+    assert "no object labelled twice, boxes fit their masks" in both
+    for record in content["annotations"]:
+        record.pop("segmentation", None)
+        record.setdefault("bbox", [1, 1, 9, 9])
+    text = printed(validation_summary(reported(content, files, config)))
+    assert "no object labelled twice" in text
+    assert "boxes fit" not in text
+
+
 def test_a_lost_mask_is_no_lost_annotation_and_yet_a_loss(content, files, config):
     assert "no annotation was lost" in printed(validation_summary(reported(content, files, config)))
     content["annotations"][0]["segmentation"] = [[1, 2, 3, 4]]
@@ -105,6 +148,10 @@ def test_the_import_counts_crowds_apart_and_says_that_nothing_is_left():
     assert "\u2713 nothing" in text
     assert "all that was found was taken over" in text
     assert text.rstrip().splitlines()[-1].split() == ["images", "8", "8", "0"]
+    listed = printed(import_summary(IMPORT | {"splits": {"val": 2, "other": 1, "train": 5}}))
+    assert "train 5, val 2, other 1" in listed
+    noted = printed(import_summary(IMPORT | {"notes": [entry("confidence", 4)]}))
+    assert "all that was found was taken over, as the notes say" in noted  # a confidence was read past
 
 
 def test_what_the_import_left_is_told_with_its_first_case_and_adds_up():

@@ -16,7 +16,7 @@ _IN_ORDER = "[green]✓[/]"
 #: Most classes listed; of more, the most frequent ones.
 _MOST_CLASSES = 12
 #: Most characters of an example.
-_LONGEST_EXAMPLE = 200
+_LONGEST_EXAMPLE = 400
 
 
 def comparison_summary(rows: Sequence[Mapping[str, Any]]) -> "Table":
@@ -72,14 +72,17 @@ def import_summary(report: Mapping[str, Any]) -> "Group":
     """Summarises the `import_report`: what was imported, what was read otherwise, what was left, and the account."""
     from rich.console import Group
 
-    splits = ", ".join(f"{name} {count}" for name, count in report.get("splits", {}).items())
+    found = report.get("splits", {})
+    order = dict.fromkeys(name for name in ("train", "val", "test", *found) if name in found)
+    splits = ", ".join(f"{name} {found[name]}" for name in order)
     table = _table("Imported", "images", "objects", "crowds", "boxes", "masks", "classes", "ready-made splits")
     counts = {**report, "objects": report["annotations"] - report["crowds"], "classes": len(report["per_class"])}
     numbers = (str(counts[key]) for key in ("images", "objects", "crowds", "boxes", "masks", "classes"))
     table.add_row(report["format"], *numbers, splits or "none")
     left = _cases("Left behind", "warning", report["skipped"])
     if not report["skipped"]:
-        left.add_row(f"{_IN_ORDER} nothing", "", "all that was found was taken over")
+        how = ", as the notes say" if report["notes"] else ""
+        left.add_row(f"{_IN_ORDER} nothing", "", f"all that was found was taken over{how}")
     notes = [_cases("Taken with a note", "info", report["notes"])] if report["notes"] else []
     return Group(
         table, *notes, left, _account(report["account"], "objects and crowds" if report["crowds"] else "objects")
@@ -91,7 +94,7 @@ def _cases(title: str, severity: str, entries: Sequence[Mapping[str, Any]]) -> "
     from rich.markup import escape
 
     table = _table(title, "count", "what, and the first case")
-    table.columns[0].no_wrap, table.columns[-1].overflow = True, "fold"  # neither a code nor a path is cut off
+    table.columns[0].no_wrap = True  # a code is one word
     for entry in entries:
         first = entry["examples"][0]
         case = escape(": ".join(part for part in (first["where"], first["detail"]) if part))
@@ -102,7 +105,6 @@ def _cases(title: str, severity: str, entries: Sequence[Mapping[str, Any]]) -> "
 def _account(rows: Sequence[Mapping[str, Any]], objects: str) -> "Table":
     """Builds the table of the account; `objects` is what its row of objects counts."""
     table = _table("Account", "found", "taken", "left", "why")
-    table.columns[-1].overflow = "fold"
     for row in rows:
         why = ", ".join(f"{code} {count}" for code, count in row["why"].items())
         left = f"[yellow]{row['left']}[/]" if row["left"] else "0"
@@ -116,8 +118,8 @@ def _table(title: str, *columns: str) -> "Table":
     from rich.table import Table
 
     table = Table(title, *columns, box=SIMPLE_HEAD, pad_edge=False, title_justify="left", header_style="bold")
-    for column in table.columns[1:]:
-        column.justify = "left"
+    for column in table.columns:
+        column.overflow = "fold"  # a path or a name is wrapped, never cut off
     return table
 
 
@@ -152,6 +154,7 @@ def _findings(report: Mapping[str, Any]) -> "Table":
     from rich.markup import escape
 
     table = _table("Findings", "count", "was", "what it means")
+    table.columns[0].no_wrap = True  # a code is one word
     order = {severity: rank for rank, severity in enumerate(MARKS)}
     done = {"keep": "kept", "fix": "fixed", "drop": "dropped"}
     for finding in sorted(report["findings"], key=lambda finding: order[finding["severity"]]):
@@ -160,13 +163,18 @@ def _findings(report: Mapping[str, Any]) -> "Table":
         for example in finding["examples"][:1]:
             meaning += f"\n[dim]{escape(_first(example))}[/]"
         table.add_row(name, str(finding["count"]), done[finding["policy"]], meaning)
+    if not report["findings"]:
+        table.add_row(f"{_IN_ORDER} none")
     return table
 
 
 def _first(example: Mapping[str, Any]) -> str:
-    """Returns an example in a line or two."""
+    """Returns an example in a line or two, with the image that it is about."""
     text = f"first: {example['where']}: {example['detail']}".replace("\n", "; ")
-    return text if len(text) <= _LONGEST_EXAMPLE else f"{text[:_LONGEST_EXAMPLE]} ..."
+    if len(text) > _LONGEST_EXAMPLE:
+        text = f"{text[:_LONGEST_EXAMPLE]} ..."
+    image = example.get("file_name", "")
+    return text if image in text else f"{text} ({image})"
 
 
 def _in_order(report: Mapping[str, Any]) -> Iterator[str]:
@@ -179,10 +187,11 @@ def _in_order(report: Mapping[str, Any]) -> Iterator[str]:
         yield "every image is there and readable"
     if not (report["annotations"]["dropped"] or report["health"].get("annotations", {}).get("dropped") or lost):
         yield "no annotation was lost"
-    if report["images_compared"] and not {"exact_duplicate", "near_duplicate"} & met:
+    if report["images_compared"] and not {"image_listed_twice", "exact_duplicate", "near_duplicate"} & met:
         yield "no image is there twice"
-    if not {"overlapping_duplicate", "mask_box_disagreement"} & met:
-        yield "no object labelled twice, boxes fit their masks"
+    if not {"annotation_duplicate", "overlapping_duplicate", "mask_box_disagreement"} & met:
+        fit = ", boxes fit their masks" if report["has_boxes"] and report["has_masks"] else ""
+        yield f"no object labelled twice{fit}"
     if not {"class_missing_from_split", "class_below_minimum", "class_imbalance"} & met:
         yield "every class is frequent enough, in every split"
     if "split_leak" not in met:

@@ -132,7 +132,8 @@ def test_a_file_in_another_convention_is_recognised_and_read_as_meant(code, form
     other = rewritten(sound, form)
     message = checked(other)
     assert isinstance(message, str)
-    assert f"validation.policies.{code}=fix" in message
+    assert message.count(f"validation.policies.{code}=") == 1  # what to do is said once
+    assert f"validation.policies.{code}=fix reads the file so, =keep takes it as it stands" in message
     assert "annotation 1 of '0.png'" in message
     read = checked(other, **{code: "fix"})
     assert {(f.code, f.policy, f.count) for f in read.findings} == {(code, "fix", len(sound["annotations"]))}
@@ -247,7 +248,10 @@ def test_many_crowds_are_said_and_may_become_objects():
     kept = checked(content)
     assert {(f.code, f.policy, f.severity, f.count) for f in kept.findings} == {("many_crowds", "keep", "warning", 20)}
     assert "validation.policies.many_crowds=fix" in kept.findings[0].meaning
-    assert kept.findings[0].examples[0]["detail"].startswith("20 of 60 annotations are crowds")
+    detail = kept.findings[0].examples[0]["detail"]
+    assert (
+        detail == "20 of 60 annotations are crowds; the first is annotation 1 of '0.png'"
+    )  # the meaning is not repeated
     assert kept.objects.kept == 60
     fixed = checked(content, many_crowds="fix")
     assert {(f.code, f.policy, f.count) for f in fixed.findings} == {("many_crowds", "fix", 20)}

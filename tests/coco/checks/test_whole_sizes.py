@@ -56,6 +56,7 @@ def test_sizes_that_are_all_swapped_are_one_finding():
     assert "6 of 6 images that are not square are declared with width and height exchanged" in message
     assert "'0.jpg' is declared as 50 x 30 (height x width), the file has 30 x 50" in message
     assert "validation.policies.image_sizes_swapped=fix takes the sizes of the files" in message
+    assert message.count("validation.policies.image_sizes_swapped=") == 1
     fixed = checked(content, files_of(content), image_sizes_swapped="fix")
     assert counts(fixed) == {("image_sizes_swapped", "fix"): 6}
     assert (fixed.images.fixed, fixed.objects.kept) == (6, 6)
@@ -81,6 +82,8 @@ def test_annotations_of_images_turned_later_are_not_mended_by_a_swap_of_sizes():
         message = checked(content, files_of(content), images_turned=policy)
         assert "3 lie within the size of the file and 6 within the declared one" in message
         assert "probably turned after they were labelled" in message
+        assert "images_turned=fix" not in message  # it would be refused
+        assert message.count("images_turned=keep") == 1
     assert "no EXIF orientation says which way" in message
 
 

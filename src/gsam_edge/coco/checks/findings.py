@@ -73,8 +73,14 @@ class Ledger:
         self._examples: dict[tuple[str, Policy], list[Mapping[str, Any]]] = {}
         self._first: dict[str, str] = {}
 
-    def policy(self, code: str, where: str, detail: str) -> Policy:
+    def policy(self, code: str, where: str, detail: str, *, advice: str = "") -> Policy:
         """Returns what to do about a fault: drop, fix or keep.
+
+        Args:
+            code: of `CHECKS`.
+            where: its place in the file.
+            detail: what was found.
+            advice: what to do, for the message; to go on with the next policy where there is none.
 
         Raises:
             InvalidDatasetError: if the policy is `error`.
@@ -82,8 +88,10 @@ class Ledger:
         policy = self._config.policies.get(code, CHECKS[code].policies[0])
         if policy == "error":
             others = [other for other in CHECKS[code].policies if other != "error"]
-            advice = f"; to go on: --params=validation.policies.{code}={others[0]}" if others else ""
-            raise InvalidDatasetError(f"{self.source}: {where}: {detail} ({code}: {CHECKS[code].meaning}{advice})")
+            if not advice and others:
+                advice = f"to go on: --params=validation.policies.{code}={others[0]}"
+            told = "; ".join(filter(None, (CHECKS[code].meaning, advice)))
+            raise InvalidDatasetError(f"{self.source}: {where}: {detail} ({code}: {told})")
         return policy
 
     def enter(self, code: str, policy: Policy, example: Mapping[str, Any], *, count: int = 1) -> None:

@@ -40,7 +40,7 @@ CHECKS: Mapping[str, Check] = {
         "warning",
         ("keep", "fix", "error"),
         "iscrowd is 1: these teach nothing and are not measured. A mask tool (CVAT's "
-        "brush) may have written it; validation.policies.many_crowds=fix makes them objects",
+        "brush) may have written it: if each is one object, validation.policies.many_crowds=fix makes them objects",
     ),
     "category_malformed": Check("error", ("drop", "error"), "a category without a whole-number id or without a name"),
     "category_id_conflict": Check("error", ("error",), "one category id with two names"),

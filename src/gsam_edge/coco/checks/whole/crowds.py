@@ -33,10 +33,7 @@ def crowds_as_objects(
         return annotations, none
     first = annotations.objects[int(crowds[0])]
     file_name = annotations.image_by_id[first["image_id"]]["file_name"]
-    detail = (
-        f"{len(crowds)} of {total} annotations are crowds (iscrowd 1), which teach nothing and are not measured; the "
-        f"first is annotation {first['id']} of {file_name!r}. validation.policies.many_crowds=fix makes them objects"
-    )
+    detail = f"{len(crowds)} of {total} annotations are crowds; the first is annotation {first['id']} of {file_name!r}"
     policy = ledger.policy("many_crowds", "annotations", detail)
     example = {"where": "annotations", "id": first["id"], "file_name": file_name, "detail": detail}
     ledger.enter("many_crowds", policy, example, count=len(crowds))

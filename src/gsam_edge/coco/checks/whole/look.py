@@ -47,7 +47,8 @@ def read_as_meant(raw: Sequence[Any], images: ImageCheck, ledger: Ledger) -> tup
         told = _told(reading, sample)
         if told is None:
             continue
-        policy = ledger.policy(reading.code, "annotations", told)
+        advice = f"validation.policies.{reading.code}=fix reads the file so, =keep takes it as it stands"
+        policy = ledger.policy(reading.code, "annotations", told, advice=advice)
         read, rows = _changed(raw, by_id, reading.change)
         ledger.enter(reading.code, policy, {"where": "annotations", "detail": told}, count=len(rows))
         if policy == "fix":
@@ -57,7 +58,7 @@ def read_as_meant(raw: Sequence[Any], images: ImageCheck, ledger: Ledger) -> tup
 
 
 def _told(reading: Reading, sample: Sample) -> str | None:
-    """Returns what shows that a file was written so, with an example and what to do; None where nothing does."""
+    """Returns what shows that a file was written so, with an example; None where nothing does."""
     found = reading.evidence(sample)
     if found is None:
         return None
@@ -65,7 +66,7 @@ def _told(reading: Reading, sample: Sample) -> str | None:
     example = sample.told(int(fits.argmax()))
     return (
         f"{int(fits.sum())} of {len(fits)} different objects that were looked at have {reading.form}: {why}; for "
-        f"example, {example}. validation.policies.{reading.code}=fix reads the file so, =keep takes it as it stands"
+        f"example, {example}"
     )
 
 

@@ -76,15 +76,16 @@ def look_at_sizes(
         f"{', as they are before their EXIF rotation' if is_exif else ''}; of {seen} of their annotations that were "
         f"looked at, {in_file} lie within the size of the file and {in_declared} within the declared one; for example, "
         f"{names[first]!r} is declared as {width} x {height} (height x width), the file has "
-        f"{height} x {width}. {_advice(code, is_exif=is_exif, is_open=fits_file)}"
+        f"{height} x {width}"
     )
-    policy = ledger.policy(code, "images", told)
+    advice = _advice(code, is_exif=is_exif, is_open=fits_file)
+    policy = ledger.policy(code, "images", told, advice=advice)
     if policy == "keep":
         ledger.enter(code, policy, {"where": "images", "detail": told}, count=len(swapped))
         return Sizes()
     if needs_turn and not is_exif:
         raise InvalidDatasetError(
-            f"{ledger.source}: {code} cannot be mended: no EXIF orientation says which way; {told}"
+            f"{ledger.source}: {code} cannot be mended: no EXIF orientation says which way; {told}; {advice}"
         )
     return Sizes(dict.fromkeys(turned if needs_turn else swapped, code), turned if needs_turn else {})
 
@@ -94,7 +95,7 @@ def _advice(code: str, *, is_exif: bool, is_open: bool) -> str:
         return f"validation.policies.{code}=fix takes the sizes of the files, =keep treats each as image_size_mismatch"
     if not is_exif:
         return (
-            "The images were probably turned after they were labelled: turn them back, or the annotations; "
+            "the images were probably turned after they were labelled: turn them back, or the annotations; "
             f"validation.policies.{code}=keep treats each as image_size_mismatch"
         )
     advice = f"validation.policies.{code}=fix turns the coordinates with the images"

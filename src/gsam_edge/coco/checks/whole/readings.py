@@ -86,10 +86,12 @@ def _masks_say(seen: Sample, read: NDArray[np.float64]) -> bool | None:
     if rows.sum() < _FEWEST or rows.mean() < 0.5:
         return None
     stands, mask = _as_they_stand(seen.box[rows]), seen.mask[rows]
-    contradicts = _overlap(stands, mask) < 0.5
+    agrees = _agrees(stands, mask)
+    # A box of a few pixels agrees with its mask in any reading, although they overlap little.
+    contradicts = ~agrees & (_overlap(stands, mask) < 0.5)
     if _nearly_all(_agrees(read[rows], mask)) and contradicts.sum() >= max(_FEWEST, 0.1 * len(mask)):
         return True
-    return False if _agrees(stands, mask).mean() >= 0.5 else None
+    return False if agrees.mean() >= 0.5 else None
 
 
 def _fits(xyxy: NDArray[np.float64], wh: NDArray[np.float64], allowed: float) -> NDArray[np.bool_]:

@@ -63,9 +63,17 @@ def as_text(draw, value):
 
 def laid_out(draw, polygons):
     pairs = [[list(pair) for pair in zip(flat[::2], flat[1::2], strict=True)] for flat in polygons]
-    layouts = [polygons, pairs, [pairs[0], *polygons[1:]]]
-    layouts += [polygons[0], pairs[0]] if len(polygons) == 1 else []
+    named = [[{"x": x, "y": y} for x, y in points] for points in pairs]
+    columns = [{"all_points_x": flat[::2], "all_points_y": flat[1::2]} for flat in polygons]
+    layouts = [polygons, pairs, [pairs[0], *polygons[1:]], named, columns, [columns[0], *polygons[1:]]]
+    layouts += [polygons[0], pairs[0], named[0], columns[0]] if len(polygons) == 1 else []
     return draw(st.sampled_from(layouts))
+
+
+def written_out(draw, value):
+    """A list of numbers as one text, as databases, tables and numpy hold it."""
+    numbers = [str(number) for number in value]
+    return draw(st.sampled_from([", ".join(numbers), " ".join(numbers), f"[{' '.join(numbers)}]", str(tuple(value))]))
 
 
 @st.composite
@@ -75,6 +83,13 @@ def disguised(draw):
     for record in value["annotations"]:
         if isinstance(record.get("segmentation"), list):
             record["segmentation"] = laid_out(draw, record["segmentation"])
+        elif "segmentation" in record:
+            rle = record["segmentation"]
+            counts = draw(st.sampled_from([rle["counts"], str(rle["counts"]), written_out(draw, rle["counts"])]))
+            layouts = [rle | {"counts": counts}, [rle], json.dumps(rle), [rle | {"counts": counts}]]
+            record["segmentation"] = draw(st.sampled_from(layouts))
+        if "bbox" in record and draw(st.booleans()):
+            record["bbox"] = written_out(draw, record["bbox"])
         for key in {"bbox", "segmentation", "area"} & record.keys():
             record[key] = as_text(draw, record[key])
     for image in value["images"]:
@@ -144,3 +159,28 @@ def test_text_that_holds_deep_lists_is_no_shape(depth):
     value = content()
     value["annotations"][0]["segmentation"] = "[" * depth + "1" + "]" * depth
     assert both_ways(value).objects.fixed == 1
+
+
+@pytest.mark.parametrize("nothing", [[[]], [[], []], [[[]]], "", "  "])
+def test_a_segmentation_without_any_number_is_none_whatever_else_the_file_has(nothing):
+    """Converters from boxes write `[[]]`: a file of boxes is no file whose masks were lost."""
+    value = content()
+    value["annotations"] = [value["annotations"][0] | {"segmentation": nothing}]
+    result = both_ways(value)
+    assert "segmentation" not in result.annotations.objects[0]
+    assert [finding.code for finding in result.findings if finding.code.startswith(("seg", "masks"))] == [
+        "segmentation_blank"
+    ]
+    assert result.objects.to_json() == {"in": 1, "kept": 0, "fixed": 1, "dropped": 0}
+
+
+def test_a_decimal_comma_is_no_list():
+    value = content()
+    value["annotations"][0] |= {"bbox": ["41,5", "13,5", "8,5", "7,5"]}
+    assert [finding.code for finding in both_ways(value).findings][-1:] == ["box_malformed"]
+
+
+def test_megabytes_of_blanks_between_numbers_are_read_at_once():
+    value = content()
+    value["annotations"][0] |= {"bbox": f"1{' ' * 2_000_000}x"}
+    both_ways(value)

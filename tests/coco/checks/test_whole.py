@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from gsam_edge.coco import Annotations, InvalidDatasetError, RawCoco, validate
+from gsam_edge.coco import Annotations, CocoValidation, InvalidDatasetError, RawCoco, validate
 from support.coco_files import FolderFiles, MemoryFiles, make_config, validations_are_equal
 
 CASES = Path(__file__).parents[3].parent / "shared" / "cases" / "data"
@@ -209,6 +209,39 @@ def test_one_record_with_a_fault_does_not_hide_the_convention():
     result = checked(other, boxes_as_corners="fix")
     assert {f.code: f.count for f in result.findings}["boxes_as_corners"] == 58
     assert result.objects.total == 60 == result.objects.fixed + result.objects.dropped
+
+
+@pytest.mark.parametrize("text", [lambda box: [str(value) for value in box], str, lambda box: " ".join(map(str, box))])
+@pytest.mark.parametrize(("code", "form"), [("boxes_as_corners", corners), ("coordinates_as_shares", shares)])
+def test_numbers_as_text_do_not_hide_the_convention(code, form, text):
+    content = world(3)
+    written = rewritten(content, form)
+    for record in written["annotations"]:
+        record["bbox"] = text(record["bbox"])
+    assert f"({code}: " in checked(written)
+    plain = checked(content).annotations.columns.xywh
+    np.testing.assert_allclose(checked(written, **{code: "fix"}).annotations.columns.xywh, plain, atol=1e-4)
+
+
+@pytest.mark.parametrize("layout", [lambda p: p[0], lambda p: [[p[0][i : i + 2] for i in range(0, len(p[0]), 2)]]])
+def test_another_layout_of_polygons_does_not_hide_that_they_are_shares(layout):
+    written = rewritten(world(3, masks=True), shares_of_outlines)
+    for record in written["annotations"]:
+        record["segmentation"] = layout(record["segmentation"])
+    assert "(coordinates_as_shares: " in checked(written)
+
+
+@pytest.mark.parametrize("side", [1, 2, 3])
+@pytest.mark.parametrize("short", [0, 1])
+def test_objects_of_a_few_pixels_are_not_taken_for_another_convention(side, short):
+    """Outlines from pixel to pixel miss one: of a few pixels little is left, which agrees with any reading."""
+    content = world(4, count=40)
+    for record in content["annotations"]:
+        left, top = (int(value) for value in record["bbox"][:2])
+        right, bottom = left + side - short, top + side - short
+        record |= {"bbox": [left, top, side, side], "area": side * side}
+        record["segmentation"] = [[left, top, right, top, right, bottom, left, bottom]]
+    assert isinstance(checked(content, masks_gone="keep"), CocoValidation)
 
 
 def test_corners_of_shares_are_two_findings():

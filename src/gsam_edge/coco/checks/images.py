@@ -9,10 +9,10 @@ from typing import Any
 from gsam_edge.coco.checks import names as image_names
 from gsam_edge.coco.checks.findings import Case, Ledger, Outcome
 from gsam_edge.coco.checks.ids import Ids, is_word
-from gsam_edge.coco.checks.values import read_text
+from gsam_edge.coco.checks.values import declared_hw
 from gsam_edge.coco.checks.whole.sizes import Sizes, look_at_sizes
 from gsam_edge.coco.errors import InvalidDatasetError
-from gsam_edge.coco.geometry.shapes import brief, is_text, whole_number
+from gsam_edge.coco.geometry.shapes import brief, is_text
 from gsam_edge.coco.images.facts import ImageFacts
 from gsam_edge.coco.images.scan import ImageFiles, ScannedImage, ScanOrError, scan_images
 from gsam_edge.coco.table.gc_pause import gc_paused
@@ -205,7 +205,7 @@ def _with_true_size(
     sound = {"id": image_id, "height": height, "width": width}
     if all(type(record.get(key)) is int and record[key] == value for key, value in sound.items()):
         return record
-    declared = whole_number(read_text(record.get("height"))), whole_number(read_text(record.get("width")))
+    declared = declared_hw(record)
     if None not in declared and any(isinstance(record[key], str) for key in ("height", "width")):
         case.fault("number_as_text", f"height {brief(record['height'])}, width {brief(record['width'])}")
     if declared != size:

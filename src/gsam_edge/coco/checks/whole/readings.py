@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gsam_edge.coco.checks.values import read_text
 from gsam_edge.coco.checks.whole.sample import Sample, box_of, extent, polygons_of
 from gsam_edge.coco.geometry.shapes import ROUNDING, finite_area
 
@@ -238,9 +239,8 @@ def _boxed(change: Callable[[list[Any], Mapping[str, Any]], Sequence[float]]) ->
     """Returns a `Reading.change` that reads boxes otherwise, from the numbers as they stand in the file."""
 
     def changed(record: Mapping[str, Any], image: Mapping[str, Any]) -> Changes:
-        if box_of(record) is None:
-            return {}
-        return {"bbox": [round(value, _DECIMALS) for value in change(list(record["bbox"]), image)]}
+        box = box_of(record)
+        return {} if box is None else {"bbox": [round(value, _DECIMALS) for value in change(box, image)]}
 
     return changed
 
@@ -253,7 +253,7 @@ def _from_shares(record: Mapping[str, Any], image: Mapping[str, Any]) -> Changes
         changes["bbox"] = _scaled(box, width, height)
     if polygons is not None and _is_share(extent(polygons)):
         changes["segmentation"] = [_scaled(polygon, width, height) for polygon in polygons]
-    area = finite_area(record.get("area"))
+    area = finite_area(read_text(record.get("area")))
     if changes and area is not None and area <= 1:
         changes["area"] = round(area * width * height, _DECIMALS)
     return changes

@@ -95,7 +95,11 @@ def disguised(draw):
     for image in value["images"]:
         image |= {key: as_text(draw, image[key]) for key in ("height", "width")}
     for kind, key in (("images", "image_id"), ("categories", "category_id")):
-        ids = st.text("ab-_é", min_size=1, max_size=3) | st.integers(-3, 9) | st.sampled_from(["1e1", "0x1", "9" * 30])
+        ids = (
+            st.text("ab-_é", min_size=1, max_size=3)
+            | st.integers(-3, 9)
+            | st.sampled_from(["1e1", "0x1", 2**63, 2**127 - 1, "9" * 30])
+        )
         new = draw(st.lists(ids, min_size=3, max_size=3, unique=True))
         for record in value[kind]:
             record["id"] = new[record["id"] - 1]
@@ -184,3 +188,11 @@ def test_megabytes_of_blanks_between_numbers_are_read_at_once():
     value = content()
     value["annotations"][0] |= {"bbox": f"1{' ' * 2_000_000}x"}
     both_ways(value)
+
+
+def test_ids_of_uuids_are_numbered_anew_and_text_of_19_digits_is_a_number():
+    ids = Ids([2**127 + 1, 2**62 + 1, 3])
+    assert ids.find(2**127 + 1) == ids.find(str(2**127 + 1)) == 1
+    assert ids.find(str(2**62 + 1)) == 2**62 + 1
+    assert ids.find(2**127 + 2) is None
+    assert Ids([10**5000]).find(10**5000) is None

@@ -140,6 +140,7 @@ class ObjectCheck:
         return None if category_id is None else self.categories.moved.get(category_id, category_id)
 
     def _lose_label(self, case: Case, image_id: int | None) -> None:
+        image_id = None if image_id is None else self.images.namesakes.get(image_id, image_id)
         if image_id in self.images.records:
             self.losses.enter_label(image_id, case)
 

@@ -12,7 +12,6 @@ from gsam_edge.coco import InvalidDatasetError
 from gsam_edge.coco.geometry.segmentation import decode_segmentation
 from support.importers import SIZE, accounted, imported, noted, skipped
 
-
 HEADER = "ImageId,ClassId,EncodedPixels\n"
 
 
@@ -62,7 +61,7 @@ def test_what_a_table_writes_into_an_empty_cell_is_no_mask(nothing):
     assert (len(result.content["annotations"]), skipped(result)) == (1, {})
 
 
-@pytest.mark.parametrize("pixels", ["1_0 5", "١ ٥", "1.0 5", f"1 {'9' * 5000}", "[1 5]", "x"])
+@pytest.mark.parametrize("pixels", ["1_0 5", "\u0661 \u0665", "1.0 5", f"1 {'9' * 5000}", "[1 5]", "x"])
 def test_what_is_no_number_of_pixels_is_shown(pixels):
     result = imported("severstal", {"train.csv": f"{HEADER}a.jpg,1,1 5\nb.jpg,1,{pixels}\n", "a.jpg": "", "b.jpg": ""})
     (left,) = [entry for entry in result.report["skipped"] if entry["code"] == "mask_malformed"]

@@ -6,7 +6,6 @@ from typing import Any
 
 from gsam_edge.coco.geometry.shapes import is_text, whole_number
 
-
 #: Ids of more bits than this are no ids; those of UUIDs and hashes have up to 512.
 _LONGEST_ID = 1024
 

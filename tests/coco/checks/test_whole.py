@@ -102,6 +102,14 @@ def shares(record, width, height):
     return changes
 
 
+def percentages_of_boxes(record, width, height):
+    return {"bbox": [100 * value for value in shares(record, width, height)["bbox"]]}
+
+
+def percentages_of_outlines(record, width, height):
+    return {"segmentation": [[100 * value for value in shares(record, width, height)["segmentation"][0]]]}
+
+
 def shares_of_outlines(record, width, height):
     return {"segmentation": shares(record, width, height)["segmentation"]}
 
@@ -120,6 +128,9 @@ FORMS = [
     ("coordinates_as_shares", shares, {"areas": True}),
     ("coordinates_as_shares", shares, {"masks": True, "count": 5}),
     ("coordinates_as_shares", shares_of_outlines, {"masks": True}),
+    ("coordinates_as_shares", percentages_of_boxes, {"areas": True}),
+    ("coordinates_as_shares", percentages_of_boxes, {"masks": True}),
+    ("coordinates_as_shares", percentages_of_outlines, {"masks": True}),
 ]
 
 
@@ -242,6 +253,27 @@ def test_objects_of_a_few_pixels_are_not_taken_for_another_convention(side, shor
         record |= {"bbox": [left, top, side, side], "area": side * side}
         record["segmentation"] = [[left, top, right, top, right, bottom, left, bottom]]
     assert isinstance(checked(content, masks_gone="keep"), CocoValidation)
+
+
+@pytest.mark.parametrize("masks", [False, True])
+def test_percentages_alone_show_by_where_they_lie_on_large_images(masks):
+    """Without areas, all boxes in the first hundred pixels of large images, up to the last of them, leave no doubt."""
+    content = world(5, masks=masks, areas=False)
+    for image in content["images"]:
+        image |= {"width": 4 * image["width"] + 100, "height": 4 * image["height"] + 100}
+    spread = [[x, y, 15.25, 20.5] for x in (0, 40.5, 84) for y in (3.5, 30, 50, 62, 70.5, 75, 78.75)]
+    for record, box in zip(content["annotations"], spread * 3, strict=False):
+        left, top, w, h = record["bbox"] = list(box)
+        if masks:
+            record["segmentation"] = [[left, top, left + w, top, left + w, top + h, left, top + h]]
+    assert "boxes in percentages (0 to 100)" in checked(content)
+    (found,) = [f for f in checked(content, coordinates_as_shares="fix").findings if f.code == "coordinates_as_shares"]
+    assert found.count == (120 if masks else 60)
+    for record in content["annotations"]:
+        if record["bbox"][0] == 84:
+            record["bbox"][0] = 70
+            record.pop("segmentation", None)
+    assert isinstance(checked(content), CocoValidation)
 
 
 def test_corners_of_shares_are_two_findings():

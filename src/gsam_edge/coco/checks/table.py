@@ -24,7 +24,7 @@ _WHOLE: tuple[Policy, ...] = ("error", "fix", "keep")
 
 CHECKS: Mapping[str, Check] = {
     "coordinates_as_shares": Check(
-        "error", _WHOLE, "all boxes, or all polygons, look like shares (0 to 1) of the image"
+        "error", _WHOLE, "all boxes, or all polygons, look like shares (0 to 1) or percentages of the image"
     ),
     "boxes_as_corners": Check(
         "error", _WHOLE, "all boxes look like left, top, right, bottom; COCO has width and height"

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -240,6 +241,11 @@ def test_another_layout_of_polygons_does_not_hide_that_they_are_shares(layout):
     for record in written["annotations"]:
         record["segmentation"] = layout(record["segmentation"])
     assert "(coordinates_as_shares: " in checked(written)
+
+
+def test_the_example_shows_the_outline_where_outlines_are_meant():
+    message = checked(rewritten(world(3, masks=True), shares_of_outlines))
+    assert re.search(r"has the bbox \[[^]]*\] and the segmentation \[\[0\.", message)
 
 
 @pytest.mark.parametrize("side", [1, 2, 3])

@@ -122,8 +122,8 @@ class Sample:
         """Returns one annotation in words, with its image and what stands under `bbox` and `segmentation`."""
         record, image = self.records[row]
         place = f"{image['file_name']!r} ({image['width']} x {image['height']} pixels)"
-        shape = next(key for key in ("bbox", "segmentation") if record.get(key))
-        return f"annotation {brief(record.get('id'))} of {place} has the {shape} {brief(record[shape])}"
+        shapes = [f"the {key} {brief(record[key])}" for key in ("bbox", "segmentation") if record.get(key)]
+        return f"annotation {brief(record.get('id'))} of {place} has {' and '.join(shapes)}"
 
     def take(self, chosen: NDArray[np.bool_]) -> Self:
         """Returns the annotations that are chosen, bool [N]."""

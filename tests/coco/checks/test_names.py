@@ -143,3 +143,15 @@ def test_no_order_of_records_moves_labels_and_no_two_records_share_a_file(names,
         assert content["annotations"][kept[name] - 1]["image_id"] == next(
             image["id"] for image in content["images"] if image["file_name"] == name
         )
+
+
+@pytest.mark.parametrize("other", ["A.png", "./A.PNG", "%61.png"])
+def test_an_image_does_not_pass_for_empty_where_its_labels_stand_under_another_spelling(other):
+    """The file is listed twice, as by a tool on Windows: which record is meant is not certain; it has labels."""
+    content = dataset(["b.png", "a.png", other])
+    content["annotations"][1]["image_id"] = 2
+    files = MemoryFiles(dict.fromkeys(["a.png", "b.png"], (40, 50)))
+    result = validate(content, files, make_config(), source="file")
+    assert [image["file_name"] for image in result.annotations.images] == ["b.png"]
+    dropped = {"image_missing": 1, "annotation_of_dropped_image": 2, "labels_lost": 1}
+    assert codes(result) == {(code, "drop"): count for code, count in dropped.items()}

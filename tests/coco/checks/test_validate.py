@@ -25,7 +25,7 @@ PAIRS = [[10, 10], [20, 10], [20, 20], [10, 20]]
 #: Found of a file as a whole, not of a record: see test_whole.py and test_whole_sizes.py.
 WHOLE = {
     "coordinates_as_shares", "boxes_as_corners", "boxes_as_centres", "boxes_mirrored", "boxes_from_one",
-    "image_sizes_swapped", "images_turned", "many_crowds",
+    "image_sizes_swapped", "images_turned", "image_ids_shifted", "category_ids_shifted", "many_crowds",
 }  # fmt: skip
 
 OFTEN = {"image_without_annotations", "category_unused"}
@@ -135,6 +135,8 @@ def test_a_sound_file_passes_untouched(content, files, config):
         ("annotations.0.bbox", ["10", "10", "10", "10,5"], {("box_malformed", "fix"): 1}),
         # masks
         ("annotations.0.segmentation", [], {("segmentation_empty", "keep"): 1}),
+        ("annotations.0.segmentation", [[]], {("segmentation_blank", "fix"): 1}),
+        ("annotations.3.segmentation", [[], []], {("annotation_without_shape", "drop"): 1} | BARE),
         ("annotations.0.segmentation", "mask", {("segmentation_malformed", "fix"): 1}),
         ("annotations.0.segmentation", [str(n) for n in SQUARE], {("number_as_text", "fix"): 1,
                                                                   ("polygon_in_other_layout", "fix"): 1}),

@@ -63,9 +63,17 @@ def as_text(draw, value):
 
 def laid_out(draw, polygons):
     pairs = [[list(pair) for pair in zip(flat[::2], flat[1::2], strict=True)] for flat in polygons]
-    layouts = [polygons, pairs, [pairs[0], *polygons[1:]]]
-    layouts += [polygons[0], pairs[0]] if len(polygons) == 1 else []
+    named = [[{"x": x, "y": y} for x, y in points] for points in pairs]
+    columns = [{"all_points_x": flat[::2], "all_points_y": flat[1::2]} for flat in polygons]
+    layouts = [polygons, pairs, [pairs[0], *polygons[1:]], named, columns, [columns[0], *polygons[1:]]]
+    layouts += [polygons[0], pairs[0], named[0], columns[0]] if len(polygons) == 1 else []
     return draw(st.sampled_from(layouts))
+
+
+def written_out(draw, value):
+    """A list of numbers as one text, as databases, tables and numpy hold it."""
+    numbers = [str(number) for number in value]
+    return draw(st.sampled_from([", ".join(numbers), " ".join(numbers), f"[{' '.join(numbers)}]", str(tuple(value))]))
 
 
 @st.composite
@@ -75,12 +83,23 @@ def disguised(draw):
     for record in value["annotations"]:
         if isinstance(record.get("segmentation"), list):
             record["segmentation"] = laid_out(draw, record["segmentation"])
+        elif "segmentation" in record:
+            rle = record["segmentation"]
+            counts = draw(st.sampled_from([rle["counts"], str(rle["counts"]), written_out(draw, rle["counts"])]))
+            layouts = [rle | {"counts": counts}, [rle], json.dumps(rle), [rle | {"counts": counts}]]
+            record["segmentation"] = draw(st.sampled_from(layouts))
+        if "bbox" in record and draw(st.booleans()):
+            record["bbox"] = written_out(draw, record["bbox"])
         for key in {"bbox", "segmentation", "area"} & record.keys():
             record[key] = as_text(draw, record[key])
     for image in value["images"]:
         image |= {key: as_text(draw, image[key]) for key in ("height", "width")}
     for kind, key in (("images", "image_id"), ("categories", "category_id")):
-        ids = st.text("ab-_é", min_size=1, max_size=3) | st.integers(-3, 9) | st.sampled_from(["1e1", "0x1", "9" * 30])
+        ids = (
+            st.text("ab-_é", min_size=1, max_size=3)
+            | st.integers(-3, 9)
+            | st.sampled_from(["1e1", "0x1", 2**63, 2**127 - 1, "9" * 30])
+        )
         new = draw(st.lists(ids, min_size=3, max_size=3, unique=True))
         for record in value[kind]:
             record["id"] = new[record["id"] - 1]
@@ -144,3 +163,36 @@ def test_text_that_holds_deep_lists_is_no_shape(depth):
     value = content()
     value["annotations"][0]["segmentation"] = "[" * depth + "1" + "]" * depth
     assert both_ways(value).objects.fixed == 1
+
+
+@pytest.mark.parametrize("nothing", [[[]], [[], []], [[[]]], "", "  "])
+def test_a_segmentation_without_any_number_is_none_whatever_else_the_file_has(nothing):
+    """Converters from boxes write `[[]]`: a file of boxes is no file whose masks were lost."""
+    value = content()
+    value["annotations"] = [value["annotations"][0] | {"segmentation": nothing}]
+    result = both_ways(value)
+    assert "segmentation" not in result.annotations.objects[0]
+    assert [finding.code for finding in result.findings if finding.code.startswith(("seg", "masks"))] == [
+        "segmentation_blank"
+    ]
+    assert result.objects.to_json() == {"in": 1, "kept": 0, "fixed": 1, "dropped": 0}
+
+
+def test_a_decimal_comma_is_no_list():
+    value = content()
+    value["annotations"][0] |= {"bbox": ["41,5", "13,5", "8,5", "7,5"]}
+    assert [finding.code for finding in both_ways(value).findings][-1:] == ["box_malformed"]
+
+
+def test_megabytes_of_blanks_between_numbers_are_read_at_once():
+    value = content()
+    value["annotations"][0] |= {"bbox": f"1{' ' * 2_000_000}x"}
+    both_ways(value)
+
+
+def test_ids_of_uuids_are_numbered_anew_and_text_of_19_digits_is_a_number():
+    ids = Ids([2**127 + 1, 2**62 + 1, 3])
+    assert ids.find(2**127 + 1) == ids.find(str(2**127 + 1)) == 1
+    assert ids.find(str(2**62 + 1)) == 2**62 + 1
+    assert ids.find(2**127 + 2) is None
+    assert Ids([10**5000]).find(10**5000) is None

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from gsam_edge.coco import Annotations, InvalidDatasetError, RawCoco, validate
+from gsam_edge.coco import Annotations, CocoValidation, InvalidDatasetError, RawCoco, validate
 from support.coco_files import FolderFiles, MemoryFiles, make_config, validations_are_equal
 
 CASES = Path(__file__).parents[3].parent / "shared" / "cases" / "data"
@@ -102,6 +103,14 @@ def shares(record, width, height):
     return changes
 
 
+def percentages_of_boxes(record, width, height):
+    return {"bbox": [100 * value for value in shares(record, width, height)["bbox"]]}
+
+
+def percentages_of_outlines(record, width, height):
+    return {"segmentation": [[100 * value for value in shares(record, width, height)["segmentation"][0]]]}
+
+
 def shares_of_outlines(record, width, height):
     return {"segmentation": shares(record, width, height)["segmentation"]}
 
@@ -120,6 +129,9 @@ FORMS = [
     ("coordinates_as_shares", shares, {"areas": True}),
     ("coordinates_as_shares", shares, {"masks": True, "count": 5}),
     ("coordinates_as_shares", shares_of_outlines, {"masks": True}),
+    ("coordinates_as_shares", percentages_of_boxes, {"areas": True}),
+    ("coordinates_as_shares", percentages_of_boxes, {"masks": True}),
+    ("coordinates_as_shares", percentages_of_outlines, {"masks": True}),
 ]
 
 
@@ -210,6 +222,65 @@ def test_one_record_with_a_fault_does_not_hide_the_convention():
     result = checked(other, boxes_as_corners="fix")
     assert {f.code: f.count for f in result.findings}["boxes_as_corners"] == 58
     assert result.objects.total == 60 == result.objects.fixed + result.objects.dropped
+
+
+@pytest.mark.parametrize("text", [lambda box: [str(value) for value in box], str, lambda box: " ".join(map(str, box))])
+@pytest.mark.parametrize(("code", "form"), [("boxes_as_corners", corners), ("coordinates_as_shares", shares)])
+def test_numbers_as_text_do_not_hide_the_convention(code, form, text):
+    content = world(3)
+    written = rewritten(content, form)
+    for record in written["annotations"]:
+        record["bbox"] = text(record["bbox"])
+    assert f"({code}: " in checked(written)
+    plain = checked(content).annotations.columns.xywh
+    np.testing.assert_allclose(checked(written, **{code: "fix"}).annotations.columns.xywh, plain, atol=1e-4)
+
+
+@pytest.mark.parametrize("layout", [lambda p: p[0], lambda p: [[p[0][i : i + 2] for i in range(0, len(p[0]), 2)]]])
+def test_another_layout_of_polygons_does_not_hide_that_they_are_shares(layout):
+    written = rewritten(world(3, masks=True), shares_of_outlines)
+    for record in written["annotations"]:
+        record["segmentation"] = layout(record["segmentation"])
+    assert "(coordinates_as_shares: " in checked(written)
+
+
+def test_the_example_shows_the_outline_where_outlines_are_meant():
+    message = checked(rewritten(world(3, masks=True), shares_of_outlines))
+    assert re.search(r"has the bbox \[[^]]*\] and the segmentation \[\[0\.", message)
+
+
+@pytest.mark.parametrize("side", [1, 2, 3])
+@pytest.mark.parametrize("short", [0, 1])
+def test_objects_of_a_few_pixels_are_not_taken_for_another_convention(side, short):
+    """Outlines from pixel to pixel miss one: of a few pixels little is left, which agrees with any reading."""
+    content = world(4, count=40)
+    for record in content["annotations"]:
+        left, top = (int(value) for value in record["bbox"][:2])
+        right, bottom = left + side - short, top + side - short
+        record |= {"bbox": [left, top, side, side], "area": side * side}
+        record["segmentation"] = [[left, top, right, top, right, bottom, left, bottom]]
+    assert isinstance(checked(content, masks_gone="keep"), CocoValidation)
+
+
+@pytest.mark.parametrize("masks", [False, True])
+def test_percentages_alone_show_by_where_they_lie_on_large_images(masks):
+    """Without areas, all boxes in the first hundred pixels of large images, up to the last of them, leave no doubt."""
+    content = world(5, masks=masks, areas=False)
+    for image in content["images"]:
+        image |= {"width": 4 * image["width"] + 100, "height": 4 * image["height"] + 100}
+    spread = [[x, y, 15.25, 20.5] for x in (0, 40.5, 84) for y in (3.5, 30, 50, 62, 70.5, 75, 78.75)]
+    for record, box in zip(content["annotations"], spread * 3, strict=False):
+        left, top, w, h = record["bbox"] = list(box)
+        if masks:
+            record["segmentation"] = [[left, top, left + w, top, left + w, top + h, left, top + h]]
+    assert "boxes in percentages (0 to 100)" in checked(content)
+    (found,) = [f for f in checked(content, coordinates_as_shares="fix").findings if f.code == "coordinates_as_shares"]
+    assert found.count == (120 if masks else 60)
+    for record in content["annotations"]:
+        if record["bbox"][0] == 84:
+            record["bbox"][0] = 70
+            record.pop("segmentation", None)
+    assert isinstance(checked(content), CocoValidation)
 
 
 def test_corners_of_shares_are_two_findings():

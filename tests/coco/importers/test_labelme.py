@@ -117,6 +117,37 @@ def test_a_rectangle_of_four_corners_is_its_box_wherever_it_begins(order, corner
     assert not noted(result)
 
 
+def test_labels_that_are_numbers_are_text_and_said():
+    result = imported("labelme", {"a.jpg": "", "a.json": labelme(shape("polygon", TRIANGLE, label=3))})
+    assert result.report["per_class"] == {"3": 1}
+    assert noted(result) == {"label_not_text": 1}
+
+
+@pytest.mark.parametrize("label", [None, "", " ", [], True, 1.5])
+def test_a_label_that_is_no_word_is_shown(label):
+    result = imported(
+        "labelme", {"a.jpg": "", "a.json": labelme(shape("polygon", TRIANGLE, label=label), shape("polygon", TRIANGLE))}
+    )
+    assert f"expected a label in words, got {label!r}" in str(result.report["skipped"])
+
+
+def test_base64_in_lines_or_in_a_url_is_read():
+    mask = base64.b64encode(png(np.ones((3, 3)))).decode()
+    written = [mask, f"data:image/png;base64,{mask}", "\n".join(mask[at : at + 20] for at in range(0, len(mask), 20))]
+    masks = [shape("mask", [[5, 5], [7, 7]], mask=text, group_id=n) for n, text in enumerate(written)]
+    result = imported("labelme", {"a.jpg": "", "a.json": labelme(*masks)})
+    first, *others = [record["segmentation"] for record in result.content["annotations"]]
+    assert others == [first, first]
+
+
+@pytest.mark.parametrize(("corner", "is_taken"), [([7, 7], True), ([8, 8], True), ([8.4, 6], True), ([12, 12], False)])
+def test_a_mask_of_another_size_than_its_place_is_not_put_anywhere(corner, is_taken):
+    mask = base64.b64encode(png(np.ones((3, 3)))).decode()
+    shapes = [shape("mask", [[5, 5], corner], mask=mask), shape("polygon", TRIANGLE)]
+    result = imported("labelme", {"a.jpg": "", "a.json": labelme(*shapes)})
+    assert skipped(result) == ({} if is_taken else {"object_malformed": 1})
+
+
 def test_rectangles_across_the_axes_and_outlines_of_old_files():
     tilted = [[20, 5], [30, 15], [20, 25], [10, 15]]
     old = {"label": "bag", "points": TRIANGLE}

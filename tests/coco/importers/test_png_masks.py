@@ -273,3 +273,29 @@ def test_the_mask_of_an_image_that_is_gone_is_no_object_of_its_namesake():
         "images/other.png": 1,
     }
     assert skipped(result) == {"pairing_ambiguous": 1}
+
+
+@pytest.mark.parametrize("colour", [0, 90, 255])
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+def test_a_shape_in_the_transparency_alone_does_not_make_the_whole_image_an_object(colour, mode):
+    alpha = Image.new("L", (50, 40))
+    alpha.paste(255, (10, 10, 20, 20))
+    image = Image.new("L", (50, 40), colour).convert(mode)
+    image.putalpha(alpha)
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    with pytest.raises(InvalidDatasetError, match="got one in its transparency alone"):
+        imported("png_masks", {"images/a.jpg": "", "masks/a.png": buffer.getvalue()})
+
+
+def test_a_white_background_is_said():
+    """Masks of black objects on white come out as one object around them."""
+    mask = np.zeros(SIZE)
+    mask[5:15, 5:15] = 1
+    trees = {
+        "said": {"images/a.jpg": "", "masks/a.png": png(1 - mask)},
+        "plain": {"images/a.jpg": "", "masks/a.png": png(mask)},
+        "full": {"images/a.jpg": "", "masks/a.png": png(np.ones(SIZE))},
+    }
+    found = {name: "mask_surrounds" in noted(imported("png_masks", tree)) for name, tree in trees.items()}
+    assert found == {"said": True, "plain": False, "full": False}

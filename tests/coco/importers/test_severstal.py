@@ -12,6 +12,8 @@ from gsam_edge.coco import InvalidDatasetError
 from gsam_edge.coco.geometry.segmentation import decode_segmentation
 from support.importers import SIZE, accounted, imported, noted, skipped
 
+HEADER = "ImageId,ClassId,EncodedPixels\n"
+
 
 def as_severstal(mask):
     """Pairs of first pixel, from 1, and length, down the columns."""
@@ -44,6 +46,28 @@ def test_class_numbers_that_pandas_wrote_as_floats():
     assert result.report["per_class"] == {"scratch": 1, "2": 1, "dent": 1}
 
 
+@pytest.mark.parametrize("row", ["b.jpg,1", "b.jpg", "b.jpg,,1 5"])
+def test_a_row_that_ends_before_its_pixels_does_not_make_its_image_empty(row):
+    """A table that was cut off ends so: the image is named, and what is on it is not known."""
+    result = imported("severstal", {"train.csv": f"{HEADER}a.jpg,1,1 5\n{row}", "a.jpg": "", "b.jpg": ""})
+    assert result.image_names == ["a.jpg"]
+    assert skipped(result) == {"object_malformed": 1, "labels_lost": 1}
+
+
+@pytest.mark.parametrize("nothing", ["nan", "NaN", "None", " "])
+def test_what_a_table_writes_into_an_empty_cell_is_no_mask(nothing):
+    result = imported("severstal", {"train.csv": f"{HEADER}a.jpg,1,1 5\nb.jpg,1,{nothing}\n", "a.jpg": "", "b.jpg": ""})
+    assert result.image_names == ["a.jpg", "b.jpg"]
+    assert (len(result.content["annotations"]), skipped(result)) == (1, {})
+
+
+@pytest.mark.parametrize("pixels", ["1_0 5", "\u0661 \u0665", "1.0 5", f"1 {'9' * 5000}", "[1 5]", "x"])
+def test_what_is_no_number_of_pixels_is_shown(pixels):
+    result = imported("severstal", {"train.csv": f"{HEADER}a.jpg,1,1 5\nb.jpg,1,{pixels}\n", "a.jpg": "", "b.jpg": ""})
+    (left,) = [entry for entry in result.report["skipped"] if entry["code"] == "mask_malformed"]
+    assert f"expected pairs of first pixel and length within 2000 pixels, got {pixels[:60]!r}" in str(left["examples"])
+
+
 def test_the_first_edition_of_severstal():
     rows = "ImageId_ClassId,EncodedPixels\na_b.jpg_1,1 5\na_b.jpg_2,\n"
     assert imported("severstal", {"train.csv": rows, "a_b.jpg": ""}).report["per_class"] == {"1": 1}
@@ -51,9 +75,6 @@ def test_the_first_edition_of_severstal():
         InvalidDatasetError, match="expected one CSV file with the columns ImageId, ClassId, EncodedPixels"
     ):
         imported("severstal", {"a.csv": "x,y\n", "a.jpg": ""})
-
-
-HEADER = "ImageId,ClassId,EncodedPixels\n"
 
 
 def test_a_name_in_several_folders_is_given_to_none_of_them():

@@ -6,6 +6,9 @@ from typing import Any
 
 from gsam_edge.coco.geometry.shapes import is_text, whole_number
 
+#: Ids of more bits than this are no ids; those of UUIDs and hashes have up to 512.
+_LONGEST_ID = 1024
+
 
 def id_number(value: Any) -> int | None:
     """Returns an id as a whole number, also from text with a fraction of zero ("5.0"); None for anything else."""
@@ -13,8 +16,17 @@ def id_number(value: Any) -> int | None:
 
 
 def is_word(value: Any) -> bool:
-    """Whether an id is text that is no whole number."""
-    return is_text(value) and id_number(value) is None
+    """Whether an id is text that is no whole number, or a whole number of more than 63 bits, as of a UUID."""
+    return _word(value) is not None
+
+
+def _word(value: Any) -> str | None:
+    """Returns the text of an id that is a word, without the blanks around it; None where it is none."""
+    if id_number(value) is not None:
+        return None
+    if type(value) is int and value.bit_length() <= _LONGEST_ID:
+        return str(value)
+    return value.strip() if is_text(value) else None
 
 
 class Ids:
@@ -26,7 +38,7 @@ class Ids:
 
     def __init__(self, values: Iterable[Any]) -> None:
         listed = list(values)
-        words = dict.fromkeys(value.strip() for value in listed if is_word(value))
+        words = dict.fromkeys(word for word in map(_word, listed) if word is not None)
         used = {id_number(value) for value in listed} if words else set()
         free = (number for number in count(1) if number not in used)
         self._numbers = dict(zip(words, free, strict=False))
@@ -42,4 +54,5 @@ class Ids:
         number = id_number(value)
         if number is not None:
             return None if number in self.given else number
-        return self._numbers.get(value.strip()) if isinstance(value, str) else None
+        word = _word(value)
+        return None if word is None else self._numbers.get(word)

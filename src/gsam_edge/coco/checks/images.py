@@ -9,10 +9,10 @@ from typing import Any
 from gsam_edge.coco.checks import names as image_names
 from gsam_edge.coco.checks.findings import Case, Ledger, Outcome
 from gsam_edge.coco.checks.ids import Ids, is_word
-from gsam_edge.coco.checks.values import read_text
+from gsam_edge.coco.checks.values import declared_hw
 from gsam_edge.coco.checks.whole.sizes import Sizes, look_at_sizes
 from gsam_edge.coco.errors import InvalidDatasetError
-from gsam_edge.coco.geometry.shapes import brief, is_text, whole_number
+from gsam_edge.coco.geometry.shapes import brief, is_text
 from gsam_edge.coco.images.facts import ImageFacts
 from gsam_edge.coco.images.scan import ImageFiles, ScannedImage, ScanOrError, scan_images
 from gsam_edge.coco.table.gc_pause import gc_paused
@@ -36,6 +36,8 @@ class ImageCheck:
         cases: image ids to their open cases: an image without annotations may still be dropped.
         moved: ids of records that list a file again, to the id of the file's first record.
         lost: ids of the images that were dropped.
+        namesakes: ids of dropped records to the id of the record that has the file of the same name, spelled otherwise:
+            their annotations may be its own.
         ids: the ids of all records, by which annotations refer to them.
         outcomes: what became of each row of the file; those of `records` are not known yet.
         facts: image ids to facts of their decoded files; empty where none was decoded.
@@ -49,6 +51,7 @@ class ImageCheck:
     cases: dict[int, Case] = field(default_factory=dict)
     moved: dict[int, int] = field(default_factory=dict)
     lost: set[int] = field(default_factory=set)
+    namesakes: dict[int, int] = field(default_factory=dict)
     facts: dict[int, ImageFacts] = field(default_factory=dict)
     sizes: Sizes = field(default_factory=Sizes)
 
@@ -89,6 +92,8 @@ def check_images(
             names[place], scans[place] = name, scanned
         for place, hint in searched.hints.items():
             scans[place] = MissingImageError(f"{scans[place]}; {hint}")
+        id_of = {_normalised(raw[row]["file_name"]): image_id for row, image_id, _ in wanted}
+        check.namesakes = {wanted[place][1]: id_of[name] for place, name in searched.taken.items() if name in id_of}
     with gc_paused():
         read = (
             (image_id, raw[row], scanned.height, scanned.width)
@@ -114,7 +119,10 @@ def _listed(raw: Sequence[Any], ledger: Ledger, check: ImageCheck) -> list[tuple
     for row, (image_id, name, spelling) in enumerate(named):
         case = Case(ledger, f"images[{row}]", id=image_id, file_name=name)
         if image_id is None or name is None:
-            case.drop("image_malformed", f"expected a mapping with id and file_name, got {brief(raw[row])}")
+            case.drop(
+                "image_malformed",
+                f"expected a mapping with id (a whole number or text) and file_name (text), got {brief(raw[row])}",
+            )
         elif image_id in conflicts:
             case.drop(
                 "image_id_conflict", f"id {brief(raw[row]['id'])} stands for {brief(sorted(conflicts[image_id]))}"
@@ -164,7 +172,11 @@ def _identity(record: Any, ids: Ids) -> tuple[int | None, str | None, str]:
     image_id, name = ids.find(record.get("id")), record.get("file_name")
     if not is_text(name) or "\0" in name:
         return image_id, None, ""
-    return image_id, name, name if _PLAIN_NAME.fullmatch(name) else PurePosixPath(name).as_posix()
+    return image_id, name, _normalised(name)
+
+
+def _normalised(name: str) -> str:
+    return name if _PLAIN_NAME.fullmatch(name) else PurePosixPath(name).as_posix()
 
 
 def _conflicts(named: Sequence[tuple[int | None, str | None, str]]) -> dict[int, set[str]]:
@@ -205,7 +217,7 @@ def _with_true_size(
     sound = {"id": image_id, "height": height, "width": width}
     if all(type(record.get(key)) is int and record[key] == value for key, value in sound.items()):
         return record
-    declared = whole_number(read_text(record.get("height"))), whole_number(read_text(record.get("width")))
+    declared = declared_hw(record)
     if None not in declared and any(isinstance(record[key], str) for key in ("height", "width")):
         case.fault("number_as_text", f"height {brief(record['height'])}, width {brief(record['width'])}")
     if declared != size:

@@ -7,6 +7,7 @@ from typing import Any
 
 from gsam_edge.coco.annotations import Annotations
 from gsam_edge.coco.checks.findings import Case, Ledger
+from gsam_edge.coco.checks.values import is_of_nothing
 from gsam_edge.coco.geometry.shapes import whole_number
 from gsam_edge.coco.table.columns import has_labelled_box
 
@@ -40,7 +41,7 @@ class Losses:
         # A box of zeros never was one: tools write it where there is none.
         had = {
             "bbox": has_labelled_box(record) and (not isinstance(bbox, list) or any(bbox)),
-            "segmentation": bool(record.get("segmentation")),
+            "segmentation": bool(record.get("segmentation")) and not is_of_nothing(record["segmentation"]),
         }
         for key in ("bbox", "segmentation"):
             if had[key] and left.get(key) is None:

@@ -23,10 +23,12 @@ class Search:
     Attributes:
         found: by place, the name of the file that is surely meant.
         hints: by place, for the others, what is known: the files that nearly fit.
+        taken: by place, the file that is spelled alike and that another record names: its labels may be meant.
     """
 
     found: Mapping[int, str]
     hints: Mapping[int, str]
+    taken: Mapping[int, str]
 
 
 def search(missing: Mapping[int, str], taken: Collection[str], files: Iterable[str]) -> Search:
@@ -46,6 +48,7 @@ def search(missing: Mapping[int, str], taken: Collection[str], files: Iterable[s
     claims = Counter(found[0] for found in fitting.values() if len(found) == 1)
     surely: dict[int, str] = {}
     hints: dict[int, str] = {}
+    of_others: dict[int, str] = {}
     nearest = _Nearest(names)
     for place, found in fitting.items():
         if not found:
@@ -54,9 +57,10 @@ def search(missing: Mapping[int, str], taken: Collection[str], files: Iterable[s
             hints[place] = f"{_listed(found)} are spelled alike"
         elif found[0] in taken or claims[found[0]] > 1:
             hints[place] = f"{brief(found[0])} is spelled alike, but other image records name that file, too"
+            of_others |= {place: found[0]} if found[0] in taken else {}
         else:
             surely[place] = found[0]
-    return Search(surely, hints)
+    return Search(surely, hints, of_others)
 
 
 def difference(name: str, true: str) -> str:

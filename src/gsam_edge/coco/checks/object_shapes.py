@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gsam_edge.coco.checks.findings import Case
-from gsam_edge.coco.checks.values import as_polygons, read_rle_text, read_text
+from gsam_edge.coco.checks.values import as_polygons, in_coco_layout, is_of_nothing, read_rle_text, read_text
 from gsam_edge.coco.geometry.segmentation import segmentation_pixels
 from gsam_edge.coco.geometry.shapes import (
     OUTLINE_LIMIT,
@@ -76,16 +76,28 @@ def check_segmentation(case: Case, segmentation: Any, image_hw: tuple[int, int])
     """
     if segmentation is None:
         return CheckedShape()
-    if isinstance(segmentation, str) and isinstance(read := read_text(segmentation), list):
+    if isinstance(segmentation, str) and isinstance(read := read_text(segmentation), list | Mapping):
         case.fault("number_as_text", f"segmentation {brief(segmentation)}")
         segmentation = read
+    if segmentation in ([], {}):
+        return _taken_away(case, "segmentation_empty", f"segmentation {segmentation}")
+    if is_of_nothing(segmentation):
+        return _taken_away(case, "segmentation_blank", f"segmentation {brief(segmentation)}")
     if not isinstance(segmentation, list | Mapping):
         return _taken_away(case, "segmentation_malformed", f"expected polygons or RLE, got {brief(segmentation)}")
-    if not segmentation:
-        return _taken_away(case, "segmentation_empty", f"segmentation {segmentation}")
-    if isinstance(segmentation, Mapping):
-        return _with_area(case, segmentation, image_hw)
-    polygons = _check_polygons(case, segmentation, image_hw)
+    return _check_mask(case, segmentation, image_hw)
+
+
+def _check_mask(case: Case, segmentation: list[Any] | Mapping[str, Any], image_hw: tuple[int, int]) -> CheckedShape:
+    """Checks a segmentation that holds something, in any of the layouts that are read."""
+    read = in_coco_layout(segmentation)
+    if read is not segmentation:
+        code, detail = "polygon_in_other_layout", f"segmentation {brief(segmentation)} is read as {brief(read)}"
+        if case.fault(code, detail) == "drop":
+            return CheckedShape(dropped_for=(code, detail))
+    if isinstance(read, Mapping):
+        return _with_area(case, read, image_hw)
+    polygons = _check_polygons(case, read, image_hw)
     return polygons if polygons.value is None else _with_area(case, polygons.value, image_hw)
 
 

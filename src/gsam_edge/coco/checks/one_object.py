@@ -16,7 +16,7 @@ from gsam_edge.coco.geometry.shapes import brief, finite_area, is_close, whole_n
 #: Values by which files say that a shape is absent.
 _ABSENT: Mapping[str, tuple[Any, ...]] = {"bbox": (None, []), "segmentation": (None, [], {})}
 #: Faults that take no shape away.
-_READ = frozenset({"segmentation_empty", "number_as_text", "polygon_in_other_layout"})
+_READ = frozenset({"segmentation_empty", "segmentation_blank", "number_as_text", "polygon_in_other_layout"})
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,7 @@ class ObjectCheck:
         area_tolerance: an area may differ from that of its mask by this share.
         new_id: id for the next annotation that needs a new one; above all ids of the file.
         losses: the labels that were lost.
+        unknown: `image_id` and `category_id` to the numbers without a record, None for words without one.
     """
 
     images: ImageCheck
@@ -54,6 +55,9 @@ class ObjectCheck:
     area_tolerance: float
     new_id: int = 1
     losses: Losses = field(default_factory=Losses, init=False)
+    unknown: dict[str, set[int | None]] = field(
+        default_factory=lambda: {"image_id": set(), "category_id": set()}, init=False
+    )
     _ids: set[int] = field(default_factory=set, init=False)
     _seen: dict[Any, str] = field(default_factory=dict, init=False)
 
@@ -77,11 +81,15 @@ class ObjectCheck:
         image_id, category_id = self._image_id(record), self._category_id(record)
         image = None if image_id is None else self.images.records.get(image_id)
         if image is None:
-            code = f"annotation_of_{'dropped' if image_id in self.images.lost else 'unknown'}_image"
+            is_dropped = image_id in self.images.lost
+            if not is_dropped:
+                self.unknown["image_id"].add(image_id)
+            code = f"annotation_of_{'dropped' if is_dropped else 'unknown'}_image"
             case.drop(code, f"image_id {brief(record['image_id'])}")
             return None
         case.about(file_name=image["file_name"])
         if category_id is None or category_id not in self.categories.records:
+            self.unknown["category_id"].add(category_id)
             case.drop("annotation_of_unknown_category", f"category_id {brief(record['category_id'])}")
             return None
         new: dict[str, Any] = {"image_id": image_id, "category_id": category_id}
@@ -132,6 +140,7 @@ class ObjectCheck:
         return None if category_id is None else self.categories.moved.get(category_id, category_id)
 
     def _lose_label(self, case: Case, image_id: int | None) -> None:
+        image_id = None if image_id is None else self.images.namesakes.get(image_id, image_id)
         if image_id in self.images.records:
             self.losses.enter_label(image_id, case)
 

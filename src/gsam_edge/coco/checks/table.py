@@ -24,7 +24,7 @@ _WHOLE: tuple[Policy, ...] = ("error", "fix", "keep")
 
 CHECKS: Mapping[str, Check] = {
     "coordinates_as_shares": Check(
-        "error", _WHOLE, "all boxes, or all polygons, look like shares (0 to 1) of the image"
+        "error", _WHOLE, "all boxes, or all polygons, look like shares (0 to 1) or percentages of the image"
     ),
     "boxes_as_corners": Check(
         "error", _WHOLE, "all boxes look like left, top, right, bottom; COCO has width and height"
@@ -36,6 +36,10 @@ CHECKS: Mapping[str, Check] = {
     "images_turned": Check(
         "error", _WHOLE, "declared in the size before the image was turned; fix turns the annotations as EXIF says"
     ),
+    "image_ids_shifted": Check(
+        "error", ("error", "keep"), "every image_id misses by one: labels of the image beside it"
+    ),
+    "category_ids_shifted": Check("error", ("error", "keep"), "every category_id misses by one: the class beside it"),
     "many_crowds": Check(
         "warning",
         ("keep", "fix", "error"),
@@ -87,13 +91,18 @@ CHECKS: Mapping[str, Check] = {
     "annotation_without_shape": Check("error", ("drop", "error"), "neither a usable box nor a usable mask is there"),
     "id_not_integer": Check("info", ("fix", "error"), "a whole-number id written as text or as a float"),
     "id_renumbered": Check("info", ("fix", "error"), "an id that is a word, or a reference to one; numbered anew"),
-    "number_as_text": Check("info", ("fix", "error"), "a size, box, mask or area with numbers written as text"),
+    "number_as_text": Check(
+        "info", ("fix", "error"), "numbers of a size, box, mask or area as text, or of an RLE as floats"
+    ),
     "iscrowd_not_integer": Check("info", ("fix", "error"), "iscrowd not 0 or 1: true is 1, anything else unreadable 0"),
     "box_malformed": Check("error", ("fix", "drop", "error"), "a bbox that is not four finite numbers; taken away"),
     "box_without_size": Check("error", ("fix", "drop", "error"), "a bbox without width or height; taken away"),
     "box_off_image": Check("error", ("fix", "drop", "error"), "a bbox wholly outside its image; taken away"),
     "box_outside": Check("warning", ("fix", "keep", "drop", "error"), "a bbox partly outside its image, clipped"),
     "segmentation_empty": Check("info", ("keep", "drop", "error"), "an empty segmentation: no mask"),
+    "segmentation_blank": Check(
+        "info", ("fix", "drop", "error"), "a segmentation without any number, such as [[]]: no mask; taken away"
+    ),
     "segmentation_malformed": Check("error", ("fix", "drop", "error"), "neither polygons nor RLE; taken away"),
     "polygon_malformed": Check(
         "error", ("fix", "drop", "error"), "a polygon with under three points or other than finite pairs; taken away"
@@ -101,7 +110,7 @@ CHECKS: Mapping[str, Check] = {
     "polygon_in_other_layout": Check(
         "warning",
         ("fix", "drop", "error"),
-        "a polygon in no list, or of point pairs; read as [[x0, y0, ...]]",
+        "a mask in another layout (a flat polygon, points as pairs or x and y, an RLE in a list); read in COCO's",
     ),
     "polygon_outside": Check("warning", ("fix", "drop", "error"), "a polygon beyond its image, clipped"),
     "rle_malformed": Check("error", ("fix", "drop", "error"), "an RLE of another size or with damaged counts"),

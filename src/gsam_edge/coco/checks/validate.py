@@ -17,6 +17,7 @@ from gsam_edge.coco.checks.one_object import ObjectCheck
 from gsam_edge.coco.checks.table import ValidationConfig
 from gsam_edge.coco.checks.whole.crowds import crowds_as_objects
 from gsam_edge.coco.checks.whole.look import read_as_meant
+from gsam_edge.coco.checks.whole.shifts import look_at_references
 from gsam_edge.coco.errors import InvalidDatasetError
 from gsam_edge.coco.geometry.shapes import brief
 from gsam_edge.coco.images.facts import ImageFacts
@@ -101,6 +102,12 @@ def _validated(
         )
     rest = {key: value for key, value in raw.items() if key not in _LISTS}
     found = Annotations(tuple(images.records.values()), objects, tuple(categories.records.values()), rest)
+    listed = {
+        "image_id": {image_id: record["file_name"] for image_id, record in images.records.items()}
+        | dict.fromkeys(images.lost, "an image that was dropped"),
+        "category_id": {category_id: record["name"] for category_id, record in categories.records.items()},
+    }
+    look_at_references(found, check.unknown, listed, ledger)
     found, objects_of_crowds = crowds_as_objects(found, config.largest_crowd_share, ledger)
     if found.columns.is_crowd.all():
         raise InvalidDatasetError(

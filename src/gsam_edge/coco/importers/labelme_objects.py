@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gsam_edge.coco.importers.collect import Collector
-from gsam_edge.coco.importers.labelme_shapes import WITHOUT_AREA, Shape, read_shape
+from gsam_edge.coco.importers.labelme_shapes import WITHOUT_AREA, Shape, label_of, read_shape
 from gsam_edge.coco.importers.shapes import box_polygon, cut_out, drawn, united
 from gsam_edge.vision.images import ImageError
 
@@ -80,7 +80,7 @@ def count_objects(shapes: Sequence[Any]) -> int:
     count = 0
     for shape in shapes:
         known = shape if isinstance(shape, Mapping) else {}
-        label, group = str(known.get("label")).strip(), known.get("group_id")
+        label, group = label_of(known), known.get("group_id")
         is_part = group is not None and known.get("shape_type") != "rectangle"
         count += not (_role(label) == "background" or (is_part and (label, str(group)) in groups))
         if is_part:

@@ -4,12 +4,13 @@ import base64
 import binascii
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from gsam_edge.coco.geometry.segmentation import encode_mask
-from gsam_edge.coco.geometry.shapes import MAX_COORDINATE, Point
+from gsam_edge.coco.geometry.shapes import MAX_COORDINATE, Point, brief
 from gsam_edge.coco.importers.mask_files import placed, read_mask
 from gsam_edge.coco.importers.reading import number
 from gsam_edge.coco.importers.shapes import ellipse, tight_box
@@ -25,8 +26,11 @@ _KNOWN = frozenset({
     *_KEPT, "label", "points", "shape_type", "mask", "direction", "line_color", "fill_color", "locked", "visible",
     "selected", "other_data",
 })  # fmt: skip
+_DATA_URL = re.compile(r"\Adata:[^,]{0,100},")
 #: A corner is this near (pixels) to the corner of its box where a rectangle lies along the axes.
 _UPRIGHT = 1.0
+#: By so many pixels the side of a mask may differ from the pixels between its points, both counted.
+_MASK_SIDE = 1.5
 
 
 @dataclass(frozen=True)
@@ -61,16 +65,27 @@ def read_shape(shape: Any, canvas_hw: tuple[int, int] | None) -> Shape:
         ValueError: if it has no label, or is no shape with an area.
         ImageError: if its mask is no image, or larger than its image.
     """
-    if not isinstance(shape, Mapping) or not isinstance(shape.get("label"), str) or not shape["label"].strip():
-        raise ValueError("expected a shape with a label")
+    if not isinstance(shape, Mapping):
+        raise ValueError(f"expected a shape with a label, got {brief(shape)}")
+    label = label_of(shape)
+    if not label:
+        raise ValueError(f"expected a label in words, got {brief(shape.get('label'))}")
     extra = {key: shape[key] for key in _KEPT if shape.get(key)}
     if shape.get("group_id") == 0:
         extra["group_id"] = 0
     # A lone surrogate is valid JSON and no text: encoding it raises a ValueError.
-    json.dumps([shape["label"], extra], ensure_ascii=False).encode()
+    json.dumps([label, extra], ensure_ascii=False).encode()
     geometry, noted = _geometry(shape, _points(shape.get("points")), canvas_hw)
+    if not isinstance(shape["label"], str):
+        noted |= {"label_not_text": f"label {shape['label']}"}
     unread = [str(key) for key in shape if key not in _KNOWN and shape[key]]
-    return Shape(shape["label"].strip(), geometry, extra, extra.get("group_id"), noted, unread)
+    return Shape(label, geometry, extra, extra.get("group_id"), noted, unread)
+
+
+def label_of(shape: Mapping[str, Any]) -> str:
+    """Returns the label of a shape without the blanks around it, a whole number as text; blank where it has none."""
+    label = shape.get("label")
+    return label.strip() if isinstance(label, str) else str(label) if type(label) is int else ""
 
 
 def _geometry(
@@ -110,21 +125,28 @@ def _mask(text: Any, points: Sequence[Point], canvas_hw: tuple[int, int] | None)
     if canvas_hw is None:
         raise ValueError("expected a mask of an image that is declared in the size of its file")
     mask = read_mask(decoded(text, "mask"), name="mask", max_pixels=canvas_hw[0] * canvas_hw[1])
-    left, top, _, _ = tight_box(points)
+    left, top, width, height = tight_box(points)
+    between = (height + 1, width + 1)
+    if any(abs(side - expected) > _MASK_SIDE for side, expected in zip(mask.values.shape, between, strict=True)):
+        raise ValueError(
+            f"expected a mask of the height and width between its points, {between[0]:g} x {between[1]:g}, got "
+            f"{mask.values.shape[0]} x {mask.values.shape[1]}"
+        )
     return encode_mask(placed(mask.values != 0, (round(left), round(top)), canvas_hw))
 
 
 def decoded(text: Any, key: str) -> bytes:
-    """Decodes base64. Raises ValueError where a value is none."""
+    """Decodes base64, also in lines or as the data of a URL. Raises ValueError where a value is none."""
+    bare = _DATA_URL.sub("", str(text), count=1)
     try:
-        return base64.b64decode(str(text), validate=True)
+        return base64.b64decode("".join(bare.split()), validate=True)
     except binascii.Error as error:
         raise ValueError(f"{key}: expected base64, but: {error}") from error
 
 
 def _points(points: Any) -> list[Point]:
     if not isinstance(points, list) or not all(isinstance(p, list) and len(p) == 2 for p in points):
-        raise ValueError("expected a list of points [x, y]")
+        raise ValueError(f"expected a list of points [x, y], got {brief(points)}")
     found = [(number(x), number(y)) for x, y in points]
     if any(max(abs(x), abs(y)) > MAX_COORDINATE for x, y in found):
         raise ValueError(f"expected coordinates within {MAX_COORDINATE:.0f} pixels")

@@ -88,11 +88,11 @@ def _values(image: Image.Image, name: str, *, is_lossy: bool) -> NDArray[np.inte
         return np.asarray(image).astype(np.uint8) * np.uint8(_WHITE)
     if image.mode == "L" or image.mode.startswith("I"):
         return np.asarray(image)
+    rgb = np.asarray(image.convert("RGB"))
     if "A" in image.mode:
         alpha = np.asarray(image.getchannel("A"))
-        if alpha.min() != alpha.max() and not np.asarray(image.convert("RGB")).any():
+        if alpha.min() != alpha.max() and (rgb == rgb[0, 0]).all():
             raise ImageError(f"{name}: expected a mask in black and another colour, got one in its transparency alone")
-    rgb = np.asarray(image.convert("RGB"))
     if is_lossy or (rgb == rgb[:, :, :1]).all():
         return np.asarray(image.convert("RGB").convert("L"))
     return rgb.astype(np.int32) @ np.array([1 << 16, 1 << 8, 1], np.int32)
@@ -110,6 +110,12 @@ def _is_black_and_white(grey: NDArray[np.uint8], *, is_noisy: bool) -> bool:
         return False
     edge = cv2.dilate(white.astype(np.uint8), np.ones((2 * _EDGE + 1, 2 * _EDGE + 1), np.uint8)) > 0
     return is_noisy or not ((grey > 0) & ~edge).any()
+
+
+def surrounds(mask: NDArray[np.bool_]) -> bool:
+    """Whether a mask [H, W] holds the corners and most of an image, but not all: so does a white background."""
+    corners = mask[[0, 0, -1, -1], [0, -1, 0, -1]]
+    return bool(corners.all() and 0.5 < mask.mean() < 1)
 
 
 def regions(mask: NDArray[np.bool_]) -> list[dict[str, Any]]:

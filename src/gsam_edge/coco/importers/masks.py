@@ -7,7 +7,7 @@ from typing import Any
 from gsam_edge.coco.errors import InvalidDatasetError
 from gsam_edge.coco.geometry.segmentation import encode_mask
 from gsam_edge.coco.importers.collect import Collector, Imported, LabelsLost
-from gsam_edge.coco.importers.mask_files import MaskFile, read_mask, regions
+from gsam_edge.coco.importers.mask_files import MaskFile, read_mask, regions, surrounds
 from gsam_edge.coco.importers.mask_layout import find_layout
 from gsam_edge.coco.importers.pairing import Refusal
 from gsam_edge.coco.importers.reading import SourceFiles, layout_of
@@ -92,6 +92,8 @@ def _add_mask(
             collector.lose_object(image, "class_unknown", name, detail)
         else:
             covered = mask.values == value
+            if mask.kind != "numbers" and surrounds(covered):
+                collector.note("mask_surrounds", name, f"{covered.mean():.0%} of the image")
             parts = regions(covered) if are_regions else [encode_mask(covered)]
             count += len(parts)
             for part in parts:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -19,6 +20,10 @@ from gsam_edge.coco.importers.reading import SourceFiles, number, text_of, with_
 _COLUMNS = ("ImageId", "ClassId", "EncodedPixels")
 #: Column of the file's first edition that joins image and class.
 _JOINED = "ImageId_ClassId"
+#: How tables write that a cell is empty.
+_NONE = re.compile(r"^(nan|none|null)$", re.IGNORECASE)
+#: A whole number of pixels; int() takes more for one, and longer ones take long.
+_DIGITS = re.compile(r"[0-9]{1,12}")
 #: Longest cell that is read, in characters: no mask of an accepted image needs more.
 _MOST_CHARACTERS = 1 << 26
 
@@ -40,7 +45,7 @@ def import_severstal(files: SourceFiles, class_names: Mapping[int, str], *, labe
     meant = _images_of({image_id for image_id, _, _ in rows}, ImageIndex(files.image_names()))
     images: dict[str, dict[str, Any] | None] = {}
     for line, (image_id, class_id, pixels) in enumerate(rows, start=2):
-        where, has_object, found = f"{name}: line {line}", bool(pixels.strip()), meant[image_id]
+        where, has_object, found = f"{name}: line {line}", pixels is None or bool(pixels), meant[image_id]
         if isinstance(found, Refusal):
             if has_object:
                 collector.lose_object(None, found.code, where, found.detail)
@@ -86,9 +91,10 @@ def _is_exact(image_id: str, image: str) -> bool:
     return f"/{image}".endswith(f"/{image_id}")
 
 
-def _add_mask(collector: Collector, image: Mapping[str, Any], where: str, class_name: str, pixels: str) -> None:
-    if not class_name:
-        collector.lose_object(image, "object_malformed", where, "expected a ClassId, got none")
+def _add_mask(collector: Collector, image: Mapping[str, Any], where: str, class_name: str, pixels: str | None) -> None:
+    if not class_name or pixels is None:
+        missing = _COLUMNS[2] if class_name else _COLUMNS[1]
+        collector.lose_object(image, "object_malformed", where, f"expected a value for {missing}, got none")
         return
     try:
         mask = _mask(pixels, (image["height"], image["width"]))
@@ -107,8 +113,8 @@ def _class_name(class_id: str, class_names: Mapping[int, str]) -> str:
     return class_names.get(key, str(key))
 
 
-def _table(files: SourceFiles) -> tuple[str, list[tuple[str, str, str]]]:
-    """Returns the CSV's name and its rows as image, class and pixels."""
+def _table(files: SourceFiles) -> tuple[str, list[tuple[str, str, str | None]]]:
+    """Returns the CSV's name and its rows as image, class and pixels, None where a row ends before them."""
     csv.field_size_limit(_MOST_CHARACTERS)
     found, unreadable = [], []
     for name in sorted(with_suffix(files, ".csv")):
@@ -133,7 +139,7 @@ def _table(files: SourceFiles) -> tuple[str, list[tuple[str, str, str]]]:
     return found[0], list(_rows(text, found[0]))
 
 
-def _rows(text: str, name: str) -> Iterator[tuple[str, str, str]]:
+def _rows(text: str, name: str) -> Iterator[tuple[str, str, str | None]]:
     reader = csv.DictReader(io.StringIO(text, newline=""))
     columns = reader.fieldnames or ()
     if _JOINED not in columns and not set(_COLUMNS) <= set(columns):
@@ -144,7 +150,8 @@ def _rows(text: str, name: str) -> Iterator[tuple[str, str, str]]:
                 image_id, _, class_id = (row[_JOINED] or "").rpartition("_")
             else:
                 image_id, class_id = row["ImageId"] or "", row["ClassId"] or ""
-            yield image_id.strip(), class_id.strip(), row["EncodedPixels"] or ""
+            pixels = row["EncodedPixels"]
+            yield image_id.strip(), class_id.strip(), None if pixels is None else _NONE.sub("", pixels.strip())
     except csv.Error as error:
         raise InvalidDatasetError(
             f"{name}: expected a CSV file, but line {reader.line_num} does not parse: {error}"
@@ -154,7 +161,8 @@ def _rows(text: str, name: str) -> Iterator[tuple[str, str, str]]:
 def _mask(pixels: str, image_hw: tuple[int, int]) -> dict[str, Any]:
     """Converts pairs of first pixel and length to COCO RLE. Raises ValueError if they are malformed or off the mask."""
     size = image_hw[0] * image_hw[1]
-    numbers = [int(word) for word in pixels.split()]
+    words = pixels.split()
+    numbers = [int(word) for word in words] if all(map(_DIGITS.fullmatch, words)) else [0]
     if len(numbers) % 2 or not all(0 < value <= size for value in numbers):
         raise ValueError(f"expected pairs of first pixel and length within {size} pixels, got {pixels[:60]!r}")
     first, length = np.array(numbers[::2]) - 1, np.array(numbers[1::2])

@@ -10,6 +10,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from gsam_edge.coco.checks.values import as_segmentation, read_text
 from gsam_edge.coco.geometry.segmentation import segmentation_area
 from gsam_edge.coco.geometry.shapes import brief, finite_area, finite_numbers, polygon_fault, whole_number
 
@@ -35,14 +36,15 @@ def image_of(record: Any, images: Mapping[int, Mapping[str, Any]]) -> Mapping[st
 
 
 def box_of(record: Mapping[str, Any]) -> list[float] | None:
-    """Returns the four numbers under `bbox` as they stand there; None where it is not four finite numbers."""
-    numbers = finite_numbers(record.get("bbox"))
-    return numbers if numbers is not None and len(numbers) == 4 else None
+    """Returns the four numbers under `bbox`, whole ones as int; None where it is not four finite numbers."""
+    box = read_text(record.get("bbox"))
+    numbers = finite_numbers(box)
+    return list(box) if numbers is not None and len(numbers) == 4 else None
 
 
 def polygons_of(record: Mapping[str, Any]) -> list[list[float]] | None:
     """Returns the polygons [x0, y0, x1, y1, ...] of an annotation; None where one has a fault or there is none."""
-    polygons = record.get("segmentation")
+    polygons = as_segmentation(record.get("segmentation"))
     if not isinstance(polygons, list) or not polygons or any(map(polygon_fault, polygons)):
         return None
     return polygons
@@ -93,7 +95,7 @@ class Sample:
                 continue
             # A box that is repeated on every image is evidence only once.
             key = tuple(box or ()), tuple(mask or ())
-            area, wh = finite_area(record.get("area")), (image["width"], image["height"])
+            area, wh = finite_area(read_text(record.get("area"))), (image["width"], image["height"])
             rows.setdefault(key, (box or _NO_SHAPE, mask or _NO_SHAPE, is_outlined, area, wh, (record, image)))
         columns = list(zip(*rows.values(), strict=True)) if rows else [()] * 6
         boxes, masks, outlined, areas, sizes, records = columns
@@ -120,8 +122,8 @@ class Sample:
         """Returns one annotation in words, with its image and what stands under `bbox` and `segmentation`."""
         record, image = self.records[row]
         place = f"{image['file_name']!r} ({image['width']} x {image['height']} pixels)"
-        shape = next(key for key in ("bbox", "segmentation") if record.get(key))
-        return f"annotation {brief(record.get('id'))} of {place} has the {shape} {brief(record[shape])}"
+        shapes = [f"the {key} {brief(record[key])}" for key in ("bbox", "segmentation") if record.get(key)]
+        return f"annotation {brief(record.get('id'))} of {place} has {' and '.join(shapes)}"
 
     def take(self, chosen: NDArray[np.bool_]) -> Self:
         """Returns the annotations that are chosen, bool [N]."""
@@ -138,7 +140,7 @@ def _shapes(
     box, polygons = box_of(record), polygons_of(record)
     if polygons is not None:
         return box, extent(polygons), True
-    segmentation = record.get("segmentation")
+    segmentation = as_segmentation(record.get("segmentation"))
     if box is None or not isinstance(segmentation, Mapping):  # a mask of pixels tells something only beside a box
         return box, None, False
     try:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gsam_edge.coco.checks.findings import Ledger
+from gsam_edge.coco.checks.values import as_segmentation, declared_hw
 from gsam_edge.coco.checks.whole.sample import box_of, extent, image_of, polygons_of, sampled
 from gsam_edge.coco.errors import InvalidDatasetError
 from gsam_edge.coco.geometry.shapes import ROUNDING, whole_number
@@ -57,7 +58,7 @@ def look_at_sizes(
         oblong += 1
         if record.get("height") == height:  # nearly all are declared as they are
             continue
-        if (whole_number(record.get("height")), whole_number(record.get("width"))) == (width, height):
+        if declared_hw(record) == (width, height):
             swapped[image_id], names[image_id] = (height, width), record["file_name"]
     if len(swapped) < _FEWEST:
         return Sizes()
@@ -125,7 +126,7 @@ def _places(objects: Sequence[Any], swapped: Mapping[int, tuple[int, int]]) -> t
 
 def _reach_hw(record: Mapping[str, Any]) -> tuple[float, float] | None:
     """Returns how far down and right an annotation reaches, pixels; of an RLE the size of its image."""
-    segmentation, polygons, box = record.get("segmentation"), polygons_of(record), box_of(record)
+    segmentation, polygons, box = as_segmentation(record.get("segmentation")), polygons_of(record), box_of(record)
     if isinstance(segmentation, Mapping):
         size = segmentation.get("size")
         sides = [whole_number(side) for side in size] if isinstance(size, list) and len(size) == 2 else []

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gsam_edge.coco.checks.values import as_segmentation
 from gsam_edge.coco.checks.whole.sample import box_of, polygons_of
 from gsam_edge.coco.geometry.segmentation import decode_segmentation, encode_mask
 
@@ -30,9 +31,9 @@ def turned(record: Mapping[str, Any], image: Mapping[str, Any], orientation: int
     if orientation is None:
         return {}
     changes: dict[str, Any] = {}
-    box, polygons, mask = box_of(record), polygons_of(record), record.get("segmentation")
+    box, polygons, mask = box_of(record), polygons_of(record), as_segmentation(record.get("segmentation"))
     if box is not None:
-        left, top, width, height = record["bbox"]
+        left, top, width, height = box
         corners = _points([left, top, left + width, top + height], image, orientation)
         start = [min(corners[::2]), min(corners[1::2])]
         changes["bbox"] = [*(round(value, 6) for value in start), height, width]

@@ -49,6 +49,14 @@ def test_labels_in_a_folder_below_their_images_are_found(folder):
     assert skipped(result) == {}
 
 
+@pytest.mark.parametrize(("label", "image"), [("day 1/{}.txt", "{}.jpg"), ("labels/{}.txt", "images/cam2/{}.jpg")])
+def test_labels_of_a_folder_that_is_gone_do_not_go_to_namesakes(label, image):
+    """The images of `day 1` and of `cam1` were deleted: names alone, 0 and 1, say nothing."""
+    files = {label.format(n): LINE for n in "01"} | {image.format(n): "" for n in "012"}
+    with pytest.raises(InvalidDatasetError, match=r"2 x image_missing"):
+        imported("yolo", files | {"classes.txt": "bag"})
+
+
 ROBOFLOW = {
     "data.yaml": "train: ../train/images\nval: ../valid/images\ntest: ../test/images\nnc: 1\nnames: ['bag']\n",
     "train/images/a_jpg.rf.1.jpg": "train a",

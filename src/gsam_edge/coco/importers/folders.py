@@ -62,6 +62,18 @@ class Folders:
         first, second = sorted((self.place(folder), self.place(other)), key=len)
         return tuple(part for part in second if part not in SPLIT_WORDS) == first != second
 
+    def is_for_files(self, folder: str, images: str) -> bool:
+        """Whether a folder of files adds nothing to one of images but a name that says so, as `labels_2024-01-01`."""
+        place = self.place(folder)
+        return tuple(part for part in place if not _says_annotations(part)) == self.place(images) != place
+
+
+def _says_annotations(part: str) -> bool:
+    """Whether a word of a folder's name is one for annotations, or it is Darknet's `obj_train_data`."""
+    words = re.findall(r"[a-z]+", part)
+    is_darknets = len(words) == 3 and words[0] == "obj" and words[1] in SPLIT_WORDS and words[2] == "data"
+    return is_darknets or not _FILE_ROLES.isdisjoint(words)
+
 
 def of_images(images: Sequence[str]) -> Sequence[str]:
     """Returns images without those in a folder of annotations, as `masks`, if others are in one of images."""

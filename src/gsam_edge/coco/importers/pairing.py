@@ -121,14 +121,14 @@ def _settled(by_stem: Mapping[str, Sequence[str]], index: ImageIndex) -> set[Pla
 
 
 def _only(file: str, index: ImageIndex, settled: Collection[Place]) -> tuple[str, ...]:
-    """Returns the only image of a file's stem if its place does not contradict the file's, and neither is settled."""
+    """Returns the only image of a file's stem if their places differ by a split, or by a name for annotations."""
     alike = index.alike(file)
     if len(alike) != 1:
         return ()
-    folder, other = posixpath.dirname(file), posixpath.dirname(alike[0])
-    if index.folders.contradict(folder, other) and not index.folders.differ_by_split(folder, other):
+    folder, other, folders = posixpath.dirname(file), posixpath.dirname(alike[0]), index.folders
+    if not (folders.differ_by_split(folder, other) or folders.is_for_files(folder, other)):
         return ()
-    return () if {index.folders.place(folder), index.folders.place(other)}.intersection(settled) else (alike[0],)
+    return () if {folders.place(folder), folders.place(other)}.intersection(settled) else (alike[0],)
 
 
 def _settle(

@@ -104,7 +104,7 @@ def _by_folder(records: Sequence[dict[str, Any]], account: Account) -> None:
     for record, split in zip(records, found, strict=True):
         record["split"] = split
     counts: Mapping[str | None, int] = Counter(found)
-    account.note("splits_by_folder", ", ".join(f"{split} {count}" for split, count in counts.items()), "images")
+    account.note("splits_by_folder", "images", ", ".join(f"{split} {count}" for split, count in counts.items()))
 
 
 def split_of_folder(name: str) -> str | None:

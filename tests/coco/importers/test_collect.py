@@ -4,9 +4,9 @@ import pytest
 
 from gsam_edge.coco import InvalidDatasetError
 from gsam_edge.coco.importers.collect import Collector
-from gsam_edge.coco.importers.pairing import Claim
+from gsam_edge.coco.importers.pairing.rule import Claim
+from gsam_edge.coco.importers.pairing.splits import without_mark
 from gsam_edge.coco.importers.reading import layout_of
-from gsam_edge.coco.importers.splits import without_mark
 from support.importers import Files
 
 

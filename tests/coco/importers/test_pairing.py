@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gsam_edge.coco.importers.folders import Folders
-from gsam_edge.coco.importers.image_index import ImageIndex
-from gsam_edge.coco.importers.pairing import Claim, pair
+from gsam_edge.coco.importers.pairing.folders import Folders
+from gsam_edge.coco.importers.pairing.image_index import ImageIndex
+from gsam_edge.coco.importers.pairing.rule import Claim, pair
 
 
 def paired(claims, images):

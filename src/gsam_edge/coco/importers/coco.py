@@ -10,7 +10,6 @@ from typing import Any
 
 from gsam_edge.coco.geometry.shapes import brief, is_text, whole_number
 from gsam_edge.coco.importers.collect import Collector, Imported, LabelsLost
-from gsam_edge.coco.importers.folders import SPLIT_WORDS
 from gsam_edge.coco.importers.listed import (
     Finder,
     Listed,
@@ -19,9 +18,10 @@ from gsam_edge.coco.importers.listed import (
     split_of_file,
     split_of_folder,
 )
-from gsam_edge.coco.importers.pairing import Refusal
+from gsam_edge.coco.importers.pairing.folders import SPLIT_WORDS
+from gsam_edge.coco.importers.pairing.rule import Refusal
+from gsam_edge.coco.importers.pairing.splits import SplitEntry
 from gsam_edge.coco.importers.reading import SourceFiles, read_json, with_suffix
-from gsam_edge.coco.importers.splits import SplitEntry
 from gsam_edge.coco.table.gc_pause import gc_paused
 
 _IMAGE_KEYS = frozenset({"id", "file_name", "width", "height", "split", "source_file", "source_id"})

@@ -9,10 +9,10 @@ from typing import Any, Literal, TypeAlias
 
 from gsam_edge.coco.errors import InvalidDatasetError
 from gsam_edge.coco.importers.account import Account, counts_of, shown
-from gsam_edge.coco.importers.image_index import ImageIndex
-from gsam_edge.coco.importers.pairing import Claim, Pairs, pair
+from gsam_edge.coco.importers.pairing.image_index import ImageIndex
+from gsam_edge.coco.importers.pairing.rule import Claim, Pairs, pair
+from gsam_edge.coco.importers.pairing.splits import SplitEntry, take_splits
 from gsam_edge.coco.importers.reading import SourceFiles, is_hidden, layout_of
-from gsam_edge.coco.importers.splits import SplitEntry, take_splits
 from gsam_edge.vision.images import ImageError, opened_image, upright_hw
 
 #: What to do with an image that has annotations of which none could be taken over.

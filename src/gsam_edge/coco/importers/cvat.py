@@ -16,11 +16,11 @@ from gsam_edge.coco.geometry.shapes import MAX_COORDINATE, brief
 from gsam_edge.coco.importers.collect import Collector, Imported, LabelsLost
 from gsam_edge.coco.importers.groups import Part, add_group, objects_in
 from gsam_edge.coco.importers.listed import Finder, Listed, refuse, split_entries, split_word
-from gsam_edge.coco.importers.mask_files import placed
-from gsam_edge.coco.importers.pairing import Refusal
+from gsam_edge.coco.importers.masks.files import placed
+from gsam_edge.coco.importers.pairing.rule import Refusal
+from gsam_edge.coco.importers.pairing.splits import SplitEntry
 from gsam_edge.coco.importers.reading import SourceFiles, number, read_xml, with_suffix
 from gsam_edge.coco.importers.shapes import box_polygon, ellipse, turned, usable
-from gsam_edge.coco.importers.splits import SplitEntry
 
 _WITH_AREA = frozenset({"box", "polygon", "ellipse", "mask"})
 _WITHOUT_AREA = frozenset({"polyline", "points", "cuboid", "skeleton"})

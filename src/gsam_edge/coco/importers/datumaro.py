@@ -13,10 +13,10 @@ from gsam_edge.coco.geometry.shapes import brief, is_text, whole_number
 from gsam_edge.coco.importers.collect import Collector, Imported, LabelsLost
 from gsam_edge.coco.importers.groups import Part, add_group, objects_in
 from gsam_edge.coco.importers.listed import Finder, Listed, refuse, split_entries, split_word
-from gsam_edge.coco.importers.pairing import Refusal
+from gsam_edge.coco.importers.pairing.rule import Refusal
+from gsam_edge.coco.importers.pairing.splits import SplitEntry
 from gsam_edge.coco.importers.reading import SourceFiles, number, read_json, with_suffix
 from gsam_edge.coco.importers.shapes import ellipse, usable
-from gsam_edge.coco.importers.splits import SplitEntry
 
 _WITH_AREA = frozenset({"bbox", "polygon", "mask", "ellipse"})
 _WITHOUT_AREA = frozenset({"points", "polyline", "cuboid_2d", "cuboid_3d", "skeleton"})

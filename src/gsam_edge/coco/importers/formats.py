@@ -9,15 +9,15 @@ from gsam_edge.coco.importers.coco import import_coco
 from gsam_edge.coco.importers.collect import Imported, LabelsLost
 from gsam_edge.coco.importers.cvat import import_cvat
 from gsam_edge.coco.importers.datumaro import import_datumaro
-from gsam_edge.coco.importers.label_studio import import_label_studio
-from gsam_edge.coco.importers.labelme import import_labelme
-from gsam_edge.coco.importers.masks import import_png_masks
+from gsam_edge.coco.importers.label_studio.importer import import_label_studio
+from gsam_edge.coco.importers.labelme.importer import import_labelme
+from gsam_edge.coco.importers.masks.importer import import_png_masks
 from gsam_edge.coco.importers.open_images import import_open_images
 from gsam_edge.coco.importers.reading import DatasetFiles, SourceFiles
 from gsam_edge.coco.importers.severstal import import_severstal
 from gsam_edge.coco.importers.supervisely import import_supervisely
-from gsam_edge.coco.importers.voc import import_voc
-from gsam_edge.coco.importers.yolo import import_yolo
+from gsam_edge.coco.importers.voc.importer import import_voc
+from gsam_edge.coco.importers.yolo.importer import import_yolo
 
 
 class ImportConfig(BaseModel):

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gsam_edge.coco.importers.collect import Collector
-from gsam_edge.coco.importers.folders import SPLIT_WORDS
-from gsam_edge.coco.importers.image_index import ImageIndex
-from gsam_edge.coco.importers.pairing import Refusal
-from gsam_edge.coco.importers.splits import SplitEntry
+from gsam_edge.coco.importers.pairing.folders import SPLIT_WORDS
+from gsam_edge.coco.importers.pairing.image_index import ImageIndex
+from gsam_edge.coco.importers.pairing.rule import Refusal
+from gsam_edge.coco.importers.pairing.splits import SplitEntry
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,9 @@ from gsam_edge.coco.geometry.segmentation import encode_mask
 from gsam_edge.coco.geometry.shapes import brief
 from gsam_edge.coco.importers.collect import Collector, Imported, LabelsLost
 from gsam_edge.coco.importers.listed import Finder, Listed, refuse, split_entries, split_of_file, split_of_folder
-from gsam_edge.coco.importers.pairing import Refusal
+from gsam_edge.coco.importers.pairing.rule import Refusal
+from gsam_edge.coco.importers.pairing.splits import SplitEntry
 from gsam_edge.coco.importers.reading import SourceFiles, number, text_of, with_suffix
-from gsam_edge.coco.importers.splits import SplitEntry
 from gsam_edge.vision.images import ImageError, opened_image
 
 _BOX = ("XMin", "XMax", "YMin", "YMax")

@@ -13,8 +13,8 @@ from gsam_edge.coco.errors import InvalidDatasetError
 from gsam_edge.coco.geometry.segmentation import encode_mask
 from gsam_edge.coco.geometry.shapes import brief
 from gsam_edge.coco.importers.collect import Collector, Imported, LabelsLost
-from gsam_edge.coco.importers.image_index import ImageIndex
-from gsam_edge.coco.importers.pairing import Refusal
+from gsam_edge.coco.importers.pairing.image_index import ImageIndex
+from gsam_edge.coco.importers.pairing.rule import Refusal
 from gsam_edge.coco.importers.reading import SourceFiles, number, text_of, with_suffix
 
 _COLUMNS = ("ImageId", "ClassId", "EncodedPixels")

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from gsam_edge.coco.geometry.segmentation import encode_mask
 from gsam_edge.coco.geometry.shapes import MAX_COORDINATE, brief, is_text, polygon_fault, whole_number
 from gsam_edge.coco.importers.collect import Collector, Imported, LabelsLost
-from gsam_edge.coco.importers.mask_files import placed
-from gsam_edge.coco.importers.pairing import Claim
+from gsam_edge.coco.importers.masks.files import placed
+from gsam_edge.coco.importers.pairing.rule import Claim
 from gsam_edge.coco.importers.reading import SourceFiles, number, read_json, with_suffix
 from gsam_edge.coco.importers.shapes import box_polygon, cut_out, turned, united, usable
 from gsam_edge.vision.images import ImageError, opened_image

@@ -7,9 +7,9 @@ from typing import Any
 from gsam_edge.coco.errors import InvalidDatasetError
 from gsam_edge.coco.geometry.segmentation import encode_mask
 from gsam_edge.coco.importers.collect import Collector, Imported, LabelsLost
-from gsam_edge.coco.importers.mask_files import MaskFile, read_mask, regions, surrounds
-from gsam_edge.coco.importers.mask_layout import find_layout
-from gsam_edge.coco.importers.pairing import Refusal
+from gsam_edge.coco.importers.masks.files import MaskFile, read_mask, regions, surrounds
+from gsam_edge.coco.importers.masks.layout import find_layout
+from gsam_edge.coco.importers.pairing.rule import Refusal
 from gsam_edge.coco.importers.reading import SourceFiles, layout_of
 from gsam_edge.vision.images import ImageError
 

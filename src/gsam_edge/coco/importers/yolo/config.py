@@ -9,10 +9,10 @@ import yaml
 
 from gsam_edge.coco.errors import InvalidDatasetError
 from gsam_edge.coco.geometry.shapes import brief
-from gsam_edge.coco.importers.folders import SPLIT_WORDS
+from gsam_edge.coco.importers.pairing.folders import SPLIT_WORDS
+from gsam_edge.coco.importers.pairing.splits import SplitEntry
 from gsam_edge.coco.importers.reading import SourceFiles, text_of, with_suffix
-from gsam_edge.coco.importers.splits import SplitEntry
-from gsam_edge.coco.importers.yolo_places import Places
+from gsam_edge.coco.importers.yolo.places import Places
 
 #: Keys of data.yaml and obj.data that name the images of a split, to the name of the split.
 _SPLIT_KEYS = {"train": "train", "val": "val", "valid": "val", "test": "test"}

@@ -8,11 +8,11 @@ from gsam_edge.coco.errors import InvalidDatasetError
 from gsam_edge.coco.geometry.shapes import brief
 from gsam_edge.coco.images.names import spelling_key
 from gsam_edge.coco.importers.collect import Collector, Imported, LabelsLost
-from gsam_edge.coco.importers.pairing import Claim
+from gsam_edge.coco.importers.pairing.rule import Claim
 from gsam_edge.coco.importers.reading import SourceFiles, layout_of, text_of, with_suffix
-from gsam_edge.coco.importers.yolo_config import YoloConfig, read_config
-from gsam_edge.coco.importers.yolo_doubts import doubted_images
-from gsam_edge.coco.importers.yolo_lines import is_like_object, object_lines, read_object
+from gsam_edge.coco.importers.yolo.config import YoloConfig, read_config
+from gsam_edge.coco.importers.yolo.doubts import doubted_images
+from gsam_edge.coco.importers.yolo.lines import is_like_object, object_lines, read_object
 
 
 def import_yolo(files: SourceFiles, class_names: Mapping[int, str], *, labels_lost: LabelsLost) -> Imported:

@@ -7,8 +7,8 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from gsam_edge.coco.importers.account import Account
-from gsam_edge.coco.importers.folders import SPLIT_WORDS
-from gsam_edge.coco.importers.image_index import ImageIndex
+from gsam_edge.coco.importers.pairing.folders import SPLIT_WORDS
+from gsam_edge.coco.importers.pairing.image_index import ImageIndex
 from gsam_edge.coco.importers.reading import SourceFiles, text_of
 
 #: What VOC's lists of a class add to each name: absent, difficult, present.

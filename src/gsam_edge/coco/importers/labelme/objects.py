@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gsam_edge.coco.importers.collect import Collector
-from gsam_edge.coco.importers.labelme_shapes import WITHOUT_AREA, Shape, label_of, read_shape
+from gsam_edge.coco.importers.labelme.shapes import WITHOUT_AREA, Shape, label_of, read_shape
 from gsam_edge.coco.importers.shapes import box_polygon, cut_out, drawn, united
 from gsam_edge.vision.images import ImageError
 

@@ -4,10 +4,10 @@ from collections import Counter
 from pathlib import PurePosixPath
 
 from gsam_edge.coco.importers.collect import Collector, Imported, LabelsLost
-from gsam_edge.coco.importers.pairing import Claim
+from gsam_edge.coco.importers.pairing.rule import Claim
 from gsam_edge.coco.importers.reading import SourceFiles, with_suffix
-from gsam_edge.coco.importers.voc_lists import read_lists
-from gsam_edge.coco.importers.voc_xml import VocFile, read_voc
+from gsam_edge.coco.importers.voc.lists import read_lists
+from gsam_edge.coco.importers.voc.xml import VocFile, read_voc
 
 
 def import_voc(files: SourceFiles, *, labels_lost: LabelsLost) -> Imported:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from gsam_edge.coco.images.names import Spellings
+from gsam_edge.coco.importers.pairing.splits import SplitEntry, read_split_list
 from gsam_edge.coco.importers.reading import SourceFiles, with_suffix
-from gsam_edge.coco.importers.splits import SplitEntry, read_split_list
 
 
 class Places:

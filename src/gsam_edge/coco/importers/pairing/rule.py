@@ -11,8 +11,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gsam_edge.coco.geometry.shapes import brief
-from gsam_edge.coco.importers.folders import Place
-from gsam_edge.coco.importers.image_index import ImageIndex, spelled, stem_key
+from gsam_edge.coco.importers.pairing.folders import Place
+from gsam_edge.coco.importers.pairing.image_index import ImageIndex, spelled, stem_key
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 from gsam_edge.coco.geometry.segmentation import encode_mask
 from gsam_edge.coco.geometry.shapes import MAX_COORDINATE, Point, brief
-from gsam_edge.coco.importers.mask_files import placed, read_mask
+from gsam_edge.coco.importers.masks.files import placed, read_mask
 from gsam_edge.coco.importers.reading import number
 from gsam_edge.coco.importers.shapes import ellipse, tight_box
 

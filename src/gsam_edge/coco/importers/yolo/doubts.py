@@ -6,11 +6,11 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from gsam_edge.coco.importers.folders import Place
-from gsam_edge.coco.importers.image_index import ImageIndex, stem_key
-from gsam_edge.coco.importers.pairing import Pairs
+from gsam_edge.coco.importers.pairing.folders import Place
+from gsam_edge.coco.importers.pairing.image_index import ImageIndex, stem_key
+from gsam_edge.coco.importers.pairing.rule import Pairs
+from gsam_edge.coco.importers.pairing.splits import SplitEntry, image_of, split_of_folder
 from gsam_edge.coco.importers.reading import SourceFiles, with_suffix
-from gsam_edge.coco.importers.splits import SplitEntry, image_of, split_of_folder
 
 #: What Windows, macOS and editors add to the stem of a copy.
 _COPY = re.compile(r"(.+?)[ _-]*(?:\(\d+\)|(?:copy|kopie|checkpoint)(?: *\(?\d+\)?)?)", re.IGNORECASE)

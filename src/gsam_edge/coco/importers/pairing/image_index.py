@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 
 from gsam_edge.coco.images.names import spelling_distance, spelling_key
-from gsam_edge.coco.importers.folders import Folders, Place, of_images
+from gsam_edge.coco.importers.pairing.folders import Folders, Place, of_images
 
 
 class ImageIndex:

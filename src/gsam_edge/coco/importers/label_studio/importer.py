@@ -10,9 +10,9 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from gsam_edge.coco.geometry.shapes import brief, is_text
 from gsam_edge.coco.importers.collect import Collector, Imported, LabelsLost
-from gsam_edge.coco.importers.label_studio_regions import Region, declared_hw, geometry, has_area, region_of
+from gsam_edge.coco.importers.label_studio.regions import Region, declared_hw, geometry, has_area, region_of
 from gsam_edge.coco.importers.listed import Finder, Listed, refuse
-from gsam_edge.coco.importers.pairing import Refusal
+from gsam_edge.coco.importers.pairing.rule import Refusal
 from gsam_edge.coco.importers.reading import SourceFiles, read_json, with_suffix
 
 #: What Label Studio puts before the name of an uploaded file.

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from gsam_edge.coco.importers.collect import Collector
-from gsam_edge.coco.importers.folders import SPLIT_WORDS
+from gsam_edge.coco.importers.pairing.folders import SPLIT_WORDS
+from gsam_edge.coco.importers.pairing.splits import SplitEntry, read_split_list, without_mark
 from gsam_edge.coco.importers.reading import SourceFiles, with_suffix
-from gsam_edge.coco.importers.splits import SplitEntry, read_split_list, without_mark
 
 _MAIN, _IMAGE_SETS, _ELSEWHERE = range(3)
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from gsam_edge.coco.images.names import spelling_key
-from gsam_edge.coco.importers.folders import SPLIT_WORDS
-from gsam_edge.coco.importers.image_index import ImageIndex
-from gsam_edge.coco.importers.pairing import Claim, Refusal
+from gsam_edge.coco.importers.pairing.folders import SPLIT_WORDS
+from gsam_edge.coco.importers.pairing.image_index import ImageIndex
+from gsam_edge.coco.importers.pairing.rule import Claim, Refusal
 
 #: Names of folders, without regard to case.
 _IMAGES = frozenset({"image", "images", "img", "imgs", "jpegimages", "photos"})

@@ -8,9 +8,9 @@ from typing import Any
 
 from gsam_edge.coco.geometry.shapes import brief, whole_number
 from gsam_edge.coco.importers.collect import Collector, Imported, LabelsLost
-from gsam_edge.coco.importers.labelme_objects import add_shapes, count_objects
-from gsam_edge.coco.importers.labelme_shapes import decoded
-from gsam_edge.coco.importers.pairing import Claim
+from gsam_edge.coco.importers.labelme.objects import add_shapes, count_objects
+from gsam_edge.coco.importers.labelme.shapes import decoded
+from gsam_edge.coco.importers.pairing.rule import Claim
 from gsam_edge.coco.importers.reading import SourceFiles, read_json, with_suffix
 from gsam_edge.vision.images import ImageError, opened_image
 

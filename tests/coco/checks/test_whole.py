@@ -145,7 +145,7 @@ def test_a_file_in_another_convention_is_recognised_and_read_as_meant(code, form
     message = checked(other)
     assert isinstance(message, str)
     assert message.count(f"validation.policies.{code}=") == 1  # what to do is said once
-    assert f"validation.policies.{code}=fix reads the file so, =keep takes it as it stands" in message
+    assert f"--params=validation.policies.{code}=fix reads the file so, =keep takes it as it stands" in message
     assert "annotation 1 of '0.png'" in message
     read = checked(other, **{code: "fix"})
     assert {(f.code, f.policy, f.count) for f in read.findings} == {(code, "fix", len(sound["annotations"]))}

@@ -55,7 +55,7 @@ def test_sizes_that_are_all_swapped_are_one_finding():
     message = checked(content, files_of(content))
     assert "6 of 6 images that are not square are declared with width and height exchanged" in message
     assert "'0.jpg' is declared as 50 x 30 (height x width), the file has 30 x 50" in message
-    assert "validation.policies.image_sizes_swapped=fix takes the sizes of the files" in message
+    assert "--params=validation.policies.image_sizes_swapped=fix takes the sizes of the files" in message
     assert message.count("validation.policies.image_sizes_swapped=") == 1
     fixed = checked(content, files_of(content), image_sizes_swapped="fix")
     assert counts(fixed) == {("image_sizes_swapped", "fix"): 6}

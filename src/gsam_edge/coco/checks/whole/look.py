@@ -47,7 +47,7 @@ def read_as_meant(raw: Sequence[Any], images: ImageCheck, ledger: Ledger) -> tup
         told = _told(reading, sample)
         if told is None:
             continue
-        advice = f"validation.policies.{reading.code}=fix reads the file so, =keep takes it as it stands"
+        advice = f"--params=validation.policies.{reading.code}=fix reads the file so, =keep takes it as it stands"
         policy = ledger.policy(reading.code, "annotations", told, advice=advice)
         read, rows = _changed(raw, by_id, reading.change)
         ledger.enter(reading.code, policy, {"where": "annotations", "detail": told}, count=len(rows))

@@ -93,13 +93,14 @@ def look_at_sizes(
 
 def _advice(code: str, *, is_exif: bool, is_open: bool) -> str:
     if code == "image_sizes_swapped":
-        return f"validation.policies.{code}=fix takes the sizes of the files, =keep treats each as image_size_mismatch"
+        given = f"--params=validation.policies.{code}"
+        return f"{given}=fix takes the sizes of the files, =keep treats each as image_size_mismatch"
     if not is_exif:
         return (
             "the images were probably turned after they were labelled: turn them back, or the annotations; "
-            f"validation.policies.{code}=keep treats each as image_size_mismatch"
+            f"--params=validation.policies.{code}=keep treats each as image_size_mismatch"
         )
-    advice = f"validation.policies.{code}=fix turns the coordinates with the images"
+    advice = f"--params=validation.policies.{code}=fix turns the coordinates with the images"
     if is_open:
         advice += (
             f"; if they are upright already, validation.policies.{code}=keep with image_size_mismatch=fix takes the "

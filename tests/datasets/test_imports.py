@@ -144,5 +144,18 @@ def test_names_that_are_no_utf8_do_not_end_an_import(source, tmp_path):
     ImportedFolderDataset(filepath=str(tmp_path / "ours")).save(imported(source))
     report = json.loads((tmp_path / "ours" / "import_report.json").read_text(encoding="utf-8"))
     assert [(entry["code"], entry["count"]) for entry in report["skipped"]] == [
-        ("name_not_utf8", 1), ("image_unreadable", 1)  # the image, and the label file of it
+        ("name_not_utf8", 1), ("image_unreadable", 1),  # the image, and the label file of it
+        ("link_outside", 1),
     ]  # fmt: skip
+
+
+def test_links_out_of_the_folder_are_named(source, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (source / "photos").symlink_to(tmp_path / "elsewhere")
+    (source / "gone.txt").symlink_to(tmp_path / "not there")
+    (source / "again").symlink_to(source / "images")
+    files = load(source)
+    assert files.links_outside() == ("gone.txt", "images/link.png", "photos")
+    imported = import_annotations(files, "yolo", ImportConfig(class_names={0: "bag"}, labels_lost="drop"))
+    (entry,) = [entry for entry in imported.report["skipped"] if entry["code"] == "link_outside"]
+    assert [example["where"] for example in entry["examples"]] == ["gone.txt", "images/link.png", "photos"]

@@ -24,6 +24,9 @@ class Files:
     def names(self):
         return sorted(self.contents)
 
+    def links_outside(self):
+        return []
+
     def image_names(self):
         return [name for name in self.names() if name.endswith((".png", ".jpg"))]
 

@@ -42,8 +42,19 @@ class ForeignFolder:
         return tuple(path.relative_to(self.folder).as_posix() for path in inside)
 
     def names(self) -> tuple[str, ...]:
-        """Returns the names of all its files, sorted; links that lead out of the folder are left out."""
+        """Returns the names of all its files, sorted; without links that lead out of the folder."""
         return self._names
+
+    def links_outside(self) -> tuple[str, ...]:
+        """Returns the names of the links, to files or folders, that lead out of the folder or nowhere, sorted."""
+        root, known = self.folder.resolve(), set(self._names)
+        links = (path for path in sorted(self.folder.rglob("*")) if path.is_symlink())
+        names = ((path, path.relative_to(self.folder).as_posix()) for path in links)
+        return tuple(
+            name
+            for path, name in names
+            if name not in known and not (path.is_dir() and path.resolve().is_relative_to(root))
+        )
 
     def image_names(self) -> tuple[str, ...]:
         """Returns the names of the files with an image's suffix, sorted."""

@@ -61,6 +61,10 @@ class Tree:
             self.order.shuffle(found)
         return found
 
+    def links_outside(self) -> list[str]:
+        """There are none in a tree in memory."""
+        return []
+
     def image_names(self) -> list[str]:
         return [name for name in self.names() if name.lower().endswith(_SUFFIXES)]
 

@@ -13,6 +13,7 @@ KINDS: Sequence[Kind] = ("images", "files", "objects", "entries of split lists",
 SKIPPED: Mapping[str, str] = {
     "file_unreadable": "an annotation file that does not parse, or is no UTF-8",
     "file_not_used": "a file that the format does not know",
+    "link_outside": "a link that leads out of the folder or nowhere: it is not followed",
     "file_hidden": "a hidden file, or one that a system keeps for itself (.DS_Store, __MACOSX, @eaDir)",
     "image_missing": "annotations of an image that is not in the folder",
     "image_unreadable": "an image file that cannot be taken, or an annotation file or object of such an image",

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gsam_edge.coco.geometry.shapes import brief, is_text, whole_number
-from gsam_edge.coco.importers.collect import Collector, Imported, LabelsLost
+from gsam_edge.coco.importers.collect import Collector
+from gsam_edge.coco.importers.imported import Imported, LabelsLost
 from gsam_edge.coco.importers.listed import (
     Finder,
     Listed,

@@ -2,42 +2,18 @@
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from types import MappingProxyType
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 from gsam_edge.coco.errors import InvalidDatasetError
 from gsam_edge.coco.importers.account import Account, counts_of, shown
+from gsam_edge.coco.importers.imported import Imported, LabelsLost
 from gsam_edge.coco.importers.pairing.image_index import ImageIndex
 from gsam_edge.coco.importers.pairing.rule import Claim, Pairs, pair
 from gsam_edge.coco.importers.pairing.splits import SplitEntry, take_splits
 from gsam_edge.coco.importers.reading import SourceFiles, is_hidden, layout_of
 from gsam_edge.vision.images import ImageError, opened_image, upright_hw
-
-#: What to do with an image that has annotations of which none could be taken over.
-LabelsLost: TypeAlias = Literal["drop", "keep", "error"]
-
-
-@dataclass(frozen=True)
-class Imported:
-    """A dataset in COCO form.
-
-    Attributes:
-        content: the COCO mapping; its `file_name`s are names of the source's files, or of `embedded`.
-        report: `format`, `images`, `annotations`, `crowds`, `boxes`, `masks`, `per_class` (without crowds), `splits`
-            where the source names them, and `account`, `skipped` and `notes` (see `Account.to_json`).
-        embedded: images that lie inside an annotation file, by `file_name`; each is read when it is called.
-    """
-
-    content: Mapping[str, Any]
-    report: Mapping[str, Any]
-    embedded: Mapping[str, Callable[[], bytes]] = field(default_factory=dict)
-
-    @property
-    def image_names(self) -> list[str]:
-        """The image files that the content names."""
-        return [image["file_name"] for image in self.content["images"]]
 
 
 class Collector:
@@ -293,6 +269,8 @@ class Collector:
                 self.leave_image(name, "file_hidden", "not read")
             else:
                 self.leave_file(name, "file_hidden" if is_hidden(name) else "file_not_used", "not read")
+        for name in self._files.links_outside():
+            self.leave_file(name, "link_outside", "copy into the folder what it leads to")
 
     def _nothing(self, format_name: str) -> InvalidDatasetError:
         return InvalidDatasetError(

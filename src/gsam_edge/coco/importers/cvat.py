@@ -13,8 +13,9 @@ import numpy as np
 
 from gsam_edge.coco.geometry.segmentation import encode_mask
 from gsam_edge.coco.geometry.shapes import MAX_COORDINATE, brief
-from gsam_edge.coco.importers.collect import Collector, Imported, LabelsLost
+from gsam_edge.coco.importers.collect import Collector
 from gsam_edge.coco.importers.groups import Part, add_group, objects_in
+from gsam_edge.coco.importers.imported import Imported, LabelsLost
 from gsam_edge.coco.importers.listed import Finder, Listed, refuse, split_entries, split_word
 from gsam_edge.coco.importers.masks.files import placed
 from gsam_edge.coco.importers.pairing.rule import Refusal

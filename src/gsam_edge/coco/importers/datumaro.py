@@ -10,8 +10,9 @@ from typing import Any
 
 from gsam_edge.coco.geometry.segmentation import segmentation_to_rle
 from gsam_edge.coco.geometry.shapes import brief, is_text, whole_number
-from gsam_edge.coco.importers.collect import Collector, Imported, LabelsLost
+from gsam_edge.coco.importers.collect import Collector
 from gsam_edge.coco.importers.groups import Part, add_group, objects_in
+from gsam_edge.coco.importers.imported import Imported, LabelsLost
 from gsam_edge.coco.importers.listed import Finder, Listed, refuse, split_entries, split_word
 from gsam_edge.coco.importers.pairing.rule import Refusal
 from gsam_edge.coco.importers.pairing.splits import SplitEntry

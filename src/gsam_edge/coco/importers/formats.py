@@ -6,9 +6,9 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from gsam_edge.coco.errors import InvalidDatasetError
 from gsam_edge.coco.importers.coco import import_coco
-from gsam_edge.coco.importers.collect import Imported, LabelsLost
 from gsam_edge.coco.importers.cvat import import_cvat
 from gsam_edge.coco.importers.datumaro import import_datumaro
+from gsam_edge.coco.importers.imported import Imported, LabelsLost
 from gsam_edge.coco.importers.label_studio.importer import import_label_studio
 from gsam_edge.coco.importers.labelme.importer import import_labelme
 from gsam_edge.coco.importers.masks.importer import import_png_masks

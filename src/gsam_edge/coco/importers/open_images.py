@@ -17,7 +17,8 @@ from PIL import Image
 
 from gsam_edge.coco.geometry.segmentation import encode_mask
 from gsam_edge.coco.geometry.shapes import brief
-from gsam_edge.coco.importers.collect import Collector, Imported, LabelsLost
+from gsam_edge.coco.importers.collect import Collector
+from gsam_edge.coco.importers.imported import Imported, LabelsLost
 from gsam_edge.coco.importers.listed import Finder, Listed, refuse, split_entries, split_of_file, split_of_folder
 from gsam_edge.coco.importers.pairing.rule import Refusal
 from gsam_edge.coco.importers.pairing.splits import SplitEntry

@@ -25,6 +25,10 @@ class SourceFiles(Protocol):
         """Returns the names of all its files, sorted."""
         ...
 
+    def links_outside(self) -> Sequence[str]:
+        """Returns the names of the links that lead out of the folder or nowhere, sorted; they are not followed."""
+        ...
+
     def image_names(self) -> Sequence[str]:
         """Returns the names of the files with the suffix of an image, sorted."""
         ...
@@ -57,6 +61,10 @@ class DatasetFiles:
     def names(self) -> Sequence[str]:
         """Returns the names of all its files, sorted; hidden ones, too."""
         return self._files.names()
+
+    def links_outside(self) -> Sequence[str]:
+        """Returns the names of the links that lead out of the folder or nowhere, sorted; they are not followed."""
+        return self._files.links_outside()
 
     def image_names(self) -> Sequence[str]:
         """Returns the names of the files with the suffix of an image that are not hidden, sorted."""

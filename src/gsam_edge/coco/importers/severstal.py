@@ -12,7 +12,8 @@ import numpy as np
 from gsam_edge.coco.errors import InvalidDatasetError
 from gsam_edge.coco.geometry.segmentation import encode_mask
 from gsam_edge.coco.geometry.shapes import brief
-from gsam_edge.coco.importers.collect import Collector, Imported, LabelsLost
+from gsam_edge.coco.importers.collect import Collector
+from gsam_edge.coco.importers.imported import Imported, LabelsLost
 from gsam_edge.coco.importers.pairing.image_index import ImageIndex
 from gsam_edge.coco.importers.pairing.rule import Refusal
 from gsam_edge.coco.importers.reading import SourceFiles, number, text_of, with_suffix

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from gsam_edge.coco.geometry.segmentation import encode_mask
 from gsam_edge.coco.geometry.shapes import MAX_COORDINATE, brief, is_text, polygon_fault, whole_number
-from gsam_edge.coco.importers.collect import Collector, Imported, LabelsLost
+from gsam_edge.coco.importers.collect import Collector
+from gsam_edge.coco.importers.imported import Imported, LabelsLost
 from gsam_edge.coco.importers.masks.files import placed
 from gsam_edge.coco.importers.pairing.rule import Claim
 from gsam_edge.coco.importers.reading import SourceFiles, number, read_json, with_suffix

@@ -9,7 +9,8 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from gsam_edge.coco.geometry.shapes import brief, is_text
-from gsam_edge.coco.importers.collect import Collector, Imported, LabelsLost
+from gsam_edge.coco.importers.collect import Collector
+from gsam_edge.coco.importers.imported import Imported, LabelsLost
 from gsam_edge.coco.importers.label_studio.regions import Region, declared_hw, geometry, has_area, region_of
 from gsam_edge.coco.importers.listed import Finder, Listed, refuse
 from gsam_edge.coco.importers.pairing.rule import Refusal

@@ -7,7 +7,8 @@ from functools import partial
 from typing import Any
 
 from gsam_edge.coco.geometry.shapes import brief, whole_number
-from gsam_edge.coco.importers.collect import Collector, Imported, LabelsLost
+from gsam_edge.coco.importers.collect import Collector
+from gsam_edge.coco.importers.imported import Imported, LabelsLost
 from gsam_edge.coco.importers.labelme.objects import add_shapes, count_objects
 from gsam_edge.coco.importers.labelme.shapes import decoded
 from gsam_edge.coco.importers.pairing.rule import Claim
@@ -65,7 +66,7 @@ class _Document:
 
 
 def import_labelme(files: SourceFiles, *, labels_lost: LabelsLost) -> Imported:
-    """Imports LabelMe: outlines, circles and masks as segmentation, rectangles as boxes (see `labelme_objects`).
+    """Imports LabelMe: outlines, circles and masks as segmentation, rectangles as boxes (see `objects`).
 
     A file whose image is not in the folder, but lies inside, brings it along.
 

@@ -6,7 +6,8 @@ from typing import Any
 
 from gsam_edge.coco.errors import InvalidDatasetError
 from gsam_edge.coco.geometry.segmentation import encode_mask
-from gsam_edge.coco.importers.collect import Collector, Imported, LabelsLost
+from gsam_edge.coco.importers.collect import Collector
+from gsam_edge.coco.importers.imported import Imported, LabelsLost
 from gsam_edge.coco.importers.masks.files import MaskFile, read_mask, regions, surrounds
 from gsam_edge.coco.importers.masks.layout import find_layout
 from gsam_edge.coco.importers.pairing.rule import Refusal
@@ -21,7 +22,7 @@ _KINDS = {"lossy": "mask_lossy", "grey_edges": "mask_grey"}
 
 
 def import_png_masks(files: SourceFiles, class_names: Mapping[int, str], *, labels_lost: LabelsLost) -> Imported:
-    """Imports masks: a file of one object as it is, one of a whole image as its connected regions (see `mask_layout`).
+    """Imports masks: a file of one object as it is, one of a whole image as its connected regions (see `layout`).
 
     Args:
         files: the folder.

@@ -3,7 +3,8 @@
 from collections import Counter
 from pathlib import PurePosixPath
 
-from gsam_edge.coco.importers.collect import Collector, Imported, LabelsLost
+from gsam_edge.coco.importers.collect import Collector
+from gsam_edge.coco.importers.imported import Imported, LabelsLost
 from gsam_edge.coco.importers.pairing.rule import Claim
 from gsam_edge.coco.importers.reading import SourceFiles, with_suffix
 from gsam_edge.coco.importers.voc.lists import read_lists

@@ -7,7 +7,8 @@ from typing import Any
 from gsam_edge.coco.errors import InvalidDatasetError
 from gsam_edge.coco.geometry.shapes import brief
 from gsam_edge.coco.images.names import spelling_key
-from gsam_edge.coco.importers.collect import Collector, Imported, LabelsLost
+from gsam_edge.coco.importers.collect import Collector
+from gsam_edge.coco.importers.imported import Imported, LabelsLost
 from gsam_edge.coco.importers.pairing.rule import Claim
 from gsam_edge.coco.importers.reading import SourceFiles, layout_of, text_of, with_suffix
 from gsam_edge.coco.importers.yolo.config import YoloConfig, read_config

@@ -9,7 +9,7 @@ from typing import Any
 
 from gsam_edge.coco.geometry.segmentation import encode_mask
 from gsam_edge.coco.geometry.shapes import brief, whole_number
-from gsam_edge.coco.importers.packed_runs import unpack_runs
+from gsam_edge.coco.importers.label_studio.packed_runs import unpack_runs
 from gsam_edge.coco.importers.reading import number
 from gsam_edge.coco.importers.shapes import box_polygon, ellipse, turned, usable
 

@@ -172,6 +172,77 @@ def test_one_id_for_two_images_gives_its_labels_to_neither():
     assert skipped(result) == {"pairing_ambiguous": 1, "labels_lost": 2}
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "image", "codes"),
+    [
+        ("cam1/0.jpg", "cam2/0.jpg", "images/0.jpg", {"pairing_ambiguous": 2, "labels_lost": 1}),
+        ("A.jpg", "a.jpg", "a.jpg", {"image_annotated_twice": 1}),
+        ("a.png", "a.jpg", "a.jpg", {"image_annotated_twice": 1}),
+    ],
+)
+def test_two_names_in_a_file_are_never_one_image(first, second, image, codes):
+    """The cameras' folders were made one, or the other image is gone: the image has at most the labels of its name."""
+    document = coco([(1, first), (2, second), (3, "1.jpg")], [(1, 1, {}), (2, 2, {}), (3, 1, {})])
+    result = imported("coco", {"a.json": document, image: "", "1.jpg": ""})
+    own = [] if "labels_lost" in codes else [(image, "wire", 1)]
+    assert pairs(result) == sorted([("1.jpg", "bag", 2), *own])
+    assert skipped(result) == codes
+
+
+def test_names_of_two_files_are_one_image_unless_their_folders_contradict():
+    one, two = (
+        coco([(1, "cam1/0.jpg"), (2, "1.jpg")], [(1, 1, {}), (2, 1, {})]),
+        coco([(1, "cam2/0.jpg")], [(1, 2, {})]),
+    )
+    result = imported("coco", {"a.json": one, "b.json": two, "images/0.jpg": "", "images/1.jpg": ""})
+    assert pairs(result) == [("images/1.jpg", "bag", 1)]
+    assert skipped(result) == {"pairing_ambiguous": 2, "labels_lost": 1}
+    agreeing = {
+        "a.json": coco([(1, "0.jpg")], [(1, 1, {})]),
+        "b.json": coco([(7, r"C:\me\images\0.jpg")], [(7, 2, {})]),
+    }
+    result = imported("coco", agreeing | {"images/0.jpg": ""})
+    assert pairs(result) == [("images/0.jpg", "bag", 0), ("images/0.jpg", "wire", 0)]
+    assert skipped(result) == {}
+
+
+def test_labels_of_another_size_leave_no_image_that_seems_empty():
+    """The first file lists the image without objects, the second has one in another size: it may not be empty."""
+    other = coco([(1, "0.jpg")], [(1, 2, {})]).replace('"width": 50', '"width": 500')
+    first = coco([(1, "0.jpg"), (2, "1.jpg")], [(2, 1, {})])
+    result = imported("coco", {"a.json": first, "b.json": other, "0.jpg": "", "1.jpg": ""})
+    assert result.image_names == ["1.jpg"]
+    assert skipped(result) == {"image_annotated_twice": 1, "labels_lost": 1}
+
+
+def test_an_unreadable_image_of_two_files_is_counted_once():
+    files = {"a.json": coco([(1, "0.jpg"), (2, "1.jpg")], [(1, 1, {}), (2, 1, {})]), "b.json": coco([(1, "0.jpg")])}
+    result = imported("coco", files | {"0.jpg": "broken", "1.jpg": ""})
+    assert accounted(result)["images"] == (2, 1, {"image_unreadable": 1})
+    assert accounted(result)["objects"] == (2, 1, {"image_unreadable": 1})
+
+
+@pytest.mark.parametrize(
+    ("file", "there", "masks"),
+    [
+        ("train/_annotations.coco.json", "train/images/1.jpg", ["train/masks/0.png", "train/masks/1.png"]),
+        ("a.json", "images/1.jpg", ["masks/0.jpg", "masks/1.jpg"]),
+        ("annotations/a.json", "images/1.jpg", ["annotations/0.jpg", "annotations/1.jpg"]),
+    ],
+)
+def test_masks_beside_the_images_are_no_images(file, there, masks):
+    """0.jpg is gone; its mask is there, and must not be taken for it."""
+    document = coco([(1, "0.jpg"), (2, "1.jpg")], [(1, 1, {}), (2, 1, {})])
+    result = imported("coco", {file: document, there: "", **dict.fromkeys(masks, "")})
+    assert pairs(result) == [(there, "bag", 1)]
+    assert skipped(result) == {"image_missing": 1, "image_not_annotated": 2}
+
+
+def test_a_split_of_an_unknown_name_is_said():
+    document = coco([(1, "0.jpg")], [(1, 1, {})]).replace('"width": 50', '"width": 50, "split": "holdout"')
+    assert skipped(imported("coco", {"a.json": document, "0.jpg": ""})) == {"element_not_used": 1}
+
+
 def test_ids_that_are_words_and_names_of_another_spelling():
     document = coco([("a-1", "Stra%C3%9Fe.jpg")], [("a-1", 1, {})])
     result = imported("coco", {"a.json": document, "images/Straße.jpg": ""})

@@ -6,6 +6,7 @@ import posixpath
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 from gsam_edge.coco.geometry.shapes import brief, is_text, whole_number
@@ -42,28 +43,30 @@ def import_coco(files: SourceFiles, *, labels_lost: LabelsLost) -> Imported:
     names = list(with_suffix(files, ".json"))
     merged = _Merged(collector, Finder(files.image_names(), names))
     with gc_paused():
-        for name in names:
-            _merge(files, name, merged)
+        documents = {name: document for name in names if (document := _read(files, name, collector)) is not None}
+        merged.find(documents)
+        for name in list(documents):
+            merged.add(name, documents.pop(name))
     imported = collector.finish("coco", split_entries(merged.splits), merged.finder.index)
     categories = [merged.categories[category["name"]] | category for category in imported.content["categories"]]
     info = imported.content["info"] | {"sources": merged.heads}
     return replace(imported, content={**imported.content, "info": info, "categories": categories})
 
 
-def _merge(files: SourceFiles, name: str, merged: "_Merged") -> None:
-    """Adds the content of one file, or leaves it behind."""
+def _read(files: SourceFiles, name: str, collector: Collector) -> Mapping[str, Any] | None:
+    """Returns the content of a file; None, left behind, where it holds no objects of COCO."""
     try:
-        document = read_json(files, name)
+        document: Mapping[str, Any] = read_json(files, name)
     except (ValueError, OSError) as error:
-        merged.collector.leave_file(name, "file_unreadable", str(error))
-        return
+        collector.leave_file(name, "file_unreadable", str(error))
+        return None
     fault = _fault(document)
     if fault is None:
-        merged.collector.use(name)
-        merged.add(name, document)
-    else:
-        code, detail, count = fault
-        merged.collector.leave_file(name, code, detail, objects=count)
+        collector.use(name)
+        return document
+    code, detail, count = fault
+    collector.leave_file(name, code, detail, objects=count)
+    return None
 
 
 def _fault(document: Any) -> tuple[str, str, int] | None:
@@ -91,7 +94,7 @@ def _fault(document: Any) -> tuple[str, str, int] | None:
 
 @dataclass
 class _Merged:
-    """What all files have together; one file at a time is in memory.
+    """What all files have together.
 
     Attributes:
         collector: takes the images and objects.
@@ -106,8 +109,19 @@ class _Merged:
     splits: list[SplitEntry] = field(default_factory=list)
     categories: dict[str, dict[str, Any]] = field(default_factory=dict)
     heads: dict[str, dict[str, Any]] = field(default_factory=dict)
-    _records: dict[str, dict[str, Any]] = field(default_factory=dict)
+    _places: dict[tuple[str, tuple[str, ...]], str | Refusal] = field(default_factory=dict)
+    _records: dict[str, dict[str, Any] | None] = field(default_factory=dict)
     _objects: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+
+    def find(self, documents: Mapping[str, Mapping[str, Any]]) -> None:
+        """Finds the images of all files, which must be known before one of them has its objects."""
+        listed = [
+            _listed(name, row, image)
+            for name, document in documents.items()
+            for row, image in enumerate(document["images"])
+            if isinstance(image, Mapping)
+        ]
+        self._places = self.finder.find_shared(listed)
 
     def add(self, name: str, document: Mapping[str, Any]) -> None:
         """Adds the content of one file."""
@@ -156,7 +170,6 @@ class _Merged:
         self, name: str, rows: list[Any], count: Counter[Any]
     ) -> tuple[dict[Any, dict[str, Any] | None], list[str]]:
         """Returns the record of each image id, None where it has none, and the images that earlier files list."""
-        split, folders = split_of_file(name), _folders(name)
         listed: dict[Any, list[tuple[Listed, Mapping[str, Any]]]] = {}
         for row, image in enumerate(rows):
             where = f"{name}: image {row}"
@@ -165,9 +178,7 @@ class _Merged:
                 refusal = Refusal("image_missing", f"expected an id and a file_name, got {brief(image)}")
                 refuse(self.collector, Listed(name, where, ()), refusal, 0)
             else:
-                stated = image.get("file_name")
-                names = (stated,) if is_text(stated) else ()
-                listed.setdefault(key, []).append((Listed(name, where, names, folders, split), image))
+                listed.setdefault(key, []).append((_listed(name, row, image), image))
         images: dict[Any, dict[str, Any] | None] = {}
         earlier = []
         for key, entries in listed.items():
@@ -180,29 +191,31 @@ class _Merged:
     def _image(self, entries: list[tuple[Listed, Mapping[str, Any]]], objects: int) -> dict[str, Any] | None:
         """Returns the record of the image that has one id in a file; None where it is left behind, with its objects."""
         entry, image = entries[0]
-        places = {other.names: self.finder.find(other) for other, _ in entries}
+        places = {other.names: self._places[other.file, other.names] for other, _ in entries}
         found = places[entry.names]
         if len({place if isinstance(place, str) else names for names, place in places.items()}) > 1:
             there = tuple(place for place in places.values() if isinstance(place, str))
             ids = " and ".join(repr(*names) for names in places if names)
             found = Refusal("pairing_ambiguous", f"one image id for {ids}: whose annotations?", there)
         if isinstance(found, str) and (fault := self._size_fault(found, image)) is not None:
-            found = Refusal("image_annotated_twice", fault)
+            found = Refusal("image_annotated_twice", fault, (found,))
         if isinstance(found, Refusal):
             refuse(self.collector, entry, found, objects)
             return None
         extra = {key: value for key, value in image.items() if key not in _IMAGE_KEYS}
-        record = self._records.get(found)
-        if record is None:
+        if found not in self._records:
             source = {"source_file": entry.file, "source_id": image["id"]}
-            record = self.collector.add_image(found, _declared_hw(image), **extra, **source)
-            if record is None:
-                self.collector.account.leave("objects", "image_unreadable", objects)
-                return None
-            self._records[found] = record
+            self._records[found] = self.collector.add_image(found, _declared_hw(image), **extra, **source)
+        record = self._records[found]
+        if record is None:
+            self.collector.account.leave("objects", "image_unreadable", objects)
+            return None
         for key, value in extra.items():
             record.setdefault(key, value)
         own = SPLIT_WORDS.get(str(image.get("split")).casefold())
+        if own is None and image.get("split") not in (None, ""):
+            detail = f"split {brief(image['split'])} is none of {', '.join(SPLIT_WORDS)}"
+            self.collector.skip("element_not_used", entry.where, detail)
         split = own or entry.split or split_of_folder(posixpath.dirname(found))
         if split is not None:
             self.splits.append(SplitEntry(split, found, entry.where))
@@ -262,11 +275,18 @@ def _id(value: Any) -> int | str | None:
     return number if number is not None else value if isinstance(value, str) else None
 
 
+def _listed(name: str, row: int, image: Mapping[str, Any]) -> Listed:
+    stated = image.get("file_name")
+    names = (stated,) if is_text(stated) else ()
+    return Listed(name, f"{name}: image {row}", names, _folders(name), split_of_file(name))
+
+
 def _declared_hw(image: Mapping[str, Any]) -> tuple[int, int] | None:
     height, width = whole_number(image.get("height")), whole_number(image.get("width"))
     return (height, width) if height and width and min(height, width) > 0 else None
 
 
+@lru_cache
 def _folders(name: str) -> tuple[str, ...]:
     """Returns where the images of a JSON file may lie, the most trusted first."""
     folder, base = posixpath.split(name)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gsam_edge.coco.importers.collect import Collector
-from gsam_edge.coco.importers.pairing.folders import SPLIT_WORDS
+from gsam_edge.coco.importers.pairing.folders import SPLIT_WORDS, of_images
 from gsam_edge.coco.importers.pairing.image_index import ImageIndex
 from gsam_edge.coco.importers.pairing.rule import Refusal
 from gsam_edge.coco.importers.pairing.splits import SplitEntry
@@ -40,15 +40,17 @@ class Finder:
     """
 
     def __init__(self, images: Sequence[str], files: Sequence[str]) -> None:
-        self.index = ImageIndex(images, files)
+        meant = of_images(images)  # masks beside their images have the same names
+        self.index = ImageIndex(meant, files)
         self._images = frozenset(images)
+        self._meant = frozenset(meant)
 
     def find(self, entry: Listed) -> str | Refusal:
         """Returns the image of an entry, or why it has none."""
         for name in entry.names:
             for folder in entry.folders:
-                path = posixpath.normpath(posixpath.join(folder, name.replace("\\", "/")))
-                if path in self._images:
+                path = posixpath.normpath(posixpath.join(folder, _plain(name)))
+                if path in (self._images if "/" in _plain(name) else self._meant):
                     return path
         for name in entry.names:
             found = self.index.named(name, near=posixpath.dirname(entry.file))
@@ -63,6 +65,38 @@ class Finder:
         return Refusal(
             "image_missing", f"no image {entry.names[0]!r} in the folder" if entry.names else "it has no name"
         )
+
+    def find_shared(self, listed: Sequence[Listed]) -> dict[tuple[str, tuple[str, ...]], str | Refusal]:
+        """Returns the image of each file and names, or why they have none; several files may list the same image.
+
+        Names that mean different images share none: in one file all that differ, in two those of other folders. The
+        name that the image has here has it before the others.
+        """
+        found = {(entry.file, entry.names): self.find(entry) for entry in listed}
+        claims: dict[str, list[tuple[str, tuple[str, ...]]]] = {}
+        for claim, image in found.items():
+            if isinstance(image, str):
+                claims.setdefault(image, []).append(claim)
+        for image, keys in claims.items():
+            rivals = [key for key in keys if any(self._differ(key, other) for other in keys)]
+            exact = {name for _, names in rivals if f"/{image}".endswith(f"/{(name := _plain(names[0]))}")}
+            for file, names in rivals:
+                if len(exact) != 1 or _plain(names[0]) not in exact:
+                    code = "image_annotated_twice" if len(exact) == 1 else "pairing_ambiguous"
+                    others = [f"{other[0]!r} of {rival}" for rival, other in rivals if other != names]
+                    detail = f"{image} may be {names[0]!r} of {file}, and {' and '.join(others[:3])}"
+                    found[file, names] = Refusal(code, detail, (image,))
+        return found
+
+    def _differ(self, one: tuple[str, tuple[str, ...]], other: tuple[str, tuple[str, ...]]) -> bool:
+        """Whether two files and names, which were found to be one image, mean two."""
+        names = [_plain(names[0]) for _, names in (one, other)]
+        if one[0] == other[0] or names[0] == names[1]:
+            return names[0] != names[1]
+        first, second = (self.index.folders.place(posixpath.dirname(name)) for name in names)
+        shared = next((n for n, (a, b) in enumerate(zip(first[::-1], second[::-1], strict=False)) if a != b), None)
+        is_foreign = any(name.startswith(("/", "..")) or ":" in name.split("/")[0] for name in names)
+        return shared is not None and not (is_foreign and shared)
 
     def find_all(self, listed: Sequence[Listed]) -> list[str | Refusal]:
         """Returns the image of each entry, or why it has none; of several entries for one image none has it.
@@ -82,6 +116,11 @@ class Finder:
                     others = " and ".join([listed[other].where for other in numbers if other != number][:3])
                     found[number] = Refusal(code, f"{image} is also listed by {others}", (image,))
         return found
+
+
+def _plain(name: str) -> str:
+    """Returns a name with forward slashes, without `.` parts."""
+    return posixpath.normpath(name.replace("\\", "/"))
 
 
 def refuse(collector: Collector, entry: Listed, refusal: Refusal, objects: int) -> None:

@@ -189,6 +189,23 @@ def test_two_names_in_a_file_are_never_one_image(first, second, image, codes):
     assert skipped(result) == codes
 
 
+@pytest.mark.parametrize(
+    ("file", "folder"), [("cam{}.json", "cam{}"), ("annotations/instances_cam{}.json", "images/cam{}")]
+)
+def test_an_image_of_another_camera_is_never_taken_for_a_missing_one(file, folder):
+    files = {
+        file.format(1): coco([(1, "0.jpg"), (2, "1.jpg")], [(1, 1, {}), (2, 1, {})]),
+        file.format(2): coco([(1, "0.jpg")], [(1, 2, {})]),
+        "all.json": coco([(1, "0.jpg"), (2, "1.jpg")], [(1, 2, {}), (2, 1, {})]),
+        f"{folder.format(1)}/1.jpg": "",
+        f"{folder.format(2)}/0.jpg": "",
+    }
+    result = imported("coco", files)
+    one, two = folder.format(1), folder.format(2)
+    assert pairs(result) == sorted([(f"{one}/1.jpg", "bag", 1), (f"{two}/0.jpg", "wire", 0)])
+    assert skipped(result) == {"image_missing": 1, "object_twice": 2}
+
+
 def test_names_of_two_files_are_one_image_unless_their_folders_contradict():
     one, two = (
         coco([(1, "cam1/0.jpg"), (2, "1.jpg")], [(1, 1, {}), (2, 1, {})]),

@@ -19,6 +19,7 @@ from gsam_edge.coco.importers.listed import (
     split_entries,
     split_of_file,
     split_of_folder,
+    subset_words,
 )
 from gsam_edge.coco.importers.pairing.folders import SPLIT_WORDS
 from gsam_edge.coco.importers.pairing.rule import Refusal
@@ -289,12 +290,10 @@ def _declared_hw(image: Mapping[str, Any]) -> tuple[int, int] | None:
 @lru_cache
 def _folders(name: str) -> tuple[str, ...]:
     """Returns where the images of a JSON file may lie, the most trusted first."""
-    folder, base = posixpath.split(name)
+    folder = posixpath.dirname(name)
     parent = posixpath.dirname(folder)
-    stem = base.split(".")[0]
-    subsets = dict.fromkeys(part for part in (stem, stem.partition("_")[2], stem.rpartition("_")[2]) if part)
     near = [folder, f"{folder}/images"]
-    for subset in subsets:
+    for subset in subset_words(name):
         near += [f"{place}/{subset}" for place in (parent, f"{parent}/images", folder, f"{folder}/images")]
     near += [f"{parent}/images", parent]
     return tuple(dict.fromkeys(posixpath.normpath(place.lstrip("/")) for place in near))

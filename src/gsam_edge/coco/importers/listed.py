@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from gsam_edge.coco.images.names import spelling_key
 from gsam_edge.coco.importers.collect import Collector
 from gsam_edge.coco.importers.pairing.folders import SPLIT_WORDS, of_images
 from gsam_edge.coco.importers.pairing.image_index import ImageIndex
@@ -44,6 +45,8 @@ class Finder:
         self.index = ImageIndex(meant, files)
         self._images = frozenset(images)
         self._meant = frozenset(meant)
+        folders = {part for image in meant for part in self.index.folders.place(posixpath.dirname(image))}
+        self._subsets = frozenset(spelling_key(word) for file in files for word in subset_words(file)) & folders
 
     def find(self, entry: Listed) -> str | Refusal:
         """Returns the image of an entry, or why it has none."""
@@ -58,12 +61,27 @@ class Finder:
                 splits = {image: split_of_folder(posixpath.dirname(image)) for image in found}
                 found = tuple(image for image in found if splits[image] in (None, entry.split))
                 found = tuple(image for image in found if splits[image] == entry.split) or found
+            if "/" not in _plain(name):
+                found = self._without_other_subsets(entry.file, found)
             if len(found) == 1:
                 return found[0]
             if found:
                 return Refusal("pairing_ambiguous", f"{name!r} may be {' or '.join(found[:5])}", found)
         return Refusal(
             "image_missing", f"no image {entry.names[0]!r} in the folder" if entry.names else "it has no name"
+        )
+
+    def _without_other_subsets(self, file: str, images: tuple[str, ...]) -> tuple[str, ...]:
+        """Returns images without those in the folders of other files: `cam1.json` means none of `cam2/`, if `cam1/` is.
+
+        Those are folders that a file is named after; a file without such a folder may mean images of all.
+        """
+        own = self._subsets.intersection(map(spelling_key, subset_words(file)))
+        places = {image: set(self.index.folders.place(posixpath.dirname(image))) for image in images}
+        return tuple(
+            image
+            for image, place in places.items()
+            if not own or not own.isdisjoint(place) or self._subsets.isdisjoint(place)
         )
 
     def find_shared(self, listed: Sequence[Listed]) -> dict[tuple[str, tuple[str, ...]], str | Refusal]:
@@ -130,6 +148,12 @@ def refuse(collector: Collector, entry: Listed, refusal: Refusal, objects: int) 
     if objects:
         for image in refusal.images:
             collector.lose_labels(image, f"{entry.where} may mean it")
+
+
+def subset_words(file: str) -> tuple[str, ...]:
+    """Returns the names of folders that may hold the images of a file: `instances_cam1.json` is of `cam1`."""
+    stem = posixpath.basename(file).split(".")[0]
+    return tuple(dict.fromkeys(part for part in (stem, stem.partition("_")[2], stem.rpartition("_")[2]) if part))
 
 
 def split_of_file(path: str) -> str | None:

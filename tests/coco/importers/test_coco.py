@@ -165,6 +165,20 @@ def test_a_damaged_record_is_counted_and_the_others_are_taken(change, codes):
     assert skipped(result) == codes
 
 
+@pytest.mark.parametrize("key", ["image_id", "category_id"])
+def test_references_that_all_miss_by_one_give_no_labels(key):
+    """Images, or classes, count from 1 and annotations from 0; with new ids nobody could see it any more."""
+    images = [(n, f"{n}.jpg") for n in range(1, 7)]
+    image, category = (0, 1) if key == "image_id" else (1, 0)
+    annotations = [(image + n, category + n % 2, {}) for n in range(6)]
+    files = {"a/a.json": coco(images, annotations), **{f"a/{n}.jpg": "" for n, _ in images}}
+    with pytest.raises(InvalidDatasetError, match=f"references_shifted.*Add one to each {key}"):
+        imported("coco", files)
+    result = imported("coco", files | {"b/b.json": coco([(1, "0.jpg")], [(1, 1, {})]), "b/0.jpg": ""})
+    assert pairs(result) == [("b/0.jpg", "bag", 0)]
+    assert skipped(result) == {"references_shifted": 1, "image_not_annotated": 6}
+
+
 def test_one_id_for_two_images_gives_its_labels_to_neither():
     document = coco([(1, "0.jpg"), (1, "1.jpg"), (2, "2.jpg")], [(1, 1, {}), (2, 1, {})])
     result = imported("coco", {"a.json": document, "0.jpg": "", "1.jpg": "", "2.jpg": ""})

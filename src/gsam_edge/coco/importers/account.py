@@ -33,6 +33,7 @@ SKIPPED: Mapping[str, str] = {
     "key_points": "an object's key points: only its box is taken over",
     "part_of_object": "a part of an object (VOC's head, hand, foot), which COCO has no place for",
     "object_twice": "an object that another file has already, in all detail",
+    "references_shifted": "a COCO file whose references to images or classes all miss by one: none is guessed",
     "other_task": "a file of captions, panoptic segments or predictions: it holds no objects to learn",
     "annotators_differ": "an image that several people labelled, each in another way: none is chosen on a guess",
     "annotation_cancelled": "an annotation that its author skipped, or did not submit",

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from gsam_edge.coco.errors import InvalidDatasetError
-from gsam_edge.coco.importers.coco import import_coco
+from gsam_edge.coco.importers.coco.importer import import_coco
 from gsam_edge.coco.importers.cvat import import_cvat
 from gsam_edge.coco.importers.datumaro import import_datumaro
 from gsam_edge.coco.importers.imported import Imported, LabelsLost

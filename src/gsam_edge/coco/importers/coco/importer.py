@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from gsam_edge.coco.geometry.shapes import brief, is_text, whole_number
+from gsam_edge.coco.importers.coco.documents import id_of, read_document
 from gsam_edge.coco.importers.collect import Collector
 from gsam_edge.coco.importers.imported import Imported, LabelsLost
 from gsam_edge.coco.importers.listed import (
@@ -24,7 +25,7 @@ from gsam_edge.coco.importers.listed import (
 from gsam_edge.coco.importers.pairing.folders import SPLIT_WORDS
 from gsam_edge.coco.importers.pairing.rule import Refusal
 from gsam_edge.coco.importers.pairing.splits import SplitEntry
-from gsam_edge.coco.importers.reading import SourceFiles, read_json, with_suffix
+from gsam_edge.coco.importers.reading import SourceFiles, with_suffix
 from gsam_edge.coco.table.gc_pause import gc_paused
 
 _IMAGE_KEYS = frozenset({"id", "file_name", "width", "height", "split", "source_file", "source_id"})
@@ -44,7 +45,9 @@ def import_coco(files: SourceFiles, *, labels_lost: LabelsLost) -> Imported:
     names = list(with_suffix(files, ".json"))
     merged = _Merged(collector, Finder(files.image_names(), names))
     with gc_paused():
-        documents = {name: document for name in names if (document := _read(files, name, collector)) is not None}
+        documents = {
+            name: document for name in names if (document := read_document(files, name, collector)) is not None
+        }
         merged.find(documents)
         for name in list(documents):
             merged.add(name, documents.pop(name))
@@ -52,45 +55,6 @@ def import_coco(files: SourceFiles, *, labels_lost: LabelsLost) -> Imported:
     categories = [merged.categories[category["name"]] | category for category in imported.content["categories"]]
     info = imported.content["info"] | {"sources": merged.heads}
     return replace(imported, content={**imported.content, "info": info, "categories": categories})
-
-
-def _read(files: SourceFiles, name: str, collector: Collector) -> Mapping[str, Any] | None:
-    """Returns the content of a file; None, left behind, where it holds no objects of COCO."""
-    try:
-        document: Mapping[str, Any] = read_json(files, name)
-    except (ValueError, OSError) as error:
-        collector.leave_file(name, "file_unreadable", str(error))
-        return None
-    fault = _fault(document)
-    if fault is None:
-        collector.use(name)
-        return document
-    code, detail, count = fault
-    collector.leave_file(name, code, detail, objects=count)
-    return None
-
-
-def _fault(document: Any) -> tuple[str, str, int] | None:
-    """Returns code, detail and number of annotations of a file that holds no objects of COCO; None where it does."""
-    rows = document.get("annotations") if isinstance(document, Mapping) else None
-    first: Any = next((row for row in rows if isinstance(row, Mapping)), {}) if isinstance(rows, list) else {}
-    if (
-        isinstance(document, list)
-        and document
-        and all(isinstance(row, Mapping) and "image_id" in row for row in document)
-    ):
-        detail = "predictions: they name no images and classes"
-    elif not isinstance(document, Mapping) or not isinstance(document.get("images"), list):
-        return "file_not_used", "no COCO file: expected `images`, `annotations` and `categories`", 0
-    elif not isinstance(rows, list):
-        detail = "images without `annotations`"
-    elif "segments_info" in first:
-        detail = "COCO panoptic: its segments lie in PNG files"
-    elif "caption" in first and "category_id" not in first:
-        detail = "COCO captions: sentences, no objects"
-    else:
-        return None
-    return "other_task", detail, len(rows) if isinstance(rows, list) else 0
 
 
 @dataclass
@@ -129,7 +93,7 @@ class _Merged:
         lists = ("images", "annotations", "categories")
         self.heads[name] = {key: value for key, value in document.items() if key not in lists}
         classes = dict(self._classes(name, document.get("categories")))
-        count = Counter(_id(row.get("image_id")) for row in document["annotations"] if isinstance(row, Mapping))
+        count = Counter(id_of(row.get("image_id")) for row in document["annotations"] if isinstance(row, Mapping))
         images, earlier = self._images(name, document["images"], count)
         twins = {file: {_digest(record): record for record in self._objects.get(file, ())} for file in earlier}
         for row, annotation in enumerate(document["annotations"]):
@@ -139,7 +103,7 @@ class _Merged:
                     None, "object_malformed", where, f"expected a mapping, got {brief(annotation)}"
                 )
                 continue
-            image_id = _id(annotation.get("image_id"))
+            image_id = id_of(annotation.get("image_id"))
             if image_id not in images:
                 detail = f"no image is listed with its image_id {brief(annotation.get('image_id'))}"
                 self.collector.lose_object(None, "image_missing", where, detail)
@@ -153,7 +117,7 @@ class _Merged:
             where = f"{name}: category {row}"
             title = category.get("name") if isinstance(category, Mapping) else None
             text = str(title) if type(title) in (int, float) else title
-            key = _id(category.get("id")) if isinstance(category, Mapping) else None
+            key = id_of(category.get("id")) if isinstance(category, Mapping) else None
             if key is None or not is_text(text):
                 self.collector.skip("element_not_used", where, f"expected an id and a name, got {brief(category)}")
                 continue
@@ -174,7 +138,7 @@ class _Merged:
         listed: dict[Any, list[tuple[Listed, Mapping[str, Any]]]] = {}
         for row, image in enumerate(rows):
             where = f"{name}: image {row}"
-            key = _id(image.get("id")) if isinstance(image, Mapping) else None
+            key = id_of(image.get("id")) if isinstance(image, Mapping) else None
             if key is None:
                 refusal = Refusal("image_missing", f"expected an id and a file_name, got {brief(image)}")
                 refuse(self.collector, Listed(name, where, ()), refusal, 0)
@@ -243,7 +207,7 @@ class _Merged:
         where: str,
     ) -> None:
         """Adds an object, unless another file has it already: then only what that one did not say of it."""
-        title = classes.get(_id(annotation.get("category_id")))
+        title = classes.get(id_of(annotation.get("category_id")))
         if title is None:
             detail = f"no category has its category_id {brief(annotation.get('category_id'))}"
             self.collector.lose_object(image, "class_unknown", where, detail)
@@ -268,12 +232,6 @@ def _digest(record: Mapping[str, Any]) -> bytes:
     """Returns what is equal for an object that two files hold: class, crowd, box and mask."""
     parts = [record.get(key) for key in ("category_id", "iscrowd", "bbox", "segmentation")]
     return hashlib.blake2b(json.dumps(parts).encode(), digest_size=16).digest()
-
-
-def _id(value: Any) -> int | str | None:
-    """Returns an id as it is compared: a whole number in any form, or text."""
-    number = whole_number(value)
-    return number if number is not None else value if isinstance(value, str) else None
 
 
 def _listed(name: str, row: int, image: Mapping[str, Any]) -> Listed:

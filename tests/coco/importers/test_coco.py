@@ -121,6 +121,22 @@ def test_two_tasks_of_one_image_are_one_object():
     assert result.content["info"]["sources"]["annotations/instances_val2017.json"] == {"info": {"year": 2017}}
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"bbox": [1, 2, 10, 12]}, {"bbox": [1.0, 2.0, 10.0, 12.0]}),
+        (
+            {"segmentation": {"size": [40, 50], "counts": [5, 5, 1990]}},
+            {"segmentation": {"counts": [5, 5, 1990], "size": [40, 50]}},
+        ),
+    ],
+)
+def test_an_object_that_two_tools_write_is_one(one, other):
+    """Another tool writes 1.0 for 1, and the keys in another order."""
+    files = {"a.json": coco([(1, "0.jpg")], [(1, 1, one)]), "b.json": coco([(1, "0.jpg")], [(1, 1, other)])}
+    assert skipped(imported("coco", files | {"0.jpg": ""})) == {"object_twice": 1}
+
+
 def test_files_that_contradict_each_other_share_no_image():
     """Coordinates for another image size would be wrong; the file that comes first has the image."""
     other = coco([(1, "0.jpg")], [(1, 2, {})]).replace('"width": 50', '"width": 500')

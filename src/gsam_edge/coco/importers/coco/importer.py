@@ -229,9 +229,10 @@ class _Merged:
 
 
 def _digest(record: Mapping[str, Any]) -> bytes:
-    """Returns what is equal for an object that two files hold: class, crowd, box and mask."""
+    """Returns what is equal for an object that two files hold: class, crowd, box and mask; 1 and 1.0 are one number."""
     parts = [record.get(key) for key in ("category_id", "iscrowd", "bbox", "segmentation")]
-    return hashlib.blake2b(json.dumps(parts).encode(), digest_size=16).digest()
+    numbers = json.loads(json.dumps(parts), parse_int=float)
+    return hashlib.blake2b(json.dumps(numbers, sort_keys=True).encode(), digest_size=16).digest()
 
 
 def _listed(name: str, row: int, image: Mapping[str, Any]) -> Listed:

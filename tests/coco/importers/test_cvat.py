@@ -95,6 +95,17 @@ def test_subsets_are_splits_and_find_their_images():
         imported("cvat", files)
 
 
+def test_an_image_of_another_subset_is_never_taken_for_a_missing_one():
+    """0.jpg of cam1 is gone; the image of that name in the folder of cam2 is another one."""
+    document = cvat(
+        image("0.jpg", BOX, more='subset="cam1"'), *(image(f"{n}.jpg", BOX, more=f'subset="cam{n}"') for n in (1, 2))
+    )
+    files = {"annotations.xml": document, "images/cam1/1.jpg": "", "images/cam2/0.jpg": "", "images/cam2/2.jpg": ""}
+    result = imported("cvat", files)
+    assert result.image_names == ["images/cam1/1.jpg", "images/cam2/2.jpg"]
+    assert skipped(result) == {"image_missing": 1, "image_not_annotated": 1}
+
+
 def test_two_entries_for_one_image_give_it_to_neither():
     files = {"a.xml": cvat(image("0.jpg", BOX), image("0.jpg", BOX, BOX), image("1.jpg", BOX))}
     result = imported("cvat", files | {"images/0.jpg": "", "images/1.jpg": ""})

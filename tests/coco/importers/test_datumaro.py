@@ -26,9 +26,10 @@ def polygon(*points, **more):
     return annotation("polygon", points=list(points), **more)
 
 
-def item(path, *annotations, size=SIZE, **more):
+def item(path, *rows, size=SIZE, **more):
     image = {"path": path, "size": list(size)}
-    return {"id": path.rpartition(".")[0], "annotations": list(annotations), "attr": {}, "image": image, **more}
+    said = {"id": path.rpartition(".")[0], "annotations": list(rows), "attr": {}, "image": image}
+    return said | more
 
 
 def datumaro(*items, labels=("bag", "wire")):
@@ -152,6 +153,14 @@ def test_a_damaged_annotation_is_counted_and_the_others_are_taken(row, code):
 def test_a_damaged_item_is_counted(damage):
     result = imported("datumaro", {TRAIN: datumaro(item("a.jpg", BOX), damage), "a.jpg": "", "b.json": "[]"})
     assert set(skipped(result)) in ({"element_not_used", "file_not_used"}, {"image_missing", "file_not_used"})
+
+
+@pytest.mark.parametrize("damage", ["oops", {}, None])
+def test_an_item_without_a_list_of_annotations_is_not_empty(damage):
+    files = {"annotations/a.json": datumaro(item("0.jpg", annotations=damage), item("1.jpg", box(1, 2, 3, 4)))}
+    result = imported("datumaro", files | {"images/0.jpg": "", "images/1.jpg": ""})
+    assert result.image_names == ["images/1.jpg"]
+    assert skipped(result) == {"element_not_used": 1, "labels_lost": 1}
 
 
 def test_another_file_alone_is_named():

@@ -55,7 +55,7 @@ def import_cvat(files: SourceFiles, *, labels_lost: LabelsLost) -> Imported:
             listed += _images(collector, root, name)
         else:
             collector.leave_file(name, "file_not_used", f"expected <annotations>, got <{root.tag[:40]}>")
-    finder = Finder(files.image_names(), names)
+    finder = Finder(files.image_names(), names, {entry.subset: None for entry, _ in listed})
     splits = []
     for (entry, node), found in zip(listed, finder.find_all([entry for entry, _ in listed]), strict=True):
         if isinstance(found, Refusal):
@@ -88,7 +88,7 @@ def _images(collector: Collector, root: Element, name: str) -> Iterator[tuple[Li
             subset = node.get("subset") or of_task or "default"
             places = (f"images/{subset}", "images", "", subset)
             folders = tuple(posixpath.normpath(posixpath.join(folder, place)) for place in places)
-            yield Listed(name, where, (stated,) if stated else (), folders, split_word(subset)), node
+            yield Listed(name, where, (stated,) if stated else (), folders, split_word(subset), subset), node
         elif node.tag not in ("version", "meta"):
             collector.skip("element_not_used", where, f"<{node.tag[:40]}>")
 

@@ -56,6 +56,10 @@ def import_datumaro(files: SourceFiles, *, labels_lost: LabelsLost) -> Imported:
             groups = [(whole_number(row.get("group")), row.get("label_id")) for row in objects]
             refuse(collector, entry, found, objects_in(groups))
             continue
+        if not isinstance(annotations, list):
+            detail = f"expected a list of annotations, got {brief(annotations)}"
+            collector.skip("element_not_used", entry.where, detail)
+            collector.lose_labels(found, f"{entry.where}: {detail}")
         if entry.split is not None:
             splits.append(SplitEntry(entry.split, found, entry.where))
         _add_image(collector, item, rows, classes, found, entry.where)

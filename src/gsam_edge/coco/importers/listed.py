@@ -2,7 +2,7 @@
 
 import posixpath
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from gsam_edge.coco.images.names import spelling_key
@@ -23,6 +23,7 @@ class Listed:
         names: what it may be called, the most trusted first.
         folders: where the format keeps its images, the most trusted first, relative to the dataset's folder.
         split: train, val or test, where the file says so: an image in the folder of another split is not meant.
+        subset: the subset that the record names; else the file's name may be one.
     """
 
     file: str
@@ -30,6 +31,7 @@ class Listed:
     names: tuple[str, ...]
     folders: tuple[str, ...] = ("",)
     split: str | None = None
+    subset: str = ""
 
 
 class Finder:
@@ -38,15 +40,17 @@ class Finder:
     Args:
         images: names of the images of the dataset's folder.
         files: names of the annotation files.
+        subsets: the subsets that records name.
     """
 
-    def __init__(self, images: Sequence[str], files: Sequence[str]) -> None:
+    def __init__(self, images: Sequence[str], files: Sequence[str], subsets: Iterable[str] = ()) -> None:
         meant = of_images(images)  # masks beside their images have the same names
         self.index = ImageIndex(meant, files)
         self._images = frozenset(images)
         self._meant = frozenset(meant)
         folders = {part for image in meant for part in self.index.folders.place(posixpath.dirname(image))}
-        self._subsets = frozenset(spelling_key(word) for file in files for word in subset_words(file)) & folders
+        words = [*subsets, *(word for file in files for word in subset_words(file))]
+        self._subsets = frozenset(map(spelling_key, words)) & folders
 
     def find(self, entry: Listed) -> str | Refusal:
         """Returns the image of an entry, or why it has none."""
@@ -62,7 +66,7 @@ class Finder:
                 found = tuple(image for image in found if splits[image] in (None, entry.split))
                 found = tuple(image for image in found if splits[image] == entry.split) or found
             if "/" not in _plain(name):
-                found = self._without_other_subsets(entry.file, found)
+                found = self._without_other_subsets(entry, found)
             if len(found) == 1:
                 return found[0]
             if found:
@@ -71,12 +75,13 @@ class Finder:
             "image_missing", f"no image {entry.names[0]!r} in the folder" if entry.names else "it has no name"
         )
 
-    def _without_other_subsets(self, file: str, images: tuple[str, ...]) -> tuple[str, ...]:
-        """Returns images without those in the folders of other files: `cam1.json` means none of `cam2/`, if `cam1/` is.
+    def _without_other_subsets(self, entry: Listed, images: tuple[str, ...]) -> tuple[str, ...]:
+        """Returns images without those in folders of other subsets: `cam1.json` means none in `cam2`, if `cam1` is.
 
-        Those are folders that a file is named after; a file without such a folder may mean images of all.
+        Those are folders that a file or subset is named after; one without such a folder may mean images of all.
         """
-        own = self._subsets.intersection(map(spelling_key, subset_words(file)))
+        words = (entry.subset,) if entry.subset else subset_words(entry.file)
+        own = self._subsets.intersection(map(spelling_key, words))
         places = {image: set(self.index.folders.place(posixpath.dirname(image))) for image in images}
         return tuple(
             image

@@ -163,6 +163,14 @@ def test_an_item_without_a_list_of_annotations_is_not_empty(damage):
     assert skipped(result) == {"element_not_used": 1, "labels_lost": 1}
 
 
+def test_an_id_that_is_another_name_finds_no_image():
+    """The image of the path is gone; one that is called like the id is there, and is another one."""
+    files = {"annotations/a.json": datumaro(item("0.jpg", box(1, 2, 3, 4), id="2"), item("1.jpg", box(1, 2, 3, 4)))}
+    result = imported("datumaro", files | {"images/1.jpg": "", "images/2.jpg": ""})
+    assert result.image_names == ["images/1.jpg"]
+    assert skipped(result) == {"image_missing": 1, "image_not_annotated": 1}
+
+
 def test_another_file_alone_is_named():
     with pytest.raises(InvalidDatasetError, match="no Datumaro file"):
         imported("datumaro", {"a.json": '{"items": 7, "categories": {}}', "a.jpg": ""})

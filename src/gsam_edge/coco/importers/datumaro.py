@@ -10,6 +10,7 @@ from typing import Any
 
 from gsam_edge.coco.geometry.segmentation import segmentation_to_rle
 from gsam_edge.coco.geometry.shapes import brief, is_text, whole_number
+from gsam_edge.coco.images.names import spelling_key
 from gsam_edge.coco.importers.collect import Collector
 from gsam_edge.coco.importers.groups import Part, add_group, objects_in
 from gsam_edge.coco.importers.imported import Imported, LabelsLost
@@ -91,9 +92,17 @@ def _items(collector: Collector, items: Sequence[Any], name: str) -> Iterator[tu
             collector.skip("element_not_used", f"{name}: item {row}", f"expected an item, got {brief(item)}")
             continue
         image = item.get("image")
-        stated = [image.get("path") if isinstance(image, Mapping) else None, item.get("id")]
         where = f"{name}: item {brief(item.get('id', row))}"
-        yield Listed(name, where, tuple(filter(is_text, stated)), folders, split_word(subset)), item
+        yield Listed(name, where, _names(image, item.get("id")), folders, split_word(subset)), item
+
+
+def _names(image: Any, item_id: Any) -> tuple[str, ...]:
+    """Returns what an image may be called: its path, and its id where that is no other name."""
+    path = image.get("path") if isinstance(image, Mapping) else None
+    if not is_text(path):
+        return (item_id,) if is_text(item_id) else ()
+    stems = [posixpath.basename(spelling_key(name)) for name in (posixpath.splitext(path)[0], str(item_id))]
+    return (path, item_id) if is_text(item_id) and stems[0] == stems[1] else (path,)
 
 
 def _kind(annotation: Any) -> str:

@@ -1,10 +1,10 @@
 """Collects the images and objects of an import, and keeps the account of what is taken and what is left."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 from gsam_edge.coco.errors import InvalidDatasetError
 from gsam_edge.coco.importers.account import Account, counts_of, shown
@@ -14,6 +14,8 @@ from gsam_edge.coco.importers.pairing.rule import Claim, Pairs, pair
 from gsam_edge.coco.importers.pairing.splits import SplitEntry, take_splits
 from gsam_edge.coco.importers.reading import SourceFiles, is_hidden, layout_of
 from gsam_edge.vision.images import ImageError, opened_image, upright_hw
+
+_Content = TypeVar("_Content")
 
 
 class Collector:
@@ -56,6 +58,18 @@ class Collector:
         if file not in self._settled:
             self._settled.add(file)
             self.account.take("files")
+
+    def parsed(
+        self, names: Iterable[str], read: Callable[[SourceFiles, str], _Content]
+    ) -> Iterator[tuple[str, _Content]]:
+        """Yields each file with what `read` makes of it; leaves those behind that it refuses (ValueError, OSError)."""
+        for name in names:
+            try:
+                content = read(self._files, name)
+            except (ValueError, OSError) as error:
+                self.leave_file(name, "file_unreadable", str(error))
+                continue
+            yield name, content
 
     def leave_file(self, file: str, code: str, detail: str, *, objects: int = 0) -> None:
         """Leaves a file behind that is no image of the dataset, with the objects in it that are known."""

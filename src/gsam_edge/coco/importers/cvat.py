@@ -44,12 +44,7 @@ def import_cvat(files: SourceFiles, *, labels_lost: LabelsLost) -> Imported:
     collector = Collector(files, labels_lost=labels_lost)
     names = list(with_suffix(files, ".xml"))
     listed: list[tuple[Listed, Element]] = []
-    for name in names:
-        try:
-            root = read_xml(files, name)
-        except (ValueError, OSError) as error:
-            collector.leave_file(name, "file_unreadable", str(error))
-            continue
+    for name, root in collector.parsed(names, read_xml):
         if root.tag == "annotations":
             collector.use(name)
             listed += _images(collector, root, name)

@@ -35,12 +35,7 @@ def import_datumaro(files: SourceFiles, *, labels_lost: LabelsLost) -> Imported:
     collector = Collector(files, labels_lost=labels_lost)
     names = list(with_suffix(files, ".json"))
     listed: list[tuple[Listed, Mapping[str, Any], Sequence[str | None]]] = []
-    for name in names:
-        try:
-            document = read_json(files, name)
-        except (ValueError, OSError) as error:
-            collector.leave_file(name, "file_unreadable", str(error))
-            continue
+    for name, document in collector.parsed(names, read_json):
         if isinstance(document, Mapping) and isinstance(document.get("items"), list) and "categories" in document:
             collector.use(name)
             named = _classes(collector, document["categories"], name)

@@ -35,12 +35,7 @@ def import_supervisely(files: SourceFiles, *, labels_lost: LabelsLost) -> Import
     """
     collector = Collector(files, labels_lost=labels_lost)
     documents: dict[str, Mapping[str, Any]] = {}
-    for name in with_suffix(files, ".json"):
-        try:
-            document = read_json(files, name)
-        except (ValueError, OSError) as error:
-            collector.leave_file(name, "file_unreadable", str(error))
-            continue
+    for name, document in collector.parsed(with_suffix(files, ".json"), read_json):
         if isinstance(document, Mapping) and isinstance(document.get("objects"), list):
             documents[name] = document
         elif isinstance(document, Mapping) and isinstance(document.get("classes"), list):

@@ -39,12 +39,7 @@ def import_label_studio(files: SourceFiles, *, labels_lost: LabelsLost) -> Impor
     collector = Collector(files, labels_lost=labels_lost)
     names = list(with_suffix(files, ".json"))
     tasks: list[_Task] = []
-    for name in names:
-        try:
-            document = read_json(files, name)
-        except (ValueError, OSError) as error:
-            collector.leave_file(name, "file_unreadable", str(error))
-            continue
+    for name, document in collector.parsed(names, read_json):
         rows = document if isinstance(document, list) else [document]
         if any(isinstance(row, Mapping) and _is_task(row) for row in rows):
             collector.use(name)

@@ -63,6 +63,15 @@ def accounted(result):
     return {row["what"]: (row["found"], row["taken"], row["why"]) for row in result.report["account"]}
 
 
+def objects_per_image(result):
+    """Returns how many objects each image has."""
+    names = {image["id"]: image["file_name"] for image in result.content["images"]}
+    counts = dict.fromkeys(names.values(), 0)
+    for record in result.content["annotations"]:
+        counts[names[record["image_id"]]] += 1
+    return counts
+
+
 def png(mask):
     buffer = io.BytesIO()
     Image.fromarray(np.asarray(mask, np.uint8) * 255).save(buffer, "PNG")

@@ -3,7 +3,7 @@
 import pytest
 
 from gsam_edge.coco import InvalidDatasetError
-from support.importers import OBJECT, VOC, imported, skipped
+from support.importers import OBJECT, VOC, imported, objects_per_image, skipped
 
 LINE = "0 0.5 0.5 0.2 0.1\n"
 
@@ -12,23 +12,14 @@ def voc(name):
     return VOC.format(name=name, objects=OBJECT.format(more=""))
 
 
-def counts_of(result):
-    """Returns how many objects each image has."""
-    names = {image["id"]: image["file_name"] for image in result.content["images"]}
-    counts = dict.fromkeys(names.values(), 0)
-    for record in result.content["annotations"]:
-        counts[names[record["image_id"]]] += 1
-    return counts
-
-
 @pytest.mark.parametrize("named", ["{}.jpg", "{}", ""])
 def test_masks_below_the_annotations_are_not_the_images(named):
     """The Oxford-IIIT Pet dataset: `xmls` and `trimaps` are no two halves where the images lie elsewhere."""
     files = {f"annotations/xmls/{n}.xml": voc(named.format(n)) for n in "ab"}
     files |= {f"annotations/trimaps/{n}.png": "" for n in "ab"} | {f"images/{n}.jpg": "" for n in "ab"}
-    assert counts_of(imported("voc", files)) == {"images/a.jpg": 1, "images/b.jpg": 1}
+    assert objects_per_image(imported("voc", files)) == {"images/a.jpg": 1, "images/b.jpg": 1}
     below = {f"pets/{name}": content for name, content in files.items()}
-    assert counts_of(imported("voc", below)) == {"pets/images/a.jpg": 1, "pets/images/b.jpg": 1}
+    assert objects_per_image(imported("voc", below)) == {"pets/images/a.jpg": 1, "pets/images/b.jpg": 1}
 
 
 @pytest.mark.parametrize("masks", ["masks", "gt", "annotations", "labels"])
@@ -37,7 +28,7 @@ def test_labels_belong_to_the_images_and_not_to_masks_of_their_names(masks):
     for file, content in (("labels/{}.txt", LINE), ("labels/{}.xml", voc(""))):
         labels = {file.format(n): content for n in "ab"}
         result = imported("yolo" if content == LINE else "voc", files | labels | {"classes.txt": "bag"})
-        assert {n: c for n, c in counts_of(result).items() if c} == {"images/a.jpg": 1, "images/b.jpg": 1}
+        assert {n: c for n, c in objects_per_image(result).items() if c} == {"images/a.jpg": 1, "images/b.jpg": 1}
 
 
 @pytest.mark.parametrize("folder", ["labels_my-project_2024-01-01-12-00-00", "obj_train_data", "my labels"])
@@ -45,7 +36,7 @@ def test_labels_in_a_folder_below_their_images_are_found(folder):
     """Makesense's zip beside the images, and CVAT's export without images."""
     files = {f"{folder}/{n}.txt": LINE for n in "ab"} | {f"{n}.jpg": "" for n in "abc"} | {"classes.txt": "bag"}
     result = imported("yolo", files)
-    assert counts_of(result) == {"a.jpg": 1, "b.jpg": 1, "c.jpg": 0}
+    assert objects_per_image(result) == {"a.jpg": 1, "b.jpg": 1, "c.jpg": 0}
     assert skipped(result) == {}
 
 
@@ -111,14 +102,14 @@ PAIRS = {"classes.txt": "bag", "images/a.jpg": "a", "images/b.jpg": "b", "labels
 )
 def test_a_copy_of_an_image_with_labels_does_not_pass_for_empty(copies):
     result = imported("yolo", PAIRS | copies)
-    assert counts_of(result) == {"images/a.jpg": 1, "images/b.jpg": 0}
+    assert objects_per_image(result) == {"images/a.jpg": 1, "images/b.jpg": 0}
     assert skipped(result) == {"labels_lost": len(copies)}
 
 
 def test_images_without_labels_beside_others_are_empty_as_yolo_defines_it():
     background = {"images/c.jpg": "c", "images/a (2).jpg": "not a", "backgrounds/d.jpg": "d"}
     result = imported("yolo", PAIRS | background)
-    assert counts_of(result) == {"images/a.jpg": 1, "images/b.jpg": 0} | dict.fromkeys(background, 0)
+    assert objects_per_image(result) == {"images/a.jpg": 1, "images/b.jpg": 0} | dict.fromkeys(background, 0)
     assert skipped(result) == {}
 
 
@@ -169,7 +160,7 @@ def test_class_numbers_that_count_from_one_end_the_import():
 def test_key_points_without_kpt_shape_are_no_outline():
     pose = "0 0.5 0.5 0.2 0.1 0.45 0.5 2 0.55 0.5 2\n"
     result = imported("yolo", PAIRS | {"labels/b.txt": pose})
-    assert counts_of(result) == {"images/a.jpg": 1}
+    assert objects_per_image(result) == {"images/a.jpg": 1}
     (entry,) = [entry for entry in result.report["skipped"] if entry["code"] == "object_malformed"]
     assert "state kpt_shape in data.yaml" in entry["examples"][0]["detail"]
 

@@ -5,22 +5,13 @@ import json
 import pytest
 
 from gsam_edge.coco import InvalidDatasetError
-from support.importers import accounted, imported, noted, skipped
+from support.importers import accounted, imported, noted, objects_per_image, skipped
 
 LINE = "0 0.5 0.5 0.2 0.1\n"
 
 
 def splits_of(result):
     return {image["file_name"]: image.get("split") for image in result.content["images"]}
-
-
-def boxes_of(result):
-    """Returns how many objects each image has."""
-    names = {image["id"]: image["file_name"] for image in result.content["images"]}
-    counts = dict.fromkeys(names.values(), 0)
-    for record in result.content["annotations"]:
-        counts[names[record["image_id"]]] += 1
-    return counts
 
 
 @pytest.mark.parametrize(
@@ -44,7 +35,7 @@ def boxes_of(result):
 )
 def test_labels_lie_beside_the_image_or_in_a_folder_for_labels(image, label):
     result = imported("yolo", {"classes.txt": "bag", image: "", label: LINE})
-    assert boxes_of(result) == {image: 1}
+    assert objects_per_image(result) == {image: 1}
     assert skipped(result) == {}
 
 
@@ -54,7 +45,7 @@ def test_labels_of_one_camera_never_go_to_another():
     del files["cam2/images/0.jpg"], files["cam3/labels/0.txt"]
     result = imported("yolo", files | {"classes.txt": "bag"})
     counts = {"cam1/images/0.jpg": 1, "cam1/images/1.jpg": 1, "cam2/images/1.jpg": 2, "cam3/images/1.jpg": 3}
-    assert boxes_of(result) == counts, "cam3/images/0.jpg may have lost its labels to cam2, so it is not empty"
+    assert objects_per_image(result) == counts, "cam3/images/0.jpg may have lost its labels to cam2, so it is not empty"
     assert skipped(result) == {"image_missing": 1, "labels_lost": 1}
 
 

@@ -1,12 +1,13 @@
 """Generated images and COCO files in memory, and the real datasets beside the repository."""
 
+import copy
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from gsam_edge.coco import ValidationConfig
+from gsam_edge.coco import InvalidDatasetError, RawCoco, ValidationConfig, validate
 from gsam_edge.coco.images.facts import ImageFacts
 from gsam_edge.coco.images.scan import ScannedImage, scan_image
 from gsam_edge.vision.images import ImageError, MissingImageError, probe_image, probe_orientation
@@ -101,6 +102,18 @@ def validations_are_equal(one, other):
         and repr((one.findings, one.images, one.objects)) == repr((other.findings, other.images, other.objects))
         and all(np.array_equal(columns[name], others[name], equal_nan=name == "xywh") for name in columns)
     )
+
+
+def validated_both_ways(content, files, **policies):
+    """Validates a file as text and parsed; both give the same, or the same refusal as text."""
+    results = []
+    for value in (RawCoco.parse(json.dumps(content).encode()).content, copy.deepcopy(content)):
+        try:
+            results.append(validate(value, files, make_config(policies=policies), source="file"))
+        except InvalidDatasetError as error:
+            results.append(str(error))
+    assert validations_are_equal(*results)
+    return results[0]
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gsam_edge.coco import Annotations, CocoValidation, InvalidDatasetError, RawCoco, validate
-from support.coco_files import FolderFiles, MemoryFiles, make_config, validations_are_equal
+from support.coco_files import FolderFiles, MemoryFiles, make_config, validated_both_ways
 
 CASES = Path(__file__).parents[3].parent / "shared" / "cases" / "data"
 SEEDS = st.integers(0, 2**32 - 1)
@@ -48,14 +48,7 @@ def files_of(content):
 
 def checked(content, **policies):
     """Validates the file as text and parsed; both give the same, or the same refusal."""
-    results = []
-    for value in (RawCoco.parse(json.dumps(content).encode()).content, copy.deepcopy(content)):
-        try:
-            results.append(validate(value, files_of(content), make_config(policies=policies), source="file"))
-        except InvalidDatasetError as error:
-            results.append(str(error))
-    assert validations_are_equal(*results)
-    return results[0]
+    return validated_both_ways(content, files_of(content), **policies)
 
 
 def rewritten(content, change):

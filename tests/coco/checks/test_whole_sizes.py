@@ -1,15 +1,13 @@
 """Declared sizes that are all swapped are one finding; coordinates turn only with the image they belong to."""
 
 import io
-import json
 
 import numpy as np
 import pytest
 from PIL import ExifTags, Image, ImageOps
 from pycocotools import mask as coco_mask
 
-from gsam_edge.coco import InvalidDatasetError, RawCoco, validate
-from support.coco_files import FolderFiles, MemoryFiles, make_config, validations_are_equal
+from support.coco_files import FolderFiles, MemoryFiles, validated_both_ways
 
 HEIGHT, WIDTH = 30, 50
 
@@ -33,14 +31,7 @@ def files_of(content, orientation=1, **others):
 
 def checked(content, files, **policies):
     """Validates the file as text and parsed; both give the same, or the same refusal."""
-    results = []
-    for value in (RawCoco.parse(json.dumps(content).encode()).content, content):
-        try:
-            results.append(validate(value, files, make_config(policies=policies), source="file"))
-        except InvalidDatasetError as error:
-            results.append(str(error))
-    assert validations_are_equal(*results)
-    return results[0]
+    return validated_both_ways(content, files, **policies)
 
 
 def counts(result):

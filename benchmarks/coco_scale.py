@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,10 @@ class DeclaredSizes:
     def probe(self, file_name: str) -> tuple[int, int]:
         """Returns the declared height and width."""
         return self._sizes[file_name]
+
+    def __iter__(self) -> Iterator[str]:
+        """Yields the names."""
+        return iter(self._sizes)
 
 
 def peak_megabytes() -> float:
@@ -54,7 +58,9 @@ def run_ours(path: Path) -> dict[str, float]:
         seconds[name] = time.perf_counter() - start
         return result
 
-    config = ValidationConfig(decode_images=False, area_tolerance=0.05, max_examples=5, policies={})
+    config = ValidationConfig(
+        decode_images=False, area_tolerance=0.05, largest_crowd_share=0.1, max_examples=5, policies={}
+    )
     shares = SplitConfig(train=0.8, val=0.1, test=0.1, group_by="none")
     raw = timed("load", lambda: RawCoco.parse(path.read_bytes()))
     files = DeclaredSizes(raw.content["images"])

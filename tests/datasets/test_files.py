@@ -162,6 +162,38 @@ def test_raw_coco_says_what_is_wrong(tmp_path: Path, prepare, message: str) -> N
         RawCocoDataset(filepath=str(folder / "annotations.json")).load()
 
 
+@pytest.mark.parametrize(
+    ("files", "told"),
+    [
+        ({}, "holds no JSON file.* format=voc|format=voc .or one of .*voc, yolo"),
+        (
+            {"a/x.json": "{}"},
+            "a/x.json .of no known layout.. If one of them is the COCO file, call it annotations.json",
+        ),
+        ({"x.json": "{oops"}, "x.json .of no known layout."),
+        ({"train.JSON": '{"images": [], "annotations": []}'}, "train.JSON .COCO.* is made by: .*,format=coco"),
+        (
+            {f"{i}.json": '{"shapes": [], "imagePath": ""}' for i in range(7)},
+            "4.json .LabelMe. and 2 more.*format=labelme",
+        ),
+        (
+            {"x.json": '{"items": [], "categories": {}}'},
+            "x.json .Datumaro.. A dataset is made by: .*,format=datumaro",
+        ),
+        (
+            {"x.json": '[{"image": "a.png", "annotations": []}]'},
+            "x.json .CreateML.. This looks like CreateML.* Export it as COCO",
+        ),
+    ],
+)
+def test_a_folder_without_annotations_is_told_what_it_holds(tmp_path: Path, files: dict[str, str], told: str) -> None:
+    for name, content in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(content)
+    with pytest.raises(DatasetError, match=f"found no such file; the folder .*{told}"):
+        RawCocoDataset(filepath=str(tmp_path / "annotations.json")).load()
+
+
 def test_raw_coco_is_read_only(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="never written"):
         RawCocoDataset(filepath=str(tmp_path / "annotations.json")).save({})

@@ -1,5 +1,6 @@
 """Foreign folders are read and never left; what is made of them appears whole and replaces nothing foreign."""
 
+import base64
 import io
 import json
 import os
@@ -70,7 +71,7 @@ def test_a_missing_folder_and_a_save_are_refused(tmp_path):
 
 def imported(source):
     files = load(source)
-    return import_annotations(files, "yolo", ImportConfig(class_names={})), files
+    return import_annotations(files, "yolo", ImportConfig(class_names={}, labels_lost="drop")), files
 
 
 def test_the_import_is_a_dataset_and_can_be_repeated(source, tmp_path):
@@ -86,6 +87,18 @@ def test_the_import_is_a_dataset_and_can_be_repeated(source, tmp_path):
     names = {path.name for path in target.iterdir()}
     assert names == {"annotations.json", "images", "import_report.json", ".gsam_edge_import"}
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
+def test_an_image_that_lies_inside_its_annotations_becomes_a_file(tmp_path):
+    folder = tmp_path / "labelme"
+    folder.mkdir()
+    box = {"label": "bag", "shape_type": "rectangle", "points": [[0, 0], [3, 3]]}
+    document = {"shapes": [box], "imagePath": "/home/jo/a.png", "imageData": base64.b64encode(png()).decode()}
+    (folder / "a.json").write_text(json.dumps(document))
+    files = load(folder)
+    result = import_annotations(files, "labelme", ImportConfig(class_names={}, labels_lost="drop"))
+    ImportedFolderDataset(filepath=str(tmp_path / "ours")).save((result, files))
+    assert (tmp_path / "ours" / "a.png").read_bytes() == png()
 
 
 def test_nothing_foreign_is_replaced(source, tmp_path):
@@ -130,4 +143,19 @@ def test_names_that_are_no_utf8_do_not_end_an_import(source, tmp_path):
             stream.write((source / folder / f"a{suffix}").read_bytes())
     ImportedFolderDataset(filepath=str(tmp_path / "ours")).save(imported(source))
     report = json.loads((tmp_path / "ours" / "import_report.json").read_text(encoding="utf-8"))
-    assert [(entry["code"], entry["count"]) for entry in report["skipped"]] == [("name_not_utf8", 1)]
+    assert [(entry["code"], entry["count"]) for entry in report["skipped"]] == [
+        ("name_not_utf8", 1), ("image_unreadable", 1),  # the image, and the label file of it
+        ("link_outside", 1),
+    ]  # fmt: skip
+
+
+def test_links_out_of_the_folder_are_named(source, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (source / "photos").symlink_to(tmp_path / "elsewhere")
+    (source / "gone.txt").symlink_to(tmp_path / "not there")
+    (source / "again").symlink_to(source / "images")
+    files = load(source)
+    assert files.links_outside() == ("gone.txt", "images/link.png", "photos")
+    imported = import_annotations(files, "yolo", ImportConfig(class_names={0: "bag"}, labels_lost="drop"))
+    (entry,) = [entry for entry in imported.report["skipped"] if entry["code"] == "link_outside"]
+    assert [example["where"] for example in entry["examples"]] == ["gone.txt", "images/link.png", "photos"]

@@ -66,7 +66,9 @@ def maker(content: dict, rules: AugmentationRules) -> SheetMaker:
 
 def test_pictures_are_chosen_without_decoding_them(content: dict) -> None:
     images = Images()
-    validation = ValidationConfig(decode_images=True, area_tolerance=0.05, max_examples=1, policies={})
+    validation = ValidationConfig(
+        decode_images=True, area_tolerance=0.05, largest_crowd_share=0.1, max_examples=1, policies={}
+    )
     chosen = preview_annotations(RawCoco(content, "digest"), images, validation, CONFIG)
     assert [image["id"] for image in chosen.images] == [0, 4]
     assert chosen.source == "digest"

@@ -53,6 +53,11 @@ def test_every_figure_can_be_drawn(classes):
 AWKWARD = ("$x_$", "a $ for a $", "_hidden", "both \\$ and $y$", "nul\0", "漢字")
 
 
+def test_objects_are_counted_in_whole_numbers():
+    _, histogram = plot_images_per_class(annotations_of(classes=2)).axes
+    assert all(tick == int(tick) for tick in histogram.get_xticks())
+
+
 def test_names_are_drawn_as_they_stand():
     value = annotations_of(len(AWKWARD))
     value = replace(value, categories=tuple({"id": c, "name": name} for c, name in enumerate(AWKWARD)))

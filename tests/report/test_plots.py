@@ -188,6 +188,11 @@ class TestClassDistribution:
         assert set(texts(figure)) == {"20  (80%)", "5  (20%)", "10  (100%)", "0  (0%)"}
         assert rendered(figure).std() > 0
 
+    def test_the_legend_counts_objects_and_no_crowds(self):
+        train = {"images": 7, "annotations": 36, "crowds": 6, "per_class": {"a": 20, "b": 10}}
+        (axes,) = plot_class_distribution({"train": train}).axes
+        assert [text.get_text() for text in axes.get_legend().get_texts()] == ["train: 7 images, 30 objects"]
+
     def test_no_splits(self):
         with pytest.raises(ValueError, match="splits: expected at least one"):
             plot_class_distribution({})

@@ -1,15 +1,16 @@
 """Generated images and COCO files in memory, and the real datasets beside the repository."""
 
+import copy
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from gsam_edge.coco import ValidationConfig
+from gsam_edge.coco import InvalidDatasetError, RawCoco, ValidationConfig, validate
 from gsam_edge.coco.images.facts import ImageFacts
 from gsam_edge.coco.images.scan import ScannedImage, scan_image
-from gsam_edge.vision.images import ImageError, MissingImageError, probe_image
+from gsam_edge.vision.images import ImageError, MissingImageError, probe_image, probe_orientation
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
 
@@ -19,6 +20,7 @@ class MemoryFiles:
 
     def __init__(self, sizes):
         self.sizes = sizes
+        self.orientations = {}
 
     def probe(self, file_name):
         size = self.sizes.get(file_name, MissingImageError(f"no file {file_name!r}"))
@@ -30,8 +32,14 @@ class MemoryFiles:
         height, width = self.probe(file_name)
         return ScannedImage(height, width, ImageFacts(width, height, "RGB", file_name, bytes(32)))
 
+    def orientation(self, file_name):
+        return self.orientations.get(file_name, 1)
+
     def stamp(self, file_name):
         return repr(self.probe(file_name))
+
+    def __iter__(self):
+        return iter(self.sizes)
 
 
 class FolderFiles:
@@ -43,11 +51,17 @@ class FolderFiles:
     def probe(self, file_name):
         return probe_image(self.folder / file_name, name=file_name, max_pixels=10**8)
 
+    def orientation(self, file_name):
+        return probe_orientation(self.folder / file_name, name=file_name, max_pixels=10**8)
+
     def inspect(self, file_name):
         return scan_image((self.folder / file_name).read_bytes(), name=file_name, max_pixels=10**8)
 
     def stamp(self, file_name):
         return str((self.folder / file_name).stat().st_mtime_ns)
+
+    def __iter__(self):
+        return (path.relative_to(self.folder).as_posix() for path in self.folder.rglob("*") if path.is_file())
 
 
 @pytest.fixture
@@ -56,7 +70,14 @@ def config():
 
 
 def make_config(**changes):
-    values = {"decode_images": False, "area_tolerance": 0.05, "max_examples": 3, "policies": {}} | changes
+    values = {
+        "decode_images": False,
+        "area_tolerance": 0.05,
+        "largest_crowd_share": 0.1,
+        "max_examples": 3,
+        "policies": {},
+    }
+    values |= changes
     return ValidationConfig(**values)
 
 
@@ -81,6 +102,18 @@ def validations_are_equal(one, other):
         and repr((one.findings, one.images, one.objects)) == repr((other.findings, other.images, other.objects))
         and all(np.array_equal(columns[name], others[name], equal_nan=name == "xywh") for name in columns)
     )
+
+
+def validated_both_ways(content, files, **policies):
+    """Validates a file as text and parsed; both give the same, or the same refusal as text."""
+    results = []
+    for value in (RawCoco.parse(json.dumps(content).encode()).content, copy.deepcopy(content)):
+        try:
+            results.append(validate(value, files, make_config(policies=policies), source="file"))
+        except InvalidDatasetError as error:
+            results.append(str(error))
+    assert validations_are_equal(*results)
+    return results[0]
 
 
 @pytest.fixture

@@ -15,12 +15,17 @@ SIZE = (40, 50)
 class Files:
     """Files in memory; images are of 40 x 50 pixels (height x width) unless their size is given."""
 
+    max_pixels = 1_000_000
+
     def __init__(self, contents, sizes=None):
         self.contents = {name: c.encode() if isinstance(c, str) else c for name, c in contents.items()}
         self.sizes = sizes or {}
 
     def names(self):
         return sorted(self.contents)
+
+    def links_outside(self):
+        return []
 
     def image_names(self):
         return [name for name in self.names() if name.endswith((".png", ".jpg"))]
@@ -36,16 +41,35 @@ class Files:
         return self.sizes.get(name, SIZE)
 
 
-def imported(format_name, contents, class_names=None, sizes=None):
-    config = ImportConfig(class_names=class_names or {})
+def imported(format_name, contents, class_names=None, sizes=None, labels_lost="drop"):
+    config = ImportConfig(class_names=class_names or {}, labels_lost=labels_lost)
     result = import_annotations(Files(contents, sizes), format_name, config)
     assert json.loads(json.dumps(result.content)) == result.content
     assert json.loads(json.dumps(result.report)) == result.report
+    for row in result.report["account"]:
+        assert row["found"] == row["taken"] + row["left"] == row["taken"] + sum(row["why"].values())
     return result
 
 
 def skipped(result):
     return {entry["code"]: entry["count"] for entry in result.report["skipped"]}
+
+
+def noted(result):
+    return {entry["code"]: entry["count"] for entry in result.report["notes"]}
+
+
+def accounted(result):
+    return {row["what"]: (row["found"], row["taken"], row["why"]) for row in result.report["account"]}
+
+
+def objects_per_image(result):
+    """Returns how many objects each image has."""
+    names = {image["id"]: image["file_name"] for image in result.content["images"]}
+    counts = dict.fromkeys(names.values(), 0)
+    for record in result.content["annotations"]:
+        counts[names[record["image_id"]]] += 1
+    return counts
 
 
 def png(mask):

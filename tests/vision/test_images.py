@@ -11,7 +11,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from gsam_edge.vision.images import ImageError, brightest_if_deep, decode_image, opened_image, probe_image
+from gsam_edge.vision.images import (
+    ImageError,
+    brightest_if_deep,
+    decode_image,
+    opened_image,
+    probe_image,
+    probe_orientation,
+)
 
 MAX_PIXELS = 10_000
 
@@ -154,6 +161,9 @@ def test_exif_turns_the_picture_and_the_probed_size(tmp_path, file_format, orien
     np.testing.assert_allclose(np.argwhere(decoded.mean(axis=2) > 128).mean(axis=0), centre_yx, atol=0.5)
     (tmp_path / "image").write_bytes(content)
     assert probe_image(tmp_path / "image", name="x", max_pixels=MAX_PIXELS) == hw
+    # Pillow's TIFF reader has turned the image before anybody asks.
+    swaps = orientation >= 5 and file_format != "TIFF"
+    assert probe_orientation(tmp_path / "image", name="x", max_pixels=MAX_PIXELS) == (orientation if swaps else 1)
 
 
 def test_bombs_are_refused_before_they_are_decoded(tmp_path):

@@ -20,16 +20,17 @@ def statistics(annotations: Annotations) -> dict[str, Any]:
     """Returns figures of one set of annotations, as plain JSON values.
 
     Returns:
-        `images`, `annotations`, `images_without_annotations`; `crowds` and `masks` where there are any; `per_class`
-        (name to number of annotations), `images_per_class`, `share_per_class` (0..1); `image_sizes` (the most frequent,
-        "width x height" in pixels to number of images) and their number `different_image_sizes`; and quantiles (min,
-        p05, median, p95, max) of `annotations_per_image`, `box_width`, `box_height` (pixels), `box_share` (0..1 of the
-        image's area), `box_aspect` and `image_aspect` (width by height). Figures that do not apply are absent.
+        `images`, `annotations` (objects and crowds), `images_without_annotations`; `crowds` where there are any.
+        Of the objects, crowds aside: `masks` where there are any; `per_class` (name to number), `images_per_class`,
+        `share_per_class` (0..1); quantiles (min, p05, median, p95, max) of `box_width`, `box_height` (pixels),
+        `box_share` (0..1 of the image's area) and `box_aspect` (width by height). Of the images: `image_sizes` (the
+        most frequent, "width x height" in pixels to number of images) and their number `different_image_sizes`;
+        quantiles of `annotations_per_image` (objects and crowds) and `image_aspect`. What does not apply is absent.
     """
     columns, images = annotations.columns, annotations.images
-    counts = _with_crowds(annotations)
+    counts, is_object = annotations.image_class_counts, ~columns.is_crowd
     per_class = dict(zip(annotations.class_names, counts.sum(axis=0).tolist(), strict=True))
-    per_image = counts.sum(axis=1)
+    per_image = _annotations_per_image(annotations)
     result: dict[str, Any] = {
         "images": len(images),
         "annotations": len(columns),
@@ -37,25 +38,21 @@ def statistics(annotations: Annotations) -> dict[str, Any]:
         "per_class": per_class,
         "images_per_class": dict(zip(annotations.class_names, (counts > 0).sum(axis=0).tolist(), strict=True)),
     }
-    present = {"crowds": int(columns.is_crowd.sum()), "masks": int(columns.has_mask.sum())}
+    present = {"crowds": int(columns.is_crowd.sum()), "masks": int((columns.has_mask & is_object).sum())}
     result |= {name: count for name, count in present.items() if count}
-    if len(columns):
-        result["share_per_class"] = {name: count / len(columns) for name, count in per_class.items()}
+    if objects := int(is_object.sum()):
+        result["share_per_class"] = {name: count / objects for name, count in per_class.items()}
     if images:
         result["annotations_per_image"] = _quantiles(per_image)
     return result | _image_sizes(annotations) | _box_sizes(annotations)
 
 
-def _with_crowds(annotations: Annotations) -> NDArray[np.int32]:
-    """Returns `image_class_counts` with the crowds, int32 [images, classes]."""
-    counts = annotations.image_class_counts.copy()
-    columns = annotations.columns
-    crowds = np.flatnonzero(columns.is_crowd)
-    if len(crowds):
-        row_of_image = {image["id"]: row for row, image in enumerate(annotations.images)}
-        rows = [row_of_image[image_id] for image_id in columns.image_id[crowds].tolist()]
-        classes = [annotations.class_id_of_category[i] for i in columns.category_id[crowds].tolist()]
-        np.add.at(counts, (rows, classes), 1)
+def _annotations_per_image(annotations: Annotations) -> NDArray[np.int64]:
+    """Returns how many annotations each image has, crowds among them, int64 [images]."""
+    counts = annotations.image_class_counts.sum(axis=1, dtype=np.int64)
+    crowds = Counter(annotations.columns.image_id[annotations.columns.is_crowd].tolist())
+    if crowds:
+        counts += np.array([crowds[image["id"]] for image in annotations.images], np.int64)
     return counts
 
 
@@ -72,7 +69,7 @@ def _image_sizes(annotations: Annotations) -> dict[str, Any]:
 
 def _box_sizes(annotations: Annotations) -> dict[str, Any]:
     columns = annotations.columns
-    boxed = columns.has_box
+    boxed = columns.has_box & ~columns.is_crowd
     if not boxed.any():
         return {}
     area_of_image = {image["id"]: float(image["width"] * image["height"]) for image in annotations.images}

@@ -14,7 +14,7 @@ from PIL import Image
 
 from gsam_edge.coco.images.scan import ScannedImage, scan_image
 from gsam_edge.datasets.atomic import new_folder
-from gsam_edge.vision.images import FORMATS, ImageError, MissingImageError, decode_image, probe_image
+from gsam_edge.vision.images import FORMATS, ImageError, MissingImageError, decode_image, probe_image, probe_orientation
 
 #: Suffixes of the image formats that are read, lower case, with a dot.
 IMAGE_SUFFIXES = frozenset(suffix for suffix, name in Image.registered_extensions().items() if name in FORMATS)
@@ -45,6 +45,10 @@ class ImageFolder(Mapping[str, NDArray[np.uint8]]):
             ImageError: if it is missing, unreadable, too large or outside the folder.
         """
         return probe_image(self._inside(file_name), name=file_name, max_pixels=self._max_pixels)
+
+    def orientation(self, file_name: str) -> int:
+        """Returns the EXIF orientation, 5 to 8 where it swaps the sides, else 1. Raises ImageError as `probe` does."""
+        return probe_orientation(self._inside(file_name), name=file_name, max_pixels=self._max_pixels)
 
     def inspect(self, file_name: str) -> ScannedImage:
         """Returns the decoded image's size and facts. Raises ImageError as `probe` does, and if it is cut off."""

@@ -31,6 +31,7 @@ class ForeignFolder:
 
     def __init__(self, folder: Path, *, max_pixels: int, max_bytes: int) -> None:
         self.folder = folder
+        self.max_pixels = max_pixels
         self._images = ImageFolder(folder, max_pixels=max_pixels)
         self._max_bytes = max_bytes
 
@@ -41,8 +42,19 @@ class ForeignFolder:
         return tuple(path.relative_to(self.folder).as_posix() for path in inside)
 
     def names(self) -> tuple[str, ...]:
-        """Returns the names of all its files, sorted; links that lead out of the folder are left out."""
+        """Returns the names of all its files, sorted; without links that lead out of the folder."""
         return self._names
+
+    def links_outside(self) -> tuple[str, ...]:
+        """Returns the names of the links, to files or folders, that lead out of the folder or nowhere, sorted."""
+        root, known = self.folder.resolve(), set(self._names)
+        links = (path for path in sorted(self.folder.rglob("*")) if path.is_symlink())
+        names = ((path, path.relative_to(self.folder).as_posix()) for path in links)
+        return tuple(
+            name
+            for path, name in names
+            if name not in known and not (path.is_dir() and path.resolve().is_relative_to(root))
+        )
 
     def image_names(self) -> tuple[str, ...]:
         """Returns the names of the files with an image's suffix, sorted."""
@@ -135,7 +147,10 @@ class ImportedFolderDataset(AbstractDataset[tuple[Imported, ForeignFolder], None
             names = imported.image_names
             for name in track(names, "Copying the images", transient=True, disable=not get_console().is_terminal):
                 (draft / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(source.folder / name, draft / name)
+                if name in imported.embedded:
+                    (draft / name).write_bytes(imported.embedded[name]())
+                else:
+                    shutil.copyfile(source.folder / name, draft / name)
             (draft / ANNOTATIONS_NAME).write_text(json.dumps(imported.content, separators=(",", ":")), "utf-8")
             (draft / REPORT_NAME).write_text(json.dumps(imported.report, indent=2, ensure_ascii=False), "utf-8")
             (draft / MARKER_NAME).touch()

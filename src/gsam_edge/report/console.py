@@ -15,6 +15,8 @@ MARKS = {"error": "[red]✗[/]", "warning": "[yellow]![/]", "info": "[cyan]·[/]
 _IN_ORDER = "[green]✓[/]"
 #: Most classes listed; of more, the most frequent ones.
 _MOST_CLASSES = 12
+#: Most characters of an example.
+_LONGEST_EXAMPLE = 400
 
 
 def comparison_summary(rows: Sequence[Mapping[str, Any]]) -> "Table":
@@ -51,7 +53,7 @@ def comparison_summary(rows: Sequence[Mapping[str, Any]]) -> "Table":
 
 
 def validation_summary(report: Mapping[str, Any]) -> "Group":
-    """Summarises the `validation_report` in some thirty lines: counts, findings, classes and splits.
+    """Summarises the `validation_report` in some forty lines: counts, findings, classes and splits.
 
     Args:
         report: see `coco.report.validation_report`.
@@ -67,22 +69,48 @@ def validation_summary(report: Mapping[str, Any]) -> "Group":
 
 
 def import_summary(report: Mapping[str, Any]) -> "Group":
-    """Summarises the `import_report` in some lines: what was imported, what was skipped and why."""
+    """Summarises the `import_report`: what was imported, what was read otherwise, what was left, and the account."""
     from rich.console import Group
+
+    found = report.get("splits", {})
+    order = dict.fromkeys(name for name in ("train", "val", "test", *found) if name in found)
+    splits = ", ".join(f"{name} {found[name]}" for name in order)
+    table = _table("Imported", "images", "objects", "crowds", "boxes", "masks", "classes", "ready-made splits")
+    counts = {**report, "objects": report["annotations"] - report["crowds"], "classes": len(report["per_class"])}
+    numbers = (str(counts[key]) for key in ("images", "objects", "crowds", "boxes", "masks", "classes"))
+    table.add_row(report["format"], *numbers, splits or "none")
+    left = _cases("Left behind", "warning", report["skipped"])
+    if not report["skipped"]:
+        how = ", as the notes say" if report["notes"] else ""
+        left.add_row(f"{_IN_ORDER} nothing", "", f"all that was found was taken over{how}")
+    notes = [_cases("Taken with a note", "info", report["notes"])] if report["notes"] else []
+    return Group(
+        table, *notes, left, _account(report["account"], "objects and crowds" if report["crowds"] else "objects")
+    )
+
+
+def _cases(title: str, severity: str, entries: Sequence[Mapping[str, Any]]) -> "Table":
+    """Builds a table of what was left or noted: code, count, and under its meaning the first case."""
     from rich.markup import escape
 
-    splits = ", ".join(f"{name} {count}" for name, count in report.get("splits", {}).items())
-    table = _table("Imported", "images", "annotations", "boxes", "masks", "classes", "ready-made splits")
-    numbers = (str(report[key]) for key in ("images", "annotations", "boxes", "masks"))
-    table.add_row(report["format"], *numbers, str(len(report["per_class"])), splits or "none")
-    left = _table("Left behind", "count", "what", "first")
-    for entry in report["skipped"]:
+    table = _table(title, "count", "what, and the first case")
+    table.columns[0].no_wrap = True  # a code is one word
+    for entry in entries:
         first = entry["examples"][0]
-        where = escape(f"{first['where']}: {first['detail']}")
-        left.add_row(f"{MARKS['warning']} {entry['code']}", str(entry["count"]), entry["meaning"], where)
-    if not report["skipped"]:
-        left.add_row(f"{_IN_ORDER} nothing", "", "all that was found was taken over", "")
-    return Group(table, "", left)
+        case = escape(": ".join(part for part in (first["where"], first["detail"]) if part))
+        table.add_row(f"{MARKS[severity]} {entry['code']}", str(entry["count"]), f"{entry['meaning']}\n[dim]{case}[/]")
+    return table
+
+
+def _account(rows: Sequence[Mapping[str, Any]], objects: str) -> "Table":
+    """Builds the table of the account; `objects` is what its row of objects counts."""
+    table = _table("Account", "found", "taken", "left", "why")
+    for row in rows:
+        why = ", ".join(f"{code} {count}" for code, count in row["why"].items())
+        left = f"[yellow]{row['left']}[/]" if row["left"] else "0"
+        what = objects if row["what"] == "objects" else row["what"]
+        table.add_row(what, str(row["found"]), str(row["taken"]), left, why)
+    return table
 
 
 def _table(title: str, *columns: str) -> "Table":
@@ -90,8 +118,8 @@ def _table(title: str, *columns: str) -> "Table":
     from rich.table import Table
 
     table = Table(title, *columns, box=SIMPLE_HEAD, pad_edge=False, title_justify="left", header_style="bold")
-    for column in table.columns[1:]:
-        column.justify = "left"
+    for column in table.columns:
+        column.overflow = "fold"  # a path or a name is wrapped, never cut off
     return table
 
 
@@ -104,7 +132,9 @@ def _counts(report: Mapping[str, Any]) -> "Table":
     size = "of one size" if sizes == 1 else f"of {sizes} sizes"
     copies = f"{distinct} distinct images" if distinct < compared else ""
     boxes = f"{computed['boxes']} boxes computed from masks" if computed["boxes"] else ""
-    notes = {"images": [size, modes, copies], "annotations": [f"with {kinds}", boxes]}
+    crowds = report["statistics"].get("crowds", 0)
+    apart = f"crowds, which teach nothing: {crowds}" if crowds else ""
+    notes = {"images": [size, modes, copies], "annotations": [f"with {kinds}", boxes, apart]}
     for name, note in notes.items():
         table.add_row(f"[bold]{name}[/]", *_numbers(report[name]), "; ".join(filter(None, note)))
     for name, tally in report["health"].items():
@@ -120,27 +150,48 @@ def _numbers(tally: Mapping[str, int]) -> tuple[str, ...]:
 
 
 def _findings(report: Mapping[str, Any]) -> "Table":
-    """Builds the table of findings, the most severe first; their examples are in the report."""
+    """Builds the table of findings, the most severe first, each with its first example; others are in the report."""
+    from rich.markup import escape
+
     table = _table("Findings", "count", "was", "what it means")
+    table.columns[0].no_wrap = True  # a code is one word
     order = {severity: rank for rank, severity in enumerate(MARKS)}
     done = {"keep": "kept", "fix": "fixed", "drop": "dropped"}
     for finding in sorted(report["findings"], key=lambda finding: order[finding["severity"]]):
         name = f"{MARKS[finding['severity']]} {finding['code']}"
-        table.add_row(name, str(finding["count"]), done[finding["policy"]], finding["meaning"])
+        meaning = escape(finding["meaning"])
+        for example in finding["examples"][:1]:
+            meaning += f"\n[dim]{escape(_first(example))}[/]"
+        table.add_row(name, str(finding["count"]), done[finding["policy"]], meaning)
+    if not report["findings"]:
+        table.add_row(f"{_IN_ORDER} none")
     return table
+
+
+def _first(example: Mapping[str, Any]) -> str:
+    """Returns an example in a line or two, with the image that it is about."""
+    text = f"first: {example['where']}: {example['detail']}".replace("\n", "; ")
+    if len(text) > _LONGEST_EXAMPLE:
+        text = f"{text[:_LONGEST_EXAMPLE]} ..."
+    image = example.get("file_name", "")
+    return text if image in text else f"{text} ({image})"
 
 
 def _in_order(report: Mapping[str, Any]) -> Iterator[str]:
     """Yields what was checked and has no finding, in a few words each."""
     met = {finding["code"] for finding in report["findings"]}
+    # Of an annotation that stays, the box or the mask may be lost.
+    severe = (finding["code"] for finding in report["findings"] if finding["severity"] == "error")
+    lost = [code for code in severe if not code.startswith(("image_", "category_", "split_"))]
     if not report["images"]["dropped"]:
         yield "every image is there and readable"
-    if not report["annotations"]["dropped"] and not report["health"].get("annotations", {}).get("dropped"):
+    if not (report["annotations"]["dropped"] or report["health"].get("annotations", {}).get("dropped") or lost):
         yield "no annotation was lost"
-    if report["images_compared"] and not {"exact_duplicate", "near_duplicate"} & met:
+    if report["images_compared"] and not {"image_listed_twice", "exact_duplicate", "near_duplicate"} & met:
         yield "no image is there twice"
-    if not {"overlapping_duplicate", "mask_box_disagreement"} & met:
-        yield "no object labelled twice, boxes fit their masks"
+    if not {"annotation_duplicate", "overlapping_duplicate", "mask_box_disagreement"} & met:
+        fit = ", boxes fit their masks" if report["has_boxes"] and report["has_masks"] else ""
+        yield f"no object labelled twice{fit}"
     if not {"class_missing_from_split", "class_below_minimum", "class_imbalance"} & met:
         yield "every class is frequent enough, in every split"
     if "split_leak" not in met:
@@ -171,12 +222,15 @@ def _splits(report: Mapping[str, Any]) -> "Group":
     from rich.console import Group
     from rich.text import Text
 
-    table = _table("Splits", "images", "share", "annotations", "groups kept together")
+    crowds = ["crowds"] if "crowds" in report["statistics"] else []
+    table = _table("Splits", "images", "share", "objects" if crowds else "annotations", *crowds, "groups kept together")
     for name, part in report["splits"].items():
-        images, annotations = str(part["images"]), str(part["annotations"])
-        table.add_row(name, images, f"{part['share_of_images']:.1%}", annotations, str(part["groups_kept_together"]))
+        apart = [str(part.get("crowds", 0)) for _ in crowds]
+        objects = str(part["annotations"] - part.get("crowds", 0))
+        share, together = f"{part['share_of_images']:.1%}", str(part["groups_kept_together"])
+        table.add_row(name, str(part["images"]), share, objects, *apart, together)
     for name in sorted(report["split"]["ratios"].keys() - report["splits"].keys()):
-        table.add_row(name, "[yellow]0[/]", "", "", "")
+        table.add_row(name, "[yellow]0[/]")
     how = report["split"]
     deviation = f"furthest from its share: {how['largest_deviation_of']}, by {how['largest_deviation']:.1%}"
     return Group(table, Text(f" {how['why']}\n {deviation}", style="dim"))

@@ -113,6 +113,7 @@ def plot_images_per_class(annotations: Annotations) -> "Figure":
     histogram.text(
         np.median(objects), histogram.get_ylim()[1], f" median {np.median(objects):g}", va="top", fontsize=9, color=_INK
     )
+    histogram.locator_params("x", integer=True)
     _title(histogram, "Objects of an image", "objects", "images")
     return figure
 

@@ -147,7 +147,7 @@ def plot_class_distribution(splits: Mapping[str, Mapping[str, Any]]) -> "Figure"
     """Plots the objects of each class in each split, with each split's share of the class.
 
     Args:
-        splits: `validation_report["splits"]`: split names to {images, annotations, per_class: {class name: count}}.
+        splits: `validation_report["splits"]`: split names to {images, per_class: {class name: count}}.
 
     Raises:
         ValueError: if there are no splits.
@@ -166,7 +166,7 @@ def plot_class_distribution(splits: Mapping[str, Mapping[str, Any]]) -> "Figure"
     for index, (split_name, split) in enumerate(splits.items()):
         counts = [split["per_class"].get(name, 0) for name in names]
         at = [row + (index - (len(splits) - 1) / 2) * height for row in range(len(names))]
-        label = f"{split_name}: {split['images']} images, {split['annotations']} objects"
+        label = f"{split_name}: {split['images']} images, {sum(split['per_class'].values())} objects"
         bars = axes.barh(at, counts, height * 0.9, color=_matplotlib(PALETTE[index % len(PALETTE)]), label=label)
         shares = [
             f"{count}  ({count / total:.0%})" if total else "0" for count, total in zip(counts, totals, strict=True)

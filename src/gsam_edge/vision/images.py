@@ -103,10 +103,26 @@ def probe_image(path: Path, *, name: str, max_pixels: int) -> tuple[int, int]:
     Raises:
         ImageError: as `decode_image` raises it, except for damage behind the header.
     """
+    with _opened_header(path, name, max_pixels) as image:
+        return upright_hw(image)
+
+
+def probe_orientation(path: Path, *, name: str, max_pixels: int) -> int:
+    """Returns the EXIF orientation by which `decode_image` turns an image, 5 to 8 where it swaps its sides, else 1.
+
+    Raises:
+        ImageError: as `probe_image` does.
+    """
+    with _opened_header(path, name, max_pixels) as image:
+        return int(image.getexif()[ExifTags.Base.Orientation]) if _is_turned(image) else 1
+
+
+@contextmanager
+def _opened_header(path: Path, name: str, max_pixels: int) -> Iterator[Image.Image]:
     try:
         with Image.open(path, formats=FORMATS) as image:
             _check_header(image, name, max_pixels)
-            return upright_hw(image)
+            yield image
     except ImageError:
         raise
     except _DAMAGE as error:

@@ -14,6 +14,20 @@ from gsam_edge.vision.images import ImageError
 #: What becomes of the annotation of a dropped image.
 LOST = {("annotation_of_dropped_image", "drop"): 1}
 
+#: What becomes of an image whose only annotation was dropped.
+BARE = {("labels_lost", "drop"): 1}
+#: What becomes of the first category's annotations where it is dropped.
+CLASSLESS = {("category_malformed", "drop"): 1, ("annotation_of_unknown_category", "drop"): 2} | BARE
+
+#: A polygon that encloses 100 pixels, flat and as pairs of points.
+SQUARE = [10, 10, 20, 10, 20, 20, 10, 20]
+PAIRS = [[10, 10], [20, 10], [20, 20], [10, 20]]
+#: Found of a file as a whole, not of a record: see test_whole.py and test_whole_sizes.py.
+WHOLE = {
+    "coordinates_as_shares", "boxes_as_corners", "boxes_as_centres", "boxes_mirrored", "boxes_from_one",
+    "image_sizes_swapped", "images_turned", "image_ids_shifted", "category_ids_shifted", "many_crowds",
+}  # fmt: skip
+
 OFTEN = {"image_without_annotations", "category_unused"}
 
 
@@ -31,7 +45,7 @@ def check(content, files, config):
     result = validate(content, files, config, source="file")
     assert repr(content) == before
     for tally, total, left, kind in (
-        (result.images, content["images"], result.annotations.images, "image_"),
+        (result.images, content["images"], result.annotations.images, ("image_", "labels_")),
         (result.objects, content["annotations"], result.annotations.objects, ("annotation_", "box_", "segm", "mask_",
                                                                                "polygon_", "rle_")),
     ):  # fmt: skip
@@ -60,10 +74,14 @@ def test_a_sound_file_passes_untouched(content, files, config):
     "fault",
     [
         # categories
-        ("categories.0", "bag", {("category_malformed", "drop"): 1, ("annotation_of_unknown_category", "drop"): 2}),
-        ("categories.0.name", " ", {("category_malformed", "drop"): 1, ("annotation_of_unknown_category", "drop"): 2}),
+        ("categories.0", "bag", CLASSLESS),
+        ("categories.0.name", " ", CLASSLESS),
         ("categories.1.name", "bag", {("category_same_name", "fix"): 1, ("annotation_moved", "fix"): 2}),
         ("categories.0.id", "3", {("id_not_integer", "fix"): 1}),
+        ("categories.1.name", " BAG", {("category_name_alike", "keep"): 1}),
+        ("categories.0.name", 7, {("category_name_not_text", "fix"): 1}),
+        ("categories.0.name", True, CLASSLESS),
+        ("categories.0.name", math.nan, CLASSLESS),
         # images
         ("images.0", None, {("image_malformed", "drop"): 1, ("annotation_of_unknown_image", "drop"): 1}),
         ("images.0.file_name", "", {("image_malformed", "drop"): 1} | LOST),
@@ -73,6 +91,7 @@ def test_a_sound_file_passes_untouched(content, files, config):
         ("images.0.file_name", "x/../a", {("image_path_unsafe", "drop"): 1} | LOST),
         ("images.0.file_name", "C:\\a", {("image_path_unsafe", "drop"): 1} | LOST),
         ("images.0.file_name", "gone", {("image_missing", "drop"): 1} | LOST),
+        ("images.0.file_name", "A.PNG", {("image_name_spelled_otherwise", "fix"): 1}),
         ("images.0.file_name", "cut.png", {("image_unreadable", "drop"): 1} | LOST),
         ("images.0.id", 2, {("image_id_conflict", "drop"): 2, ("annotation_of_dropped_image", "drop"): 2,
                             ("annotation_of_unknown_image", "drop"): 1}),
@@ -81,15 +100,23 @@ def test_a_sound_file_passes_untouched(content, files, config):
         ("images.0.height", 0, {("image_size_missing", "fix"): 1}),
         ("images.0.height", 41, {("image_size_mismatch", "drop"): 1} | LOST),
         ("images.0.id", "1", {("id_not_integer", "fix"): 1}),
+        ("images.0.height", "40", {("number_as_text", "fix"): 1}),
+        ("images.0.width", "50.0", {("number_as_text", "fix"): 1}),
+        ("images.0.width", "51", {("image_size_mismatch", "drop"): 1} | LOST),
+        ("images.0.width", "wide", {("image_size_missing", "fix"): 1}),
         # references and ids
         ("annotations.0", [], {("annotation_malformed", "drop"): 1}),
         ("annotations.0.image_id", None, {("annotation_malformed", "drop"): 1}),
         ("annotations.0.image_id", [1], {("annotation_malformed", "drop"): 1}),
         ("annotations.0.image_id", 99, {("annotation_of_unknown_image", "drop"): 1}),
-        ("annotations.0.category_id", 99, {("annotation_of_unknown_category", "drop"): 1}),
+        ("annotations.0.category_id", 99, {("annotation_of_unknown_category", "drop"): 1} | BARE),
         ("annotations.0.category_id", 3.0, {("id_not_integer", "fix"): 1}),
         ("annotations.0.id", None, {("annotation_id_missing", "fix"): 1}),
         ("annotations.0.id", 6, {("annotation_id_duplicate", "fix"): 1}),
+        ("annotations.0.id", "a1", {("id_renumbered", "fix"): 1}),
+        ("annotations.0.category_id", "bag", {("id_renumbered", "fix"): 1}),
+        ("annotations.0.category_id", "sack", {("annotation_of_unknown_category", "drop"): 1} | BARE),
+        ("annotations.0.image_id", "a.png", {("annotation_of_unknown_image", "drop"): 1}),
         ("annotations.0.iscrowd", True, {("iscrowd_not_integer", "fix"): 1}),
         # boxes: the first annotation has a mask as well, the third has not
         ("annotations.0.bbox", [1, 2, 3], {("box_malformed", "fix"): 1}),
@@ -100,22 +127,44 @@ def test_a_sound_file_passes_untouched(content, files, config):
         ("annotations.2.bbox", [60, 5, 3, 3], {("box_off_image", "drop"): 1}),
         ("annotations.2.bbox", [-1, 2.5, 10.5, 20], {("box_outside", "fix"): 1, ("area_mismatch", "fix"): 1}),
         ("annotations.2.bbox", None, {("annotation_without_shape", "drop"): 1}),
+        ("annotations.0.bbox", ["10", 10, " 1e1", "10.0"], {("number_as_text", "fix"): 1}),
+        ("annotations.0.bbox", "[10, 10, 10, 10]", {("number_as_text", "fix"): 1}),
+        ("annotations.2.bbox", ["60", "5", "3", "3"], {("box_off_image", "drop"): 1}),
+        ("annotations.0.bbox", ["10", "10", "10"], {("box_malformed", "fix"): 1}),
+        ("annotations.0.bbox", ["10", "10", "10", "inf"], {("box_malformed", "fix"): 1}),
+        ("annotations.0.bbox", ["10", "10", "10", "10,5"], {("box_malformed", "fix"): 1}),
         # masks
         ("annotations.0.segmentation", [], {("segmentation_empty", "keep"): 1}),
+        ("annotations.0.segmentation", [[]], {("segmentation_blank", "fix"): 1}),
+        ("annotations.3.segmentation", [[], []], {("annotation_without_shape", "drop"): 1} | BARE),
         ("annotations.0.segmentation", "mask", {("segmentation_malformed", "fix"): 1}),
+        ("annotations.0.segmentation", [str(n) for n in SQUARE], {("number_as_text", "fix"): 1,
+                                                                  ("polygon_in_other_layout", "fix"): 1}),
+        ("annotations.0.segmentation", [[str(n) for n in SQUARE]], {("number_as_text", "fix"): 1}),
+        ("annotations.0.segmentation", str([SQUARE]), {("number_as_text", "fix"): 1}),
+        ("annotations.0.segmentation", SQUARE, {("polygon_in_other_layout", "fix"): 1}),
+        ("annotations.0.segmentation", PAIRS, {("polygon_in_other_layout", "fix"): 1}),
+        ("annotations.0.segmentation", [PAIRS, SQUARE], {("polygon_in_other_layout", "fix"): 1}),
+        ("annotations.0.segmentation", [1, 1, 5, 5], {("polygon_malformed", "fix"): 1}),
+        ("annotations.0.segmentation", [[1, 1], [5, 5]], {("polygon_malformed", "fix"): 1}),
+        ("annotations.1.segmentation", {"size": ["40", "50"], "counts": ["0", "80", "1920"]},
+         {("number_as_text", "fix"): 1}),
         ("annotations.0.segmentation", [[1, 1, 5, 5]], {("polygon_malformed", "fix"): 1}),
         ("annotations.0.segmentation", [[1, 1, 5, 5, 9]], {("polygon_malformed", "fix"): 1}),
         ("annotations.0.segmentation", [[1, 1, 5, math.nan, 9, 9]], {("polygon_malformed", "fix"): 1}),
         ("annotations.0.segmentation", [[1, 1, 5, 1e300, 9, 9]], {("polygon_malformed", "fix"): 1}),
         ("annotations.0.segmentation", [[0, 0, 49, 39] * 200], {("polygon_malformed", "fix"): 1}),
         ("annotations.0.segmentation", [[60, 0, 70, 0, 70, 9]], {("polygon_outside", "fix"): 1}),
-        ("annotations.3.segmentation", [[60, 0, 70, 0, 70, 9]], {("polygon_outside", "drop"): 1}),
-        ("annotations.3.segmentation", [[1, 1, 1, 1, 1, 1]], {("mask_empty", "drop"): 1}),
-        ("annotations.3.segmentation", {"size": [40, 50], "counts": [2000]}, {("mask_empty", "drop"): 1}),
-        ("annotations.3.segmentation", {"size": [50, 40], "counts": [0, 2000]}, {("rle_malformed", "drop"): 1}),
-        ("annotations.3.segmentation", {"size": [40, 50], "counts": "oooo"}, {("rle_malformed", "drop"): 1}),
-        ("annotations.3.segmentation", {"counts": 5}, {("rle_malformed", "drop"): 1}),
+        ("annotations.3.segmentation", [[60, 0, 70, 0, 70, 9]], {("polygon_outside", "drop"): 1} | BARE),
+        ("annotations.3.segmentation", [[1, 1], [1, 1], [1, 1]], {("mask_empty", "drop"): 1} | BARE),
+        ("annotations.3.segmentation", [[1, 1, 1, 1, 1, 1]], {("mask_empty", "drop"): 1} | BARE),
+        ("annotations.3.segmentation", {"size": [40, 50], "counts": [2000]}, {("mask_empty", "drop"): 1} | BARE),
+        ("annotations.3.segmentation", {"size": [50, 40], "counts": [0, 2000]}, {("rle_malformed", "drop"): 1} | BARE),
+        ("annotations.3.segmentation", {"size": [40, 50], "counts": "oooo"}, {("rle_malformed", "drop"): 1} | BARE),
+        ("annotations.3.segmentation", {"counts": 5}, {("rle_malformed", "drop"): 1} | BARE),
         ("annotations.0.area", 150, {("area_mismatch", "fix"): 1}),
+        ("annotations.0.area", "100.0", {("number_as_text", "fix"): 1}),
+        ("annotations.0.area", "150", {("number_as_text", "fix"): 1, ("area_mismatch", "fix"): 1}),
         ("annotations.0.area", "big", {("area_malformed", "fix"): 1}),
         ("annotations.0.area", -5, {("area_malformed", "fix"): 1}),
     ],
@@ -128,7 +177,8 @@ def test_one_fault_is_one_finding(content, files, config, fault):
 
 def test_every_check_can_be_met(content, files, config):
     """The table above and the tests below leave no code of the table of checks out."""
-    met = {"annotation_duplicate", "category_id_conflict", "image_dark_16_bit", *OFTEN}
+    met = {"annotation_duplicate", "category_id_conflict", "image_dark_16_bit", "masks_gone", "boxes_gone"}
+    met |= OFTEN | WHOLE
     table = next(mark for mark in test_one_fault_is_one_finding.pytestmark if mark.name == "parametrize")
     assert met | {code for *_, expected in table.args[1] for code, _ in expected} == set(CHECKS)
 
@@ -267,6 +317,94 @@ def test_nothing_usable_is_an_error_that_says_why(content, files, config):
         record["image_id"] = 99
     expected = r"at least one usable annotation, got none of 4 \(annotation_of_unknown_image 4\)"
     with pytest.raises(InvalidDatasetError, match=expected):
+        validate(content, files(), config, source="file")
+
+
+def test_an_image_of_lost_labels_is_no_image_without_labels(content, files, config, configure):
+    content["images"].append({"id": 8, "file_name": "d.png", "height": 40, "width": 50})
+    put(content, "annotations.1.category_id", 9)
+    put(content, "annotations.2.bbox", [1, 2, 0, 20])
+    result = check(content, files(), config)
+    assert {(f.code, f.policy): f.count for f in result.findings} == {
+        ("image_without_annotations", "keep"): 1, ("labels_lost", "drop"): 1,
+        ("annotation_of_unknown_category", "drop"): 1, ("box_without_size", "drop"): 1,
+    }  # fmt: skip
+    assert [image["id"] for image in result.annotations.images] == [1, 7, 8]
+    details = {finding.code: finding.examples[0]["detail"] for finding in result.findings}
+    assert details["image_without_annotations"] == "no annotation was there"
+    assert details["labels_lost"] == (
+        "2 annotations were there, none is left; the first: annotations[1]: category_id 9 "
+        "(annotation_of_unknown_category)"
+    )
+    kept = validate(content, files(), configure(policies={"labels_lost": "keep"}), source="file")
+    assert [image["id"] for image in kept.annotations.images] == [1, 2, 7, 8]
+    none_bare = {"labels_lost": "keep", "image_without_annotations": "drop"}
+    bare = check(content, files(), configure(policies=none_bare))
+    assert [image["id"] for image in bare.annotations.images] == [1, 7]
+    with pytest.raises(InvalidDatasetError, match=r"images\[1\]: 2 annotations were there"):
+        validate(content, files(), configure(policies={"labels_lost": "error"}), source="file")
+
+
+@pytest.mark.parametrize("policy", ["drop", "keep"])
+def test_duplicates_never_leave_an_image_without_labels(content, files, configure, policy):
+    content["annotations"] += [{**content["annotations"][0], "id": 50 + more} for more in range(2)]
+    result = check(content, files(), configure(policies={"annotation_duplicate": policy}))
+    assert result.images.dropped == 0
+
+
+@pytest.mark.parametrize(
+    ("key", "broken", "code", "message"),
+    [
+        ("segmentation", "mask", "masks_gone", "annotations: 3 segmentations, none could be used"),
+        ("bbox", [1, 2, 3], "boxes_gone", "annotations: 3 boxes, none could be used"),
+    ],
+)
+def test_a_change_of_task_ends_the_run_unless_it_is_wanted(content, files, configure, key, broken, code, message):
+    other = {"bbox": "segmentation", "segmentation": "bbox"}[key]
+    shape = content["annotations"][0][other]
+    content["annotations"] = [
+        {**record, key: broken, other: shape, "area": 100, "id": row}
+        for row, record in enumerate(content["annotations"])
+    ]
+    content["annotations"][1]["iscrowd"] = 1
+    with pytest.raises(InvalidDatasetError) as refused:
+        validate(content, files(), configure(), source="file")
+    assert message in str(refused.value)
+    assert f"{key if key == 'segmentation' else 'box'}_malformed 4" in str(refused.value)
+    assert repr(broken) in str(refused.value)
+    assert f"--params=validation.policies.{code}=keep" in str(refused.value)
+    kept = check(content, files(), configure(policies={code: "keep"}))
+    assert codes(kept)[code, "keep"] == 1
+    assert (kept.annotations.has_masks, kept.annotations.has_boxes) == (key == "bbox", key != "bbox")
+
+
+def test_what_is_lost_with_its_image_or_never_was_there_changes_no_task(content, files, config):
+    put(content, "annotations.0.bbox", [0, 0, 0, 0])
+    put(content, "annotations.1.bbox", [])
+    put(content, "images.1.file_name", "gone.png")
+    assert codes(check(content, files(), config)) == {
+        ("image_missing", "drop"): 1, ("annotation_of_dropped_image", "drop"): 2, ("box_without_size", "fix"): 1,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["Bag", "BAG ", "ba\u200bg", "\ufeffbag", "\uff42ag"])
+def test_classes_that_read_alike_are_said_and_merged_where_wanted(content, files, config, configure, name):
+    put(content, "categories.1.name", name)
+    said = check(content, files(), config)
+    assert codes(said) == {("category_name_alike", "keep"): 1}
+    assert said.annotations.class_names == ("bag", name.strip())
+    assert "reads like 'bag', category 3" in said.findings[0].examples[0]["detail"]
+    merged = check(content, files(), configure(policies={"category_name_alike": "fix"}))
+    assert codes(merged) == {("category_name_alike", "fix"): 1, ("annotation_moved", "fix"): 2}
+    assert merged.annotations.class_names == ("bag",)
+    assert len(merged.annotations.objects) == 4
+
+
+def test_a_refusal_shows_the_first_case(content, files, config):
+    for record in content["images"]:
+        record["file_name"] = f"photos/{record['file_name']}"
+    expected = r"\(image_missing 3\)\nthe first image_missing: images\[0\], file_name 'photos/a.png': no file "
+    with pytest.raises(InvalidDatasetError, match=f"got none of 3 {expected}.*a file of that name is 'a.png'"):
         validate(content, files(), config, source="file")
 
 

@@ -140,3 +140,8 @@ def test_hundreds_of_polygons_are_measured_at_once():
     expected = [segmentation_pixels([square.tolist()], (32, 33)) for square in squares]
     assert polygon_areas(squares, (32, 33)).tolist() == expected
     assert polygon_areas([], (3, 3)).tolist() == []
+
+
+def test_an_rle_of_exchanged_sides_is_called_so():
+    with pytest.raises(ValueError, match=r"expected size \[2, 3\], got \[3, 2\]: height and width are exchanged"):
+        decode_segmentation({"size": [3, 2], "counts": [6]}, (2, 3))

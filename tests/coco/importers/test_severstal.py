@@ -10,7 +10,9 @@ from pycocotools import mask as coco_mask
 
 from gsam_edge.coco import InvalidDatasetError
 from gsam_edge.coco.geometry.segmentation import decode_segmentation
-from support.importers import SIZE, imported, skipped
+from support.importers import SIZE, accounted, imported, noted, skipped
+
+HEADER = "ImageId,ClassId,EncodedPixels\n"
 
 
 def as_severstal(mask):
@@ -44,6 +46,28 @@ def test_class_numbers_that_pandas_wrote_as_floats():
     assert result.report["per_class"] == {"scratch": 1, "2": 1, "dent": 1}
 
 
+@pytest.mark.parametrize("row", ["b.jpg,1", "b.jpg", "b.jpg,,1 5"])
+def test_a_row_that_ends_before_its_pixels_does_not_make_its_image_empty(row):
+    """A table that was cut off ends so: the image is named, and what is on it is not known."""
+    result = imported("severstal", {"train.csv": f"{HEADER}a.jpg,1,1 5\n{row}", "a.jpg": "", "b.jpg": ""})
+    assert result.image_names == ["a.jpg"]
+    assert skipped(result) == {"object_malformed": 1, "labels_lost": 1}
+
+
+@pytest.mark.parametrize("nothing", ["nan", "NaN", "None", " "])
+def test_what_a_table_writes_into_an_empty_cell_is_no_mask(nothing):
+    result = imported("severstal", {"train.csv": f"{HEADER}a.jpg,1,1 5\nb.jpg,1,{nothing}\n", "a.jpg": "", "b.jpg": ""})
+    assert result.image_names == ["a.jpg", "b.jpg"]
+    assert (len(result.content["annotations"]), skipped(result)) == (1, {})
+
+
+@pytest.mark.parametrize("pixels", ["1_0 5", "\u0661 \u0665", "1.0 5", f"1 {'9' * 5000}", "[1 5]", "x"])
+def test_what_is_no_number_of_pixels_is_shown(pixels):
+    result = imported("severstal", {"train.csv": f"{HEADER}a.jpg,1,1 5\nb.jpg,1,{pixels}\n", "a.jpg": "", "b.jpg": ""})
+    (left,) = [entry for entry in result.report["skipped"] if entry["code"] == "mask_malformed"]
+    assert f"expected pairs of first pixel and length within 2000 pixels, got {pixels[:60]!r}" in str(left["examples"])
+
+
 def test_the_first_edition_of_severstal():
     rows = "ImageId_ClassId,EncodedPixels\na_b.jpg_1,1 5\na_b.jpg_2,\n"
     assert imported("severstal", {"train.csv": rows, "a_b.jpg": ""}).report["per_class"] == {"1": 1}
@@ -51,6 +75,51 @@ def test_the_first_edition_of_severstal():
         InvalidDatasetError, match="expected one CSV file with the columns ImageId, ClassId, EncodedPixels"
     ):
         imported("severstal", {"a.csv": "x,y\n", "a.jpg": ""})
+
+
+def test_a_name_in_several_folders_is_given_to_none_of_them():
+    rows = f"{HEADER}0.jpg,1,1 5\ncam1/1.jpg,1,1 5\n0.jpg,1,\n"
+    files = {f"cam{camera}/{number}.jpg": "" for camera in (1, 2) for number in (0, 1)}
+    result = imported("severstal", {"train.csv": rows, **files})
+    assert result.image_names == ["cam1/1.jpg"]
+    assert skipped(result) == {"pairing_ambiguous": 2, "labels_lost": 2, "image_not_annotated": 1}
+    assert accounted(result)["objects"] == (2, 1, {"pairing_ambiguous": 1})
+
+
+def test_two_names_never_share_an_image():
+    """`a.png` is not there: its mask is not that of `a.jpg`, although nothing else has its stem."""
+    rows = f"{HEADER}a.jpg,1,1 5\na.png,1,9 9\nB.PNG,1,1 5\n"
+    result = imported("severstal", {"train.csv": rows, "a.jpg": "", "b.jpg": ""})
+    assert [record["image_id"] for record in result.content["annotations"]] == [1, 2]
+    assert skipped(result) == {"pairing_ambiguous": 1}
+    assert noted(result) == {"labels_incomplete": 1, "name_spelled_otherwise": 1}
+
+
+def test_each_row_with_pixels_is_taken_or_lost():
+    rows = f"{HEADER}a.jpg,1,1 5\na.jpg,,1 5\nbad.jpg,1,1 5\nno.jpg,1,1 5\nno.jpg,1,\nb.jpg,1,1 x\n,1,1 5\n"
+    result = imported("severstal", {"train.csv": rows, "a.jpg": "", "bad.jpg": "broken", "b.jpg": "", "x.md": ""})
+    assert accounted(result) == {
+        "images": (3, 1, {"image_unreadable": 1, "labels_lost": 1}),
+        "files": (2, 1, {"file_not_used": 1}),
+        "objects": (6, 1, {"object_malformed": 1, "image_unreadable": 1, "image_missing": 2, "mask_malformed": 1}),
+        "elements": (1, 0, {"image_missing": 1}),
+    }
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin-1", "utf-16"])
+def test_the_table_is_utf8_or_refused(encoding):
+    rows = f"{HEADER}a.jpg,Grübchen,1 5\n".encode(encoding)
+    if not encoding.startswith("utf-8"):
+        with pytest.raises(InvalidDatasetError, match="save as UTF-8"):
+            imported("severstal", {"train.csv": rows, "a.jpg": ""})
+        return
+    assert imported("severstal", {"train.csv": rows, "a.jpg": ""}).report["per_class"] == {"Grübchen": 1}
+
+
+def test_of_several_tables_none_is_chosen():
+    rows = f"{HEADER}a.jpg,1,1 5\n"
+    with pytest.raises(InvalidDatasetError, match=r"got old/train.csv and train.csv; leave one of them"):
+        imported("severstal", {"train.csv": rows, "old/train.csv": rows, "sample_submission.csv": rows, "a.jpg": ""})
 
 
 def test_severstal_style_gives_the_masks_of_wagon_seals(real):

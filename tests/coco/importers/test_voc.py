@@ -55,7 +55,7 @@ def test_of_equal_names_the_photo_of_the_same_folder_is_taken():
         ('<!DOCTYPE a [<!ENTITY x "y">]><annotation>&x;</annotation>', "file_unreadable"),
         ('<!DOCTYPE a SYSTEM "file:///etc/passwd"><annotation/>', "file_unreadable"),
         (VOC.format(name="../../etc/passwd", objects=OBJECT.format(more="")), "image_missing"),
-        (VOC.format(name="broken.jpg", objects=OBJECT.format(more="")), "image_missing"),
+        (VOC.format(name="broken.jpg", objects=OBJECT.format(more="")), "image_unreadable"),
         (VOC.format(name="a.jpg", objects=""), "image_annotated_twice"),
         (VOC.format(name="b.jpg", objects="<object><name>x</name></object>"), "object_malformed"),
         (VOC.format(name="b.jpg", objects=OBJECT.format(more="").replace("dog", " ")), "object_malformed"),

@@ -3,7 +3,9 @@
 import pytest
 
 from gsam_edge.coco import InvalidDatasetError
-from support.importers import YAML, imported, skipped
+from support.importers import YAML, accounted, imported, noted, skipped
+
+NAMES = "names: {0: bag, 3: wire}\n"
 
 
 def test_yolo_boxes_and_polygons():
@@ -34,7 +36,12 @@ def test_yolo_boxes_and_polygons():
         ("1 0.5 0.5 0.2 0.1", "class_unknown"),
         ("0.5 0.5 0.5 0.2 0.1", "class_unknown"),
         ("0 0.5 0.5 0.2", "object_malformed"),
-        ("0 0.5 0.5 0.2 0.1 0.9", "object_malformed"),
+        ("0 0.5 0.5 0.2 0.1 7", "object_malformed"),
+        ("0 0.5 0.5 0.2 0.1 -0.1", "object_malformed"),
+        ("0 0 0 1 0 1 1 7", "object_malformed"),
+        ("0 0.5 0.5 0 0.1", "object_malformed"),
+        ("0 0.5 0.5 0.2 -0.1", "object_malformed"),
+        ("0 320 240 64 64", "object_malformed"),
         ("0 0.5 0.5 nan 0.1", "object_malformed"),
         ("0 0.5 0.5 1e999 0.1", "object_malformed"),
         ("bag 0.5 0.5 0.2 0.1", "object_malformed"),
@@ -42,9 +49,10 @@ def test_yolo_boxes_and_polygons():
     ],
 )
 def test_lines_that_yolo_does_not_know(line, code):
-    result = imported("yolo", {"data.yaml": YAML, "a.jpg": "", "a.txt": f"{line}\n0 0.5 0.5 0.2 0.1"})
-    assert skipped(result)[code] == 1
-    assert len(result.content["annotations"]) == 1
+    result = imported("yolo", {"data.yaml": NAMES, "a.jpg": "", "a.txt": f"{line}\n0 0.5 0.5 0.2 0.1"})
+    assert skipped(result) == {code: 1}
+    assert noted(result) == {"labels_incomplete": 1}
+    assert accounted(result)["objects"] == (2, 1, {code: 1})
 
 
 def test_yolo_finds_the_names_of_its_classes():
@@ -60,18 +68,20 @@ def test_yolo_finds_the_names_of_its_classes():
 
 
 def test_labels_of_no_image_are_counted():
-    files = {"data.yaml": YAML, "images/a.jpg": "", "labels/a.txt": "0 .5 .5 .1 .1", "labels/classes.txt": "bag"}
+    files = {"data.yaml": NAMES, "images/a.jpg": "", "labels/a.txt": "0 .5 .5 .1 .1", "labels/classes.txt": "bag"}
     lost = {"labels/gone.txt": "0 .5 .5 .1 .1\n" * 5, "images/z.heic": "", "images/z.txt": "3 0 0 1 0 1 1\n"}
     result = imported("yolo", files | lost | {"README.txt": "made in 2024", "train.txt": "images/a.jpg"})
-    assert skipped(result) == {"image_missing": 2}
+    assert skipped(result) == {"image_missing": 2, "file_not_used": 3}
     assert result.report["skipped"][0]["examples"] == [
-        {"where": "images/z.txt", "detail": "no image for its 1 objects"},
-        {"where": "labels/gone.txt", "detail": "no image for its 5 objects"},
+        {"where": "images/z.txt", "detail": "no image of its stem in the place of this file"},
+        {"where": "labels/gone.txt", "detail": "no image of its stem in the place of this file"},
     ]
+    assert accounted(result)["objects"] == (7, 1, {"image_missing": 6})
+    assert accounted(result)["files"] == (8, 3, {"image_missing": 2, "file_not_used": 3})
 
 
 def test_of_a_pose_the_box_is_taken_over():
-    files = {"data.yaml": f"{YAML}kpt_shape: [2, 3]", "a.jpg": "", "a.txt": "0 .5 .5 .2 .1 0 0 2 1 1 2\n0 .5 .5 1 1"}
+    files = {"data.yaml": f"{NAMES}kpt_shape: [2, 3]", "a.jpg": "", "a.txt": "0 .5 .5 .2 .1 0 0 2 1 1 2\n0 .5 .5 1 1"}
     result = imported("yolo", files)
     assert [record["bbox"] for record in result.content["annotations"]] == [
         pytest.approx([20, 18, 10, 4]),
@@ -100,7 +110,7 @@ def test_a_data_yaml_that_is_refused(bad):
 def test_class_names_are_words_and_of_one_file():
     files = {"a.jpg": "", "a.txt": "0 .5 .5 .1 .1\n1 .5 .5 .1 .1"}
     result = imported("yolo", files | {"data.yaml": "names: [no, 1.10]", "another.yaml": "{"})
-    assert (result.report["per_class"], skipped(result)) == ({"no": 1, "1.10": 1}, {})
+    assert (result.report["per_class"], skipped(result)) == ({"no": 1, "1.10": 1}, {"file_not_used": 1})
     result = imported("yolo", files | {"bad.yaml": "{", "mine.yaml": "names: {0: yes, 1: on}"})
     assert (result.report["per_class"], skipped(result)) == ({"yes": 1, "on": 1}, {"file_unreadable": 1})
 
@@ -108,4 +118,5 @@ def test_class_names_are_words_and_of_one_file():
 def test_classes_of_one_name_are_merged_and_counted():
     files = {"a.jpg": "", "a.txt": "0 .5 .5 .1 .1\n2 .5 .5 .1 .1", "data.yaml": "names: [bag, wire, bag]"}
     result = imported("yolo", files)
-    assert (result.report["per_class"], skipped(result)) == ({"bag": 2, "wire": 0}, {"class_same_name": 1})
+    assert (result.report["per_class"], skipped(result)) == ({"bag": 2, "wire": 0}, {})
+    assert noted(result) == {"class_same_name": 1}

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 from transformers import BertTokenizer
 
 from gsam_edge.teachers.errors import ClassNameError
-from gsam_edge.teachers.grounding_dino.prompts import compose_prompts, readable_name
+from gsam_edge.teachers.grounding_dino.prompts import compose_prompts, readable_name, refuse_equal_names
 from gsam_edge.teachers.grounding_dino.tiny import build_vocabulary
 
 VOCABULARY = build_vocabulary(["ring", "star", "striped"])
@@ -36,6 +36,13 @@ def test_a_name_that_begins_another_and_one_that_comes_twice_have_spans_of_their
     assert spelled(prompt) == ["bag", "bagring", "bag", "ring"]
     positions = [position for span in prompt.spans for position in span]
     assert len(set(positions)) == len(positions)
+
+
+@pytest.mark.parametrize("other", ["bag", "BAG", "b\u00e4g", "ba\u0308g", "bag.", " bag", "ba\u200bg"])
+def test_names_of_equal_tokens_are_refused(other):
+    refuse_equal_names(["bag", "bags", "ring"], TOKENIZER)
+    with pytest.raises(ClassNameError, match=r"got 'bag' and .* the same tokens"):
+        refuse_equal_names(["bag", "ring", other], TOKENIZER)
 
 
 def test_more_classes_than_the_limit_holds_are_split_in_order():

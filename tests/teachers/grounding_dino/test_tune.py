@@ -12,7 +12,7 @@ from gsam_edge.coco import Annotations
 from gsam_edge.coco.errors import InvalidDatasetError
 from gsam_edge.synthetic.general import GENERAL_WORDS, draw_general_scene
 from gsam_edge.teachers.config import DetectionConfig
-from gsam_edge.teachers.errors import AdapterError
+from gsam_edge.teachers.errors import AdapterError, ClassNameError
 from gsam_edge.teachers.grounding_dino.config import GroundingDinoTuningConfig, PretrainGroundingDinoConfig
 from gsam_edge.teachers.grounding_dino.model import GroundingDino
 from gsam_edge.teachers.grounding_dino.pretrain import held_out_ap50, pretrain_grounding_dino
@@ -144,6 +144,13 @@ def test_annotations_without_objects_are_refused(base):
     empty = dataset(0, 1)[0]
     with pytest.raises(InvalidDatasetError, match="objects in the training images, got none"):
         tune(base, train=empty)
+
+
+def test_classes_that_the_text_encoder_reads_alike_are_refused_before_training(base):
+    train = dataset(0, 7)[0]
+    alike = replace(train, categories=({"id": 7, "name": "Grey tile"}, {"id": 3, "name": "GREY TILE"}))
+    with pytest.raises(ClassNameError, match="got 'Grey tile' and 'GREY TILE', which are the same tokens"):
+        tune(base, log=lambda *_: pytest.fail("it was trained"), train=alike)
 
 
 def test_targets_that_match_nothing_are_refused(base):

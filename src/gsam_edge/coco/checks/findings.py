@@ -7,8 +7,14 @@ from typing import Any, Literal, Self, TypeAlias
 
 from gsam_edge.coco.checks.table import CHECKS, Policy, Severity, ValidationConfig
 from gsam_edge.coco.errors import InvalidDatasetError
+from gsam_edge.coco.geometry.shapes import brief
 
 Outcome: TypeAlias = Literal["kept", "fixed", "dropped"]
+
+#: Findings whose first case a message shows.
+_FIRST_CASES = 2
+#: Longest case in a message, characters.
+_LONGEST_CASE = 400
 
 
 @dataclass(frozen=True)
@@ -65,24 +71,50 @@ class Ledger:
         self._config = config
         self._counts: Counter[tuple[str, Policy]] = Counter()
         self._examples: dict[tuple[str, Policy], list[Mapping[str, Any]]] = {}
+        self._first: dict[str, str] = {}
 
-    def policy(self, code: str, where: str, detail: str) -> Policy:
+    def policy(self, code: str, where: str, detail: str, *, advice: str = "") -> Policy:
         """Returns what to do about a fault: drop, fix or keep.
+
+        Args:
+            code: of `CHECKS`.
+            where: its place in the file.
+            detail: what was found.
+            advice: what to do, for the message; to go on with the next policy where there is none.
 
         Raises:
             InvalidDatasetError: if the policy is `error`.
         """
         policy = self._config.policies.get(code, CHECKS[code].policies[0])
         if policy == "error":
-            raise InvalidDatasetError(f"{self.source}: {where}: {detail} ({code}: {CHECKS[code].meaning})")
+            others = [other for other in CHECKS[code].policies if other != "error"]
+            if not advice and others:
+                advice = f"to go on: --params=validation.policies.{code}={others[0]}"
+            told = "; ".join(filter(None, (CHECKS[code].meaning, advice)))
+            raise InvalidDatasetError(f"{self.source}: {where}: {detail} ({code}: {told})")
         return policy
 
-    def enter(self, code: str, policy: Policy, example: Mapping[str, Any]) -> None:
-        """Records one case and what was done about it."""
-        self._counts[code, policy] += 1
+    def enter(self, code: str, policy: Policy, example: Mapping[str, Any], *, count: int = 1) -> None:
+        """Records one case, or that of `count` records with one example, and what was done about it."""
+        self._counts[code, policy] += count
+        self._first.setdefault(code, _told(example))
         examples = self._examples.setdefault((code, policy), [])
         if len(examples) < self._config.max_examples:
             examples.append(example)
+
+    def lost(self, of: tuple[str, ...] = ("",)) -> str:
+        """Returns the findings by which content was lost, (code count, ...), and the first cases of the most frequent.
+
+        Args:
+            of: beginnings of their codes.
+        """
+        counts: Counter[str] = Counter()
+        for (code, policy), count in self._counts.items():
+            if code.startswith(of) and (policy == "drop" or CHECKS[code].severity == "error"):
+                counts[code] += count
+        frequent = counts.most_common()
+        first = (f"\nthe first {code}: {self._first[code]}" for code, _ in frequent[:_FIRST_CASES])
+        return f"({', '.join(f'{code} {count}' for code, count in frequent)})" + "".join(first)
 
     def findings(self) -> tuple[Finding, ...]:
         """Returns the recorded findings, in the order of `CHECKS`."""
@@ -103,20 +135,26 @@ class Case:
     A record that is dropped is entered under one code only, so that the counts by code add up.
     """
 
-    __slots__ = ("_faults", "_ledger", "_subject", "_where", "outcome")
+    __slots__ = ("_dropped_for", "_faults", "_ledger", "_subject", "outcome", "where")
 
     def __init__(self, ledger: Ledger, where: str, **subject: Any) -> None:
         self._ledger = ledger
-        self._where = where
+        #: The place of the record in the file.
+        self.where = where
         self._subject = subject
         self._faults: list[tuple[str, str]] = []
+        self._dropped_for: tuple[str, str] | None = None
         #: What became of the record, once the case is closed.
         self.outcome: Outcome = "dropped"
 
     def fault(self, code: str, detail: str) -> Policy:
         """Records a fault and returns what to do: drop, fix or keep. Raises InvalidDatasetError for `error`."""
         self._faults.append((code, detail))
-        return self._ledger.policy(code, self._where, detail)
+        return self.policy(code, detail)
+
+    def policy(self, code: str, detail: str) -> Policy:
+        """Returns what to do about a fault, without recording it. Raises InvalidDatasetError for `error`."""
+        return self._ledger.policy(code, self.where, detail)
 
     @property
     def faults(self) -> Sequence[tuple[str, str]]:
@@ -125,8 +163,9 @@ class Case:
 
     def drop(self, code: str, detail: str) -> Outcome:
         """Closes the case as dropped. Raises InvalidDatasetError where the policy is `error`."""
-        self._ledger.policy(code, self._where, detail)
+        self._ledger.policy(code, self.where, detail)
         self._enter(code, "drop", detail)
+        self._dropped_for = code, detail
         return "dropped"
 
     def close(self) -> Outcome:
@@ -135,12 +174,33 @@ class Case:
             self.outcome = "kept"
             return self.outcome
         details = dict(reversed(self._faults))  # each code once, with its first detail
-        policies = {code: self._ledger.policy(code, self._where, detail) for code, detail in details.items()}
+        policies = {code: self._ledger.policy(code, self.where, detail) for code, detail in details.items()}
         for code, detail in details.items():
             self._enter(code, policies[code], detail)
         self.outcome = "fixed" if "fix" in policies.values() else "kept"
         return self.outcome
 
+    def about(self, **subject: Any) -> None:
+        """Adds what is known of the record: its id, its file."""
+        self._subject |= subject
+
+    def __str__(self) -> str:
+        """Returns where the record stands and, where it was dropped, why."""
+        code, detail = self._dropped_for or ("", "")
+        return _cut(f"{self.where}: {detail} ({code})") if code else self.where
+
     def _enter(self, code: str, policy: Policy, detail: str) -> None:
         subject = {key: value for key, value in self._subject.items() if value is not None}
-        self._ledger.enter(code, policy, {"where": self._where, **subject, "detail": detail})
+        self._ledger.enter(code, policy, {"where": self.where, **subject, "detail": detail})
+
+
+def _told(example: Mapping[str, Any]) -> str:
+    """Returns a case as a message shows it."""
+    name = f", file_name {brief(example['file_name'])}" if "file_name" in example else ""
+    return _cut(f"{example['where']}{name}: {example['detail']}")
+
+
+def _cut(text: str) -> str:
+    """Returns a text without its middle where it is long."""
+    half = _LONGEST_CASE // 2
+    return text if len(text) <= _LONGEST_CASE else f"{text[:half]} ... {text[-half:]}"

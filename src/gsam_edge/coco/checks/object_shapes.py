@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gsam_edge.coco.checks.findings import Case
+from gsam_edge.coco.checks.values import as_polygons, in_coco_layout, is_of_nothing, read_rle_text, read_text
 from gsam_edge.coco.geometry.segmentation import segmentation_pixels
 from gsam_edge.coco.geometry.shapes import (
     OUTLINE_LIMIT,
@@ -45,6 +46,9 @@ def check_bbox(case: Case, bbox: Any, image_hw: tuple[int, int]) -> CheckedShape
     if bbox is None or bbox == []:
         return CheckedShape()
     numbers = finite_numbers(bbox)
+    if numbers is None and (numbers := finite_numbers(read_text(bbox))) is not None and len(numbers) == 4:
+        case.fault("number_as_text", f"bbox {brief(bbox)}")
+        bbox = numbers
     if numbers is None or len(numbers) != 4:
         return _taken_away(case, "box_malformed", f"expected four finite numbers, got {brief(bbox)}")
     if numbers[2] <= 0 or numbers[3] <= 0:
@@ -72,13 +76,28 @@ def check_segmentation(case: Case, segmentation: Any, image_hw: tuple[int, int])
     """
     if segmentation is None:
         return CheckedShape()
+    if isinstance(segmentation, str) and isinstance(read := read_text(segmentation), list | Mapping):
+        case.fault("number_as_text", f"segmentation {brief(segmentation)}")
+        segmentation = read
+    if segmentation in ([], {}):
+        return _taken_away(case, "segmentation_empty", f"segmentation {segmentation}")
+    if is_of_nothing(segmentation):
+        return _taken_away(case, "segmentation_blank", f"segmentation {brief(segmentation)}")
     if not isinstance(segmentation, list | Mapping):
         return _taken_away(case, "segmentation_malformed", f"expected polygons or RLE, got {brief(segmentation)}")
-    if not segmentation:
-        return _taken_away(case, "segmentation_empty", f"segmentation {segmentation}")
-    if isinstance(segmentation, Mapping):
-        return _with_area(case, segmentation, image_hw)
-    polygons = _check_polygons(case, segmentation, image_hw)
+    return _check_mask(case, segmentation, image_hw)
+
+
+def _check_mask(case: Case, segmentation: list[Any] | Mapping[str, Any], image_hw: tuple[int, int]) -> CheckedShape:
+    """Checks a segmentation that holds something, in any of the layouts that are read."""
+    read = in_coco_layout(segmentation)
+    if read is not segmentation:
+        code, detail = "polygon_in_other_layout", f"segmentation {brief(segmentation)} is read as {brief(read)}"
+        if case.fault(code, detail) == "drop":
+            return CheckedShape(dropped_for=(code, detail))
+    if isinstance(read, Mapping):
+        return _with_area(case, read, image_hw)
+    polygons = _check_polygons(case, read, image_hw)
     return polygons if polygons.value is None else _with_area(case, polygons.value, image_hw)
 
 
@@ -86,6 +105,10 @@ def _with_area(case: Case, segmentation: Any, image_hw: tuple[int, int]) -> Chec
     try:
         area = segmentation_pixels(segmentation, image_hw)
     except ValueError as error:
+        read = read_rle_text(segmentation)
+        if read is not segmentation:
+            case.fault("number_as_text", f"segmentation {brief(segmentation)}")
+            return _with_area(case, read, image_hw)
         return _taken_away(case, "rle_malformed", str(error))
     if area == 0:
         return _taken_away(case, "mask_empty", f"segmentation {brief(segmentation)} covers no pixel")
@@ -93,7 +116,11 @@ def _with_area(case: Case, segmentation: Any, image_hw: tuple[int, int]) -> Chec
     return CheckedShape(segmentation, float(area), float(enclosed))
 
 
-def _check_polygons(case: Case, polygons: list[Any], image_hw: tuple[int, int]) -> CheckedShape:
+def _check_polygons(case: Case, segmentation: list[Any], image_hw: tuple[int, int]) -> CheckedShape:
+    polygons = read = segmentation
+    if any(map(polygon_fault, segmentation)):
+        read = read_text(segmentation)
+        polygons = as_polygons(read)
     whole: list[Any] = []
     cut: list[Any] = []
     broken: list[str] = []
@@ -102,10 +129,16 @@ def _check_polygons(case: Case, polygons: list[Any], image_hw: tuple[int, int]) 
         inside = polygon if fault or is_polygon_inside(polygon, image_hw) else clip_polygon(polygon, image_hw)
         fault = fault or _outline_fault(inside, image_hw)
         if fault is not None:
-            broken.append(f"polygon {part}: {fault}, got {brief(polygon)}")
+            broken.append(f"polygon {part}, {brief(polygon)}: {fault}")
             continue
         whole.append(polygon)
         cut.append(inside)
+    if whole and read is not segmentation:
+        case.fault("number_as_text", f"segmentation {brief(segmentation)}")
+    if whole and polygons is not read:
+        code, detail = "polygon_in_other_layout", f"segmentation {brief(segmentation)} is read as {brief(polygons)}"
+        if case.fault(code, detail) == "drop":
+            return CheckedShape(dropped_for=(code, detail))
     if broken and case.fault("polygon_malformed", broken[0]) == "drop":
         return CheckedShape(dropped_for=("polygon_malformed", broken[0]))
     sound = polygons if not broken else whole or None

@@ -47,6 +47,9 @@ def check_objects(raw: Sequence[Any], check: ObjectCheck) -> tuple[Sequence[Mapp
 def _screened(raw: JsonRecords, check: ObjectCheck) -> tuple[ObjectTable, list[Outcome]]:
     fields = ObjectFields.read(raw.items)
     is_sound = sound_rows(fields, check.images.records, check.categories.records, area_tolerance=check.area_tolerance)
+    for column, known in ((fields.image_id, check.images.ids), (fields.category_id, check.categories.ids)):
+        if known.given:  # a number that stands for a word is no reference
+            is_sound &= ~np.isin(column, list(known.given))
     ids, marks = fields.id.copy(), np.column_stack([fields.xywh, fields.first, fields.corners])
     drafts: dict[int, Draft] = {}
     outcomes: list[Outcome] = ["kept"] * len(raw)

@@ -6,12 +6,17 @@ from typing import Any
 
 from gsam_edge.coco.checks.categories import CategoryCheck
 from gsam_edge.coco.checks.findings import Case, Ledger, Outcome
+from gsam_edge.coco.checks.ids import id_number, is_word
 from gsam_edge.coco.checks.images import ImageCheck
+from gsam_edge.coco.checks.losses import Losses
 from gsam_edge.coco.checks.object_shapes import CheckedShape, check_bbox, check_segmentation
+from gsam_edge.coco.checks.values import read_text
 from gsam_edge.coco.geometry.shapes import brief, finite_area, is_close, whole_number
 
 #: Values by which files say that a shape is absent.
 _ABSENT: Mapping[str, tuple[Any, ...]] = {"bbox": (None, []), "segmentation": (None, [], {})}
+#: Faults that take no shape away.
+_READ = frozenset({"segmentation_empty", "segmentation_blank", "number_as_text", "polygon_in_other_layout"})
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,8 @@ class ObjectCheck:
         ledger: records the faults.
         area_tolerance: an area may differ from that of its mask by this share.
         new_id: id for the next annotation that needs a new one; above all ids of the file.
+        losses: the labels that were lost.
+        unknown: `image_id` and `category_id` to the numbers without a record, None for words without one.
     """
 
     images: ImageCheck
@@ -47,32 +54,43 @@ class ObjectCheck:
     ledger: Ledger
     area_tolerance: float
     new_id: int = 1
+    losses: Losses = field(default_factory=Losses, init=False)
+    unknown: dict[str, set[int | None]] = field(
+        default_factory=lambda: {"image_id": set(), "category_id": set()}, init=False
+    )
     _ids: set[int] = field(default_factory=set, init=False)
     _seen: dict[Any, str] = field(default_factory=dict, init=False)
 
     def examine(self, row: int, record: Any) -> Draft | None:
         """Checks one annotation by itself; None if dropped. Raises InvalidDatasetError for the policy `error`."""
-        where = f"annotations[{row}]"
+        case = Case(self.ledger, f"annotations[{row}]")
+        draft = self._examined(case, record)
+        if draft is None:
+            self._lose_label(case, self._image_id(record))
+        return draft
+
+    def _examined(self, case: Case, record: Any) -> Draft | None:
         if not isinstance(record, Mapping):
-            Case(self.ledger, where).drop("annotation_malformed", f"expected a mapping, got {brief(record)}")
+            case.drop("annotation_malformed", f"expected a mapping, got {brief(record)}")
             return None
-        record_id = whole_number(record.get("id"))
-        image_id, category_id = whole_number(record.get("image_id")), whole_number(record.get("category_id"))
-        if image_id is None or category_id is None:
-            got = {key: record.get(key) for key in ("image_id", "category_id")}
-            detail = f"expected whole numbers, got {brief(got)}"
-            Case(self.ledger, where, id=record_id).drop("annotation_malformed", detail)
+        case.about(id=whole_number(record.get("id")))
+        references = {key: record.get(key) for key in ("image_id", "category_id")}
+        if not all(id_number(value) is not None or is_word(value) for value in references.values()):
+            case.drop("annotation_malformed", f"expected ids of an image and of a category, got {brief(references)}")
             return None
-        image_id = self.images.moved.get(image_id, image_id)
-        category_id = self.categories.moved.get(category_id, category_id)
-        image = self.images.records.get(image_id)
+        image_id, category_id = self._image_id(record), self._category_id(record)
+        image = None if image_id is None else self.images.records.get(image_id)
         if image is None:
-            code = f"annotation_of_{'dropped' if image_id in self.images.lost else 'unknown'}_image"
-            Case(self.ledger, where, id=record_id).drop(code, f"image_id {brief(record['image_id'])}")
+            is_dropped = image_id in self.images.lost
+            if not is_dropped:
+                self.unknown["image_id"].add(image_id)
+            code = f"annotation_of_{'dropped' if is_dropped else 'unknown'}_image"
+            case.drop(code, f"image_id {brief(record['image_id'])}")
             return None
-        case = Case(self.ledger, where, id=record_id, file_name=image["file_name"])
-        if category_id not in self.categories.records:
-            case.drop("annotation_of_unknown_category", f"category_id {category_id}")
+        case.about(file_name=image["file_name"])
+        if category_id is None or category_id not in self.categories.records:
+            self.unknown["category_id"].add(category_id)
+            case.drop("annotation_of_unknown_category", f"category_id {brief(record['category_id'])}")
             return None
         new: dict[str, Any] = {"image_id": image_id, "category_id": category_id}
         self._references(case, record, new)
@@ -92,12 +110,15 @@ class ObjectCheck:
             detail = f"the same as {self._seen[key]}"
             if case.fault("annotation_duplicate", detail) == "drop":
                 case.drop("annotation_duplicate", detail)
+                self._lose_label(case, new["image_id"])
                 return None
         if record_id is None or record_id in self._ids:
             code = "annotation_id_missing" if record_id is None else "annotation_id_duplicate"
+            code = "id_renumbered" if is_word(record.get("id")) else code
             detail = f"id {brief(record.get('id'))} became {self.new_id}"
             if case.fault(code, detail) == "drop":
                 case.drop(code, detail)
+                self._lose_label(case, new["image_id"])
                 return None
             record_id, self.new_id = self.new_id, self.new_id + 1
         elif type(record["id"]) is not int:
@@ -108,11 +129,27 @@ class ObjectCheck:
         case.close()
         return _merged(record, new)
 
-    @staticmethod
-    def _references(case: Case, record: Mapping[str, Any], new: dict[str, Any]) -> None:
-        for key in ("image_id", "category_id"):
-            if whole_number(record[key]) != new[key]:
+    def _image_id(self, record: Any) -> int | None:
+        """Returns the id of the image that a record names, that of the first where it is listed twice."""
+        image_id = self.images.ids.find(record.get("image_id")) if isinstance(record, Mapping) else None
+        return None if image_id is None else self.images.moved.get(image_id, image_id)
+
+    def _category_id(self, record: Mapping[str, Any]) -> int | None:
+        """Returns the id of the category that a record names, that of the first where two were merged."""
+        category_id = self.categories.ids.find(record["category_id"])
+        return None if category_id is None else self.categories.moved.get(category_id, category_id)
+
+    def _lose_label(self, case: Case, image_id: int | None) -> None:
+        image_id = None if image_id is None else self.images.namesakes.get(image_id, image_id)
+        if image_id in self.images.records:
+            self.losses.enter_label(image_id, case)
+
+    def _references(self, case: Case, record: Mapping[str, Any], new: dict[str, Any]) -> None:
+        for key, ids in (("image_id", self.images.ids), ("category_id", self.categories.ids)):
+            if ids.find(record[key]) != new[key]:
                 case.fault("annotation_moved", f"{key} {brief(record[key])} became {new[key]}")
+            elif is_word(record[key]):
+                case.fault("id_renumbered", f"{key} {brief(record[key])} became {new[key]}")
             elif type(record[key]) is not int:
                 case.fault("id_not_integer", f"{key} {brief(record[key])}")
         crowd = record.get("iscrowd", 0)
@@ -127,11 +164,13 @@ class ObjectCheck:
         before = len(case.faults)
         box = check_bbox(case, record.get("bbox"), image_hw)
         mask = check_segmentation(case, record.get("segmentation"), image_hw)
-        for shape in (box, mask):
-            if shape.dropped_for:
-                return case.drop(*shape.dropped_for)
+        dropped_for = box.dropped_for or mask.dropped_for
+        left = {} if dropped_for else {"bbox": box.value, "segmentation": mask.value}
+        self.losses.enter_shapes(record, left)
+        if dropped_for:
+            return case.drop(*dropped_for)
         if box.value is None and mask.value is None:
-            reasons = [fault for fault in case.faults[before:] if fault[0] != "segmentation_empty"]
+            reasons = [fault for fault in case.faults[before:] if fault[0] not in _READ]
             return case.drop(*(reasons or [("annotation_without_shape", "expected a bbox or a segmentation")])[0])
         new["bbox"], new["segmentation"] = box.value, mask.value
         self._area(case, record, new, mask if mask.value is not None else box)
@@ -142,6 +181,9 @@ class ObjectCheck:
         if declared is None:
             return
         number = finite_area(declared)
+        if number is None and (number := finite_area(read_text(declared))) is not None:
+            case.fault("number_as_text", f"area {brief(declared)}")
+            new["area"] = number
         sound = (shape.area, shape.outline_area)
         if number is None or not any(is_close(number, area, self.area_tolerance) for area in sound):
             code = "area_malformed" if number is None else "area_mismatch"

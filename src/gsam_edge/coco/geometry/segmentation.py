@@ -50,7 +50,8 @@ def _runs(rle: Mapping[str, Any], image_hw: tuple[int, int]) -> NDArray[np.int64
     """Returns the runs of an RLE mapping of this image's size, int64 [R]; raises ValueError if it is damaged."""
     size, counts = rle.get("size"), rle.get("counts")
     if not isinstance(size, list | tuple) or list(size) != list(image_hw):
-        raise ValueError(f"RLE: expected size {list(image_hw)}, got {size!r:.80}")
+        swapped = ": height and width are exchanged" if size == [image_hw[1], image_hw[0]] else ""
+        raise ValueError(f"RLE: expected size {list(image_hw)}, got {size!r:.80}{swapped}")
     if not isinstance(counts, list | str | bytes):
         raise ValueError(f"RLE: expected counts as text or a list, got {type(counts).__name__}")
     return run_lengths(counts, image_hw)

@@ -13,6 +13,9 @@ MAX_COORDINATE = 1e7
 #: Largest area (pixels) that is accepted: that of a box with such coordinates.
 MAX_AREA = MAX_COORDINATE**2
 
+#: Text of more characters than this is no whole number of 63 bits, blanks around it included.
+_LONGEST_NUMBER = 30
+
 #: Boxes may pass the image's edge by this (pixels) without a finding: left + width rounded to three decimals.
 ROUNDING = 2e-3
 
@@ -27,8 +30,8 @@ def whole_number(value: Any) -> int | None:
         return value if abs(value) < 2**63 else None
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
         return int(value)
-    if isinstance(value, str) and len(value) < 19 and value.strip().isascii() and value.strip().isdigit():
-        return int(value)
+    if isinstance(value, str) and len(value) < _LONGEST_NUMBER and value.strip().isascii() and value.strip().isdigit():
+        return whole_number(int(value))
     return None
 
 

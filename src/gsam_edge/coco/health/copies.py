@@ -7,8 +7,9 @@ from gsam_edge.coco.health.cases import Cases
 
 
 def copied_images(annotations: Annotations, groups: Sequence[Sequence[int]]) -> Cases:
-    """Finds copied images, largest groups first; the image with most objects of each group counts as the original."""
-    known, labelled = annotations.image_by_id, annotations.objects_of_image
+    """Finds copied images, largest groups first; the image with most objects, crowds aside, counts as the original."""
+    known, labelled = annotations.image_by_id, annotations.image_class_counts.sum(axis=1)
+    objects = dict(zip(known, labelled.tolist(), strict=True))
     members = [[known[image_id] for image_id in group if image_id in known] for group in groups]
     members = sorted((group for group in members if len(group) > 1), key=len, reverse=True)
     examples = [
@@ -21,6 +22,6 @@ def copied_images(annotations: Annotations, groups: Sequence[Sequence[int]]) -> 
     ]
     copies: set[int] = set()
     for images in members:
-        best = max(images, key=lambda image: len(labelled[image["id"]]))
+        best = max(images, key=lambda image: objects[image["id"]])
         copies |= {image["id"] for image in images if image is not best}
     return Cases(len(copies), examples, frozenset(copies))

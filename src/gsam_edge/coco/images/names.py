@@ -7,6 +7,8 @@ from urllib.parse import unquote
 
 def _with_slashes(name: str) -> str:
     """Forward slashes, no empty parts, no `.`: as Windows and URLs write paths."""
+    if "/" not in name and "\\" not in name:
+        return "" if name == "." else name
     return "/".join(part for part in name.replace("\\", "/").split("/") if part not in ("", "."))
 
 
@@ -33,6 +35,11 @@ def spelling_key(name: str) -> str:
 
 #: How a name is read, the closest first. Each reading also takes what those before it took.
 _READINGS: Sequence[Callable[[str], str]] = (str, _with_slashes, _composed, _decoded, spelling_key)
+
+
+def spelling_distance(name: str, other: str) -> int | None:
+    """Returns how far two spellings of one name are apart, 0 where they are equal; None for different names."""
+    return next((rank for rank, reading in enumerate(_READINGS) if reading(name) == reading(other)), None)
 
 
 class Spellings:

@@ -75,8 +75,16 @@ class ImageFiles(Protocol):
         """Decodes the whole file; the result has `facts`."""
         ...
 
+    def orientation(self, file_name: str) -> int:
+        """Returns the EXIF orientation by which decoding turns the image, 5 to 8 where it swaps its sides, else 1."""
+        ...
+
     def stamp(self, file_name: str) -> str:
         """Returns a text that changes with the file and its limits, and differs between datasets."""
+        ...
+
+    def __iter__(self) -> Iterator[str]:
+        """Yields the names of all image files of the dataset's folder; read only where a name is not found."""
         ...
 
 

@@ -1,227 +1,294 @@
-"""Shared by all importers: access to files, and a collector of images, objects and skipped items."""
+"""Collects the images and objects of an import, and keeps the account of what is taken and what is left."""
 
-import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
-from typing import Any, Protocol
+from types import MappingProxyType
+from typing import Any, TypeVar
 
 from gsam_edge.coco.errors import InvalidDatasetError
-from gsam_edge.coco.geometry.shapes import brief
-from gsam_edge.vision.images import ImageError
+from gsam_edge.coco.importers.account import Account, counts_of, shown
+from gsam_edge.coco.importers.imported import Imported, LabelsLost
+from gsam_edge.coco.importers.pairing.image_index import ImageIndex
+from gsam_edge.coco.importers.pairing.rule import Claim, Pairs, pair
+from gsam_edge.coco.importers.pairing.splits import SplitEntry, take_splits
+from gsam_edge.coco.importers.reading import SourceFiles, is_hidden, layout_of
+from gsam_edge.vision.images import ImageError, opened_image, upright_hw
 
-#: What can be skipped, by code, and what the code means.
-SKIPPED: Mapping[str, str] = {
-    "file_unreadable": "an annotation file that does not parse",
-    "image_missing": "annotations of an image that is not in the folder, or is no readable image",
-    "image_annotated_twice": "a second annotation file for an image",
-    "image_not_annotated": "an image without an annotation file: it is not known to be empty, so it is left out",
-    "image_elsewhere": "an image file that is in neither of the folders images/ and masks/",
-    "name_not_utf8": "an image whose file name is no UTF-8",
-    "object_malformed": "an object without a usable class or shape",
-    "class_unknown": "an object of a class number that has no name",
-    "class_same_name": "class numbers that share a name: they become one class",
-    "shape_without_area": "a point or a line, which is neither a box nor a mask",
-    "key_points": "an object's key points: only its box is taken over",
-    "part_of_object": "a part of an object (VOC's head, hand, foot), which COCO has no place for",
-    "mask_malformed": "a mask of another size than its image, or that does not decode",
-    "segmentation_image": "a VOC segmentation image: only the boxes are taken over",
-    "splits_incomplete": "lists of splits that do not name every image once: the splits are not taken over",
-}
-
-_MOST_EXAMPLES = 5
-
-
-class SourceFiles(Protocol):
-    """A folder that holds annotations in some format; names are relative to it, with forward slashes."""
-
-    def names(self) -> Sequence[str]:
-        """Returns the names of all its files, sorted."""
-        ...
-
-    def image_names(self) -> Sequence[str]:
-        """Returns the names of the files with the suffix of an image, sorted."""
-        ...
-
-    def read(self, name: str) -> bytes:
-        """Returns the content of a file; raises `OSError` or `ImageError` where it cannot be read or is too large."""
-        ...
-
-    def image_size(self, name: str) -> tuple[int, int]:
-        """Returns height and width in pixels as decoded; raises `ImageError` or `OSError` for no readable image."""
-        ...
-
-
-@dataclass(frozen=True)
-class Imported:
-    """A dataset in COCO form.
-
-    Attributes:
-        content: the COCO mapping; its `file_name`s are names of the source's files.
-        report: `format`, `images`, `annotations`, `boxes`, `masks`, `per_class`, `splits` where the source names them,
-            and `skipped`, a list of {code, count, meaning, examples}.
-    """
-
-    content: Mapping[str, Any]
-    report: Mapping[str, Any]
-
-    @property
-    def image_names(self) -> list[str]:
-        """The source's image files that the content names."""
-        return [image["file_name"] for image in self.content["images"]]
+_Content = TypeVar("_Content")
 
 
 class Collector:
-    """Builds a COCO dataset record by record.
+    """Builds a COCO dataset record by record. Every file of the source ends as taken, or as left under a code.
 
     Args:
         files: the source's files.
         classes: class names that are known beforehand, in their order; others follow in the order of their objects.
+        labels_lost: what to do with an image that has annotations of which none could be taken over.
     """
 
-    def __init__(self, files: SourceFiles, classes: Sequence[str] = ()) -> None:
+    def __init__(self, files: SourceFiles, classes: Sequence[str] = (), *, labels_lost: LabelsLost) -> None:
+        self.account = Account()
         self._files = files
-        self._images: list[dict[str, Any]] = []
+        self._names = frozenset(files.names())
+        self._labels_lost = labels_lost
+        self._images: dict[str, dict[str, Any]] = {}
         self._found_hw: dict[str, tuple[int, int]] = {}
+        self._embedded: dict[str, Callable[[], bytes]] = {}
         self._objects: list[dict[str, Any]] = []
+        self._ignored: list[tuple[str, str, dict[str, Any]]] = []
+        self._lost: dict[str, str] = {}
+        self._settled: set[str] = set()
         self._category_ids = {name: number for number, name in enumerate(dict.fromkeys(classes), start=1)}
-        self._skipped: Counter[str] = Counter()
-        self._examples: dict[str, list[dict[str, str]]] = {}
         for name, count in Counter(classes).items():
             if count > 1:
-                self.skip("class_same_name", name, f"the name of {count} class numbers")
+                self.account.note("class_same_name", name, f"the name of {count} class numbers")
 
-    def skip(self, code: str, where: str, detail: str) -> None:
-        """Records something that is skipped; `code` is one of `SKIPPED`."""
-        self._skipped[code] += 1
-        examples = self._examples.setdefault(code, [])
-        if len(examples) < _MOST_EXAMPLES:
-            examples.append({"where": _shown(where), "detail": _shown(detail)})
+    def skip(self, code: str, where: str, detail: str, count: int = 1) -> None:
+        """Records an element that is left behind, or several of a kind; `code` is one of `SKIPPED`."""
+        self.account.leave("elements", code, count)
+        self.account.skip(code, where, detail, count)
+
+    def note(self, code: str, where: str, detail: str) -> None:
+        """Records something that is taken over but should be known; `code` is one of `NOTED`."""
+        self.account.note(code, where, detail)
+
+    def use(self, file: str) -> None:
+        """Counts a file as read and taken over: annotations, a list of classes or splits, a mask."""
+        if file not in self._settled:
+            self._settled.add(file)
+            self.account.take("files")
+
+    def parsed(
+        self, names: Iterable[str], read: Callable[[SourceFiles, str], _Content]
+    ) -> Iterator[tuple[str, _Content]]:
+        """Yields each file with what `read` makes of it; leaves those behind that it refuses (ValueError, OSError)."""
+        for name in names:
+            try:
+                content = read(self._files, name)
+            except (ValueError, OSError) as error:
+                self.leave_file(name, "file_unreadable", str(error))
+                continue
+            yield name, content
+
+    def leave_file(self, file: str, code: str, detail: str, *, objects: int = 0) -> None:
+        """Leaves a file behind that is no image of the dataset, with the objects in it that are known."""
+        self._settled.add(file)
+        self.account.leave("files", code)
+        if objects:
+            self.account.leave("objects", code, objects)
+        self.account.skip(code, file, detail)
+
+    def leave_image(self, image: str, code: str, detail: str) -> None:
+        """Leaves an image behind."""
+        self._settled.add(image)
+        self.account.leave("images", code)
+        self.account.skip(code, image, detail)
+
+    def pair(
+        self,
+        claims: Sequence[Claim],
+        images: Sequence[str],
+        objects: Mapping[str, int],
+        *,
+        unreadable: Mapping[str, str] = MappingProxyType({}),
+        with_image: Collection[str] = (),
+    ) -> Pairs:
+        """Pairs annotation files with images (see `pairing`) and leaves those behind that have none, or cannot be read.
+
+        Args:
+            claims: the annotation files, readable or not.
+            images: the images that may be meant.
+            objects: the number of objects in each file.
+            unreadable: the files that cannot be read, with the reason: the labels of their images are lost.
+            with_image: the files that hold their image inside: without one in the folder, they are in neither mapping.
+
+        Returns:
+            The pairs, those of unreadable files left out.
+        """
+        pairs = pair(claims, images)
+        for file in with_image:
+            if file in pairs.refused and pairs.refused[file].code == "image_missing":
+                del pairs.refused[file]
+        for file, refusal in pairs.refused.items():
+            if file not in unreadable:
+                self.leave_file(file, refusal.code, refusal.detail, objects=objects.get(file, 0))
+        for image, file in pairs.in_doubt.items():
+            self.lose_labels(image, f"{file} may belong to it")
+        for file, reason in unreadable.items():
+            self.leave_file(file, "file_unreadable", reason)
+            if file in pairs.image_of:
+                self.lose_labels(pairs.image_of.pop(file), f"{file}: {reason}")
+        for file, (code, detail) in pairs.noted.items():
+            if file not in unreadable:
+                self.note(code, file, detail)
+        return pairs
 
     def add_image(
-        self, file_name: str, declared_hw: tuple[int, int] | None = None, **extra: Any
+        self, file_name: str, declared_hw: tuple[int, int] | None = None, /, **extra: Any
     ) -> dict[str, Any] | None:
-        """Adds an image and returns its record; None, with a note, if the file is missing, unreadable or badly named.
+        """Adds an image and returns its record; None, with its reason, if the file is unreadable or badly named.
 
         Args:
             file_name: of the source's files.
             declared_hw: height and width that the annotations state; the file's own where they state none.
             extra: further keys of the record.
         """
-        if _shown(file_name) != file_name:
-            self.skip("name_not_utf8", file_name, "a COCO file is UTF-8 and cannot name it")
+        if shown(file_name) != file_name:
+            self.leave_image(file_name, "name_not_utf8", "a COCO file is UTF-8 and cannot name it")
             return None
         try:
             found_hw = self._files.image_size(file_name)
         except (ImageError, OSError) as error:
-            self.skip("image_missing", file_name, str(error))
+            self.leave_image(file_name, "image_unreadable", str(error))
             return None
+        return self._add_record(file_name, found_hw, declared_hw, extra)
+
+    def add_embedded_image(
+        self, file_name: str, read: Callable[[], bytes], declared_hw: tuple[int, int] | None = None, **extra: Any
+    ) -> dict[str, Any]:
+        """Adds an image that lies inside an annotation file.
+
+        Args:
+            file_name: the name that it gets.
+            read: returns the bytes of the image file.
+            declared_hw: as in `add_image`.
+            extra: further keys of the record.
+
+        Raises:
+            ImageError: if it is too large or no readable image, or its name is that of another one.
+        """
+        if file_name in self._images or file_name in self._names or shown(file_name) != file_name:
+            raise ImageError(f"expected a free name in UTF-8 for the image inside, got {shown(file_name)}")
+        with opened_image(read(), name=file_name, max_pixels=self._files.max_pixels) as image:
+            found_hw = upright_hw(image)
+        self._embedded[file_name] = read
+        return self._add_record(file_name, found_hw, declared_hw, extra)
+
+    def _add_record(
+        self,
+        file_name: str,
+        found_hw: tuple[int, int],
+        declared_hw: tuple[int, int] | None,
+        extra: Mapping[str, Any],
+    ) -> dict[str, Any]:
         height, width = declared_hw or found_hw
-        image = {"id": len(self._images) + 1, "file_name": file_name, "width": width, "height": height, **extra}
-        self._images.append(image)
+        record = {"id": len(self._images) + 1, "file_name": file_name, "width": width, "height": height, **extra}
+        self._images[file_name] = record
         self._found_hw[file_name] = found_hw
-        return image
+        self._settled.add(file_name)
+        return record
 
     def has_size_of_file(self, image: Mapping[str, Any]) -> bool:
         """Whether an image's declared size is that of its file; otherwise masks in that size cannot be trusted."""
         return self._found_hw[image["file_name"]] == (image["height"], image["width"])
 
-    def add_object(self, image: Mapping[str, Any], class_name: str, **shape: Any) -> None:
-        """Adds an annotation of an image: `bbox` and/or `segmentation`, and further keys."""
-        category_id = self._category_ids.setdefault(class_name, len(self._category_ids) + 1)
-        record = {"id": len(self._objects) + 1, "image_id": image["id"], "category_id": category_id, "iscrowd": 0}
-        self._objects.append(record | shape)
+    def add_class(self, name: str) -> int:
+        """Returns the id of a class, which is the next one where its name is new."""
+        return self._category_ids.setdefault(name, len(self._category_ids) + 1)
 
-    def name_splits(self, images_of_split: Mapping[str, Sequence[str]]) -> None:
-        """Writes the split of each image into its record if every image has exactly one; else records a skipped item.
+    def add_object(self, image: Mapping[str, Any], class_name: str, /, **shape: Any) -> dict[str, Any]:
+        """Adds an annotation of an image, with `bbox` and/or `segmentation` and further keys; returns its record."""
+        record = {"id": len(self._objects) + 1, "image_id": image["id"], "category_id": self.add_class(class_name)}
+        record |= {"iscrowd": 0, **shape}
+        self._objects.append(record)
+        self.account.take("objects")
+        return record
 
-        Args:
-            images_of_split: `train`, `val` and `test` to file names; empty where the source names no splits.
-        """
-        listed = Counter(name for names in images_of_split.values() for name in set(names))
-        odd = [image["file_name"] for image in self._images if listed[image["file_name"]] != 1]
-        if odd and listed:
-            detail = f"{len(odd)} of {len(self._images)} images are in none or in several"
-            self.skip("splits_incomplete", odd[0], detail)
-        elif listed:
-            split_of_image = {name: split for split, names in images_of_split.items() for name in names}
-            for image in self._images:
-                image["split"] = split_of_image[image["file_name"]]
+    def ignore_area(self, image: Mapping[str, Any], where: str, **shape: Any) -> None:
+        """Adds an area that is not to be looked at: a crowd of every class, as COCO evaluates each by itself."""
+        self._ignored.append((image["file_name"], where, shape))
 
-    def finish(self, format_name: str) -> Imported:
+    def lose_object(self, image: Mapping[str, Any] | None, code: str, where: str, detail: str) -> None:
+        """Leaves an object behind; `image` is its record, None where the image itself is not taken over."""
+        self.account.leave("objects", code)
+        self.account.skip(code, where, detail)
+        if image is not None:
+            self.lose_labels(image["file_name"], f"{where}: {detail}")
+
+    def lose_labels(self, image: str, detail: str) -> None:
+        """Marks an image of which annotations were lost: if none is left in the end, it would pass for empty."""
+        self._lost.setdefault(image, detail)
+
+    def finish(self, format_name: str, splits: Iterable[SplitEntry] = (), index: ImageIndex | None = None) -> Imported:
         """Returns the dataset and its report.
 
+        Args:
+            format_name: the format, for the report.
+            splits: the entries of the source's lists of splits.
+            index: finds the images of the entries; all images of the source where there is none.
+
         Raises:
-            InvalidDatasetError: if there is no image or no object.
+            InvalidDatasetError: if there is no image or no object, or labels were lost and the policy is `error`.
         """
-        skipped: list[dict[str, Any]] = [
-            {"code": code, "count": count, "meaning": SKIPPED[code], "examples": self._examples[code]}
-            for code, count in self._skipped.items()
-        ]
-        if not self._images or not self._objects:
-            reasons = "; ".join(f"{s['count']} x {s['code']}, first {s['examples'][0]}" for s in skipped)
-            reasons = reasons or "no file is of this format"
-            raise InvalidDatasetError(
-                f"import_dataset: expected images with objects in the format {format_name!r}, got {len(self._images)} "
-                f"images and {len(self._objects)} objects ({reasons})"
-            )
+        self._settle_lost_labels()
+        self._leave_the_rest()
+        images = list(self._images.values())
+        if not images or not self._objects:
+            raise self._nothing(format_name)
+        self._add_ignored_areas()
+        take_splits(images, splits, index or ImageIndex(self._files.image_names()), self.account)
+        self.account.take("images", len(images))
         names = {number: name for name, number in self._category_ids.items()}
         content = {
             "info": {"description": f"imported from {format_name}"},
-            "images": self._images,
+            "images": images,
             "annotations": self._objects,
             "categories": [{"id": number, "name": name} for number, name in names.items()],
         }
-        per_class = Counter(names[record["category_id"]] for record in self._objects)
-        splits = Counter(image["split"] for image in self._images if "split" in image)
-        report = {
-            "format": format_name,
-            "images": len(self._images),
-            "annotations": len(self._objects),
-            "boxes": sum("bbox" in record for record in self._objects),
-            "masks": sum("segmentation" in record for record in self._objects),
-            "per_class": {name: per_class[name] for name in names.values()},
-            **({"splits": dict(splits)} if splits else {}),
-            "skipped": skipped,
-        }
-        return Imported(content, report)
+        report = {"format": format_name, **counts_of(images, self._objects, names), **self.account.to_json()}
+        return Imported(content, report, {name: read for name, read in self._embedded.items() if name in self._images})
 
+    def _settle_lost_labels(self) -> None:
+        """Drops, keeps or refuses the images whose annotations were all lost."""
+        annotated = {record["image_id"] for record in self._objects}
+        lost = {}
+        for image, detail in self._lost.items():
+            if image in self._images and self._images[image]["id"] in annotated:
+                self.note("labels_incomplete", image, detail)
+            elif image in self._images or image not in self._settled:
+                lost[image] = detail
+        if lost and self._labels_lost == "error":
+            first, detail = next(iter(lost.items()))
+            raise InvalidDatasetError(
+                f"import_dataset: expected annotations that can be taken over, lost all those of {len(lost)} images, "
+                f"first {first}: {detail}; mend them, or leave such images out with import_dataset.labels_lost=drop"
+            )
+        for image, detail in lost.items():
+            if self._labels_lost == "keep":
+                if image in self._images or self.add_image(image):
+                    self.note("labels_lost", image, detail)
+            else:
+                self._images.pop(image, None)
+                self.leave_image(image, "labels_lost", detail)
 
-def _shown(text: str) -> str:
-    """Returns text that UTF-8 can encode: other bytes of a file name are written as escapes."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+    def _add_ignored_areas(self) -> None:
+        names = list(self._category_ids)
+        for image, where, shape in self._ignored:
+            if image in self._images:
+                self.note("ignored_area", where, f"a crowd of {', '.join(names[:3])}{', ...' if names[3:] else ''}")
+                for name in names:
+                    self.add_object(self._images[image], name, **{"iscrowd": 1, **shape})
+            else:
+                self.account.leave("objects", "labels_lost")
 
+    def _leave_the_rest(self) -> None:
+        """Names every file that was neither taken nor left; a hidden one is an image by its suffix."""
+        images = set(self._files.image_names())
+        suffixes = {PurePosixPath(name).suffix.lower() for name in images}
+        for name in [name for name in self._files.names() if name not in self._settled]:
+            if name in images:
+                self.leave_image(name, "image_not_annotated", "no annotation file belongs to it")
+            elif is_hidden(name) and PurePosixPath(name).suffix.lower() in suffixes:
+                self.leave_image(name, "file_hidden", "not read")
+            else:
+                self.leave_file(name, "file_hidden" if is_hidden(name) else "file_not_used", "not read")
+        for name in self._files.links_outside():
+            self.leave_file(name, "link_outside", "copy into the folder what it leads to")
 
-def with_suffix(files: SourceFiles, *suffixes: str) -> Iterator[str]:
-    """Yields the names of files with one of the suffixes (lower case, with a dot), in upper or lower case."""
-    return (name for name in files.names() if PurePosixPath(name).suffix.lower() in suffixes)
-
-
-def lines_of(files: SourceFiles, name: str) -> list[str]:
-    """Returns the lines of a text file that are not blank, stripped. Raises OSError where it cannot be read."""
-    text = files.read(name).decode("utf-8", "replace")
-    return [line.strip() for line in text.splitlines() if line.strip()]
-
-
-def read_json(files: SourceFiles, name: str) -> Any:
-    """Parses a JSON file. Raises ValueError where it is no JSON, OSError where it cannot be read."""
-    try:
-        return json.loads(files.read(name))
-    except RecursionError as error:
-        raise ValueError("nested too deep") from error
-
-
-def number(value: Any) -> float:
-    """Returns a finite number that a file holds as a number or as text.
-
-    Raises:
-        ValueError: if it is no finite number.
-    """
-    try:
-        found = float(value)
-    except (TypeError, ValueError, OverflowError):
-        found = float("nan")
-    if not abs(found) < float("inf") or isinstance(value, bool):
-        raise ValueError(f"expected a number, got {brief(value)}")
-    return int(found) if found.is_integer() else found
+    def _nothing(self, format_name: str) -> InvalidDatasetError:
+        return InvalidDatasetError(
+            f"import_dataset: expected images with objects in the format {format_name!r}, got {len(self._images)} "
+            f"images and {len(self._objects)} objects ({self.account.reasons() or 'nothing was left behind'}); the "
+            f"folder holds {layout_of(self._files)}"
+        )

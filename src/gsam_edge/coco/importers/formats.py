@@ -5,12 +5,19 @@ from collections.abc import Callable, Mapping
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from gsam_edge.coco.errors import InvalidDatasetError
-from gsam_edge.coco.importers.collect import Imported, SourceFiles
-from gsam_edge.coco.importers.labelme import import_labelme
-from gsam_edge.coco.importers.masks import import_png_masks
+from gsam_edge.coco.importers.coco.importer import import_coco
+from gsam_edge.coco.importers.cvat import import_cvat
+from gsam_edge.coco.importers.datumaro import import_datumaro
+from gsam_edge.coco.importers.imported import Imported, LabelsLost
+from gsam_edge.coco.importers.label_studio.importer import import_label_studio
+from gsam_edge.coco.importers.labelme.importer import import_labelme
+from gsam_edge.coco.importers.masks.importer import import_png_masks
+from gsam_edge.coco.importers.open_images import import_open_images
+from gsam_edge.coco.importers.reading import DatasetFiles, SourceFiles
 from gsam_edge.coco.importers.severstal import import_severstal
-from gsam_edge.coco.importers.voc import import_voc
-from gsam_edge.coco.importers.yolo import import_yolo
+from gsam_edge.coco.importers.supervisely import import_supervisely
+from gsam_edge.coco.importers.voc.importer import import_voc
+from gsam_edge.coco.importers.yolo.importer import import_yolo
 
 
 class ImportConfig(BaseModel):
@@ -20,7 +27,13 @@ class ImportConfig(BaseModel):
 
     class_names: dict[int, str] = Field(
         description="names by class number, for formats that have numbers only (yolo without data.yaml, severstal); "
-        "the name of class 0 for png_masks. They are the words that a teacher may be asked for"
+        "for png_masks the names of values, or 0 for all masks of one class. They are the words that a teacher may "
+        "be asked for"
+    )
+
+    labels_lost: LabelsLost = Field(
+        description="what to do with an image that has annotations of which none could be taken over: it would pass "
+        "for an image that shows nothing"
     )
 
     @field_validator("class_names")
@@ -32,11 +45,17 @@ class ImportConfig(BaseModel):
 
 
 IMPORTERS: Mapping[str, Callable[[SourceFiles, ImportConfig], Imported]] = {
-    "voc": lambda files, config: import_voc(files),
-    "yolo": lambda files, config: import_yolo(files, config.class_names),
-    "labelme": lambda files, config: import_labelme(files),
-    "png_masks": lambda files, config: import_png_masks(files, config.class_names.get(0, "object")),
-    "severstal": lambda files, config: import_severstal(files, config.class_names),
+    "coco": lambda files, config: import_coco(files, labels_lost=config.labels_lost),
+    "voc": lambda files, config: import_voc(files, labels_lost=config.labels_lost),
+    "yolo": lambda files, config: import_yolo(files, config.class_names, labels_lost=config.labels_lost),
+    "labelme": lambda files, config: import_labelme(files, labels_lost=config.labels_lost),
+    "png_masks": lambda files, config: import_png_masks(files, config.class_names, labels_lost=config.labels_lost),
+    "severstal": lambda files, config: import_severstal(files, config.class_names, labels_lost=config.labels_lost),
+    "cvat": lambda files, config: import_cvat(files, labels_lost=config.labels_lost),
+    "label_studio": lambda files, config: import_label_studio(files, labels_lost=config.labels_lost),
+    "supervisely": lambda files, config: import_supervisely(files, labels_lost=config.labels_lost),
+    "datumaro": lambda files, config: import_datumaro(files, labels_lost=config.labels_lost),
+    "open_images": lambda files, config: import_open_images(files, labels_lost=config.labels_lost),
 }
 
 
@@ -50,4 +69,4 @@ def import_annotations(files: SourceFiles, format_name: str, config: ImportConfi
         raise InvalidDatasetError(
             f"import_dataset: expected format to be one of {', '.join(IMPORTERS)}, got {format_name!r}"
         )
-    return IMPORTERS[format_name](files, config)
+    return IMPORTERS[format_name](DatasetFiles(files), config)

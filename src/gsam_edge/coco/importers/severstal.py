@@ -2,58 +2,107 @@
 
 import csv
 import io
-from collections.abc import Iterator, Mapping
-from pathlib import PurePosixPath
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from gsam_edge.coco.errors import InvalidDatasetError
 from gsam_edge.coco.geometry.segmentation import encode_mask
-from gsam_edge.coco.importers.collect import Collector, Imported, SourceFiles, number, with_suffix
+from gsam_edge.coco.geometry.shapes import brief
+from gsam_edge.coco.importers.collect import Collector
+from gsam_edge.coco.importers.imported import Imported, LabelsLost
+from gsam_edge.coco.importers.pairing.image_index import ImageIndex
+from gsam_edge.coco.importers.pairing.rule import Refusal
+from gsam_edge.coco.importers.reading import SourceFiles, number, text_of, with_suffix
 
 _COLUMNS = ("ImageId", "ClassId", "EncodedPixels")
 #: Column of the file's first edition that joins image and class.
 _JOINED = "ImageId_ClassId"
+#: How tables write that a cell is empty.
+_NONE = re.compile(r"^(nan|none|null)$", re.IGNORECASE)
+#: A whole number of pixels; int() takes more for one, and longer ones take long.
+_DIGITS = re.compile(r"[0-9]{1,12}")
 #: Longest cell that is read, in characters: no mask of an accepted image needs more.
 _MOST_CHARACTERS = 1 << 26
 
 
-def import_severstal(files: SourceFiles, class_names: Mapping[int, str]) -> Imported:
+def import_severstal(files: SourceFiles, class_names: Mapping[int, str], *, labels_lost: LabelsLost) -> Imported:
     """Imports a Severstal CSV: a mask for each row that has pixels; an image whose rows have none has no objects.
 
     Args:
         files: a folder with one such CSV and the images, which `ImageId` names by path, or by name alone.
         class_names: names by `ClassId`; a class without one is named by its number.
+        labels_lost: what to do with an image that has rows with pixels of which none could be taken over.
 
     Raises:
-        InvalidDatasetError: if there is no such CSV or more than one.
+        InvalidDatasetError: if there is no such CSV or more than one, or it is no UTF-8.
     """
     name, rows = _table(files)
-    by_name: dict[str, list[str]] = {}
-    for image_name in files.image_names():
-        by_name.setdefault(PurePosixPath(image_name).name, []).append(image_name)
-    collector = Collector(files, [class_names[key] for key in sorted(class_names)])
+    collector = Collector(files, [class_names[key] for key in sorted(class_names)], labels_lost=labels_lost)
+    collector.use(name)
+    meant = _images_of({image_id for image_id, _, _ in rows}, ImageIndex(files.image_names()))
     images: dict[str, dict[str, Any] | None] = {}
     for line, (image_id, class_id, pixels) in enumerate(rows, start=2):
-        where = f"{name}: line {line}"
-        if image_id not in images:
-            same = [n for n in by_name.get(PurePosixPath(image_id).name, []) if f"/{n}".endswith(f"/{image_id}")]
-            images[image_id] = collector.add_image(same[0]) if len(same) == 1 else None
-            if len(same) != 1:
-                collector.skip("image_missing", where, f"expected one image {image_id!r}, found {len(same)}")
-        image = images[image_id]
-        if image is None or not pixels.strip():
+        where, has_object, found = f"{name}: line {line}", pixels is None or bool(pixels), meant[image_id]
+        if isinstance(found, Refusal):
+            if has_object:
+                collector.lose_object(None, found.code, where, found.detail)
+                for image_name in found.images:
+                    collector.lose_labels(image_name, f"{where} may belong to it")
+            else:
+                collector.skip(found.code, where, found.detail)
             continue
-        try:
-            mask = _mask(pixels, (image["height"], image["width"]))
-        except ValueError as error:
-            collector.skip("mask_malformed", where, str(error))
-            continue
-        collector.add_object(image, _class_name(class_id, class_names), segmentation=mask)
-    for image_name in sorted(set(files.image_names()) - {image["file_name"] for image in images.values() if image}):
-        collector.skip("image_not_annotated", image_name, f"{name} does not name it")
+        if found not in images:
+            images[found] = collector.add_image(found)
+            if not _is_exact(image_id, found):
+                collector.note("name_spelled_otherwise", where, f"{image_id} is {found}")
+        image = images[found]
+        if has_object and image is None:
+            collector.lose_object(None, "image_unreadable", where, f"it belongs to {found}")
+        elif has_object and image is not None:
+            _add_mask(collector, image, where, _class_name(class_id, class_names), pixels)
     return collector.finish("severstal")
+
+
+def _images_of(image_ids: Iterable[str], index: ImageIndex) -> Mapping[str, str | Refusal]:
+    """Returns the image of each `ImageId`, or why it has none. Several names for one image: the exact one has it."""
+    meant: dict[str, str | Refusal] = {}
+    names_of: dict[str, list[str]] = defaultdict(list)
+    for image_id in sorted(image_ids):
+        found = index.named(image_id) if image_id else ()
+        if len(found) == 1:
+            meant[image_id] = found[0]
+            names_of[found[0]].append(image_id)
+        elif found:
+            meant[image_id] = Refusal("pairing_ambiguous", f"{image_id} may be {' or '.join(found[:5])}", found)
+        else:
+            meant[image_id] = Refusal("image_missing", f"no image {brief(image_id)} in the folder")
+    for image, names in names_of.items():
+        for name in names:
+            if len(names) > 1 and not _is_exact(name, image):
+                others = " and ".join(other for other in names if other != name)
+                meant[name] = Refusal("pairing_ambiguous", f"{name} may be {image}, as may {others}", (image,))
+    return meant
+
+
+def _is_exact(image_id: str, image: str) -> bool:
+    return f"/{image}".endswith(f"/{image_id}")
+
+
+def _add_mask(collector: Collector, image: Mapping[str, Any], where: str, class_name: str, pixels: str | None) -> None:
+    if not class_name or pixels is None:
+        missing = _COLUMNS[2] if class_name else _COLUMNS[1]
+        collector.lose_object(image, "object_malformed", where, f"expected a value for {missing}, got none")
+        return
+    try:
+        mask = _mask(pixels, (image["height"], image["width"]))
+    except ValueError as error:
+        collector.lose_object(image, "mask_malformed", where, str(error))
+        return
+    collector.add_object(image, class_name, segmentation=mask)
 
 
 def _class_name(class_id: str, class_names: Mapping[int, str]) -> str:
@@ -65,22 +114,33 @@ def _class_name(class_id: str, class_names: Mapping[int, str]) -> str:
     return class_names.get(key, str(key))
 
 
-def _table(files: SourceFiles) -> tuple[str, Iterator[tuple[str, str, str]]]:
-    """Returns the CSV's name and its rows as image, class and pixels."""
+def _table(files: SourceFiles) -> tuple[str, list[tuple[str, str, str | None]]]:
+    """Returns the CSV's name and its rows as image, class and pixels, None where a row ends before them."""
     csv.field_size_limit(_MOST_CHARACTERS)
-    found = []
-    for name in with_suffix(files, ".csv"):
+    found, unreadable = [], []
+    for name in sorted(with_suffix(files, ".csv")):
+        if "sample_submission" in name:
+            continue
         header, _, _ = files.read(name).partition(b"\n")
-        if b"EncodedPixels" in header and b"sample_submission" not in name.encode():
+        if b"EncodedPixels" in header:
             found.append(name)
+        elif b"\0" in header:  # UTF-16
+            unreadable.append(name)
     if len(found) != 1:
+        texts = f"; {' and '.join(unreadable)} is no UTF-8 text: save as UTF-8" if unreadable else ""
         raise InvalidDatasetError(
-            f"import_dataset: expected one CSV file with the columns {', '.join(_COLUMNS)}, got {found or 'none'}"
+            f"import_dataset: expected one CSV file with the columns {', '.join(_COLUMNS)}, got "
+            f"{' and '.join(found) or 'none'}{texts}"
+            + ("; leave one of them in the folder, or join them" if len(found) > 1 else "")
         )
-    return found[0], _rows(files.read(found[0]).decode("utf-8-sig", "replace"), found[0])
+    try:
+        text = text_of(files, found[0])
+    except ValueError as error:
+        raise InvalidDatasetError(f"{found[0]}: {error}") from error
+    return found[0], list(_rows(text, found[0]))
 
 
-def _rows(text: str, name: str) -> Iterator[tuple[str, str, str]]:
+def _rows(text: str, name: str) -> Iterator[tuple[str, str, str | None]]:
     reader = csv.DictReader(io.StringIO(text, newline=""))
     columns = reader.fieldnames or ()
     if _JOINED not in columns and not set(_COLUMNS) <= set(columns):
@@ -91,7 +151,8 @@ def _rows(text: str, name: str) -> Iterator[tuple[str, str, str]]:
                 image_id, _, class_id = (row[_JOINED] or "").rpartition("_")
             else:
                 image_id, class_id = row["ImageId"] or "", row["ClassId"] or ""
-            yield image_id.strip(), class_id.strip(), row["EncodedPixels"] or ""
+            pixels = row["EncodedPixels"]
+            yield image_id.strip(), class_id.strip(), None if pixels is None else _NONE.sub("", pixels.strip())
     except csv.Error as error:
         raise InvalidDatasetError(
             f"{name}: expected a CSV file, but line {reader.line_num} does not parse: {error}"
@@ -101,7 +162,8 @@ def _rows(text: str, name: str) -> Iterator[tuple[str, str, str]]:
 def _mask(pixels: str, image_hw: tuple[int, int]) -> dict[str, Any]:
     """Converts pairs of first pixel and length to COCO RLE. Raises ValueError if they are malformed or off the mask."""
     size = image_hw[0] * image_hw[1]
-    numbers = [int(word) for word in pixels.split()]
+    words = pixels.split()
+    numbers = [int(word) for word in words] if all(map(_DIGITS.fullmatch, words)) else [0]
     if len(numbers) % 2 or not all(0 < value <= size for value in numbers):
         raise ValueError(f"expected pairs of first pixel and length within {size} pixels, got {pixels[:60]!r}")
     first, length = np.array(numbers[::2]) - 1, np.array(numbers[1::2])

@@ -37,6 +37,25 @@ def readable_name(class_name: str) -> str:
     return name
 
 
+def refuse_equal_names(class_names: Sequence[str], tokenizer: Any) -> None:
+    """Refuses names that are the same to the text encoder: of such classes, at most one would be found.
+
+    Raises:
+        ClassNameError: if two of them are the same tokens.
+    """
+    known: dict[tuple[int, ...], str] = {}
+    for class_name in class_names:
+        tokens = tuple(tokenizer(readable_name(class_name), add_special_tokens=False)["input_ids"])
+        if tokens in known:
+            raise ClassNameError(
+                f"class names: expected names that the text encoder tells apart, got {known[tokens]!r} and "
+                f"{class_name!r}, which are the same tokens to it (it knows neither capitals nor accents): of such "
+                "classes Grounding DINO finds one at most. Merge them (where they differ in capitals, with "
+                "--params=validation.policies.category_name_alike=fix), rename one, or choose another finder"
+            )
+        known[tokens] = class_name
+
+
 def compose_prompts(class_names: Sequence[str], tokenizer: Any, max_tokens: int) -> tuple[Prompt, ...]:
     """Joins all classes, in order, into as few prompts as the text encoder's limit allows.
 

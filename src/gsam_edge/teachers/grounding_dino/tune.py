@@ -17,7 +17,7 @@ from gsam_edge.teachers.grounding_dino.config import GroundingDinoTuningConfig
 from gsam_edge.teachers.grounding_dino.library import TunableModel
 from gsam_edge.teachers.grounding_dino.loss import grounding_dino_losses
 from gsam_edge.teachers.grounding_dino.model import GroundingDino
-from gsam_edge.teachers.grounding_dino.prompts import Prompt
+from gsam_edge.teachers.grounding_dino.prompts import Prompt, refuse_equal_names
 from gsam_edge.teachers.lora.adapter import Adapter, AdapterConfig, extract_adapter
 from gsam_edge.teachers.lora.layers import add_lora, verify_only_adapters_trainable, weights_digest
 from gsam_edge.training.loop import train
@@ -60,6 +60,7 @@ def tune_grounding_dino(
 
     Raises:
         InvalidDatasetError: if one of the sets holds no object.
+        ClassNameError: if class names cannot be asked for, or two are the same to the text encoder.
         AdapterError: if the adapter's targets match no layer.
         TrainingError: if the loss is not finite.
     """
@@ -73,6 +74,7 @@ def tune_grounding_dino(
     verify_only_adapters_trainable(model)
     tuned = GroundingDino(model, base.processor, base.name)
     prompts = tuned.prompts(train_set.class_names)
+    refuse_equal_names(train_set.class_names, base.processor.tokenizer)
 
     def batches(step: int) -> GroundingDinoBatch:
         rows = epoch_rows(step, config.batch_size, len(train_set.images), seed=run.seed)

@@ -1,0 +1,1 @@
+"""COCO in several files."""

@@ -1,0 +1,1 @@
+"""LabelMe and the tools that write its files."""

@@ -1,0 +1,1 @@
+"""Which image labels belong to: folders, names, splits. One rule for all formats."""

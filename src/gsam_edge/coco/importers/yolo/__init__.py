@@ -1,0 +1,1 @@
+"""YOLO: Ultralytics', Darknet's and Roboflow's layouts."""

@@ -92,7 +92,7 @@ def test_a_killed_run_ends_like_one_that_was_never_killed(
         if step == 2:
             raise KilledError
 
-    store = FolderCheckpoints(tmp_path)
+    store = FolderCheckpoints(tmp_path, keep=2)
     with pytest.raises(KilledError):
         run(
             images,

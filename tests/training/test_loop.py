@@ -76,7 +76,7 @@ class KilledError(Exception):
 def test_a_run_that_was_killed_ends_in_the_same_weights(tmp_path, caplog):
     whole, continued = network(), network()
     run(whole, net_loop())
-    store = FolderCheckpoints(tmp_path).open("net")
+    store = FolderCheckpoints(tmp_path, keep=2).open("net")
 
     def killed_at_nine(step):
         if step == 9:
@@ -106,7 +106,7 @@ def test_the_scale_of_the_loss_survives_a_kill(tmp_path, monkeypatch):
         return scalers[-1]
 
     monkeypatch.setattr("gsam_edge.training.loop.precision._scaler", growing_scaler)
-    store = FolderCheckpoints(tmp_path).open("net")
+    store = FolderCheckpoints(tmp_path, keep=2).open("net")
 
     def killed_at_nine(step):
         if step == 9:
@@ -150,7 +150,7 @@ def test_only_trainable_weights_are_checkpointed_when_asked(tmp_path):
     model = network()
     model[0].requires_grad_(False)
     frozen = model[0].weight.clone()
-    store = FolderCheckpoints(tmp_path).open("net")
+    store = FolderCheckpoints(tmp_path, keep=2).open("net")
     run(model, net_loop(), checkpoints=store, trainable_only=True, validate=lambda model: 1.0)
     expected = {"2.weight", "2.bias", "3.weight", "3.bias"}
     assert set(store.load()["model"]) == set(store.load()["best"]["weights"]) == expected
@@ -242,7 +242,7 @@ def test_fp16_without_cuda_is_float32_and_says_so(tmp_path, caplog):
     plain, asked = network(), network()
     run(plain, net_loop())
     assert "fp16" not in caplog.text
-    store = FolderCheckpoints(tmp_path).open("net")
+    store = FolderCheckpoints(tmp_path, keep=2).open("net")
     run(asked, net_loop(precision="fp16"), checkpoints=store)
     assert "net: precision fp16 needs a CUDA device; on cpu it trains in float32" in caplog.text
     assert store.load()["scaler"] == {}

@@ -56,7 +56,15 @@ def _of_class(truths: Sequence[Detections], predictions: Sequence[Detections], c
 
 
 def _matches(iou: NDArray[np.float32], least: float) -> NDArray[np.bool_]:
-    """Returns whether each detection, by falling score, matches a labelled box still free at this IoU; [N, M] to bool [N]."""
+    """Returns whether each detection, by falling score, has at least this IoU with a labelled box still free.
+
+    Args:
+        iou: [N, M] of detections and labelled boxes.
+        least: smallest IoU of a match.
+
+    Returns:
+        bool [N].
+    """
     free = iou.copy()
     matched = np.zeros(len(iou), bool)
     for row in range(len(iou)):

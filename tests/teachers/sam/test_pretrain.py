@@ -73,7 +73,7 @@ def test_an_interrupted_pretraining_ends_in_the_same_weights(tmp_path):
         if name == "sam_pretraining_2_64px/train_loss" and step == 3:
             raise KeyboardInterrupt
 
-    store = FolderCheckpoints(tmp_path).open("x")
+    store = FolderCheckpoints(tmp_path, keep=2).open("x")
     with pytest.raises(KeyboardInterrupt):
         run(killed_in_the_second_stage, store)
     log = Recorder()
@@ -97,5 +97,11 @@ def test_stages_must_end_at_the_architectures_size():
     stage = SamStage(image_size=32, loop=LOOP, batch_size=1, objects_per_image=1)
     with pytest.raises(ValidationError, match="last stage at image_size 64"):
         PretrainSamConfig(
-            architecture=TINY_SAM, epoch_scenes=4, stages=(stage,), loss=LOSS, box_jitter=0.04, validation_images=1, held_out_images=1
+            architecture=TINY_SAM,
+            epoch_scenes=4,
+            stages=(stage,),
+            loss=LOSS,
+            box_jitter=0.04,
+            validation_images=1,
+            held_out_images=1,
         )

@@ -24,8 +24,8 @@ from gsam_edge.teachers.tuning import tune_where_needed
 from gsam_edge.teachers.yolo.model import load_yolo
 from gsam_edge.teachers.yolo.network import columns_of, detection_loss, raw_answers
 from gsam_edge.teachers.yolo.tune import labelled_batch, tune_yolo
-from gsam_edge.vision import Detections
 from gsam_edge.training.loop.learner import set_training
+from gsam_edge.vision import Detections
 from support.runs import a_run
 from support.yolo import DETECTION, SIDE, TUNING, random_network, save_weights
 

@@ -87,7 +87,7 @@ def test_tuning_gives_an_adapter_and_leaves_the_base(base, images):
     assert (adapter.config.kind, adapter.config.class_names) == ("sam", ("box",))
     assert all(name.startswith("mask_decoder.transformer.") for name in adapter.tensors)
     assert len(log.values["sam/train_loss"]) == 4
-    assert len(log.values["sam/val_score"]) == 2
+    assert len(log.values["sam/val_mean_iou"]) == 2
 
     before = base.predict(images["0.jpg"], np.array([[8, 8, 28, 28]], np.float32))[1]
     apply_adapter(base.model, adapter)
@@ -173,7 +173,7 @@ def test_the_pipelines_tuning_augments_as_described_and_tells_states_apart(
 
     def tune_as_pipeline(config, rules=augmentation_rules, train=None):
         data = (train or squares(range(3)), squares(range(3, 5)), images)
-        run = a_run(log=Recorder(), checkpoints=FolderCheckpoints(tmp_path), seed=5)
+        run = a_run(log=Recorder(), checkpoints=FolderCheckpoints(tmp_path, keep=2), seed=5)
         return tune_where_needed("sam", base, *data, config, choice, scene, rules, run=run)
 
     reworded = augmentation_rules.characteristics["changes_size"].model_copy(update={"meaning": "in other words"})
@@ -190,7 +190,7 @@ def test_the_pipelines_tuning_augments_as_described_and_tells_states_apart(
     assert plain["augmentation"] is None
     assert changed["augmentation"] != first["augmentation"]
     assert first["augmentation"] == build(words, augmentation_rules)
-    states = [options["run"].checkpoints.path for options in asked]
+    states = [options["run"].checkpoints.folder for options in asked]
     assert first["run"].checkpoints == again["run"].checkpoints
     assert len(set(states)) == 3
 

@@ -1,6 +1,6 @@
 """Parameters of SAM; nothing here imports torch."""
 
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -70,12 +70,20 @@ class SamLossConfig(BaseModel):
     iou_weight: float = Field(ge=0, description="of the squared error of the predicted IoU")
 
 
+class SamLoopConfig(LoopConfig):
+    """The loop, with the metrics of its validation."""
+
+    monitor: Literal["mean_iou", "iou_error"] = Field(
+        description="of the masks from true boxes: mean IoU, or mean distance of SAM's own estimate from it (mode min)"
+    )
+
+
 class SamTuningConfig(TuningConfig):
     """Adapter, loss and schedule of the tuning."""
 
     lora: LoraConfig = Field(description="rank, scale and adapted layers")
     loss: SamLossConfig = Field(description="weights of the loss")
-    loop: LoopConfig = Field(description="schedule")
+    loop: SamLoopConfig = Field(description="schedule")
     augmentation: AugmentationConfig | None = Field(
         description="how the scene's words change each image; null leaves images as they are, and only then can "
         "embeddings be kept"
@@ -92,7 +100,7 @@ class SamStage(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     image_size: int = Field(gt=0, description="side of SAM's input and of the scenes drawn for it, pixels")
-    loop: LoopConfig = Field(description="schedule")
+    loop: SamLoopConfig = Field(description="schedule")
     batch_size: int = Field(gt=0, description="scenes of one step, drawn anew")
     objects_per_image: int = Field(gt=0, description="most objects of a scene prompted in one step")
 
@@ -106,6 +114,7 @@ class PretrainSamConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     architecture: SamArchitecture = Field(description="sizes; the last stage works at its image size")
+    epoch_scenes: int = Field(gt=0, description="scenes of an epoch in every stage; they are drawn without end")
     stages: tuple[SamStage, ...] = Field(min_length=1, description="one after the other, with the same weights")
     loss: SamLossConfig = Field(description="weights of the loss")
     box_jitter: float = Field(ge=0, lt=0.5, description="most a prompt's side moves, fraction of its width or height")

@@ -67,11 +67,11 @@ def tune_sam(
     Args:
         base: not changed; the tuning works on a copy.
         train_set: annotations with masks.
-        val_set: its mean mask IoU from true boxes chooses the best adapter; without masks, the last one is taken.
+        val_set: its masks from true boxes choose the best adapter; without masks, the last one is taken.
         images: the images of both.
         config: adapter, loss and schedule.
         augmentation: augmentation of the training images, or None.
-        run: its log receives `sam/train_loss`, `sam/val_score` and the parts of the loss; its seed is that of adapters,
+        run: its log receives `sam/train_loss`, `sam/val_...` and the parts of the loss; its seed is that of adapters,
             order and prompts.
 
     Returns:
@@ -119,7 +119,9 @@ def tune_sam(
         config.loop,
         name="sam",
         run=run,
-        validate=(lambda _: _mean_iou(sam, val_set, val_image_ids, embeddings)) if val_image_ids else None,
+        epoch_images=len(image_ids),
+        batch_size=config.batch_size,
+        validate=(lambda _: _metrics(sam, val_set, val_image_ids, embeddings)) if val_image_ids else None,
         trainable_only=True,
     )
     adapter = extract_adapter(
@@ -206,11 +208,16 @@ def _prompts(sam: SamModel, objects: Detections, config: SamTuningConfig, rng: n
     return Prompts(boxes, targets.to(boxes.device))
 
 
-def _mean_iou(sam: SamModel, split: Annotations, image_ids: list[int], embeddings: _Embeddings) -> float:
-    """Returns the mean mask IoU over all objects of the images, prompted with their true boxes."""
+def _metrics(sam: SamModel, split: Annotations, image_ids: list[int], embeddings: _Embeddings) -> dict[str, float]:
+    """Returns the mean mask IoU over all objects of the images, prompted with their true boxes, as `mean_iou`.
+
+    `iou_error` is the mean distance of SAM's own estimate from an object's IoU.
+    """
     ious: list[float] = []
+    estimates: list[float] = []
     for image_id in image_ids:
         truth = prompted_objects(split, image_id).unpack()
-        masks, _ = sam.predict_embedded(embeddings[_file_name(split, image_id)], truth.xyxy)
+        masks, estimated = sam.predict_embedded(embeddings[_file_name(split, image_id)], truth.xyxy)
         ious.extend(paired_iou(masks, truth.masks).tolist())  # type: ignore[arg-type]  # prompted objects have masks
-    return float(np.mean(ious))
+        estimates.extend(estimated.tolist())
+    return {"mean_iou": float(np.mean(ious)), "iou_error": float(np.mean(np.abs(np.subtract(estimates, ious))))}

@@ -1,6 +1,6 @@
 """Settings and a metric recorder for tests that train the smallest SAM."""
 
-from gsam_edge.teachers.sam.config import SamLossConfig
+from gsam_edge.teachers.outlining.config import MaskLossConfig
 from gsam_edge.training.config import LoopConfig
 
 LOOP = LoopConfig(
@@ -14,7 +14,7 @@ LOOP = LoopConfig(
     patience=0,
     checkpoint_every=100,
 )
-LOSS = SamLossConfig(dice_weight=1, bce_weight=1, iou_weight=1)
+LOSS = MaskLossConfig(dice_weight=1, focal_weight=0, focal_alpha=0.25, focal_gamma=2, bce_weight=1, iou_weight=1)
 
 
 class Recorder:

@@ -10,6 +10,7 @@ from gsam_edge.teachers.grounding_dino.tiny import build_tiny_grounding_dino
 from gsam_edge.teachers.lora.adapter import AdapterConfig, extract_adapter
 from gsam_edge.teachers.lora.config import LoraConfig
 from gsam_edge.teachers.lora.layers import adapter_parameters, add_lora, weights_digest
+from gsam_edge.teachers.outlining.model import predict_image
 from gsam_edge.teachers.predict import FinderAndOutliner, Part, teacher_predictor
 from gsam_edge.teachers.sam.architecture import build_sam
 from gsam_edge.teachers.sam.model import SamModel
@@ -72,7 +73,7 @@ def test_boxes_come_from_grounding_dino_and_masks_from_sam(grounding_dino, sam, 
     assert boxes_only.masks is None
     for field in ("xyxy", "scores", "class_ids", "class_scores"):
         assert np.array_equal(getattr(both, field), getattr(boxes_only, field))
-    assert np.array_equal(both.masks, sam.predict(image, boxes_only.xyxy)[0])
+    assert np.array_equal(both.masks, predict_image(sam, image, boxes_only.xyxy, multimask=False)[0])
 
 
 def test_nothing_found_gives_an_empty_mask_stack(grounding_dino, sam, image):
@@ -84,7 +85,7 @@ def test_nothing_found_gives_an_empty_mask_stack(grounding_dino, sam, image):
 
 def test_given_boxes_keep_their_order_and_classes_and_get_sams_confidence(sam, image, prompt):
     answer = predictor(sam=sam)(image, prompt)
-    masks, iou = sam.predict(image, prompt.xyxy)
+    masks, iou = predict_image(sam, image, prompt.xyxy, multimask=False)
     assert np.array_equal(answer.xyxy, prompt.xyxy)
     assert answer.class_ids.tolist() == [1, 0]
     assert np.array_equal(answer.masks, masks)
@@ -113,7 +114,7 @@ def test_the_factory_survives_pickling_and_puts_the_adapter_on_a_copy(grounding_
     here, there = factory()(image), pickle.loads(pickle.dumps(factory))()(image)  # noqa: S301 - our own bytes
     assert np.array_equal(here.xyxy, there.xyxy)
     assert np.array_equal(here.masks, there.masks)
-    assert not np.array_equal(here.masks, sam.predict(image, here.xyxy)[0])
+    assert not np.array_equal(here.masks, predict_image(sam, image, here.xyxy, multimask=False)[0])
     assert weights_digest(sam.model) == digest
     assert not adapter_parameters(sam.model)
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from gsam_edge.coco import Annotations
 from gsam_edge.coco.needs import Need
 from gsam_edge.teachers.config import DetectionConfig, TuningConfig
+from gsam_edge.teachers.features import FeatureStore
 from gsam_edge.training.device import DeviceName
 from gsam_edge.training.run import Run
 from gsam_edge.vision import Detections
@@ -60,6 +61,7 @@ class TuningData:
         images: RGB images of both by `file_name`.
         augmentation: augmentation of the training images, or None.
         own_masks: whether a teacher that finds and outlines is to draw the masks, too.
+        features: keeps what a frozen encoder computes.
     """
 
     train: Annotations
@@ -67,6 +69,7 @@ class TuningData:
     images: ImageSource
     augmentation: "Augmentation | None"
     own_masks: bool
+    features: FeatureStore
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,16 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gsam_edge.teachers.sam.config import SamLossConfig
-from gsam_edge.teachers.sam.loss import Prompts, jitter_boxes, mask_targets, sam_losses
+from gsam_edge.teachers.outlining.config import MaskLossConfig
+from gsam_edge.teachers.outlining.loss import mask_losses
+from gsam_edge.teachers.outlining.prompts import Prompts, jitter_boxes, mask_targets
 
-CONFIG = SamLossConfig(dice_weight=1, bce_weight=2, iou_weight=1)
+CONFIG = MaskLossConfig(dice_weight=1, focal_weight=5, focal_alpha=0.25, focal_gamma=2, bce_weight=2, iou_weight=1)
+
+
+def losses_of_one(logits, iou, prompts, input_size, config) -> dict[str, torch.Tensor]:
+    """Of one mask an object."""
+    return mask_losses(logits[:, None], iou[:, None], prompts, input_size, config)
 
 
 @st.composite
@@ -26,7 +32,7 @@ def disc_prompts(draw) -> Prompts:
 @given(prompts=disc_prompts())
 def test_a_perfect_answer_costs_almost_nothing(prompts):
     logits = (prompts.targets * 2 - 1) * 30
-    losses = sam_losses(logits, torch.ones(len(logits)), prompts, 64, CONFIG)
+    losses = losses_of_one(logits, torch.ones(len(logits)), prompts, 64, CONFIG)
     assert sum(losses.values()).item() == pytest.approx(0, abs=1e-4)
 
 
@@ -36,9 +42,9 @@ def test_losses_are_scalars_never_negative_and_count_objects_alike(prompts, seed
     generator = torch.Generator().manual_seed(seed)
     logits = torch.randn(prompts.targets.shape, generator=generator) * 5
     iou = torch.rand(len(logits), generator=generator)
-    together = sam_losses(logits, iou, prompts, 64, CONFIG)
+    together = losses_of_one(logits, iou, prompts, 64, CONFIG)
     alone = [
-        sam_losses(
+        losses_of_one(
             logits[i : i + 1], iou[i : i + 1], Prompts(prompts.boxes[i : i + 1], prompts.targets[i : i + 1]), 64, CONFIG
         )
         for i in range(len(logits))
@@ -58,8 +64,8 @@ def test_background_far_away_weighs_as_much_as_the_box_and_no_more():
     inside, outside = right.clone(), right.clone()
     inside[0, 5, 5] = -20
     outside[0, 20, 20] = 20
-    config = CONFIG.model_copy(update={"dice_weight": 0, "iou_weight": 0})
-    costs = [sam_losses(x, torch.ones(1), prompts, 64, config)["bce_loss"].item() for x in (inside, outside)]
+    config = CONFIG.model_copy(update={"dice_weight": 0, "focal_weight": 0, "iou_weight": 0})
+    costs = [losses_of_one(x, torch.ones(1), prompts, 64, config)["bce_loss"].item() for x in (inside, outside)]
     assert costs[0] == pytest.approx(2 * 20 / 16, rel=1e-3)
     assert costs[1] == pytest.approx(2 * 20 / (32 * 32 - 16), rel=1e-3)
 
@@ -71,7 +77,7 @@ def test_the_predicted_iou_is_taught_the_true_one_and_gives_the_masks_no_gradien
     logits[0, :2] = 5
     logits.requires_grad_()
     prompts = Prompts(torch.tensor([[0.0, 0.0, 16.0, 8.0]]), targets)
-    loss = sam_losses(logits, torch.tensor([0.9]), prompts, 16, CONFIG)["iou_loss"]
+    loss = losses_of_one(logits, torch.tensor([0.9]), prompts, 16, CONFIG)["iou_loss"]
     assert loss.item() == pytest.approx((0.9 - 0.5) ** 2, rel=1e-5)
     assert not loss.requires_grad
 

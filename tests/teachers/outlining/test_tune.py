@@ -1,5 +1,3 @@
-import logging
-
 import numpy as np
 import pytest
 import torch
@@ -7,13 +5,18 @@ import torch
 from gsam_edge.augmentation import AugmentationConfig, Description, Sample, SceneDescription, build
 from gsam_edge.coco import Annotations
 from gsam_edge.coco.errors import InvalidDatasetError
+from gsam_edge.teachers.family import TuningData
+from gsam_edge.teachers.features import MemoryFeatures
 from gsam_edge.teachers.lora.adapter import apply_adapter
 from gsam_edge.teachers.lora.config import LoraConfig
 from gsam_edge.teachers.lora.layers import weights_digest
+from gsam_edge.teachers.outlining.config import OutliningConfig
+from gsam_edge.teachers.outlining.features import ImageFeatures, Shown
+from gsam_edge.teachers.outlining.model import predict_image
+from gsam_edge.teachers.outlining.prompts import prompted_objects
+from gsam_edge.teachers.outlining.tune import tune_outliner
 from gsam_edge.teachers.sam.architecture import build_sam
-from gsam_edge.teachers.sam.config import SamTuningConfig
 from gsam_edge.teachers.sam.model import SamModel
-from gsam_edge.teachers.sam.tune import _Embeddings, prompted_objects, tune_sam
 from gsam_edge.teachers.table import TeacherChoice
 from gsam_edge.teachers.tuning import tune_where_needed
 from gsam_edge.training.checkpoints import FolderCheckpoints
@@ -21,16 +24,17 @@ from support.runs import a_run
 from support.sam_training import LOOP, LOSS, Recorder
 from support.tiny import TINY_SAM
 
-CPU = torch.device("cpu")
-TUNING = SamTuningConfig(
+BOX = np.array([[8, 8, 28, 28]], np.float32)
+TUNING = OutliningConfig(
     lora=LoraConfig(r=2, alpha=4, dropout=0.1, targets=r"^mask_decoder\.transformer\..*(_proj|lin\d)$"),
     loop=LOOP,
     loss=LOSS,
     augmentation=None,
+    views=None,
     box_jitter=0.04,
     batch_size=2,
     objects_per_image=2,
-    embedding_cache_mb=1,
+    multimask=False,
 )
 
 
@@ -67,16 +71,11 @@ def base() -> SamModel:
     return SamModel(build_sam(TINY_SAM).requires_grad_(False), TINY_SAM, "random")
 
 
-def tune(base, images, config=TUNING, log=None, train=None, augmentation=None):
-    return tune_sam(
-        base,
-        squares(range(3)) if train is None else train,
-        squares(range(3, 5)),
-        images,
-        config,
-        augmentation=augmentation,
-        run=a_run(log=log or Recorder(), seed=5),
+def tune(base, images, config=TUNING, log=None, train=None, augmentation=None, features=None):
+    data = TuningData(
+        train or squares(range(3)), squares(range(3, 5)), images, augmentation, False, features or MemoryFeatures()
     )
+    return tune_outliner(base, data, config, name="sam", run=a_run(log=log or Recorder(), seed=5))
 
 
 def test_tuning_gives_an_adapter_and_leaves_the_base(base, images):
@@ -89,9 +88,9 @@ def test_tuning_gives_an_adapter_and_leaves_the_base(base, images):
     assert len(log.values["sam/train_loss"]) == 4
     assert len(log.values["sam/val_score"]) == 2
 
-    before = base.predict(images["0.jpg"], np.array([[8, 8, 28, 28]], np.float32))[1]
+    before = predict_image(base, images["0.jpg"], BOX, multimask=False)[1]
     apply_adapter(base.model, adapter)
-    assert not np.array_equal(base.predict(images["0.jpg"], np.array([[8, 8, 28, 28]], np.float32))[1], before)
+    assert not np.array_equal(predict_image(base, images["0.jpg"], BOX, multimask=False)[1], before)
 
 
 def test_the_same_seed_gives_the_same_adapter(base, images):
@@ -99,42 +98,87 @@ def test_the_same_seed_gives_the_same_adapter(base, images):
     assert all(torch.equal(tensor, two.tensors[name]) for name, tensor in one.tensors.items())
 
 
-def test_each_image_is_embedded_once_while_the_cache_lasts(base, images, caplog):
-    cached = tune(base, images)
+@pytest.fixture
+def passes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Grows by the number of images with every pass through an image encoder."""
+    counts: list[int] = []
+    embed = SamModel.embed
+    monkeypatch.setattr(SamModel, "embed", lambda self, images: counts.append(len(images)) or embed(self, images))
+    return counts
+
+
+class ForgetfulFeatures:
+    """A store without room."""
+
+    def get(self, key):
+        return None
+
+    def put(self, key, tensors):
+        assert all(tensor.dtype == torch.float16 for tensor in tensors.values())
+
+
+def test_a_frozen_encoder_sees_each_image_once_in_all_runs_that_share_a_store(base, images, passes):
+    store = MemoryFeatures()
+    first = tune(base, images, features=store)
+    assert passes == [1] * 5
     assert images.reads == 5
-    with caplog.at_level(logging.INFO):
-        anew = tune(base, images, TUNING.model_copy(update={"embedding_cache_mb": 0}))
-    assert images.reads > 10
-    assert "full with 0 embeddings" in caplog.text
-    assert all(torch.equal(tensor, anew.tensors[name]) for name, tensor in cached.tensors.items())
+    again = tune(base, images, TUNING.model_copy(update={"box_jitter": 0.2}), features=store)
+    assert passes == [1] * 5
+    assert not all(torch.equal(tensor, again.tensors[name]) for name, tensor in first.tensors.items())
 
 
-class FarTensor(torch.Tensor):
-    """Stands for a tensor on a GPU: only what was copied to the CPU is a plain one."""
-
-    def cpu(self):
-        return self.as_subclass(torch.Tensor)
-
-
-def test_kept_embeddings_lie_on_the_cpu(base, images):
-    """A GPU has better uses for 8 GB."""
-
-    class FarSam(SamModel):
-        def embed(self, image):
-            embedded = super().embed(image)
-            return embedded._replace(features=embedded.features.as_subclass(FarTensor))
-
-    embeddings = _Embeddings(FarSam(base.model, base.architecture, base.name), images, 1)
-    fresh = embeddings["0.jpg"].features
-    (kept,) = embeddings._kept.values()
-    assert (type(kept.features), kept.features.dtype) == (torch.Tensor, torch.float16)
-    assert torch.equal(embeddings["0.jpg"].features, fresh.as_subclass(torch.Tensor))
+def test_a_store_that_keeps_nothing_changes_nothing_but_the_time(base, images, passes):
+    kept = tune(base, images)
+    anew = tune(base, images, features=ForgetfulFeatures())
+    assert sum(passes) == 5 + 4 * 2 + 2 * 2
+    assert all(torch.equal(tensor, anew.tensors[name]) for name, tensor in kept.tensors.items())
 
 
-def test_an_adapted_image_encoder_learns_and_is_never_read_from_the_cache(base, images):
+def test_features_are_kept_by_what_is_seen_and_by_what_sees_it(base, images, passes):
+    """Equal pixels under another name are the same image; another encoder or other pixels are not."""
+    store = MemoryFeatures()
+
+    def embedded(model, image, name="a.jpg"):
+        return ImageFeatures(model, store).batch([Shown((name, None), lambda: image)])["image"]
+
+    other = SamModel(build_sam(TINY_SAM).requires_grad_(False), TINY_SAM, "other")
+    first = embedded(base, images["0.jpg"])
+    assert torch.equal(embedded(base, images["0.jpg"].copy(), "b.jpg"), first)
+    assert len(passes) == 1
+    for features in (embedded(other, images["0.jpg"]), embedded(base, images["1.jpg"])):
+        assert not torch.equal(features, first)
+    assert len(passes) == 3
+    assert first.dtype == torch.float32
+    torch.testing.assert_close(first, base.embed([images["0.jpg"]])["image"], atol=2e-3, rtol=2e-3)
+
+
+def test_what_is_kept_does_not_depend_on_the_precision_of_the_training(base, images):
+    store = MemoryFeatures()
+    shown = [Shown(("a.jpg", None), lambda: images["0.jpg"])]
+    with torch.autocast("cpu", torch.bfloat16):
+        half = ImageFeatures(base, store).batch(shown)["image"]
+    assert torch.equal(ImageFeatures(base, MemoryFeatures()).batch(shown)["image"], half)
+
+
+def test_chosen_views_are_shown_in_turn_and_embedded_once(base, images, passes, augmentation_rules):
+    words = Description(characteristics=("changes_size",), environment={"lighting": "variable"}, intensity="high")
+    augmentation = build(words, augmentation_rules)
+    loop = LOOP.model_copy(update={"steps": 12, "validate_every": 12})
+    config = TUNING.model_copy(update={"views": 2, "loop": loop})
+    tuned, same = (tune(base, images, config, augmentation=augmentation) for _ in range(2))
+    assert passes == [1] * 2 * (3 * 2 + 2)
+    assert all(torch.equal(tensor, same.tensors[name]) for name, tensor in tuned.tensors.items())
+    anew = tune(base, images, config.model_copy(update={"views": None}), augmentation=augmentation)
+    assert sum(passes[2 * 8 :]) == 12 * 2 + 2
+    assert not all(torch.equal(tensor, anew.tensors[name]) for name, tensor in tuned.tensors.items())
+
+
+def test_an_adapted_image_encoder_learns_and_never_reads_or_fills_the_store(base, images):
     lora = TUNING.lora.model_copy(update={"targets": r"^(image_encoder\.blocks\..*|mask_decoder\..*_proj)$"})
-    adapter = tune(base, images, TUNING.model_copy(update={"lora": lora}))
+    store = MemoryFeatures()
+    adapter = tune(base, images, TUNING.model_copy(update={"lora": lora}), features=store)
     assert images.reads > 10
+    assert not store._kept
     encoder_b = [v for k, v in adapter.tensors.items() if k.startswith("image_encoder.") and k.endswith(".lora_B")]
     assert len(encoder_b) == 4
     assert all(tensor.abs().sum() > 0 for tensor in encoder_b)
@@ -169,12 +213,15 @@ def test_the_pipelines_tuning_augments_as_described_and_tells_states_apart(
     seen = AugmentationConfig(intensity="high", leave_out=("camera",))
     described = TUNING.model_copy(update={"augmentation": seen})
     asked, choice = [], TeacherChoice(finder="grounding_dino", outliner="sam")
-    monkeypatch.setattr("gsam_edge.teachers.sam.tune.tune_sam", lambda *_, **options: asked.append(options))
+    monkeypatch.setattr(
+        "gsam_edge.teachers.outlining.tune.tune_outliner", lambda _, data, *__, run, **___: asked.append((data, run))
+    )
 
     def tune_as_pipeline(config, rules=augmentation_rules, train=None):
         data = (train or squares(range(3)), squares(range(3, 5)), images)
         run = a_run(log=Recorder(), checkpoints=FolderCheckpoints(tmp_path), seed=5)
-        return tune_where_needed("sam", base, *data, config, choice, scene, rules, run=run)
+        features = MemoryFeatures()
+        return tune_where_needed("sam", base, *data, config, choice, scene, rules, features=features, run=run)
 
     reworded = augmentation_rules.characteristics["changes_size"].model_copy(update={"meaning": "in other words"})
     same = augmentation_rules.model_copy(update={"characteristics": {"changes_size": reworded}})
@@ -186,12 +233,12 @@ def test_the_pipelines_tuning_augments_as_described_and_tells_states_apart(
         *((described, rules) for rules in (augmentation_rules, same, other)),
     ):
         tune_as_pipeline(config, rules)
-    plain, first, again, changed = asked
-    assert plain["augmentation"] is None
-    assert changed["augmentation"] != first["augmentation"]
-    assert first["augmentation"] == build(words, augmentation_rules)
-    states = [options["run"].checkpoints.path for options in asked]
-    assert first["run"].checkpoints == again["run"].checkpoints
+    plain, first, again, changed = (data.augmentation for data, _ in asked)
+    assert plain is None
+    assert changed != first
+    assert first == again == build(words, augmentation_rules)
+    states = [run.checkpoints.path for _, run in asked]
+    assert states[1] == states[2]
     assert len(set(states)) == 3
 
     boxes_only = squares(range(2)).to_coco()

@@ -3,12 +3,9 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
 from gsam_edge.coco import Annotations
 from gsam_edge.coco.needs import Need
-from gsam_edge.teachers.family import Role, Setting, TeacherPredict, TuningData
+from gsam_edge.teachers.family import Image, Role, Setting, TeacherPredict, TuningData, one_by_one
 from gsam_edge.teachers.outlining.config import OutliningConfig
 from gsam_edge.training.run import Run
 from gsam_edge.vision import Detections
@@ -62,10 +59,10 @@ class Sam2Family:
         model = adapted(base.model, adapter, device=setting.device, keep_base=setting.keep_base)
         tuned = replace(base, model=model)
 
-        def outline(image: NDArray[np.uint8], prompt: Detections | None) -> Detections:
+        def outline(image: Image, prompt: Detections | None) -> Detections:
             if prompt is None:
                 raise ValueError("SAM 2: expected the boxes of the objects, got none")
             masks, iou = predict_image(tuned, image, prompt.xyxy, multimask=False)
-            return replace(prompt, masks=masks, scores=iou.clip(0, 1))
+            return replace(prompt, masks=masks, mask_scores=iou.clip(0, 1))
 
-        return outline
+        return one_by_one(outline)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from gsam_edge.teachers.features import FeatureStore
 from gsam_edge.teachers.lora.layers import adapter_parameters, weights_digest
-from gsam_edge.teachers.outlining.model import PromptableModel, model_device
+from gsam_edge.teachers.outlining.model import ImageEncoder, model_device
 
 #: Reads an RGB image uint8 [H, W, 3].
 ReadImage: TypeAlias = Callable[[], NDArray[np.uint8]]
@@ -41,7 +41,7 @@ class ImageFeatures:
         store: keeps the features by a digest of encoder, input size and pixels.
     """
 
-    def __init__(self, model: PromptableModel, store: FeatureStore) -> None:
+    def __init__(self, model: ImageEncoder, store: FeatureStore) -> None:
         self._model, self._store = model, store
         self._frozen = not adapter_parameters(model.encoder)
         self._encoder = f"{weights_digest(model.encoder)} {model.input_size}".encode() if self._frozen else b""

@@ -44,6 +44,16 @@ class Pyramid(NamedTuple):
         """Returns the images of these rows, int64 [M]; an image may be wanted several times."""
         return Pyramid(tuple(one[rows] for one in self.features), tuple(one[rows] for one in self.positions))
 
+    def repeated(self, count: int) -> "Pyramid":
+        """Returns the one image that this holds as `count` images, without a copy."""
+        levels, positions = (tuple(one.expand(count, -1, -1, -1) for one in part) for part in self)
+        return Pyramid(levels, positions)
+
+    @property
+    def coarsest(self) -> "Pyramid":
+        """The only level that `answers` reads; masks are drawn with all of them."""
+        return Pyramid(self.features[-1:], self.positions[-1:])
+
 
 class Answers(NamedTuple):
     """What the detector says of each pair of an image and a class.

@@ -9,9 +9,9 @@ from transformers.models.sam3 import Sam3ImageProcessor
 
 from gsam_edge.teachers.config import DetectionConfig
 from gsam_edge.teachers.lora.config import LoraConfig
-from gsam_edge.teachers.sam3.config import Sam3LossConfig, Sam3TuningConfig
+from gsam_edge.teachers.sam3.config import Sam3LoopConfig, Sam3LossConfig, Sam3TuningConfig
 from gsam_edge.teachers.sam3.model import Sam3
-from gsam_edge.training.config import LoopConfig
+from support.loops import loop_config
 
 SIDE = 56
 WIDTH = 32
@@ -33,17 +33,7 @@ TUNING = Sam3TuningConfig(
         mask_weight=20,
         dice_weight=1,
     ),
-    loop=LoopConfig(
-        steps=2,
-        learning_rate=1e-2,
-        weight_decay=0,
-        warmup_fraction=0.5,
-        gradient_clip=10,
-        precision="no",
-        validate_every=2,
-        patience=0,
-        checkpoint_every=100,
-    ),
+    loop=loop_config(Sam3LoopConfig, epochs=1, min_steps=2, learning_rate=1e-2, gradient_clip=10, monitor="ap50"),
     augmentation=None,
     detection=DETECTION,
     batch_size=2,

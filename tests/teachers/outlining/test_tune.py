@@ -86,7 +86,7 @@ def test_tuning_gives_an_adapter_and_leaves_the_base(base, images):
     assert (adapter.config.kind, adapter.config.class_names) == ("sam", ("box",))
     assert all(name.startswith("mask_decoder.transformer.") for name in adapter.tensors)
     assert len(log.values["sam/train_loss"]) == 4
-    assert len(log.values["sam/val_score"]) == 2
+    assert len(log.values["sam/val_mean_iou"]) == 2
 
     before = predict_image(base, images["0.jpg"], BOX, multimask=False)[1]
     apply_adapter(base.model, adapter)

@@ -38,11 +38,11 @@ def tune_outliner(base: Model, data: TuningData, config: OutliningConfig, *, nam
 
     Args:
         base: not changed; the tuning works on a copy.
-        data: annotations with masks. The mean mask IoU of `val` from true boxes chooses the best adapter; without masks
-            there, the last one is taken.
+        data: annotations with masks. Those of `val`, from true boxes, choose the best adapter; without masks there, the
+            last one is taken.
         config: adapter, loss and schedule.
         name: of the family, for the adapter and the metrics.
-        run: its log receives `<name>/train_loss`, `<name>/val_score` and the parts of the loss; its seed is that of
+        run: its log receives `<name>/train_loss`, `<name>/val_...` and the parts of the loss; its seed is that of
             adapters, order, views and prompts.
 
     Returns:
@@ -95,7 +95,9 @@ def tune_outliner(base: Model, data: TuningData, config: OutliningConfig, *, nam
         config.loop,
         name=name,
         run=run,
-        validate=(lambda _: _mean_iou(tuned, val_views, features, config)) if val_views.image_ids else None,
+        epoch_images=len(train_views.image_ids),
+        batch_size=config.batch_size,
+        validate=(lambda _: _metrics(tuned, val_views, features, config)) if val_views.image_ids else None,
         trainable_only=True,
     )
     adapter = extract_adapter(
@@ -116,14 +118,21 @@ def tune_outliner(base: Model, data: TuningData, config: OutliningConfig, *, nam
     return adapter
 
 
-def _mean_iou(model: PromptableModel, views: Views, features: ImageFeatures, config: OutliningConfig) -> float:
-    """Returns the mean mask IoU over all prompted objects of the images, from their true boxes."""
+def _metrics(
+    model: PromptableModel, views: Views, features: ImageFeatures, config: OutliningConfig
+) -> dict[str, float]:
+    """Returns the mean mask IoU over all prompted objects of the images, from their true boxes, as `mean_iou`.
+
+    `iou_error` is the mean distance of the model's own estimate from an object's IoU.
+    """
     ious: list[float] = []
+    estimates: list[float] = []
     for row in range(len(views.image_ids)):
         shown, truth = views.original(row)
         embedded = features.batch([shown])
         masks: np.ndarray = truth.masks  # type: ignore[assignment]  # prompted objects have masks
         image_hw = (masks.shape[1], masks.shape[2])
-        found, _ = predict_masks(model, embedded, truth.xyxy, image_hw, multimask=config.multimask)
+        found, estimated = predict_masks(model, embedded, truth.xyxy, image_hw, multimask=config.multimask)
         ious.extend(paired_iou(found, masks).tolist())
-    return float(np.mean(ious))
+        estimates.extend(estimated.tolist())
+    return {"mean_iou": float(np.mean(ious)), "iou_error": float(np.mean(np.abs(np.subtract(estimates, ious))))}

@@ -1,5 +1,7 @@
 """Parameters of SAM 3; nothing here imports torch."""
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from gsam_edge.teachers.config import DetectionConfig, TuningConfig
@@ -25,12 +27,21 @@ class Sam3LossConfig(BaseModel):
     dice_weight: float = Field(ge=0, description="of the Dice loss of masks, where masks are taught")
 
 
+class Sam3LoopConfig(LoopConfig):
+    """The loop, with the metrics of its validation."""
+
+    monitor: Literal["ap50", "ap75", "mask_map50", "mask_map50_95"] = Field(
+        description="class-mean AP on validation images: of boxes at an IoU of 0.5 or 0.75, or, where masks are wanted, "
+        "of masks at 0.5 or as the mean over 0.5 to 0.95"
+    )
+
+
 class Sam3TuningConfig(TuningConfig):
     """Adapter, loss and schedule of the tuning."""
 
     lora: LoraConfig = Field(description="rank, scale and adapted layers")
     loss: Sam3LossConfig = Field(description="weights of the loss")
-    loop: LoopConfig = Field(description="schedule")
+    loop: Sam3LoopConfig = Field(description="schedule")
     detection: DetectionConfig = Field(
         description="what counts as a detection when validating; its batch size counts classes asked at once"
     )

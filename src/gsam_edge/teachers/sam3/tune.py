@@ -47,8 +47,8 @@ def tune_sam3(base: Sam3, data: TuningData, config: Sam3TuningConfig, run: Run) 
     """Trains a low-rank adapter with which the base finds the classes of the annotations, and draws their masks.
 
     Each image of a step is asked for some of the classes; some of them are absent. Where masks are not wanted, the mask
-    decoder's layers are left out of the adapter. The adapter kept is the one with the best class-mean AP50 of boxes on
-    the validation images; where masks are taught, with the best mean of that and of the masks' AP50.
+    decoder's layers are left out of the adapter. The adapter kept is the one with the best monitored metric on the
+    validation images.
 
     Args:
         base: not changed; the tuning works on a copy.
@@ -110,6 +110,8 @@ def tune_sam3(base: Sam3, data: TuningData, config: Sam3TuningConfig, run: Run) 
         config.loop,
         name="sam3",
         run=run,
+        epoch_images=len(data.train.images),
+        batch_size=config.batch_size,
         validate=_validation(tuned, texts, features, data, config),
         trainable_only=True,
     )
@@ -154,7 +156,7 @@ def _shown(
 
 def _validation(
     tuned: Sam3, texts: Texts, features: ImageFeatures, data: TuningData, config: Sam3TuningConfig
-) -> Callable[[nn.Module], float]:
+) -> Callable[[nn.Module], dict[str, float]]:
     val, images = data.val, data.images
     truths = [val.truth(record["id"], masks=False) for record in val.images]
     masks = data.own_masks and val.has_masks
@@ -164,9 +166,13 @@ def _validation(
         tokens = features.batch([Shown((name, None), lambda: images[name])])["tokens"]
         return tuned.predict_embedded(tokens, image_hw, texts, config.detection, masks=masks)
 
-    def score(_: nn.Module) -> float:
+    def metrics(_: nn.Module) -> dict[str, float]:
         found = [PackedDetections.pack(find(record)) for record in val.images]
-        ap50 = average_precision(truths, [one.unmasked for one in found])
-        return (ap50 + coco_metrics(val, by_image(val, found), "segm")["map50"]) / 2 if masks else ap50
+        boxes = [one.unmasked for one in found]
+        values = {"ap50": average_precision(truths, boxes, 0.5), "ap75": average_precision(truths, boxes, 0.75)}
+        if masks:
+            figures = coco_metrics(val, by_image(val, found), "segm")
+            values |= {f"mask_{name}": figures[name] for name in ("map50", "map50_95")}
+        return values
 
-    return score
+    return metrics

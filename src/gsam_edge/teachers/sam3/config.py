@@ -17,7 +17,7 @@ class Sam3LossConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    class_weight: float = Field(gt=0, description="of the focal loss on the queries' scores, where the class is present")
+    class_weight: float = Field(gt=0, description="of the focal loss on queries' scores, where the class is present")
     l1_weight: float = Field(gt=0, description="of the L1 distance of boxes (cxcywh, fractions of the image)")
     giou_weight: float = Field(gt=0, description="of the generalised IoU loss of boxes")
     presence_weight: float = Field(gt=0, description="of the binary cross-entropy of the class being in the image")

@@ -3,6 +3,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from gsam_edge.teachers.outlining.config import MaskLossConfig
 from gsam_edge.teachers.outlining.loss import mask_losses
@@ -112,3 +113,47 @@ def test_targets_of_a_resized_image_keep_its_share():
     assert targets[0, :4].mean().item() == pytest.approx(0.5, abs=0.01)
     assert targets[0, 4:].max() == 0
     assert targets[1].max() == 0
+
+
+def test_the_focal_loss_is_that_of_retinanet_on_whole_cells():
+    """Lin et al. 2017: -alpha_t (1 - p_t)^gamma log p_t, the mean over all cells."""
+    logits, targets = torch.randn(2, 8, 8), (torch.rand(2, 8, 8) > 0.6).float()
+    prompts = Prompts(torch.tensor([[0.0, 0.0, 16.0, 16.0]]).repeat(2, 1), targets)
+    config = CONFIG.model_copy(update={"dice_weight": 0, "bce_weight": 0, "iou_weight": 0})
+    losses = losses_of_one(logits, torch.ones(2), prompts, 16, config)
+    p_t = torch.where(targets > 0, logits.sigmoid(), 1 - logits.sigmoid())
+    alpha_t = torch.where(targets > 0, 0.25, 0.75)
+    expected = 5 * (-alpha_t * (1 - p_t) ** 2 * p_t.log()).mean()
+    assert losses.keys() == {"focal_loss"}
+    assert losses["focal_loss"].item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+def test_of_several_masks_the_best_is_taught_and_every_estimate():
+    targets = torch.zeros(2, 8, 8)
+    targets[0, :4], targets[1, 4:] = 1, 1
+    prompts = Prompts(torch.tensor([[0.0, 0.0, 16.0, 8.0], [0.0, 8.0, 16.0, 16.0]]), targets)
+    right = (targets * 2 - 1) * 3
+    logits = torch.stack([torch.stack([-right[0], right[0]]), torch.stack([right[1], torch.zeros(8, 8)])])
+    logits.requires_grad_()
+    iou = torch.full((2, 2), 0.5, requires_grad=True)
+    losses = mask_losses(logits, iou, prompts, 16, CONFIG)
+    best = losses_of_one(right, torch.ones(2), prompts, 16, CONFIG)
+    for name in ("dice_loss", "focal_loss", "bce_loss"):
+        assert losses[name].item() == pytest.approx(best[name].item(), rel=1e-5)
+    sum(losses.values()).backward()
+    assert logits.grad.abs().sum((2, 3)).gt(0).tolist() == [[False, True], [True, False]]
+    assert iou.grad.ne(0).all()
+
+
+@pytest.mark.parametrize("left_out", ["dice", "focal", "bce", "iou"])
+def test_a_weight_of_0_leaves_a_loss_out(left_out):
+    prompts = Prompts(torch.tensor([[0.0, 0.0, 16.0, 16.0]]), torch.ones(1, 8, 8))
+    config = CONFIG.model_copy(update={f"{left_out}_weight": 0})
+    names = {f"{name}_loss" for name in ("dice", "focal", "bce", "iou") if name != left_out}
+    assert losses_of_one(torch.zeros(1, 8, 8), torch.ones(1), prompts, 16, config).keys() == names
+
+
+def test_losses_that_teach_no_mask_are_refused():
+    nothing = {"dice_weight": 0, "focal_weight": 0, "bce_weight": 0}
+    with pytest.raises(ValidationError, match="at least one of dice, focal and bce"):
+        MaskLossConfig(**(CONFIG.model_dump() | nothing))

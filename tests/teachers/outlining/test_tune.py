@@ -1,3 +1,6 @@
+import copy
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -5,21 +8,25 @@ import torch
 from gsam_edge.augmentation import AugmentationConfig, Description, Sample, SceneDescription, build
 from gsam_edge.coco import Annotations
 from gsam_edge.coco.errors import InvalidDatasetError
-from gsam_edge.teachers.family import TuningData
+from gsam_edge.teachers.config import DetectionConfig
+from gsam_edge.teachers.family import Setting, TuningData
 from gsam_edge.teachers.features import MemoryFeatures
-from gsam_edge.teachers.lora.adapter import apply_adapter
+from gsam_edge.teachers.lora.adapter import Adapter, apply_adapter
 from gsam_edge.teachers.lora.config import LoraConfig
 from gsam_edge.teachers.lora.layers import weights_digest
+from gsam_edge.teachers.outlining.calibration import OutlinerFacts
 from gsam_edge.teachers.outlining.config import OutliningConfig
 from gsam_edge.teachers.outlining.features import ImageFeatures, Shown
 from gsam_edge.teachers.outlining.model import predict_image
-from gsam_edge.teachers.outlining.prompts import prompted_objects
+from gsam_edge.teachers.outlining.prompts import jitter_boxes, prompted_objects
 from gsam_edge.teachers.outlining.tune import tune_outliner
 from gsam_edge.teachers.sam.architecture import build_sam
 from gsam_edge.teachers.sam.model import SamModel
-from gsam_edge.teachers.table import TeacherChoice
+from gsam_edge.teachers.table import TEACHERS, TeacherChoice
 from gsam_edge.teachers.tuning import tune_where_needed
 from gsam_edge.training.checkpoints import FolderCheckpoints
+from gsam_edge.vision import Detections
+from gsam_edge.vision.masks import paired_iou
 from support.runs import a_run
 from support.sam_training import LOOP, LOSS, Recorder
 from support.tiny import TINY_SAM
@@ -130,7 +137,7 @@ def test_a_frozen_encoder_sees_each_image_once_in_all_runs_that_share_a_store(ba
 def test_a_store_that_keeps_nothing_changes_nothing_but_the_time(base, images, passes):
     kept = tune(base, images)
     anew = tune(base, images, features=ForgetfulFeatures())
-    assert sum(passes) == 5 + 4 * 2 + 2 * 2
+    assert sum(passes) == 5 + 4 * 2 + (2 + 1) * 2  # images of steps, validations and the calibration
     assert all(torch.equal(tensor, anew.tensors[name]) for name, tensor in kept.tensors.items())
 
 
@@ -163,7 +170,7 @@ def test_what_is_kept_does_not_depend_on_the_precision_of_the_training(base, ima
 def test_chosen_views_are_shown_in_turn_and_embedded_once(base, images, passes, augmentation_rules):
     words = Description(characteristics=("changes_size",), environment={"lighting": "variable"}, intensity="high")
     augmentation = build(words, augmentation_rules)
-    loop = LOOP.model_copy(update={"steps": 12, "validate_every": 12})
+    loop = LOOP.model_copy(update={"epochs": 1, "min_steps": 12})
     config = TUNING.model_copy(update={"views": 2, "loop": loop})
     tuned, same = (tune(base, images, config, augmentation=augmentation) for _ in range(2))
     assert passes == [1] * 2 * (3 * 2 + 2)
@@ -268,3 +275,40 @@ def test_objects_without_mask_or_box_and_crowds_are_not_prompted():
     objects = prompted_objects(Annotations.from_coco(content), 0)
     assert objects.unmasked.xyxy.tolist() == [[8, 8, 28, 28]]
     assert objects.mask_areas.tolist() == [400]
+
+
+@pytest.mark.parametrize("multimask", [False, True])
+def test_the_predictor_asks_as_it_was_tuned_and_tells_the_calibrated_iou(base, images, multimask):
+    adapter = tune(base, images, TUNING.model_copy(update={"multimask": multimask}))
+    facts = OutlinerFacts.model_validate(Adapter.from_bytes(adapter.to_bytes()).config.facts)
+    assert facts.multimask is multimask
+    prompt = Detections(BOX, np.ones(1, np.float32), np.zeros(1, np.int64))
+    detection = DetectionConfig(score_threshold=0, candidates=1, nms_iou=1, max_detections=1, batch_size=1)
+    setting = Setting(("box",), detection, "cpu", own_masks=False, keep_base=True)
+
+    def answer(adapter):
+        (found,) = TEACHERS["sam"].predictor(base, adapter, setting)([images["0.jpg"]], [prompt])
+        return found
+
+    tuned = replace(base, model=apply_adapter(copy.deepcopy(base.model), adapter))
+    masks, iou = predict_image(tuned, images["0.jpg"], BOX, multimask=multimask)
+    assert np.array_equal(answer(adapter).masks, masks)
+    assert np.array_equal(answer(adapter).mask_scores, facts.iou.calibrated(iou))
+    untuned = predict_image(base, images["0.jpg"], BOX, multimask=multimask)[1]
+    assert np.array_equal(answer(adapter.untuned).mask_scores, untuned.clip(0, 1))
+
+
+def test_the_calibration_is_that_of_jittered_boxes_of_the_validation(base, images):
+    """The random SAM estimates at random; calibrated, it says what its masks are worth on average."""
+    adapter = tune(base, images)
+    facts = OutlinerFacts.model_validate(adapter.config.facts)
+    tuned = replace(base, model=apply_adapter(copy.deepcopy(base.model), adapter))
+    said, actual, rng = [], [], np.random.default_rng(0)
+    for image_id in (3, 4):
+        truth = prompted_objects(squares(range(3, 5)), image_id).unpack()
+        boxes = jitter_boxes(rng, truth.xyxy, TUNING.box_jitter, (60, 80))
+        masks, iou = predict_image(tuned, images[f"{image_id}.jpg"], boxes, multimask=False)
+        said.extend(iou.tolist())
+        actual.extend(paired_iou(masks, truth.masks).tolist())
+    assert facts.iou.slope == 1
+    assert facts.iou.intercept == pytest.approx(np.mean(actual) - np.mean(said), abs=2e-3)

@@ -8,17 +8,19 @@ import copy
 from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from gsam_edge.coco.errors import InvalidDatasetError
 from gsam_edge.teachers.family import TuningData
 from gsam_edge.teachers.lora.adapter import Adapter, AdapterConfig, extract_adapter
 from gsam_edge.teachers.lora.layers import add_lora, verify_only_adapters_trainable, weights_digest
+from gsam_edge.teachers.outlining.calibration import IouCalibration, OutlinerFacts
 from gsam_edge.teachers.outlining.config import OutliningConfig
 from gsam_edge.teachers.outlining.features import ImageFeatures, Shown
 from gsam_edge.teachers.outlining.loss import prompted_losses
 from gsam_edge.teachers.outlining.model import PromptableModel, predict_masks
-from gsam_edge.teachers.outlining.prompts import Prompts, drawn_prompts
+from gsam_edge.teachers.outlining.prompts import Prompts, drawn_prompts, jitter_boxes
 from gsam_edge.teachers.outlining.views import Views
 from gsam_edge.training.errors import TrainingError
 from gsam_edge.training.loop import train
@@ -46,7 +48,7 @@ def tune_outliner(base: Model, data: TuningData, config: OutliningConfig, *, nam
             adapters, order, views and prompts.
 
     Returns:
-        The adapter, for `apply_adapter` on the same base.
+        The adapter, for `apply_adapter` on the same base; its facts are `OutlinerFacts`.
 
     Raises:
         InvalidDatasetError: if no training object has both a mask and a box.
@@ -100,6 +102,7 @@ def tune_outliner(base: Model, data: TuningData, config: OutliningConfig, *, nam
         validate=(lambda _: _metrics(tuned, val_views, features, config)) if val_views.image_ids else None,
         trainable_only=True,
     )
+    facts = OutlinerFacts(multimask=config.multimask, iou=_calibration(tuned, val_views, features, config))
     adapter = extract_adapter(
         tuned.model,
         AdapterConfig(
@@ -108,6 +111,7 @@ def tune_outliner(base: Model, data: TuningData, config: OutliningConfig, *, nam
             base_digest=digest,
             lora=config.lora,
             split=data.train.split_digest,
+            facts=facts.model_dump(),
         ),
     )
     if adapter.changes_nothing:
@@ -123,16 +127,31 @@ def _metrics(
 ) -> dict[str, float]:
     """Returns the mean mask IoU over all prompted objects of the images, from their true boxes, as `mean_iou`.
 
-    `iou_error` is the mean distance of the model's own estimate from an object's IoU.
+    `iou_error` is the mean distance of the model's own estimate, uncalibrated, from an object's IoU.
     """
-    ious: list[float] = []
-    estimates: list[float] = []
+    predicted, actual = _ious(model, views, features, box_jitter=0, multimask=config.multimask)
+    return {"mean_iou": float(actual.mean()), "iou_error": float(np.abs(predicted - actual).mean())}
+
+
+def _calibration(
+    model: PromptableModel, views: Views, features: ImageFeatures, config: OutliningConfig
+) -> IouCalibration:
+    """Fits the calibration on all prompted objects of the images, from jittered boxes: later ones are a detector's."""
+    return IouCalibration.fit(*_ious(model, views, features, box_jitter=config.box_jitter, multimask=config.multimask))
+
+
+def _ious(
+    model: PromptableModel, views: Views, features: ImageFeatures, *, box_jitter: float, multimask: bool
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Returns the predicted and the actual IoU [N] of all prompted objects of the images, always jittered alike."""
+    rng = np.random.default_rng(0)
+    predicted, actual = [np.zeros(0, np.float32)], [np.zeros(0, np.float32)]
     for row in range(len(views.image_ids)):
         shown, truth = views.original(row)
-        embedded = features.batch([shown])
-        masks: np.ndarray = truth.masks  # type: ignore[assignment]  # prompted objects have masks
+        masks: NDArray[np.bool_] = truth.masks  # type: ignore[assignment]  # prompted objects have masks
         image_hw = (masks.shape[1], masks.shape[2])
-        found, estimated = predict_masks(model, embedded, truth.xyxy, image_hw, multimask=config.multimask)
-        ious.extend(paired_iou(found, masks).tolist())
-        estimates.extend(estimated.tolist())
-    return {"mean_iou": float(np.mean(ious)), "iou_error": float(np.mean(np.abs(np.subtract(estimates, ious))))}
+        boxes = jitter_boxes(rng, truth.xyxy, box_jitter, image_hw)
+        found, estimates = predict_masks(model, features.batch([shown]), boxes, image_hw, multimask=multimask)
+        predicted.append(estimates)
+        actual.append(paired_iou(found, masks))
+    return np.concatenate(predicted), np.concatenate(actual)

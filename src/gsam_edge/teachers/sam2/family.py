@@ -5,10 +5,9 @@ from typing import TYPE_CHECKING
 
 from gsam_edge.coco import Annotations
 from gsam_edge.coco.needs import Need
-from gsam_edge.teachers.family import Image, Role, Setting, TeacherPredict, TuningData, one_by_one
+from gsam_edge.teachers.family import Role, Setting, TeacherPredict, TuningData
 from gsam_edge.teachers.outlining.config import OutliningConfig
 from gsam_edge.training.run import Run
-from gsam_edge.vision import Detections
 
 if TYPE_CHECKING:
     from gsam_edge.teachers.lora.adapter import Adapter
@@ -52,17 +51,9 @@ class Sam2Family:
         return tune_outliner(base, data, config, name=self.name, run=run)
 
     def predictor(self, base: "Sam2", adapter: "Adapter | None", setting: Setting) -> TeacherPredict:
-        """Builds the prediction, which draws a mask for every box of the prompt."""
+        """See `outliner`."""
         from gsam_edge.teachers.lora.adapter import adapted
-        from gsam_edge.teachers.outlining.model import predict_image
+        from gsam_edge.teachers.outlining.predictor import outliner
 
         model = adapted(base.model, adapter, device=setting.device, keep_base=setting.keep_base)
-        tuned = replace(base, model=model)
-
-        def outline(image: Image, prompt: Detections | None) -> Detections:
-            if prompt is None:
-                raise ValueError("SAM 2: expected the boxes of the objects, got none")
-            masks, iou = predict_image(tuned, image, prompt.xyxy, multimask=False)
-            return replace(prompt, masks=masks, mask_scores=iou.clip(0, 1))
-
-        return one_by_one(outline)
+        return outliner(replace(base, model=model), adapter)

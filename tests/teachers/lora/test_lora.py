@@ -244,3 +244,38 @@ def test_a_base_as_it_is_travels_as_an_adapter_without_matrices():
     assert not again.is_tuned
     torch.testing.assert_close(apply_adapter(base, again)(torch.ones(1, 3)), plain(torch.ones(1, 3)))
     assert b"facts" not in Adapter({}, AdapterConfig(**config, lora=None)).to_bytes()
+
+
+class Sharing(nn.Module):
+    """Layers that are one layer under several names, in three ways: one module, one parameter of two modules, a list."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.module = nn.Linear(4, 4)
+        self.same_module = self.module
+        self.parameter = nn.Linear(4, 4, bias=False)
+        self.same_parameter = nn.Linear(4, 4)
+        self.same_parameter.weight = self.parameter.weight
+        self.heads = nn.ModuleList([nn.Linear(4, 4)])
+        self.same_heads = self.heads
+        self.alone = nn.Linear(4, 4)
+
+    def forward(self, x):
+        one = self.same_module(torch.relu(self.module(x))) + self.same_parameter(torch.relu(self.parameter(x)))
+        return self.alone(one + self.same_heads[0](torch.relu(self.heads[0](x))))
+
+
+PAIRS = [("module", "same_module"), ("parameter", "same_parameter"), ("heads.0", "same_heads.0")]
+
+
+@pytest.mark.parametrize("targets", ["^(?!alone).*", "^(module|parameter|heads\\.0)$", "^same.*"])
+def test_layers_that_were_shared_are_shared_with_their_adapters(targets):
+    """Also where the pattern matches only one of the names."""
+    model = add_lora(Sharing(), LORA.model_copy(update={"targets": targets}), seed=0)
+    for one, other in PAIRS:
+        first, second = model.get_submodule(one), model.get_submodule(other)
+        assert first.base_layer.weight is second.base_layer.weight
+        for matrices in ("lora_A", "lora_B"):
+            assert getattr(first, matrices)["default"].weight is getattr(second, matrices)["default"].weight
+    assert len(adapter_parameters(model)) == 2 * len(PAIRS)
+    assert count_parameters(model)[0] == len(PAIRS) * (2 * 4 + 4 * 2)

@@ -43,10 +43,10 @@ SPLIT = Annotations(
 
 def adapter(kind, build, targets):
     """One that changes nothing."""
-    lora = LoraConfig(r=1, alpha=1, dropout=0, targets=targets)
+    lora = LoraConfig(r=1, alpha=1, dropout=0, frozen=(), max_share=0.9, targets=targets)
     model, base_digest = build(), weights_digest(build())
     add_lora(model, lora, seed=0)
-    return extract_adapter(model, AdapterConfig(kind=kind, class_names=CLASSES, base_digest=base_digest, lora=lora))
+    return extract_adapter(model, AdapterConfig(kind=kind, class_names=CLASSES, base_name="base", base_digest=base_digest, lora=lora))
 
 
 def build_detector():

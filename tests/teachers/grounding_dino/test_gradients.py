@@ -38,7 +38,7 @@ def processor():
 
 def gradients(detector, loss, targets):
     """The largest gradient of every adapter's matrix, in one step on an image with objects and one without."""
-    lora = LoraConfig(r=2, alpha=2, dropout=0, targets=targets)
+    lora = LoraConfig(r=2, alpha=2, dropout=0, frozen=(), max_share=0.9, targets=targets)
     model = add_lora(detector.model, lora, seed=0).train()
     for name, matrix in adapter_parameters(model).items():
         if ".lora_B." in name:  # at zero, as they start, they would keep the gradient from A

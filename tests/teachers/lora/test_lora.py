@@ -41,7 +41,7 @@ class Network(nn.Module):
         return self.backbone(x) + sum(block(x) for block in self.decoder)
 
 
-LORA = LoraConfig(r=2, alpha=4, dropout=0.0, targets=r"^decoder\.\d+\.(query|value)$")
+LORA = LoraConfig(r=2, alpha=4, dropout=0.0, frozen=(), max_share=0.9, targets=r"^decoder\.\d+\.(query|value)$")
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def base() -> Network:
 
 
 def config_for(model: nn.Module, lora: LoraConfig = LORA) -> AdapterConfig:
-    return AdapterConfig(kind="sam", class_names=("a", "b"), base_digest=weights_digest(model), lora=lora)
+    return AdapterConfig(kind="sam", class_names=("a", "b"), base_name="base", base_digest=weights_digest(model), lora=lora)
 
 
 def tuned(base: nn.Module, steps: int, lora: LoraConfig = LORA) -> nn.Module:
@@ -146,9 +146,9 @@ def test_the_digest_sees_one_changed_weight_and_a_renamed_one(base):
 def test_an_applied_adapter_is_the_tuned_model_exactly(r, alpha, steps, names):
     torch.manual_seed(2)
     base = Network().eval()
-    lora = LoraConfig(r=r, alpha=alpha, dropout=0.0, targets=r"^decoder\..*")
+    lora = LoraConfig(r=r, alpha=alpha, dropout=0.0, frozen=(), max_share=0.9, targets=r"^decoder\..*")
     model = tuned(base, steps, lora)
-    config = AdapterConfig(kind="sam", class_names=tuple(names), base_digest=weights_digest(base), lora=lora)
+    config = AdapterConfig(kind="sam", class_names=tuple(names), base_name="base", base_digest=weights_digest(base), lora=lora)
     extracted = extract_adapter(model, config)
     adapter = Adapter.from_bytes(extracted.to_bytes())
     assert adapter.digest == extracted.digest
@@ -223,8 +223,8 @@ def test_attention_that_bypasses_its_layer_and_convolutions_that_no_adapter_fits
 def test_an_adapted_convolution_starts_as_its_base_and_is_put_on_again():
     model = nn.Sequential(nn.Conv2d(3, 5, 3, stride=2, padding=1), nn.ReLU(), nn.Conv2d(5, 2, 1))
     plain, image = copy.deepcopy(model), torch.rand(1, 3, 8, 8)
-    lora = LoraConfig(r=2, alpha=2, dropout=0, targets="^0$")
-    config = AdapterConfig(kind="yolo", class_names=("a",), base_digest=weights_digest(model), lora=lora)
+    lora = LoraConfig(r=2, alpha=2, dropout=0, frozen=(), max_share=0.9, targets="^0$")
+    config = AdapterConfig(kind="yolo", class_names=("a",), base_name="base", base_digest=weights_digest(model), lora=lora)
     add_lora(model, lora, seed=0)
     torch.testing.assert_close(model(image), plain(image))
     with torch.no_grad():

@@ -127,6 +127,7 @@ def tune_sam(
         AdapterConfig(
             kind="sam",
             class_names=train_set.class_names,
+            base_name=base.name,
             base_digest=digest,
             lora=config.lora,
             split=train_set.split_digest,

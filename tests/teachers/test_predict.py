@@ -40,7 +40,9 @@ def sam_adapter(sam):
     with torch.no_grad():
         for value in adapter_parameters(model).values():
             value.normal_(generator=torch.Generator().manual_seed(0))
-    config = AdapterConfig(kind="sam", class_names=CLASSES, base_name="base", base_digest=weights_digest(sam.model), lora=LORA)
+    config = AdapterConfig(
+        kind="sam", class_names=CLASSES, base_name="base", base_digest=weights_digest(sam.model), lora=LORA
+    )
     return extract_adapter(model, config)
 
 

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from kedro.config import OmegaConfigLoader
 from torch import nn
 
 import gsam_edge.teachers
@@ -24,9 +23,9 @@ from gsam_edge.teachers.yolo.model import load_yolo
 from gsam_edge.training.loop import train
 from support.runs import a_run
 from support.tiny import TINY_GROUNDING_DINO, TINY_SAM, original_grounding_dino
+from support.tuning import tuning_config
 from support.yolo import random_network, save_weights
 
-ROOT = Path(__file__).parents[3]
 ENVIRONMENTS = ("base", "full", "test")
 SIDE = 64
 #: Two classes, the first large and small, so that detectors with several levels are taught on all of them.
@@ -34,7 +33,7 @@ BOXES = ((4, 4, 56, 56, 0), (20, 24, 20, 20, 1), (44, 44, 12, 12, 0))
 
 
 def grounding_dino(env: str, _: Path) -> Any:
-    """The architecture that the environment names: the project's tiny one, or the original with Swin and four levels."""
+    """The architecture that the environment names: the tiny one of the project, or the original, with Swin."""
     tiny = build_tiny_grounding_dino(TINY_GROUNDING_DINO, ["ring", "star"], seed=0)
     return original_grounding_dino(tiny.processor) if env == "full" else tiny
 
@@ -53,7 +52,7 @@ def yolo(env: str, folder: Path) -> Any:
 BASES = {"grounding_dino": grounding_dino, "sam": sam, "yolo": yolo}
 
 
-class Stopped(Exception):
+class StoppedError(Exception):
     """The step that was looked at is done."""
 
 
@@ -69,12 +68,9 @@ def labelled(image_ids: range) -> Annotations:
     return Annotations.from_coco({"images": images, "annotations": objects, "categories": categories})
 
 
-def tuning_config(name: str, env: str) -> Any:
+def small_tuning_config(name: str, env: str) -> Any:
     """The teacher's parameters in an environment, with small images and batches, which are no matter of adapters."""
-    loader = OmegaConfigLoader(
-        conf_source=str(ROOT / "conf"), base_env="base", default_run_env=env, merge_strategy={"parameters": "soft"}
-    )
-    config = TEACHERS[name].config.model_validate(loader["parameters"][name])
+    config = tuning_config(name, env)
     # Tiny layers are little wider than the rank; the share is checked at full size.
     small = {"batch_size": 2, "image_size": SIDE, "lora": config.lora.model_copy(update={"max_share": 0.9})}
     return config.model_copy(update={key: value for key, value in small.items() if key in type(config).model_fields})
@@ -93,7 +89,7 @@ def unreached(monkeypatch: pytest.MonkeyPatch) -> list[str]:
                 nn.init.normal_(matrix, std=0.02)
         torch.stack(list(step_loss(model.train(), batches(0)).values())).sum().backward()
         found.extend(name for name, matrix in matrices.items() if matrix.grad is None or not bool(matrix.grad.any()))
-        raise Stopped
+        raise StoppedError
 
     for module in pkgutil.walk_packages(gsam_edge.teachers.__path__, "gsam_edge.teachers."):
         importlib.import_module(module.name)
@@ -111,6 +107,6 @@ def test_every_matrix_of_an_adapter_gets_a_gradient_in_one_step(
     rng = np.random.default_rng(0)
     images = {f"{n}.png": rng.integers(0, 256, (SIDE, SIDE, 3), np.uint8) for n in range(4)}
     data = TuningData(labelled(range(2)), labelled(range(2, 4)), images, None, own_masks=False)
-    with pytest.raises(Stopped):
-        TEACHERS[name].tune(BASES[name](env, tmp_path), data, tuning_config(name, env), a_run(seed=1))
+    with pytest.raises(StoppedError):
+        TEACHERS[name].tune(BASES[name](env, tmp_path), data, small_tuning_config(name, env), a_run(seed=1))
     assert unreached == []

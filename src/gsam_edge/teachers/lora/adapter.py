@@ -159,7 +159,7 @@ def _fitting_layers(model: nn.Module, adapter: Adapter, r: int) -> list[tuple[st
     named = [name for name in dict.fromkeys(name.rpartition(".")[0] for name in adapter.tensors) if name in known]
     shapes: dict[str, tuple[int, ...]] = {}
     for name in named:
-        out, *fan_in = model.get_submodule(name).weight.shape
+        out, *fan_in = model.get_submodule(name).get_parameter("weight").shape
         shapes[f"{name}.lora_A"] = (r, *fan_in)
         shapes[f"{name}.lora_B"] = (out, r, *[1] * (len(fan_in) - 1))
     missing = sorted(shapes.keys() - adapter.tensors.keys())

@@ -14,8 +14,8 @@ from gsam_edge.teachers.lora.adapter import Adapter, AdapterConfig
 
 CONFIG_FILE = "adapter_config.json"
 WEIGHTS_FILE = "adapter_model.safetensors"
-#: The most bytes that each file may have. The adapters of the largest published SAM have under a megabyte at rank 8, and
-#: those of Grounding DINO 11 MB at rank 16; larger files are not read.
+#: The most bytes that each file may have; larger files are not read. Adapters of a full-size SAM have under a megabyte at
+#: rank 8, those of Grounding DINO 11 MB at rank 16.
 MOST_BYTES: Mapping[str, int] = {CONFIG_FILE: 4 * 2**20, WEIGHTS_FILE: 2**30}
 
 #: peft's name for the model that it wraps.
@@ -86,7 +86,7 @@ def read_adapter(files: Mapping[str, bytes]) -> Adapter:
             one, same = tensors.pop(f"{other}.{matrix}", None), tensors.get(f"{layer}.{matrix}")
             if one is None or same is None or not torch.equal(one, same):
                 raise AdapterError(
-                    f"{WEIGHTS_FILE}: expected one {matrix} for {layer!r} and {other!r}, which are one layer, got others"
+                    f"{WEIGHTS_FILE}: expected one {matrix} of {layer!r} and {other!r}, which are one layer, got others"
                 )
     adapter = Adapter(tensors, config, shared)
     if saved != _described(adapter):

@@ -14,8 +14,8 @@ from gsam_edge.teachers.lora.adapter import Adapter, AdapterConfig
 
 CONFIG_FILE = "adapter_config.json"
 WEIGHTS_FILE = "adapter_model.safetensors"
-#: The most bytes that each file may have; larger files are not read. Adapters of a full-size SAM have under a megabyte at
-#: rank 8, those of Grounding DINO 11 MB at rank 16.
+#: The most bytes that each file may have; larger files are not read. A full-size SAM's adapter has under a megabyte at
+#: rank 8, Grounding DINO's 11 MB at rank 16.
 MOST_BYTES: Mapping[str, int] = {CONFIG_FILE: 4 * 2**20, WEIGHTS_FILE: 2**30}
 
 #: peft's name for the model that it wraps.

@@ -33,7 +33,9 @@ from support.tiny import TINY_SAM
 
 BOX = np.array([[8, 8, 28, 28]], np.float32)
 TUNING = OutliningConfig(
-    lora=LoraConfig(r=2, alpha=4, dropout=0.1, targets=r"^mask_decoder\.transformer\..*(_proj|lin\d)$"),
+    lora=LoraConfig(
+        r=2, alpha=4, dropout=0.1, frozen=(), max_share=0.9, targets=r"^mask_decoder\.transformer\..*(_proj|lin\d)$"
+    ),
     loop=LOOP,
     loss=LOSS,
     augmentation=None,

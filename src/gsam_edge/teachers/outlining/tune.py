@@ -108,6 +108,7 @@ def tune_outliner(base: Model, data: TuningData, config: OutliningConfig, *, nam
         AdapterConfig(
             kind=name,
             class_names=data.train.class_names,
+            base_name=base.name,
             base_digest=digest,
             lora=config.lora,
             split=data.train.split_digest,

@@ -118,6 +118,7 @@ def tune_sam3(base: Sam3, data: TuningData, config: Sam3TuningConfig, run: Run) 
     adapter_config = AdapterConfig(
         kind="sam3",
         class_names=data.train.class_names,
+        base_name=base.name,
         base_digest=digest,
         lora=lora,
         split=data.train.split_digest,

@@ -10,6 +10,7 @@ from gsam_edge.augmentation import RuleAdditions, SceneDescription, rules_with
 from gsam_edge.coco import Annotations
 from gsam_edge.pipelines.types import Adapter, CheckpointStore
 from gsam_edge.teachers.family import AnyFamily, Base
+from gsam_edge.teachers.features import FeatureStore
 from gsam_edge.teachers.table import TEACHERS, TeacherChoice
 from gsam_edge.training.device import DeviceName
 from gsam_edge.training.metrics import MetricLogger
@@ -46,6 +47,7 @@ def tune_node(family: AnyFamily) -> Node:
         scene: SceneDescription,
         additions: RuleAdditions,
         checkpoints: CheckpointStore,
+        features: FeatureStore,
         log: MetricLogger,
         seed: int,
         device: DeviceName,
@@ -53,7 +55,10 @@ def tune_node(family: AnyFamily) -> Node:
         from gsam_edge.teachers.tuning import tune_where_needed
 
         run = Run.on(device, log=log, checkpoints=checkpoints, seed=seed)
-        return tune_where_needed(name, base, train, val, images, config, choice, scene, rules_with(additions), run=run)
+        rules = rules_with(additions)
+        return tune_where_needed(
+            name, base, train, val, images, config, choice, scene, rules, features=features, run=run
+        )
 
     inputs = {
         "base": f"{name}_base",
@@ -65,6 +70,7 @@ def tune_node(family: AnyFamily) -> Node:
         "scene": "params:scene",
         "additions": "params:augmentation_rules",
         "checkpoints": f"{name}_checkpoints",
+        "features": "teacher_features",
         "log": "live_metrics",
         "seed": "params:seed",
         "device": "params:device",

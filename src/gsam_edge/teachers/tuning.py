@@ -6,6 +6,7 @@ from gsam_edge.coco.needs import is_not_needed, not_needed
 from gsam_edge.teachers.config import TuningConfig
 from gsam_edge.teachers.errors import BaseModelError
 from gsam_edge.teachers.family import Base, TuningData
+from gsam_edge.teachers.features import FeatureStore
 from gsam_edge.teachers.lora.adapter import Adapter
 from gsam_edge.teachers.table import TEACHERS, TeacherChoice
 from gsam_edge.training.checkpoints import fingerprint
@@ -24,6 +25,7 @@ def tune_where_needed(
     scene: SceneDescription,
     rules: AugmentationRules,
     *,
+    features: FeatureStore,
     run: Run,
 ) -> Adapter | dict[str, str]:
     """Tunes a teacher of the table; returns its adapter, or the empty value with its reason.
@@ -49,4 +51,5 @@ def tune_where_needed(
     state = fingerprint(family.base_digest(base), train.digest, val.digest, *settings)
     augmentation = None if description is None else build(description, rules)
     own_masks = choice.one_does_both and (train.has_masks or val.has_masks)
-    return family.tune(base, TuningData(train, val, images, augmentation, own_masks), config, run.opened(state))
+    data = TuningData(train, val, images, augmentation, own_masks, features)
+    return family.tune(base, data, config, run.opened(state))

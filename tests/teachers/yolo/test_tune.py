@@ -17,6 +17,7 @@ from gsam_edge.distill.reports import label_report
 from gsam_edge.teachers.compose import TunedTeacher, compose_teacher
 from gsam_edge.teachers.errors import AdapterError, BaseModelError, ClassMatchError
 from gsam_edge.teachers.family import Setting
+from gsam_edge.teachers.features import MemoryFeatures
 from gsam_edge.teachers.lora.layers import adapter_parameters, add_lora, weights_digest
 from gsam_edge.teachers.report import teacher_report
 from gsam_edge.teachers.table import TEACHERS, TeacherChoice
@@ -158,12 +159,18 @@ def test_detect_weights_draw_no_masks(detector):
         TEACHERS["yolo"].predictor(detector, adapter, setting(masks=True))(IMAGES["0.png"], None)
 
 
+def where_needed(base, data, config, choice, rules):
+    features, scene = MemoryFeatures(), None
+    return tune_where_needed(
+        "yolo", base, data, data, IMAGES, config, choice, scene, rules, features=features, run=a_run()
+    )
+
+
 def test_detect_weights_that_are_to_draw_masks_are_refused_before_they_are_tuned(detector, augmentation_rules):
     config, boxes = TUNING.model_copy(update={"tune": False}), dataset(range(2), masks=False)
 
     def tuned(data):
-        rules = augmentation_rules
-        return tune_where_needed("yolo", detector, data, data, IMAGES, config, ALONE, None, rules, run=a_run())
+        return where_needed(detector, data, config, ALONE, augmentation_rules)
 
     with pytest.raises(BaseModelError, match="expected segment weights"):
         tuned(dataset(range(2)))
@@ -253,11 +260,9 @@ def test_without_a_shared_class_or_objects_of_one_it_is_not_tuned(detector):
 
 
 def test_a_finder_whose_weights_nobody_named_ends_the_run(augmentation_rules):
-    nameless, data, scene = not_needed("no weights are named"), dataset(range(2)), None
+    nameless, data = not_needed("no weights are named"), dataset(range(2))
     with pytest.raises(BaseModelError, match=r"yolo_base: expected a \.pt file .* Name it in the catalog"):
-        tune_where_needed("yolo", nameless, data, data, IMAGES, TUNING, ALONE, scene, augmentation_rules, run=a_run())
+        where_needed(nameless, data, TUNING, ALONE, augmentation_rules)
     today = TeacherChoice(finder="grounding_dino", outliner="sam")
-    unasked = tune_where_needed(
-        "yolo", nameless, data, data, IMAGES, TUNING, today, scene, augmentation_rules, run=a_run()
-    )
+    unasked = where_needed(nameless, data, TUNING, today, augmentation_rules)
     assert unasked == not_needed("teachers.finder is grounding_dino")

@@ -32,7 +32,10 @@ def label_training_images(
 
     tuned = tuned_teachers(teachers)
     teacher = compose_teacher(train, tuned, choice, detection=labelling.label_detection, device=device)
-    labels, counts = label_images(teacher.factory, teacher.description, train, images, store=store)
+    batch_size = labelling.detection.batch_size
+    labels, counts = label_images(
+        teacher.factory, teacher.description, train, images, batch_size=batch_size, store=store
+    )
     return labels, label_report(train, labels, counts, labelling)
 
 

@@ -3,15 +3,11 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
 from gsam_edge.coco import Annotations
 from gsam_edge.coco.needs import Need
 from gsam_edge.teachers.family import Role, Setting, TeacherPredict, TuningData
-from gsam_edge.teachers.sam.config import SamTuningConfig
+from gsam_edge.teachers.outlining.config import OutliningConfig
 from gsam_edge.training.run import Run
-from gsam_edge.vision import Detections
 
 if TYPE_CHECKING:
     from gsam_edge.teachers.lora.adapter import Adapter
@@ -24,7 +20,7 @@ class SamFamily:
     name = "sam"
     title = "SAM"
     role: Role = "outline"
-    config = SamTuningConfig
+    config = OutliningConfig
     expects = "a SAM checkpoint (a .pth file or the folder of a tiny one)"
     advice = "The README's chapter on the real teachers says what to put where"
 
@@ -48,23 +44,16 @@ class SamFamily:
 
         return weights_digest(base.model)
 
-    def tune(self, base: "SamModel", data: TuningData, config: SamTuningConfig, run: Run) -> "Adapter":
-        """See `tune_sam`."""
-        from gsam_edge.teachers.sam.tune import tune_sam
+    def tune(self, base: "SamModel", data: TuningData, config: OutliningConfig, run: Run) -> "Adapter":
+        """See `tune_outliner`."""
+        from gsam_edge.teachers.outlining.tune import tune_outliner
 
-        return tune_sam(base, data.train, data.val, data.images, config, augmentation=data.augmentation, run=run)
+        return tune_outliner(base, data, config, name=self.name, run=run)
 
     def predictor(self, base: "SamModel", adapter: "Adapter | None", setting: Setting) -> TeacherPredict:
-        """Builds the prediction, which draws a mask for every box of the prompt."""
+        """See `outliner`."""
         from gsam_edge.teachers.lora.adapter import adapted
+        from gsam_edge.teachers.outlining.predictor import outliner
 
         model = adapted(base.model, adapter, device=setting.device, keep_base=setting.keep_base)
-        tuned = replace(base, model=model)
-
-        def outline(image: NDArray[np.uint8], prompt: Detections | None) -> Detections:
-            if prompt is None:
-                raise ValueError("SAM: expected the boxes of the objects, got none")
-            masks, iou = tuned.predict(image, prompt.xyxy)
-            return replace(prompt, masks=masks, scores=iou.clip(0, 1))
-
-        return outline
+        return outliner(replace(base, model=model), adapter)

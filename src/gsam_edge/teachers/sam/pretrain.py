@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -13,9 +13,11 @@ from gsam_edge.synthetic.general import GeneralWorldConfig, draw_general_scene
 from gsam_edge.synthetic.scene import Scene
 from gsam_edge.teachers.errors import BaseModelError
 from gsam_edge.teachers.lora.layers import count_parameters
+from gsam_edge.teachers.outlining.loss import prompted_losses
+from gsam_edge.teachers.outlining.model import predict_image
+from gsam_edge.teachers.outlining.prompts import Prompts, drawn_prompts
 from gsam_edge.teachers.sam.architecture import build_sam
 from gsam_edge.teachers.sam.config import PretrainSamConfig
-from gsam_edge.teachers.sam.loss import Prompts, jitter_boxes, mask_targets, prompted_losses
 from gsam_edge.teachers.sam.model import SamModel
 from gsam_edge.training.checkpoints import CheckpointStore
 from gsam_edge.training.loop import train
@@ -29,8 +31,8 @@ _TRAINING, _VALIDATION, _HELD_OUT = 1, 2, 3
 _POSITIONS = "image_encoder.pos_embed"
 
 
-class _Batch(list[tuple[Tensor, Prompts]]):
-    """Images as SAM's input [1, 3, S, S], each with its prompts."""
+class _Batch(list[tuple[NDArray[np.uint8], Prompts]]):
+    """Images uint8 [S, S, 3] RGB, each with its prompts."""
 
 
 @dataclass(frozen=True)
@@ -122,9 +124,8 @@ def _train_stage(
         )
 
     def step_loss(_: nn.Module, batch: _Batch) -> dict[str, Tensor]:
-        embeddings = sam.model.image_encoder(torch.cat([pixels for pixels, _ in batch]))
-        prompts = [prompts for _, prompts in batch]
-        return prompted_losses(sam, embeddings, prompts, config.loss)
+        features = sam.embed([image for image, _ in batch])
+        return prompted_losses(sam, features, [prompts for _, prompts in batch], config.loss, multimask=False)
 
     train(
         sam.model,
@@ -170,7 +171,7 @@ def mean_iou_from_boxes(sam: SamModel, scenes: list[Scene]) -> tuple[float, int]
     """Returns the mean IoU of SAM's masks for the tight boxes of the scenes' objects, and the number of objects."""
     ious: list[float] = []
     for scene in scenes:
-        masks, _ = sam.predict(scene.image, masks_to_xyxy(scene.masks))
+        masks, _ = predict_image(sam, scene.image, masks_to_xyxy(scene.masks), multimask=False)
         ious.extend(paired_iou(masks, scene.masks).tolist())
     return float(np.mean(ious)), len(ious)
 
@@ -182,13 +183,9 @@ def _scenes(world: GeneralWorldConfig, seed: int, count: int) -> list[Scene]:
 
 def _prompted(
     sam: SamModel, scene: Scene, jitter: float, at_most: int, rng: np.random.Generator
-) -> tuple[Tensor, Prompts]:
-    prepared = sam.prepare(scene.image)
-    masks = scene.masks[rng.permutation(len(scene.masks))[:at_most]]
-    boxes = jitter_boxes(rng, masks_to_xyxy(masks), jitter, prepared.image_hw)
-    size = sam.architecture
-    targets = mask_targets(masks, prepared.input_hw, size.image_size, size.mask_size).to(prepared.pixels.device)
-    return prepared.pixels, Prompts(sam.boxes_to_input(boxes, prepared.image_hw), targets)
+) -> tuple[NDArray[np.uint8], Prompts]:
+    boxes = masks_to_xyxy(scene.masks)
+    return scene.image, drawn_prompts(sam, boxes, scene.masks, box_jitter=jitter, at_most=at_most, rng=rng)
 
 
 def _train_what_a_box_reaches(model: nn.Module) -> None:

@@ -1,0 +1,79 @@
+"""Features of images: from the store while the image encoder is frozen, computed with gradients where it is adapted."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from gsam_edge.teachers.features import FeatureStore
+from gsam_edge.teachers.lora.layers import adapter_parameters, weights_digest
+from gsam_edge.teachers.outlining.model import ImageEncoder, model_device
+
+#: Reads an RGB image uint8 [H, W, 3].
+ReadImage: TypeAlias = Callable[[], NDArray[np.uint8]]
+
+
+class Shown(NamedTuple):
+    """An image as a step shows it.
+
+    Attributes:
+        identity: what always stands for the same pixels within this run, as file name and view; None for pixels that
+            are shown only once.
+        read: gives the pixels.
+    """
+
+    identity: tuple[str, int | None] | None
+    read: ReadImage
+
+
+class ImageFeatures:
+    """The image encoder of a model, asked once for each image while it is frozen.
+
+    What is kept is computed in float32, whatever the precision of the training, and in half precision from then on:
+    it is the same whether it was kept or not, and whoever asked first.
+
+    Args:
+        model: whose encoder embeds.
+        store: keeps the features by a digest of encoder, input size and pixels.
+    """
+
+    def __init__(self, model: ImageEncoder, store: FeatureStore) -> None:
+        self._model, self._store = model, store
+        self._frozen = not adapter_parameters(model.encoder)
+        self._encoder = f"{weights_digest(model.encoder)} {model.input_size}".encode() if self._frozen else b""
+        self._keys: dict[tuple[str, int | None], str] = {}
+
+    def batch(self, shown: Sequence[Shown]) -> dict[str, Tensor]:
+        """Returns the features of B images, [B, ...] each, on the model's device."""
+        if not self._frozen or any(one.identity is None for one in shown):
+            return self._model.embed([one.read() for one in shown])
+        each = [self._kept(one) for one in shown]
+        return {name: torch.cat([features[name] for features in each]) for name in each[0]}
+
+    def _kept(self, shown: Shown) -> dict[str, Tensor]:
+        key = self._keys.get(shown.identity)  # type: ignore[arg-type]  # `batch` asks for those with an identity
+        image = None
+        if key is None:
+            image = shown.read()
+            key = self._keys[shown.identity] = self._key(image)  # type: ignore[index]
+        features = self._store.get(key)
+        if features is None:
+            features = self._embedded(shown.read() if image is None else image)
+            self._store.put(key, features)
+        device = model_device(self._model)
+        return {name: feature.to(device).float() for name, feature in features.items()}
+
+    def _embedded(self, image: NDArray[np.uint8]) -> dict[str, Tensor]:
+        self._model.encoder.eval()
+        with torch.no_grad(), torch.autocast(model_device(self._model).type, enabled=False):
+            return {name: feature.half() for name, feature in self._model.embed([image]).items()}
+
+    def _key(self, image: NDArray[np.uint8]) -> str:
+        digest = hashlib.sha256(self._encoder)
+        digest.update(f" {image.shape} ".encode())
+        digest.update(np.ascontiguousarray(image).data)
+        return digest.hexdigest()

@@ -228,7 +228,7 @@ def test_the_pipelines_tuning_augments_as_described_and_tells_states_apart(
 
     def tune_as_pipeline(config, rules=augmentation_rules, train=None):
         data = (train or squares(range(3)), squares(range(3, 5)), images)
-        run = a_run(log=Recorder(), checkpoints=FolderCheckpoints(tmp_path), seed=5)
+        run = a_run(log=Recorder(), checkpoints=FolderCheckpoints(tmp_path, keep=2), seed=5)
         features = MemoryFeatures()
         return tune_where_needed("sam", base, *data, config, choice, scene, rules, features=features, run=run)
 
@@ -246,7 +246,7 @@ def test_the_pipelines_tuning_augments_as_described_and_tells_states_apart(
     assert plain is None
     assert changed != first
     assert first == again == build(words, augmentation_rules)
-    states = [run.checkpoints.path for _, run in asked]
+    states = [run.checkpoints.folder for _, run in asked]
     assert states[1] == states[2]
     assert len(set(states)) == 3
 

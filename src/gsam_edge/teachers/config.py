@@ -12,7 +12,7 @@ class DetectionConfig(BaseModel):
 
     score_threshold: float = Field(ge=0, le=1, description="boxes whose best class scores lower are dropped")
     candidates: int = Field(
-        gt=0, description="boxes of one image that enter suppression, the best ones; its memory grows with their square"
+        gt=0, description="boxes of one image that enter suppression, the best ones; its time grows with their square"
     )
     nms_iou: float = Field(gt=0, le=1, description="of two boxes of a class that overlap more (IoU), the better stays")
     max_detections: int = Field(gt=0, description="most boxes of one image, the best ones")

@@ -112,7 +112,9 @@ def test_images_of_different_sizes_are_padded_at_the_right_and_below(original):
 def test_a_box_comes_back_to_its_own_pixels(original, image_hw, shares):
     """Within half a pixel: through the truth's fractions and back, and where it lies in the resized image."""
     height, width = image_hw
-    x, y = (np.sort(np.round(np.array(part) * (side - 1))) for part, side in ((shares[:2], width), (shares[2:], height)))
+    x, y = (
+        np.sort(np.round(np.array(part) * (side - 1))) for part, side in ((shares[:2], width), (shares[2:], height))
+    )
     box = np.array([[x[0], y[0], x[1] + 1, y[1] + 1]], np.float32)
     fractions = xyxy_to_cxcywh(box) / np.array([width, height, width, height], np.float32)
     back = _detections(image_hw, fractions, np.ones((1, 1), np.float32), EVERYTHING).xyxy
@@ -122,7 +124,7 @@ def test_a_box_comes_back_to_its_own_pixels(original, image_hw, shares):
     image = np.zeros((*image_hw, 3), np.uint8)
     image[top:bottom, left:right] = 255
     shown = original._prepared(image).pixels[0].numpy() * STD[0] + MEAN[0]
-    # The box is all the light there is: its centre is where the light's is. At the border a smaller image keeps less of it.
+    # The box is all the light there is. At the border a smaller image keeps less of it.
     if shown.sum() > 0.5:
         for axis, side, wanted in ((0, width, (left + right) / 2), (1, height, (top + bottom) / 2)):
             light = shown.sum(axis)

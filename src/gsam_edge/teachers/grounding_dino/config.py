@@ -34,7 +34,9 @@ class GroundingDinoLossConfig(BaseModel):
     )
     encoder_weight: float = Field(gt=0, description="weight of the encoder's loss beside each decoder layer's")
     dense_radius: float = Field(gt=0, description="dense: tokens this near to an object's centre learn it, in strides")
-    dense_cells: float = Field(gt=0, description="dense: an object longer than so many strides belongs to a coarser level")
+    dense_cells: float = Field(
+        gt=0, description="dense: an object longer than so many strides belongs to a coarser level"
+    )
 
 
 class GroundingDinoTuningConfig(TuningConfig):

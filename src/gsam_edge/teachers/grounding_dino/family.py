@@ -56,9 +56,11 @@ class GroundingDinoFamily:
 
     def predictor(self, base: "GroundingDino", adapter: "Adapter | None", setting: Setting) -> TeacherPredict:
         """Builds the prediction for all classes, in one prompt or, past the text encoder's limit, in several."""
+        from gsam_edge.teachers.grounding_dino.text import read_prompts_once
         from gsam_edge.teachers.lora.adapter import adapted
 
         model = adapted(base.model, adapter, device=setting.device, keep_base=setting.keep_base)
+        read_prompts_once(model)
         tuned = replace(base, model=model)
 
         def find(images: Sequence[Image], prompts: Sequence[Detections] | None) -> list[Detections]:

@@ -34,7 +34,7 @@ def grounding_dino_losses(
     Raises:
         TrainingError: if a class logit or a box is NaN or infinite, as after a step that was too large.
     """
-    outputs = model(**batch.inputs)
+    outputs = model.model(**batch.inputs)  # without the heads: `decoder_predictions` asks those of every layer
     logits, boxes = decoder_predictions(model, outputs, batch.inputs["attention_mask"])
     _check_finite(logits[batch.inputs["attention_mask"].bool()[None, :, None].expand_as(logits)], boxes)
     weights = {"class_loss": config.class_weight, "l1_loss": config.l1_weight, "giou_loss": config.giou_weight}

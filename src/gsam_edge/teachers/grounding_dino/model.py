@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -20,6 +21,9 @@ from gsam_edge.vision import Detections
 from gsam_edge.vision.boxes import clip_xyxy, cxcywh_to_xyxy
 
 Image = NDArray[np.uint8]
+
+#: Of an image of 1 or 3 rows, the library would take the rows for the channels.
+_IMAGES = {"input_data_format": "channels_last"}
 
 
 @dataclass(frozen=True)
@@ -46,9 +50,14 @@ class GroundingDino:
         return compose_prompts(class_names, self.processor.tokenizer, self.model.config.max_text_len)
 
     def inputs(self, images: Sequence[Image], texts: Sequence[str]) -> dict[str, Tensor]:
-        """Prepares images uint8 [H, W, 3] RGB, with one prompt text each, as the model's input on its device."""
-        encoded = self.processor(images=list(images), text=list(texts), padding=True, return_tensors="pt")
-        return {name: tensor.to(self.device) for name, tensor in encoded.items()}
+        """Prepares images uint8 [H, W, 3] RGB, with one prompt text each, as the model's input on its device.
+
+        Size, resampling, pixel range and statistics are the model's own, from its `preprocessor_config.json`. Smaller
+        images are padded at the right and below; `pixel_mask` is 1 where the image is.
+        """
+        encoded = self.processor.image_processor(images=list(images), return_tensors="pt", **_IMAGES)
+        pixels = {name: encoded[name].to(self.device) for name in ("pixel_values", "pixel_mask")}
+        return {**pixels, **self._text(texts)}
 
     def predict_batch(
         self, images: Iterable[Image], class_names: Sequence[str], config: DetectionConfig
@@ -57,6 +66,9 @@ class GroundingDino:
 
         A query's score for a class is the highest probability among the tokens of the class's span; its class is the
         one with the highest score. Queries of several prompts (many classes) are joined before the suppression.
+
+        Only images that are of one size as the network's input share a pass: padding changes what the backbone sees, so
+        that an image's detections would depend on the images beside it.
 
         Args:
             images: uint8 [H, W, 3] RGB, of any sizes; read lazily, one batch at a time.
@@ -69,30 +81,43 @@ class GroundingDino:
         """
         prompts = self.prompts(class_names)
         found: list[Detections] = []
-        batch: list[Image] = []
-        for image in images:
-            batch.append(image)
-            if len(batch) == config.batch_size:
+        for _, alike in groupby(map(self._prepared, images), key=lambda one: one.pixels.shape):
+            while batch := list(islice(alike, config.batch_size)):
                 found += self._predict(batch, prompts, len(class_names), config)
-                batch = []
-        return found + (self._predict(batch, prompts, len(class_names), config) if batch else [])
+        return found
 
     def save(self, folder: Path) -> None:
         """Writes the model (safetensors) and its processor as a folder that `load_grounding_dino` reads."""
         self.model.save_pretrained(folder)
         self.processor.save_pretrained(folder)
 
+    def _prepared(self, image: Image) -> "_Prepared":
+        encoded = self.processor.image_processor(images=[image], return_tensors="pt", **_IMAGES)
+        return _Prepared(encoded["pixel_values"][0], image.shape[:2])
+
+    def _text(self, texts: Sequence[str]) -> dict[str, Tensor]:
+        encoded = self.processor.tokenizer(list(texts), padding=True, return_tensors="pt")
+        return {name: tensor.to(self.device) for name, tensor in encoded.items()}
+
     @torch.inference_mode()
     def _predict(
-        self, images: Sequence[Image], prompts: Sequence[Prompt], num_classes: int, config: DetectionConfig
+        self, images: Sequence["_Prepared"], prompts: Sequence[Prompt], num_classes: int, config: DetectionConfig
     ) -> list[Detections]:
+        pixels = torch.stack([image.pixels for image in images]).to(self.device)
         boxes, scores = [], []
         for prompt in prompts:
-            outputs = self.model(**self.inputs(images, [prompt.text] * len(images)))
+            outputs = self.model(pixel_values=pixels, **self._text([prompt.text] * len(images)))
             boxes.append(outputs.pred_boxes.float().cpu().numpy())
             scores.append(class_probabilities(outputs.logits.float().cpu(), prompt, num_classes).numpy())
         per_image = zip(images, np.concatenate(boxes, 1), np.concatenate(scores, 1), strict=True)
-        return [_detections(image.shape[:2], cxcywh, score, config) for image, cxcywh, score in per_image]
+        return [_detections(image.image_hw, cxcywh, score, config) for image, cxcywh, score in per_image]
+
+
+class _Prepared(NamedTuple):
+    """An image as input of the network: pixels float32 [3, h, w], and its own height and width in pixels."""
+
+    pixels: Tensor
+    image_hw: tuple[int, int]
 
 
 def class_probabilities(logits: Tensor, prompt: Prompt, num_classes: int) -> Tensor:

@@ -18,6 +18,7 @@ from gsam_edge.teachers.grounding_dino.library import TunableModel
 from gsam_edge.teachers.grounding_dino.loss import grounding_dino_losses
 from gsam_edge.teachers.grounding_dino.model import GroundingDino
 from gsam_edge.teachers.grounding_dino.prompts import Prompt, refuse_equal_names
+from gsam_edge.teachers.grounding_dino.text import read_prompts_once
 from gsam_edge.teachers.lora.adapter import Adapter, AdapterConfig, extract_adapter
 from gsam_edge.teachers.lora.layers import add_lora, verify_only_adapters_trainable, weights_digest
 from gsam_edge.training.loop import train
@@ -72,6 +73,7 @@ def tune_grounding_dino(
     add_lora(model, config.lora, seed=run.seed)
     model.to(run.device)
     verify_only_adapters_trainable(model)
+    read_prompts_once(model)
     tuned = GroundingDino(model, base.processor, base.name)
     prompts = tuned.prompts(train_set.class_names)
     refuse_equal_names(train_set.class_names, base.processor.tokenizer)

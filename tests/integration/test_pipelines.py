@@ -175,6 +175,36 @@ def test_a_dataset_in_another_format_becomes_one_of_ours(project: Path, tmp_path
     assert {name: part["images"] for name, part in found["splits"].items()} == {"train": 7, "val": 7}
 
 
+@pytest.mark.slow
+def test_two_processes_tune_the_teachers_and_one_of_them_writes(project: Path, tmp_path: Path) -> None:
+    """As on a machine with two GPUs; each process takes every second batch."""
+    dataset = small_dataset(tmp_path / "dataset", boxes=True, masks=True)
+    data = f"--params=dataset={dataset}"
+    checked = kedro_run(project, "--pipeline=data_validation", "--env=test", data)
+    assert checked.returncode == 0, checked.stderr[-4000:]
+    launcher = ["-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes=2", "--num_machines=1"]
+    launcher += ["--mixed_precision=no", "--dynamo_backend=no", "--main_process_port=0", "-m", "gsam_edge"]
+    arguments = ["--pipeline=teacher_finetune", "--env=test", data]
+    environment = os.environ | {"COLUMNS": "200", "PYTHONPATH": str(project / "src"), "CUDA_VISIBLE_DEVICES": ""}
+    before = {path: path.stat().st_mtime_ns for path in project.rglob("*") if path.is_file()}
+    done = subprocess.run(
+        [sys.executable, *launcher, *arguments],
+        cwd=project,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+    )
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-6000:]
+    models = project / "data" / "test" / "06_models"
+    for teacher in ("grounding_dino", "sam"):
+        assert len(list((models / f"{teacher}_adapter.safetensors").iterdir())) == 1
+        assert report(project, "teacher_report")[teacher]["status"] == "tuned"
+    assert list((models / "checkpoints").glob("*/*")) == []
+    runs = [path for path in project.rglob("mlruns/*/*/meta.yaml") if path not in before]
+    assert len(runs) <= 1
+
+
 TINY_PRETRAINING = """
 pretrain_grounding_dino:
   epoch_scenes: 4

@@ -377,7 +377,10 @@ def test_out_of_memory_says_what_to_lower_with_the_numbers(error):
         run(network(), net_loop(accumulate=3), losses=large)
     assert "loop.precision to bf16" in str(told.value)
     assert str(error) in str(told.value)
-    with pytest.raises(TrainingError, match=r"net: validation after step 3: out of memory on cpu; .* fewer images at"):
+    with pytest.raises(
+        TrainingError,
+        match=r"net: validation after step 3 of 12 \(epoch 3 of 12\): out of memory on cpu; .* fewer images at",
+    ):
         run(network(), net_loop(), validate=lambda model: large(model, None))
 
 

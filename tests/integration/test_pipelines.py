@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -173,6 +174,40 @@ def test_a_dataset_in_another_format_becomes_one_of_ours(project: Path, tmp_path
     found = report(project, "validation_report")
     assert found["images"]["kept"] == IMAGES
     assert {name: part["images"] for name, part in found["splits"].items()} == {"train": 7, "val": 7}
+
+
+def mlflow_runs(project: Path) -> int:
+    with sqlite3.connect(project / "mlflow.db") as database:
+        return database.execute("select count(*) from runs").fetchone()[0]
+
+
+@pytest.mark.slow
+def test_two_processes_tune_the_teachers_and_one_of_them_writes(project: Path, tmp_path: Path) -> None:
+    """As on a machine with two GPUs; each process takes every second batch."""
+    dataset = small_dataset(tmp_path / "dataset", boxes=True, masks=True)
+    data = f"--params=dataset={dataset}"
+    checked = kedro_run(project, "--pipeline=data_validation", "--env=test", data)
+    assert checked.returncode == 0, checked.stderr[-4000:]
+    launcher = ["-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes=2", "--num_machines=1"]
+    launcher += ["--mixed_precision=no", "--dynamo_backend=no", "--main_process_port=0", "-m", "gsam_edge"]
+    arguments = ["--pipeline=teacher_finetune", "--env=test", data]
+    environment = os.environ | {"COLUMNS": "200", "PYTHONPATH": str(project / "src"), "CUDA_VISIBLE_DEVICES": ""}
+    tracked = mlflow_runs(project)
+    done = subprocess.run(
+        [sys.executable, *launcher, *arguments],
+        cwd=project,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+    )
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-6000:]
+    models = project / "data" / "test" / "06_models"
+    for teacher in ("grounding_dino", "sam"):
+        assert len(list((models / f"{teacher}_adapter.safetensors").iterdir())) == 1
+        assert report(project, "teacher_report")[teacher]["status"] == "tuned"
+    assert list((models / "checkpoints").glob("*/*")) == []
+    assert mlflow_runs(project) == tracked + 1
 
 
 TINY_PRETRAINING = """

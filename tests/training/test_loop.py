@@ -8,8 +8,9 @@ from torch import nn
 
 from gsam_edge.training.checkpoints import FolderCheckpoints
 from gsam_edge.training.config import LoopConfig, ScalerConfig
-from gsam_edge.training.errors import TrainingError
+from gsam_edge.training.errors import SettingError, TrainingError
 from gsam_edge.training.loop import train
+from gsam_edge.training.loop.memory import what_to_lower
 from gsam_edge.training.loop.precision import Precision
 from gsam_edge.training.metrics import discard_metric
 from support.loops import loop_config
@@ -278,3 +279,174 @@ def test_a_training_that_ended_holds_no_model(fails):
     del model
     gc.collect()
     assert gone() is None
+
+
+@pytest.mark.parametrize("batch_size", [1, 4])
+def test_accumulated_batches_are_one_large_batch(batch_size):
+    """For losses that are means over batches of one size; dropout draws differ, so there is none here."""
+
+    def trained(rows, **changes):
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Linear(3, 8), nn.Tanh(), nn.Linear(8, 1))
+        x = torch.randn(48, 3)
+        logged = []
+        train(
+            model,
+            lambda number: (
+                x[number * rows : (number + 1) * rows],
+                x[number * rows : (number + 1) * rows].sum(1, True),
+            ),
+            losses,
+            net_loop(epochs=3, **changes),
+            name="net",
+            run=a_run(log=lambda *entry: logged.append(entry)),
+            epoch_images=16,
+            batch_size=rows,
+        )
+        return model.state_dict(), logged
+
+    (whole, expected), (parts, found) = trained(16), trained(batch_size, accumulate=16 // batch_size)
+    for name, tensor in whole.items():
+        torch.testing.assert_close(parts[name], tensor, rtol=1e-4, atol=1e-6)
+    assert [(name, step) for name, _, step in found] == [(name, step) for name, _, step in expected]
+    assert [value for _, value, _ in found] == pytest.approx([value for _, value, _ in expected], rel=1e-4, abs=1e-6)
+
+
+def test_statistics_of_what_is_only_tuned_never_move_and_those_of_a_whole_model_do():
+    tuned, whole = network(), network()
+    before = {name: tensor.clone() for name, tensor in tuned[2].named_buffers()}
+    seen = []
+
+    def watched(model, batch):
+        seen.append((model[1].training, model[2].training))
+        return losses(model, batch)
+
+    run(tuned, net_loop(), losses=watched, trainable_only=True, validate=lambda model: 1.0)
+    assert set(seen) == {(True, False)}, "dropout draws, statistics are used and not learnt"
+    for name, tensor in tuned[2].named_buffers():
+        assert torch.equal(tensor, before[name]), name
+    run(whole, net_loop())
+    assert not torch.equal(whole[2].running_mean, before["running_mean"])
+
+
+def test_gradients_that_are_no_numbers_stop_and_are_named():
+    """The square root of zero has a finite value and an infinite slope."""
+
+    def steep(model, batch):
+        return {"root": (0 * model[3].weight).square().sum().sqrt() + model(batch[0]).mean()}
+
+    with pytest.raises(
+        TrainingError, match=r"net: step 0: expected finite gradients, got .* in 1 of 6 .*\(3\.weight\)"
+    ):
+        run(network(), net_loop(), losses=steep)
+
+
+@pytest.mark.parametrize(("scale", "steps"), [(4.0, 1), (1.0, 0)])
+def test_an_overflow_in_fp16_leaves_the_step_out_until_the_scale_is_not_its_cause(monkeypatch, scale, steps):
+    made = torch.amp.GradScaler("cpu", init_scale=scale)
+    monkeypatch.setattr("gsam_edge.training.loop.precision._scaler", lambda *_, enabled: made)
+    model, before = network(), network()
+    seen = []
+
+    def steep(model, batch):
+        seen.append(all(torch.equal(a, b) for a, b in zip(model.parameters(), before.parameters(), strict=True)))
+        return {"root": (0 * model[3].weight).square().sum().sqrt() + model(batch[0]).mean()}
+
+    with pytest.raises(TrainingError, match="expected finite gradients"):
+        run(model, net_loop(), losses=steep)
+    assert seen == [True] * (1 + 2 * steps)
+    assert made.get_scale() == 1.0
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:127] . DefaultCPUAllocator: can't allocate memory: you tried ..."),
+        MemoryError("Unable to allocate 3.00 GiB for an array"),
+    ],
+    ids=["cuda", "torch", "numpy"],
+)
+def test_out_of_memory_says_what_to_lower_with_the_numbers(error):
+    def large(model, batch):
+        raise error
+
+    numbers = r"this process has \d+\.\d GiB allocated, \d+\.\d of \d+\.\d GiB are free"
+    settings = "A batch has 16 images: to mend it, lower batch_size to 8 and raise loop.accumulate from 3 to 6"
+    with pytest.raises(TrainingError, match=rf"net: step 0: out of memory on cpu; {numbers}\. {settings}") as told:
+        run(network(), net_loop(accumulate=3), losses=large)
+    assert "loop.precision to bf16" in str(told.value)
+    assert str(error) in str(told.value)
+    with pytest.raises(
+        TrainingError,
+        match=r"net: validation after step 3 of 12 \(epoch 3 of 12\): out of memory on cpu; .* fewer images at",
+    ):
+        run(network(), net_loop(), validate=lambda model: large(model, None))
+
+
+def test_memory_that_a_single_image_lacks_is_not_told_to_halve_its_batch():
+    config = net_loop(precision="bf16")
+    assert what_to_lower(1, config) == "A batch has 1 image: to mend it, train on smaller images"
+    assert "lower batch_size to 2 and raise loop.accumulate from 1 to 3" in what_to_lower(5, config)
+
+
+def test_another_runtime_error_stays_what_it_is():
+    def broken(model, batch):
+        raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+
+    with pytest.raises(RuntimeError, match="mat1 and mat2"):
+        run(network(), net_loop(), losses=broken)
+
+
+def trained_with(metrics, **changes):
+    """Returns the result of a run whose validations return these metrics, one after the other, and what was logged."""
+    values, logged = iter(metrics), []
+    options = {"name": "net", "epoch_images": 16, "batch_size": 16, "validate": lambda model: next(values)}
+    config = net_loop(epochs=len(metrics), validate_every=1, **changes)
+    result = train(network(), batches, losses, config, run=a_run(log=lambda *e: logged.append(e)), **options)
+    return result, [entry for entry in logged if entry[0].startswith("net/val_")]
+
+
+def test_every_metric_of_a_validation_is_logged_and_the_monitored_one_chooses():
+    metrics = [{"ap": 0.1, "loss": 3.0}, {"ap": 0.3, "loss": 1.0}, {"ap": 0.2, "loss": 2.0}, {"ap": 0.4, "loss": 1.5}]
+    result, logged = trained_with(metrics, monitor="loss", mode="min")
+    assert (result.best_step, result.best_value) == (2, 1.0)
+    expected = [
+        (f"net/val_{name}", value, step) for step, each in enumerate(metrics, 1) for name, value in each.items()
+    ]
+    assert logged == expected
+    assert trained_with(metrics, monitor="ap")[0].best_step == 4
+    with pytest.raises(SettingError, match=r"net: loop.monitor: expected one of \['ap', 'loss'\], got 'map'"):
+        trained_with(metrics, monitor="map")
+
+
+def test_a_gain_below_min_delta_keeps_the_weights_but_not_the_patience():
+    scores = [{"score": value} for value in (0.5, 0.509, 0.518, 0.6, 0.605, 0.606, 0.9)]
+    result, _ = trained_with(scores, min_delta=0.02, patience=2)
+    assert (result.steps, result.best_step) == (3, 3)
+    result, _ = trained_with(scores, min_delta=0.015, patience=2)
+    assert (result.steps, result.best_step) == (6, 6)
+
+
+def test_a_score_that_is_no_number_is_never_the_best():
+    result, _ = trained_with([{"score": value} for value in (math.nan, 0.2, math.nan)])
+    assert (result.best_step, result.best_value) == (2, 0.2)
+
+
+def test_a_run_is_not_continued_by_another_number_of_images_a_step(tmp_path):
+    store = FolderCheckpoints(tmp_path, keep=2)
+    run(network(), net_loop(), checkpoints=store)
+    with pytest.raises(TrainingError, match=r"continue with 32 images a step, .* of a run with 16; start as many proc"):
+        run(network(), net_loop(accumulate=2), checkpoints=store)
+
+
+def test_a_run_that_had_ended_is_not_trained_again(tmp_path):
+    """Killed after its last step, before its result was stored."""
+    store = FolderCheckpoints(tmp_path, keep=2)
+    values = iter([0.5, 0.4, 0.3])
+    first, again = network(), network()
+    ended = run(first, net_loop(patience=2), checkpoints=store, validate=lambda model: next(values))
+    result = run(again, net_loop(patience=2), checkpoints=store, batches=None, validate=lambda model: 1.0)
+    assert (result.steps, result.best_step, result.best_value) == (ended.steps, 3, 0.5) == (9, 3, 0.5)
+    for name, tensor in first.state_dict().items():
+        assert torch.equal(tensor, again.state_dict()[name]), name

@@ -66,7 +66,7 @@ class Learner(Generic[Model]):
                 losses = step_loss(self._model, batches(number))
             total = torch.stack(list(losses.values())).sum()
             check_loss(losses, total)
-            self._precision.scaler.scale(total / len(numbers)).backward()
+            torch.autograd.backward(self._precision.scaler.scale(total / len(numbers)))
             for part, value in {"train_loss": total, **losses}.items():
                 sums[part] = value.detach() + sums.get(part, 0)
         return {part: value.item() / len(numbers) for part, value in sums.items()}

@@ -46,6 +46,10 @@ class Schedule:
         every = self.config.validate_every
         return step == self.steps or self.epochs_after(step) // every > self.epochs_after(step - 1) // every
 
+    def told(self, step: int) -> str:
+        """Returns in words how far a run is after so many steps."""
+        return f"step {step} of {self.steps} (epoch {self.epochs_after(step)} of {self.config.epochs})"
+
     def rate(self, step: int) -> float:
         """Returns the learning rate of a step 0..steps-1: it rises linearly, then falls like half a cosine."""
         config = self.config

@@ -95,7 +95,8 @@ def train(
     precision = Precision.of(config, run.device, name)
     learner = Learner(model, config, precision=precision, device=run.device, trainable_only=trainable_only)
     log = run.log if team.is_main_process else discard_metric
-    step, best = _resume(from_first(run.checkpoints.load()), learner, schedule, name)
+    state = from_first(run.checkpoints.load() if team.is_main_process else None)
+    step, best = _resume(state, learner, schedule, name)
 
     with _progress(name, schedule.steps, step, hidden=not team.is_main_process) as show:
         while step < schedule.steps and not best.waited_enough(config):
@@ -110,7 +111,8 @@ def train(
             _log(log, name, losses, step)
             show(step, losses["train_loss"], rate, schedule.step_images)
             if validate and schedule.validates_after(step):
-                metrics = from_first(_validation(model, validate, f"{name}: validation after step {step}", run.device))
+                where = f"{name}: validation after {schedule.told(step)}"
+                metrics = from_first(_validation(model, validate, where, run.device))
                 best = best.after(monitored(metrics, config.monitor, name), step, learner.weights(), config)
                 _log(log, name, {f"val_{metric}": value for metric, value in metrics.items()}, step)
             ends = step == schedule.steps or best.waited_enough(config)
@@ -135,12 +137,8 @@ def _resume(state: dict[str, Any] | None, learner: Learner[Any], schedule: Sched
             f"{state['step_images']}; start as many processes as before, or delete the checkpoint to begin anew"
         )
     learner.load(state)
-    step, epoch = state["step"], state["epoch"]
-    logger.info(
-        "%s: continues after step %d of %d (epoch %d of %d), where an earlier run stopped",
-        *(name, step, schedule.steps, epoch, schedule.config.epochs),
-    )
-    return step, Best(**state["best"])
+    logger.info("%s: continues after %s, where an earlier run stopped", name, schedule.told(state["step"]))
+    return state["step"], Best(**state["best"])
 
 
 def _validation(

@@ -52,7 +52,8 @@ def mean_iou(predict: TeacherPredict, split: Annotations, images: ImageSource, *
         truth = prompted_objects(split, image["id"]).unpack()
         if len(truth):
             prompt = missed(truth, rng) if miss else truth
-            ious.extend(paired_iou(predict(images[image["file_name"]], prompt).masks, truth.masks))
+            (drawn,) = predict([images[image["file_name"]]], [prompt])
+            ious.extend(paired_iou(drawn.masks, truth.masks))
     return float(np.mean(ious))
 
 
@@ -74,9 +75,9 @@ def main() -> None:
 
     augmentation = build(description_for(config.augmentation, scene, rules), rules)
     data = TuningData(train, val, images, augmentation, False, MemoryFeatures())
-    loop = config.loop.model_copy(update={"steps": chosen.steps, "validate_every": chosen.steps})
+    loop = config.loop.model_copy(update={"epochs": 1, "min_steps": chosen.steps})
     family, device = TEACHERS["sam"], resolve_device("auto")
-    setting = Setting(train.class_names, detection, "auto", own_masks=False, keep_base=True)
+    setting = Setting(train.class_names, detection, "auto", own_masks=False, keep_base=True, features=None)
 
     table = Table(
         "box_jitter", "IoU from true boxes", "IoU from a detector's", "seconds", title=f"{chosen.steps} steps"

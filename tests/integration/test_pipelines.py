@@ -177,14 +177,18 @@ def test_a_dataset_in_another_format_becomes_one_of_ours(project: Path, tmp_path
 
 TINY_PRETRAINING = """
 pretrain_grounding_dino:
-  loop: {steps: 2, validate_every: 2, checkpoint_every: 1}
+  epoch_scenes: 4
+  loop: {epochs: 1, checkpoint_every: 1}
   batch_size: 2
   held_out_scenes: 2
 pretrain_sam:
+  epoch_scenes: 2
   stages:
     - image_size: 256
-      loop: {steps: 2, learning_rate: 1.0e-3, weight_decay: 0.01, warmup_fraction: 0.1, gradient_clip: 1.0,
-             precision: bf16, validate_every: 2, patience: 0, checkpoint_every: 1}
+      loop: {epochs: 1, min_steps: 0, learning_rate: 1.0e-3, weight_decay: 0.01, warmup_epochs: 0, warmup_from: 0.1,
+             warmup_share: 0.1, final_share: 0.0, gradient_clip: 1.0, precision: bf16,
+             scaler: {init_scale: 65536, growth_interval: 2000}, accumulate: 1, validate_every: 1, monitor: mean_iou,
+             mode: max, min_delta: 0.0, patience: 0, checkpoint_every: 1}
       batch_size: 1
       objects_per_image: 2
   validation_images: 2
@@ -210,5 +214,5 @@ def test_what_the_pretraining_writes_can_be_tuned(project, tmp_path):
         assert done.returncode == 0, done.stdout + done.stderr
     assert {path.name for path in (folder / "data" / "own").iterdir()} == {"grounding_dino", "sam", "student"}
     held_out = report(folder, "pretrain_sam_report")
-    assert held_out["steps"] == 2
+    assert held_out["scenes"] == 2
     assert held_out["held_out_objects"] > 0

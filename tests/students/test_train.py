@@ -43,7 +43,7 @@ def equal(a, b) -> bool:
 def scorer(images: LabelledImages):
     def validate(predict) -> StudentValidation:
         found = [predict(images.images[name]) for name in images.labels]
-        ap50 = average_precision(list(images.labels.values()), found)
+        ap50 = average_precision(list(images.labels.values()), found, 0.5)
         return StudentValidation(ap50, {"box_map50": ap50})
 
     return validate

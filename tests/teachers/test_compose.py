@@ -79,13 +79,13 @@ def composed(teachers, detection=LABELLING.detection, data=SPLIT):
 def test_sam_draws_what_becomes_a_label_and_nothing_else(monkeypatch):
     """The labels are those that the full answer would give, and the boxes of the others are never drawn."""
     image = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE, 3), np.uint8)
-    every = composed(build_teachers(), LABELLING.detection).factory()(image)
+    (every,) = composed(build_teachers(), LABELLING.detection).factory()([image])
     threshold = float(np.sort(every.scores)[len(every) // 2])
     labelling = LABELLING.model_copy(update={"score_threshold": threshold})
     drawn = []
     predict = SamModel.predict
     monkeypatch.setattr(SamModel, "predict", lambda self, im, xyxy: drawn.append(len(xyxy)) or predict(self, im, xyxy))
-    labels = composed(build_teachers(), labelling.label_detection).factory()(image)
+    (labels,) = composed(build_teachers(), labelling.label_detection).factory()([image])
     wanted = every.select(every.scores >= threshold)
     assert drawn == [len(wanted)]
     assert 0 < len(wanted) < len(every)
@@ -162,11 +162,12 @@ def test_measuring_teachers_needs_the_memory_of_one_picture():
     split = Annotations(images, objects, SPLIT.categories)
     pixels = {image["file_name"]: np.zeros((side, side, 3), np.uint8) for image in images}
 
-    def predict(image, prompt=None):
-        masks = np.zeros((20, side, side), bool)
-        masks[:, 10:100, 10:100] = True
-        xyxy = np.tile(np.array([10, 10, 100, 100], np.float32), (20, 1))
-        return Detections(xyxy, np.ones(20, np.float32), np.zeros(20, np.int64), masks)
+    def predict(images, prompts):
+        for _ in images:
+            masks = np.zeros((20, side, side), bool)
+            masks[:, 10:100, 10:100] = True
+            xyxy = np.tile(np.array([10, 10, 100, 100], np.float32), (20, 1))
+            yield Detections(xyxy, np.ones(20, np.float32), np.zeros(20, np.int64), masks)
 
     for figures in (lambda: reports._detection_figures(lambda: predict, split, pixels, "segm"),
                     lambda: reports._mask_figures(lambda: predict, split, pixels)):  # fmt: skip

@@ -44,7 +44,7 @@ def report(monkeypatch, *, base: int, tuned: int) -> dict:
 
     def predictor(**parts):
         left = tuned if any(part and part.adapter for part in (parts["finder"], parts["outliner"])) else base
-        return lambda image, prompt=None: answer(left)
+        return lambda images, prompts: [answer(left) for _ in images]
 
     monkeypatch.setattr(module, "teacher_predictor", predictor)
     return teacher_report(annotations(), IMAGES, TEACHERS, CHOICE, detection=DETECTION, device="cpu")
@@ -91,7 +91,7 @@ def test_the_bar_goes_when_a_teacher_fails(monkeypatch):
             bars.append("gone")
 
     def predictor(**parts):
-        def fail(image, prompt=None):
+        def fail(images, prompts):
             raise KeyboardInterrupt
 
         return fail
@@ -108,11 +108,10 @@ def test_sam_is_prompted_with_boxes_alone(monkeypatch):
     prompts = []
 
     def predictor(**parts):
-        return lambda image, prompt=None: prompts.append(prompt) or answer(2)
+        return lambda images, given: prompts.extend(given or ()) or [answer(2) for _ in images]
 
     monkeypatch.setattr(module, "teacher_predictor", predictor)
     teacher_report(annotations(), IMAGES, TEACHERS, CHOICE, detection=DETECTION, device="cpu")
-    given = [prompt for prompt in prompts if prompt is not None]
-    assert len(given) == 2
-    assert all(prompt.masks is None for prompt in given)
-    np.testing.assert_array_equal(given[0].xyxy, [[2, 2, 12, 12]])
+    assert len(prompts) == 2
+    assert all(prompt.masks is None for prompt in prompts)
+    np.testing.assert_array_equal(prompts[0].xyxy, [[2, 2, 12, 12]])

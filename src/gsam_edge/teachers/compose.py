@@ -15,10 +15,11 @@ from gsam_edge.coco.predictions import PredictorInfo
 from gsam_edge.coco.provenance import require_made_from
 from gsam_edge.teachers.config import DetectionConfig
 from gsam_edge.teachers.errors import AdapterError, BaseModelError
-from gsam_edge.teachers.family import Base
+from gsam_edge.teachers.family import Base, TeacherPredict
+from gsam_edge.teachers.features import FeatureStore
 from gsam_edge.teachers.lora.adapter import Adapter
 from gsam_edge.teachers.lora.layers import weights_digest
-from gsam_edge.teachers.predict import Part, teacher_predictor
+from gsam_edge.teachers.predict import Part, one_image_predictor, teacher_predictor
 from gsam_edge.teachers.table import TEACHERS, TeacherChoice
 from gsam_edge.training.device import DeviceName
 from gsam_edge.vision import Detections
@@ -45,21 +46,24 @@ class Teacher:
     """Teachers with their adapters, ready to be built here or in another process.
 
     Attributes:
-        factory: builds `predict(image, prompt=None)`; can be pickled.
+        factory: builds `GroundedSam.predict`; can be pickled.
         description: their names and digest, and whether they are prompted with boxes.
         size_bytes: size of all weights, base and adapters.
         detection: what counts as a detection, where the teacher is not given the true boxes.
     """
 
-    factory: partial[Callable[..., Detections]]
+    factory: partial[TeacherPredict]
     description: PredictorInfo
     size_bytes: int
     detection: DetectionConfig
 
     def with_score_threshold(self, score_threshold: float) -> Callable[[], Callable[..., Detections]]:
-        """Returns a factory of the same teachers that drops detections with lower scores (0..1); can be pickled."""
+        """Returns a factory of the same teachers for one image at a time; can be pickled.
+
+        Its `predict(image)` or `predict(image, prompt)` drops detections with scores below the threshold (0..1).
+        """
         detection = self.detection.model_copy(update={"score_threshold": score_threshold})
-        return partial(self.factory.func, **self.factory.keywords | {"detection": detection})
+        return partial(one_image_predictor, partial(self.factory, detection=detection))
 
 
 def compose_teacher(
@@ -69,6 +73,7 @@ def compose_teacher(
     *,
     detection: DetectionConfig,
     device: DeviceName,
+    features: FeatureStore | None = None,
 ) -> Teacher:
     """Composes the chosen teachers that were tuned; one that the data did not call for is left out.
 
@@ -78,6 +83,7 @@ def compose_teacher(
         choice: which teachers find and outline.
         detection: what counts as a detection.
         device: where to predict.
+        features: see `Setting`; without a store, times are those of a teacher that sees each image for the first time.
 
     Raises:
         InvalidDatasetError: if no teacher was tuned, or one that is needed was not.
@@ -103,6 +109,7 @@ def compose_teacher(
         device=device,
         own_masks=own_masks,
         keep_bases=False,
+        features=features,
     )
     prompted = finder is None
     digests = [digest for base, adapter in tuned.values() for digest in (weights_digest(base.model), adapter.digest)]

@@ -1,6 +1,6 @@
 """Interface of a family of teachers; a family imports heavy libraries inside its methods."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypeVar
@@ -27,9 +27,13 @@ if TYPE_CHECKING:
 #: a teacher draws the masks of what it found itself and of nothing else.
 Role: TypeAlias = Literal["find", "outline", "both"]
 
-#: `predict(image, prompt)`: an image uint8 [H, W, 3] RGB; the prompt is None where objects are to be found, and holds
-#: the boxes where only their masks are to be drawn.
-TeacherPredict: TypeAlias = Callable[[NDArray[np.uint8], Detections | None], Detections]
+#: RGB, uint8 [H, W, 3].
+Image: TypeAlias = NDArray[np.uint8]
+
+#: `predict(images, prompts)`: the prompts are None where objects are to be found, and hold the boxes of each image
+#: where only their masks are to be drawn. The answers come in the order of the images, and may be made only as they are
+#: read: masks of many images take much memory.
+TeacherPredict: TypeAlias = Callable[[Sequence[Image], Sequence[Detections] | None], Iterable[Detections]]
 
 
 class Base(Protocol):
@@ -83,6 +87,7 @@ class Setting:
         own_masks: whether a teacher that finds and outlines returns masks; otherwise only boxes are wanted.
         keep_base: whether the base must stay unchanged; a separate process may apply the adapter in place and so hold
             the weights only once.
+        features: keeps what a frozen encoder computes; None computes it anew for each image.
     """
 
     class_names: tuple[str, ...]
@@ -90,6 +95,7 @@ class Setting:
     device: DeviceName
     own_masks: bool
     keep_base: bool
+    features: FeatureStore | None
 
 
 class TeacherFamily(Protocol[BaseModelType, ConfigType]):
@@ -135,10 +141,22 @@ class TeacherFamily(Protocol[BaseModelType, ConfigType]):
     def predictor(self, base: BaseModelType, adapter: "Adapter | None", setting: Setting) -> TeacherPredict:
         """Builds the function that predicts with the teacher; None for the adapter means the untuned base.
 
-        For a teacher that finds, `predict(image, None)` returns boxes, scores and class scores, and masks where it
-        draws its own and the setting asks for them. For one that outlines, `predict(image, prompt)` returns the
-        prompt's rows in the same order, with masks, and as score its own estimate of the mask's IoU (0..1).
+        For a teacher that finds, `predict(images, None)` returns boxes, scores and class scores, and masks where it
+        draws its own and the setting asks for them; it is given images of one size at a time, at most
+        `setting.detection.batch_size` of them. For one that outlines, `predict(images, prompts)` returns the rows of
+        each prompt unchanged and in the same order, with masks, and in `mask_scores` its own estimate of each mask's
+        IoU (0..1). `one_by_one` makes such a function of one for a single image.
         """
+
+
+def one_by_one(predict: Callable[[Image, Detections | None], Detections]) -> TeacherPredict:
+    """Returns a prediction of one image as one of many, each made when it is read."""
+
+    def each(images: Sequence[Image], prompts: Sequence[Detections] | None) -> Iterable[Detections]:
+        given = [None] * len(images) if prompts is None else prompts
+        return (predict(image, prompt) for image, prompt in zip(images, given, strict=True))
+
+    return each
 
 
 #: A family of any types, for the table.

@@ -126,9 +126,9 @@ def _mask_figures(build: Build, split: Annotations, images: ImageSource) -> dict
 def _asked(
     build: Build, split: Annotations, images: ImageSource, *, prompted_with_boxes: bool
 ) -> dict[int, PackedDetections]:
-    """Predicts a split, packing each result at once: the unpacked masks of all images do not fit into memory."""
+    """Predicts a split."""
     bar = "teacher predictions"
     with closing(questions(split, images, prompted_with_boxes=prompted_with_boxes, bar=bar)) as asked:
         answers = Workers().map(QuestionedTeacher(build), asked, batch=1)
-        packed = [PackedDetections.pack(found) for _, found in answers]
-    return by_image(split, packed)
+        found = [objects for _, objects in answers]
+    return by_image(split, found)

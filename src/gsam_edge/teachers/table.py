@@ -10,11 +10,15 @@ from gsam_edge.coco.needs import Need
 from gsam_edge.teachers.family import AnyFamily
 from gsam_edge.teachers.grounding_dino.family import GroundingDinoFamily
 from gsam_edge.teachers.sam.family import SamFamily
+from gsam_edge.teachers.sam2.family import Sam2Family
+from gsam_edge.teachers.sam3.family import Sam3Family
 from gsam_edge.teachers.yolo.family import YoloFamily
 
 TEACHERS: Mapping[str, AnyFamily] = {
     "grounding_dino": GroundingDinoFamily(),
     "sam": SamFamily(),
+    "sam2": Sam2Family(),
+    "sam3": Sam3Family(),
     "yolo": YoloFamily(),
 }
 

@@ -24,7 +24,8 @@ from gsam_edge.teachers.table import TEACHERS, TeacherChoice
 from gsam_edge.teachers.tuning import tune_where_needed
 from gsam_edge.teachers.yolo.model import load_yolo
 from gsam_edge.teachers.yolo.network import columns_of, detection_loss, raw_answers
-from gsam_edge.teachers.yolo.tune import keep_statistics, labelled_batch, tune_yolo
+from gsam_edge.teachers.yolo.tune import labelled_batch, tune_yolo
+from gsam_edge.training.loop.learner import set_training
 from gsam_edge.vision import Detections
 from support.runs import a_run
 from support.yolo import DETECTION, SIDE, TUNING, random_network, save_weights
@@ -75,7 +76,9 @@ def test_tuning_gives_an_adapter_and_leaves_the_base_with_its_statistics(detecto
         "weights_class_names": ["Ring", "gold_star", "moon"],
         "image_size": SIDE,
     }
-    assert {"yolo/box_loss", "yolo/class_loss", "yolo/distribution_loss", "yolo/val_score"} <= set(logged)
+    assert {"yolo/box_loss", "yolo/class_loss", "yolo/distribution_loss", "yolo/val_ap50", "yolo/val_ap75"} <= set(
+        logged
+    )
     assert not adapter.changes_nothing
     again = tune(detector)
     assert all(torch.equal(tensor, again.tensors[name]) for name, tensor in adapter.tensors.items())
@@ -93,7 +96,7 @@ def test_every_matrix_of_the_adapter_gets_a_gradient_in_one_step(request, kind):
     truth = Detections(np.array([[4.5, 4.5, 27.5, 27.5]], np.float32), np.ones(1, np.float32), np.zeros(1, np.int64))
     image = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE, 3), np.uint8)
     batch = labelled_batch([(image, truth)], [0, 1], SIDE, torch.device("cpu"))
-    keep_statistics(network.train())
+    set_training(network, keep_statistics=True)
     raw = raw_answers(network, batch["img"])
     answers = {**raw, "scores": columns_of(raw["scores"], [[0], [1]])}
     loss, _ = detection_loss(network, 2, TUNING.loss).loss(answers, batch)
@@ -117,7 +120,7 @@ def test_training_finds_what_it_is_shown(detector):
     data, outliner = dataset([0]), TunedTeacher(not_needed("nothing to draw"), not_needed("nothing to draw"))
     config = TUNING.model_copy(
         update={
-            "loop": TUNING.loop.model_copy(update={"steps": 40, "learning_rate": 5e-3, "validate_every": 20}),
+            "loop": TUNING.loop.model_copy(update={"epochs": 2, "min_steps": 40, "learning_rate": 5e-3}),
             "lora": TUNING.lora.model_copy(update={"r": 16, "alpha": 16}),
             "batch_size": 1,
         }
@@ -132,7 +135,7 @@ def test_training_finds_what_it_is_shown(detector):
 
 
 def setting(*, masks):
-    return Setting(("ring", "gold star", "comet"), DETECTION, "cpu", masks, True)
+    return Setting(("ring", "gold star", "comet"), DETECTION, "cpu", masks, True, None)
 
 
 def test_what_is_found_lies_in_the_image_with_scores_of_the_datas_classes(segmenter):

@@ -1,5 +1,7 @@
 """Parameters of Grounding DINO; nothing here imports torch."""
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from gsam_edge.teachers.config import DetectionConfig, TuningConfig
@@ -30,12 +32,18 @@ class GroundingDinoLossConfig(BaseModel):
     dense_cells: float = Field(gt=0, description="an object longer than so many strides belongs to a coarser level")
 
 
+class GroundingDinoLoopConfig(LoopConfig):
+    """The loop, with the metrics of its validation."""
+
+    monitor: Literal["ap50", "ap75"] = Field(description="class-mean AP at an IoU of 0.5 or 0.75 on validation images")
+
+
 class GroundingDinoTuningConfig(TuningConfig):
     """Adapter, loss and schedule of the tuning."""
 
     lora: LoraConfig = Field(description="rank, scale and adapted layers")
     loss: GroundingDinoLossConfig = Field(description="weights of the loss")
-    loop: LoopConfig = Field(description="schedule")
+    loop: GroundingDinoLoopConfig = Field(description="schedule")
     detection: DetectionConfig = Field(description="what counts as a detection when validating")
     batch_size: int = Field(gt=0, description="images of one step")
     positive_prompt_probability: float = Field(
@@ -67,7 +75,8 @@ class PretrainGroundingDinoConfig(BaseModel):
 
     model: TinyGroundingDinoConfig = Field(description="sizes of the network")
     loss: GroundingDinoLossConfig = Field(description="weights of the loss")
-    loop: LoopConfig = Field(description="schedule")
+    epoch_scenes: int = Field(gt=0, description="scenes of an epoch; they are drawn without end")
+    loop: GroundingDinoLoopConfig = Field(description="schedule")
     detection: DetectionConfig = Field(description="what counts as a detection in the held-out measurement")
     batch_size: int = Field(gt=0, description="scenes of one step")
     absent_phrases: int = Field(ge=0, description="most phrases in a prompt that are true of nothing in its image")

@@ -1,14 +1,12 @@
 """Grounding DINO as a family of teachers."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
 from gsam_edge.coco import Annotations
 from gsam_edge.coco.needs import Need
-from gsam_edge.teachers.family import Role, Setting, TeacherPredict, TuningData
+from gsam_edge.teachers.family import Image, Role, Setting, TeacherPredict, TuningData
 from gsam_edge.teachers.grounding_dino.config import GroundingDinoTuningConfig
 from gsam_edge.training.run import Run
 from gsam_edge.vision import Detections
@@ -63,7 +61,7 @@ class GroundingDinoFamily:
         model = adapted(base.model, adapter, device=setting.device, keep_base=setting.keep_base)
         tuned = replace(base, model=model)
 
-        def find(image: NDArray[np.uint8], prompt: Detections | None) -> Detections:
-            return tuned.predict_batch([image], setting.class_names, setting.detection)[0]
+        def find(images: Sequence[Image], prompts: Sequence[Detections] | None) -> list[Detections]:
+            return tuned.predict_batch(images, setting.class_names, setting.detection)
 
         return find

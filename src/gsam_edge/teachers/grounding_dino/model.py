@@ -1,7 +1,6 @@
 """Grounding DINO as a detector of named classes."""
 
-import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,16 +9,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from transformers import AutoProcessor
 
 from gsam_edge.teachers.config import DetectionConfig
 from gsam_edge.teachers.detections import best_detections
-from gsam_edge.teachers.errors import BaseModelError
 from gsam_edge.teachers.grounding_dino.library import TUNABLE_MODELS, TunableModel
 from gsam_edge.teachers.grounding_dino.prompts import Prompt, compose_prompts
+from gsam_edge.teachers.pretrained import load_pretrained
 from gsam_edge.vision import Detections
 from gsam_edge.vision.boxes import clip_xyxy, cxcywh_to_xyxy
-
-logger = logging.getLogger(__name__)
 
 Image = NDArray[np.uint8]
 
@@ -130,50 +128,7 @@ def load_grounding_dino(model_id_or_folder: str, *, allow_download: bool = False
         BaseModelError: if it holds a model of another architecture, weights that do not fill the model exactly, or
             damaged files.
     """
-    from safetensors import SafetensorError
-    from transformers import AutoConfig, AutoProcessor
-
-    options = {"local_files_only": not allow_download}
-    try:
-        architecture = AutoConfig.from_pretrained(model_id_or_folder, **options).model_type
-        if architecture not in TUNABLE_MODELS:
-            raise BaseModelError(
-                f"{model_id_or_folder}: expected a model of {sorted(TUNABLE_MODELS)}, got one of {architecture!r}"
-            )
-        # Mismatched shapes pass here, so that `_check_weights` reports them together with other faults.
-        model, arrived = TUNABLE_MODELS[architecture].from_pretrained(
-            model_id_or_folder, use_safetensors=True, ignore_mismatched_sizes=True, output_loading_info=True, **options
-        )
-        processor = AutoProcessor.from_pretrained(model_id_or_folder, **options)
-    except OSError as error:
-        raise FileNotFoundError(
-            f"Grounding DINO: expected a folder or a model in the local Hugging Face cache, got {model_id_or_folder!r}"
-            f" (downloads {'allowed' if allow_download else 'not allowed'}): {error}"
-        ) from error
-    except (ValueError, KeyError, SafetensorError) as error:  # what the library's readers raise on damaged files
-        raise BaseModelError(
-            f"Grounding DINO {model_id_or_folder}: expected a model as transformers saves it, but: {error}"
-        ) from error
-    _check_weights(model_id_or_folder, len(model.state_dict()), arrived)
-    return GroundingDino(model.eval(), processor, Path(model_id_or_folder).name)
-
-
-def _check_weights(where: str, tensors: int, arrived: Mapping[str, Any]) -> None:
-    """Checks that weights fill the whole model; logs a warning for tensors that it does not use.
-
-    Args:
-        where: folder or id.
-        tensors: number of the model's tensors.
-        arrived: the library's report of the loading, without differences that are no faults (tied heads, index tables
-            that are computed now, layers that older releases named otherwise).
-    """
-    missing, unused = sorted(arrived["missing_keys"]), sorted(arrived["unexpected_keys"])
-    reshaped = sorted(f"{name}: {tuple(got)} for {tuple(wanted)}" for name, got, wanted in arrived["mismatched_keys"])
-    if missing or reshaped:
-        raise BaseModelError(
-            f"Grounding DINO {where}: expected weights for all {tensors} tensors of the model, got {len(missing)} "
-            f"missing {missing[:5]}, {len(reshaped)} of another shape {reshaped[:5]} and {len(unused)} that it does "
-            f"not know {unused[:5]}"
-        )
-    if unused:
-        logger.warning("Grounding DINO %s: %d tensors that the model does not use: %s", where, len(unused), unused[:5])
+    model, processor = load_pretrained(
+        "Grounding DINO", model_id_or_folder, TUNABLE_MODELS, AutoProcessor, allow_download=allow_download
+    )
+    return GroundingDino(model, processor, Path(model_id_or_folder).name)

@@ -47,7 +47,7 @@ def tune_grounding_dino(
     """Trains a low-rank adapter with which the base finds the classes of the annotations.
 
     The base itself is not changed. Each image is prompted with all classes (or, past the text limit, with those of one
-    prompt, see `draw_prompt`); the adapter with the best class-mean AP50 on the validation images is kept.
+    prompt, see `draw_prompt`); the adapter with the best monitored metric on the validation images is kept.
 
     Args:
         base: the detector to adapt.
@@ -105,6 +105,8 @@ def tune_grounding_dino(
         config.loop,
         name="grounding_dino",
         run=run,
+        epoch_images=len(train_set.images),
+        batch_size=config.batch_size,
         validate=_validation(tuned, val_set, images, config.detection),
         trainable_only=True,
     )
@@ -141,11 +143,12 @@ def draw_prompt(
 
 def _validation(
     tuned: GroundingDino, val_set: Annotations, images: ImageSource, config: DetectionConfig
-) -> Callable[[TunableModel], float]:
+) -> Callable[[TunableModel], dict[str, float]]:
     truths = [val_set.truth(record["id"], masks=False) for record in val_set.images]
 
-    def ap50(_: TunableModel) -> float:
+    def metrics(_: TunableModel) -> dict[str, float]:
         shown = (images[record["file_name"]] for record in val_set.images)
-        return average_precision(truths, tuned.predict_batch(shown, val_set.class_names, config))
+        found = tuned.predict_batch(shown, val_set.class_names, config)
+        return {"ap50": average_precision(truths, found, 0.5), "ap75": average_precision(truths, found, 0.75)}
 
-    return ap50
+    return metrics

@@ -1,6 +1,6 @@
 """Parameters of teachers that draw the masks of boxes; nothing here imports torch."""
 
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -34,12 +34,21 @@ class MaskLossConfig(BaseModel):
         return self
 
 
+class OutliningLoopConfig(LoopConfig):
+    """The loop, with the metrics of its validation."""
+
+    monitor: Literal["mean_iou", "iou_error"] = Field(
+        description="of the masks from true boxes: mean IoU, or mean distance of the model's own estimate from it "
+        "(mode min)"
+    )
+
+
 class OutliningConfig(TuningConfig):
     """Adapter, loss and schedule of the tuning."""
 
     lora: LoraConfig = Field(description="rank, scale and adapted layers")
     loss: MaskLossConfig = Field(description="weights of the loss")
-    loop: LoopConfig = Field(description="schedule")
+    loop: OutliningLoopConfig = Field(description="schedule")
     views: int | None = Field(
         ge=1,
         description="augmented views of each image, drawn once and shown in turn, so that a frozen encoder sees each "

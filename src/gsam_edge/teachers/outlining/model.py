@@ -16,8 +16,8 @@ Features: TypeAlias = Mapping[str, Tensor]
 _BOXES_PER_PASS = 32
 
 
-class PromptableModel(Protocol):
-    """A Segment Anything Model of any generation, whose image encoder runs once for all boxes of an image."""
+class ImageEncoder(Protocol):
+    """A model whose image encoder runs once for all questions about an image."""
 
     @property
     def model(self) -> nn.Module:
@@ -31,19 +31,23 @@ class PromptableModel(Protocol):
     def input_size(self) -> int:
         """Side S of the square input in pixels."""
 
-    @property
-    def mask_size(self) -> int:
-        """Side m of the decoded masks in cells, a divisor of S."""
-
-    def input_hw(self, image_hw: tuple[int, int]) -> tuple[int, int]:
-        """Returns height and width, S at most, of an image of (height, width) on the input; the rest is padding."""
-
     def embed(self, images: Sequence[NDArray[np.uint8]]) -> dict[str, Tensor]:
         """Runs the image encoder on B RGB images uint8 [H, W, 3] of any sizes; with gradients where it is adapted.
 
         Returns:
             `Features` on the model's device.
         """
+
+
+class PromptableModel(ImageEncoder, Protocol):
+    """A Segment Anything Model of any generation that is prompted with boxes."""
+
+    @property
+    def mask_size(self) -> int:
+        """Side m of the decoded masks in cells, a divisor of S."""
+
+    def input_hw(self, image_hw: tuple[int, int]) -> tuple[int, int]:
+        """Returns height and width, S at most, of an image of (height, width) on the input; the rest is padding."""
 
     def decode(self, features: Features, boxes: Tensor, *, multimask: bool) -> tuple[Tensor, Tensor]:
         """Predicts masks of boxes on embedded images; differentiable, and for several images at once.
@@ -61,7 +65,7 @@ class PromptableModel(Protocol):
         """Scales mask logits float [N, m, m] to the image: bool [N, H, W]."""
 
 
-def model_device(model: PromptableModel) -> torch.device:
+def model_device(model: ImageEncoder) -> torch.device:
     """Returns where the network is."""
     return next(model.model.parameters()).device
 

@@ -40,11 +40,11 @@ def tune_outliner(base: Model, data: TuningData, config: OutliningConfig, *, nam
 
     Args:
         base: not changed; the tuning works on a copy.
-        data: annotations with masks. The mean mask IoU of `val` from true boxes chooses the best adapter; without masks
-            there, the last one is taken.
+        data: annotations with masks. Those of `val`, from true boxes, choose the best adapter; without masks there, the
+            last one is taken.
         config: adapter, loss and schedule.
         name: of the family, for the adapter and the metrics.
-        run: its log receives `<name>/train_loss`, `<name>/val_score` and the parts of the loss; its seed is that of
+        run: its log receives `<name>/train_loss`, `<name>/val_...` and the parts of the loss; its seed is that of
             adapters, order, views and prompts.
 
     Returns:
@@ -97,7 +97,9 @@ def tune_outliner(base: Model, data: TuningData, config: OutliningConfig, *, nam
         config.loop,
         name=name,
         run=run,
-        validate=(lambda _: _mean_iou(tuned, val_views, features, config)) if val_views.image_ids else None,
+        epoch_images=len(train_views.image_ids),
+        batch_size=config.batch_size,
+        validate=(lambda _: _metrics(tuned, val_views, features, config)) if val_views.image_ids else None,
         trainable_only=True,
     )
     facts = OutlinerFacts(multimask=config.multimask, iou=_calibration(tuned, val_views, features, config))
@@ -120,9 +122,15 @@ def tune_outliner(base: Model, data: TuningData, config: OutliningConfig, *, nam
     return adapter
 
 
-def _mean_iou(model: PromptableModel, views: Views, features: ImageFeatures, config: OutliningConfig) -> float:
-    """Returns the mean mask IoU over all prompted objects of the images, from their true boxes."""
-    return float(_ious(model, views, features, box_jitter=0, multimask=config.multimask)[1].mean())
+def _metrics(
+    model: PromptableModel, views: Views, features: ImageFeatures, config: OutliningConfig
+) -> dict[str, float]:
+    """Returns the mean mask IoU over all prompted objects of the images, from their true boxes, as `mean_iou`.
+
+    `iou_error` is the mean distance of the model's own estimate from an object's IoU.
+    """
+    predicted, actual = _ious(model, views, features, box_jitter=0, multimask=config.multimask)
+    return {"mean_iou": float(actual.mean()), "iou_error": float(np.abs(predicted - actual).mean())}
 
 
 def _calibration(

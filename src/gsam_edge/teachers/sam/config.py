@@ -4,8 +4,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from gsam_edge.teachers.outlining.config import MaskLossConfig
-from gsam_edge.training.config import LoopConfig
+from gsam_edge.teachers.outlining.config import MaskLossConfig, OutliningLoopConfig
 
 
 class SamArchitecture(BaseModel):
@@ -60,7 +59,7 @@ class SamStage(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     image_size: int = Field(gt=0, description="side of SAM's input and of the scenes drawn for it, pixels")
-    loop: LoopConfig = Field(description="schedule")
+    loop: OutliningLoopConfig = Field(description="schedule")
     batch_size: int = Field(gt=0, description="scenes of one step, drawn anew")
     objects_per_image: int = Field(gt=0, description="most objects of a scene prompted in one step")
 
@@ -74,6 +73,7 @@ class PretrainSamConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     architecture: SamArchitecture = Field(description="sizes; the last stage works at its image size")
+    epoch_scenes: int = Field(gt=0, description="scenes of an epoch in every stage; they are drawn without end")
     stages: tuple[SamStage, ...] = Field(min_length=1, description="one after the other, with the same weights")
     loss: MaskLossConfig = Field(description="weights of the loss")
     box_jitter: float = Field(ge=0, lt=0.5, description="most a prompt's side moves, fraction of its width or height")

@@ -72,7 +72,8 @@ def pretrain_sam(
 
     Returns:
         The model on the CPU and a report: `held_out_mean_iou` and `held_out_objects` from true boxes on scenes of a
-        seed of their own, drawn at the world's own size, `parameters`, `steps`, and `seconds` of this process.
+        seed of their own, drawn at the world's own size, `parameters`, `scenes` of all stages, and `seconds` of this
+        process.
     """
     seed_everything(run.seed)
     first = config.architecture.model_copy(update={"image_size": config.stages[0].image_size})
@@ -94,7 +95,7 @@ def pretrain_sam(
         "held_out_mean_iou": mean_iou,
         "held_out_objects": objects,
         "parameters": count_parameters(sam.model)[1],
-        "steps": sum(stage.loop.steps for stage in config.stages),
+        "scenes": sum(stage.loop.epochs for stage in config.stages) * config.epoch_scenes,
         "seconds": seconds,
     }
     sam.model.cpu().requires_grad_(False)
@@ -133,7 +134,9 @@ def _train_stage(
         stage.loop,
         name=f"sam_pretraining_{index + 1}_{stage.image_size}px",
         run=replace(run, seed=derived_seed(run.seed, index)),
-        validate=lambda _: mean_iou_from_boxes(sam, validation)[0],
+        epoch_images=config.epoch_scenes,
+        batch_size=stage.batch_size,
+        validate=lambda _: {"mean_iou": mean_iou_from_boxes(sam, validation)[0]},
     )
 
 

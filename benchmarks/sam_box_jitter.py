@@ -52,8 +52,8 @@ def mean_iou(predict: TeacherPredict, split: Annotations, images: ImageSource, *
         truth = prompted_objects(split, image["id"]).unpack()
         if len(truth):
             prompt = missed(truth, rng) if miss else truth
-            (found,) = predict([images[image["file_name"]]], [prompt])
-            ious.extend(paired_iou(found.masks, truth.masks))
+            (drawn,) = predict([images[image["file_name"]]], [prompt])
+            ious.extend(paired_iou(drawn.masks, truth.masks))
     return float(np.mean(ious))
 
 
@@ -77,7 +77,7 @@ def main() -> None:
     data = TuningData(train, val, images, augmentation, False, MemoryFeatures())
     loop = config.loop.model_copy(update={"epochs": 1, "min_steps": chosen.steps, "validate_every": 1})
     family, device = TEACHERS["sam"], resolve_device("auto")
-    setting = Setting(train.class_names, detection, "auto", own_masks=False, keep_base=True)
+    setting = Setting(train.class_names, detection, "auto", own_masks=False, keep_base=True, features=None)
 
     table = Table(
         "box_jitter", "IoU from true boxes", "IoU from a detector's", "seconds", title=f"{chosen.steps} steps"

@@ -16,6 +16,7 @@ from gsam_edge.coco.provenance import require_made_from
 from gsam_edge.teachers.config import DetectionConfig
 from gsam_edge.teachers.errors import AdapterError, BaseModelError
 from gsam_edge.teachers.family import Base, TeacherPredict
+from gsam_edge.teachers.features import FeatureStore
 from gsam_edge.teachers.lora.adapter import Adapter
 from gsam_edge.teachers.lora.layers import weights_digest
 from gsam_edge.teachers.predict import Part, one_image_predictor, teacher_predictor
@@ -72,6 +73,7 @@ def compose_teacher(
     *,
     detection: DetectionConfig,
     device: DeviceName,
+    features: FeatureStore | None = None,
 ) -> Teacher:
     """Composes the chosen teachers that were tuned; one that the data did not call for is left out.
 
@@ -81,6 +83,7 @@ def compose_teacher(
         choice: which teachers find and outline.
         detection: what counts as a detection.
         device: where to predict.
+        features: see `Setting`; without a store, times are those of a teacher that sees each image for the first time.
 
     Raises:
         InvalidDatasetError: if no teacher was tuned, or one that is needed was not.
@@ -106,6 +109,7 @@ def compose_teacher(
         device=device,
         own_masks=own_masks,
         keep_bases=False,
+        features=features,
     )
     prompted = finder is None
     digests = [digest for base, adapter in tuned.values() for digest in (weights_digest(base.model), adapter.digest)]

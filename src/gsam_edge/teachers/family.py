@@ -87,6 +87,7 @@ class Setting:
         own_masks: whether a teacher that finds and outlines returns masks; otherwise only boxes are wanted.
         keep_base: whether the base must stay unchanged; a separate process may apply the adapter in place and so hold
             the weights only once.
+        features: keeps what a frozen encoder computes; None computes it anew for each image.
     """
 
     class_names: tuple[str, ...]
@@ -94,6 +95,7 @@ class Setting:
     device: DeviceName
     own_masks: bool
     keep_base: bool
+    features: FeatureStore | None
 
 
 class TeacherFamily(Protocol[BaseModelType, ConfigType]):

@@ -12,6 +12,7 @@ import numpy as np
 
 from gsam_edge.teachers.config import DetectionConfig
 from gsam_edge.teachers.family import Base, Image, Setting, TeacherPredict
+from gsam_edge.teachers.features import FeatureStore
 from gsam_edge.teachers.lora.adapter import Adapter
 from gsam_edge.teachers.table import TEACHERS
 from gsam_edge.training.device import DeviceName
@@ -129,6 +130,7 @@ def teacher_predictor(
     own_masks: bool = False,
     boxes_from_masks: bool = False,
     keep_bases: bool = True,
+    features: FeatureStore | None = None,
 ) -> TeacherPredict:
     """Builds teachers with their adapters, as the function `GroundedSam.predict`.
 
@@ -143,12 +145,13 @@ def teacher_predictor(
         own_masks: see `Setting`.
         boxes_from_masks: see `GroundedSam`.
         keep_bases: see `Setting.keep_base`.
+        features: see `Setting`.
 
     Raises:
         ValueError: if there is no teacher at all.
         AdapterError: if an adapter does not fit its base.
     """
-    setting = Setting(class_names, detection, device, own_masks, keep_bases)
+    setting = Setting(class_names, detection, device, own_masks, keep_bases, features)
     find, outline = (
         None if part is None else TEACHERS[part.name].predictor(part.base, part.adapter, setting)
         for part in (finder, outliner)

@@ -172,7 +172,7 @@ def test_what_is_kept_does_not_depend_on_the_precision_of_the_training(base, ima
 def test_chosen_views_are_shown_in_turn_and_embedded_once(base, images, passes, augmentation_rules):
     words = Description(characteristics=("changes_size",), environment={"lighting": "variable"}, intensity="high")
     augmentation = build(words, augmentation_rules)
-    loop = LOOP.model_copy(update={"epochs": 1, "min_steps": 12})
+    loop = LOOP.model_copy(update={"epochs": 6, "validate_every": 6, "min_steps": 12})
     config = TUNING.model_copy(update={"views": 2, "loop": loop})
     tuned, same = (tune(base, images, config, augmentation=augmentation) for _ in range(2))
     assert passes == [1] * 2 * (3 * 2 + 2)
@@ -279,25 +279,37 @@ def test_objects_without_mask_or_box_and_crowds_are_not_prompted():
     assert objects.mask_areas.tolist() == [400]
 
 
+def answered(base, adapter, image, features=None) -> Detections:
+    prompt = Detections(BOX, np.ones(1, np.float32), np.zeros(1, np.int64))
+    detection = DetectionConfig(score_threshold=0, candidates=1, nms_iou=1, max_detections=1, batch_size=1)
+    setting = Setting(("box",), detection, "cpu", own_masks=False, keep_base=True, features=features)
+    (found,) = TEACHERS["sam"].predictor(base, adapter, setting)([image], [prompt])
+    return found
+
+
 @pytest.mark.parametrize("multimask", [False, True])
 def test_the_predictor_asks_as_it_was_tuned_and_tells_the_calibrated_iou(base, images, multimask):
     adapter = tune(base, images, TUNING.model_copy(update={"multimask": multimask}))
     facts = OutlinerFacts.model_validate(Adapter.from_bytes(adapter.to_bytes()).config.facts)
     assert facts.multimask is multimask
-    prompt = Detections(BOX, np.ones(1, np.float32), np.zeros(1, np.int64))
-    detection = DetectionConfig(score_threshold=0, candidates=1, nms_iou=1, max_detections=1, batch_size=1)
-    setting = Setting(("box",), detection, "cpu", own_masks=False, keep_base=True)
-
-    def answer(adapter):
-        (found,) = TEACHERS["sam"].predictor(base, adapter, setting)([images["0.jpg"]], [prompt])
-        return found
-
     tuned = replace(base, model=apply_adapter(copy.deepcopy(base.model), adapter))
     masks, iou = predict_image(tuned, images["0.jpg"], BOX, multimask=multimask)
-    assert np.array_equal(answer(adapter).masks, masks)
-    assert np.array_equal(answer(adapter).mask_scores, facts.iou.calibrated(iou))
+    answer = answered(base, adapter, images["0.jpg"])
+    assert np.array_equal(answer.masks, masks)
+    assert np.array_equal(answer.mask_scores, facts.iou.calibrated(iou))
     untuned = predict_image(base, images["0.jpg"], BOX, multimask=multimask)[1]
-    assert np.array_equal(answer(adapter.untuned).mask_scores, untuned.clip(0, 1))
+    assert np.array_equal(answered(base, adapter.untuned, images["0.jpg"]).mask_scores, untuned.clip(0, 1))
+
+
+def test_labelling_takes_the_features_that_tuning_left(base, images, passes):
+    store = MemoryFeatures()
+    adapter = tune(base, images, features=store)
+    seen = len(passes)
+    kept = answered(base, adapter, images["0.jpg"], store)
+    assert len(passes) == seen
+    anew = answered(base, adapter, images["0.jpg"])
+    assert np.mean(kept.masks != anew.masks) < 0.01
+    np.testing.assert_allclose(kept.mask_scores, anew.mask_scores, atol=1e-2)
 
 
 def test_the_calibration_is_that_of_jittered_boxes_of_the_validation(base, images):

@@ -135,7 +135,7 @@ def test_training_finds_what_it_is_shown(detector):
 
 
 def setting(*, masks):
-    return Setting(("ring", "gold star", "comet"), DETECTION, "cpu", masks, True)
+    return Setting(("ring", "gold star", "comet"), DETECTION, "cpu", masks, True, None)
 
 
 def test_what_is_found_lies_in_the_image_with_scores_of_the_datas_classes(segmenter):

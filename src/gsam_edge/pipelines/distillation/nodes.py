@@ -9,6 +9,7 @@ from gsam_edge.distill.config import DistillationConfig, LabellingConfig
 from gsam_edge.pipelines.templates import tuned_teachers
 from gsam_edge.pipelines.types import CheckpointStore, Predictions, StudentWeights
 from gsam_edge.students.choice import StudentConfig
+from gsam_edge.teachers.features import FeatureStore
 from gsam_edge.teachers.table import TeacherChoice
 from gsam_edge.training.device import DeviceName
 from gsam_edge.training.metrics import MetricLogger
@@ -20,6 +21,7 @@ def label_training_images(
     train: Annotations,
     images: ImageSource,
     store: MutableMapping[str, dict[str, Any]],
+    features: FeatureStore,
     choice: TeacherChoice,
     labelling: LabellingConfig,
     device: DeviceName,
@@ -31,7 +33,9 @@ def label_training_images(
     from gsam_edge.teachers.compose import compose_teacher
 
     tuned = tuned_teachers(teachers)
-    teacher = compose_teacher(train, tuned, choice, detection=labelling.label_detection, device=device)
+    teacher = compose_teacher(
+        train, tuned, choice, detection=labelling.label_detection, device=device, features=features
+    )
     batch_size = labelling.detection.batch_size
     labels, counts = label_images(
         teacher.factory, teacher.description, train, images, batch_size=batch_size, store=store

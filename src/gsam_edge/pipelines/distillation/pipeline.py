@@ -16,6 +16,7 @@ def create_pipeline() -> Pipeline:
                     "train": "annotations_train",
                     "images": "raw_images",
                     "store": "teacher_label_store",
+                    "features": "teacher_features",
                     "choice": "params:teachers",
                     "labelling": "params:labelling",
                     "device": "params:device",

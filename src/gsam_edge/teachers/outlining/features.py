@@ -38,32 +38,42 @@ class ImageFeatures:
 
     Args:
         model: whose encoder embeds.
-        store: keeps the features by a digest of encoder, input size and pixels.
+        store: keeps the features by a digest of encoder, input size and pixels; None keeps nothing.
     """
 
-    def __init__(self, model: ImageEncoder, store: FeatureStore) -> None:
-        self._model, self._store = model, store
-        self._frozen = not adapter_parameters(model.encoder)
-        self._encoder = f"{weights_digest(model.encoder)} {model.input_size}".encode() if self._frozen else b""
+    def __init__(self, model: ImageEncoder, store: FeatureStore | None) -> None:
+        self._model = model
+        self._store = None if adapter_parameters(model.encoder) else store
+        self._encoder = b"" if self._store is None else f"{weights_digest(model.encoder)} {model.input_size}".encode()
         self._keys: dict[tuple[str, int | None], str] = {}
 
     def batch(self, shown: Sequence[Shown]) -> dict[str, Tensor]:
         """Returns the features of B images, [B, ...] each, on the model's device."""
-        if not self._frozen or any(one.identity is None for one in shown):
+        if self._store is None or any(one.identity is None for one in shown):
             return self._model.embed([one.read() for one in shown])
-        each = [self._kept(one) for one in shown]
+        each = [self._kept(self._store, one) for one in shown]
         return {name: torch.cat([features[name] for features in each]) for name in each[0]}
 
-    def _kept(self, shown: Shown) -> dict[str, Tensor]:
-        key = self._keys.get(shown.identity)  # type: ignore[arg-type]  # `batch` asks for those with an identity
-        image = None
+    @torch.no_grad()
+    def of_pixels(self, image: NDArray[np.uint8]) -> dict[str, Tensor]:
+        """Returns the features of one RGB image uint8 [H, W, 3], [1, ...] each, on the model's device."""
+        if self._store is None:
+            return self._model.embed([image])
+        return self._stored(self._store, self._key(image), lambda: image)
+
+    def _kept(self, store: FeatureStore, shown: Shown) -> dict[str, Tensor]:
+        key, read = self._keys.get(shown.identity), shown.read  # type: ignore[arg-type]  # `batch` asks for identities
         if key is None:
-            image = shown.read()
+            image = read()
             key = self._keys[shown.identity] = self._key(image)  # type: ignore[index]
-        features = self._store.get(key)
+            return self._stored(store, key, lambda: image)
+        return self._stored(store, key, read)
+
+    def _stored(self, store: FeatureStore, key: str, read: ReadImage) -> dict[str, Tensor]:
+        features = store.get(key)
         if features is None:
-            features = self._embedded(shown.read() if image is None else image)
-            self._store.put(key, features)
+            features = self._embedded(read())
+            store.put(key, features)
         device = model_device(self._model)
         return {name: feature.to(device).float() for name, feature in features.items()}
 

@@ -56,4 +56,4 @@ class SamFamily:
         from gsam_edge.teachers.outlining.predictor import outliner
 
         model = adapted(base.model, adapter, device=setting.device, keep_base=setting.keep_base)
-        return outliner(replace(base, model=model), adapter)
+        return outliner(replace(base, model=model), adapter, setting)

@@ -11,8 +11,9 @@ from gsam_edge.coco.errors import InvalidDatasetError
 from gsam_edge.teachers.config import DetectionConfig
 from gsam_edge.teachers.family import Setting, TuningData
 from gsam_edge.teachers.features import MemoryFeatures
-from gsam_edge.teachers.lora.adapter import Adapter, apply_adapter
+from gsam_edge.teachers.lora.adapter import apply_adapter, merged
 from gsam_edge.teachers.lora.config import LoraConfig
+from gsam_edge.teachers.lora.files import adapter_files, read_adapter
 from gsam_edge.teachers.lora.layers import weights_digest
 from gsam_edge.teachers.outlining.calibration import OutlinerFacts
 from gsam_edge.teachers.outlining.config import OutliningConfig
@@ -282,7 +283,7 @@ def test_objects_without_mask_or_box_and_crowds_are_not_prompted():
 @pytest.mark.parametrize("multimask", [False, True])
 def test_the_predictor_asks_as_it_was_tuned_and_tells_the_calibrated_iou(base, images, multimask):
     adapter = tune(base, images, TUNING.model_copy(update={"multimask": multimask}))
-    facts = OutlinerFacts.model_validate(Adapter.from_bytes(adapter.to_bytes()).config.facts)
+    facts = OutlinerFacts.model_validate(read_adapter(adapter_files(adapter)).config.facts)
     assert facts.multimask is multimask
     prompt = Detections(BOX, np.ones(1, np.float32), np.zeros(1, np.int64))
     detection = DetectionConfig(score_threshold=0, candidates=1, nms_iou=1, max_detections=1, batch_size=1)
@@ -292,7 +293,7 @@ def test_the_predictor_asks_as_it_was_tuned_and_tells_the_calibrated_iou(base, i
         (found,) = TEACHERS["sam"].predictor(base, adapter, setting)([images["0.jpg"]], [prompt])
         return found
 
-    tuned = replace(base, model=apply_adapter(copy.deepcopy(base.model), adapter))
+    tuned = replace(base, model=merged(copy.deepcopy(base.model), adapter))
     masks, iou = predict_image(tuned, images["0.jpg"], BOX, multimask=multimask)
     assert np.array_equal(answer(adapter).masks, masks)
     assert np.array_equal(answer(adapter).mask_scores, facts.iou.calibrated(iou))

@@ -78,7 +78,8 @@ def test_masks_are_compared_with_those_of_the_matched_queries(sam3, seen):
         logits = mask_logits(sam3.model, seen, texts, asked.encoded, asked.queries)[0]
     box = asked.boxes[-1, 0, 3:4]  # an object just where the fourth query's box is
     drawn = (logits[3:4] > 0).float()
-    by_box = CONFIG.model_copy(update={"class_weight": 1e-6})  # matched to no other query that scores higher
+    # Matched to no other query that scores higher, and compared without the focal loss's preference for background.
+    by_box = CONFIG.model_copy(update={"class_weight": 1e-6, "focal_alpha": 0.5, "focal_gamma": 0})
     same, other, none = (losses(sam3, seen, [Objects(box, masks)], by_box) for masks in (drawn, 1 - drawn, 0 * drawn))
     assert same["mask_loss"] < other["mask_loss"]
     assert same["dice_loss"] < other["dice_loss"]

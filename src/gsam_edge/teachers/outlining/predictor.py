@@ -17,8 +17,8 @@ def outliner(model: PromptableModel, adapter: Adapter | None) -> TeacherPredict:
 
     Args:
         model: with the adapter's matrices, if it has any.
-        adapter: its facts say how the model is asked and calibrate its estimates, which become the mask scores; None, or one
-            without matrices, leaves the estimates as they are, clipped to 0..1.
+        adapter: its facts say how the model is asked and calibrate its estimates, which become the mask scores; None,
+            or one without matrices, leaves the estimates as they are, clipped to 0..1.
     """
     facts = _UNTUNED
     if adapter is not None and adapter.config.facts is not None:

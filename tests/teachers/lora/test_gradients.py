@@ -115,7 +115,8 @@ def test_every_matrix_of_an_adapter_gets_a_gradient_in_one_step(
 ) -> None:
     rng = np.random.default_rng(0)
     images = {f"{n}.png": rng.integers(0, 256, (SIDE, SIDE, 3), np.uint8) for n in range(4)}
-    data = TuningData(labelled(range(2)), labelled(range(2, 4)), images, None, own_masks=False, features=MemoryFeatures())
+    train_set, val_set = labelled(range(2)), labelled(range(2, 4))
+    data = TuningData(train_set, val_set, images, None, own_masks=False, features=MemoryFeatures())
     with pytest.raises(StoppedError):
         TEACHERS[name].tune(BASES[name](env, tmp_path), data, small_tuning_config(name, env), a_run(seed=1))
     assert unreached == []

@@ -71,17 +71,22 @@ def test_an_absent_class_beside_a_present_one_changes_only_the_presence(sam3, se
 
 
 def test_masks_are_compared_with_those_of_the_matched_queries(sam3, seen):
-    """A mask as the query draws it costs less than its opposite; an object without a mask costs nothing."""
+    """Written out for a mask that the query's own may or may not resemble; an object without a mask costs nothing."""
     texts = sam3.texts(NAMES[:1])
     with torch.no_grad():
         asked = answers(sam3.model, seen, texts)
-        logits = mask_logits(sam3.model, seen, texts, asked.encoded, asked.queries)[0]
+        logits = mask_logits(sam3.model, seen, texts, asked.encoded, asked.queries)[0, 3]
     box = asked.boxes[-1, 0, 3:4]  # an object just where the fourth query's box is
-    drawn = (logits[3:4] > 0).float()
-    by_box = CONFIG.model_copy(update={"class_weight": 1e-6})  # matched to no other query that scores higher
-    same, other, none = (losses(sam3, seen, [Objects(box, masks)], by_box) for masks in (drawn, 1 - drawn, 0 * drawn))
-    assert same["mask_loss"] < other["mask_loss"]
-    assert same["dice_loss"] < other["dice_loss"]
+    mask = torch.zeros(1, 16, 16)
+    mask[0, 4:12, 2:9] = 1
+    # Matched to no other query that scores higher; a focal loss of gamma 0 is half of the cross-entropy.
+    config = CONFIG.model_copy(update={"class_weight": 1e-6, "focal_alpha": 0.5, "focal_gamma": 0})
+    found, none = (losses(sam3, seen, [Objects(box, masks)], config) for masks in (mask, 0 * mask))
+    entropy = functional.binary_cross_entropy_with_logits(logits, mask[0])
+    torch.testing.assert_close(found["mask_loss"], config.mask_weight * 0.5 * entropy, rtol=1e-3, atol=1e-4)
+    p = logits.sigmoid()
+    dice = 1 - (2 * (p * mask[0]).sum() + 1) / (p.sum() + mask.sum() + 1)
+    torch.testing.assert_close(found["dice_loss"], config.dice_weight * dice, rtol=1e-3, atol=1e-4)
     assert (none["mask_loss"].item(), none["dice_loss"].item()) == (0, 0)
     assert "mask_loss" not in losses(sam3, seen, [Objects(box, None)])
 

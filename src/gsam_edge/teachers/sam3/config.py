@@ -31,8 +31,8 @@ class Sam3LoopConfig(LoopConfig):
     """The loop, with the metrics of its validation."""
 
     monitor: Literal["ap50", "ap75", "mask_map50", "mask_map50_95"] = Field(
-        description="class-mean AP on validation images: of boxes at an IoU of 0.5 or 0.75, or, where masks are wanted, "
-        "of masks at 0.5 or as the mean over 0.5 to 0.95"
+        description="class-mean AP on validation images: of boxes at an IoU of 0.5 or 0.75, or, where masks are "
+        "wanted, of masks at 0.5 or as the mean over 0.5 to 0.95"
     )
 
 

@@ -122,9 +122,10 @@ class Sam3:
             [N, C]: NaN for all classes but the one that was asked for.
         """
         once = pyramid(self.model, tokens)
+        classes = torch.arange(len(texts.mask), device=texts.mask.device)
         asked = [
             answers(self.model, once.coarsest.repeated(len(rows)), texts.select(rows))
-            for rows in torch.arange(len(texts.mask), device=texts.mask.device).split(detection.batch_size)
+            for rows in torch.split(classes, detection.batch_size)
         ]
         scores = torch.cat([one.scores for one in asked]).cpu().numpy()  # [C, Q]
         boxes = torch.cat([one.boxes[-1] for one in asked]).cpu().numpy()  # [C, Q, 4]

@@ -1,7 +1,7 @@
 """LoRA tuning of SAM 3 to the classes of a dataset."""
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -160,7 +160,7 @@ def _validation(
     truths = [val.truth(record["id"], masks=False) for record in val.images]
     masks = data.own_masks and val.has_masks
 
-    def find(record: dict[str, Any]) -> Detections:
+    def find(record: Mapping[str, Any]) -> Detections:
         name, image_hw = record["file_name"], (record["height"], record["width"])
         tokens = features.batch([Shown((name, None), lambda: images[name])])["tokens"]
         return tuned.predict_embedded(tokens, image_hw, texts, config.detection, masks=masks)

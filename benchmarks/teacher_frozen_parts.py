@@ -75,7 +75,7 @@ def step(detector: GroundingDino, batch: GroundingDinoBatch, loss: GroundingDino
     detector.model.zero_grad()
     start = time.process_time()
     total = torch.stack(list(grounding_dino_losses(detector.model, batch, loss).values())).sum()
-    total.backward()
+    torch.autograd.backward(total)
     return time.process_time() - start, total.item()
 
 

@@ -100,13 +100,17 @@ def original_grounding_dino(processor: Any) -> "GroundingDino":
     return GroundingDino(TunableGroundingDino(config).eval(), processor, "original")
 
 
-def full_size_grounding_dino(processor: Any) -> "GroundingDino":
-    """Returns the architecture of `IDEA-Research/grounding-dino-tiny` at its full size, 172 M random weights."""
-    import torch
-    from transformers import GroundingDinoConfig
+def full_size_grounding_dino(processor: Any, kind: str = "grounding-dino") -> "GroundingDino":
+    """Returns a published architecture at its full size (Swin-T, BERT, 900 queries) with 172 M random weights.
 
-    from gsam_edge.teachers.grounding_dino.library import TunableGroundingDino
+    By its `model_type`: that of `IDEA-Research/grounding-dino-tiny`, or MM Grounding DINO's.
+    """
+    import torch
+    from transformers import GroundingDinoConfig, MMGroundingDinoConfig
+
+    from gsam_edge.teachers.grounding_dino.library import TUNABLE_MODELS
     from gsam_edge.teachers.grounding_dino.model import GroundingDino
 
     torch.manual_seed(0)
-    return GroundingDino(TunableGroundingDino(GroundingDinoConfig()).eval(), processor, "full-size")
+    config = GroundingDinoConfig() if kind == "grounding-dino" else MMGroundingDinoConfig()
+    return GroundingDino(TUNABLE_MODELS[kind](config).eval(), processor, "full-size")

@@ -7,6 +7,7 @@ import pytest
 import torch
 import yaml
 from torch import nn
+from transformers import GroundingDinoImageProcessor, GroundingDinoProcessor
 
 from gsam_edge.teachers.grounding_dino.batch import labelled_batch
 from gsam_edge.teachers.grounding_dino.config import GroundingDinoLossConfig
@@ -66,7 +67,9 @@ def test_every_adapter_of_the_real_structure_learns_with_every_environments_loss
 @pytest.mark.slow
 @pytest.mark.parametrize("targets", ["base", "full"])
 def test_every_adapter_of_the_full_size_model_learns(targets, processor):
-    """172 million random weights, conf/full's loss."""
+    """172 million random weights, conf/full's loss; the smallest input that has tokens for 900 queries."""
+    images = GroundingDinoImageProcessor(size={"shortest_edge": 224, "longest_edge": 269})
+    processor = GroundingDinoProcessor(images, processor.tokenizer)
     loss = GroundingDinoLossConfig.model_validate(parameters("full")["loss"])
     found = gradients(full_size_grounding_dino(processor), loss, parameters(targets)["lora"]["targets"])
     assert len(found) > 100

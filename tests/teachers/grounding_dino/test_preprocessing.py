@@ -13,6 +13,7 @@ from transformers import GroundingDinoImageProcessor, GroundingDinoProcessor
 from gsam_edge.synthetic.general import GENERAL_WORDS, draw_general_scene
 from gsam_edge.teachers.config import DetectionConfig
 from gsam_edge.teachers.grounding_dino.batch import labelled_batch
+from gsam_edge.teachers.grounding_dino.family import GroundingDinoFamily
 from gsam_edge.teachers.grounding_dino.model import GroundingDino, _detections, load_grounding_dino
 from gsam_edge.teachers.grounding_dino.tiny import build_tiny_grounding_dino
 from gsam_edge.vision import Detections
@@ -77,18 +78,18 @@ def test_a_huge_image_is_prepared_as_published(original):
 def test_a_models_own_folder_says_how_its_images_are_prepared(tiny, tmp_path):
     """Size, resampling, pixel range, statistics and padding; another size there is the size from then on."""
     tiny.save(tmp_path)
-    file = tmp_path / "preprocessor_config.json"
-    if not file.exists():
-        file = tmp_path / "processor_config.json"
+    file = tmp_path / "processor_config.json"
     content = json.loads(file.read_text())
-    own = content.get("image_processor", content)
+    own = content["image_processor"]
     assert {"size", "resample", "rescale_factor", "image_mean", "image_std", "do_pad"} <= own.keys()
     own["size"] = {"shortest_edge": 96, "longest_edge": 128}
     own["image_mean"] = [0.0, 0.0, 0.0]
     file.write_text(json.dumps(content))
-    pixels = load_grounding_dino(str(tmp_path))._prepared(noise((50, 100))).pixels
+    changed = load_grounding_dino(str(tmp_path))
+    pixels = changed._prepared(noise((50, 100))).pixels
     assert pixels.shape == (3, 64, 128)
     assert pixels.min() >= 0
+    assert len({GroundingDinoFamily().base_digest(base) for base in (tiny, changed)}) == 2
 
 
 def test_images_of_different_sizes_are_padded_at_the_right_and_below(original):

@@ -136,16 +136,17 @@ def test_names_that_share_words_or_look_odd_have_the_tokens_they_have_alone(toke
 
 
 @BOTH
-@pytest.mark.parametrize("name", ["bag 🙂", "👜", "[SEP] bag", "bag [MASK]"])
-def test_no_name_brings_a_token_of_its_own_meaning_into_the_prompt(name, tokenizer):
-    """What the text encoder cannot read is refused; a special token's name is read letter by letter, or refused."""
-    try:
-        (prompt,) = compose_prompts(["ring", name, "star"], tokenizer, 256)
-    except ClassNameError as error:
-        assert "rename the category" in str(error)
-    else:
-        ids = tokenizer(prompt.text)["input_ids"]
-        assert [ids.count(special) for special in (101, 102, 103, 1012)] == [1, 1, 0, 3]
+@pytest.mark.parametrize("name", ["bag 🙂", "👜"])
+def test_a_name_with_signs_that_the_text_encoder_cannot_read_is_refused(name, tokenizer):
+    with pytest.raises(ClassNameError, match="rename the category"):
+        compose_prompts(["ring", name, "star"], tokenizer, 256)
+
+
+@pytest.mark.parametrize("name", ["[SEP] bag", "bag [MASK]", "[CLS]"])
+def test_the_name_of_a_special_token_is_read_letter_by_letter(name):
+    (prompt,) = compose_prompts(["ring", name, "star"], TOKENIZER, 256)
+    ids = TOKENIZER(prompt.text)["input_ids"]
+    assert [ids.count(special) for special in (101, 102, 103, 1012)] == [1, 1, 0, 3]
 
 
 @BOTH

@@ -41,10 +41,12 @@ class GroundingDinoFamily:
         return load_grounding_dino(source, allow_download=allow_download)
 
     def base_digest(self, base: "GroundingDino") -> str:
-        """See `weights_digest`."""
+        """Returns a digest of its weights and of how images and words are prepared for it."""
         from gsam_edge.teachers.lora.layers import weights_digest
+        from gsam_edge.training.checkpoints import fingerprint
 
-        return weights_digest(base.model)
+        images, words = base.processor.image_processor.to_dict(), base.processor.tokenizer.get_vocab()
+        return fingerprint(weights_digest(base.model), images, words)
 
     def tune(self, base: "GroundingDino", data: TuningData, config: GroundingDinoTuningConfig, run: Run) -> "Adapter":
         """See `tune_grounding_dino`."""

@@ -52,8 +52,8 @@ class GroundingDino:
     def inputs(self, images: Sequence[Image], texts: Sequence[str]) -> dict[str, Tensor]:
         """Prepares images uint8 [H, W, 3] RGB, with one prompt text each, as the model's input on its device.
 
-        Size, resampling, pixel range and statistics are the model's own, from its `preprocessor_config.json`. Smaller
-        images are padded at the right and below; `pixel_mask` is 1 where the image is.
+        Size, resampling, pixel range and statistics are the model's own, from the configuration in its folder.
+        Smaller images are padded at the right and below; `pixel_mask` is 1 where the image is.
         """
         encoded = self.processor.image_processor(images=list(images), return_tensors="pt", **_IMAGES)
         pixels = {name: encoded[name].to(self.device) for name in ("pixel_values", "pixel_mask")}

@@ -4,6 +4,7 @@ import multiprocessing
 import signal
 from pathlib import Path
 
+import pytest
 import torch
 
 from support.killed import work
@@ -19,6 +20,7 @@ def run(folder: Path, moment: str) -> int | None:
     return process.exitcode
 
 
+@pytest.mark.slow
 def test_a_run_killed_at_three_moments_ends_in_the_same_weights(tmp_path: Path) -> None:
     """Bit for bit, with accumulation, a growing scale of the loss, dropout, statistics, and patience that ends it."""
     whole, killed = tmp_path / "whole", tmp_path / "killed"

@@ -56,7 +56,7 @@ def match_labels(
     inside = share_inside(found, crowds) >= match_iou
     inside &= found.class_ids[:, None] == crowds.class_ids[None, :]
     inside[[row for row, _ in pairs]] = False
-    return MatchedLabels(truth, pairs, inside.any(axis=1))
+    return MatchedLabels(truth, pairs, np.asarray(inside.any(axis=1)))
 
 
 def label_shares(

@@ -69,11 +69,13 @@ def resampled_map50(
     true, found = truth_records(truth, iou_type), result_records(truth, predictions, iou_type)
     classes = []
     for category in truth.categories:
-        of_class = [[r for r in records if r["category_id"] == category["id"]] for records in (true, found)]
+        of_class, found_of_class = (
+            [record for record in records if record["category_id"] == category["id"]] for records in (true, found)
+        )
         objects = np.zeros(len(truth.images), np.int64)
-        np.add.at(objects, [row_of[r["image_id"]] for r in of_class[0] if not r["iscrowd"]], 1)
+        np.add.at(objects, [row_of[r["image_id"]] for r in of_class if not r["iscrowd"]], 1)
         if objects.any():
-            classes.append(_class_matches(*of_class, row_of, objects, iou_type))
+            classes.append(_class_matches(of_class, found_of_class, row_of, objects, iou_type))
     return ResampledMap50(classes)
 
 
@@ -120,7 +122,7 @@ def _matches(
     is_crowd = np.array([record["iscrowd"] for record in true], bool)
     overlap = coco_mask.iou([r[shape] for r in ranked], [r[shape] for r in true], is_crowd.tolist())
     free = np.where(is_crowd, -1.0, overlap)
-    in_crowd = (np.where(is_crowd, overlap, -1.0) >= MATCHING_IOU).any(axis=1)
+    in_crowd: NDArray[np.bool_] = np.asarray((np.where(is_crowd, overlap, -1.0) >= MATCHING_IOU).any(axis=1))
     found: list[bool | None] = []
     for row in range(len(ranked)):
         best = int(free[row].argmax())

@@ -1,6 +1,6 @@
 """Plots of the tuning of teachers: training curves, base against tuned for each class, the worst images."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -103,7 +103,7 @@ def plot_teacher_curves(curves: Mapping[str, Curves], absent: Mapping[str, str])
     """
     from matplotlib.figure import Figure
 
-    kinds = {
+    kinds: dict[str, Callable[[str], bool]] = {
         "losses": lambda name: name not in _RATES and not name.startswith(_VALIDATION),
         "learning rate": lambda name: name in _RATES,
         "validation": lambda name: name.startswith(_VALIDATION),

@@ -165,8 +165,7 @@ def _part(
     part |= {"per_class": _per_class(split, figures)} | ({"labels": labels} if labels else {})
     interval = None
     if "tuned" in figures and figures["base"].per_class:
-        resampled = (figures[stage].resampled for stage in ("base", "tuned"))
-        interval = paired_difference(*resampled, images=len(split.images))
+        interval = paired_difference(figures["base"].resampled, figures["tuned"].resampled, len(split.images))
     if interval is not None:
         part["interval"] = vars(interval)
     tuned = figures["tuned"].whole if "tuned" in figures else None

@@ -17,6 +17,7 @@ from gsam_edge.teachers import report as reports
 from gsam_edge.teachers.compose import TunedTeacher, compose_teacher
 from gsam_edge.teachers.config import DetectionConfig
 from gsam_edge.teachers.errors import AdapterError, BaseModelError
+from gsam_edge.teachers.figures import found_figures, outlined_figures
 from gsam_edge.teachers.grounding_dino.tiny import build_tiny_grounding_dino
 from gsam_edge.teachers.lora.adapter import AdapterConfig, extract_adapter
 from gsam_edge.teachers.lora.config import LoraConfig
@@ -192,10 +193,13 @@ def test_measuring_teachers_needs_the_memory_of_one_picture():
             xyxy = np.tile(np.array([10, 10, 100, 100], np.float32), (20, 1))
             yield Detections(xyxy, np.ones(20, np.float32), np.zeros(20, np.int64), masks)
 
-    for figures in (lambda: reports._detection_figures(lambda: predict, split, pixels, "segm"),
-                    lambda: reports._mask_figures(lambda: predict, split, pixels)):  # fmt: skip
+    ask = reports._Ask(split, pixels, LABELLING.detection.model_copy(update={"batch_size": 12}), "cpu")
+    for prompted, figures in (
+        (False, lambda found: found_figures(split, found, "segm")),
+        (True, lambda found: outlined_figures(split, found)),
+    ):
         tracemalloc.start()
-        result = figures()
+        result = figures(ask._found(lambda: predict, prompted=prompted)).whole
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         assert result == pytest.approx(dict.fromkeys(result, 1.0))

@@ -76,9 +76,6 @@ def compose_teacher(
 ) -> Teacher:
     """Composes the chosen teachers that were tuned; one that the data did not call for is left out.
 
-    Of a finder and an outliner in a row, the boxes are those of the masks where the data's own are
-    (`coco.mask_boxes`): an outline is seen more exactly than its box is guessed.
-
     Args:
         data: the part of the split that the teacher is to predict.
         teachers: bases and adapters.
@@ -101,7 +98,7 @@ def compose_teacher(
         )
     finder, outliner = in_a_row(choice, {name: Part(name, *pair) for name, pair in tuned.items()})
     own_masks = choice.one_does_both and data.has_masks
-    boxes_from_masks = finder is not None and outliner is not None and boxes_are_of_masks(data)
+    boxes_from_masks = takes_boxes_from_masks(finder, outliner, data)
     factory = partial(
         teacher_predictor,
         finder=finder,
@@ -128,6 +125,14 @@ def compose_teacher(
 def in_a_row(choice: TeacherChoice, parts: Mapping[str, Part]) -> tuple[Part | None, Part | None]:
     """Returns finder and outliner among the teachers in use; a finder that draws its own masks has no outliner."""
     return parts.get(choice.finder), None if choice.one_does_both else parts.get(choice.outliner)
+
+
+def takes_boxes_from_masks(finder: Part | None, outliner: Part | None, data: Annotations) -> bool:
+    """Returns whether teachers in a row answer with the boxes of the masks: where the data's own boxes are.
+
+    An outline is then seen more exactly than its box is guessed.
+    """
+    return finder is not None and outliner is not None and boxes_are_of_masks(data)
 
 
 def named_base(name: str, base: Base | dict[str, str]) -> Base:

@@ -17,3 +17,7 @@ class ClassMatchError(UserError):
 
 class ClassNameError(UserError):
     """A class name that Grounding DINO's text encoder cannot read."""
+
+
+class UselessTeacherError(UserError):
+    """A teacher, or labels of one, below the floor from which a student can learn from it."""

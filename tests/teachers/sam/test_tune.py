@@ -17,7 +17,7 @@ from gsam_edge.teachers.sam.tune import _Embeddings, prompted_objects, tune_sam
 from gsam_edge.teachers.table import TeacherChoice
 from gsam_edge.teachers.tuning import tune_where_needed
 from gsam_edge.training.checkpoints import FolderCheckpoints
-from support.runs import a_run
+from support.runs import a_run, source_of
 from support.sam_training import LOOP, LOSS, Recorder
 from support.tiny import TINY_SAM
 
@@ -174,7 +174,7 @@ def test_the_pipelines_tuning_augments_as_described_and_tells_states_apart(
     def tune_as_pipeline(config, rules=augmentation_rules, train=None):
         data = (train or squares(range(3)), squares(range(3, 5)), images)
         run = a_run(log=Recorder(), checkpoints=FolderCheckpoints(tmp_path), seed=5)
-        return tune_where_needed("sam", base, *data, config, choice, scene, rules, run=run)
+        return tune_where_needed("sam", source_of(base), *data, config, choice, scene, rules, run=run)
 
     reworded = augmentation_rules.characteristics["changes_size"].model_copy(update={"meaning": "in other words"})
     same = augmentation_rules.model_copy(update={"characteristics": {"changes_size": reworded}})

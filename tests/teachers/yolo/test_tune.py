@@ -15,20 +15,28 @@ from gsam_edge.distill.labels import label_images
 from gsam_edge.distill.merge import merge_labels
 from gsam_edge.distill.reports import label_report
 from gsam_edge.teachers.compose import TunedTeacher, compose_teacher
+from gsam_edge.teachers.config import FloorConfig
 from gsam_edge.teachers.errors import AdapterError, BaseModelError, ClassMatchError
 from gsam_edge.teachers.family import Setting
 from gsam_edge.teachers.lora.layers import adapter_parameters, add_lora, weights_digest
-from gsam_edge.teachers.report import teacher_report
+from gsam_edge.teachers.report import LabelRule, teacher_report
 from gsam_edge.teachers.table import TEACHERS, TeacherChoice
 from gsam_edge.teachers.tuning import tune_where_needed
+from gsam_edge.teachers.verdict import UNKNOWN
 from gsam_edge.teachers.yolo.model import load_yolo
 from gsam_edge.teachers.yolo.network import columns_of, detection_loss, raw_answers
 from gsam_edge.teachers.yolo.tune import keep_statistics, labelled_batch, tune_yolo
 from gsam_edge.vision import Detections
-from support.runs import a_run
+from support.runs import a_run, source_of
 from support.yolo import DETECTION, SIDE, TUNING, random_network, save_weights
 
 ALONE = TeacherChoice(finder="yolo", outliner="yolo")
+RULES = {
+    "detection": DETECTION,
+    "labelling": LabelRule(score_threshold=0.25, match_iou=0.5),
+    "floor": FloorConfig(map50=0, mask_iou=0, recall=0, below="error"),
+    "device": "cpu",
+}
 
 
 @pytest.fixture(scope="module")
@@ -124,9 +132,9 @@ def test_training_finds_what_it_is_shown(detector):
     adapter = tune_yolo(detector, data, data, IMAGES, config, augmentation=None, run=a_run())
     teachers = {"yolo": TunedTeacher(detector, adapter), "sam": outliner}
     choice = TeacherChoice(finder="yolo", outliner="sam")
-    report = teacher_report(data, IMAGES, teachers, choice, detection=DETECTION, device="cpu")
+    report = teacher_report(data, IMAGES, teachers, choice, **RULES).content
     assert report["yolo"]["tuned"]["map50"] > 0.9 > report["yolo"]["base"]["map50"]
-    assert (report["yolo"]["status"], report["yolo"]["verdict"]) == ("tuned", "better than its base")
+    assert (report["yolo"]["status"], report["yolo"]["verdict"]) == ("tuned", UNKNOWN)  # one image decides nothing
     assert report["sam"] == not_needed("nothing to draw")
 
 
@@ -160,7 +168,9 @@ def test_detect_weights_that_are_to_draw_masks_are_refused_before_they_are_tuned
 
     def tuned(data):
         rules = augmentation_rules
-        return tune_where_needed("yolo", detector, data, data, IMAGES, config, ALONE, None, rules, run=a_run())
+        return tune_where_needed(
+            "yolo", source_of(detector), data, data, IMAGES, config, ALONE, None, rules, run=a_run()
+        )
 
     with pytest.raises(BaseModelError, match="expected segment weights"):
         tuned(dataset(range(2)))
@@ -203,9 +213,7 @@ def test_it_labels_merges_and_is_reported_like_the_others(segmenter, masks, capl
     assert label_report(data, labels, counts, labelling)["labels"] == sum(len(labels.objects[n]) for n in range(4))
     merge_labels(data, labels, match_iou=0.1)
     with caplog.at_level(logging.WARNING):
-        report = teacher_report(
-            data, IMAGES, {"yolo": TunedTeacher(segmenter, adapter)}, ALONE, detection=DETECTION, device="cpu"
-        )
+        report = teacher_report(data, IMAGES, {"yolo": TunedTeacher(segmenter, adapter)}, ALONE, **RULES).content
     assert report["yolo"]["status"] == "as it is"
     assert set(report["yolo"]["base"]) == {"map50", "map50_95"}
     assert report["grounded_sam"]["status"] == ("as it is" if masks else "not needed")

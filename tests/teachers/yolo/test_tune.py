@@ -145,14 +145,14 @@ def setting(*, masks):
 def test_what_is_found_lies_in_the_image_with_scores_of_the_datas_classes(segmenter):
     adapter = tune(segmenter, TUNING.model_copy(update={"tune": False}))
     predict = TEACHERS["yolo"].predictor(segmenter, adapter, setting(masks=True))
-    found = predict(IMAGES["0.png"], None)
+    (found,) = predict([IMAGES["0.png"]], None)
     assert 0 < len(found) <= DETECTION.max_detections
     assert found.masks.shape == (len(found), 60, 80)
     assert np.isnan(found.class_scores[:, 2]).all()
     np.testing.assert_array_equal(found.scores, found.class_scores[:, :2].max(1))
     assert (found.xyxy >= 0).all()
     assert (found.xyxy <= [80, 60, 80, 60]).all()
-    bare = TEACHERS["yolo"].predictor(segmenter, adapter, setting(masks=False))(IMAGES["0.png"], None)
+    (bare,) = TEACHERS["yolo"].predictor(segmenter, adapter, setting(masks=False))([IMAGES["0.png"]], None)
     assert bare.masks is None
     np.testing.assert_array_equal(bare.xyxy, found.xyxy)
 
@@ -160,7 +160,7 @@ def test_what_is_found_lies_in_the_image_with_scores_of_the_datas_classes(segmen
 def test_detect_weights_draw_no_masks(detector):
     adapter = tune(detector, TUNING.model_copy(update={"tune": False}))
     with pytest.raises(BaseModelError, match="expected segment weights"):
-        TEACHERS["yolo"].predictor(detector, adapter, setting(masks=True))(IMAGES["0.png"], None)
+        list(TEACHERS["yolo"].predictor(detector, adapter, setting(masks=True))([IMAGES["0.png"]], None))
 
 
 def test_detect_weights_that_are_to_draw_masks_are_refused_before_they_are_tuned(detector, augmentation_rules):
@@ -204,7 +204,7 @@ def test_it_labels_merges_and_is_reported_like_the_others(segmenter, masks, capl
     assert not adapter.is_tuned
     teacher = composed(segmenter, adapter, data)
     assert (teacher.description.name, teacher.description.prompted_with_boxes) == ("YOLO", False)
-    labels, counts = label_images(teacher.factory, teacher.description, data, IMAGES, store={})
+    labels, counts = label_images(teacher.factory, teacher.description, data, IMAGES, batch_size=2, store={})
     assert counts.new == 4
     found = labels.objects[0]
     assert len(found) > 0
@@ -236,9 +236,9 @@ def test_its_answers_are_the_same_in_another_process(segmenter):
     data = dataset(range(2))
     teacher = composed(segmenter, tune(segmenter, train=data), data)
     sent = pickle.dumps(teacher.factory)
-    there = pickle.loads(sent)()(IMAGES["0.png"])  # noqa: S301 - our own bytes
+    (there,) = pickle.loads(sent)()([IMAGES["0.png"]])  # noqa: S301 - our own bytes
     predict = TEACHERS["yolo"].predictor(segmenter, tune(segmenter, train=data), setting(masks=True))
-    here = predict(IMAGES["0.png"], None)
+    (here,) = predict([IMAGES["0.png"]], None)
     np.testing.assert_array_equal(here.scores, there.scores)
     np.testing.assert_array_equal(here.masks, there.masks)
 

@@ -241,6 +241,8 @@ def test_the_report_measures_labels_against_truth():
         "in_crowds": 0,
         "teacher": "a detector",
         "prompt": "class names",
+        "boxes": "of the finder",
+        "empty_masks": 0,
         "store": {"hits": 0, "new": 3},
         "precision": pytest.approx(1 / 3),
         "recall": pytest.approx(1 / 3),
@@ -251,6 +253,20 @@ def test_the_report_measures_labels_against_truth():
         },
     }
     json.dumps(report)
+
+
+def test_the_report_says_whose_the_boxes_are_and_how_good_the_teacher_believes_its_masks_to_be():
+    """Of the two matched objects the mean of the estimates stands beside the mean of the IoU; one mask is empty."""
+    there = found((2, 2, 0.9, 0.2), (20, 10, 0.2, 0.9), (12, 12, 0.8, 0.1))
+    there.masks[2] = False
+    there = replace(there, mask_scores=np.array([0.9, 0.5, 0.1], np.float32))
+    who = replace(DETECTOR, boxes_from_masks=True)
+    report = label_report(
+        annotations(), Predictions(packed({1: there}), ("ear", "label"), who), StoreCounts(0, 1), CONFIG
+    )
+    assert (report["boxes"], report["empty_masks"]) == ("of the outliner's masks", 1)
+    assert (report["mask_iou"], report["mask_score"]) == (1.0, pytest.approx(0.7))
+    assert report["per_class"]["ear"]["mask_score"] == pytest.approx(0.9)
 
 
 def test_what_is_found_in_a_crowd_is_neither_right_nor_wrong():

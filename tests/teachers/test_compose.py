@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import yaml
+from kedro.config import OmegaConfigLoader
 
 from gsam_edge.coco import Annotations, InvalidDatasetError
 from gsam_edge.coco.needs import not_needed
@@ -17,6 +17,7 @@ from gsam_edge.teachers import report as reports
 from gsam_edge.teachers.compose import TunedTeacher, compose_teacher
 from gsam_edge.teachers.config import DetectionConfig
 from gsam_edge.teachers.errors import AdapterError, BaseModelError
+from gsam_edge.teachers.figures import found_figures, outlined_figures
 from gsam_edge.teachers.grounding_dino.tiny import build_tiny_grounding_dino
 from gsam_edge.teachers.lora.adapter import AdapterConfig, extract_adapter
 from gsam_edge.teachers.lora.config import LoraConfig
@@ -25,6 +26,7 @@ from gsam_edge.teachers.sam.architecture import build_sam
 from gsam_edge.teachers.sam.model import SamModel
 from gsam_edge.teachers.table import TeacherChoice
 from gsam_edge.vision import Detections
+from gsam_edge.vision.masks import masks_to_xyxy
 from support.tiny import TINY_GROUNDING_DINO, TINY_SAM
 
 CLASSES = ("ring", "star")
@@ -115,6 +117,28 @@ def test_the_threshold_of_labels_tells_teachers_apart_where_they_detect():
     assert first.digest == second.digest
 
 
+def test_boxes_are_those_of_the_masks_where_the_datas_own_are():
+    """The data decides, and the teacher is another one for it: its labels differ."""
+    square = [[10, 10, 40, 10, 40, 40, 10, 40]]
+    record = {"id": 1, "image_id": 0, "category_id": 0, "segmentation": square}
+    tight = replace(SPLIT, objects=({**record, "bbox": [10, 10, 30, 30]},))
+    loose = replace(SPLIT, objects=({**record, "bbox": [5, 5, 40, 40]},))
+    image = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE, 3), np.uint8)
+    ours, theirs = (composed(build_teachers(), data=data) for data in (tight, loose))
+    assert (ours.description.boxes_from_masks, theirs.description.boxes_from_masks) == (True, False)
+    assert ours.description.digest != theirs.description.digest
+    (of_masks,), (of_finder,) = (teacher.factory()([image]) for teacher in (ours, theirs))
+    assert np.array_equal(of_masks.masks, of_finder.masks)
+    there = of_masks.masks.any(axis=(1, 2))
+    assert there.any()
+    assert np.array_equal(of_masks.xyxy[there], masks_to_xyxy(of_masks.masks[there]))
+    assert np.array_equal(of_masks.xyxy[~there], of_finder.xyxy[~there])
+    alone = build_teachers()
+    alone["grounding_dino"] = alone["grounding_dino"]._replace(adapter=not_needed("no boxes"))
+    only_masks = replace(SPLIT, objects=({**record, "bbox": [10, 10, 30, 30], "bbox_source": "segmentation"},))
+    assert not composed(alone, data=only_masks).description.boxes_from_masks
+
+
 def test_reports_and_the_label_store_know_the_teachers_of_before():
     """Names and digests are in reports and label stores: the same teachers, asked the same, are the same."""
     teacher = composed(build_teachers())
@@ -146,8 +170,8 @@ def test_an_adapter_that_does_not_belong_to_what_is_there_is_refused():
 
 def test_teachers_are_measured_down_to_the_students_floor_and_label_from_their_own():
     """Average precision that ends at a threshold leaves out what only the other may count."""
-    text = (Path(__file__).parents[2] / "conf" / "base" / "parameters_distillation.yml").read_text()
-    shipped = yaml.safe_load(text)
+    conf = Path(__file__).parents[2] / "conf"
+    shipped = OmegaConfigLoader(conf_source=str(conf), base_env="base", default_run_env="base")["parameters"]
     labelling = LabellingConfig.model_validate(shipped["labelling"])
     assert labelling.detection.score_threshold == shipped["student"]["edge"]["score_floor"]
     assert labelling.label_detection.score_threshold == labelling.score_threshold
@@ -174,10 +198,13 @@ def test_measuring_teachers_needs_the_memory_of_one_picture():
             xyxy = np.tile(np.array([10, 10, 100, 100], np.float32), (20, 1))
             yield Detections(xyxy, np.ones(20, np.float32), np.zeros(20, np.int64), masks)
 
-    for figures in (lambda: reports._detection_figures(lambda: predict, split, pixels, "segm"),
-                    lambda: reports._mask_figures(lambda: predict, split, pixels)):  # fmt: skip
+    ask = reports._Ask(split, pixels, LABELLING.detection.model_copy(update={"batch_size": 12}), "cpu")
+    for prompted, figures in (
+        (False, lambda found: found_figures(split, found, "segm")),
+        (True, lambda found: outlined_figures(split, found)),
+    ):
         tracemalloc.start()
-        result = figures()
+        result = figures(ask._found(lambda: predict, prompted=prompted)).whole
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         assert result == pytest.approx(dict.fromkeys(result, 1.0))

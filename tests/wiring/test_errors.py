@@ -171,7 +171,9 @@ def test_a_damaged_base_model_is_one_message(capsys: pytest.CaptureFixture[str],
         folder = tmp_path / name
         shutil.copytree(shipped, folder)
         (folder / name).write_bytes((shipped / name).read_bytes()[:-40])
-        assert "Traceback" not in shown(capsys, TeacherBaseDataset(family=family, filepath=str(folder)).load), name
+        assert "Traceback" not in shown(capsys, TeacherBaseDataset(family=family, filepath=str(folder)).load().load), (
+            name
+        )
 
 
 def test_a_damaged_label_or_onnx_file_is_one_message(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

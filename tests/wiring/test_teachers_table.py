@@ -55,7 +55,8 @@ def test_a_misspelt_key_of_a_teacher_is_refused_by_each_pipeline_that_reads_it(p
 def test_the_graph_shows_every_teacher() -> None:
     made = set(TEACHERS)
     assert {node.name for node in pipelines["teacher_finetune"].nodes} == {
-        f"teacher_finetune.{node}" for node in ("report_teachers", *(f"tune_{name}" for name in made))
+        f"teacher_finetune.{node}"
+        for node in ("report_teachers", "plot_teacher_curves", *(f"tune_{name}" for name in made))
     }
     for pipeline, name in (("distillation", "label_training_images"), ("evaluation", "measure_teacher")):
         (node,) = (node for node in pipelines[pipeline].nodes if node.name == f"{pipeline}.{name}")

@@ -16,7 +16,7 @@ from gsam_edge.export.format import NotBuilt
 from gsam_edge.export.table import FORMATS
 from gsam_edge.runtime.card import ArtefactError
 from gsam_edge.teachers.errors import AdapterError
-from gsam_edge.teachers.family import Base, SavedBase
+from gsam_edge.teachers.family import BaseSource, SavedBase
 from gsam_edge.teachers.table import TEACHERS
 
 if TYPE_CHECKING:
@@ -27,8 +27,10 @@ if TYPE_CHECKING:
 NOT_NEEDED_FILE = "not_needed.json"
 
 
-class TeacherBaseDataset(AbstractDataset["SavedBase", "Base | dict[str, str]"]):
+class TeacherBaseDataset(AbstractDataset["SavedBase", "BaseSource | dict[str, str]"]):
     """The base model of a teacher, or the empty value (`not_needed`) if no weights are named.
+
+    It loads as a `BaseSource`: the weights are read by those who need them.
 
     Args:
         family: the teacher, a name of `teachers.table.TEACHERS`.
@@ -58,15 +60,15 @@ class TeacherBaseDataset(AbstractDataset["SavedBase", "Base | dict[str, str]"]):
         self._remote = remote
         self.metadata = metadata
 
-    def load(self) -> Base | dict[str, str]:
-        """Returns the base in evaluation mode on the CPU."""
+    def load(self) -> BaseSource | dict[str, str]:
+        """Returns where the base is; its file must be there, so that a missing one ends the run before its work."""
         if self._remote is not None:
-            return self._family.load(self._remote, allow_download=True)
+            return BaseSource(self._family, self._remote, allow_download=True)
         if self._path is None:
             return not_needed("no weights are named")
         if not self._path.exists():
             raise DatasetError(f"expected {self._family.expects}, found none: {self._path}. {self._family.advice}")
-        return self._family.load(str(self._path), allow_download=False)
+        return BaseSource(self._family, str(self._path), allow_download=False)
 
     def save(self, data: SavedBase) -> None:
         """Writes the model into the folder atomically."""

@@ -47,9 +47,22 @@ def _of_class(truths: Sequence[Detections], predictions: Sequence[Detections], c
         scores.append(found.scores)
         hits.append(_matches(box_iou(found.xyxy, wanted), iou))
     order = np.argsort(-np.concatenate(scores), kind="stable")
-    true_positives = np.cumsum(np.concatenate(hits)[order])
+    correct = np.concatenate(hits)[order]
+    return interpolated_precision(np.cumsum(correct), np.cumsum(~correct), labelled)
+
+
+def interpolated_precision(
+    true_positives: NDArray[np.int64], false_positives: NDArray[np.int64], labelled: int
+) -> float:
+    """Returns the average precision, COCO's mean over 101 recall points (0..1).
+
+    Args:
+        true_positives: int64 [N], how many of the best 1..N detections of a class are correct.
+        false_positives: int64 [N], how many of them are not.
+        labelled: objects of the class, above 0.
+    """
     recall = true_positives / labelled
-    precision = true_positives / np.arange(1, len(order) + 1)
+    precision = true_positives / np.maximum(true_positives + false_positives, 1)
     envelope = np.maximum.accumulate(precision[::-1])[::-1]
     reached = np.searchsorted(recall, np.linspace(0, 1, 101), side="left")
     return float(np.mean(np.append(envelope, 0.0)[reached]))

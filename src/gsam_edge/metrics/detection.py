@@ -123,9 +123,9 @@ def evaluate_predictions(
     """
     if iou_type == "segm" and not (truth.has_masks and _predicts_masks(predictions)):
         return None
-    records = _truth_records(truth, iou_type)
+    records = truth_records(truth, iou_type)
     content = {"images": truth.images, "annotations": records, "categories": truth.categories}
-    return evaluate_coco(content, _results(truth, predictions, iou_type), iou_type)
+    return evaluate_coco(content, result_records(truth, predictions, iou_type), iou_type)
 
 
 def coco_metrics(
@@ -186,7 +186,7 @@ def _evaluated(
     return evaluation
 
 
-def _truth_records(truth: Annotations, iou_type: IouType) -> list[dict[str, Any]]:
+def truth_records(truth: Annotations, iou_type: IouType) -> list[dict[str, Any]]:
     """Returns the objects as `evaluate_coco` takes them."""
     complete = []
     for image in truth.images:
@@ -210,7 +210,7 @@ def _truth_record(
     return complete if record.get("area") is None else complete | {"area": record["area"]}
 
 
-def _results(
+def result_records(
     truth: Annotations, predictions: Mapping[int, PackedDetections], iou_type: IouType
 ) -> list[dict[str, Any]]:
     """Returns the predictions as `evaluate_coco` takes them."""

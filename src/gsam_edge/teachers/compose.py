@@ -10,6 +10,7 @@ from torch import Tensor
 
 from gsam_edge.coco import Annotations
 from gsam_edge.coco.errors import InvalidDatasetError
+from gsam_edge.coco.mask_boxes import boxes_are_of_masks
 from gsam_edge.coco.needs import is_not_needed
 from gsam_edge.coco.predictions import PredictorInfo
 from gsam_edge.coco.provenance import require_made_from
@@ -100,6 +101,7 @@ def compose_teacher(
         )
     finder, outliner = in_a_row(choice, {name: Part(name, *pair) for name, pair in tuned.items()})
     own_masks = choice.one_does_both and data.has_masks
+    boxes_from_masks = takes_boxes_from_masks(finder, outliner, data)
     factory = partial(
         teacher_predictor,
         finder=finder,
@@ -108,6 +110,7 @@ def compose_teacher(
         detection=detection,
         device=device,
         own_masks=own_masks,
+        boxes_from_masks=boxes_from_masks,
         keep_bases=False,
         features=features,
     )
@@ -116,15 +119,24 @@ def compose_teacher(
     # The batch size does not change predictions, and a teacher that only outlines detects nothing.
     settings = [*([] if prompted else [repr(detection.model_dump(exclude={"batch_size"}))]), *data.class_names]
     settings += ["own masks"] if own_masks else []
+    settings += ["boxes from masks"] if boxes_from_masks else []
     digest = hashlib.sha256("\n".join(digests + settings).encode()).hexdigest()
     names = " and ".join(TEACHERS[name].title for name in tuned)
     size = sum(_bytes(base.model.state_dict()) + _bytes(adapter.tensors) for base, adapter in tuned.values())
-    return Teacher(factory, PredictorInfo(names, digest, prompted), size, detection)
+    return Teacher(factory, PredictorInfo(names, digest, prompted, boxes_from_masks), size, detection)
 
 
 def in_a_row(choice: TeacherChoice, parts: Mapping[str, Part]) -> tuple[Part | None, Part | None]:
     """Returns finder and outliner among the teachers in use; a finder that draws its own masks has no outliner."""
     return parts.get(choice.finder), None if choice.one_does_both else parts.get(choice.outliner)
+
+
+def takes_boxes_from_masks(finder: Part | None, outliner: Part | None, data: Annotations) -> bool:
+    """Returns whether teachers in a row answer with the boxes of the masks: where the data's own boxes are.
+
+    An outline is then seen more exactly than its box is guessed.
+    """
+    return finder is not None and outliner is not None and boxes_are_of_masks(data)
 
 
 def named_base(name: str, base: Base | dict[str, str]) -> Base:

@@ -17,3 +17,7 @@ class ClassMatchError(UserError):
 
 class ClassNameError(UserError):
     """A class name that a teacher's text encoder cannot read, or that is the same as another one to it."""
+
+
+class UselessTeacherError(UserError):
+    """A teacher, or labels of one, below the floor from which a student can learn from it."""

@@ -161,3 +161,23 @@ def one_by_one(predict: Callable[[Image, Detections | None], Detections]) -> Tea
 
 #: A family of any types, for the table.
 AnyFamily: TypeAlias = TeacherFamily[Any, Any]
+
+
+@dataclass(frozen=True)
+class BaseSource:
+    """Where the base of a teacher is. Nothing is read before `load`, since not every run needs every teacher.
+
+    Attributes:
+        family: the teacher's family.
+        source: a file, a folder or an id, depending on the family.
+        allow_download: whether an id may be downloaded.
+    """
+
+    family: AnyFamily
+    source: str
+    allow_download: bool
+
+    def load(self) -> Base:
+        """Loads the base anew; it lives as long as the caller keeps it. Errors: see `TeacherFamily.load`."""
+        base: Base = self.family.load(self.source, allow_download=self.allow_download)
+        return base

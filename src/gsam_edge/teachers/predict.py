@@ -20,6 +20,11 @@ from gsam_edge.vision import Detections
 from gsam_edge.vision.masks import masks_to_xyxy
 
 
+def boxes_of(*, boxes_from_masks: bool) -> str:
+    """Returns, for reports, who says where the box of a found object is."""
+    return "of the outliner's masks" if boxes_from_masks else "of the finder"
+
+
 class Part(NamedTuple):
     """A teacher as a part of the combination.
 

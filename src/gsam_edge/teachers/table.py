@@ -63,8 +63,12 @@ class TeacherChoice(BaseModel):
         """Returns whether a teacher is used, and why: it must be chosen, and the annotations must call for it."""
         if name in self.names:
             return TEACHERS[name].need(annotations)
+        return Need(False, self.why_not(name))
+
+    def why_not(self, name: str) -> str:
+        """Returns why a teacher that is not chosen is not used."""
         key = "outliner" if TEACHERS[name].role == "outline" else "finder"
-        return Need(False, f"teachers.{key} is {getattr(self, key)}")
+        return f"teachers.{key} is {getattr(self, key)}"
 
     def needs(self, annotations: Annotations) -> dict[str, Need]:
         """Returns `need` of every teacher of the table."""

@@ -15,22 +15,30 @@ from gsam_edge.distill.labels import label_images
 from gsam_edge.distill.merge import merge_labels
 from gsam_edge.distill.reports import label_report
 from gsam_edge.teachers.compose import TunedTeacher, compose_teacher
+from gsam_edge.teachers.config import FloorConfig
 from gsam_edge.teachers.errors import AdapterError, BaseModelError, ClassMatchError
 from gsam_edge.teachers.family import Setting
 from gsam_edge.teachers.features import MemoryFeatures
 from gsam_edge.teachers.lora.layers import adapter_parameters, add_lora, weights_digest
-from gsam_edge.teachers.report import teacher_report
+from gsam_edge.teachers.report import LabelRule, teacher_report
 from gsam_edge.teachers.table import TEACHERS, TeacherChoice
 from gsam_edge.teachers.tuning import tune_where_needed
+from gsam_edge.teachers.verdict import UNKNOWN
 from gsam_edge.teachers.yolo.model import load_yolo
 from gsam_edge.teachers.yolo.network import columns_of, detection_loss, raw_answers
 from gsam_edge.teachers.yolo.tune import labelled_batch, tune_yolo
 from gsam_edge.training.loop.learner import set_training
 from gsam_edge.vision import Detections
-from support.runs import a_run
+from support.runs import a_run, source_of
 from support.yolo import DETECTION, SIDE, TUNING, random_network, save_weights
 
 ALONE = TeacherChoice(finder="yolo", outliner="yolo")
+RULES = {
+    "detection": DETECTION,
+    "labelling": LabelRule(score_threshold=0.25, match_iou=0.5),
+    "floor": FloorConfig(map50=0, mask_iou=0, recall=0, below="error"),
+    "device": "cpu",
+}
 
 
 @pytest.fixture(scope="module")
@@ -128,9 +136,9 @@ def test_training_finds_what_it_is_shown(detector):
     adapter = tune_yolo(detector, data, data, IMAGES, config, augmentation=None, run=a_run())
     teachers = {"yolo": TunedTeacher(detector, adapter), "sam": outliner}
     choice = TeacherChoice(finder="yolo", outliner="sam")
-    report = teacher_report(data, IMAGES, teachers, choice, detection=DETECTION, device="cpu")
+    report = teacher_report(data, IMAGES, teachers, choice, **RULES).content
     assert report["yolo"]["tuned"]["map50"] > 0.9 > report["yolo"]["base"]["map50"]
-    assert (report["yolo"]["status"], report["yolo"]["verdict"]) == ("tuned", "better than its base")
+    assert (report["yolo"]["status"], report["yolo"]["verdict"]) == ("tuned", UNKNOWN)  # one image decides nothing
     assert report["sam"] == not_needed("nothing to draw")
 
 
@@ -141,14 +149,14 @@ def setting(*, masks):
 def test_what_is_found_lies_in_the_image_with_scores_of_the_datas_classes(segmenter):
     adapter = tune(segmenter, TUNING.model_copy(update={"tune": False}))
     predict = TEACHERS["yolo"].predictor(segmenter, adapter, setting(masks=True))
-    found = predict(IMAGES["0.png"], None)
+    (found,) = predict([IMAGES["0.png"]], None)
     assert 0 < len(found) <= DETECTION.max_detections
     assert found.masks.shape == (len(found), 60, 80)
     assert np.isnan(found.class_scores[:, 2]).all()
     np.testing.assert_array_equal(found.scores, found.class_scores[:, :2].max(1))
     assert (found.xyxy >= 0).all()
     assert (found.xyxy <= [80, 60, 80, 60]).all()
-    bare = TEACHERS["yolo"].predictor(segmenter, adapter, setting(masks=False))(IMAGES["0.png"], None)
+    (bare,) = TEACHERS["yolo"].predictor(segmenter, adapter, setting(masks=False))([IMAGES["0.png"]], None)
     assert bare.masks is None
     np.testing.assert_array_equal(bare.xyxy, found.xyxy)
 
@@ -156,13 +164,13 @@ def test_what_is_found_lies_in_the_image_with_scores_of_the_datas_classes(segmen
 def test_detect_weights_draw_no_masks(detector):
     adapter = tune(detector, TUNING.model_copy(update={"tune": False}))
     with pytest.raises(BaseModelError, match="expected segment weights"):
-        TEACHERS["yolo"].predictor(detector, adapter, setting(masks=True))(IMAGES["0.png"], None)
+        list(TEACHERS["yolo"].predictor(detector, adapter, setting(masks=True))([IMAGES["0.png"]], None))
 
 
 def where_needed(base, data, config, choice, rules):
     features, scene = MemoryFeatures(), None
     return tune_where_needed(
-        "yolo", base, data, data, IMAGES, config, choice, scene, rules, features=features, run=a_run()
+        "yolo", source_of(base), data, data, IMAGES, config, choice, scene, rules, features=features, run=a_run()
     )
 
 
@@ -204,7 +212,7 @@ def test_it_labels_merges_and_is_reported_like_the_others(segmenter, masks, capl
     assert not adapter.is_tuned
     teacher = composed(segmenter, adapter, data)
     assert (teacher.description.name, teacher.description.prompted_with_boxes) == ("YOLO", False)
-    labels, counts = label_images(teacher.factory, teacher.description, data, IMAGES, store={})
+    labels, counts = label_images(teacher.factory, teacher.description, data, IMAGES, batch_size=2, store={})
     assert counts.new == 4
     found = labels.objects[0]
     assert len(found) > 0
@@ -213,9 +221,7 @@ def test_it_labels_merges_and_is_reported_like_the_others(segmenter, masks, capl
     assert label_report(data, labels, counts, labelling)["labels"] == sum(len(labels.objects[n]) for n in range(4))
     merge_labels(data, labels, match_iou=0.1)
     with caplog.at_level(logging.WARNING):
-        report = teacher_report(
-            data, IMAGES, {"yolo": TunedTeacher(segmenter, adapter)}, ALONE, detection=DETECTION, device="cpu"
-        )
+        report = teacher_report(data, IMAGES, {"yolo": TunedTeacher(segmenter, adapter)}, ALONE, **RULES).content
     assert report["yolo"]["status"] == "as it is"
     assert set(report["yolo"]["base"]) == {"map50", "map50_95"}
     assert report["grounded_sam"]["status"] == ("as it is" if masks else "not needed")
@@ -238,9 +244,9 @@ def test_its_answers_are_the_same_in_another_process(segmenter):
     data = dataset(range(2))
     teacher = composed(segmenter, tune(segmenter, train=data), data)
     sent = pickle.dumps(teacher.factory)
-    there = pickle.loads(sent)()(IMAGES["0.png"])  # noqa: S301 - our own bytes
+    (there,) = pickle.loads(sent)()([IMAGES["0.png"]])  # noqa: S301 - our own bytes
     predict = TEACHERS["yolo"].predictor(segmenter, tune(segmenter, train=data), setting(masks=True))
-    here = predict(IMAGES["0.png"], None)
+    (here,) = predict([IMAGES["0.png"]], None)
     np.testing.assert_array_equal(here.scores, there.scores)
     np.testing.assert_array_equal(here.masks, there.masks)
 

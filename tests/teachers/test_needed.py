@@ -1,0 +1,92 @@
+"""Only what a run needs is loaded, trained and stored."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from gsam_edge.augmentation import RuleAdditions
+from gsam_edge.coco import Annotations
+from gsam_edge.coco.needs import not_needed
+from gsam_edge.datasets.models import TeacherBaseDataset
+from gsam_edge.datasets.state import CheckpointsDataset
+from gsam_edge.pipelines.templates import tune_node, tuned_teachers
+from gsam_edge.teachers.table import TEACHERS, TeacherChoice
+
+CHOICE = TeacherChoice(finder="grounding_dino", outliner="sam")
+NO_MASKS, NO_BOXES = not_needed("the annotations hold no masks"), not_needed("the annotations hold no boxes")
+
+
+def annotations(*, boxes: bool, masks: bool) -> Annotations:
+    record = {"id": 1, "image_id": 1, "category_id": 1, "bbox": [2, 2, 10, 10]}
+    record |= {"segmentation": [[2, 2, 12, 2, 12, 12, 2, 12]]} if masks else {}
+    record |= {} if boxes else {"bbox_source": "segmentation"}
+    image = {"id": 1, "file_name": "1.png", "width": 30, "height": 20}
+    return Annotations((image,), (record,), ({"id": 1, "name": "ear"},))
+
+
+@pytest.fixture
+def loaded(monkeypatch) -> list[str]:
+    """The names of the teachers whose weights are loaded."""
+    names: list[str] = []
+    for name, family in TEACHERS.items():
+
+        def load(source, *, allow_download, name=name):
+            names.append(name)
+            return SimpleNamespace(model=name)
+
+        monkeypatch.setattr(type(family), "load", lambda self, source, load=load, **options: load(source, **options))
+    return names
+
+
+@pytest.fixture
+def bases(tmp_path) -> dict:
+    """What the catalog gives nodes: no weights of YOLO are named, the others are there."""
+    (tmp_path / "weights").write_bytes(b"")
+    paths = {name: None if name == "yolo" else str(tmp_path / "weights") for name in TEACHERS}
+    return {f"{name}_base": TeacherBaseDataset(family=name, filepath=path).load() for name, path in paths.items()}
+
+
+@pytest.mark.parametrize(
+    ("kinds", "unneeded", "why"),
+    [({"boxes": True, "masks": False}, "sam", NO_MASKS), ({"boxes": False, "masks": True}, "grounding_dino", NO_BOXES)],
+    ids=["boxes only", "masks only"],
+)
+def test_a_teacher_that_the_data_does_not_need_is_neither_loaded_nor_trained(
+    loaded, bases, tmp_path, monkeypatch, kinds, unneeded, why
+):
+    family, data = TEACHERS[unneeded], annotations(**kinds)
+    monkeypatch.setattr(type(family), "tune", lambda *_: pytest.fail("was trained"))
+    adapter = tune_node(family).func(
+        bases[f"{unneeded}_base"],
+        data,
+        data,
+        {},
+        config=None,
+        choice=CHOICE,
+        scene=None,
+        additions=RuleAdditions(),
+        checkpoints=CheckpointsDataset(filepath=str(tmp_path / "checkpoints")).load(),
+        log=lambda *_: pytest.fail("was logged"),
+        seed=0,
+        device="cpu",
+    )
+    assert adapter == why
+    assert loaded == []
+    assert not (tmp_path / "checkpoints").exists()
+
+
+def test_labels_and_measurements_load_the_bases_of_adapters_alone(loaded, bases):
+    adapter = SimpleNamespace(digest="d")
+    inputs = bases | {"grounding_dino_adapter": adapter, "sam_adapter": NO_MASKS, "yolo_adapter": adapter}
+    teachers = tuned_teachers(inputs, CHOICE)
+    assert loaded == ["grounding_dino"]
+    assert (teachers["grounding_dino"].base.model, teachers["grounding_dino"].adapter) == ("grounding_dino", adapter)
+    assert teachers["sam"] == (NO_MASKS, NO_MASKS)
+    assert teachers["yolo"] == (not_needed("teachers.finder is grounding_dino"),) * 2
+
+
+def test_a_chosen_teacher_without_weights_keeps_its_reason(loaded, bases):
+    alone = TeacherChoice(finder="yolo", outliner="yolo")
+    adapters = {f"{name}_adapter": SimpleNamespace(digest="d") for name in TEACHERS}
+    assert tuned_teachers(bases | adapters, alone)["yolo"].base == not_needed("no weights are named")
+    assert loaded == []

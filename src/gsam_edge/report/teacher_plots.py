@@ -202,6 +202,7 @@ def _draw_curves(axes: "Axes", curves: Curves, title: str) -> None:
         axes.legend(title="last value", title_fontsize=8, fontsize=8, frameon=False, alignment="left", **place)
         axes.locator_params("x", integer=True)
     else:
+        axes.set(xticks=[], yticks=[])
         axes.text(0.5, 0.5, "nothing was logged", transform=axes.transAxes, ha="center", fontsize=9, color=_PALE)
 
 

@@ -83,7 +83,10 @@ def test_the_data_decides(
     assert all(row["prompt_free"] for row in report(project, "optimization_report"))
     assert report(project, "validation_report")["images"]["in"] == IMAGES
     reporting = project / "data" / "test" / "08_reporting"
-    assert {path.name for path in reporting.glob("plot_*.png")} >= {"plot_comparison.png", "plot_predictions.png"}
+    drawn = ("comparison", "predictions", "teacher_curves", "teacher_classes", "teacher_worst")
+    assert {path.name for path in reporting.glob("plot_*.png")} >= {f"plot_{name}.png" for name in drawn}
+    assert "verdict" in report(project, "label_report")
+    assert {path.stem for path in (reporting / "live_metrics").iterdir()} == teachers | {"student"}
 
 
 @pytest.mark.slow

@@ -86,15 +86,15 @@ def test_the_worst_images_come_first_with_their_counts():
     rows, ranked_by = worst_rows(TRUTH, IMAGES, found, **options, count=2)
     assert [row.file_name for row in rows] == ["2.png", "3.png"]
     assert [row.why for row in rows] == [
-        "F1 0.00: 0 of 2 objects found, 0 labels wrong",
-        "F1 0.80: 2 of 3 objects found, 0 labels wrong",
+        "F1 0.00: 0 of 2 objects found, wrong labels: 0",
+        "F1 0.80: 2 of 3 objects found, wrong labels: 0",
     ]
     assert (len(rows[1].truth), len(rows[1].found)) == (3, 2)
     assert ranked_by == "lowest F1 of labels (score from 0.25, box IoU from 0.5)"
     figure = plot_worst_images(rows, TRUTH.class_names, ranked_by=ranked_by, image_width=120)
     written = texts(figure)
     assert "truth: 3.png" in written
-    assert "F1 0.80: 2 of 3 objects found, 0 labels wrong" in written
+    assert "F1 0.80: 2 of 3 objects found, wrong labels: 0" in written
     assert len(figure.axes) == 4
     assert len(worst_rows(TRUTH, IMAGES, found, **options, count=9)[0]) == 3
 

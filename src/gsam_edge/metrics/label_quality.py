@@ -128,7 +128,7 @@ def _by_f1(matched: MatchedLabels, labels: PackedDetections) -> tuple[float, str
     if matched.f1 is None:
         return None
     wrong = len(labels) - int(matched.in_crowd.sum()) - len(matched.pairs)
-    why = f"F1 {matched.f1:.2f}: {len(matched.pairs)} of {len(matched.truth)} objects found, {wrong} labels wrong"
+    why = f"F1 {matched.f1:.2f}: {len(matched.pairs)} of {len(matched.truth)} objects found, wrong labels: {wrong}"
     return matched.f1, why
 
 

@@ -110,7 +110,7 @@ def plot_teacher_curves(curves: Mapping[str, Curves], absent: Mapping[str, str])
     }
     rows = [kind for kind, belongs in kinds.items() if any(belongs(name) for each in curves.values() for name in each)]
     figure = Figure(
-        figsize=(5.6 * max(1, len(curves)), 0.7 + 2.9 * max(1, len(rows))), layout="constrained", dpi=FIGURE_DPI
+        figsize=(6.6 * max(1, len(curves)), 0.7 + 2.9 * max(1, len(rows))), layout="constrained", dpi=FIGURE_DPI
     )
     if rows:
         grid = figure.subplots(len(rows), len(curves), squeeze=False, sharex="col")
@@ -148,7 +148,7 @@ def plot_teacher_classes(report: Mapping[str, Mapping[str, Any]]) -> "Figure":
 def plot_worst_images(
     rows: Sequence[WorstImage], class_names: Sequence[str], *, ranked_by: str, image_width: int
 ) -> "Figure":
-    """Plots the worst images with their truth on the left and the teacher's labels on the right.
+    """Plots the worst images, two in a row, each with its truth on the left and the teacher's labels on the right.
 
     Args:
         rows: the worst image first.
@@ -158,9 +158,11 @@ def plot_worst_images(
     """
     from matplotlib.figure import Figure
 
-    aspects = [row.image.shape[0] / row.image.shape[1] for row in rows]
+    lines = [rows[at : at + 2] for at in range(0, len(rows), 2)]
+    aspects = [max(row.image.shape[0] / row.image.shape[1] for row in line) for line in lines]
+    columns = 2 * min(2, max(1, len(rows)))
     figure = Figure(
-        figsize=(2 * _IMAGE_INCH, (_IMAGE_INCH + 0.1) * sum(aspects) + 0.4 * len(rows) + 0.7),
+        figsize=(columns * _IMAGE_INCH, _IMAGE_INCH * sum(aspects) + 0.25 * len(lines) + 0.6),
         layout="constrained",
         dpi=image_width / _IMAGE_INCH,
     )
@@ -168,15 +170,16 @@ def plot_worst_images(
         _say_absent(figure, {"worst images": "no image holds objects, nor was anything found"}, alone=True)
         return figure
     figure.suptitle(f"Worst validation images\n{ranked_by}", fontsize=10, color=_INK)
-    grid = figure.subplots(len(rows), 2, squeeze=False, height_ratios=aspects)
+    grid = figure.subplots(len(lines), columns, squeeze=False, height_ratios=aspects)
     fonts = font_families([row.file_name for row in rows])
-    for (left, right), row in zip(grid, rows, strict=True):
+    for axes in grid.flat:
+        axes.set_axis_off()
+        axes.set_anchor("N")
+    for (left, right), row in zip(grid.reshape(-1, 2), rows, strict=False):
         left.imshow(draw_detections(row.image, row.truth, class_names, width=image_width, with_scores=False))
         right.imshow(draw_detections(row.image, row.found, class_names, width=image_width))
         left.set_title(f"truth: {literal(_end(row.file_name))}", fontsize=8, color=_INK, fontfamily=fonts, loc="left")
         right.set_title(row.why, fontsize=8, color=_INK, loc="left")
-        for axes in (left, right):
-            axes.set_axis_off()
     return figure
 
 
@@ -195,8 +198,11 @@ def _draw_curves(axes: "Axes", curves: Curves, title: str) -> None:
         marker = "o" if len(steps) < _STRETCHES / 3 else None
         axes.plot(steps, values, color=colour, linewidth=1.4, label=label, marker=marker, markersize=3)
     if curves:
-        axes.legend(title="last value", title_fontsize=8, fontsize=8, frameon=False)
+        place = {"loc": "upper left", "bbox_to_anchor": (1, 1), "borderaxespad": 0}
+        axes.legend(title="last value", title_fontsize=8, fontsize=8, frameon=False, alignment="left", **place)
+        axes.locator_params("x", integer=True)
     else:
+        axes.set(xticks=[], yticks=[])
         axes.text(0.5, 0.5, "nothing was logged", transform=axes.transAxes, ha="center", fontsize=9, color=_PALE)
 
 

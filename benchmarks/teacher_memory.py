@@ -1,4 +1,6 @@
-"""Claim: full-size teachers are tuned with LoRA in at most a third of the GPU memory of full fine-tuning, and label fast.
+"""Claim: full-size teachers are tuned with LoRA in at most a third of the GPU memory of full fine-tuning.
+
+It also shows how many images a second a Grounding DINO and a SAM in a row label.
 
 Needs no Kedro project, no dataset and no checkpoint: random weights at the real input sizes cost what real ones cost.
 
@@ -21,7 +23,6 @@ from typing import Any
 import numpy as np
 import torch
 import yaml
-from made_up.teachers import grounding_dino_swin_t, sam
 from rich.console import Console
 from rich.table import Table
 
@@ -37,6 +38,7 @@ from gsam_edge.teachers.outlining.model import boxes_to_input, predict_image
 from gsam_edge.teachers.outlining.prompts import Prompts
 from gsam_edge.training.device import resolve_device
 from gsam_edge.vision import Detections
+from made_up.teachers import grounding_dino_swin_t, sam
 
 ROOT = Path(__file__).parents[1]
 CLASS_NAMES = tuple(f"part {letter}" for letter in "abcdefghij")
@@ -136,9 +138,7 @@ def outliner_step(case: str, mode: str, setting: Setting) -> tuple[torch.nn.Modu
     def loss() -> torch.Tensor:
         with torch.set_grad_enabled(mode == "full"):
             features = base.embed(images)
-        return torch.stack(
-            list(prompted_losses(base, features, prompts, config, multimask=False).values())
-        ).sum()
+        return torch.stack(list(prompted_losses(base, features, prompts, config, multimask=False).values())).sum()
 
     return base.model, loss
 

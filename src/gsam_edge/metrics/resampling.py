@@ -13,9 +13,12 @@ from pycocotools import mask as coco_mask
 
 from gsam_edge.coco.annotations import Annotations
 from gsam_edge.coco.packed import PackedDetections
-from gsam_edge.metrics.average_precision import MATCHING_IOU, interpolated_precision
+from gsam_edge.metrics.average_precision import interpolated_precision
 from gsam_edge.metrics.detection import IouType, result_records, truth_records
 from gsam_edge.metrics.mask_overlap import ImageIous
+
+#: A detection is correct from this IoU with an object on: the 50 of mAP50.
+_MATCHING_IOU = 0.5
 
 #: COCO compares at most so many detections of a class in an image.
 _MOST_DETECTIONS = 100
@@ -122,11 +125,11 @@ def _matches(
     is_crowd = np.array([record["iscrowd"] for record in true], bool)
     overlap = coco_mask.iou([r[shape] for r in ranked], [r[shape] for r in true], is_crowd.tolist())
     free = np.where(is_crowd, -1.0, overlap)
-    in_crowd: NDArray[np.bool_] = np.asarray((np.where(is_crowd, overlap, -1.0) >= MATCHING_IOU).any(axis=1))
+    in_crowd: NDArray[np.bool_] = np.asarray((np.where(is_crowd, overlap, -1.0) >= _MATCHING_IOU).any(axis=1))
     found: list[bool | None] = []
     for row in range(len(ranked)):
         best = int(free[row].argmax())
-        if free[row, best] >= MATCHING_IOU:
+        if free[row, best] >= _MATCHING_IOU:
             free[:, best] = -1
             found.append(True)
         else:

@@ -231,7 +231,9 @@ def test_the_pipelines_tuning_augments_as_described_and_tells_states_apart(
         data = (train or squares(range(3)), squares(range(3, 5)), images)
         run = a_run(log=Recorder(), checkpoints=FolderCheckpoints(tmp_path, keep=2), seed=5)
         features = MemoryFeatures()
-        return tune_where_needed("sam", source_of(base), *data, config, choice, scene, rules, features=features, run=run)
+        return tune_where_needed(
+            "sam", source_of(base), *data, config, choice, scene, rules, features=features, run=run
+        )
 
     reworded = augmentation_rules.characteristics["changes_size"].model_copy(update={"meaning": "in other words"})
     same = augmentation_rules.model_copy(update={"characteristics": {"changes_size": reworded}})

@@ -28,7 +28,9 @@ from gsam_edge.teachers.outlining.prompts import drawn_prompts
 from gsam_edge.teachers.sam.architecture import PUBLISHED, build_sam
 from gsam_edge.teachers.sam.model import SamModel
 
-LORA = LoraConfig(r=8, alpha=16, dropout=0.05, targets=r"^mask_decoder\.transformer\..*(_proj|lin[12])$")
+LORA = LoraConfig(
+    r=8, alpha=16, dropout=0.05, frozen=(), max_share=0.02, targets=r"^mask_decoder\.transformer\..*(_proj|lin[12])$"
+)
 LOSS = MaskLossConfig(dice_weight=2, focal_weight=0, focal_alpha=0.25, focal_gamma=2, bce_weight=2, iou_weight=0.2)
 HEIGHT, WIDTH, OBJECTS = 768, 1024, 8
 

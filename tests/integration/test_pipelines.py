@@ -231,7 +231,7 @@ def test_two_processes_tune_the_teachers_and_one_of_them_writes(project: Path, t
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-6000:]
     models = project / "data" / "test" / "06_models"
     for teacher in ("grounding_dino", "sam"):
-        assert len(list((models / f"{teacher}_adapter.safetensors").iterdir())) == 1
+        assert len(list((models / f"{teacher}_adapter").iterdir())) == 1
         assert report(project, "teacher_report")[teacher]["status"] == "tuned"
     assert list((models / "checkpoints").glob("*/*")) == []
     assert mlflow_runs(project) == tracked + 1

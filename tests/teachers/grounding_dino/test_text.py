@@ -17,7 +17,14 @@ from gsam_edge.vision import Detections
 from support.tiny import GROUNDING_DINO_LOSS, TINY_GROUNDING_DINO, original_grounding_dino
 
 DETECTION = DetectionConfig(score_threshold=0, candidates=100, nms_iou=1, max_detections=100, batch_size=2)
-DECODER = LoraConfig(r=2, alpha=2, dropout=0, targets=r"^model\.(encoder|decoder)\.layers\..*(query|value|fc1|fc2)$")
+DECODER = LoraConfig(
+    r=2,
+    alpha=2,
+    dropout=0,
+    frozen=(),
+    max_share=0.9,
+    targets=r"^model\.(encoder|decoder)\.layers\..*(query|value|fc1|fc2)$",
+)
 
 
 @pytest.fixture
@@ -106,7 +113,7 @@ def test_the_features_do_not_depend_on_the_precision_of_the_step_that_came_first
 
 
 def test_a_text_encoder_that_is_trained_reads_anew(detector, batch):
-    whole = LoraConfig(r=2, alpha=2, dropout=0, targets=r"^model\.text_backbone\..*query$")
+    whole = LoraConfig(r=2, alpha=2, dropout=0, frozen=(), max_share=0.9, targets=r"^model\.text_backbone\..*query$")
     tiny = build_tiny_grounding_dino(TINY_GROUNDING_DINO, ["ring", "star"], seed=0)
     model = add_lora(tiny.model, whole, seed=0)
     read_prompts_once(model)

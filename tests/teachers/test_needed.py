@@ -10,6 +10,7 @@ from gsam_edge.coco.needs import not_needed
 from gsam_edge.datasets.models import TeacherBaseDataset
 from gsam_edge.datasets.state import CheckpointsDataset
 from gsam_edge.pipelines.templates import tune_node, tuned_teachers
+from gsam_edge.teachers.features import MemoryFeatures
 from gsam_edge.teachers.table import TEACHERS, TeacherChoice
 
 CHOICE = TeacherChoice(finder="grounding_dino", outliner="sam")
@@ -65,7 +66,8 @@ def test_a_teacher_that_the_data_does_not_need_is_neither_loaded_nor_trained(
         choice=CHOICE,
         scene=None,
         additions=RuleAdditions(),
-        checkpoints=CheckpointsDataset(filepath=str(tmp_path / "checkpoints")).load(),
+        checkpoints=CheckpointsDataset(filepath=str(tmp_path / "checkpoints"), keep=2).load(),
+        features=MemoryFeatures(),
         log=lambda *_: pytest.fail("was logged"),
         seed=0,
         device="cpu",
@@ -77,8 +79,8 @@ def test_a_teacher_that_the_data_does_not_need_is_neither_loaded_nor_trained(
 
 def test_labels_and_measurements_load_the_bases_of_adapters_alone(loaded, bases):
     adapter = SimpleNamespace(digest="d")
-    inputs = bases | {"grounding_dino_adapter": adapter, "sam_adapter": NO_MASKS, "yolo_adapter": adapter}
-    teachers = tuned_teachers(inputs, CHOICE)
+    adapters = {f"{name}_adapter": adapter for name in TEACHERS} | {"sam_adapter": NO_MASKS}
+    teachers = tuned_teachers(bases | adapters, CHOICE)
     assert loaded == ["grounding_dino"]
     assert (teachers["grounding_dino"].base.model, teachers["grounding_dino"].adapter) == ("grounding_dino", adapter)
     assert teachers["sam"] == (NO_MASKS, NO_MASKS)

@@ -38,9 +38,7 @@ def outputs(kind: str, model: nn.Module, base) -> list[torch.Tensor]:
     with torch.inference_mode():
         if kind == "sam":
             sam = SamModel(model, TINY_SAM, "tuned")
-            features = model.image_encoder(sam.prepare(IMAGE).pixels)
-            sparse, dense = model.prompt_encoder(points=None, boxes=torch.tensor([[4.0, 4, 50, 50]]), masks=None)
-            return list(model.mask_decoder(features, model.prompt_encoder.get_dense_pe(), sparse, dense, True))
+            return list(sam.decode(sam.embed([IMAGE]), torch.tensor([[4.0, 4, 50, 50]]), multimask=True))
         if kind == "yolo":
             return [model(torch.from_numpy(IMAGE).permute(2, 0, 1)[None] / 255)[0]]
         found = model(**base.inputs([IMAGE], ["ring. star."]))

@@ -28,7 +28,7 @@ TUNING = OutliningConfig(
 )
 IMAGES = shape_images()
 DETECTION = DetectionConfig(score_threshold=0, candidates=10, nms_iou=1, max_detections=10, batch_size=1)
-SETTING = Setting(("ring", "star", "ear of bag"), DETECTION, "cpu", own_masks=False, keep_base=True)
+SETTING = Setting(("ring", "star", "ear of bag"), DETECTION, "cpu", own_masks=False, keep_base=True, features=None)
 
 
 def tune(base, log=None, config=TUNING):

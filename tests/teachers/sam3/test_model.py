@@ -11,8 +11,8 @@ from transformers import Sam3Config, Sam3Model
 from gsam_edge.teachers.errors import BaseModelError, ClassNameError
 from gsam_edge.teachers.sam3.model import load_sam3
 from gsam_edge.teachers.sam3.network import answers, image_tokens, mask_logits, pyramid
-from gsam_edge.vision.boxes import nms
 from support.sam3 import DETECTION, sam3_processor, tiny_sam3
+from support.suppression import suppressed
 
 SIZES = [(50, 90), (91, 33), (7, 5), (56, 56), (201, 300)]
 NAMES = ("ring", "star", "ear of bag")
@@ -124,7 +124,7 @@ def test_boxes_of_a_class_suppress_each_other_and_are_bounded(sam3):
     found = sam3.predict(image_of((50, 90)), sam3.texts(NAMES), strict, masks=False)
     assert 0 < len(found) <= 4
     assert found.masks is None
-    assert len(nms(found.xyxy, found.scores, found.class_ids, 0.3)) == len(found)
+    assert len(suppressed(found.xyxy, found.scores, found.class_ids, 0.3)) == len(found)
 
 
 def test_names_that_the_text_encoder_cannot_tell_apart_or_read_are_refused(sam3):

@@ -31,7 +31,7 @@ def data_of(*, masks, train=None):
 
 
 def found(base, adapter, *, masks):
-    setting = Setting(NAMES, DETECTION, "cpu", own_masks=masks, keep_base=True)
+    setting = Setting(NAMES, DETECTION, "cpu", own_masks=masks, keep_base=True, features=None)
     return list(TEACHERS["sam3"].predictor(base, adapter, setting)([IMAGES["0.png"], IMAGES["1.png"]], None))
 
 
@@ -94,11 +94,11 @@ def test_an_interrupted_tuning_ends_in_the_same_adapter(tmp_path):
         if step == 3:
             raise StopError
 
-    run = a_run(log=stopping, checkpoints=FolderCheckpoints(tmp_path), seed=3)
+    run = a_run(log=stopping, checkpoints=FolderCheckpoints(tmp_path, keep=2), seed=3)
     with pytest.raises(StopError):
         tune_sam3(tiny_sam3(), data_of(masks=True), config, run)
     continued = tune_sam3(
-        tiny_sam3(), data_of(masks=True), config, a_run(checkpoints=FolderCheckpoints(tmp_path), seed=3)
+        tiny_sam3(), data_of(masks=True), config, a_run(checkpoints=FolderCheckpoints(tmp_path, keep=2), seed=3)
     )
     assert all(torch.equal(tensor, continued.tensors[name]) for name, tensor in whole.tensors.items())
 

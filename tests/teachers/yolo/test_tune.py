@@ -170,7 +170,7 @@ def test_detect_weights_draw_no_masks(detector):
 def where_needed(base, data, config, choice, rules):
     features, scene = MemoryFeatures(), None
     return tune_where_needed(
-        "yolo", source_of(base), data, data, IMAGES, config, choice, scene, rules, features=features, run=a_run()
+        "yolo", base, data, data, IMAGES, config, choice, scene, rules, features=features, run=a_run()
     )
 
 
@@ -178,7 +178,7 @@ def test_detect_weights_that_are_to_draw_masks_are_refused_before_they_are_tuned
     config, boxes = TUNING.model_copy(update={"tune": False}), dataset(range(2), masks=False)
 
     def tuned(data):
-        return where_needed(detector, data, config, ALONE, augmentation_rules)
+        return where_needed(source_of(detector), data, config, ALONE, augmentation_rules)
 
     with pytest.raises(BaseModelError, match="expected segment weights"):
         tuned(dataset(range(2)))

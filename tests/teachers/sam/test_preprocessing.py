@@ -70,7 +70,7 @@ def test_every_published_size_has_this_input():
     st.tuples(st.floats(0.05, 0.4), st.floats(0.6, 0.95)),
 )
 def test_boxes_and_masks_come_back_to_half_a_pixel_of_the_image(sam, size, span):
-    """A rectangle at least a cell from the border, its edges falling off over the decoder's map: they are where the logit is 0."""
+    """A rectangle at least a cell from the border; its edges, where the logit is 0, fall off over the decoder's map."""
     height, width = size
     xyxy = np.array([[span[0] * width, span[0] * height, span[1] * width, span[1] * height]], np.float32)
     on_input = boxes_to_input(sam, xyxy, size).numpy()[0]

@@ -83,8 +83,12 @@ def test_sam_draws_what_becomes_a_label_and_nothing_else(monkeypatch):
     threshold = float(np.sort(every.scores)[len(every) // 2])
     labelling = LABELLING.model_copy(update={"score_threshold": threshold})
     drawn = []
-    predict = SamModel.predict
-    monkeypatch.setattr(SamModel, "predict", lambda self, im, xyxy: drawn.append(len(xyxy)) or predict(self, im, xyxy))
+    decode = SamModel.decode
+    monkeypatch.setattr(
+        SamModel,
+        "decode",
+        lambda self, features, boxes, **options: drawn.append(len(boxes)) or decode(self, features, boxes, **options),
+    )
     (labels,) = composed(build_teachers(), labelling.label_detection).factory()([image])
     wanted = every.select(every.scores >= threshold)
     assert drawn == [len(wanted)]

@@ -92,7 +92,9 @@ def test_sam_draws_what_becomes_a_label_and_nothing_else(monkeypatch):
     drawn = []
     decode = SamModel.decode
     monkeypatch.setattr(
-        SamModel, "decode", lambda self, f, boxes, **asked: drawn.append(len(boxes)) or decode(self, f, boxes, **asked)
+        SamModel,
+        "decode",
+        lambda self, features, boxes, **options: drawn.append(len(boxes)) or decode(self, features, boxes, **options),
     )
     (labels,) = composed(build_teachers(), labelling.label_detection).factory()([image])
     wanted = every.select(every.scores >= threshold)

@@ -110,6 +110,30 @@ def test_a_users_own_yolo_finds_in_grounding_dinos_place(project: Path, tmp_path
     assert report(project, "label_report")["images"] > 0
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("finder", "outliner"), [("sam3", "sam3"), ("grounding_dino", "sam2")])
+def test_sam3_finds_and_draws_and_sam2_draws(project: Path, tmp_path: Path, finder: str, outliner: str) -> None:
+    """With random weights: what they find is worth nothing, but it goes the whole way."""
+    from support.sam2 import tiny_sam2
+    from support.sam3 import tiny_sam3
+
+    environment = f"own_{outliner}"
+    shutil.copytree(project / "conf" / "test", project / "conf" / environment)
+    {"sam2": tiny_sam2, "sam3": tiny_sam3}[outliner]().save(tmp_path / "base")
+    base = {"type": "gsam_edge.datasets.models.TeacherBaseDataset", "family": outliner}
+    catalog = {f"{outliner}_base": base | {"filepath": str(tmp_path / "base")}}
+    (project / "conf" / environment / "catalog.yml").write_text(json.dumps(catalog))
+    dataset = small_dataset(tmp_path / "dataset", boxes=True, masks=True)
+    parameters = f"dataset={dataset},teachers.finder={finder},teachers.outliner={outliner}"
+    outputs = "--to-outputs=validation_report,teacher_report,label_report"
+    done = kedro_run(project, f"--env={environment}", f"--params={parameters}", outputs)
+    assert done.returncode == 0, done.stderr[-4000:]
+    teachers = report(project, "teacher_report")
+    assert {name for name, part in teachers.items() if part["status"] == "tuned"} == {finder, outliner, "grounded_sam"}
+    assert teachers["sam"] == {"status": "not needed", "why": f"teachers.outliner is {outliner}"}
+    assert report(project, "label_report")["images"] > 0
+
+
 def test_a_pipeline_runs_alone_and_skips_what_is_there(project: Path, tmp_path: Path) -> None:
     dataset = small_dataset(tmp_path / "dataset", boxes=True, masks=True)
     arguments = ("--env=test", f"--params=dataset={dataset}")

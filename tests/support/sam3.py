@@ -21,6 +21,8 @@ TUNING = Sam3TuningConfig(
         r=2,
         alpha=4,
         dropout=0,
+        frozen=(),
+        max_share=0.9,
         targets=r"^((detr_encoder|detr_decoder)\.layers\..*(_proj|fc1|fc2)|mask_decoder\.(prompt_cross_attn\..*_proj|mask_embedder\.layers\.\d+|instance_projection))$",
     ),
     loss=Sam3LossConfig(

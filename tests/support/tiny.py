@@ -42,7 +42,8 @@ GROUNDING_DINO_LOSS = GroundingDinoLossConfig(
     giou_weight=2,
     focal_alpha=0.25,
     focal_gamma=2,
-    dense_weight=1,
+    encoder_loss="dense",
+    encoder_weight=1,
     dense_radius=1,
     dense_cells=6,
 )
@@ -97,3 +98,15 @@ def original_grounding_dino(processor: Any) -> "GroundingDino":
         num_queries=10,
     )
     return GroundingDino(TunableGroundingDino(config).eval(), processor, "original")
+
+
+def full_size_grounding_dino(processor: Any) -> "GroundingDino":
+    """Returns the architecture of `IDEA-Research/grounding-dino-tiny` at its full size, 172 M random weights."""
+    import torch
+    from transformers import GroundingDinoConfig
+
+    from gsam_edge.teachers.grounding_dino.library import TunableGroundingDino
+    from gsam_edge.teachers.grounding_dino.model import GroundingDino
+
+    torch.manual_seed(0)
+    return GroundingDino(TunableGroundingDino(GroundingDinoConfig()).eval(), processor, "full-size")

@@ -19,7 +19,9 @@ TUNING = YoloTuningConfig(
     tune=True,
     classes={},
     image_size=SIDE,
-    lora=LoraConfig(r=2, alpha=2, dropout=0, targets=r"^model\.(?!\d+\.(dfl|cv4|proto|one2one_\w+)\.).*$"),
+    lora=LoraConfig(
+        r=2, alpha=2, dropout=0, frozen=(), max_share=0.9, targets=r"^model\.(?!\d+\.(dfl|cv4|proto|one2one_\w+)\.).*$"
+    ),
     loss=YoloLossConfig(box_weight=7.5, class_weight=0.5, distribution_weight=1.5),
     loop=loop_config(YoloLoopConfig, epochs=1, min_steps=2, gradient_clip=10, monitor="ap50"),
     augmentation=None,

@@ -20,7 +20,7 @@ from gsam_edge.teachers.errors import AdapterError, BaseModelError
 from gsam_edge.teachers.grounding_dino.tiny import build_tiny_grounding_dino
 from gsam_edge.teachers.lora.adapter import AdapterConfig, extract_adapter
 from gsam_edge.teachers.lora.config import LoraConfig
-from gsam_edge.teachers.lora.layers import add_lora, weights_digest
+from gsam_edge.teachers.lora.layers import adapter_parameters, add_lora, weights_digest
 from gsam_edge.teachers.sam.architecture import build_sam
 from gsam_edge.teachers.sam.model import SamModel
 from gsam_edge.teachers.table import TeacherChoice
@@ -42,11 +42,16 @@ SPLIT = Annotations(
 
 
 def adapter(kind, build, targets):
-    """One that changes nothing."""
-    lora = LoraConfig(r=1, alpha=1, dropout=0, targets=targets)
+    """One that changes next to nothing."""
+    lora = LoraConfig(r=1, alpha=1, dropout=0, frozen=(), max_share=0.9, targets=targets)
     model, base_digest = build(), weights_digest(build())
     add_lora(model, lora, seed=0)
-    return extract_adapter(model, AdapterConfig(kind=kind, class_names=CLASSES, base_digest=base_digest, lora=lora))
+    with torch.no_grad():
+        for value in adapter_parameters(model).values():
+            value.add_(1e-5)
+    return extract_adapter(
+        model, AdapterConfig(kind=kind, class_names=CLASSES, base_name="base", base_digest=base_digest, lora=lora)
+    )
 
 
 def build_detector():

@@ -20,7 +20,7 @@ from support.tiny import TINY_GROUNDING_DINO, TINY_SAM
 
 CLASSES = ("ring", "star")
 DETECTION = DetectionConfig(score_threshold=0, candidates=1000, nms_iou=0.7, max_detections=5, batch_size=1)
-LORA = LoraConfig(r=2, alpha=2, dropout=0, targets=r"^mask_decoder\.transformer\..*_proj$")
+LORA = LoraConfig(r=2, alpha=2, dropout=0, frozen=(), max_share=0.9, targets=r"^mask_decoder\.transformer\..*_proj$")
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,9 @@ def sam_adapter(sam):
     with torch.no_grad():
         for value in adapter_parameters(model).values():
             value.normal_(generator=torch.Generator().manual_seed(0))
-    config = AdapterConfig(kind="sam", class_names=CLASSES, base_digest=weights_digest(sam.model), lora=LORA)
+    config = AdapterConfig(
+        kind="sam", class_names=CLASSES, base_name="base", base_digest=weights_digest(sam.model), lora=LORA
+    )
     return extract_adapter(model, config)
 
 

@@ -68,7 +68,7 @@ def test_todays_teachers_have_adapters_on_linear_layers_alone() -> None:
 
     from torch import nn
 
-    from gsam_edge.teachers.lora.layers import adaptable_layers
+    from gsam_edge.teachers.lora.targets import adaptable_layers
 
     for name in ("grounding_dino", "sam"):
         model = TEACHERS[name].load(str(ROOT / "data/06_models/base" / name), allow_download=False).model

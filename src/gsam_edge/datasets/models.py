@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ from kedro.io import AbstractDataset, DatasetError, Version
 
 from gsam_edge.coco.needs import is_not_needed, not_needed
 from gsam_edge.datasets.atomic import new_folder
-from gsam_edge.datasets.versioned_bytes import BytesDataset
+from gsam_edge.datasets.versioned_bytes import BytesDataset, FolderDataset
 from gsam_edge.export.format import NotBuilt
 from gsam_edge.export.table import FORMATS
 from gsam_edge.runtime.card import ArtefactError
@@ -21,6 +22,9 @@ from gsam_edge.teachers.table import TEACHERS
 if TYPE_CHECKING:
     from gsam_edge.students.weights import StudentWeights
     from gsam_edge.teachers.lora.adapter import Adapter
+
+#: What stands in the place of an adapter's files where the data does not call for the teacher.
+NOT_NEEDED_FILE = "not_needed.json"
 
 
 class TeacherBaseDataset(AbstractDataset["SavedBase", "Base | dict[str, str]"]):
@@ -78,24 +82,33 @@ class TeacherBaseDataset(AbstractDataset["SavedBase", "Base | dict[str, str]"]):
         return {"family": self._family.name, "filepath": self._path, "remote": self._remote}
 
 
-class AdapterDataset(BytesDataset["Adapter | dict[str, str]"]):
-    """A LoRA adapter as safetensors, or the empty value of a teacher that the data does not call for."""
+class AdapterDataset(FolderDataset["Adapter | dict[str, str]"]):
+    """A LoRA adapter as the folder that peft saves, or the empty value of a teacher that the data does not call for."""
 
-    def encode(self, value: Adapter | dict[str, str]) -> bytes:
+    def encode(self, value: Adapter | dict[str, str]) -> dict[str, bytes]:
         if is_not_needed(value):
-            return json.dumps(value).encode()
-        return value.to_bytes()
+            return {NOT_NEEDED_FILE: json.dumps(value).encode()}
+        from gsam_edge.teachers.lora.files import adapter_files
 
-    def decode(self, content: bytes) -> Adapter | dict[str, str]:
-        # A safetensors file begins with the length of its header in eight bytes, so it never starts like this JSON.
-        if content.startswith(b'{"status"'):
+        return adapter_files(value)
+
+    def decode(self, files: Mapping[str, bytes]) -> Adapter | dict[str, str]:
+        if NOT_NEEDED_FILE in files:
             try:
-                return json.loads(content)
-            except ValueError as error:
-                raise AdapterError(f"adapter: expected JSON or a safetensors file, but: {error}") from error
-        from gsam_edge.teachers.lora.adapter import Adapter
+                value = json.loads(files[NOT_NEEDED_FILE])
+                return not_needed(value["why"])
+            except (ValueError, TypeError, KeyError) as error:
+                raise AdapterError(
+                    f"{NOT_NEEDED_FILE}: expected JSON that says why there is no adapter: {error!r}"
+                ) from error
+        from gsam_edge.teachers.lora.files import read_adapter
 
-        return Adapter.from_bytes(content)
+        return read_adapter(files)
+
+    def most_bytes(self) -> dict[str, int]:
+        from gsam_edge.teachers.lora.files import MOST_BYTES
+
+        return {NOT_NEEDED_FILE: 2**16, **MOST_BYTES}
 
 
 class StudentWeightsDataset(BytesDataset["StudentWeights"]):

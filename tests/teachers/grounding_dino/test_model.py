@@ -229,7 +229,7 @@ def test_the_loss_is_finite_positive_and_falls_when_trained(images):
     history = []
     for _ in range(25):
         losses = grounding_dino_losses(detector.model, batch, GROUNDING_DINO_LOSS)
-        assert set(losses) == {"class_loss", "l1_loss", "giou_loss", "dense_loss"}
+        assert set(losses) == {"class_loss", "l1_loss", "giou_loss", "encoder_loss"}
         assert all(loss > 0 and loss.ndim == 0 for loss in losses.values())
         total = sum(losses.values())
         optimizer.zero_grad()

@@ -37,7 +37,14 @@ CPU = torch.device("cpu")
 LOOP = loop_config(GroundingDinoLoopConfig, gradient_clip=5, monitor="ap50")
 DETECTION = DetectionConfig(score_threshold=0, candidates=1000, nms_iou=0.6, max_detections=20, batch_size=4)
 TUNING = GroundingDinoTuningConfig(
-    lora=LoraConfig(r=4, alpha=8, dropout=0, targets=r"^model\.(encoder|decoder)\.layers\..*(query|value|fc1|fc2)"),
+    lora=LoraConfig(
+        r=4,
+        alpha=8,
+        dropout=0,
+        frozen=(),
+        max_share=0.9,
+        targets=r"^model\.(encoder|decoder)\.layers\..*(query|value|fc1|fc2)",
+    ),
     loss=GROUNDING_DINO_LOSS,
     loop=LOOP,
     augmentation=None,

@@ -11,8 +11,9 @@ from gsam_edge.coco.errors import InvalidDatasetError
 from gsam_edge.teachers.config import DetectionConfig
 from gsam_edge.teachers.family import Setting, TuningData
 from gsam_edge.teachers.features import MemoryFeatures
-from gsam_edge.teachers.lora.adapter import Adapter, apply_adapter
+from gsam_edge.teachers.lora.adapter import apply_adapter, merged
 from gsam_edge.teachers.lora.config import LoraConfig
+from gsam_edge.teachers.lora.files import adapter_files, read_adapter
 from gsam_edge.teachers.lora.layers import weights_digest
 from gsam_edge.teachers.outlining.calibration import OutlinerFacts
 from gsam_edge.teachers.outlining.config import OutliningConfig
@@ -33,7 +34,9 @@ from support.tiny import TINY_SAM
 
 BOX = np.array([[8, 8, 28, 28]], np.float32)
 TUNING = OutliningConfig(
-    lora=LoraConfig(r=2, alpha=4, dropout=0.1, targets=r"^mask_decoder\.transformer\..*(_proj|lin\d)$"),
+    lora=LoraConfig(
+        r=2, alpha=4, dropout=0.1, frozen=(), max_share=0.9, targets=r"^mask_decoder\.transformer\..*(_proj|lin\d)$"
+    ),
     loop=LOOP,
     loss=LOSS,
     augmentation=None,
@@ -288,9 +291,9 @@ def answered(base, adapter, image, features=None) -> Detections:
 @pytest.mark.parametrize("multimask", [False, True])
 def test_the_predictor_asks_as_it_was_tuned_and_tells_the_calibrated_iou(base, images, multimask):
     adapter = tune(base, images, TUNING.model_copy(update={"multimask": multimask}))
-    facts = OutlinerFacts.model_validate(Adapter.from_bytes(adapter.to_bytes()).config.facts)
+    facts = OutlinerFacts.model_validate(read_adapter(adapter_files(adapter)).config.facts)
     assert facts.multimask is multimask
-    tuned = replace(base, model=apply_adapter(copy.deepcopy(base.model), adapter))
+    tuned = replace(base, model=merged(copy.deepcopy(base.model), adapter))
     masks, iou = predict_image(tuned, images["0.jpg"], BOX, multimask=multimask)
     answer = answered(base, adapter, images["0.jpg"])
     assert np.array_equal(answer.masks, masks)

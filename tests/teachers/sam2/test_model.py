@@ -150,9 +150,9 @@ def test_half_precision_on_disk_is_float32_in_memory(tmp_path):
 
 
 def test_what_is_no_sam2_is_refused(tmp_path, sam2):
-    with pytest.raises(FileNotFoundError, match="SAM 2: expected a folder .*downloads not allowed"):
+    with pytest.raises(FileNotFoundError, match=r"SAM 2: expected a folder .*downloads not allowed"):
         load_sam2(str(tmp_path / "nothing"))
-    with pytest.raises(FileNotFoundError, match="facebook/sam2.1-hiera-base-plus"):
+    with pytest.raises(FileNotFoundError, match=r"facebook/sam2\.1-hiera-base-plus"):
         load_sam2("facebook/sam2.1-hiera-base-plus")
     sam2.save(tmp_path / "bert")
     (tmp_path / "bert" / "config.json").write_text('{"model_type": "bert"}')

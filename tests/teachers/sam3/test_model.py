@@ -128,9 +128,9 @@ def test_boxes_of_a_class_suppress_each_other_and_are_bounded(sam3):
 
 
 def test_names_that_the_text_encoder_cannot_tell_apart_or_read_are_refused(sam3):
-    with pytest.raises(ClassNameError, match="expected names that differ .* 'Ring' and 'ring'"):
+    with pytest.raises(ClassNameError, match=r"expected names that differ .* 'Ring' and 'ring'"):
         sam3.texts(["Ring", "star", "ring"])
-    with pytest.raises(ClassNameError, match="expected 1 to 30 tokens .* got 40 for 'xxxx"):
+    with pytest.raises(ClassNameError, match=r"expected 1 to 30 tokens .* got 40 for 'xxxx"):
         sam3.texts(["x" * 40])
     with pytest.raises(ClassNameError, match="got 0 for ' '"):
         sam3.texts([" "])
@@ -140,9 +140,7 @@ def test_names_that_the_text_encoder_cannot_tell_apart_or_read_are_refused(sam3)
 def test_a_saved_model_answers_as_before(tmp_path, sam3):
     sam3.save(tmp_path / "saved")
     loaded = load_sam3(str(tmp_path / "saved"))
-    before, after = (
-        one.predict(image_of((50, 90)), one.texts(NAMES), DETECTION, masks=True) for one in (sam3, loaded)
-    )
+    before, after = (one.predict(image_of((50, 90)), one.texts(NAMES), DETECTION, masks=True) for one in (sam3, loaded))
     for field in ("xyxy", "scores", "class_ids", "masks"):
         assert np.array_equal(getattr(before, field), getattr(after, field)), field
     assert loaded.name == "saved"
@@ -163,7 +161,7 @@ def test_a_checkpoint_with_a_tracker_for_videos_loads_as_the_published_one_is_sa
 
 
 def test_what_is_no_sam3_lacks_weights_or_is_damaged_is_refused(tmp_path, sam3):
-    with pytest.raises(FileNotFoundError, match="SAM 3: expected a folder .*downloads not allowed"):
+    with pytest.raises(FileNotFoundError, match=r"SAM 3: expected a folder .*downloads not allowed"):
         load_sam3(str(tmp_path / "nothing"))
     sam3.save(tmp_path / "saved")
     shutil.copytree(tmp_path / "saved", tmp_path / "bert")

@@ -18,18 +18,25 @@ class GroundingDinoLossConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    class_weight: float = Field(gt=0, description="weight of the focal loss on tokens")
+    class_weight: float = Field(
+        gt=0, description="weight of the focal loss on tokens; a class counts once, however many tokens its name has"
+    )
     l1_weight: float = Field(gt=0, description="weight of the L1 distance of boxes (cxcywh, fractions of the image)")
     giou_weight: float = Field(gt=0, description="weight of the generalised IoU loss of boxes")
     focal_alpha: float = Field(
         ge=0, le=1, description="focal loss, not the matching: weight of positive tokens, the negatives get the rest"
     )
     focal_gamma: float = Field(ge=0, description="focal loss, not the matching: how much easy tokens are played down")
-    dense_weight: float = Field(
-        ge=0, description="weight of the dense encoder loss beside the decoder's; 0 leaves it out"
+    encoder_loss: Literal["two_stage", "dense"] = Field(
+        description="how objects teach the encoder's proposals, from which the queries are chosen; two_stage: the "
+        "chosen ones are matched to the objects one to one, as in the published training; dense: every token near an "
+        "object learns it, without which training from scratch learns nothing"
     )
-    dense_radius: float = Field(gt=0, description="encoder tokens this near to an object's centre learn it, in strides")
-    dense_cells: float = Field(gt=0, description="an object longer than so many strides belongs to a coarser level")
+    encoder_weight: float = Field(gt=0, description="weight of the encoder's loss beside each decoder layer's")
+    dense_radius: float = Field(gt=0, description="dense: tokens this near to an object's centre learn it, in strides")
+    dense_cells: float = Field(
+        gt=0, description="dense: an object longer than so many strides belongs to a coarser level"
+    )
 
 
 class GroundingDinoLoopConfig(LoopConfig):

@@ -113,6 +113,7 @@ def tune_grounding_dino(
     adapter_config = AdapterConfig(
         kind="grounding_dino",
         class_names=train_set.class_names,
+        base_name=base.name,
         base_digest=digest,
         lora=config.lora,
         split=train_set.split_digest,

@@ -20,6 +20,10 @@ class ImageEncoder(Protocol):
     """A model whose image encoder runs once for all questions about an image."""
 
     @property
+    def name(self) -> str:
+        """Its name for people."""
+
+    @property
     def model(self) -> nn.Module:
         """The whole network."""
 

@@ -108,6 +108,7 @@ def tune_outliner(base: Model, data: TuningData, config: OutliningConfig, *, nam
         AdapterConfig(
             kind=name,
             class_names=data.train.class_names,
+            base_name=base.name,
             base_digest=digest,
             lora=config.lora,
             split=data.train.split_digest,
@@ -127,7 +128,7 @@ def _metrics(
 ) -> dict[str, float]:
     """Returns the mean mask IoU over all prompted objects of the images, from their true boxes, as `mean_iou`.
 
-    `iou_error` is the mean distance of the model's own estimate from an object's IoU.
+    `iou_error` is the mean distance of the model's own estimate, uncalibrated, from an object's IoU.
     """
     predicted, actual = _ious(model, views, features, box_jitter=0, multimask=config.multimask)
     return {"mean_iou": float(actual.mean()), "iou_error": float(np.abs(predicted - actual).mean())}

@@ -71,7 +71,7 @@ class Sam2:
         levels[-1] = levels[-1] + self.model.no_memory_embedding
         sizes = self.model.backbone_feature_sizes
         return {
-            f"level_{i}": level.permute(1, 2, 0).unflatten(2, tuple(size))
+            f"level_{i}": level.permute(1, 2, 0).reshape(len(images), -1, *size)
             for i, (level, size) in enumerate(zip(levels, sizes, strict=True))
         }
 
@@ -79,8 +79,7 @@ class Sam2:
         """See `PromptableModel.decode`."""
         levels = [features[f"level_{i}"] for i in range(len(features))]
         images = len(levels[-1])
-        # The library takes the same number of boxes for each image, [B, P, 4].
-        prompts = boxes.unflatten(0, (images, -1))
+        prompts = boxes.reshape(images, -1, 4)  # the library takes the same number of boxes for each image
         # The encodings of positions are sines of large numbers, which half precision would spoil.
         with torch.autocast(boxes.device.type, enabled=False):
             sparse, dense = self.model.prompt_encoder(None, None, prompts, None)

@@ -78,9 +78,7 @@ def objects_of(truth: Detections, class_id: int, image_hw: tuple[int, int], mask
     return Objects(torch.from_numpy(fractions), masks)
 
 
-def labelled_batch(
-    shown: list[Shown], prompts: Sequence[tuple[int, int, Objects]], device: torch.device
-) -> Batch:
+def labelled_batch(shown: list[Shown], prompts: Sequence[tuple[int, int, Objects]], device: torch.device) -> Batch:
     """Puts prompts (row of the image, class id, objects) together on a device."""
     rows, class_ids, objects = zip(*prompts, strict=True)
     return Batch(

@@ -17,7 +17,7 @@ class Sam3LossConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    class_weight: float = Field(gt=0, description="of the focal loss on the queries' scores, where the class is present")
+    class_weight: float = Field(gt=0, description="of the focal loss on queries' scores, where the class is present")
     l1_weight: float = Field(gt=0, description="of the L1 distance of boxes (cxcywh, fractions of the image)")
     giou_weight: float = Field(gt=0, description="of the generalised IoU loss of boxes")
     presence_weight: float = Field(gt=0, description="of the binary cross-entropy of the class being in the image")
@@ -31,8 +31,8 @@ class Sam3LoopConfig(LoopConfig):
     """The loop, with the metrics of its validation."""
 
     monitor: Literal["ap50", "ap75", "mask_map50", "mask_map50_95"] = Field(
-        description="class-mean AP on validation images: of boxes at an IoU of 0.5 or 0.75, or, where masks are wanted, "
-        "of masks at 0.5 or as the mean over 0.5 to 0.95"
+        description="class-mean AP on validation images: of boxes at an IoU of 0.5 or 0.75, or, where masks are "
+        "wanted, of masks at 0.5 or as the mean over 0.5 to 0.95"
     )
 
 

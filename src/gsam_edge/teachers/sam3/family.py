@@ -51,7 +51,7 @@ class Sam3Family:
         return tune_sam3(base, data, config, run)
 
     def predictor(self, base: "Sam3", adapter: "Adapter | None", setting: Setting) -> TeacherPredict:
-        """Builds the prediction for all classes, whose names are read once; an image is encoded once for all of them."""
+        """Builds the prediction for all classes; names are read once, and an image is encoded once for all of them."""
         from gsam_edge.teachers.lora.adapter import adapted
 
         model = adapted(base.model, adapter, device=setting.device, keep_base=setting.keep_base)

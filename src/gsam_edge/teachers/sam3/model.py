@@ -98,9 +98,7 @@ class Sam3:
         return Texts(features, mask.bool())
 
     @torch.no_grad()
-    def predict(
-        self, image: NDArray[np.uint8], texts: Texts, detection: DetectionConfig, *, masks: bool
-    ) -> Detections:
+    def predict(self, image: NDArray[np.uint8], texts: Texts, detection: DetectionConfig, *, masks: bool) -> Detections:
         """Finds the objects of an image; see `predict_embedded`."""
         image_hw = (image.shape[0], image.shape[1])
         return self.predict_embedded(self.embed([image])["tokens"], image_hw, texts, detection, masks=masks)
@@ -123,9 +121,12 @@ class Sam3:
             By descending score, the query's score times the presence of its class, Detections with `class_scores`
             [N, C]: NaN for all classes but the one that was asked for.
         """
-        once, asked = pyramid(self.model, tokens), []
-        for rows in torch.arange(len(texts.mask), device=texts.mask.device).split(detection.batch_size):
-            asked.append(answers(self.model, once.coarsest.repeated(len(rows)), texts.select(rows)))
+        once = pyramid(self.model, tokens)
+        classes = torch.arange(len(texts.mask), device=texts.mask.device)
+        asked = [
+            answers(self.model, once.coarsest.repeated(len(rows)), texts.select(rows))
+            for rows in torch.split(classes, detection.batch_size)
+        ]
         scores = torch.cat([one.scores for one in asked]).cpu().numpy()  # [C, Q]
         boxes = torch.cat([one.boxes[-1] for one in asked]).cpu().numpy()  # [C, Q, 4]
         height, width = image_hw

@@ -86,7 +86,7 @@ def image_tokens(model: Any, pixels: Tensor) -> Tensor:
 def pyramid(model: Any, tokens: Tensor) -> Pyramid:
     """Returns the levels of images whose tokens [B, N, C] the vision encoder made."""
     side = round(tokens.shape[1] ** 0.5)  # every input is square
-    planes = tokens.transpose(1, 2).unflatten(2, (side, side))
+    planes = tokens.transpose(1, 2).reshape(len(tokens), -1, side, side)
     features, positions = model.vision_encoder.neck(planes)
     # The coarsest level belongs to the tracker of videos.
     return Pyramid(tuple(features[:-1]), tuple(positions[:-1]))

@@ -1,7 +1,7 @@
 """LoRA tuning of SAM 3 to the classes of a dataset."""
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -87,14 +87,14 @@ def tune_sam3(base: Sam3, data: TuningData, config: Sam3TuningConfig, run: Run) 
             seed = derived_seed(run.seed, _AUGMENTATION, step, place)
             one, truth, image_hw = _shown(data, record["id"], masks=with_masks, seed=seed)
             shown.append(one)
-            for class_id in draw_classes(
+            asked = draw_classes(
                 rng,
                 np.unique(truth.class_ids).tolist(),
                 len(texts.mask),
                 at_most=config.classes_per_image,
                 absent_probability=config.absent_probability,
-            ):
-                prompts.append((place, class_id, objects_of(truth, class_id, image_hw, mask_size)))
+            )
+            prompts += [(place, class_id, objects_of(truth, class_id, image_hw, mask_size)) for class_id in asked]
         return labelled_batch(shown, prompts, run.device)
 
     def losses(network: nn.Module, batch: Batch) -> dict[str, Tensor]:
@@ -118,6 +118,7 @@ def tune_sam3(base: Sam3, data: TuningData, config: Sam3TuningConfig, run: Run) 
     adapter_config = AdapterConfig(
         kind="sam3",
         class_names=data.train.class_names,
+        base_name=base.name,
         base_digest=digest,
         lora=lora,
         split=data.train.split_digest,
@@ -134,14 +135,12 @@ def _refuse_idle(model: nn.Module) -> None:
     idle = [name for name in adapter_parameters(model) if name.startswith(_IDLE_PARTS)]
     if idle:
         raise AdapterError(
-            f"sam3.lora.targets: expected layers that the loss reaches, got {len(idle)} adapters in {_IDLE_PARTS}, such "
-            f"as {idle[0]}, which would learn nothing; leave them out"
+            f"sam3.lora.targets: expected layers that the loss reaches, got {len(idle)} adapters in {_IDLE_PARTS}, "
+            f"such as {idle[0]}, which would learn nothing; leave them out"
         )
 
 
-def _shown(
-    data: TuningData, image_id: int, *, masks: bool, seed: int
-) -> tuple[Shown, Detections, tuple[int, int]]:
+def _shown(data: TuningData, image_id: int, *, masks: bool, seed: int) -> tuple[Shown, Detections, tuple[int, int]]:
     """Returns a training image as a step shows it, its objects, and its height and width."""
     record = data.train.image_by_id[image_id]
     name = record["file_name"]
@@ -161,7 +160,7 @@ def _validation(
     truths = [val.truth(record["id"], masks=False) for record in val.images]
     masks = data.own_masks and val.has_masks
 
-    def find(record: dict[str, Any]) -> Detections:
+    def find(record: Mapping[str, Any]) -> Detections:
         name, image_hw = record["file_name"], (record["height"], record["width"])
         tokens = features.batch([Shown((name, None), lambda: images[name])])["tokens"]
         return tuned.predict_embedded(tokens, image_hw, texts, config.detection, masks=masks)

@@ -84,6 +84,7 @@ def tune_yolo(
     adapter_config = AdapterConfig(
         kind="yolo",
         class_names=train_set.class_names,
+        base_name=base.name,
         base_digest=weights_digest(base.model),
         lora=config.lora if config.tune else None,
         split=train_set.split_digest,

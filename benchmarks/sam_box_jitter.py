@@ -1,4 +1,4 @@
-"""Claim: SAM tuned with boxes that miss as a detector's do draws better masks from a detector's boxes.
+"""Question: does SAM draw better masks from a detector's boxes where it was tuned with boxes that miss as those do?
 
     python benchmarks/sam_box_jitter.py [--jitters 0.04 0.12] [--steps 400] [--seeds 0]
 

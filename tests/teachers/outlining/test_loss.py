@@ -157,20 +157,3 @@ def test_losses_that_teach_no_mask_are_refused():
     nothing = {"dice_weight": 0, "focal_weight": 0, "bce_weight": 0}
     with pytest.raises(ValidationError, match="at least one of dice, focal and bce"):
         MaskLossConfig(**(CONFIG.model_dump() | nothing))
-
-
-def test_of_three_masks_the_cheapest_is_taught_and_the_iou_of_each():
-    """Each object has its own cheapest one; the others stay free to answer another meaning of the box."""
-    target = torch.zeros(2, 8, 8)
-    target[:, 2:6, 2:6] = 1
-    prompts = Prompts(torch.tensor([[2.0, 2, 6, 6]] * 2) * 4, target)
-    near, far = (target[0] * 2 - 1) * 3, -(target[0] * 2 - 1) * 3
-    logits = torch.stack([torch.stack([far, near, far]), torch.stack([near, far, far])]).requires_grad_()
-    iou = torch.full((2, 3), 0.5, requires_grad=True)
-    losses = mask_losses(logits, iou, prompts, 32, CONFIG)
-    alone = mask_losses(near.expand(2, 1, 8, 8), iou[:, :1], prompts, 32, CONFIG)
-    for name in ("dice_loss", "focal_loss", "bce_loss"):
-        assert losses[name].item() == pytest.approx(alone[name].item(), abs=1e-6)
-    torch.stack(list(losses.values())).sum().backward()
-    assert logits.grad.abs().sum((2, 3)).bool().tolist() == [[False, True, False], [True, False, False]]
-    assert iou.grad.sign().tolist() == [[1, -1, 1], [-1, 1, 1]]

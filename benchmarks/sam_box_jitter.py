@@ -69,7 +69,7 @@ def main() -> None:
     with KedroSession.create(ROOT) as session:
         catalog = session.load_context().catalog
         train, val, test = (catalog.load(f"annotations_{split}") for split in ("train", "val", "test"))
-        images, base = catalog.load("raw_images"), catalog.load("sam_base")
+        images, base = catalog.load("raw_images"), catalog.load("sam_base").load()
         config, detection = catalog.load("params:sam"), catalog.load("params:grounding_dino").detection
         scene, rules = catalog.load("params:scene"), rules_with(catalog.load("params:augmentation_rules"))
 

@@ -220,11 +220,14 @@ def main() -> None:
     arguments.add_argument("--steps", type=int, default=5)
     chosen = arguments.parse_args()
     setting = Setting(resolve_device(chosen.device).type, chosen.side, chosen.batch, chosen.steps)
+    console = Console(width=120)
+    if chosen.device == "auto" and setting.device == "cpu":
+        console.print("Not measured: there is no CUDA GPU. For a smoke run on the CPU see --help.")
+        return
 
     jobs = [(case, mode, setting) for case in chosen.cases for mode in MODES]
     jobs += [(case, "label", setting) for case in chosen.cases if case != "grounding_dino"]
     rows = []
-    console = Console(width=120)
     for job in jobs:
         with multiprocessing.get_context("spawn").Pool(1) as alone:
             rows.append(alone.apply(case_alone, (job,)))

@@ -1,5 +1,7 @@
 """Whether a dataset's boxes are the tight boxes of its masks."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -49,3 +51,10 @@ def test_boxes_computed_from_masks_are_theirs_and_without_masks_none_are():
 
 def test_crowds_do_not_count():
     assert not boxes_are_of_masks(dataset([TIGHT, TIGHT], iscrowd=1))
+
+
+def test_empty_masks_do_not_count():
+    """They have no box, and outlines that are missing do not make the boxes of the others looser."""
+    empty = dataset([TIGHT] * 2, segmentation=encode_mask(np.zeros((100, 120), bool)), masks=False)
+    assert boxes_are_of_masks(replace(empty, objects=(*dataset([TIGHT]).objects, *empty.objects)))
+    assert not boxes_are_of_masks(empty)

@@ -24,7 +24,7 @@ from gsam_edge.teachers.lora.config import LoraConfig
 from gsam_edge.teachers.lora.layers import adapter_parameters, add_lora, weights_digest
 from gsam_edge.teachers.sam.architecture import build_sam
 from gsam_edge.teachers.sam.model import SamModel
-from gsam_edge.teachers.table import TeacherChoice
+from gsam_edge.teachers.table import TEACHERS, TeacherChoice
 from gsam_edge.vision import Detections
 from gsam_edge.vision.masks import masks_to_xyxy
 from support.tiny import TINY_GROUNDING_DINO, TINY_SAM
@@ -121,6 +121,22 @@ def test_the_threshold_of_labels_tells_teachers_apart_where_they_detect():
     assert first.digest == second.digest
 
 
+def test_labels_are_made_anew_when_a_base_prepares_its_images_otherwise():
+    """With the same weights: the finder's own folder says how; SAM's sizes say which tokens attend to each other."""
+    digests = {composed(build_teachers()).description.digest}
+    teachers = build_teachers()
+    teachers["grounding_dino"].base.processor.image_processor.image_mean = [0, 0, 0]
+    digests.add(composed(teachers).description.digest)
+    teachers = build_teachers()
+    heads = TINY_SAM.model_copy(update={"encoder_heads": 4})
+    digests.add(
+        composed(
+            teachers | {"sam": teachers["sam"]._replace(base=replace(teachers["sam"].base, architecture=heads))}
+        ).description.digest
+    )
+    assert len(digests) == 3
+
+
 def test_boxes_are_those_of_the_masks_where_the_datas_own_are():
     """The data decides, and the teacher is another one for it: its labels differ."""
     square = [[10, 10, 40, 10, 40, 40, 10, 40]]
@@ -147,8 +163,11 @@ def test_reports_and_the_label_store_know_the_teachers_of_before():
     """Names and digests are in reports and label stores: the same teachers, asked the same, are the same."""
     teacher = composed(build_teachers())
     assert teacher.description.name == "Grounding DINO and SAM"
-    parts = build_teachers().values()
-    digests = [digest for base, adapter in parts for digest in (weights_digest(base.model), adapter.digest)]
+    digests = [
+        digest
+        for name, (base, adapter) in build_teachers().items()
+        for digest in (TEACHERS[name].base_digest(base), adapter.digest)
+    ]
     settings = [repr(LABELLING.detection.model_dump(exclude={"batch_size"})), *CLASSES]
     assert teacher.description.digest == hashlib.sha256("\n".join(digests + settings).encode()).hexdigest()
 

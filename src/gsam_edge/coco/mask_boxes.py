@@ -28,10 +28,13 @@ def boxes_are_of_masks(annotations: Annotations) -> bool:
     if not len(rows):
         return bool(masked.any())
     rows = rows[np.unique(np.linspace(0, len(rows) - 1, min(len(rows), _LOOKED_AT)).astype(int))]
-    agree = 0
+    looked_at = agree = 0
     for record in (annotations.objects[row] for row in rows.tolist()):
         image = annotations.image_by_id[record["image_id"]]
-        _, xywh = segmentation_area(record["segmentation"], (image["height"], image["width"]))
+        area, xywh = segmentation_area(record["segmentation"], (image["height"], image["width"]))
+        if not area:
+            continue  # an empty mask has no box that could agree
+        looked_at += 1
         box, tight = xywh_to_xyxy(record["bbox"]), xywh_to_xyxy(xywh)
         agree += bool(np.abs(box - tight).max() <= _WITHIN or box_iou(box, tight)[0, 0] > _ABOVE_IOU)
-    return agree >= _SHARE * len(rows)
+    return looked_at > 0 and agree >= _SHARE * looked_at

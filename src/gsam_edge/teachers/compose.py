@@ -19,7 +19,6 @@ from gsam_edge.teachers.errors import AdapterError, BaseModelError
 from gsam_edge.teachers.family import Base, TeacherPredict
 from gsam_edge.teachers.features import FeatureStore
 from gsam_edge.teachers.lora.adapter import Adapter
-from gsam_edge.teachers.lora.layers import weights_digest
 from gsam_edge.teachers.predict import Part, one_image_predictor, teacher_predictor
 from gsam_edge.teachers.table import TEACHERS, TeacherChoice
 from gsam_edge.training.device import DeviceName
@@ -115,7 +114,11 @@ def compose_teacher(
         features=features,
     )
     prompted = finder is None
-    digests = [digest for base, adapter in tuned.values() for digest in (weights_digest(base.model), adapter.digest)]
+    digests = [
+        digest
+        for name, (base, adapter) in tuned.items()
+        for digest in (TEACHERS[name].base_digest(base), adapter.digest)
+    ]
     # The batch size does not change predictions, and a teacher that only outlines detects nothing.
     settings = [*([] if prompted else [repr(detection.model_dump(exclude={"batch_size"}))]), *data.class_names]
     settings += ["own masks"] if own_masks else []

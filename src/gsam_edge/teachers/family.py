@@ -41,7 +41,7 @@ class Base(Protocol):
 
     @property
     def model(self) -> "nn.Module":
-        """The network; the digest of its weights identifies the base (`weights_digest`)."""
+        """The network; the digest of its weights is in the adapters that belong to it (`weights_digest`)."""
 
 
 BaseModelType = TypeVar("BaseModelType", bound=Base)
@@ -133,7 +133,7 @@ class TeacherFamily(Protocol[BaseModelType, ConfigType]):
         """
 
     def base_digest(self, base: BaseModelType) -> str:
-        """Returns a digest, hexadecimal, of all of a base that its tuning depends on."""
+        """Returns a digest, hexadecimal, of all of a base on which its tuning and its answers depend."""
 
     def tune(self, base: BaseModelType, data: TuningData, config: ConfigType, run: Run) -> "Adapter":
         """Trains an adapter of the base on the data; the base itself is not changed."""

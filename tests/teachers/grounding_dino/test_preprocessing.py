@@ -14,11 +14,12 @@ from gsam_edge.synthetic.general import GENERAL_WORDS, draw_general_scene
 from gsam_edge.teachers.config import DetectionConfig
 from gsam_edge.teachers.grounding_dino.batch import labelled_batch
 from gsam_edge.teachers.grounding_dino.family import GroundingDinoFamily
-from gsam_edge.teachers.grounding_dino.model import GroundingDino, _detections, load_grounding_dino
+from gsam_edge.teachers.grounding_dino.loss import grounding_dino_losses
+from gsam_edge.teachers.grounding_dino.model import GroundingDino, _detections, load_grounding_dino, roomy_hw
 from gsam_edge.teachers.grounding_dino.tiny import build_tiny_grounding_dino
 from gsam_edge.vision import Detections
 from gsam_edge.vision.boxes import xyxy_to_cxcywh
-from support.tiny import SMALL_WORLD, TINY_GROUNDING_DINO, original_grounding_dino
+from support.tiny import GROUNDING_DINO_LOSS, SMALL_WORLD, TINY_GROUNDING_DINO, original_grounding_dino
 
 EVERYTHING = DetectionConfig(score_threshold=0, candidates=1000, nms_iou=1, max_detections=1000, batch_size=3)
 MEAN, STD = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
@@ -178,3 +179,28 @@ def test_truth_is_a_fraction_of_the_image_and_not_of_its_padding(tiny):
     batch = labelled_batch(tiny, [noise((50, 100)), noise((100, 50))], [truth, truth], [prompt] * 2)
     assert batch.boxes[0][0].tolist() == pytest.approx([0.2, 0.3, 0.2, 0.4])
     assert batch.boxes[1][0].tolist() == pytest.approx([0.4, 0.15, 0.4, 0.2])
+
+
+@pytest.mark.parametrize("image_hw", [(20, 880), (880, 20), (2, 100)])
+def test_a_narrow_image_with_fewer_places_than_queries_is_found_in_and_learnt_from(image_hw):
+    """The library would fail to choose the queries. The boxes are still fractions of the image alone."""
+    detector = build_tiny_grounding_dino(TINY_GROUNDING_DINO.model_copy(update={"queries": 80}), GENERAL_WORDS, seed=0)
+    image, (height, width) = noise(image_hw), image_hw
+    (found,) = detector.predict_batch([image], ["ring"], EVERYTHING)
+    assert len(found) == 80
+    assert (found.xyxy >= 0).all()
+    assert (found.xyxy <= [width, height, width, height]).all()
+    (prompt,) = detector.prompts(["ring"])
+    truth = Detections(np.array([[0, 0, width, height / 2]], np.float32), np.ones(1, np.float32), np.zeros(1, np.int64))
+    batch = labelled_batch(detector, [image], [truth], [prompt])
+    assert batch.boxes[0][0].tolist() == pytest.approx([0.5, 0.25, 1, 0.5])
+    for encoder_loss in ("dense", "two_stage"):
+        config = GROUNDING_DINO_LOSS.model_copy(update={"encoder_loss": encoder_loss})
+        assert all(loss.isfinite() for loss in grounding_dino_losses(detector.model, batch, config).values())
+
+
+def test_only_inputs_without_room_grow_and_they_by_no_more_than_needed():
+    """Full size: an image of 44 : 1 has 899 tokens for 900 queries."""
+    assert roomy_hw((33, 1333), levels=4, queries=900) == (33, 1333)
+    assert roomy_hw((30, 1333), levels=4, queries=900) == (33, 1333)
+    assert roomy_hw((1333, 7), levels=4, queries=900) == (1333, 33)

@@ -26,6 +26,8 @@ DECODER = LoraConfig(
     targets=r"^model\.(encoder|decoder)\.layers\..*(query|value|fc1|fc2)$",
 )
 
+TEXT = LoraConfig(r=2, alpha=2, dropout=0, frozen=(), max_share=0.9, targets=r"^model\.text_backbone\..*query$")
+
 
 @pytest.fixture
 def detector():
@@ -113,11 +115,21 @@ def test_the_features_do_not_depend_on_the_precision_of_the_step_that_came_first
 
 
 def test_a_text_encoder_that_is_trained_reads_anew(detector, batch):
-    whole = LoraConfig(r=2, alpha=2, dropout=0, frozen=(), max_share=0.9, targets=r"^model\.text_backbone\..*query$")
     tiny = build_tiny_grounding_dino(TINY_GROUNDING_DINO, ["ring", "star"], seed=0)
-    model = add_lora(tiny.model, whole, seed=0)
+    model = add_lora(tiny.model, TEXT, seed=0)
     read_prompts_once(model)
     rows = counted(model)
     for _ in range(2):
         step(model.train(), batch)
     assert rows == [3, 3]
+
+
+def test_a_model_that_remembers_learns_once_its_text_encoder_is_adapted(detector, batch):
+    """As when a base that has labelled in place is tuned afterwards: its matrices would get no gradient."""
+    tiny = build_tiny_grounding_dino(TINY_GROUNDING_DINO, ["ring", "star"], seed=0)
+    read_prompts_once(tiny.model.requires_grad_(False))
+    model = add_lora(copy.deepcopy(tiny.model), TEXT, seed=0)
+    read_prompts_once(model)
+    _, gradients = step(model.train(), batch)
+    assert gradients
+    assert all(gradient.any() for name, gradient in gradients.items() if "lora_B" in name)

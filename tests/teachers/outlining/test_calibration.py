@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gsam_edge.teachers.outlining.calibration import IouCalibration
+from gsam_edge.training.errors import TrainingError
 
 
 def told(seed: int, count: int, slope: float, shift: float, noise: float) -> tuple[np.ndarray, np.ndarray]:
@@ -68,3 +69,18 @@ def test_what_is_said_lies_between_0_and_1():
     calibrated = IouCalibration(slope=3, intercept=-1).calibrated(np.array([0, 0.5, 1], np.float32))
     assert calibrated.tolist() == [0, 0.5, 1]
     assert calibrated.dtype == np.float32
+
+
+def test_estimates_that_hardly_differ_are_shifted_alone():
+    """A slope through them would be noise, and far from them it would say 0 or 1."""
+    rng = np.random.default_rng(0)
+    said = (0.7 + rng.normal(0, 1e-6, 40)).astype(np.float32)
+    calibration = IouCalibration.fit(said, rng.uniform(0.4, 0.6, 40).astype(np.float32))
+    assert calibration.slope == 1
+    assert 0.6 < calibration.calibrated(np.float32([0.9]))[0] < 0.8
+
+
+def test_estimates_that_are_no_numbers_are_refused():
+    """They would be stored as a calibration that cannot be read again."""
+    with pytest.raises(TrainingError, match="NaN or infinity in 2 of 3"):
+        IouCalibration.fit(np.float32([0.5, np.nan, np.inf]), np.float32([0.5, 0.5, 0.5]))

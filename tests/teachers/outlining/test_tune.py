@@ -145,7 +145,7 @@ def test_a_store_that_keeps_nothing_changes_nothing_but_the_time(base, images, p
 
 
 def test_features_are_kept_by_what_is_seen_and_by_what_sees_it(base, images, passes):
-    """Equal pixels under another name are the same image; another encoder or other pixels are not."""
+    """Equal pixels under another name are the same image; another encoder, other sizes or other pixels are not."""
     store = MemoryFeatures()
 
     def embedded(model, image, name="a.jpg"):
@@ -155,9 +155,12 @@ def test_features_are_kept_by_what_is_seen_and_by_what_sees_it(base, images, pas
     first = embedded(base, images["0.jpg"])
     assert torch.equal(embedded(base, images["0.jpg"].copy(), "b.jpg"), first)
     assert len(passes) == 1
-    for features in (embedded(other, images["0.jpg"]), embedded(base, images["1.jpg"])):
-        assert not torch.equal(features, first)
-    assert len(passes) == 3
+    sizes = TINY_SAM.model_copy(update={"encoder_heads": 4})  # of the same weights
+    regrouped = SamModel(build_sam(sizes).requires_grad_(False), sizes, "regrouped")
+    regrouped.model.load_state_dict(base.model.state_dict())
+    for model, name in ((other, "0.jpg"), (regrouped, "0.jpg"), (base, "1.jpg")):
+        assert not torch.equal(embedded(model, images[name]), first)
+    assert len(passes) == 4
     assert first.dtype == torch.float32
     torch.testing.assert_close(first, base.embed([images["0.jpg"]])["image"], atol=2e-3, rtol=2e-3)
 

@@ -7,6 +7,7 @@ from gsam_edge.teachers.lora.config import LoraConfig
 from gsam_edge.teachers.lora.files import adapter_files, read_adapter
 from gsam_edge.teachers.lora.layers import adapter_parameters, weights_digest
 from gsam_edge.teachers.outlining.config import OutliningConfig
+from gsam_edge.teachers.outlining.features import ImageFeatures
 from gsam_edge.teachers.sam2.model import Sam2, load_sam2
 from gsam_edge.teachers.table import TEACHERS
 from support.runs import a_run
@@ -73,3 +74,12 @@ def test_it_is_needed_where_there_are_masks():
     family = TEACHERS["sam2"]
     assert family.need(shape_annotations(range(3))).needed
     assert not family.need(shape_annotations(range(3), masks=False)).needed
+
+
+def test_features_are_kept_by_how_images_are_prepared_and_so_is_the_base_known():
+    """The folder of the model says how, beside the weights."""
+    store, base, other = MemoryFeatures(), tiny_sam2(), tiny_sam2()
+    other.processor.image_processor.image_mean = [0, 0, 0]
+    kept = [ImageFeatures(each, store).of_pixels(IMAGES["0.png"])["level_0"] for each in (base, other)]
+    assert not np.array_equal(*kept)
+    assert len({TEACHERS["sam2"].base_digest(each) for each in (base, tiny_sam2(), other)}) == 2

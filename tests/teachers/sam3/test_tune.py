@@ -141,3 +141,9 @@ def test_it_is_needed_where_there_is_anything_to_find():
     assert family.need(shape_annotations(range(3), boxes=False)).needed
     assert family.need(shape_annotations(range(3), masks=False)).needed
     assert not family.need(shape_annotations(range(3), boxes=False, masks=False)).needed
+
+
+def test_another_preparation_of_images_makes_another_base():
+    other = tiny_sam3()
+    other.processor.image_processor.image_mean = [0, 0, 0]
+    assert len({TEACHERS["sam3"].base_digest(each) for each in (tiny_sam3(), tiny_sam3(), other)}) == 2

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
 from transformers import AutoProcessor
 
 from gsam_edge.teachers.config import DetectionConfig
@@ -53,11 +54,11 @@ class GroundingDino:
         """Prepares images uint8 [H, W, 3] RGB, with one prompt text each, as the model's input on its device.
 
         Size, resampling, pixel range and statistics are the model's own, from the configuration in its folder.
-        Smaller images are padded at the right and below; `pixel_mask` is 1 where the image is.
+        Smaller images are padded at the right and below; `pixel_mask` is 1 where the image is. So are very narrow ones,
+        which have fewer places than the model has queries: the library cannot choose so many among them.
         """
-        encoded = self.processor.image_processor(images=list(images), return_tensors="pt", **_IMAGES)
-        pixels = {name: encoded[name].to(self.device) for name in ("pixel_values", "pixel_mask")}
-        return {**pixels, **self._text(texts)}
+        pixels, mask = self._pixels(images)
+        return {"pixel_values": pixels.to(self.device), "pixel_mask": mask.to(self.device), **self._text(texts)}
 
     def predict_batch(
         self, images: Iterable[Image], class_names: Sequence[str], config: DetectionConfig
@@ -92,8 +93,16 @@ class GroundingDino:
         self.processor.save_pretrained(folder)
 
     def _prepared(self, image: Image) -> "_Prepared":
-        encoded = self.processor.image_processor(images=[image], return_tensors="pt", **_IMAGES)
-        return _Prepared(encoded["pixel_values"][0], image.shape[:2])
+        (pixels,), (mask,) = self._pixels([image])
+        return _Prepared(pixels, mask, image.shape[:2])
+
+    def _pixels(self, images: Sequence[Image]) -> tuple[Tensor, Tensor]:
+        encoded = self.processor.image_processor(images=list(images), return_tensors="pt", **_IMAGES)
+        pixels, mask = encoded["pixel_values"], encoded["pixel_mask"]
+        config = self.model.config
+        height, width = roomy_hw(pixels.shape[-2:], levels=config.num_feature_levels, queries=config.num_queries)
+        padding = (0, width - pixels.shape[-1], 0, height - pixels.shape[-2])
+        return functional.pad(pixels, padding), functional.pad(mask, padding)
 
     def _text(self, texts: Sequence[str]) -> dict[str, Tensor]:
         encoded = self.processor.tokenizer(list(texts), padding=True, return_tensors="pt")
@@ -103,10 +112,13 @@ class GroundingDino:
     def _predict(
         self, images: Sequence["_Prepared"], prompts: Sequence[Prompt], num_classes: int, config: DetectionConfig
     ) -> list[Detections]:
-        pixels = torch.stack([image.pixels for image in images]).to(self.device)
+        pixels, mask = (
+            torch.stack(parts).to(self.device)
+            for parts in ([image.pixels for image in images], [image.mask for image in images])
+        )
         boxes, scores = [], []
         for prompt in prompts:
-            outputs = self.model(pixel_values=pixels, **self._text([prompt.text] * len(images)))
+            outputs = self.model(pixel_values=pixels, pixel_mask=mask, **self._text([prompt.text] * len(images)))
             boxes.append(outputs.pred_boxes.float().cpu().numpy())
             scores.append(class_probabilities(outputs.logits.float().cpu(), prompt, num_classes).numpy())
         per_image = zip(images, np.concatenate(boxes, 1), np.concatenate(scores, 1), strict=True)
@@ -114,10 +126,27 @@ class GroundingDino:
 
 
 class _Prepared(NamedTuple):
-    """An image as input of the network: pixels float32 [3, h, w], and its own height and width in pixels."""
+    """An image as input of the network: pixels float32 [3, h, w], int64 [h, w] 1 where it is, and its own size."""
 
     pixels: Tensor
+    mask: Tensor
     image_hw: tuple[int, int]
+
+
+def roomy_hw(input_hw: tuple[int, int], *, levels: int, queries: int) -> tuple[int, int]:
+    """Returns the height and width from which a network's input has at least as many encoder tokens as queries.
+
+    Args:
+        input_hw: height and width in pixels; of the result, only the shorter side is longer.
+        levels: feature levels of the encoder, of stride 8, 16, 32 ... pixels.
+        queries: tokens to have at least.
+    """
+    height, width = input_hw
+    while (
+        sum(-(-height // stride) * -(-width // stride) for stride in (8 << level for level in range(levels))) < queries
+    ):
+        height, width = (height + 1, width) if height <= width else (height, width + 1)
+    return height, width
 
 
 def class_probabilities(logits: Tensor, prompt: Prompt, num_classes: int) -> Tensor:

@@ -12,6 +12,8 @@ from gsam_edge.teachers.grounding_dino.library import TunableModel
 def read_prompts_once(model: TunableModel) -> None:
     """Makes a model remember the features of its prompts, in place, if nothing of its text encoder is trained.
 
+    What it remembered of an earlier call is forgotten.
+
     The features are computed in evaluation mode and in float32, whatever the mode and the precision of a step: dropout
     would give a frozen encoder other features every time. Names and tensors of the model stay as they are.
 
@@ -19,6 +21,9 @@ def read_prompts_once(model: TunableModel) -> None:
         model: the text encoder's weights and adapters must not change from now on.
     """
     encoder = model.model.text_backbone
+    vars(encoder).pop(
+        "forward", None
+    )  # of an earlier call, when the encoder may have had other weights, or no adapters
     if not any(parameter.requires_grad for parameter in encoder.parameters()):
         # The library has no way to hand in a text's features, and a module in between would rename the weights.
         encoder.forward = _ReadOnce(encoder)

@@ -6,8 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from gsam_edge.training.errors import TrainingError
+
 # From fewer objects a slope would be noise: the estimates are then only shifted.
 _ENOUGH_FOR_A_SLOPE = 30
+# So it would be from estimates whose standard deviation (IoU) is below this.
+_ENOUGH_SPREAD = 1e-3
 
 
 class IouCalibration(BaseModel):
@@ -19,8 +23,8 @@ class IouCalibration(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    slope: float = Field(ge=0, description="of the line")
-    intercept: float = Field(description="of the line, IoU")
+    slope: float = Field(ge=0, allow_inf_nan=False, description="of the line")
+    intercept: float = Field(allow_inf_nan=False, description="of the line, IoU")
 
     @classmethod
     def fit(cls, predicted: NDArray[np.float32], actual: NDArray[np.float32]) -> Self:
@@ -31,14 +35,22 @@ class IouCalibration(BaseModel):
             actual: float32 [N], 0..1, IoU with the true masks.
 
         Returns:
-            The line; the identity where N is 0, one with slope 1 where N is small.
+            The line; the identity where N is 0, one with slope 1 where N is small or the predictions hardly differ.
+
+        Raises:
+            TrainingError: if a prediction is NaN or infinite.
         """
         if not len(predicted):
             return cls(slope=1, intercept=0)
+        if broken := int((~np.isfinite(predicted)).sum()):
+            raise TrainingError(
+                f"IoU of masks: expected finite estimates, got NaN or infinity in {broken} of {len(predicted)}; try a "
+                "lower learning rate"
+            )
         x, y = predicted.astype(np.float64), actual.astype(np.float64)
-        slope, spread = 1.0, x.var()
-        if len(x) >= _ENOUGH_FOR_A_SLOPE and spread > 0:
-            slope = max(0.0, float(np.mean((x - x.mean()) * (y - y.mean())) / spread))
+        slope = 1.0
+        if len(x) >= _ENOUGH_FOR_A_SLOPE and x.std() > _ENOUGH_SPREAD:
+            slope = max(0.0, float(np.mean((x - x.mean()) * (y - y.mean())) / x.var()))
         return cls(slope=slope, intercept=float(y.mean() - slope * x.mean()))
 
     def calibrated(self, predicted: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -12,6 +12,7 @@ from torch import Tensor
 from gsam_edge.teachers.features import FeatureStore
 from gsam_edge.teachers.lora.layers import adapter_parameters, weights_digest
 from gsam_edge.teachers.outlining.model import ImageEncoder, model_device
+from gsam_edge.training.checkpoints import fingerprint
 
 #: Reads an RGB image uint8 [H, W, 3].
 ReadImage: TypeAlias = Callable[[], NDArray[np.uint8]]
@@ -38,13 +39,13 @@ class ImageFeatures:
 
     Args:
         model: whose encoder embeds.
-        store: keeps the features by a digest of encoder, input size and pixels; None keeps nothing.
+        store: keeps the features by a digest of encoder, settings and pixels; None keeps nothing.
     """
 
     def __init__(self, model: ImageEncoder, store: FeatureStore | None) -> None:
         self._model = model
         self._store = None if adapter_parameters(model.encoder) else store
-        self._encoder = b"" if self._store is None else f"{weights_digest(model.encoder)} {model.input_size}".encode()
+        self._encoder = "" if self._store is None else fingerprint(weights_digest(model.encoder), model.settings)
         self._keys: dict[tuple[str, int | None], str] = {}
 
     def batch(self, shown: Sequence[Shown]) -> dict[str, Tensor]:
@@ -83,7 +84,6 @@ class ImageFeatures:
             return {name: feature.half() for name, feature in self._model.embed([image]).items()}
 
     def _key(self, image: NDArray[np.uint8]) -> str:
-        digest = hashlib.sha256(self._encoder)
-        digest.update(f" {image.shape} ".encode())
+        digest = hashlib.sha256(f"{self._encoder} {image.shape} ".encode())
         digest.update(np.ascontiguousarray(image).data)
         return digest.hexdigest()

@@ -1,7 +1,7 @@
 """A model that is prompted with boxes, as tuning and prediction see it."""
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import torch
@@ -34,6 +34,10 @@ class ImageEncoder(Protocol):
     @property
     def input_size(self) -> int:
         """Side S of the square input in pixels."""
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What `embed` depends on beside the encoder's weights, as JSON values: sizes, preparation of images."""
 
     def embed(self, images: Sequence[NDArray[np.uint8]]) -> dict[str, Tensor]:
         """Runs the image encoder on B RGB images uint8 [H, W, 3] of any sizes; with gradients where it is adapted.

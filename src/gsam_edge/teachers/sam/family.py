@@ -39,10 +39,11 @@ class SamFamily:
         return load_sam(source)
 
     def base_digest(self, base: "SamModel") -> str:
-        """See `weights_digest`."""
+        """Returns a digest of its weights and settings."""
         from gsam_edge.teachers.lora.layers import weights_digest
+        from gsam_edge.training.checkpoints import fingerprint
 
-        return weights_digest(base.model)
+        return fingerprint(weights_digest(base.model), base.settings)
 
     def tune(self, base: "SamModel", data: TuningData, config: OutliningConfig, run: Run) -> "Adapter":
         """See `tune_outliner`."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -56,6 +56,11 @@ class SamModel:
     def input_size(self) -> int:
         """See `PromptableModel.input_size`."""
         return self.architecture.image_size
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """See `PromptableModel.settings`; every SAM prepares images alike, but for its input's size."""
+        return self.architecture.model_dump(mode="json")
 
     @property
     def mask_size(self) -> int:

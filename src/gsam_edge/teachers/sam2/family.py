@@ -39,10 +39,11 @@ class Sam2Family:
         return load_sam2(source, allow_download=allow_download)
 
     def base_digest(self, base: "Sam2") -> str:
-        """See `weights_digest`."""
+        """Returns a digest of its weights and settings."""
         from gsam_edge.teachers.lora.layers import weights_digest
+        from gsam_edge.training.checkpoints import fingerprint
 
-        return weights_digest(base.model)
+        return fingerprint(weights_digest(base.model), base.settings)
 
     def tune(self, base: "Sam2", data: TuningData, config: OutliningConfig, run: Run) -> "Adapter":
         """See `tune_outliner`."""

@@ -50,6 +50,12 @@ class Sam2:
         return int(self.model.prompt_encoder.input_image_size)
 
     @property
+    def settings(self) -> dict[str, Any]:
+        """See `PromptableModel.settings`."""
+        prepares: dict[str, Any] = self.processor.image_processor.to_dict()
+        return prepares
+
+    @property
     def mask_size(self) -> int:
         """See `PromptableModel.mask_size`."""
         return int(self.model.prompt_encoder.mask_input_size[0])

@@ -39,10 +39,11 @@ class Sam3Family:
         return load_sam3(source, allow_download=allow_download)
 
     def base_digest(self, base: "Sam3") -> str:
-        """See `weights_digest`."""
+        """Returns a digest of its weights and of how images and words are prepared for it."""
         from gsam_edge.teachers.lora.layers import weights_digest
+        from gsam_edge.training.checkpoints import fingerprint
 
-        return weights_digest(base.model)
+        return fingerprint(weights_digest(base.model), base.settings, base.processor.tokenizer.get_vocab())
 
     def tune(self, base: "Sam3", data: TuningData, config: Sam3TuningConfig, run: Run) -> "Adapter":
         """See `tune_sam3`."""

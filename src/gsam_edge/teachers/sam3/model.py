@@ -54,6 +54,12 @@ class Sam3:
         return int(self.model.config.image_size)
 
     @property
+    def settings(self) -> dict[str, Any]:
+        """See `outlining.model.ImageEncoder`."""
+        prepares: dict[str, Any] = self.processor.image_processor.to_dict()
+        return prepares
+
+    @property
     def mask_size(self) -> int:
         """Side m of the drawn masks in cells, that of the finest level of the pyramid."""
         vision = self.model.config.vision_config

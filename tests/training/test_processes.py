@@ -37,7 +37,7 @@ def test_two_processes_end_in_the_weights_of_one_that_accumulates(tmp_path: Path
         torch.testing.assert_close(first["weights"][name], tensor, rtol=1e-4, atol=1e-6)
         assert torch.equal(tensor, start[name]) == name.startswith("never."), name
 
-    assert set(first["logged"]) == {"net/train_loss", "net/squares", "net/val_score"}
+    assert set(first["logged"]) == {"net/train_loss", "net/squares", "net/learning_rate", "net/val_score"}
     assert second["logged"] == []
     assert (tmp_path / "state_0").exists()
     assert not (tmp_path / "state_1").exists(), "another process than the first wrote a checkpoint"

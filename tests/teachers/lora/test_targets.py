@@ -54,6 +54,13 @@ def test_more_adapters_than_allowed_are_refused_with_the_numbers() -> None:
         add_lora(network(), LORA.model_copy(update={"targets": "^decoder$", "max_share": 0.09}), seed=0)
 
 
+def test_exactly_as_many_adapters_as_allowed_are_taken():
+    """29 of 100 are 29 %, though 0.29 * 100 is less than 29 in floating point."""
+    model = nn.ModuleDict({"narrow": nn.Linear(28, 1, bias=False), "wide": nn.Embedding(1, 43)})
+    lora = LORA.model_copy(update={"r": 1, "targets": "^narrow$", "frozen": (), "max_share": 0.29})
+    assert count_parameters(add_lora(model, lora, seed=0)) == (29, 100)
+
+
 def test_a_layer_that_shares_its_weight_with_something_that_no_adapter_fits_is_refused() -> None:
     """As a head that is tied to word embeddings: merged, the adapter would change them, too."""
     model = nn.ModuleDict({"words": nn.Embedding(4, 4), "head": nn.Linear(4, 4)})

@@ -1,5 +1,6 @@
 import gc
 import math
+import re
 import weakref
 
 import pytest
@@ -71,6 +72,14 @@ def test_it_learns_and_logs_every_part_of_the_loss():
     assert len(rates) == 200
     assert (result.steps, result.best_step, result.best_value) == (200, 200, None)
     assert not model.training
+
+
+def test_the_progress_bar_tells_loss_rate_speed_and_the_time_left(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "160")
+    run(network(), net_loop(epochs=3, learning_rate=0.25, warmup_epochs=0, final_share=1))
+    shown = capsys.readouterr().out
+    expected = r"^net \S+ +3/3 loss \d+\.\d{3}  lr 2\.5e-01  \d+\.\d images/s +0:00:00"
+    assert re.search(expected, shown, re.MULTILINE), shown
 
 
 class KilledError(Exception):

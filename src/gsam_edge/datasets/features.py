@@ -92,7 +92,7 @@ class FolderFeatures:
         from safetensors.torch import save
 
         path = self._path(key)
-        content = save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()})
+        content = save({name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()})
         if len(content) > self._bound:
             self._say_full()
             return

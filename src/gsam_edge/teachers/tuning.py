@@ -31,8 +31,8 @@ def tune_where_needed(
     """Tunes a teacher of the table; returns its adapter, or, with nothing loaded, the empty value with its reason.
 
     The checkpoint of an interrupted run is found by base, data, config, the augmentation from scene and rules, whether
-    the teacher draws masks, too, and seed. The rules define the words of the scene; the config's `augmentation` selects those for this teacher. See the
-    family's `tune` for the other arguments and errors.
+    the teacher draws masks, too, and seed. The rules define the words of the scene; the config's `augmentation` selects
+    those for this teacher. See the family's `tune` for the other arguments and errors.
 
     Raises:
         BaseModelError: if the teacher is used, but no base of it is named, or its base cannot do what it is used for.

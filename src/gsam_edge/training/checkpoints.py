@@ -149,7 +149,7 @@ class FolderCheckpoints:
 
 
 def _check_sums(content: BytesIO) -> None:
-    """Raises ValueError if a byte of a state has changed; torch writes check sums (it is a ZIP), but reads past them."""
+    """Raises ValueError if a byte of a state has changed. torch writes a ZIP with check sums, and ignores them."""
     try:
         with ZipFile(content) as archive:
             damaged = archive.testzip()

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 from torch import nn
+from transformers import Sam2Config, Sam2Model, Sam3Config, Sam3Model
 
 from gsam_edge.teachers.errors import AdapterError
 from gsam_edge.teachers.lora.config import LoraConfig
@@ -102,3 +103,18 @@ def test_a_full_size_sam_is_tuned_in_its_mask_decoder_alone(size: str, total: in
         model = build_sam(PUBLISHED[size])
     assert {layer.split(".")[0] for names in layers_to_adapt(model, lora) for layer in names} == {"mask_decoder"}
     assert count_parameters(add_lora(model, lora, seed=0)) == (167_936, total)
+
+
+def test_the_smallest_sam_2_is_tuned_in_its_mask_decoder_alone() -> None:
+    with torch.device("meta"):
+        model = Sam2Model(Sam2Config())
+    lora = tuning_config("sam2", "full").lora
+    assert {layer.split(".")[0] for names in layers_to_adapt(model, lora) for layer in names} == {"mask_decoder"}
+    assert count_parameters(add_lora(model, lora, seed=0)) == (167_936, 31_440_721 + 167_936)
+
+
+def test_the_full_size_sam_3_is_tuned_by_a_thousandth_of_its_parameters() -> None:
+    with torch.device("meta"):
+        model = Sam3Model(Sam3Config())
+    add_lora(model, tuning_config("sam3", "full").lora, seed=0)
+    assert count_parameters(model) == (966_656, 840_376_374 + 966_656)

@@ -12,6 +12,7 @@ import torch
 
 from gsam_edge.datasets.features import FeatureStoreDataset, FolderFeatures
 from gsam_edge.vision.errors import FileError
+from support.safetensors_files import of_a_type_that_pytorch_lacks
 
 
 def key(number: int) -> str:
@@ -28,6 +29,7 @@ def files(folder: Path) -> list[Path]:
 
 def test_what_was_put_is_got_bit_by_bit_also_by_another_run(tmp_path):
     tensors = {"a": torch.randn(1, 3, 4).half().transpose(1, 2), "b": torch.randn(2, 2)}
+    tensors["part of b, in its memory"] = tensors["b"][:1]
     dataset = FeatureStoreDataset(filepath=str(tmp_path / "store"), max_mb=1)
     assert dataset.load().get(key(0)) is None
     dataset.load().put(key(0), tensors)
@@ -77,7 +79,16 @@ def test_what_does_not_fit_at_all_is_not_kept(tmp_path, max_mb):
     assert not files(tmp_path)
 
 
-@pytest.mark.parametrize("damage", [lambda content: content[:-7], lambda content: b"", lambda content: b"x" * 99])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: content[:-7],
+        lambda content: b"",
+        lambda content: b"x" * 99,
+        lambda content: of_a_type_that_pytorch_lacks("image"),
+    ],
+    ids=["short", "empty", "another", "type"],
+)
 def test_a_damaged_file_is_counted_and_written_anew(tmp_path, caplog, damage):
     store = FolderFeatures(tmp_path, max_mb=1)
     store.put(key(0), features(0))
@@ -94,7 +105,8 @@ def test_a_damaged_file_is_counted_and_written_anew(tmp_path, caplog, damage):
 def test_what_a_killed_process_left_leaves_and_what_another_one_writes_stays(tmp_path):
     store = FolderFeatures(tmp_path, max_mb=1)
     store.put(key(0), features(0))
-    dead, alive = (files(tmp_path)[0].with_name(name) for name in (".dead.x", ".alive.x"))
+    path = files(tmp_path)[0]
+    dead, alive = (path.with_name(f".{path.name}.{name}") for name in ("dead", "alive"))
     for path in (dead, alive):
         path.write_bytes(bytes(500_000))
     os.utime(dead, (time.time() - 7200,) * 2)
@@ -102,6 +114,29 @@ def test_what_a_killed_process_left_leaves_and_what_another_one_writes_stays(tmp
         store.put(key(number), features(number))
     assert not dead.exists()
     assert alive.exists()
+
+
+def test_what_the_store_did_not_write_is_not_its_to_delete(tmp_path):
+    """A folder that holds other things, too: old files, folders, and names that are nearly its own."""
+    foreign = [tmp_path / name for name in ("ab/notes.txt", "ab/.hidden", f"ab/{key(0)}.pt", "notes.safetensors")]
+    (tmp_path / "ab" / f"{key(1)}.d").mkdir(parents=True)
+    for path in foreign:
+        path.write_bytes(bytes(2**19))
+        os.utime(path, (0, 0))
+    store = FolderFeatures(tmp_path, max_mb=1)
+    for number in range(30):
+        store.put(key(number), features(number))
+    assert all(path.exists() for path in foreign)
+    assert (tmp_path / "ab" / f"{key(1)}.d").is_dir()
+    assert store.get(key(29)) is not None
+
+
+def test_a_folder_that_cannot_be_used_is_told_with_a_remedy(tmp_path):
+    (tmp_path / "store").write_text("a file")
+    store = FolderFeatures(tmp_path / "store", max_mb=1)
+    for use in (store.get, lambda digest: store.put(digest, features(0))):
+        with pytest.raises(FileError, match="move away what stands in the way"):
+            use(key(0))
 
 
 FILL = """

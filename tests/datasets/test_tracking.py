@@ -49,7 +49,8 @@ def test_a_line_that_a_killed_run_did_not_finish_is_left_out(tmp_path):
     assert log.curves("sam")["train_loss"] == [(1, 0.5), (2, 0.5), (3, 0.1)]
 
 
-def test_another_file_in_its_place_is_named(tmp_path):
-    (tmp_path / "sam.jsonl").write_text('{"a": 1}\n')
+@pytest.mark.parametrize("content", ['{"a": 1}', "[" * 10**5, "\0", '["loss", 1]'])
+def test_another_file_in_its_place_is_named(tmp_path, content):
+    (tmp_path / "sam.jsonl").write_text(f"{content}\n")
     with pytest.raises(FileError, match=r"sam\.jsonl: expected lines of \[metric, step, value\]"):
         LiveMetricsDataset(filepath=str(tmp_path)).load().curves("sam")

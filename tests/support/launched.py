@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from gsam_edge.training.checkpoints import FolderCheckpoints
 from gsam_edge.training.config import LoopConfig
+from gsam_edge.training.errors import TrainingError
 from gsam_edge.training.loop import train
 from support.loops import loop_config
 from support.runs import a_run
@@ -38,8 +39,14 @@ def squares(model: Net, of: tuple[Tensor, int]) -> dict[str, Tensor]:
     return {"squares": (model(*of) - of[0].sum(1, keepdim=True)).square().mean()}
 
 
-def trained(folder: Path, *, accumulate: int) -> dict[str, object]:
-    """Trains for twelve steps of sixteen images with checkpoints in the folder; returns weights and what was logged."""
+def trained(folder: Path, *, accumulate: int, refuse: int | None = None) -> dict[str, object]:
+    """Trains for twelve steps of sixteen images with checkpoints in the folder; returns weights and what was logged.
+
+    Args:
+        folder: of the checkpoints.
+        accumulate: batches of a step in each process.
+        refuse: number of the batch whose loss is an error.
+    """
     logged: list[str] = []
     seen: list[int] = []
     model = Net()
@@ -48,6 +55,8 @@ def trained(folder: Path, *, accumulate: int) -> dict[str, object]:
     )
 
     def batches(number: int) -> tuple[Tensor, int]:
+        if number == refuse:
+            raise TrainingError("expected finite boxes, got 3 of 12 that are not")
         seen.append(number)
         return batch(number)
 
@@ -69,4 +78,5 @@ def trained(folder: Path, *, accumulate: int) -> dict[str, object]:
 if __name__ == "__main__":
     out = Path(sys.argv[1])
     rank = os.environ["RANK"]
-    torch.save(trained(out / f"state_{rank}", accumulate=1), out / f"{rank}.pt")
+    refuse = int(sys.argv[2]) if len(sys.argv) > 2 else None
+    torch.save(trained(out / f"state_{rank}", accumulate=1, refuse=refuse), out / f"{rank}.pt")

@@ -12,6 +12,10 @@ from gsam_edge.datasets.state import CheckpointsDataset
 from gsam_edge.pipelines.templates import tune_node, tuned_teachers
 from gsam_edge.teachers.features import MemoryFeatures
 from gsam_edge.teachers.table import TEACHERS, TeacherChoice
+from gsam_edge.teachers.tuning import tune_where_needed
+from gsam_edge.training.checkpoints import FolderCheckpoints
+from support.runs import a_run, source_of
+from support.tuning import tuning_config
 
 CHOICE = TeacherChoice(finder="grounding_dino", outliner="sam")
 NO_MASKS, NO_BOXES = not_needed("the annotations hold no masks"), not_needed("the annotations hold no boxes")
@@ -92,3 +96,26 @@ def test_a_chosen_teacher_without_weights_keeps_its_reason(loaded, bases):
     adapters = {f"{name}_adapter": SimpleNamespace(digest="d") for name in TEACHERS}
     assert tuned_teachers(bases | adapters, alone)["yolo"].base == not_needed("no weights are named")
     assert loaded == []
+
+
+def test_a_run_that_draws_masks_does_not_continue_one_that_drew_none(monkeypatch, tmp_path):
+    """SAM 3 beside SAM adapts fewer layers than SAM 3 alone: its checkpoint holds other weights."""
+    family, data, runs = TEACHERS["sam3"], annotations(boxes=True, masks=True), []
+    monkeypatch.setattr(type(family), "tune", lambda *arguments: runs.append(arguments[-1]))
+    monkeypatch.setattr(type(family), "base_digest", lambda *_: "base")
+    for outliner in ("sam", "sam3", "sam"):
+        tune_where_needed(
+            "sam3",
+            source_of(SimpleNamespace()),
+            data,
+            data,
+            {},
+            tuning_config("sam3", "full").model_copy(update={"augmentation": None}),
+            TeacherChoice(finder="sam3", outliner=outliner),
+            None,
+            None,
+            features=MemoryFeatures(),
+            run=a_run(checkpoints=FolderCheckpoints(tmp_path, keep=2)),
+        )
+    boxes, both, again = (run.checkpoints.folder for run in runs)
+    assert boxes == again != both

@@ -91,6 +91,19 @@ def test_a_damaged_state_gives_way_to_the_one_before_with_a_warning(tmp_path, ca
     assert sorted(path.name for path in tmp_path.iterdir()) == ["00000001.pt", "00000003.pt"]
 
 
+def test_a_state_of_which_a_bit_has_changed_is_damaged(tmp_path, caplog):
+    """Of the right length, as a failing disk gives it: the weights of a training must not be wrong."""
+    store = FolderCheckpoints(tmp_path, keep=2)
+    for step in (1, 2):
+        store.save({"step": step, "weights": torch.full((1000,), 7.0)})
+    newest = tmp_path / "00000002.pt"
+    content = bytearray(newest.read_bytes())
+    content[content.index(torch.full((1000,), 7.0).numpy().tobytes()) + 2000] ^= 4
+    newest.write_bytes(content)
+    assert FolderCheckpoints(tmp_path, keep=2).load()["step"] == 1
+    assert f"{newest} is damaged" in caplog.text
+
+
 def test_where_all_states_are_damaged_it_says_what_to_do(tmp_path):
     store = FolderCheckpoints(tmp_path, keep=2)
     for step in range(2):

@@ -1,5 +1,6 @@
 import gc
 import math
+import re
 import weakref
 
 import pytest
@@ -65,9 +66,20 @@ def test_it_learns_and_logs_every_part_of_the_loss():
     result = run(model, net_loop(epochs=200), log=lambda *entry: logged.append(entry))
     first, *_, last = [value for name, value, _ in logged if name == "net/train_loss"]
     assert last < first / 3
-    assert {name for name, _, _ in logged} == {"net/train_loss", "net/squares", "net/size"}
+    assert {name for name, _, _ in logged} == {"net/train_loss", "net/squares", "net/size", "net/learning_rate"}
+    rates = [(step, value) for name, value, step in logged if name == "net/learning_rate"]
+    assert rates[:3] == [(1, pytest.approx(0.005)), (2, pytest.approx(0.0275)), (3, pytest.approx(0.05))]
+    assert len(rates) == 200
     assert (result.steps, result.best_step, result.best_value) == (200, 200, None)
     assert not model.training
+
+
+def test_the_progress_bar_tells_loss_rate_speed_and_the_time_left(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "160")
+    run(network(), net_loop(epochs=3, learning_rate=0.25, warmup_epochs=0, final_share=1))
+    shown = capsys.readouterr().out
+    expected = r"^net \S+ +3/3 loss \d+\.\d{3}  lr 2\.5e-01  \d+\.\d images/s +0:00:00"
+    assert re.search(expected, shown, re.MULTILINE), shown
 
 
 class KilledError(Exception):
@@ -431,6 +443,24 @@ def test_a_gain_below_min_delta_keeps_the_weights_but_not_the_patience():
 def test_a_score_that_is_no_number_is_never_the_best():
     result, _ = trained_with([{"score": value} for value in (math.nan, 0.2, math.nan)])
     assert (result.best_step, result.best_value) == (2, 0.2)
+
+
+def test_validations_without_a_number_are_none_that_patience_waits_for():
+    """As of a metric that the validation set cannot give."""
+    result, _ = trained_with([{"score": math.nan}] * 6, patience=2)
+    assert result.steps == 2
+    result, _ = trained_with([{"score": value} for value in (math.nan, 0.2, math.nan, math.nan, 0.9)], patience=2)
+    assert (result.steps, result.best_step, result.best_value) == (4, 2, 0.2)
+
+
+def test_the_weights_of_another_model_are_not_taken_for_a_checkpoint(tmp_path):
+    """As of a run whose adapters lay on fewer layers: what is missing would silently begin anew."""
+    store = FolderCheckpoints(tmp_path, keep=2)
+    fewer = network()
+    fewer[3].requires_grad_(False)
+    run(fewer, net_loop(), checkpoints=store, trainable_only=True)
+    with pytest.raises(TrainingError, match=r"net: expected a checkpoint with the 6 weights .* got 4; 2 .* delete the"):
+        run(network(), net_loop(), checkpoints=store, trainable_only=True)
 
 
 def test_a_run_is_not_continued_by_another_number_of_images_a_step(tmp_path):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from kedro.io import AbstractDataset
 
 from gsam_edge.datasets.atomic import write_bytes
+from gsam_edge.vision.errors import writing
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -20,8 +21,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _KEY = re.compile(r"[0-9a-f]{64}")
+#: The store's own files. What a process is writing is hidden and has a longer name (`atomic.write_bytes`).
+_OWN = re.compile(rf"(?P<unfinished>\.)?{_KEY.pattern}\.safetensors(?(unfinished)\..+)")
 
-#: A file that a process is writing is hidden (`atomic.write_bytes`); after this time, in seconds, its writer is dead.
+#: After this time, in seconds, the writer of an unfinished file is dead.
 _UNFINISHED_FOR = 3600
 
 
@@ -37,7 +40,7 @@ class FolderFeatures:
     """A `FeatureStore` in a folder: a safetensors file for each key, read whole and written whole by renaming.
 
     Several processes may share the folder. The files that were not used for the longest time leave when there is no
-    room. A damaged file counts as missing and is written anew.
+    room. A damaged file counts as missing and is written anew. Files of another origin are neither counted nor deleted.
 
     Args:
         folder: it appears with the first file.
@@ -56,19 +59,25 @@ class FolderFeatures:
         self.damaged = 0
 
     def get(self, key: str) -> dict[str, Tensor] | None:
-        """See `FeatureStore.get`. Raises ValueError if the key is no SHA-256 digest."""
+        """See `FeatureStore.get`.
+
+        Raises:
+            ValueError: if the key is no SHA-256 digest.
+            FileError: if the permission is missing.
+        """
         from safetensors import SafetensorError
         from safetensors.torch import load
 
         path = self._path(key)
         try:
-            content = path.read_bytes()
-            os.utime(path)
+            with writing(path):
+                content = path.read_bytes()
+                os.utime(path)  # used: it leaves last
         except FileNotFoundError:
             return None
         try:
             return load(content)
-        except SafetensorError as error:
+        except (SafetensorError, KeyError) as error:  # KeyError: of a type of number that PyTorch lacks
             self.damaged += 1
             logger.warning("%s: damaged (%s), computed anew; %d so far", path, error, self.damaged)
             return None
@@ -83,7 +92,7 @@ class FolderFeatures:
         from safetensors.torch import save
 
         path = self._path(key)
-        content = save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()})
+        content = save({name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()})
         if len(content) > self._bound:
             self._say_full()
             return
@@ -111,14 +120,17 @@ class FolderFeatures:
         self._unlooked = size
 
     def _kept(self) -> list[_Kept]:
-        """Returns the files of the folder but for those that another process is writing."""
+        """Returns the store's files but for those that another process is writing."""
         kept = []
         for path in self._folder.glob("??/*"):
+            own = _OWN.fullmatch(path.name)
+            if own is None:
+                continue
             try:
                 status = path.stat()
             except FileNotFoundError:
                 continue  # another process deleted it
-            if not path.name.startswith(".") or time.time() - status.st_mtime > _UNFINISHED_FOR:
+            if not own["unfinished"] or time.time() - status.st_mtime > _UNFINISHED_FOR:
                 kept.append(_Kept(status.st_mtime, status.st_size, path))
         return kept
 

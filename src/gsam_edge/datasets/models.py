@@ -96,10 +96,12 @@ class AdapterDataset(FolderDataset["Adapter | dict[str, str]"]):
 
     def decode(self, files: Mapping[str, bytes]) -> Adapter | dict[str, str]:
         if NOT_NEEDED_FILE in files:
+            if len(files) > 1:
+                raise AdapterError(f"expected an adapter or {NOT_NEEDED_FILE}, got {sorted(files)}; delete what is old")
             try:
                 value = json.loads(files[NOT_NEEDED_FILE])
-                return not_needed(value["why"])
-            except (ValueError, TypeError, KeyError) as error:
+                return not_needed(str(value["why"]))
+            except (ValueError, TypeError, KeyError, RecursionError) as error:
                 raise AdapterError(
                     f"{NOT_NEEDED_FILE}: expected JSON that says why there is no adapter: {error!r}"
                 ) from error
@@ -154,5 +156,5 @@ class ArtefactDataset(BytesDataset["bytes | NotBuilt"]):
             return content
         try:
             return NotBuilt(json.loads(content)["why"])
-        except (ValueError, KeyError) as error:
+        except (ValueError, KeyError, RecursionError) as error:
             raise ArtefactError(f"artefact: expected JSON that says why it was not built, but: {error!r}") from error

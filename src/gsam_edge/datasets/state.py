@@ -63,7 +63,7 @@ class JsonStore(MutableMapping[str, dict[str, Any]]):
             return json.loads(self._path(key).read_bytes())
         except FileNotFoundError:
             raise KeyError(key) from None
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise FileError(f"{self._path(key)}: expected JSON; delete it to have it made anew: {error}") from error
 
     def __setitem__(self, key: str, value: dict[str, Any]) -> None:

@@ -60,7 +60,7 @@ class LiveMetrics:
         *lines, _ = path.read_bytes().split(b"\n")
         try:
             return [(str(metric), int(step), float(value)) for metric, step, value in map(json.loads, lines)]
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, RecursionError) as error:
             raise FileError(
                 f"{path}: expected lines of [metric, step, value] in JSON, got another file: {error}; delete it"
             ) from error

@@ -30,9 +30,9 @@ def tune_where_needed(
 ) -> Adapter | dict[str, str]:
     """Tunes a teacher of the table; returns its adapter, or, with nothing loaded, the empty value with its reason.
 
-    The checkpoint of an interrupted run is found by base, data, config, the augmentation from scene and rules, and
-    seed. The rules define the words of the scene; the config's `augmentation` selects those for this teacher. See the
-    family's `tune` for the other arguments and errors.
+    The checkpoint of an interrupted run is found by base, data, config, the augmentation from scene and rules, whether
+    the teacher draws masks, too, and seed. The rules define the words of the scene; the config's `augmentation` selects
+    those for this teacher. See the family's `tune` for the other arguments and errors.
 
     Raises:
         BaseModelError: if the teacher is used, but no base of it is named, or its base cannot do what it is used for.
@@ -47,10 +47,10 @@ def tune_where_needed(
             f"{base['why']}. Name it in the catalog, under {name}_base"
         )
     description = description_for(config.augmentation, scene, rules)
-    settings = [config.model_dump(), identity(description, rules), run.seed]
+    own_masks = choice.one_does_both and (train.has_masks or val.has_masks)
+    settings = [config.model_dump(), identity(description, rules), own_masks, run.seed]
     loaded = base.load()
     state = fingerprint(family.base_digest(loaded), train.digest, val.digest, *settings)
     augmentation = None if description is None else build(description, rules)
-    own_masks = choice.one_does_both and (train.has_masks or val.has_masks)
     data = TuningData(train, val, images, augmentation, own_masks, features)
     return family.tune(loaded, data, config, run.opened(state))

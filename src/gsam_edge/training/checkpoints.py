@@ -5,11 +5,13 @@ import json
 import logging
 import os
 import tempfile
+import zlib
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any, Protocol
+from zipfile import BadZipFile, ZipFile
 
 import torch
 
@@ -116,6 +118,7 @@ class FolderCheckpoints:
         for path in reversed(self._states()):
             content = BytesIO(path.read_bytes())  # apart, since torch tells of a short file as of a failing disk
             try:
+                _check_sums(content)
                 return torch.load(content, map_location="cpu", weights_only=True)
             except (UnpicklingError, RuntimeError, EOFError, LookupError, ValueError, AttributeError, OSError) as error:
                 failures.append(error)
@@ -143,6 +146,18 @@ class FolderCheckpoints:
     def _states(self) -> list[Path]:
         """Returns the files of this computation's states, the oldest first."""
         return sorted(path for path in self.folder.glob(f"*{_SUFFIX}") if path.stem.isdecimal())
+
+
+def _check_sums(content: BytesIO) -> None:
+    """Raises ValueError if a byte of a state has changed. torch writes a ZIP with check sums, and ignores them."""
+    try:
+        with ZipFile(content) as archive:
+            damaged = archive.testzip()
+    except (BadZipFile, NotImplementedError, OverflowError, zlib.error) as error:
+        raise ValueError(f"it is no whole ZIP: {error}") from error
+    if damaged is not None:
+        raise ValueError(f"the check sum of {damaged} is another")
+    content.seek(0)
 
 
 class NoCheckpoints:

@@ -22,6 +22,7 @@ from gsam_edge.teachers.lora.adapter import Adapter, AdapterConfig, apply_adapte
 from gsam_edge.teachers.lora.config import LoraConfig
 from gsam_edge.teachers.lora.files import CONFIG_FILE, MOST_BYTES, WEIGHTS_FILE, adapter_files, read_adapter
 from gsam_edge.teachers.lora.layers import adapter_parameters, add_lora, weights_digest
+from support.safetensors_files import of_a_type_that_pytorch_lacks
 from support.tiny import TINY_GROUNDING_DINO, original_grounding_dino
 from support.tuning import tuning_config
 
@@ -147,8 +148,9 @@ def test_files_that_no_tuning_wrote_are_refused_with_a_sentence(message: str) ->
 def test_nothing_is_unpickled_and_nothing_is_taken_for_a_file_that_is_missing(tmp_path: Path) -> None:
     files = adapter_files(tuned(network()))
     evil = pickle.dumps({"base_model.model.0.lora_A.weight": [1.0]})
-    with pytest.raises(AdapterError, match="expected a safetensors file"):
-        read_adapter({**files, WEIGHTS_FILE: evil})
+    for content in (evil, of_a_type_that_pytorch_lacks(A)):
+        with pytest.raises(AdapterError, match="expected a safetensors file"):
+            read_adapter({**files, WEIGHTS_FILE: content})
     for name, content in files.items():
         (tmp_path / name).write_bytes(content)
     (tmp_path / WEIGHTS_FILE).rename(tmp_path / "adapter_model.bin")
@@ -159,11 +161,34 @@ def test_nothing_is_unpickled_and_nothing_is_taken_for_a_file_that_is_missing(tm
 @pytest.mark.parametrize("content", [b"", b"\x00\xff", b"{", b"[]", b"5", b'{"peft_type": 5}', b"[" * 10**5, b"x" * 40])
 @pytest.mark.parametrize("name", [CONFIG_FILE, WEIGHTS_FILE, "not_needed.json"])
 def test_damage_to_a_file_is_one_sentence(name: str, content: bytes, tmp_path: Path) -> None:
-    for file, sound in adapter_files(tuned(network())).items():
-        (tmp_path / file).write_bytes(sound)
+    sound = adapter_files(tuned(network())) if name != "not_needed.json" else {}
+    for file, whole in sound.items():
+        (tmp_path / file).write_bytes(whole)
     (tmp_path / name).write_bytes(content)
     with pytest.raises(DatasetError, match="expected"):
         AdapterDataset(filepath=str(tmp_path)).load()
+
+
+def test_a_folder_that_holds_an_adapter_and_the_reason_for_none_is_refused(tmp_path: Path) -> None:
+    """Which of them is old, nobody knows; silently taking the teacher's base would tell nothing of it."""
+    dataset = AdapterDataset(filepath=str(tmp_path))
+    (tmp_path / "not_needed.json").write_text('{"status": "not needed", "why": "no masks"}')
+    assert dataset.load() == {"status": "not needed", "why": "no masks"}
+    for file, sound in adapter_files(tuned(network())).items():
+        (tmp_path / file).write_bytes(sound)
+    with pytest.raises(DatasetError, match=r"expected an adapter or not_needed\.json, got \['adapter_config.json', "):
+        dataset.load()
+
+
+def test_an_adapter_is_never_put_on_a_layer_that_shares_its_weight_with_something_else() -> None:
+    """Such files are not ours, since tuning refuses the layer."""
+    apart = nn.ModuleDict({"words": nn.Embedding(4, 4), "head": nn.Linear(4, 4)})
+    adapter = tuned(apart, LORA.model_copy(update={"targets": "^head$"}))
+    tied = copy.deepcopy(apart)
+    tied["words"].weight = tied["head"].weight
+    config = adapter.config.model_copy(update={"base_digest": weights_digest(tied)})
+    with pytest.raises(AdapterError, match=r"share their weight with \['words'\]"):
+        apply_adapter(tied, Adapter(adapter.tensors, config, {"head": "words"}))
 
 
 def test_a_file_of_absurd_size_is_not_read(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 from torch import nn
+from transformers import Sam2Config, Sam2Model, Sam3Config, Sam3Model
 
 from gsam_edge.teachers.errors import AdapterError
 from gsam_edge.teachers.lora.config import LoraConfig
@@ -54,6 +55,13 @@ def test_more_adapters_than_allowed_are_refused_with_the_numbers() -> None:
         add_lora(network(), LORA.model_copy(update={"targets": "^decoder$", "max_share": 0.09}), seed=0)
 
 
+def test_exactly_as_many_adapters_as_allowed_are_taken():
+    """29 of 100 are 29 %, though 0.29 * 100 is less than 29 in floating point."""
+    model = nn.ModuleDict({"narrow": nn.Linear(28, 1, bias=False), "wide": nn.Embedding(1, 43)})
+    lora = LORA.model_copy(update={"r": 1, "targets": "^narrow$", "frozen": (), "max_share": 0.29})
+    assert count_parameters(add_lora(model, lora, seed=0)) == (29, 100)
+
+
 def test_a_layer_that_shares_its_weight_with_something_that_no_adapter_fits_is_refused() -> None:
     """As a head that is tied to word embeddings: merged, the adapter would change them, too."""
     model = nn.ModuleDict({"words": nn.Embedding(4, 4), "head": nn.Linear(4, 4)})
@@ -95,3 +103,18 @@ def test_a_full_size_sam_is_tuned_in_its_mask_decoder_alone(size: str, total: in
         model = build_sam(PUBLISHED[size])
     assert {layer.split(".")[0] for names in layers_to_adapt(model, lora) for layer in names} == {"mask_decoder"}
     assert count_parameters(add_lora(model, lora, seed=0)) == (167_936, total)
+
+
+def test_the_smallest_sam_2_is_tuned_in_its_mask_decoder_alone() -> None:
+    with torch.device("meta"):
+        model = Sam2Model(Sam2Config())
+    lora = tuning_config("sam2", "full").lora
+    assert {layer.split(".")[0] for names in layers_to_adapt(model, lora) for layer in names} == {"mask_decoder"}
+    assert count_parameters(add_lora(model, lora, seed=0)) == (167_936, 31_440_721 + 167_936)
+
+
+def test_the_full_size_sam_3_is_tuned_by_a_thousandth_of_its_parameters() -> None:
+    with torch.device("meta"):
+        model = Sam3Model(Sam3Config())
+    add_lora(model, tuning_config("sam3", "full").lora, seed=0)
+    assert count_parameters(model) == (966_656, 840_376_374 + 966_656)

@@ -153,7 +153,8 @@ def _fitting_layers(model: nn.Module, adapter: Adapter, r: int) -> list[tuple[st
     """Returns the layers of an adapter with all of their names in the model.
 
     Raises:
-        AdapterError: if tensors are missing, unexpected or of another shape, or a layer has other names.
+        AdapterError: if tensors are missing, unexpected or of another shape, or a layer has other names or shares its
+            weight with a module that no adapter fits.
     """
     known = set(adaptable_layers(model))
     named = [name for name in dict.fromkeys(name.rpartition(".")[0] for name in adapter.tensors) if name in known]

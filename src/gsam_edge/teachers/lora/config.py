@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 class LoraConfig(BaseModel):
     """Rank, scale and target layers of low-rank adapters, and what they must keep to.
 
-    `targets` must begin with `^`, so that it never matches a frozen part with similar names by accident.
+    `targets` must match whole names, which the `^` at its beginning tells the reader of the parameters.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)

@@ -143,7 +143,7 @@ def _matrices(files: Mapping[str, bytes], config: AdapterConfig) -> dict[str, Te
     content = files[WEIGHTS_FILE]
     try:
         stored = load(content)
-    except SafetensorError as error:
+    except (SafetensorError, KeyError) as error:  # KeyError: of a type of number that PyTorch lacks
         raise AdapterError(f"{WEIGHTS_FILE}: expected a safetensors file, got {len(content)} bytes: {error}") from error
     tensors = {}
     for name, tensor in stored.items():

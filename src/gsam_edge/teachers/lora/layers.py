@@ -46,7 +46,7 @@ def add_lora(model: Model, config: LoraConfig, *, seed: int) -> Model:
         raise ValueError("add_lora: expected a model without adapters, got one that has them")
     put_on(model, config, layers_to_adapt(model, config), seed=seed)
     trainable, total = count_parameters(model)
-    if trainable > config.max_share * total:
+    if trainable / total > config.max_share:  # a product would round: 0.29 of 100 is less than 29
         raise AdapterError(
             f"LoRA: expected adapters with at most {config.max_share:.2%} of all parameters (`max_share`), got "
             f"{trainable:,} of {total:,}, {trainable / total:.2%}; lower `r`, narrow `targets` or allow more"

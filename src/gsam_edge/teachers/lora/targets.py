@@ -31,8 +31,8 @@ def layers_to_adapt(model: nn.Module, config: LoraConfig) -> list[tuple[str, ...
     A layer that is shared is adapted under all of its names, also where the targets match only one of them.
 
     Raises:
-        AdapterError: if the targets match no layer or one inside of a frozen part, if there is no such part, or if a
-            layer shares its weight with a module that no adapter fits. The message lists what the model has.
+        AdapterError: if the targets match no layer or one inside of a frozen part, or if there is no such part; the
+            message lists what the model has. Also see `with_all_names`.
     """
     names = adaptable_layers(model)
     matched = [name for name in names if re.fullmatch(config.targets, name)]
@@ -44,19 +44,24 @@ def layers_to_adapt(model: nn.Module, config: LoraConfig) -> list[tuple[str, ...
         )
     layers = with_all_names(model, matched)
     adapted = [name for layer in layers for name in layer]
-    if odd := sorted(set(adapted).difference(names)):
-        raise AdapterError(
-            f"LoRA targets {config.targets!r}: expected layers of their own, got some that share their weight with "
-            f"{odd[:5]}, to which no adapter fits; leave them out of the targets"
-        )
     _check_frozen(model, config, adapted, names)
     return layers
 
 
 def with_all_names(model: nn.Module, layers: Iterable[str]) -> list[tuple[str, ...]]:
-    """Returns each layer once, as all the names that the model has for its weight, in the model's order."""
+    """Returns each layer once, as all the names that the model has for its weight, in the model's order.
+
+    Raises:
+        AdapterError: if a layer shares its weight with a module that no adapter fits.
+    """
     owners = _owners(model)
-    return list(dict.fromkeys(owners[id(model.get_submodule(name).weight)] for name in layers))
+    named = list(dict.fromkeys(owners[id(model.get_submodule(name).weight)] for name in layers))
+    if odd := sorted({name for names in named for name in names}.difference(adaptable_layers(model))):
+        raise AdapterError(
+            f"LoRA: expected layers of their own, got some that share their weight with {odd[:5]}, to which no adapter "
+            "fits; leave them out of `targets`"
+        )
+    return named
 
 
 def _owners(model: nn.Module) -> dict[int, tuple[str, ...]]:

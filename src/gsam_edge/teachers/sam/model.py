@@ -149,7 +149,7 @@ def _load_folder(folder: Path) -> SamModel:
     try:
         description = _Description.model_validate_json((folder / ARCHITECTURE_FILE).read_bytes())
         state = load_file(folder / WEIGHTS_FILE)
-    except (ValidationError, SafetensorError) as error:
+    except (ValidationError, SafetensorError, KeyError) as error:  # KeyError: of a type of number that PyTorch lacks
         raise BaseModelError(f"SAM {folder}: {error}") from error
     return _with_weights(description.architecture, state, description.name, folder)
 

@@ -37,7 +37,8 @@ class Best:
         kept = self
         if math.isnan(self.value) or sign * value >= sign * self.value:
             kept = replace(self, value=value, step=step, weights=weights)
-        if math.isnan(self.reference) or sign * (value - self.reference) > config.min_delta:
+        better = sign * (value - self.reference) > config.min_delta
+        if better or (math.isnan(self.reference) and not math.isnan(value)):
             return replace(kept, reference=value, stale=0)
         return replace(kept, stale=self.stale + 1)
 

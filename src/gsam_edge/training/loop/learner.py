@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from gsam_edge.training.config import LoopConfig
+from gsam_edge.training.errors import TrainingError
 from gsam_edge.training.loop.precision import Precision, check_gradients, check_loss
 from gsam_edge.training.seed import derived_seed, seed_everything
 
@@ -99,7 +100,17 @@ class Learner(Generic[Model]):
             self._precision.scaler.load_state_dict(state["scaler"])
 
     def load_weights(self, weights: Mapping[str, Tensor]) -> None:
-        """Sets weights as `weights` returned them."""
+        """Sets weights as `weights` returned them.
+
+        Raises:
+            TrainingError: if they are those of another model.
+        """
+        expected = set(self.trained if self._trainable_only else self._model.state_dict())
+        if other := sorted(expected ^ weights.keys()):
+            raise TrainingError(
+                f"expected a checkpoint with the {len(expected)} weights that are trained, got {len(weights)}; "
+                f"{len(other)} are in one of them alone, such as {other[0]}; delete the checkpoint to begin anew"
+            )
         self._model.load_state_dict(weights, strict=False)
 
     def weights(self) -> dict[str, Tensor]:

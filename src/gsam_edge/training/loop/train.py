@@ -73,8 +73,8 @@ def train(
         batches: batch number 0, 1, 2, ... of the run, the same for the same number, with its tensors on `run.device`.
         step_loss: named scalar losses of a batch, already weighted; their sum is minimised, each is logged.
         config: the schedule.
-        name: what is trained, for the progress bar and the metrics `<name>/train_loss`, `<name>/<loss>` (in each step,
-            of the first process) and `<name>/val_<metric>`.
+        name: what is trained, for the progress bar and the metrics `<name>/train_loss`, `<name>/<loss>` (of the first
+            process) and `<name>/learning_rate` in each step, and `<name>/val_<metric>`.
         run: its log receives the metrics.
         epoch_images: images of an epoch: those of the training set, or a number where they are drawn without end.
         batch_size: images of a batch.
@@ -84,7 +84,7 @@ def train(
 
     Raises:
         TrainingError: if a loss or gradient is NaN or infinite, memory is short, or the checkpoint is of a run in
-            another number of processes; also what `step_loss` raises as one.
+            another number of processes or another model; also what `step_loss` raises as one.
         SettingError: if the validation has no metric `config.monitor`.
         ValueError: if no parameter is trainable.
     """
@@ -108,7 +108,7 @@ def train(
                 average_gradients(learner.trained.values(), team)
                 learner.step()
             step += 1
-            _log(log, name, losses, step)
+            _log(log, name, {**losses, "learning_rate": rate}, step)
             show(step, losses["train_loss"], rate, schedule.step_images)
             if validate and schedule.validates_after(step):
                 where = f"{name}: validation after {schedule.told(step)}"
@@ -136,7 +136,8 @@ def _resume(state: dict[str, Any] | None, learner: Learner[Any], schedule: Sched
             f"{name}: expected to continue with {schedule.step_images} images a step, got a checkpoint of a run with "
             f"{state['step_images']}; start as many processes as before, or delete the checkpoint to begin anew"
         )
-    learner.load(state)
+    with _told(name):
+        learner.load(state)
     logger.info("%s: continues after %s, where an earlier run stopped", name, schedule.told(state["step"]))
     return state["step"], Best(**state["best"])
 

@@ -165,8 +165,8 @@ def _part(
     part |= {stage: each.whole for stage, each in figures.items()}
     part |= {"per_class": _per_class(split, figures)} | ({"labels": labels} if labels else {})
     interval = None
-    if "tuned" in figures and figures["base"].per_class:
-        interval = paired_difference(figures["base"].resampled, figures["tuned"].resampled, len(split.images))
+    if "tuned" in figures:
+        interval = paired_difference(figures["base"].resampled, figures["tuned"].resampled)
     if interval is not None:
         part["interval"] = vars(interval)
     tuned = figures["tuned"].whole if "tuned" in figures else None

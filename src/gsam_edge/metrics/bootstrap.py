@@ -30,6 +30,10 @@ class Resampled(Protocol):
 class Interval:
     """A difference of two figures with its confidence interval.
 
+    It is about the luck of which images are in the split, and nothing else: where a model was chosen on them, the
+    difference is too large. With few images it is too narrow: of normally distributed differences it covers the true
+    mean in 85 % of the cases with six images, 93 % with twenty.
+
     Attributes:
         difference: second less first, on the split itself.
         low: lower end of the interval.

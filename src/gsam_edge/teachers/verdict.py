@@ -42,7 +42,8 @@ def verdict(
     Args:
         name: name of the teacher, for the warning.
         base: its figures (0..1) before tuning.
-        tuned: its figures after; None for a teacher that is used as it is.
+        tuned: its figures after; None for a teacher that is used as it is. Of its validations the best one's weights
+            were kept, so they flatter it a little where the images are the same, as in the report.
         interval: by how much tuning changed the judged figure; None where the images are too few to tell.
         labels: `recall` and `precision` of its labels on the same images; empty for a teacher that is given the boxes.
         score_threshold: where it labels, detections that score less are no labels (0..1).
@@ -65,18 +66,19 @@ def verdict(
     if tuned is None:
         return {}
     words = _compared(interval)
-    change = f"{figure} {tuned[figure]:.3f}, base {base[figure]:.3f} on the validation images"
+    change = (
+        f"{figure} {tuned[figure]:.3f}, base {base[figure]:.3f} on the validation images, which also chose its weights"
+    )
     if interval is None:
-        change += f", of which {LEAST_IMAGES} at least would be needed to tell it from luck"
+        change += f"; {LEAST_IMAGES} of them at least must hold objects to tell it from luck"
+        logger.warning("whether tuning helped %s is %s: %s; give split.val a larger share", name, words, change)
     else:
-        change += (
-            f" (difference {interval.difference:+.3f}, {LEVEL:.0%} interval {interval.low:+.3f} to {interval.high:+.3f}"
-            f" over {interval.images} images)"
-        )
-    if words != BETTER:
+        change += f" (difference {interval.difference:+.3f}, {LEVEL:.0%} interval {interval.low:+.3f} to "
+        change += f"{interval.high:+.3f} over {interval.images} images)"
+    if words in (WORSE, NO_DIFFERENT):
         logger.warning(
-            "%s: after tuning %s: %s; the adapter is used all the same. Try a lower learning rate, more steps or more "
-            "images",
+            "%s is %s after tuning: %s; the adapter is used all the same. Try a lower learning rate, more steps or "
+            "more images",
             name,
             words,
             change,
@@ -152,12 +154,11 @@ def in_words(labels: Mapping[str, float], hold: str, right: str, where: str) -> 
 
 
 def _below(figures: Mapping[str, float], floor: FloorConfig) -> list[str]:
-    least = {"map50": ("map50", floor.map50), "mask_map50": ("map50", floor.map50)}
-    least["mask_iou"] = ("mask_iou", floor.mask_iou)
+    least = {"map50": "map50", "mask_map50": "map50", "mask_iou": "mask_iou"}
     return [
-        f"{name} {figures[name]:.3f} is below teacher_floor.{key} ({value:g})"
-        for name, (key, value) in least.items()
-        if name in figures and figures[name] < value
+        f"{name} {figures[name]:.3f} is below teacher_floor.{key} ({getattr(floor, key):g})"
+        for name, key in least.items()
+        if name in figures and figures[name] < getattr(floor, key)
     ]
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 #: Figures of the verdict: boxes, masks in given boxes, masks of found objects. Tuning selects by the first two.
-JUDGED_BY = ("map50", "mask_iou", "mask_map50")
+_JUDGED_BY = ("map50", "mask_iou", "mask_map50")
 
 USELESS, SUFFICIENT = "useless", "above the floor"
 BETTER, WORSE = "better than its base", "worse than its base"
@@ -54,11 +54,11 @@ def verdict(
         such figure, or for a teacher that is used as it is and reaches the floor.
     """
     last = base if tuned is None else tuned
-    figure = next((figure for figure in JUDGED_BY if figure in base and figure in last), None)
+    figure = next((figure for figure in _JUDGED_BY if figure in base and figure in last), None)
     if figure is None:
         return {}
     faults = [*_below(last, floor), *_too_few(labels, floor)]
-    held = in_words(labels, "it would find", "would be right", f" at the labelling threshold {score_threshold:g}")
+    held = _in_words(labels, "it would find", "would be right", f" at the labelling threshold {score_threshold:g}")
     if faults:
         why = "; ".join([*held, *faults])
         logger.warning("%s is useless as a teacher: %s", name, why)
@@ -95,7 +95,7 @@ def label_verdict(figures: Mapping[str, float], floor: FloorConfig) -> dict[str,
     """
     rough = _below({name: figures[name] for name in ("mask_iou",) if name in figures}, floor)
     faults = [*rough, *_too_few(figures, floor)]
-    why = "; ".join([*in_words(figures, "the labels hold", "are right", ""), *faults])
+    why = "; ".join([*_in_words(figures, "the labels hold", "are right", ""), *faults])
     if faults:
         logger.warning("the labels are useless for a student: %s", why)
     return {"verdict": USELESS if faults else SUFFICIENT, "why": why or "the labels lie in the true boxes"}
@@ -143,7 +143,7 @@ def refuse_useless_teachers(report: Mapping[str, Any], teachers: "TunedTeachers"
     refuse_useless(report, floor)
 
 
-def in_words(labels: Mapping[str, float], hold: str, right: str, where: str) -> list[str]:
+def _in_words(labels: Mapping[str, float], hold: str, right: str, where: str) -> list[str]:
     """Returns recall and precision as counts of a hundred, one clause or none."""
     clauses = []
     if "recall" in labels:

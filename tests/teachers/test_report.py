@@ -147,9 +147,10 @@ def measure_all():
 
 def test_the_bar_goes_when_a_teacher_fails(monkeypatch):
     """Not with the traceback, which is shown first."""
-    bars = []
+    bars, shown = [], []
 
-    def bar(items, **options):
+    def bar(items, description):
+        shown.append(description)
         try:
             yield from items
         finally:
@@ -167,6 +168,7 @@ def test_the_bar_goes_when_a_teacher_fails(monkeypatch):
         measure_all()
     assert failure.traceback
     assert bars == ["gone"]
+    assert shown == ["grounding_dino, base"]
 
 
 def test_sam_is_prompted_with_boxes_alone(monkeypatch):

@@ -115,10 +115,11 @@ def refuse_useless(parts: Mapping[str, Mapping[str, Any]], floor: FloorConfig) -
     if useless and floor.below == "error":
         reasons = "\n".join(f"{name}: {why}" for name, why in useless.items())
         raise UselessTeacherError(
-            f"expected a teacher that a student can learn from, got one that is useless.\n{reasons}\nTune it with more "
-            "steps, a higher learning rate or more images (pipeline teacher_finetune), or name another base in the "
-            "catalog. To go on all the same, set teacher_floor.below=keep; distillation.losses.class_scores=0 then "
-            "leaves what it says out of the student's training"
+            f"expected a teacher that a student can learn from, got one that is useless.\n{reasons}\n"
+            "plot_teacher_worst.png shows what it gets wrong. Tune it with more steps, a higher learning rate or more "
+            "images (pipeline teacher_finetune), or name another base in the catalog. To go on all the same, set "
+            "teacher_floor.below=keep; distillation.losses.class_scores=0 then leaves what it says out of the "
+            "student's training"
         )
 
 

@@ -117,9 +117,10 @@ def refuse_useless(parts: Mapping[str, Mapping[str, Any]], floor: FloorConfig) -
         raise UselessTeacherError(
             f"expected a teacher that a student can learn from, got one that is useless.\n{reasons}\n"
             "plot_teacher_worst.png shows what it gets wrong. Tune it with more steps, a higher learning rate or more "
-            "images (pipeline teacher_finetune), or name another base in the catalog. To go on all the same, set "
-            "teacher_floor.below=keep; distillation.losses.class_scores=0 then leaves what it says out of the "
-            "student's training"
+            "images (pipeline teacher_finetune), or name another base in the catalog. Where labels are few but right, "
+            "a lower labelling.score_threshold gives more (--from-nodes=teacher_finetune.report_teachers measures them "
+            "without tuning again). To go on all the same, set teacher_floor.below=keep; "
+            "distillation.losses.class_scores=0 then leaves what it says out of the student's training"
         )
 
 

@@ -54,8 +54,10 @@ def test_labelling_does_not_begin_with_a_useless_teacher(monkeypatch):
         refuse_useless_teachers(report, TEACHERS, FLOOR)
     refuse_useless_teachers(report, TEACHERS, KEEP)
     monkeypatch.setattr(nodes, "tuned_teachers", lambda *_: TEACHERS)
+    arguments = dict.fromkeys(nodes.label_training_images.__annotations__.keys() - {"return", "teachers"})
+    arguments |= {"teacher_report": report, "floor": FLOOR}
     with pytest.raises(UselessTeacherError):
-        nodes.label_training_images(None, {}, {}, None, None, teacher_report=report, floor=FLOOR, device="cpu")
+        nodes.label_training_images(**arguments)
 
 
 def test_a_student_is_not_trained_on_useless_labels():

@@ -75,8 +75,8 @@ def test_adapters_that_are_worse_than_their_bases_are_named_with_both_figures(mo
     assert found["sam"]["tuned"]["mask_iou"] < found["sam"]["base"]["mask_iou"] == 1
     warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert len(warnings) == 3
-    assert "sam: after tuning worse than its base: mask_iou 0.250, base 1.000" in caplog.text
-    assert "grounding_dino: after tuning worse than its base: map50 0.000, base 1.000" in caplog.text
+    assert "sam is worse than its base after tuning: mask_iou 0.250, base 1.000" in caplog.text
+    assert "grounding_dino is worse than its base after tuning: map50 0.000, base 1.000" in caplog.text
     assert all("lower learning rate" in warning for warning in warnings)
 
 
@@ -90,6 +90,7 @@ def test_adapters_that_help_raise_no_warning(monkeypatch, caplog):
     assert found["grounding_dino"]["labels"] == {"recall": 1.0, "precision": 1.0}
     assert "labels" not in found["sam"]
     assert "of 100 objects it would find about 100 at the labelling threshold 0.25" in found["grounded_sam"]["why"]
+    assert "on the validation images, which also chose its weights (difference +0.750" in found["sam"]["why"]
 
 
 def test_what_a_better_choice_of_images_would_undo_is_no_improvement(monkeypatch):
@@ -103,7 +104,8 @@ def test_a_handful_of_images_decides_nothing(monkeypatch, caplog):
     found = measured(monkeypatch, always(8), always(2), count=3)
     assert set(verdicts(found).values()) == {UNKNOWN}
     assert "interval" not in found["sam"]
-    assert "of which 6 at least would be needed" in caplog.text
+    assert "whether tuning helped sam is not known: too few validation images: mask_iou 1.000, base" in caplog.text
+    assert "lower learning rate" not in caplog.text
 
 
 def test_a_useless_teacher_is_not_praised_for_being_better_than_a_worse_base(monkeypatch, caplog):
@@ -145,9 +147,10 @@ def measure_all():
 
 def test_the_bar_goes_when_a_teacher_fails(monkeypatch):
     """Not with the traceback, which is shown first."""
-    bars = []
+    bars, shown = [], []
 
-    def bar(items, **options):
+    def bar(items, description):
+        shown.append(description)
         try:
             yield from items
         finally:
@@ -165,6 +168,7 @@ def test_the_bar_goes_when_a_teacher_fails(monkeypatch):
         measure_all()
     assert failure.traceback
     assert bars == ["gone"]
+    assert shown == ["grounding_dino, base"]
 
 
 def test_sam_is_prompted_with_boxes_alone(monkeypatch):

@@ -51,9 +51,9 @@ def catalog(**values: float) -> DataCatalog:
 
 def test_thresholds_that_differ_are_refused_and_equal_ones_pass() -> None:
     teacher, student = "labelling.detection.nms_iou", "student.edge.iou_threshold"
-    check_suppression(catalog(**{teacher: 0.6, student: 0.6, "evaluation.match_box_iou": 0.5}))
+    check_suppression(catalog(**{teacher: 0.6, student: 0.6, "evaluation.match_box_iou": 0.5}), "test")
     with pytest.raises(ParameterValidationError, match=r"expected one IoU .*'student.edge.iou_threshold': 0.5"):
-        check_suppression(catalog(**{teacher: 0.6, student: 0.5}))
+        check_suppression(catalog(**{teacher: 0.6, student: 0.5}), "test")
 
 
 def test_a_run_whose_student_alone_is_changed_is_refused_before_its_first_node() -> None:
@@ -61,6 +61,6 @@ def test_a_run_whose_student_alone_is_changed_is_refused_before_its_first_node()
     options = {"env": "test", "runtime_params": {"student": {"edge": {"iou_threshold": 0.5}}}}
     with (
         KedroSession.create(project_path=ROOT, conf_source=str(ROOT / "conf"), **options) as session,
-        pytest.raises(ParameterValidationError, match=r"set suppression_iou in conf/local/globals\.yml"),
+        pytest.raises(ParameterValidationError, match=r"set suppression_iou in conf/test/globals\.yml"),
     ):
         session.run(pipeline_names=["evaluation"])

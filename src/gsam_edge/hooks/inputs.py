@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from kedro.framework.hooks import hook_impl
+from kedro.framework.project import settings
 from kedro.io import DataCatalog, DatasetError
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
@@ -37,7 +38,7 @@ class InputHooks:
         """
         check_descriptions(pipeline, catalog)
         check_seed(pipeline, catalog)
-        check_suppression(catalog)
+        check_suppression(catalog, run_params.get("env"))
         self._needed_by = _nodes_that_need_splits(pipeline)
         inputs = sorted(name for name in pipeline.inputs() if not name.startswith("params:"))
         splits = [name for name in inputs if name.startswith("annotations_")]
@@ -127,10 +128,14 @@ def check_seed(pipeline: Pipeline, catalog: DataCatalog) -> None:
         raise ParameterValidationError(f"seed: expected a whole number from 0 to 2**32 - 1, got {seed!r}")
 
 
-def check_suppression(catalog: DataCatalog) -> None:
+def check_suppression(catalog: DataCatalog, env: str | None) -> None:
     """Checks that every teacher and the student suppress boxes at the same overlap.
 
     They share one value by reference (`suppression_iou` in globals.yml), which an override of one of them would part.
+
+    Args:
+        catalog: with the run's parameters.
+        env: the run's environment, whose globals.yml is read; None for the default.
 
     Raises:
         ParameterValidationError: if two of them differ.
@@ -140,7 +145,8 @@ def check_suppression(catalog: DataCatalog) -> None:
     if len(set(values.values())) > 1:
         raise ParameterValidationError(
             f"suppression: expected one IoU for all teachers and the student, got {values}; set suppression_iou in "
-            "conf/local/globals.yml, which all of them take, and none of them alone"
+            f"conf/{env or settings.CONFIG_LOADER_ARGS['default_run_env']}/globals.yml, which all of them take, and "
+            "none of them alone"
         )
 
 

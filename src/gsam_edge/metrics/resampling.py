@@ -1,27 +1,26 @@
 """Average precision and mask IoU of a split in which each image counts any number of times, for the bootstrap.
 
-COCO's own evaluation takes every image once and gives no matches, so they are computed here by its protocol.
+pycocotools matches detections with objects as COCO does and says which: faster-coco-eval, which computes the figures
+themselves, keeps its matches to itself.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass
+from io import StringIO
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pycocotools import mask as coco_mask
 
 from gsam_edge.coco.annotations import Annotations
 from gsam_edge.coco.packed import PackedDetections
 from gsam_edge.metrics.average_precision import interpolated_precision
-from gsam_edge.metrics.detection import IouType, result_records, truth_records
+from gsam_edge.metrics.detection import IouType, by_category, category_dataset, result_records, truth_records
 from gsam_edge.metrics.mask_overlap import ImageIous
 
 #: A detection is correct from this IoU with an object on: the 50 of mAP50.
 _MATCHING_IOU = 0.5
-
-#: COCO compares at most so many detections of a class in an image.
-_MOST_DETECTIONS = 100
 
 
 @dataclass(frozen=True)
@@ -53,9 +52,11 @@ class ResampledMap50:
 
     Attributes:
         classes: the matches of each class that has objects.
+        objects: objects of all classes in each image, int64 [images].
     """
 
     classes: Sequence[ClassMatches]
+    objects: NDArray[np.int64]
 
     def __call__(self, draws: NDArray[np.int64]) -> float:
         """Returns the mean over classes; NaN where no class is left."""
@@ -69,72 +70,46 @@ def resampled_map50(
 ) -> ResampledMap50:
     """Matches predictions at IoU 0.5; arguments and errors as of `detection.evaluate_predictions`."""
     row_of = {image["id"]: row for row, image in enumerate(truth.images)}
-    true, found = truth_records(truth, iou_type), result_records(truth, predictions, iou_type)
+    true_of = by_category(truth_records(truth, iou_type))
+    found_of = by_category(result_records(truth, predictions, iou_type))
     classes = []
-    for category in truth.categories:
-        of_class, found_of_class = (
-            [record for record in records if record["category_id"] == category["id"]] for records in (true, found)
-        )
-        objects = np.zeros(len(truth.images), np.int64)
-        np.add.at(objects, [row_of[r["image_id"]] for r in of_class if not r["iscrowd"]], 1)
-        if objects.any():
-            classes.append(_class_matches(of_class, found_of_class, row_of, objects, iou_type))
-    return ResampledMap50(classes)
+    for category_id, true in true_of.items():
+        pair = category_dataset(truth.image_by_id, category_id, true, found_of.get(category_id, []))
+        matches = _class_matches(*pair, iou_type, row_of)
+        if matches.objects.any():
+            classes.append(matches)
+    objects = sum((matches.objects for matches in classes), np.zeros(len(row_of), np.int64))
+    return ResampledMap50(classes, objects)
 
 
 def _class_matches(
-    true: Sequence[Mapping[str, Any]],
-    found: Sequence[Mapping[str, Any]],
-    row_of: Mapping[int, int],
-    objects: NDArray[np.int64],
-    iou_type: IouType,
+    true: Mapping[str, Any], found: Mapping[str, Any], iou_type: IouType, row_of: Mapping[int, int]
 ) -> ClassMatches:
-    true_of, found_of = _by_image(true), _by_image(found)
-    rows: list[int] = []
-    scores: list[float] = []
-    correct: list[bool] = []
-    for image_id, detections in sorted(found_of.items()):  # of equal scores, the lower image id comes first, as in COCO
-        ranked = sorted(detections, key=lambda record: -record["score"])[:_MOST_DETECTIONS]
-        for record, is_correct in zip(ranked, _matches(ranked, true_of.get(image_id, []), iou_type), strict=True):
-            if is_correct is not None:
-                rows.append(row_of[image_id])
-                scores.append(record["score"])
-                correct.append(is_correct)
-    order = np.argsort(-np.array(scores, np.float64), kind="stable")
-    return ClassMatches(np.array(rows, np.int64)[order], np.array(correct, bool)[order], objects)
+    """Matches the datasets of one class; `row_of` is the row of each image."""
+    from pycocotools.coco import COCO
+    from pycocotools.cocoeval import COCOeval
 
-
-def _by_image(records: Sequence[Mapping[str, Any]]) -> dict[int, list[Mapping[str, Any]]]:
-    groups: dict[int, list[Mapping[str, Any]]] = {}
-    for record in records:
-        groups.setdefault(record["image_id"], []).append(record)
-    return groups
-
-
-def _matches(
-    ranked: Sequence[Mapping[str, Any]], true: Sequence[Mapping[str, Any]], iou_type: IouType
-) -> list[bool | None]:
-    """Returns for each detection, by falling score, whether it matches a free object.
-
-    None stands for those that are neither correct nor wrong: in a crowd region, or of negative area, since one pair of
-    the box's corners is swapped.
-    """
-    if not true:
-        return [None if record["area"] < 0 else False for record in ranked]
-    shape = "bbox" if iou_type == "bbox" else "segmentation"
-    is_crowd = np.array([record["iscrowd"] for record in true], bool)
-    overlap = coco_mask.iou([r[shape] for r in ranked], [r[shape] for r in true], is_crowd.tolist())
-    free = np.where(is_crowd, -1.0, overlap)
-    in_crowd: NDArray[np.bool_] = np.asarray((np.where(is_crowd, overlap, -1.0) >= _MATCHING_IOU).any(axis=1))
-    found: list[bool | None] = []
-    for row in range(len(ranked)):
-        best = int(free[row].argmax())
-        if free[row, best] >= _MATCHING_IOU:
-            free[:, best] = -1
-            found.append(True)
-        else:
-            found.append(None if in_crowd[row] or ranked[row]["area"] < 0 else False)
-    return found
+    with redirect_stdout(StringIO()):
+        indexed = []
+        for content in (true, found):
+            indexed.append(COCO())
+            indexed[-1].dataset = content
+            indexed[-1].createIndex()
+        evaluation = COCOeval(*indexed, iou_type)
+        evaluation.params.iouThrs = [_MATCHING_IOU]
+        evaluation.params.areaRng = evaluation.params.areaRng[:1]  # all areas
+        evaluation.evaluate()
+    objects = np.zeros(len(row_of), np.int64)
+    image, scores, correct = [np.zeros(0, np.int64)], [np.zeros(0)], [np.zeros(0, bool)]
+    # By image id and falling score, so that of equal scores the lower image id comes first, as in COCO.
+    for each in evaluation.evalImgs:
+        row, counts = row_of[each["image_id"]], ~each["dtIgnore"][0]
+        objects[row] = (each["gtIgnore"] == 0).sum()
+        image.append(np.full(counts.sum(), row, np.int64))
+        scores.append(np.array(each["dtScores"], np.float64)[counts])
+        correct.append(each["dtMatches"][0][counts] > 0)
+    order = np.argsort(-np.concatenate(scores), kind="stable")
+    return ClassMatches(np.concatenate(image)[order], np.concatenate(correct)[order], objects)
 
 
 @dataclass(frozen=True)

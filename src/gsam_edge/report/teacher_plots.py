@@ -37,13 +37,13 @@ class WorstImagesConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    count: int = Field(gt=0, description="images, one row each")
+    count: int = Field(gt=0, description="most images, two in a row")
     image_width: int = Field(gt=0, description="pixels, of one image with its margin")
 
 
 @dataclass(frozen=True)
 class WorstImage:
-    """One row of the sheet.
+    """One image of the sheet.
 
     Attributes:
         image: uint8 [H, W, 3] RGB.

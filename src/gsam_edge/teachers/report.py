@@ -144,10 +144,12 @@ class _Ask:
         built = {"base": partial(build, finder=_untuned(finder), outliner=_untuned(outliner))}
         if any(part.adapter.is_tuned for part in (finder, outliner) if part and part.adapter):
             built["tuned"] = partial(build, finder=finder, outliner=outliner)
-        return {stage: self._found(each, prompted=finder is None) for stage, each in built.items()}
+        names = " and ".join(part.name for part in (finder, outliner) if part)
+        return {
+            stage: self._found(each, prompted=finder is None, bar=f"{names}, {stage}") for stage, each in built.items()
+        }
 
-    def _found(self, build: Callable[[], TeacherPredict], *, prompted: bool) -> Found:
-        bar = "teacher predictions"
+    def _found(self, build: Callable[[], TeacherPredict], *, prompted: bool, bar: str) -> Found:
         with closing(questions(self.split, self.images, prompted_with_boxes=prompted, bar=bar)) as asked:
             answers = Workers().map(QuestionedTeacher(build), asked, batch=self.detection.batch_size)
             found = [objects for _, objects in answers]
@@ -165,8 +167,8 @@ def _part(
     part |= {stage: each.whole for stage, each in figures.items()}
     part |= {"per_class": _per_class(split, figures)} | ({"labels": labels} if labels else {})
     interval = None
-    if "tuned" in figures and figures["base"].per_class:
-        interval = paired_difference(figures["base"].resampled, figures["tuned"].resampled, len(split.images))
+    if "tuned" in figures:
+        interval = paired_difference(figures["base"].resampled, figures["tuned"].resampled)
     if interval is not None:
         part["interval"] = vars(interval)
     tuned = figures["tuned"].whole if "tuned" in figures else None

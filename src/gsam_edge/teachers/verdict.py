@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 #: Figures of the verdict: boxes, masks in given boxes, masks of found objects. Tuning selects by the first two.
-JUDGED_BY = ("map50", "mask_iou", "mask_map50")
+_JUDGED_BY = ("map50", "mask_iou", "mask_map50")
 
 USELESS, SUFFICIENT = "useless", "above the floor"
 BETTER, WORSE = "better than its base", "worse than its base"
@@ -42,7 +42,8 @@ def verdict(
     Args:
         name: name of the teacher, for the warning.
         base: its figures (0..1) before tuning.
-        tuned: its figures after; None for a teacher that is used as it is.
+        tuned: its figures after; None for a teacher that is used as it is. Of its validations the best one's weights
+            were kept, so they flatter it a little where the images are the same, as in the report.
         interval: by how much tuning changed the judged figure; None where the images are too few to tell.
         labels: `recall` and `precision` of its labels on the same images; empty for a teacher that is given the boxes.
         score_threshold: where it labels, detections that score less are no labels (0..1).
@@ -53,11 +54,11 @@ def verdict(
         such figure, or for a teacher that is used as it is and reaches the floor.
     """
     last = base if tuned is None else tuned
-    figure = next((figure for figure in JUDGED_BY if figure in base and figure in last), None)
+    figure = next((figure for figure in _JUDGED_BY if figure in base and figure in last), None)
     if figure is None:
         return {}
     faults = [*_below(last, floor), *_too_few(labels, floor)]
-    held = in_words(labels, "it would find", "would be right", f" at the labelling threshold {score_threshold:g}")
+    held = _in_words(labels, "it would find", "would be right", f" at the labelling threshold {score_threshold:g}")
     if faults:
         why = "; ".join([*held, *faults])
         logger.warning("%s is useless as a teacher: %s", name, why)
@@ -65,18 +66,19 @@ def verdict(
     if tuned is None:
         return {}
     words = _compared(interval)
-    change = f"{figure} {tuned[figure]:.3f}, base {base[figure]:.3f} on the validation images"
+    change = (
+        f"{figure} {tuned[figure]:.3f}, base {base[figure]:.3f} on the validation images, which also chose its weights"
+    )
     if interval is None:
-        change += f", of which {LEAST_IMAGES} at least would be needed to tell it from luck"
+        change += f"; {LEAST_IMAGES} of them at least must hold objects to tell it from luck"
+        logger.warning("whether tuning helped %s is %s: %s; give split.val a larger share", name, words, change)
     else:
-        change += (
-            f" (difference {interval.difference:+.3f}, {LEVEL:.0%} interval {interval.low:+.3f} to {interval.high:+.3f}"
-            f" over {interval.images} images)"
-        )
-    if words != BETTER:
+        change += f" (difference {interval.difference:+.3f}, {LEVEL:.0%} interval {interval.low:+.3f} to "
+        change += f"{interval.high:+.3f} over {interval.images} images)"
+    if words in (WORSE, NO_DIFFERENT):
         logger.warning(
-            "%s: after tuning %s: %s; the adapter is used all the same. Try a lower learning rate, more steps or more "
-            "images",
+            "%s is %s after tuning: %s; the adapter is used all the same. Try a lower learning rate, more steps or "
+            "more images",
             name,
             words,
             change,
@@ -93,7 +95,7 @@ def label_verdict(figures: Mapping[str, float], floor: FloorConfig) -> dict[str,
     """
     rough = _below({name: figures[name] for name in ("mask_iou",) if name in figures}, floor)
     faults = [*rough, *_too_few(figures, floor)]
-    why = "; ".join([*in_words(figures, "the labels hold", "are right", ""), *faults])
+    why = "; ".join([*_in_words(figures, "the labels hold", "are right", ""), *faults])
     if faults:
         logger.warning("the labels are useless for a student: %s", why)
     return {"verdict": USELESS if faults else SUFFICIENT, "why": why or "the labels lie in the true boxes"}
@@ -113,10 +115,12 @@ def refuse_useless(parts: Mapping[str, Mapping[str, Any]], floor: FloorConfig) -
     if useless and floor.below == "error":
         reasons = "\n".join(f"{name}: {why}" for name, why in useless.items())
         raise UselessTeacherError(
-            f"expected a teacher that a student can learn from, got one that is useless.\n{reasons}\nTune it with more "
-            "steps, a higher learning rate or more images (pipeline teacher_finetune), or name another base in the "
-            "catalog. To go on all the same, set teacher_floor.below=keep; distillation.losses.class_scores=0 then "
-            "leaves what it says out of the student's training"
+            f"expected a teacher that a student can learn from, got one that is useless.\n{reasons}\n"
+            "plot_teacher_worst.png shows what it gets wrong. Tune it with more steps, a higher learning rate or more "
+            "images (pipeline teacher_finetune), or name another base in the catalog. Where labels are few but right, "
+            "a lower labelling.score_threshold gives more (--from-nodes=teacher_finetune.report_teachers measures them "
+            "without tuning again). To go on all the same, set teacher_floor.below=keep; "
+            "distillation.losses.class_scores=0 then leaves what it says out of the student's training"
         )
 
 
@@ -141,7 +145,7 @@ def refuse_useless_teachers(report: Mapping[str, Any], teachers: "TunedTeachers"
     refuse_useless(report, floor)
 
 
-def in_words(labels: Mapping[str, float], hold: str, right: str, where: str) -> list[str]:
+def _in_words(labels: Mapping[str, float], hold: str, right: str, where: str) -> list[str]:
     """Returns recall and precision as counts of a hundred, one clause or none."""
     clauses = []
     if "recall" in labels:
@@ -152,12 +156,11 @@ def in_words(labels: Mapping[str, float], hold: str, right: str, where: str) -> 
 
 
 def _below(figures: Mapping[str, float], floor: FloorConfig) -> list[str]:
-    least = {"map50": ("map50", floor.map50), "mask_map50": ("map50", floor.map50)}
-    least["mask_iou"] = ("mask_iou", floor.mask_iou)
+    least = {"map50": "map50", "mask_map50": "map50", "mask_iou": "mask_iou"}
     return [
-        f"{name} {figures[name]:.3f} is below teacher_floor.{key} ({value:g})"
-        for name, (key, value) in least.items()
-        if name in figures and figures[name] < value
+        f"{name} {figures[name]:.3f} is below teacher_floor.{key} ({getattr(floor, key):g})"
+        for name, key in least.items()
+        if name in figures and figures[name] < getattr(floor, key)
     ]
 
 

@@ -30,6 +30,7 @@ def teachers_summary(report: Mapping[str, Mapping[str, Any]]) -> "Table":
         figures = [f"{part[stage][figure]:.3f}" if figure and stage in part else "-" for stage in ("base", "tuned")]
         words, why = part.get("verdict", part["status"]), part.get("why", "")
         colour = "dim" if "verdict" not in part else "green" if words in _GOOD else "yellow"
-        told = f"[{colour}]{words}[/]" + (f"\n[dim]{escape(why)}[/]" if why else "")
+        between = "\n" if "verdict" in part else ": "
+        told = f"[{colour}]{words}[/]" + (f"[dim]{between}{escape(why)}[/]" if why else "")
         table.add_row(name, figure or "-", *figures, told)
     return table

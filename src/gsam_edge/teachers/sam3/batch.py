@@ -46,8 +46,8 @@ def draw_classes(
         present: ids of the classes in the image.
         absent: ids of those that are not in it.
         at_most: classes to draw; fewer where there are fewer.
-        absent_probability: how often a class is drawn from `absent`, so that the model learns that a class can be absent.
-            Where one kind is used up, the other is drawn from.
+        absent_probability: how often a class is drawn from `absent`, from which the model learns that a class can be
+            absent. Where one kind is used up, the other is drawn from.
 
     Returns:
         Different class ids, at least one if there are any.

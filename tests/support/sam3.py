@@ -29,7 +29,7 @@ TUNING = Sam3TuningConfig(
         class_weight=2,
         l1_weight=5,
         giou_weight=2,
-        presence_weight=1,
+        presence_weight=10,
         focal_alpha=0.25,
         focal_gamma=2,
         mask_weight=20,
@@ -87,6 +87,9 @@ def tiny_sam3() -> Sam3:
         for name, parameter in model.named_parameters():
             if parameter.ndim > 1:
                 parameter.mul_(2 if name.startswith("vision_encoder") else 5)
+            # Else no adapter below this head, which is frozen, could move its answer by more than 0.1.
+            if name.startswith("detr_decoder.presence_head") and parameter.ndim > 1:
+                parameter.mul_(5)
     return Sam3(model, sam3_processor(), "random")
 
 

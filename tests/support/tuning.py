@@ -10,9 +10,13 @@ from gsam_edge.teachers.table import TEACHERS
 ROOT = Path(__file__).parents[2]
 
 
+def environment(name: str) -> OmegaConfigLoader:
+    """Returns catalog and parameters of an environment of conf/."""
+    return OmegaConfigLoader(
+        conf_source=str(ROOT / "conf"), base_env="base", default_run_env=name, merge_strategy={"parameters": "soft"}
+    )
+
+
 def tuning_config(name: str, env: str) -> Any:
     """Returns the config of a teacher of the table in an environment of conf/."""
-    loader = OmegaConfigLoader(
-        conf_source=str(ROOT / "conf"), base_env="base", default_run_env=env, merge_strategy={"parameters": "soft"}
-    )
-    return TEACHERS[name].config.model_validate(loader["parameters"][name])
+    return TEACHERS[name].config.model_validate(environment(env)["parameters"][name])

@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 import pytest
+from kedro.io import DataCatalog
 
 from gsam_edge.augmentation import RuleAdditions
 from gsam_edge.coco import Annotations
@@ -15,7 +16,7 @@ from gsam_edge.teachers.table import TEACHERS, TeacherChoice
 from gsam_edge.teachers.tuning import tune_where_needed
 from gsam_edge.training.checkpoints import FolderCheckpoints
 from support.runs import a_run, source_of
-from support.tuning import tuning_config
+from support.tuning import environment, tuning_config
 
 CHOICE = TeacherChoice(finder="grounding_dino", outliner="sam")
 NO_MASKS, NO_BOXES = not_needed("the annotations hold no masks"), not_needed("the annotations hold no boxes")
@@ -59,26 +60,48 @@ def bases(tmp_path) -> dict:
 def test_a_teacher_that_the_data_does_not_need_is_neither_loaded_nor_trained(
     loaded, bases, tmp_path, monkeypatch, kinds, unneeded, why
 ):
-    family, data = TEACHERS[unneeded], annotations(**kinds)
-    monkeypatch.setattr(type(family), "tune", lambda *_: pytest.fail("was trained"))
-    adapter = tune_node(family).func(
-        bases[f"{unneeded}_base"],
+    data = annotations(**kinds)
+    monkeypatch.setattr(type(TEACHERS[unneeded]), "tune", lambda *_: pytest.fail("was trained"))
+    assert tuned(unneeded, bases[f"{unneeded}_base"], data, CHOICE, tmp_path) == why
+    assert loaded == []
+    assert not (tmp_path / "checkpoints").exists()
+
+
+@pytest.mark.parametrize("name", ["sam2", "sam3"])
+def test_bases_on_the_hub_are_asked_for_only_where_they_are_chosen_and_needed(loaded, tmp_path, name):
+    """As conf/full names them. A refused download would end the run of one who uses other teachers."""
+    conf = environment("full")
+    base = DataCatalog.from_config(conf["catalog"])[f"{name}_base"].load()
+    assert (base.source.split("/")[0], base.allow_download) == ("facebook", True)
+    default = TeacherChoice.model_validate(conf["parameters"]["teachers"])
+    with_masks, bare = annotations(boxes=True, masks=True), annotations(boxes=True, masks=False)
+    assert tuned(name, base, with_masks, default, tmp_path) == not_needed(default.why_not(name))
+    if name == "sam2":
+        chosen = TeacherChoice(finder="grounding_dino", outliner="sam2")
+        assert tuned(name, base, bare, chosen, tmp_path) == NO_MASKS
+    adapters = {f"{other}_adapter": NO_MASKS for other in TEACHERS} | {f"{name}_adapter": SimpleNamespace(digest="d")}
+    sources = {f"{other}_base": base for other in TEACHERS}
+    assert tuned_teachers(sources | adapters, default)[name] == (not_needed(default.why_not(name)),) * 2
+    assert loaded == []
+
+
+def tuned(name, base, data, choice, folder):
+    """What the tuning node of a teacher gives."""
+    return tune_node(TEACHERS[name]).func(
+        base,
         data,
         data,
         {},
         config=None,
-        choice=CHOICE,
+        choice=choice,
         scene=None,
         additions=RuleAdditions(),
-        checkpoints=CheckpointsDataset(filepath=str(tmp_path / "checkpoints"), keep=2).load(),
+        checkpoints=CheckpointsDataset(filepath=str(folder / "checkpoints"), keep=2).load(),
         features=MemoryFeatures(),
         log=lambda *_: pytest.fail("was logged"),
         seed=0,
         device="cpu",
     )
-    assert adapter == why
-    assert loaded == []
-    assert not (tmp_path / "checkpoints").exists()
 
 
 def test_labels_and_measurements_load_the_bases_of_adapters_alone(loaded, bases):

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import torch
+from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
 from transformers import AutoConfig, PreTrainedModel, ProcessorMixin
 
@@ -13,6 +14,9 @@ from gsam_edge.teachers.errors import BaseModelError
 logger = logging.getLogger(__name__)
 
 Model = TypeVar("Model", bound=PreTrainedModel)
+
+#: What the library's readers raise on damaged files, or on a configuration that no model can be built from.
+_DAMAGED = (ValueError, TypeError, LookupError, AttributeError, RuntimeError, SafetensorError, StrictDataclassError)
 
 
 def load_pretrained(
@@ -60,12 +64,26 @@ def load_pretrained(
             f"{title}: expected a folder or a model in the local Hugging Face cache, got {id_or_folder!r}"
             f" (downloads {'allowed' if allow_download else 'not allowed'}): {error}"
         ) from error
-    except (ValueError, KeyError, SafetensorError) as error:  # what the library's readers raise on damaged files
+    except _DAMAGED as error:
         raise BaseModelError(
             f"{title} {id_or_folder}: expected a model as transformers saves it, but: {error}"
         ) from error
     _check_weights(f"{title} {id_or_folder}", len(model.state_dict()), arrived)
     return model.eval(), prepares
+
+
+def require_input_size(what: str, processor: Any, side: int) -> None:
+    """Checks that a processor makes images of the one size that its model takes: squares of `side` pixels.
+
+    Raises:
+        BaseModelError: if it makes others, as one that was saved with another model.
+    """
+    size = processor.image_processor.size
+    if (size["height"], size["width"]) != (side, side):
+        raise BaseModelError(
+            f"{what}: expected a processor that makes images of {side} x {side} px, as the model takes them, got "
+            f"{size['width']} x {size['height']} px; save model and processor of the same checkpoint"
+        )
 
 
 def _check_weights(what: str, tensors: int, arrived: Mapping[str, Any]) -> None:

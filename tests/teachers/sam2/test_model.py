@@ -173,6 +173,13 @@ def test_missing_weights_and_damaged_files_are_refused(tmp_path, sam2):
         load_sam2(str(tmp_path / "saved"))
 
 
+def test_a_processor_of_another_model_is_refused(tmp_path, sam2):
+    sam2.save(tmp_path / "saved")
+    type(sam2.processor)(type(sam2.processor.image_processor)()).save_pretrained(tmp_path / "saved")
+    with pytest.raises(BaseModelError, match=r"SAM 2 .*saved: .* images of 64 x 64 px, .* got 1024 x 1024 px"):
+        load_sam2(str(tmp_path / "saved"))
+
+
 def test_a_pickle_is_never_read(tmp_path, sam2):
     sam2.save(tmp_path / "saved")
     (tmp_path / "saved" / "model.safetensors").unlink()

@@ -4,7 +4,8 @@ import torch
 from torch.nn import functional
 from torchvision.ops import box_convert, generalized_box_iou
 
-from gsam_edge.teachers.sam3.batch import draw_classes, objects_of
+from gsam_edge.coco import Annotations
+from gsam_edge.teachers.sam3.batch import askable_classes, draw_classes, objects_of
 from gsam_edge.teachers.sam3.loss import Objects, sam3_losses
 from gsam_edge.teachers.sam3.network import answers, mask_logits, pyramid
 from gsam_edge.training.errors import TrainingError
@@ -50,7 +51,7 @@ def test_one_object_costs_what_its_best_query_costs(sam3, seen):
         best = (2 * (positive - negative) + 5 * l1 - 2 * giou).argmin()
         focal = negative.sum() - negative[best] + positive[best]
         expected["class_loss"] += 2 * focal.item()
-        expected["presence_loss"] += functional.softplus(-presence).item()
+        expected["presence_loss"] += 10 * functional.softplus(-presence).item()
         expected["l1_loss"] += 5 * l1[best].item()
         expected["giou_loss"] += 2 * (1 - giou[best]).item()
     found = losses(sam3, seen, [Objects(BOX, None)])
@@ -126,13 +127,39 @@ def test_targets_are_fractions_of_the_image_and_shares_of_cells():
 
 @pytest.mark.parametrize(("probability", "expected"), [(0, {0, 1}), (1, {2, 3, 4})])
 def test_classes_are_drawn_from_those_in_the_image_or_from_the_others(probability, expected):
-    drawn = draw_classes(np.random.default_rng(0), [1, 0], 5, at_most=len(expected), absent_probability=probability)
+    drawn = draw_classes(
+        np.random.default_rng(0), {1, 0}, {4, 3, 2}, at_most=len(expected), absent_probability=probability
+    )
     assert set(drawn) == expected
 
 
 def test_classes_are_drawn_once_and_all_where_there_are_few():
     rng = np.random.default_rng(0)
-    assert sorted(draw_classes(rng, [1], 3, at_most=10, absent_probability=0.5)) == [0, 1, 2]
-    assert draw_classes(rng, [], 1, at_most=2, absent_probability=0) == [0]
-    shares = [draw_classes(rng, [0, 1], 4, at_most=1, absent_probability=0.3)[0] >= 2 for _ in range(500)]
+    assert sorted(draw_classes(rng, {1}, {0, 2}, at_most=10, absent_probability=0.5)) == [0, 1, 2]
+    assert draw_classes(rng, set(), {0}, at_most=2, absent_probability=0) == [0]
+    shares = [draw_classes(rng, {0, 1}, {2, 3}, at_most=1, absent_probability=0.3)[0] >= 2 for _ in range(500)]
     assert np.mean(shares) == pytest.approx(0.3, abs=0.06)
+
+
+def test_a_class_that_an_image_holds_as_a_crowd_only_is_neither_present_nor_absent():
+    """A crowd of people beside no single person: to teach that there are none would be wrong."""
+
+    def record(image_id, class_id, *, crowd):
+        return {"image_id": image_id, "category_id": class_id, "bbox": [1, 1, 9, 9], "iscrowd": int(crowd)}
+
+    objects = [
+        record(1, 0, crowd=True),
+        record(1, 1, crowd=False),
+        record(2, 0, crowd=True),
+        record(2, 0, crowd=False),
+        record(3, 0, crowd=True),
+        record(3, 1, crowd=True),
+    ]
+    annotations = Annotations.from_coco(
+        {
+            "images": [{"id": n, "file_name": f"{n}.png", "width": 20, "height": 20} for n in (1, 2, 3, 4)],
+            "annotations": [{"id": n, **one} for n, one in enumerate(objects)],
+            "categories": [{"id": 0, "name": "person"}, {"id": 1, "name": "dog"}],
+        }
+    )
+    assert askable_classes(annotations) == {1: {1}, 2: {0, 1}, 4: {0, 1}}

@@ -1,12 +1,14 @@
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
-from transformers import Sam3Config, Sam3Model
+from transformers import CLIPTokenizer, Sam3Config, Sam3Model, Sam3Processor
+from transformers.convert_slow_tokenizer import bytes_to_unicode
 
 from gsam_edge.teachers.errors import BaseModelError, ClassNameError
 from gsam_edge.teachers.sam3.model import load_sam3
@@ -25,6 +27,19 @@ def sam3():
 
 def image_of(image_hw):
     return np.random.default_rng(0).integers(0, 256, (*image_hw, 3), dtype=np.uint8)
+
+
+def find(sam3, image, texts, detection, *, masks):
+    with torch.no_grad():
+        tokens = sam3.embed([image])["tokens"]
+    return sam3.predict(tokens, image.shape[:2], texts, detection, masks=masks)
+
+
+def byte_processor(sam3):
+    """A processor with the library's CLIP tokenizer, which knows every byte and no longer token."""
+    tokens = [byte + end for end in ("", "</w>") for byte in bytes_to_unicode().values()]
+    vocabulary = {token: row for row, token in enumerate([*tokens, "<|startoftext|>", "<|endoftext|>"])}
+    return Sam3Processor(sam3.processor.image_processor, CLIPTokenizer(vocab=vocabulary, merges=[]))
 
 
 def library_outputs(sam3, image, name):
@@ -73,7 +88,7 @@ def test_boxes_scores_and_masks_agree_with_the_librarys_post_processing(sam3, im
     """For every class, each query; suppression here lets nearly all boxes stay."""
     image = image_of(image_hw)
     everything = DETECTION.model_copy(update={"nms_iou": 1.0, "max_detections": 100})
-    found = sam3.predict(image, sam3.texts(NAMES), everything, masks=True)
+    found = find(sam3, image, sam3.texts(NAMES), everything, masks=True)
     assert len(found) == 8 * len(NAMES)
     assert found.masks.shape == (len(found), *image_hw)
     for class_id, name in enumerate(NAMES):
@@ -103,7 +118,7 @@ def test_an_image_is_encoded_once_for_all_classes_and_a_name_once_for_all_images
     hooks.append(sam3.model.text_encoder.register_forward_hook(count("text")))
     texts = sam3.texts(NAMES)
     for hw in SIZES:
-        sam3.predict(image_of(hw), texts, DETECTION, masks=True)
+        find(sam3, image_of(hw), texts, DETECTION, masks=True)
     for hook in hooks:
         hook.remove()
     assert passes == {"image": len(SIZES), "text": 1}
@@ -112,16 +127,28 @@ def test_an_image_is_encoded_once_for_all_classes_and_a_name_once_for_all_images
 def test_how_many_classes_share_a_pass_does_not_matter(sam3):
     texts, image = sam3.texts(NAMES), image_of((50, 90))
     one, three = (
-        sam3.predict(image, texts, DETECTION.model_copy(update={"batch_size": size}), masks=True) for size in (1, 3)
+        find(sam3, image, texts, DETECTION.model_copy(update={"batch_size": size}), masks=True) for size in (1, 3)
     )
     np.testing.assert_array_equal(one.class_ids, three.class_ids)
     np.testing.assert_allclose(one.xyxy, three.xyxy, atol=1e-2)
     assert np.mean(one.masks != three.masks) < 2e-3
 
 
+def test_the_best_candidates_of_all_classes_are_looked_at_and_no_others(sam3):
+    """Each candidate holds a row of all classes: with many classes, rows for every query would fill the memory."""
+    texts, image = sam3.texts(NAMES), image_of((50, 90))
+    every = DETECTION.model_copy(update={"nms_iou": 1.0, "max_detections": 100})
+    all_of_them, five = (
+        find(sam3, image, texts, every.model_copy(update={"candidates": count}), masks=True) for count in (1000, 5)
+    )
+    assert len(five) == 5
+    for field in ("xyxy", "scores", "class_ids", "masks", "class_scores"):
+        np.testing.assert_array_equal(getattr(five, field), getattr(all_of_them, field)[:5])
+
+
 def test_boxes_of_a_class_suppress_each_other_and_are_bounded(sam3):
     strict = DETECTION.model_copy(update={"nms_iou": 0.3, "max_detections": 4})
-    found = sam3.predict(image_of((50, 90)), sam3.texts(NAMES), strict, masks=False)
+    found = find(sam3, image_of((50, 90)), sam3.texts(NAMES), strict, masks=False)
     assert 0 < len(found) <= 4
     assert found.masks is None
     assert len(suppressed(found.xyxy, found.scores, found.class_ids, 0.3)) == len(found)
@@ -137,10 +164,23 @@ def test_names_that_the_text_encoder_cannot_tell_apart_or_read_are_refused(sam3)
     assert sam3.texts(["x" * 30]).mask.all()
 
 
+def test_names_are_read_as_the_published_tokenizer_reads_them(sam3):
+    """Of any script, byte by byte where no word is known, without regard to case; 30 tokens are the most."""
+    published = replace(sam3, processor=byte_processor(sam3))
+    ids = published.processor(text=["Ampel", "ampel", "Öl", "öl", "o\u0308l"], return_tensors=None)["input_ids"]
+    assert ids[0] == ids[1]
+    assert ids[2] == ids[3] == ids[4]
+    assert ids[0] != ids[2]
+    with pytest.raises(ClassNameError, match="'Öl' and 'öl'"):
+        published.texts(["Öl", "öl"])
+    with pytest.raises(ClassNameError, match=r"expected 1 to 30 tokens .* got 32"):
+        published.texts(["ö" * 16])
+
+
 def test_a_saved_model_answers_as_before(tmp_path, sam3):
     sam3.save(tmp_path / "saved")
     loaded = load_sam3(str(tmp_path / "saved"))
-    before, after = (one.predict(image_of((50, 90)), one.texts(NAMES), DETECTION, masks=True) for one in (sam3, loaded))
+    before, after = (find(one, image_of((50, 90)), one.texts(NAMES), DETECTION, masks=True) for one in (sam3, loaded))
     for field in ("xyxy", "scores", "class_ids", "masks"):
         assert np.array_equal(getattr(before, field), getattr(after, field)), field
     assert loaded.name == "saved"
@@ -175,6 +215,37 @@ def test_what_is_no_sam3_lacks_weights_or_is_damaged_is_refused(tmp_path, sam3):
         load_sam3(str(tmp_path / "saved"))
     file.write_bytes(b"no safetensors")
     with pytest.raises(BaseModelError, match="expected a model as transformers saves it"):
+        load_sam3(str(tmp_path / "saved"))
+
+
+@pytest.mark.parametrize("size", [{"height": 112, "width": 112}, {"height": 56, "width": 112}])
+def test_a_processor_of_another_model_is_refused(tmp_path, sam3, size):
+    sam3.save(tmp_path / "saved")
+    type(sam3.processor.image_processor)(size=size).save_pretrained(tmp_path / "image")
+    file = tmp_path / "saved" / "processor_config.json"
+    image = json.loads((tmp_path / "image" / "preprocessor_config.json").read_text())
+    file.write_text(json.dumps({**json.loads(file.read_text()), "image_processor": image}))
+    with pytest.raises(BaseModelError, match=r"SAM 3 .*saved: expected a processor that makes images of 56 x 56 px"):
+        load_sam3(str(tmp_path / "saved"))
+
+
+@pytest.mark.parametrize(
+    ("file", "change"),
+    [
+        ("config.json", {"vision_config": 3}),
+        ("config.json", {"vision_config": {"fpn_hidden_size": "x"}}),
+        ("config.json", {"vision_config": {"fpn_hidden_size": -4}}),
+        ("processor_config.json", []),
+        ("processor_config.json", {"image_processor": 3}),
+        ("tokenizer_config.json", []),
+        ("tokenizer.json", {"model": 3}),
+    ],
+)
+def test_a_damaged_description_is_refused_with_a_sentence(tmp_path, sam3, file, change):
+    sam3.save(tmp_path / "saved")
+    file = tmp_path / "saved" / file
+    file.write_text(json.dumps({**json.loads(file.read_text()), **change} if change else change))
+    with pytest.raises(BaseModelError, match="saved: expected a model as transformers saves it, but: "):
         load_sam3(str(tmp_path / "saved"))
 
 

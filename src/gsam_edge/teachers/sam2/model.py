@@ -13,7 +13,7 @@ from torch.nn import functional
 from transformers import Sam2Model, Sam2Processor
 
 from gsam_edge.teachers.outlining.model import Features, model_device
-from gsam_edge.teachers.pretrained import load_pretrained
+from gsam_edge.teachers.pretrained import load_pretrained, require_input_size
 
 #: Saved models that are a `Sam2Model`, or hold one beside a memory for videos: the published SAM 2 and 2.1 do.
 _MODELS = {"sam2": Sam2Model, "sam2_video": Sam2Model}
@@ -119,4 +119,6 @@ def load_sam2(id_or_folder: str, *, allow_download: bool = False) -> Sam2:
     """
     model, processor = load_pretrained("SAM 2", id_or_folder, _MODELS, Sam2Processor, allow_download=allow_download)
     model.mask_decoder.dynamic_multimask_via_stability = False
-    return Sam2(model.requires_grad_(False), processor, Path(id_or_folder).name)
+    sam = Sam2(model.requires_grad_(False), processor, Path(id_or_folder).name)
+    require_input_size(f"SAM 2 {id_or_folder}", processor, sam.input_size)
+    return sam

@@ -1,6 +1,6 @@
 """Labelled images as prompts of SAM 3's training loss."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from gsam_edge.coco import Annotations
 from gsam_edge.teachers.outlining.features import Shown
 from gsam_edge.teachers.sam3.loss import Objects
 from gsam_edge.vision import Detections
@@ -31,30 +32,47 @@ class Batch(NamedTuple):
 
 
 def draw_classes(
-    rng: np.random.Generator, present: Sequence[int], class_count: int, *, at_most: int, absent_probability: float
+    rng: np.random.Generator,
+    present: Collection[int],
+    absent: Collection[int],
+    *,
+    at_most: int,
+    absent_probability: float,
 ) -> list[int]:
     """Draws the classes that an image is asked for in one step.
 
     Args:
         rng: random generator.
         present: ids of the classes in the image.
-        class_count: number of all classes.
+        absent: ids of those that are not in it.
         at_most: classes to draw; fewer where there are fewer.
-        absent_probability: how often a class is drawn from those that are not in the image, so that the model learns
-            that a class can be absent. Where one kind is used up, the other is drawn from.
+        absent_probability: how often a class is drawn from `absent`, from which the model learns that a class can be
+            absent. Where one kind is used up, the other is drawn from.
 
     Returns:
-        Different class ids, at least one.
+        Different class ids, at least one if there are any.
     """
-    kinds = [
-        rng.permutation(sorted(present)).tolist(),
-        rng.permutation([class_id for class_id in range(class_count) if class_id not in present]).tolist(),
-    ]
+    kinds = [rng.permutation(sorted(kind)).tolist() for kind in (present, absent)]
     drawn: list[int] = []
     while len(drawn) < at_most and any(kinds):
-        absent = rng.random() < absent_probability
-        drawn.append((kinds[absent] or kinds[not absent]).pop())
+        of_absent = rng.random() < absent_probability
+        drawn.append((kinds[of_absent] or kinds[not of_absent]).pop())
     return drawn
+
+
+def askable_classes(annotations: Annotations) -> dict[int, set[int]]:
+    """Returns, by image id, the class ids that an image can be asked for; images without any are left out.
+
+    Of a class that an image holds as a crowd only (`iscrowd`), it is wrong to teach that it is absent, and there is no
+    object to teach.
+    """
+    askable: dict[int, set[int]] = {}
+    for record in annotations.images:
+        with_crowds, single = (annotations.truth(record["id"], crowds=crowds, masks=False) for crowds in (True, False))
+        crowds_only = set(with_crowds.class_ids.tolist()) - set(single.class_ids.tolist())
+        if classes := set(range(len(annotations.class_names))) - crowds_only:
+            askable[record["id"]] = classes
+    return askable
 
 
 def objects_of(truth: Detections, class_id: int, image_hw: tuple[int, int], mask_size: int | None) -> Objects:

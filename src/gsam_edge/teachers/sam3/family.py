@@ -54,12 +54,15 @@ class Sam3Family:
     def predictor(self, base: "Sam3", adapter: "Adapter | None", setting: Setting) -> TeacherPredict:
         """Builds the prediction for all classes; names are read once, and an image is encoded once for all of them."""
         from gsam_edge.teachers.lora.adapter import adapted
+        from gsam_edge.teachers.outlining.features import ImageFeatures
 
         model = adapted(base.model, adapter, device=setting.device, keep_base=setting.keep_base)
         tuned = replace(base, model=model)
         texts = tuned.texts(setting.class_names)
+        features = ImageFeatures(tuned, setting.features)
 
         def find(image: Image, prompt: Detections | None) -> Detections:
-            return tuned.predict(image, texts, setting.detection, masks=setting.own_masks)
+            tokens, image_hw = features.of_pixels(image)["tokens"], (image.shape[0], image.shape[1])
+            return tuned.predict(tokens, image_hw, texts, setting.detection, masks=setting.own_masks)
 
         return one_by_one(find)

@@ -16,7 +16,7 @@ from gsam_edge.teachers.config import DetectionConfig
 from gsam_edge.teachers.detections import best_detections
 from gsam_edge.teachers.errors import ClassNameError
 from gsam_edge.teachers.outlining.model import model_device
-from gsam_edge.teachers.pretrained import load_pretrained
+from gsam_edge.teachers.pretrained import load_pretrained, require_input_size
 from gsam_edge.teachers.sam3.network import Answers, Pyramid, Texts, answers, image_tokens, mask_logits, pyramid
 from gsam_edge.vision import Detections
 from gsam_edge.vision.boxes import clip_xyxy, cxcywh_to_xyxy
@@ -104,16 +104,10 @@ class Sam3:
         return Texts(features, mask.bool())
 
     @torch.no_grad()
-    def predict(self, image: NDArray[np.uint8], texts: Texts, detection: DetectionConfig, *, masks: bool) -> Detections:
-        """Finds the objects of an image; see `predict_embedded`."""
-        image_hw = (image.shape[0], image.shape[1])
-        return self.predict_embedded(self.embed([image])["tokens"], image_hw, texts, detection, masks=masks)
-
-    @torch.no_grad()
-    def predict_embedded(
+    def predict(
         self, tokens: Tensor, image_hw: tuple[int, int], texts: Texts, detection: DetectionConfig, *, masks: bool
     ) -> Detections:
-        """Finds the objects of an image that is embedded already.
+        """Finds the objects of an image.
 
         Args:
             tokens: float [1, N, C], see `embed`.
@@ -134,22 +128,24 @@ class Sam3:
             for rows in torch.split(classes, detection.batch_size)
         ]
         scores = torch.cat([one.scores for one in asked]).cpu().numpy()  # [C, Q]
-        boxes = torch.cat([one.boxes[-1] for one in asked]).cpu().numpy()  # [C, Q, 4]
+        class_count, queries = scores.shape
+        # Each candidate gets a row of all classes, so only those that suppression will look at are made.
+        best = np.argsort(-scores, axis=None, kind="stable")[: detection.candidates]
+        class_scores = np.full((len(best), class_count), np.nan, np.float32)
+        class_scores[np.arange(len(best)), best // queries] = scores.flat[best]
+        boxes = torch.cat([one.boxes[-1] for one in asked]).flatten(0, 1).cpu().numpy()[best]
         height, width = image_hw
         size = np.array([width, height, width, height], np.float32)
-        xyxy = clip_xyxy(cxcywh_to_xyxy(boxes.reshape(-1, 4)) * size, image_hw)
-        class_scores = np.full((*scores.shape, len(scores)), np.nan, np.float32)
-        for class_id, of_class in enumerate(scores):
-            class_scores[class_id, :, class_id] = of_class
-        found, candidates = best_detections(xyxy, class_scores.reshape(-1, len(scores)), detection)
+        xyxy = clip_xyxy(cxcywh_to_xyxy(boxes) * size, image_hw)
+        found, rows = best_detections(xyxy, class_scores, detection)
         if not masks:
             return found
         drawn = np.zeros((len(found), *image_hw), bool)
         for class_id in np.unique(found.class_ids).tolist():
-            rows = np.flatnonzero(found.class_ids == class_id)
+            of_class = np.flatnonzero(found.class_ids == class_id)
             batch, place = divmod(class_id, detection.batch_size)
-            queries = torch.from_numpy(candidates[rows] % scores.shape[1])
-            drawn[rows] = self._masks(once, texts, asked[batch], (class_id, place), queries, image_hw)
+            wanted = torch.from_numpy(best[rows[of_class]] % queries)
+            drawn[of_class] = self._masks(once, texts, asked[batch], (class_id, place), wanted, image_hw)
         return Detections(found.xyxy, found.scores, found.class_ids, drawn, found.class_scores)
 
     def _masks(
@@ -186,4 +182,6 @@ def load_sam3(id_or_folder: str, *, allow_download: bool = False) -> Sam3:
         FileNotFoundError, BaseModelError: see `load_pretrained`.
     """
     model, processor = load_pretrained("SAM 3", id_or_folder, _MODELS, Sam3Processor, allow_download=allow_download)
-    return Sam3(model.requires_grad_(False), processor, Path(id_or_folder).name)
+    sam = Sam3(model.requires_grad_(False), processor, Path(id_or_folder).name)
+    require_input_size(f"SAM 3 {id_or_folder}", processor, sam.input_size)
+    return sam

@@ -25,7 +25,7 @@ from gsam_edge.teachers.lora.layers import (
     weights_digest,
 )
 from gsam_edge.teachers.outlining.features import ImageFeatures, Shown
-from gsam_edge.teachers.sam3.batch import Batch, draw_classes, labelled_batch, objects_of
+from gsam_edge.teachers.sam3.batch import Batch, askable_classes, draw_classes, labelled_batch, objects_of
 from gsam_edge.teachers.sam3.config import Sam3TuningConfig
 from gsam_edge.teachers.sam3.loss import Objects, sam3_losses
 from gsam_edge.teachers.sam3.model import Sam3
@@ -46,9 +46,9 @@ _IDLE_PARTS = ("text_encoder.", "text_projection", "geometry_encoder.", "mask_de
 def tune_sam3(base: Sam3, data: TuningData, config: Sam3TuningConfig, run: Run) -> Adapter:
     """Trains a low-rank adapter with which the base finds the classes of the annotations, and draws their masks.
 
-    Each image of a step is asked for some of the classes; some of them are absent. Where masks are not wanted, the mask
-    decoder's layers are left out of the adapter. The adapter kept is the one with the best monitored metric on the
-    validation images.
+    Each image of a step is asked for some of the classes; some of them are absent. A class that an image holds as a
+    crowd only is not asked there. Where masks are not wanted, the mask decoder's layers are left out of the adapter.
+    The adapter kept is the one with the best monitored metric on the validation images.
 
     Args:
         base: not changed; the tuning works on a copy.
@@ -77,20 +77,23 @@ def tune_sam3(base: Sam3, data: TuningData, config: Sam3TuningConfig, run: Run) 
     texts = tuned.texts(data.train.class_names)
     features = ImageFeatures(tuned, data.features)
     mask_size = tuned.mask_size if with_masks else None
+    askable = askable_classes(data.train)
+    image_ids = list(askable)
 
     def batches(step: int) -> Batch:
         rng = np.random.default_rng([run.seed, step])
-        rows = epoch_rows(step, config.batch_size, len(data.train.images), seed=run.seed)
+        rows = epoch_rows(step, config.batch_size, len(image_ids), seed=run.seed)
         shown: list[Shown] = []
         prompts: list[tuple[int, int, Objects]] = []
-        for place, record in enumerate(data.train.images[row] for row in rows):
+        for place, image_id in enumerate(image_ids[row] for row in rows):
             seed = derived_seed(run.seed, _AUGMENTATION, step, place)
-            one, truth, image_hw = _shown(data, record["id"], masks=with_masks, seed=seed)
+            one, truth, image_hw = _shown(data, image_id, masks=with_masks, seed=seed)
             shown.append(one)
+            present = set(truth.class_ids.tolist())
             asked = draw_classes(
                 rng,
-                np.unique(truth.class_ids).tolist(),
-                len(texts.mask),
+                present,
+                askable[image_id] - present,
                 at_most=config.classes_per_image,
                 absent_probability=config.absent_probability,
             )
@@ -110,7 +113,7 @@ def tune_sam3(base: Sam3, data: TuningData, config: Sam3TuningConfig, run: Run) 
         config.loop,
         name="sam3",
         run=run,
-        epoch_images=len(data.train.images),
+        epoch_images=len(image_ids),
         batch_size=config.batch_size,
         validate=_validation(tuned, texts, features, data, config),
         trainable_only=True,
@@ -163,7 +166,7 @@ def _validation(
     def find(record: Mapping[str, Any]) -> Detections:
         name, image_hw = record["file_name"], (record["height"], record["width"])
         tokens = features.batch([Shown((name, None), lambda: images[name])])["tokens"]
-        return tuned.predict_embedded(tokens, image_hw, texts, config.detection, masks=masks)
+        return tuned.predict(tokens, image_hw, texts, config.detection, masks=masks)
 
     def metrics(_: nn.Module) -> dict[str, float]:
         found = [PackedDetections.pack(find(record)) for record in val.images]

@@ -21,14 +21,16 @@ from gsam_edge.hooks import (  # noqa: E402
     ErrorHooks,
     FreshnessHooks,
     InputHooks,
+    ProcessHooks,
     ReportHooks,
     SceneHooks,
     SummaryHooks,
     TrackingHooks,
+    is_helper,
 )
 
-HOOKS = (
-    ErrorHooks(),
+# Of several processes (`accelerate launch`) the first checks, tracks and tells; the others only help it train.
+_OF_A_RUN = (
     FreshnessHooks(),
     InputHooks(),
     SceneHooks(),
@@ -37,8 +39,10 @@ HOOKS = (
     ReportHooks(),
     TrackingHooks(),
 )
+HOOKS = (ErrorHooks(), ProcessHooks(), *(() if is_helper() else _OF_A_RUN))
 # TrackingHooks is kedro-mlflow's own hook with typed parameters flattened, so the plugin's must not run beside it.
-DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow",)
+# kedro-viz notes the sizes of what a run wrote.
+DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow", *(("kedro-viz",) if is_helper() else ()))
 
 CONFIG_LOADER_CLASS = OmegaConfigLoader
 CONFIG_LOADER_ARGS = {

@@ -16,6 +16,7 @@ TWO = Detections(
     np.array([0, 1]),
     np.ones((2, 6, 8), bool),
     np.array([[0.9, 0.1], [0.2, 0.6]], np.float32),
+    np.array([0.8, 0.7], np.float32),
 )
 
 
@@ -30,6 +31,7 @@ def test_any_detections_survive_json(count, masks, class_scores, seed):
         class_ids=rng.integers(0, 3, count),
         masks=rng.random((count, 5, 7)) > 0.5 if masks else None,
         class_scores=scores if class_scores else None,
+        mask_scores=rng.random(count, np.float32) if masks and class_scores else None,
     )
     packed = PackedDetections.pack(detections)
     assert same(packed.unpack(), detections)
@@ -56,6 +58,7 @@ def test_class_scores_of_many_classes_take_three_bytes_each():
         {"masks": []},
         {"masks": [{"size": [6, 8], "counts": "0"}] * 2},
         {"masks": [{"size": [8, 6], "counts": "0`1"}] * 2},
+        {"mask_scores": [0.5]},
         {"class_scores": "?"},
         {"class_scores": "AAAA"},
         {"class_scores": [[0.5, 0.5]] * 2},

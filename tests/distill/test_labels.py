@@ -72,12 +72,13 @@ class Teacher:
         self.built += 1
         return self.answer
 
-    def answer(self, image, prompt):
-        self.asked += 1
-        if self.asked == self.fail_at:
-            raise KeyboardInterrupt
-        answer = ANSWERS[int(image[0, 0, 0])]
-        return answer.select(answer.scores >= 0.3)
+    def answer(self, images, prompts):
+        for image in images:
+            self.asked += 1
+            if self.asked == self.fail_at:
+                raise KeyboardInterrupt
+            answer = ANSWERS[int(image[0, 0, 0])]
+            yield answer.select(answer.scores >= 0.3)
 
 
 class JsonStore(dict):
@@ -90,8 +91,8 @@ class JsonStore(dict):
         return json.loads(super().__getitem__(key))
 
 
-def ask(teacher, store, *, who=DETECTOR, split=None, images=IMAGES):
-    return label_images(teacher, who, split or annotations(), images, store=store)
+def ask(teacher, store, *, who=DETECTOR, split=None, images=IMAGES, batch_size=1):
+    return label_images(teacher, who, split or annotations(), images, batch_size=batch_size, store=store)
 
 
 def test_a_second_run_asks_nobody():
@@ -142,6 +143,23 @@ def test_what_an_answer_depends_on_is_asked_again():
     assert ask(Teacher(), store, split=renamed)[1].new == 3
 
 
+def test_labels_of_an_earlier_format_are_made_anew(monkeypatch):
+    """They lack what a label holds now, and nothing in them says so."""
+    store = JsonStore()
+    monkeypatch.setattr("gsam_edge.distill.labels._FORMAT", 1)
+    ask(Teacher(), store)
+    monkeypatch.undo()
+    assert ask(Teacher(), store)[1].new == 3
+
+
+@pytest.mark.parametrize("batch_size", [2, 5])
+def test_images_asked_about_together_get_the_labels_that_they_get_alone(batch_size):
+    alone, _ = ask(Teacher(), JsonStore())
+    together, counts = ask(Teacher(), JsonStore(), batch_size=batch_size)
+    assert counts.new == 3
+    assert all(same(alone.objects[i].unpack(), together.objects[i].unpack()) for i in (1, 2, 3))
+
+
 def test_masks_are_decoded_only_when_they_are_asked_for(decoded):
     """Not by a run that finds all labels in the store, nor by files, merging or the report, which compares masks."""
     store = JsonStore()
@@ -171,22 +189,23 @@ def test_true_masks_are_not_decoded_for_boxes(decoded):
 
 
 def test_labels_of_many_pictures_need_the_memory_of_one():
-    """An image's twenty masks are 3 MB."""
+    """However many are asked about at once; an image's twenty masks are 3 MB."""
 
-    def answer(image, prompt):
-        return Detections(
-            np.zeros((20, 4), np.float32),
-            np.ones(20, np.float32),
-            np.zeros(20, np.int64),
-            np.ones((20, 400, 400), bool),
-        )
+    def answer(images, prompts):
+        for _ in images:
+            yield Detections(
+                np.zeros((20, 4), np.float32),
+                np.ones(20, np.float32),
+                np.zeros(20, np.int64),
+                np.ones((20, 400, 400), bool),
+            )
 
     side = {"width": 400, "height": 400}
     images = tuple({"id": number, "file_name": f"{number}.png", **side} for number in range(12))
     pixels = {image["file_name"]: np.full((400, 400, 3), image["id"], np.uint8) for image in images}
     split = Annotations(images, (), ({"id": 7, "name": "ear"},))
     tracemalloc.start()
-    labels, _ = ask(lambda: answer, {}, split=split, images=pixels)
+    labels, _ = ask(lambda: answer, {}, split=split, images=pixels, batch_size=12)
     kept, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert len(labels.objects) == 12
@@ -195,11 +214,11 @@ def test_labels_of_many_pictures_need_the_memory_of_one():
 
 
 def test_a_teacher_of_masks_is_given_the_true_boxes():
-    def paint(image, prompt):
-        assert prompt is not None
-        assert prompt.masks is None
-        masks = found(*[(int(left), int(top), 0, 0) for left, top, *_ in prompt.xyxy]).masks
-        return replace(prompt, scores=np.full(len(prompt), 0.1, np.float32), masks=masks)
+    def paint(images, prompts):
+        for prompt in prompts:
+            assert prompt.masks is None
+            masks = found(*[(int(left), int(top), 0, 0) for left, top, *_ in prompt.xyxy]).masks
+            yield replace(prompt, scores=np.full(len(prompt), 0.1, np.float32), masks=masks)
 
     split = annotations()
     labels, _ = ask(lambda: paint, JsonStore(), who=PAINTER, split=split)
@@ -222,6 +241,8 @@ def test_the_report_measures_labels_against_truth():
         "in_crowds": 0,
         "teacher": "a detector",
         "prompt": "class names",
+        "boxes": "of the finder",
+        "empty_masks": 0,
         "store": {"hits": 0, "new": 3},
         "precision": pytest.approx(1 / 3),
         "recall": pytest.approx(1 / 3),
@@ -232,6 +253,20 @@ def test_the_report_measures_labels_against_truth():
         },
     }
     json.dumps(report)
+
+
+def test_the_report_says_whose_the_boxes_are_and_how_good_the_teacher_believes_its_masks_to_be():
+    """Of the two matched objects the mean of the estimates stands beside the mean of the IoU; one mask is empty."""
+    there = found((2, 2, 0.9, 0.2), (20, 10, 0.2, 0.9), (12, 12, 0.8, 0.1))
+    there.masks[2] = False
+    there = replace(there, mask_scores=np.array([0.9, 0.5, 0.1], np.float32))
+    who = replace(DETECTOR, boxes_from_masks=True)
+    report = label_report(
+        annotations(), Predictions(packed({1: there}), ("ear", "label"), who), StoreCounts(0, 1), CONFIG
+    )
+    assert (report["boxes"], report["empty_masks"]) == ("of the outliner's masks", 1)
+    assert (report["mask_iou"], report["mask_score"]) == (1.0, pytest.approx(0.7))
+    assert report["per_class"]["ear"]["mask_score"] == pytest.approx(0.9)
 
 
 def test_what_is_found_in_a_crowd_is_neither_right_nor_wrong():

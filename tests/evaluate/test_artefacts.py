@@ -104,11 +104,11 @@ def test_accuracy_and_clock_see_the_teacher_down_to_scores_of_their_own(monkeypa
     seen = []
 
     def answer(factory, timed, images, **options):
-        seen.extend([factory()["detection"].score_threshold, timed()["detection"].score_threshold])
+        factory(), timed()
         return Measurement([labelled().packed_truth(3)], 1.0, 2.0, 3.0, 1, 1)
 
     monkeypatch.setattr(measurement, "measure", answer)
-    built = partial(dict, class_names=("bag",), detection=DETECTION)
+    built = partial(lambda class_names, detection: seen.append(detection.score_threshold), ("bag",))
     finder = Teacher(built, PredictorInfo("Grounding DINO", "", prompted_with_boxes=False), 1, DETECTION)
     evaluate_teacher(finder, labelled(), {}, CONFIG, "cpu")
     assert seen == [CONFIG.score_threshold, CONFIG.timed_score_threshold]

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -82,7 +83,10 @@ def test_the_data_decides(
     assert all(row["prompt_free"] for row in report(project, "optimization_report"))
     assert report(project, "validation_report")["images"]["in"] == IMAGES
     reporting = project / "data" / "test" / "08_reporting"
-    assert {path.name for path in reporting.glob("plot_*.png")} >= {"plot_comparison.png", "plot_predictions.png"}
+    drawn = ("comparison", "predictions", "teacher_curves", "teacher_classes", "teacher_worst")
+    assert {path.name for path in reporting.glob("plot_*.png")} >= {f"plot_{name}.png" for name in drawn}
+    assert "verdict" in report(project, "label_report")
+    assert {path.stem for path in (reporting / "live_metrics").iterdir()} == teachers | {"student"}
 
 
 @pytest.mark.slow
@@ -107,6 +111,30 @@ def test_a_users_own_yolo_finds_in_grounding_dinos_place(project: Path, tmp_path
     for name, key in (("grounding_dino", "finder"), ("sam", "outliner")):
         assert teachers[name] == {"status": "not needed", "why": f"teachers.{key} is yolo"}
         assert report(project, "validation_report")["teachers"][name]["why"] == f"teachers.{key} is yolo"
+    assert report(project, "label_report")["images"] > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("finder", "outliner"), [("sam3", "sam3"), ("grounding_dino", "sam2")])
+def test_sam3_finds_and_draws_and_sam2_draws(project: Path, tmp_path: Path, finder: str, outliner: str) -> None:
+    """With random weights: what they find is worth nothing, but it goes the whole way."""
+    from support.sam2 import tiny_sam2
+    from support.sam3 import tiny_sam3
+
+    environment = f"own_{outliner}"
+    shutil.copytree(project / "conf" / "test", project / "conf" / environment)
+    {"sam2": tiny_sam2, "sam3": tiny_sam3}[outliner]().save(tmp_path / "base")
+    base = {"type": "gsam_edge.datasets.models.TeacherBaseDataset", "family": outliner}
+    catalog = {f"{outliner}_base": base | {"filepath": str(tmp_path / "base")}}
+    (project / "conf" / environment / "catalog.yml").write_text(json.dumps(catalog))
+    dataset = small_dataset(tmp_path / "dataset", boxes=True, masks=True)
+    parameters = f"dataset={dataset},teachers.finder={finder},teachers.outliner={outliner}"
+    outputs = "--to-outputs=validation_report,teacher_report,label_report"
+    done = kedro_run(project, f"--env={environment}", f"--params={parameters}", outputs)
+    assert done.returncode == 0, done.stderr[-4000:]
+    teachers = report(project, "teacher_report")
+    assert {name for name, part in teachers.items() if part["status"] == "tuned"} == {finder, outliner, "grounded_sam"}
+    assert teachers["sam"] == {"status": "not needed", "why": f"teachers.outliner is {outliner}"}
     assert report(project, "label_report")["images"] > 0
 
 
@@ -175,16 +203,54 @@ def test_a_dataset_in_another_format_becomes_one_of_ours(project: Path, tmp_path
     assert {name: part["images"] for name, part in found["splits"].items()} == {"train": 7, "val": 7}
 
 
+def mlflow_runs(project: Path) -> int:
+    with sqlite3.connect(project / "mlflow.db") as database:
+        return database.execute("select count(*) from runs").fetchone()[0]
+
+
+@pytest.mark.slow
+def test_two_processes_tune_the_teachers_and_one_of_them_writes(project: Path, tmp_path: Path) -> None:
+    """As on a machine with two GPUs; each process takes every second batch."""
+    dataset = small_dataset(tmp_path / "dataset", boxes=True, masks=True)
+    data = f"--params=dataset={dataset}"
+    checked = kedro_run(project, "--pipeline=data_validation", "--env=test", data)
+    assert checked.returncode == 0, checked.stderr[-4000:]
+    launcher = ["-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes=2", "--num_machines=1"]
+    launcher += ["--mixed_precision=no", "--dynamo_backend=no", "--main_process_port=0", "-m", "gsam_edge"]
+    arguments = ["--pipeline=teacher_finetune", "--env=test", data]
+    environment = os.environ | {"COLUMNS": "200", "PYTHONPATH": str(project / "src"), "CUDA_VISIBLE_DEVICES": ""}
+    tracked = mlflow_runs(project)
+    done = subprocess.run(
+        [sys.executable, *launcher, *arguments],
+        cwd=project,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+    )
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-6000:]
+    models = project / "data" / "test" / "06_models"
+    for teacher in ("grounding_dino", "sam"):
+        assert len(list((models / f"{teacher}_adapter").iterdir())) == 1
+        assert report(project, "teacher_report")[teacher]["status"] == "tuned"
+    assert list((models / "checkpoints").glob("*/*")) == []
+    assert mlflow_runs(project) == tracked + 1
+
+
 TINY_PRETRAINING = """
 pretrain_grounding_dino:
-  loop: {steps: 2, validate_every: 2, checkpoint_every: 1}
+  epoch_scenes: 4
+  loop: {epochs: 1, checkpoint_every: 1}
   batch_size: 2
   held_out_scenes: 2
 pretrain_sam:
+  epoch_scenes: 2
   stages:
     - image_size: 256
-      loop: {steps: 2, learning_rate: 1.0e-3, weight_decay: 0.01, warmup_fraction: 0.1, gradient_clip: 1.0,
-             precision: bf16, validate_every: 2, patience: 0, checkpoint_every: 1}
+      loop: {epochs: 1, min_steps: 0, learning_rate: 1.0e-3, weight_decay: 0.01, warmup_epochs: 0, warmup_from: 0.1,
+             warmup_share: 0.1, final_share: 0.0, gradient_clip: 1.0, precision: bf16,
+             scaler: {init_scale: 65536, growth_interval: 2000}, accumulate: 1, validate_every: 1, monitor: mean_iou,
+             mode: max, min_delta: 0.0, patience: 0, checkpoint_every: 1}
       batch_size: 1
       objects_per_image: 2
   validation_images: 2
@@ -210,5 +276,5 @@ def test_what_the_pretraining_writes_can_be_tuned(project, tmp_path):
         assert done.returncode == 0, done.stdout + done.stderr
     assert {path.name for path in (folder / "data" / "own").iterdir()} == {"grounding_dino", "sam", "student"}
     held_out = report(folder, "pretrain_sam_report")
-    assert held_out["steps"] == 2
+    assert held_out["scenes"] == 2
     assert held_out["held_out_objects"] > 0

@@ -21,38 +21,38 @@ A, B = [0, 0, 10, 10], [20, 20, 40, 40]
 
 def test_perfect_detections_score_one_and_none_scores_zero():
     truth = [found([A, B], [1, 1], [0, 1])]
-    assert average_precision(truth, truth) == 1
-    assert average_precision(truth, [Detections.empty()]) == 0
+    assert average_precision(truth, truth, 0.5) == 1
+    assert average_precision(truth, [Detections.empty()], 0.5) == 0
 
 
 def test_a_second_detection_of_an_object_is_wrong_and_costs_only_when_it_ranks_higher():
     truth = [found([A], [1]), found([B], [1])]
     late = [found([A, A], [0.9, 0.2]), found([B], [0.8])]
     early = [found([A, A], [0.9, 0.7]), found([B], [0.6])]
-    assert average_precision(truth, late) == 1
+    assert average_precision(truth, late, 0.5) == 1
     # recall 0.5 at precision 1 (51 of 101 points), then 2 right of 3
-    assert average_precision(truth, early) == pytest.approx((51 + 50 * 2 / 3) / 101)
+    assert average_precision(truth, early, 0.5) == pytest.approx((51 + 50 * 2 / 3) / 101)
 
 
 def test_the_class_must_match():
-    assert average_precision([found([A], [1], [0])], [found([A], [1], [1])]) == 0
+    assert average_precision([found([A], [1], [0])], [found([A], [1], [1])], 0.5) == 0
 
 
 def test_classes_count_equally():
     truth = [found([A, B, B], [1, 1, 1], [0, 1, 1])]
-    assert average_precision(truth, [found([A], [1], [0])]) == pytest.approx(0.5)
+    assert average_precision(truth, [found([A], [1], [0])], 0.5) == pytest.approx(0.5)
 
 
 def test_images_must_agree_in_number_and_hold_something():
     with pytest.raises(ValueError, match=r"as many predictions as truths \(1\), got 0"):
-        average_precision([found([A], [1])], [])
+        average_precision([found([A], [1])], [], 0.5)
     with pytest.raises(ValueError, match="at least one labelled object"):
-        average_precision([Detections.empty()], [Detections.empty()])
+        average_precision([Detections.empty()], [Detections.empty()], 0.5)
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.integers(0, 2**32 - 1))
-def test_equals_pycocotools_at_fifty_percent_overlap(seed):
+@given(st.integers(0, 2**32 - 1), st.sampled_from([0.5, 0.75]))
+def test_equals_pycocotools_at_any_overlap(seed, iou):
     from contextlib import redirect_stdout
     from io import StringIO
 
@@ -80,8 +80,9 @@ def test_equals_pycocotools_at_fifty_percent_overlap(seed):
         coco.dataset = {"images": [{"id": i} for i in range(1, 4)], "annotations": labelled, "categories": categories}
         coco.createIndex()
         evaluation = COCOeval(coco, coco.loadRes(results), "bbox")
+        evaluation.params.iouThrs = np.array([iou])
         evaluation.params.areaRng, evaluation.params.areaRngLbl = [[-1e9, 1e9]], ["all"]
         evaluation.evaluate()
         evaluation.accumulate()
     precision = evaluation.eval["precision"][0, :, :, 0, -1]
-    assert average_precision(truths, predictions) == pytest.approx(precision[precision > -1].mean(), abs=1e-6)
+    assert average_precision(truths, predictions, iou) == pytest.approx(precision[precision > -1].mean(), abs=1e-6)

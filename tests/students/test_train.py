@@ -43,7 +43,7 @@ def equal(a, b) -> bool:
 def scorer(images: LabelledImages):
     def validate(predict) -> StudentValidation:
         found = [predict(images.images[name]) for name in images.labels]
-        ap50 = average_precision(list(images.labels.values()), found)
+        ap50 = average_precision(list(images.labels.values()), found, 0.5)
         return StudentValidation(ap50, {"box_map50": ap50})
 
     return validate
@@ -92,7 +92,7 @@ def test_a_killed_run_ends_like_one_that_was_never_killed(
         if step == 2:
             raise KilledError
 
-    store = FolderCheckpoints(tmp_path)
+    store = FolderCheckpoints(tmp_path, keep=2)
     with pytest.raises(KilledError):
         run(
             images,

@@ -1,20 +1,10 @@
 """Settings and a metric recorder for tests that train the smallest SAM."""
 
-from gsam_edge.teachers.sam.config import SamLossConfig
-from gsam_edge.training.config import LoopConfig
+from gsam_edge.teachers.outlining.config import MaskLossConfig, OutliningLoopConfig
+from support.loops import loop_config
 
-LOOP = LoopConfig(
-    steps=4,
-    learning_rate=1e-2,
-    weight_decay=0.0,
-    warmup_fraction=0.25,
-    gradient_clip=1.0,
-    precision="no",
-    validate_every=2,
-    patience=0,
-    checkpoint_every=100,
-)
-LOSS = SamLossConfig(dice_weight=1, bce_weight=1, iou_weight=1)
+LOOP = loop_config(OutliningLoopConfig, min_steps=4, learning_rate=1e-2, monitor="mean_iou")
+LOSS = MaskLossConfig(dice_weight=1, focal_weight=0, focal_alpha=0.25, focal_gamma=2, bce_weight=1, iou_weight=1)
 
 
 class Recorder:

@@ -44,7 +44,8 @@ GROUNDING_DINO_LOSS = GroundingDinoLossConfig(
     giou_weight=2,
     focal_alpha=0.25,
     focal_gamma=2,
-    dense_weight=1,
+    encoder_loss="dense",
+    encoder_weight=1,
     dense_radius=1,
     dense_cells=6,
 )
@@ -129,3 +130,19 @@ def original_grounding_dino(processor: Any) -> "GroundingDino":
         num_queries=10,
     )
     return GroundingDino(TunableGroundingDino(config).eval(), processor, "original")
+
+
+def full_size_grounding_dino(processor: Any, kind: str = "grounding-dino") -> "GroundingDino":
+    """Returns a published architecture at its full size (Swin-T, BERT, 900 queries) with 172 M random weights.
+
+    By its `model_type`: that of `IDEA-Research/grounding-dino-tiny`, or MM Grounding DINO's.
+    """
+    import torch
+    from transformers import GroundingDinoConfig, MMGroundingDinoConfig
+
+    from gsam_edge.teachers.grounding_dino.library import TUNABLE_MODELS
+    from gsam_edge.teachers.grounding_dino.model import GroundingDino
+
+    torch.manual_seed(0)
+    config = GroundingDinoConfig() if kind == "grounding-dino" else MMGroundingDinoConfig()
+    return GroundingDino(TUNABLE_MODELS[kind](config).eval(), processor, "full-size")

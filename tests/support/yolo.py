@@ -9,8 +9,8 @@ from torch import nn
 from gsam_edge.students.ultralytics.imports import ROOT, YAML, DetectionModel, SegmentationModel
 from gsam_edge.teachers.config import DetectionConfig
 from gsam_edge.teachers.lora.config import LoraConfig
-from gsam_edge.teachers.yolo.config import YoloLossConfig, YoloTuningConfig
-from gsam_edge.training.config import LoopConfig
+from gsam_edge.teachers.yolo.config import YoloLoopConfig, YoloLossConfig, YoloTuningConfig
+from support.loops import loop_config
 
 CLASSES = ("Ring", "gold_star", "moon")
 SIDE = 64
@@ -19,19 +19,11 @@ TUNING = YoloTuningConfig(
     tune=True,
     classes={},
     image_size=SIDE,
-    lora=LoraConfig(r=2, alpha=2, dropout=0, targets=r"^model\.(?!\d+\.(dfl|cv4|proto|one2one_\w+)\.).*$"),
-    loss=YoloLossConfig(box_weight=7.5, class_weight=0.5, distribution_weight=1.5),
-    loop=LoopConfig(
-        steps=2,
-        learning_rate=1e-3,
-        weight_decay=0,
-        warmup_fraction=0.5,
-        gradient_clip=10,
-        precision="no",
-        validate_every=2,
-        patience=0,
-        checkpoint_every=100,
+    lora=LoraConfig(
+        r=2, alpha=2, dropout=0, frozen=(), max_share=0.9, targets=r"^model\.(?!\d+\.(dfl|cv4|proto|one2one_\w+)\.).*$"
     ),
+    loss=YoloLossConfig(box_weight=7.5, class_weight=0.5, distribution_weight=1.5),
+    loop=loop_config(YoloLoopConfig, epochs=1, min_steps=2, gradient_clip=10, monitor="ap50"),
     augmentation=None,
     detection=DETECTION,
     batch_size=2,

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import yaml
+from kedro.config import OmegaConfigLoader
 
 from gsam_edge.coco import Annotations, InvalidDatasetError
 from gsam_edge.coco.needs import not_needed
@@ -17,14 +17,16 @@ from gsam_edge.teachers import report as reports
 from gsam_edge.teachers.compose import TunedTeacher, compose_teacher
 from gsam_edge.teachers.config import DetectionConfig
 from gsam_edge.teachers.errors import AdapterError, BaseModelError
+from gsam_edge.teachers.figures import found_figures, outlined_figures
 from gsam_edge.teachers.grounding_dino.tiny import build_tiny_grounding_dino
 from gsam_edge.teachers.lora.adapter import AdapterConfig, extract_adapter
 from gsam_edge.teachers.lora.config import LoraConfig
-from gsam_edge.teachers.lora.layers import add_lora, weights_digest
+from gsam_edge.teachers.lora.layers import adapter_parameters, add_lora, weights_digest
 from gsam_edge.teachers.sam.architecture import build_sam
 from gsam_edge.teachers.sam.model import SamModel
-from gsam_edge.teachers.table import TeacherChoice
+from gsam_edge.teachers.table import TEACHERS, TeacherChoice
 from gsam_edge.vision import Detections
+from gsam_edge.vision.masks import masks_to_xyxy
 from support.tiny import TINY_GROUNDING_DINO, TINY_SAM
 
 CLASSES = ("ring", "star")
@@ -42,11 +44,16 @@ SPLIT = Annotations(
 
 
 def adapter(kind, build, targets):
-    """One that changes nothing."""
-    lora = LoraConfig(r=1, alpha=1, dropout=0, targets=targets)
+    """One that changes next to nothing."""
+    lora = LoraConfig(r=1, alpha=1, dropout=0, frozen=(), max_share=0.9, targets=targets)
     model, base_digest = build(), weights_digest(build())
     add_lora(model, lora, seed=0)
-    return extract_adapter(model, AdapterConfig(kind=kind, class_names=CLASSES, base_digest=base_digest, lora=lora))
+    with torch.no_grad():
+        for value in adapter_parameters(model).values():
+            value.add_(1e-5)
+    return extract_adapter(
+        model, AdapterConfig(kind=kind, class_names=CLASSES, base_name="base", base_digest=base_digest, lora=lora)
+    )
 
 
 def build_detector():
@@ -79,13 +86,17 @@ def composed(teachers, detection=LABELLING.detection, data=SPLIT):
 def test_sam_draws_what_becomes_a_label_and_nothing_else(monkeypatch):
     """The labels are those that the full answer would give, and the boxes of the others are never drawn."""
     image = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE, 3), np.uint8)
-    every = composed(build_teachers(), LABELLING.detection).factory()(image)
+    (every,) = composed(build_teachers(), LABELLING.detection).factory()([image])
     threshold = float(np.sort(every.scores)[len(every) // 2])
     labelling = LABELLING.model_copy(update={"score_threshold": threshold})
     drawn = []
-    predict = SamModel.predict
-    monkeypatch.setattr(SamModel, "predict", lambda self, im, xyxy: drawn.append(len(xyxy)) or predict(self, im, xyxy))
-    labels = composed(build_teachers(), labelling.label_detection).factory()(image)
+    decode = SamModel.decode
+    monkeypatch.setattr(
+        SamModel,
+        "decode",
+        lambda self, features, boxes, **options: drawn.append(len(boxes)) or decode(self, features, boxes, **options),
+    )
+    (labels,) = composed(build_teachers(), labelling.label_detection).factory()([image])
     wanted = every.select(every.scores >= threshold)
     assert drawn == [len(wanted)]
     assert 0 < len(wanted) < len(every)
@@ -110,12 +121,53 @@ def test_the_threshold_of_labels_tells_teachers_apart_where_they_detect():
     assert first.digest == second.digest
 
 
+def test_labels_are_made_anew_when_a_base_prepares_its_images_otherwise():
+    """With the same weights: the finder's own folder says how; SAM's sizes say which tokens attend to each other."""
+    digests = {composed(build_teachers()).description.digest}
+    teachers = build_teachers()
+    teachers["grounding_dino"].base.processor.image_processor.image_mean = [0, 0, 0]
+    digests.add(composed(teachers).description.digest)
+    teachers = build_teachers()
+    heads = TINY_SAM.model_copy(update={"encoder_heads": 4})
+    digests.add(
+        composed(
+            teachers | {"sam": teachers["sam"]._replace(base=replace(teachers["sam"].base, architecture=heads))}
+        ).description.digest
+    )
+    assert len(digests) == 3
+
+
+def test_boxes_are_those_of_the_masks_where_the_datas_own_are():
+    """The data decides, and the teacher is another one for it: its labels differ."""
+    square = [[10, 10, 40, 10, 40, 40, 10, 40]]
+    record = {"id": 1, "image_id": 0, "category_id": 0, "segmentation": square}
+    tight = replace(SPLIT, objects=({**record, "bbox": [10, 10, 30, 30]},))
+    loose = replace(SPLIT, objects=({**record, "bbox": [5, 5, 40, 40]},))
+    image = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE, 3), np.uint8)
+    ours, theirs = (composed(build_teachers(), data=data) for data in (tight, loose))
+    assert (ours.description.boxes_from_masks, theirs.description.boxes_from_masks) == (True, False)
+    assert ours.description.digest != theirs.description.digest
+    (of_masks,), (of_finder,) = (teacher.factory()([image]) for teacher in (ours, theirs))
+    assert np.array_equal(of_masks.masks, of_finder.masks)
+    there = of_masks.masks.any(axis=(1, 2))
+    assert there.any()
+    assert np.array_equal(of_masks.xyxy[there], masks_to_xyxy(of_masks.masks[there]))
+    assert np.array_equal(of_masks.xyxy[~there], of_finder.xyxy[~there])
+    alone = build_teachers()
+    alone["grounding_dino"] = alone["grounding_dino"]._replace(adapter=not_needed("no boxes"))
+    only_masks = replace(SPLIT, objects=({**record, "bbox": [10, 10, 30, 30], "bbox_source": "segmentation"},))
+    assert not composed(alone, data=only_masks).description.boxes_from_masks
+
+
 def test_reports_and_the_label_store_know_the_teachers_of_before():
     """Names and digests are in reports and label stores: the same teachers, asked the same, are the same."""
     teacher = composed(build_teachers())
     assert teacher.description.name == "Grounding DINO and SAM"
-    parts = build_teachers().values()
-    digests = [digest for base, adapter in parts for digest in (weights_digest(base.model), adapter.digest)]
+    digests = [
+        digest
+        for name, (base, adapter) in build_teachers().items()
+        for digest in (TEACHERS[name].base_digest(base), adapter.digest)
+    ]
     settings = [repr(LABELLING.detection.model_dump(exclude={"batch_size"})), *CLASSES]
     assert teacher.description.digest == hashlib.sha256("\n".join(digests + settings).encode()).hexdigest()
 
@@ -141,8 +193,8 @@ def test_an_adapter_that_does_not_belong_to_what_is_there_is_refused():
 
 def test_teachers_are_measured_down_to_the_students_floor_and_label_from_their_own():
     """Average precision that ends at a threshold leaves out what only the other may count."""
-    text = (Path(__file__).parents[2] / "conf" / "base" / "parameters_distillation.yml").read_text()
-    shipped = yaml.safe_load(text)
+    conf = Path(__file__).parents[2] / "conf"
+    shipped = OmegaConfigLoader(conf_source=str(conf), base_env="base", default_run_env="base")["parameters"]
     labelling = LabellingConfig.model_validate(shipped["labelling"])
     assert labelling.detection.score_threshold == shipped["student"]["edge"]["score_floor"]
     assert labelling.label_detection.score_threshold == labelling.score_threshold
@@ -162,16 +214,20 @@ def test_measuring_teachers_needs_the_memory_of_one_picture():
     split = Annotations(images, objects, SPLIT.categories)
     pixels = {image["file_name"]: np.zeros((side, side, 3), np.uint8) for image in images}
 
-    def predict(image, prompt=None):
-        masks = np.zeros((20, side, side), bool)
-        masks[:, 10:100, 10:100] = True
-        xyxy = np.tile(np.array([10, 10, 100, 100], np.float32), (20, 1))
-        return Detections(xyxy, np.ones(20, np.float32), np.zeros(20, np.int64), masks)
+    def predict(images, prompts):
+        for _ in images:
+            masks = np.zeros((20, side, side), bool)
+            masks[:, 10:100, 10:100] = True
+            xyxy = np.tile(np.array([10, 10, 100, 100], np.float32), (20, 1))
+            yield Detections(xyxy, np.ones(20, np.float32), np.zeros(20, np.int64), masks)
 
-    for figures in (lambda: reports._detection_figures(lambda: predict, split, pixels, "segm"),
-                    lambda: reports._mask_figures(lambda: predict, split, pixels)):  # fmt: skip
+    ask = reports._Ask(split, pixels, LABELLING.detection.model_copy(update={"batch_size": 12}), "cpu")
+    for prompted, figures in (
+        (False, lambda found: found_figures(split, found, "segm")),
+        (True, lambda found: outlined_figures(split, found)),
+    ):
         tracemalloc.start()
-        result = figures()
+        result = figures(ask._found(lambda: predict, prompted=prompted)).whole
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         assert result == pytest.approx(dict.fromkeys(result, 1.0))

@@ -4,11 +4,12 @@ import pytest
 import torch
 
 from gsam_edge.training.checkpoints import FolderCheckpoints, NoCheckpoints, fingerprint
+from gsam_edge.training.errors import SettingError
 from gsam_edge.vision.errors import FileError
 
 
 def test_a_state_comes_back_and_can_be_forgotten(tmp_path):
-    store = FolderCheckpoints(tmp_path / "new").open("abc")
+    store = FolderCheckpoints(tmp_path / "new", keep=2).open("abc")
     assert store.load() is None
     store.save({"step": 3, "model": {"weight": torch.arange(4.0)}})
     state = store.load()
@@ -20,7 +21,7 @@ def test_a_state_comes_back_and_can_be_forgotten(tmp_path):
 
 
 def test_the_state_of_another_fingerprint_is_never_loaded(tmp_path):
-    folder = FolderCheckpoints(tmp_path)
+    folder = FolderCheckpoints(tmp_path, keep=2)
     folder.open(fingerprint({"steps": 3}, 1)).save({"step": 3})
     assert folder.open(fingerprint({"steps": 4}, 1)).load() is None
     assert folder.open(fingerprint({"steps": 3}, 1)).load() == {"step": 3}
@@ -28,28 +29,27 @@ def test_the_state_of_another_fingerprint_is_never_loaded(tmp_path):
 
 def test_what_is_done_is_forgotten_and_what_is_paused_is_not(tmp_path):
     """Another configuration's killed run continues even though this one has been finished meanwhile."""
-    paused = FolderCheckpoints(tmp_path).open("paused")
+    paused = FolderCheckpoints(tmp_path, keep=2).open("paused")
     paused.save({"step": 7})
-    (tmp_path / "paused1234.part").write_bytes(b"half a state")
 
-    folder = FolderCheckpoints(tmp_path)
+    folder = FolderCheckpoints(tmp_path, keep=2)
     done = folder.open("done")
     done.save({"step": 9})
-    (tmp_path / "done1234.part").write_bytes(b"half a state")
+    (tmp_path / "done" / "1234.part").write_bytes(b"half a state")
     folder.clear()
-    assert [path.name for path in tmp_path.iterdir()] == ["paused.pt"]
+    assert [path.name for path in tmp_path.iterdir()] == ["paused"]
     assert paused.load() == {"step": 7}
     assert done.load() is None
-    FolderCheckpoints(tmp_path / "never written").clear()
+    FolderCheckpoints(tmp_path / "never written", keep=2).clear()
 
 
 def test_a_failed_save_leaves_the_old_state_and_no_other_file(tmp_path):
-    store = FolderCheckpoints(tmp_path).open("abc")
+    store = FolderCheckpoints(tmp_path, keep=2).open("abc")
     store.save({"step": 1})
     with pytest.raises((AttributeError, pickle.PicklingError)):
         store.save({"step": 2, "bad": lambda: None})
     assert store.load() == {"step": 1}
-    assert [path.name for path in tmp_path.iterdir()] == ["abc.pt"]
+    assert len(list((tmp_path / "abc").iterdir())) == 1
 
 
 def test_a_file_that_would_run_code_is_refused(tmp_path):
@@ -57,10 +57,61 @@ def test_a_file_that_would_run_code_is_refused(tmp_path):
         def __reduce__(self):
             return (print, ("owned",))
 
-    (tmp_path / "abc.pt").write_bytes(b"")
-    torch.save({"evil": Evil()}, tmp_path / "abc.pt")
-    with pytest.raises(FileError, match="delete it to begin anew"):
-        FolderCheckpoints(tmp_path).open("abc").load()
+    (tmp_path / "abc").mkdir()
+    torch.save({"evil": Evil()}, tmp_path / "abc" / "00000001.pt")
+    with pytest.raises(FileError, match="delete the folder to begin anew"):
+        FolderCheckpoints(tmp_path, keep=2).open("abc").load()
+
+
+def test_the_last_states_are_kept_and_older_ones_and_unfinished_files_go(tmp_path):
+    store = FolderCheckpoints(tmp_path, keep=3)
+    for step in range(12):
+        (tmp_path / "1234.part").write_bytes(b"half a state")
+        store.save({"step": step})
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == ["00000010.pt", "00000011.pt", "00000012.pt"]
+    assert FolderCheckpoints(tmp_path, keep=3).load() == {"step": 11}
+    with pytest.raises(SettingError, match="keep of at least 2"):
+        FolderCheckpoints(tmp_path, keep=1)
+
+
+@pytest.mark.parametrize("length", [0, 100, 0.5, 0.99])
+def test_a_damaged_state_gives_way_to_the_one_before_with_a_warning(tmp_path, caplog, length):
+    """A machine that loses its power can leave the newest file shorter than it was written."""
+    store = FolderCheckpoints(tmp_path, keep=2)
+    store.save({"step": 1, "weights": torch.arange(1000.0)})
+    store.save({"step": 2, "weights": torch.arange(1000.0)})
+    newest = tmp_path / "00000002.pt"
+    content = newest.read_bytes()
+    newest.write_bytes(content[: length if isinstance(length, int) else int(length * len(content))])
+    again = FolderCheckpoints(tmp_path, keep=2)
+    assert again.load()["step"] == 1
+    assert str(newest) in caplog.text
+    again.save({"step": 3})
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["00000001.pt", "00000003.pt"]
+
+
+def test_a_state_of_which_a_bit_has_changed_is_damaged(tmp_path, caplog):
+    """Of the right length, as a failing disk gives it: the weights of a training must not be wrong."""
+    store = FolderCheckpoints(tmp_path, keep=2)
+    for step in (1, 2):
+        store.save({"step": step, "weights": torch.full((1000,), 7.0)})
+    newest = tmp_path / "00000002.pt"
+    content = bytearray(newest.read_bytes())
+    content[content.index(torch.full((1000,), 7.0).numpy().tobytes()) + 2000] ^= 4
+    newest.write_bytes(content)
+    assert FolderCheckpoints(tmp_path, keep=2).load()["step"] == 1
+    assert f"{newest} is damaged" in caplog.text
+
+
+def test_where_all_states_are_damaged_it_says_what_to_do(tmp_path):
+    store = FolderCheckpoints(tmp_path, keep=2)
+    for step in range(2):
+        store.save({"step": step})
+    for path in tmp_path.iterdir():
+        path.write_bytes(path.read_bytes()[:50])
+    with pytest.raises(FileError, match=r"got 2 that cannot be read; delete the folder to begin anew"):
+        FolderCheckpoints(tmp_path, keep=2).load()
 
 
 def test_fingerprint_ignores_the_order_of_keys_and_sees_every_value():

@@ -19,6 +19,13 @@ def test_auto_takes_cuda_where_there_is_one(monkeypatch):
         resolve_device("cuda")
 
 
+def test_each_process_of_a_machine_has_a_gpu_of_its_own(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    assert resolve_device("auto") == resolve_device("cuda") == torch.device("cuda", 1)
+    assert resolve_device("cpu") == torch.device("cpu")
+
+
 def test_an_unknown_device_is_named():
     with pytest.raises(SettingError, match="'cpu', 'cuda' or 'auto', got 'gpu'"):
         resolve_device("gpu")

@@ -69,8 +69,9 @@ def paint(left):
     return partial(_answer, left)
 
 
-def _answer(left, image, prompt):
-    return Detections(np.array([[left, 0, 9, image.shape[0]]], np.float32), np.ones(1, np.float32), np.zeros(1, int))
+def _answer(left, images, prompts):
+    for image in images:
+        yield Detections(np.array([[left, 0, 9, len(image)]], np.float32), np.ones(1, np.float32), np.zeros(1, int))
 
 
 def test_a_teacher_can_be_sent_elsewhere_and_is_asked_about_each_image():
@@ -79,9 +80,9 @@ def test_a_teacher_can_be_sent_elsewhere_and_is_asked_about_each_image():
     split = Annotations(images, (box,), ({"id": 7, "name": "ear"},))
     pixels = {"4.png": np.zeros((5, 9, 3), np.uint8), "2.png": np.zeros((6, 9, 3), np.uint8)}
     factory = pickle.loads(pickle.dumps(QuestionedTeacher(partial(paint, 3))))  # noqa: S301
-    answers = list(Workers().map(factory, questions(split, pixels, prompted_with_boxes=True, bar="asking"), batch=1))
+    answers = list(Workers().map(factory, questions(split, pixels, prompted_with_boxes=True, bar="asking"), batch=2))
     assert [question.image_id for question, _ in answers] == [4, 2]
-    assert [found.xyxy.tolist() for _, found in answers] == [[[3, 0, 9, 5]], [[3, 0, 9, 6]]]
+    assert [found.unmasked.xyxy.tolist() for _, found in answers] == [[[3, 0, 9, 5]], [[3, 0, 9, 6]]]
     assert [len(question.prompt) for question, _ in answers] == [0, 1]
     unprompted = questions(split, pixels, prompted_with_boxes=False, bar="asking")
     assert [question.prompt for question in unprompted] == [None, None]

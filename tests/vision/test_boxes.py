@@ -65,33 +65,6 @@ def test_clipping_stays_inside_and_changes_nothing_there(xyxy):
     np.testing.assert_array_equal(clipped[inside], xyxy[inside])
 
 
-@given(corners(), st.data())
-def test_nms_agrees_with_torchvision(xyxy, data):
-    rows = len(xyxy)
-    scores = np.array(data.draw(st.permutations(range(rows))), np.float32) / max(rows, 1)
-    class_ids = data.draw(arrays(np.int64, rows, elements=st.integers(0, 2)))
-    threshold = data.draw(st.sampled_from([0.0, 0.3, 0.5, 0.7, 1.0]))
-    keep = boxes.nms(xyxy, scores, class_ids, threshold)
-    assert keep.dtype == np.int64
-    # A box without area has IoU NaN with itself in torchvision, which suppresses nothing: as here.
-    expected = [
-        row
-        for class_id in range(3)
-        for index in [np.flatnonzero(class_ids == class_id)]
-        for row in index[
-            torchvision.ops.nms(torch.from_numpy(xyxy[index]), torch.from_numpy(scores[index]), threshold).numpy()
-        ]
-    ]
-    assert sorted(keep) == sorted(expected)
-    assert (np.diff(scores[keep]) <= 0).all()
-
-
-def test_nms_prefers_the_earlier_of_equals():
-    xyxy = np.array([[0, 0, 10, 10], [0, 0, 10, 10]], np.float32)
-    keep = boxes.nms(xyxy, np.ones(2, np.float32), np.zeros(2, np.int64), 0.5)
-    assert keep.tolist() == [0]
-
-
 @pytest.mark.parametrize("function", [boxes.box_area, lambda none: boxes.box_iou(none, none)])
 def test_no_boxes_are_no_problem(function):
     assert function(np.zeros((0, 4), np.float32)).size == 0

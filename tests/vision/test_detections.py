@@ -13,6 +13,7 @@ def three():
         class_ids=np.array([0, 1, 1]),
         masks=np.arange(3)[:, None, None] == np.arange(6).reshape(1, 2, 3),
         class_scores=np.eye(3, 2, dtype=np.float32),
+        mask_scores=np.array([0.3, 0.8, 0.6], np.float32),
     )
 
 
@@ -31,6 +32,7 @@ def test_select_takes_the_rows_of_every_array(index):
     assert chosen.xyxy[:, 0].tolist() == [4, 8]
     assert chosen.masks.sum(axis=(1, 2)).tolist() == [1, 1]
     assert chosen.class_scores.shape == (2, 2)
+    assert chosen.mask_scores.tolist() == pytest.approx([0.8, 0.6])
 
 
 def test_select_follows_the_order_of_its_index_and_may_be_empty():
@@ -47,9 +49,10 @@ def test_select_follows_the_order_of_its_index_and_may_be_empty():
         {"masks": np.zeros((2, 4, 4), bool)},
         {"masks": np.zeros((3, 4), bool)},
         {"class_scores": np.zeros(3, np.float32)},
+        {"mask_scores": np.zeros(2, np.float32)},
     ],
 )
 def test_arrays_that_disagree_are_refused(change):
-    values = {name: getattr(three(), name) for name in ("xyxy", "scores", "class_ids", "masks", "class_scores")}
+    values = vars(three())
     with pytest.raises(ValueError, match=f"Detections.{next(iter(change))}: expected"):
         Detections(**values | change)

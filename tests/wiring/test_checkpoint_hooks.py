@@ -25,19 +25,19 @@ def run(folder: Path, catalog: DataCatalog) -> None:
     for specification in (DatasetSpecs, NodeSpecs, PipelineSpecs):
         hooks.add_hookspecs(specification)
     hooks.register(CheckpointHooks())
-    catalog["net_checkpoints"] = CheckpointsDataset(filepath=str(folder))
+    catalog["net_checkpoints"] = CheckpointsDataset(filepath=str(folder), keep=2)
     pipeline = Pipeline([node(train, "net_checkpoints", ["weights", "report"], name="train")])
     SequentialRunner().run(pipeline, catalog, hook_manager=hooks)
 
 
 def test_only_the_state_of_the_finished_training_is_cleared(tmp_path: Path) -> None:
-    FolderCheckpoints(tmp_path).open("paused").save({"step": 5})
+    FolderCheckpoints(tmp_path, keep=2).open("paused").save({"step": 5})
     run(tmp_path, DataCatalog())
-    assert [path.name for path in tmp_path.iterdir()] == ["paused.pt"]
+    assert [path.name for path in tmp_path.iterdir()] == ["paused"]
 
 
 def test_a_result_that_could_not_be_stored_leaves_the_state(tmp_path: Path) -> None:
-    takes_nothing = CheckpointsDataset(filepath=str(tmp_path))
+    takes_nothing = CheckpointsDataset(filepath=str(tmp_path), keep=2)
     with pytest.raises(DatasetError, match="not by a node's output"):
         run(tmp_path, DataCatalog({"report": takes_nothing}))
-    assert [path.name for path in tmp_path.iterdir()] == ["this.pt"]
+    assert [path.name for path in tmp_path.iterdir()] == ["this"]

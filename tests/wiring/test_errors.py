@@ -171,7 +171,9 @@ def test_a_damaged_base_model_is_one_message(capsys: pytest.CaptureFixture[str],
         folder = tmp_path / name
         shutil.copytree(shipped, folder)
         (folder / name).write_bytes((shipped / name).read_bytes()[:-40])
-        assert "Traceback" not in shown(capsys, TeacherBaseDataset(family=family, filepath=str(folder)).load), name
+        assert "Traceback" not in shown(capsys, TeacherBaseDataset(family=family, filepath=str(folder)).load().load), (
+            name
+        )
 
 
 def test_a_damaged_label_or_onnx_file_is_one_message(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -202,7 +204,7 @@ def test_a_disk_that_takes_nothing_is_one_message_with_path_and_advice(
         folder,
         lambda: ReportDataset(filepath=str(target)).save({}),
         lambda: JsonLog(target).update({"a": 1}),
-        lambda: FolderCheckpoints(target).save({}),
+        lambda: FolderCheckpoints(target, keep=2).save({}),
     ):
         printed = shown(capsys, call)
         assert "here" in printed
@@ -217,7 +219,7 @@ def test_torch_says_that_the_disk_is_full(tmp_path: Path, monkeypatch: pytest.Mo
 
     monkeypatch.setattr("os.fdopen", lambda descriptor, mode: open("/dev/full", mode))  # noqa: SIM115
     with pytest.raises(FileError, match="free some room"):
-        FolderCheckpoints(tmp_path).save({"weights": torch.zeros(1 << 20)})
+        FolderCheckpoints(tmp_path, keep=2).save({"weights": torch.zeros(1 << 20)})
     assert list(tmp_path.iterdir()) == []
 
 

@@ -96,6 +96,8 @@ class PackedDetections:
         if self.mask_hw is not None:
             record["mask_hw"] = list(self.mask_hw)
             record["masks"] = [rle_to_json(rle) for rle in self.rles]
+        if plain.mask_scores is not None:
+            record["mask_scores"] = plain.mask_scores.tolist()
         if plain.class_scores is not None:
             record["num_classes"] = plain.class_scores.shape[1]
             record["class_scores"] = base64.b64encode(plain.class_scores.astype(_HALF).tobytes()).decode("ascii")
@@ -110,12 +112,14 @@ class PackedDetections:
         """
         try:
             count = len(record["scores"])
-            mask_hw = class_scores = None
+            mask_hw = class_scores = mask_scores = None
             rles: tuple[Rle, ...] = ()
             if "masks" in record:
                 height, width = (int(side) for side in record["mask_hw"])
                 mask_hw = height, width
                 rles = tuple(segmentation_to_rle(segmentation, mask_hw) for segmentation in record["masks"])
+            if "mask_scores" in record:
+                mask_scores = np.array(record["mask_scores"], np.float32)
             if "class_scores" in record:
                 halves = np.frombuffer(base64.b64decode(record["class_scores"], validate=True), _HALF)
                 class_scores = halves.astype(np.float32).reshape(count, int(record["num_classes"]))
@@ -124,6 +128,7 @@ class PackedDetections:
                 scores=np.array(record["scores"], np.float32),
                 class_ids=np.array(record["class_ids"], np.int64),
                 class_scores=class_scores,
+                mask_scores=mask_scores,
             )
             return cls(unmasked, mask_hw, rles)
         except (LookupError, TypeError, ValueError, OverflowError) as error:

@@ -19,11 +19,13 @@ class PredictorInfo:
         name: for reports, such as "Grounding DINO and SAM", or an artefact's name.
         digest: of everything that its predictions depend on: base weights, adapters, settings.
         prompted_with_boxes: whether it is given the true boxes, as a teacher that only outlines must be.
+        boxes_from_masks: whether its boxes are the tight ones of its masks, where a mask is not empty.
     """
 
     name: str
     digest: str
     prompted_with_boxes: bool
+    boxes_from_masks: bool = False
 
 
 @dataclass(frozen=True)

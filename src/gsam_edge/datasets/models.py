@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,21 +11,26 @@ from kedro.io import AbstractDataset, DatasetError, Version
 
 from gsam_edge.coco.needs import is_not_needed, not_needed
 from gsam_edge.datasets.atomic import new_folder
-from gsam_edge.datasets.versioned_bytes import BytesDataset
+from gsam_edge.datasets.versioned_bytes import BytesDataset, FolderDataset
 from gsam_edge.export.format import NotBuilt
 from gsam_edge.export.table import FORMATS
 from gsam_edge.runtime.card import ArtefactError
 from gsam_edge.teachers.errors import AdapterError
-from gsam_edge.teachers.family import Base, SavedBase
+from gsam_edge.teachers.family import BaseSource, SavedBase
 from gsam_edge.teachers.table import TEACHERS
 
 if TYPE_CHECKING:
     from gsam_edge.students.weights import StudentWeights
     from gsam_edge.teachers.lora.adapter import Adapter
 
+#: What stands in the place of an adapter's files where the data does not call for the teacher.
+NOT_NEEDED_FILE = "not_needed.json"
 
-class TeacherBaseDataset(AbstractDataset["SavedBase", "Base | dict[str, str]"]):
+
+class TeacherBaseDataset(AbstractDataset["SavedBase", "BaseSource | dict[str, str]"]):
     """The base model of a teacher, or the empty value (`not_needed`) if no weights are named.
+
+    It loads as a `BaseSource`: the weights are read by those who need them.
 
     Args:
         family: the teacher, a name of `teachers.table.TEACHERS`.
@@ -54,15 +60,15 @@ class TeacherBaseDataset(AbstractDataset["SavedBase", "Base | dict[str, str]"]):
         self._remote = remote
         self.metadata = metadata
 
-    def load(self) -> Base | dict[str, str]:
-        """Returns the base in evaluation mode on the CPU."""
+    def load(self) -> BaseSource | dict[str, str]:
+        """Returns where the base is; its file must be there, so that a missing one ends the run before its work."""
         if self._remote is not None:
-            return self._family.load(self._remote, allow_download=True)
+            return BaseSource(self._family, self._remote, allow_download=True)
         if self._path is None:
             return not_needed("no weights are named")
         if not self._path.exists():
             raise DatasetError(f"expected {self._family.expects}, found none: {self._path}. {self._family.advice}")
-        return self._family.load(str(self._path), allow_download=False)
+        return BaseSource(self._family, str(self._path), allow_download=False)
 
     def save(self, data: SavedBase) -> None:
         """Writes the model into the folder atomically."""
@@ -78,24 +84,35 @@ class TeacherBaseDataset(AbstractDataset["SavedBase", "Base | dict[str, str]"]):
         return {"family": self._family.name, "filepath": self._path, "remote": self._remote}
 
 
-class AdapterDataset(BytesDataset["Adapter | dict[str, str]"]):
-    """A LoRA adapter as safetensors, or the empty value of a teacher that the data does not call for."""
+class AdapterDataset(FolderDataset["Adapter | dict[str, str]"]):
+    """A LoRA adapter as the folder that peft saves, or the empty value of a teacher that the data does not call for."""
 
-    def encode(self, value: Adapter | dict[str, str]) -> bytes:
+    def encode(self, value: Adapter | dict[str, str]) -> dict[str, bytes]:
         if is_not_needed(value):
-            return json.dumps(value).encode()
-        return value.to_bytes()
+            return {NOT_NEEDED_FILE: json.dumps(value).encode()}
+        from gsam_edge.teachers.lora.files import adapter_files
 
-    def decode(self, content: bytes) -> Adapter | dict[str, str]:
-        # A safetensors file begins with the length of its header in eight bytes, so it never starts like this JSON.
-        if content.startswith(b'{"status"'):
+        return adapter_files(value)
+
+    def decode(self, files: Mapping[str, bytes]) -> Adapter | dict[str, str]:
+        if NOT_NEEDED_FILE in files:
+            if len(files) > 1:
+                raise AdapterError(f"expected an adapter or {NOT_NEEDED_FILE}, got {sorted(files)}; delete what is old")
             try:
-                return json.loads(content)
-            except ValueError as error:
-                raise AdapterError(f"adapter: expected JSON or a safetensors file, but: {error}") from error
-        from gsam_edge.teachers.lora.adapter import Adapter
+                value = json.loads(files[NOT_NEEDED_FILE])
+                return not_needed(str(value["why"]))
+            except (ValueError, TypeError, KeyError, RecursionError) as error:
+                raise AdapterError(
+                    f"{NOT_NEEDED_FILE}: expected JSON that says why there is no adapter: {error!r}"
+                ) from error
+        from gsam_edge.teachers.lora.files import read_adapter
 
-        return Adapter.from_bytes(content)
+        return read_adapter(files)
+
+    def most_bytes(self) -> dict[str, int]:
+        from gsam_edge.teachers.lora.files import MOST_BYTES
+
+        return {NOT_NEEDED_FILE: 2**16, **MOST_BYTES}
 
 
 class StudentWeightsDataset(BytesDataset["StudentWeights"]):
@@ -139,5 +156,5 @@ class ArtefactDataset(BytesDataset["bytes | NotBuilt"]):
             return content
         try:
             return NotBuilt(json.loads(content)["why"])
-        except (ValueError, KeyError) as error:
+        except (ValueError, KeyError, RecursionError) as error:
             raise ArtefactError(f"artefact: expected JSON that says why it was not built, but: {error!r}") from error

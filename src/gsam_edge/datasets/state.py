@@ -21,18 +21,20 @@ class CheckpointsDataset(AbstractDataset[None, "FolderCheckpoints"]):
 
     Args:
         filepath: the folder; it appears with the first checkpoint.
+        keep: most checkpoints of one training on disk, at least 2: where the last is damaged, the one before is read.
+            It says nothing of the result, so it is no parameter: changing it must not begin a training anew.
         metadata: ignored here; kedro-viz reads the layer from it.
     """
 
-    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
-        self._folder = Path(filepath)
+    def __init__(self, *, filepath: str, keep: int, metadata: dict[str, Any] | None = None) -> None:
+        self._folder, self._keep = Path(filepath), keep
         self.metadata = metadata
 
     def load(self) -> FolderCheckpoints:
         """Returns a handle on the folder; the training opens its own fingerprint in it."""
         from gsam_edge.training.checkpoints import FolderCheckpoints
 
-        return FolderCheckpoints(self._folder)
+        return FolderCheckpoints(self._folder, self._keep)
 
     def save(self, data: None) -> None:
         """Raises TypeError: checkpoints are written by the training that owns them."""
@@ -42,7 +44,7 @@ class CheckpointsDataset(AbstractDataset[None, "FolderCheckpoints"]):
         return True
 
     def _describe(self) -> dict[str, Any]:
-        return {"filepath": str(self._folder)}
+        return {"filepath": str(self._folder), "keep": self._keep}
 
 
 class JsonStore(MutableMapping[str, dict[str, Any]]):
@@ -61,7 +63,7 @@ class JsonStore(MutableMapping[str, dict[str, Any]]):
             return json.loads(self._path(key).read_bytes())
         except FileNotFoundError:
             raise KeyError(key) from None
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise FileError(f"{self._path(key)}: expected JSON; delete it to have it made anew: {error}") from error
 
     def __setitem__(self, key: str, value: dict[str, Any]) -> None:

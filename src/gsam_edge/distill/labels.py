@@ -19,6 +19,9 @@ from gsam_edge.training.workers import Workers
 from gsam_edge.vision import Detections
 from gsam_edge.vision.images import ImageSource
 
+#: Raised when a stored label holds more than before, so that those of an earlier format are made anew.
+_FORMAT = 2
+
 
 @dataclass(frozen=True)
 class StoreCounts:
@@ -39,11 +42,12 @@ def label_images(
     annotations: Annotations,
     images: ImageSource,
     *,
+    batch_size: int,
     store: MutableMapping[str, dict[str, Any]],
 ) -> tuple[Predictions, StoreCounts]:
     """Returns the teacher's labels of every image of a split, from the store where they are there already.
 
-    The labels of each image are stored at once, so a killed run continues where it stopped. All detections of the
+    The labels of each batch are stored at once, so a killed run continues where it stopped. All detections of the
     teacher are labels. Its score threshold is part of its digest: with another threshold the images are labelled again,
     because only labels have masks.
 
@@ -52,6 +56,7 @@ def label_images(
         teacher: its name, digest and kind of prompt.
         annotations: the split; its true boxes are the prompt of a teacher that needs one.
         images: images by `file_name`.
+        batch_size: images that the teacher is asked about at once.
         store: records by hex digest of image, teacher, classes and prompt.
 
     Returns:
@@ -71,9 +76,9 @@ def label_images(
                 yield question
 
     with closing(open_questions()) as unknown:
-        for question, found in Workers().map(QuestionedTeacher(predict), unknown, batch=1):
+        for question, found in Workers().map(QuestionedTeacher(predict), unknown, batch=batch_size):
             new += 1
-            record = store[keys[question.image_id]] = PackedDetections.pack(found).to_record()
+            record = store[keys[question.image_id]] = found.to_record()
             labels[question.image_id] = PackedDetections.from_record(record)
     counts = StoreCounts(len(annotations.images) - new, new)
     return Predictions(labels, annotations.class_names, teacher, annotations.split_digest), counts
@@ -83,7 +88,7 @@ def _key(
     image: NDArray[np.uint8], teacher: PredictorInfo, class_names: tuple[str, ...], prompt: Detections | None
 ) -> str:
     """Returns a digest of everything that the teacher's labels of an image depend on."""
-    digest = hashlib.sha256(json.dumps([teacher.digest, class_names, image.shape]).encode())
+    digest = hashlib.sha256(json.dumps([_FORMAT, teacher.digest, class_names, image.shape]).encode())
     digest.update(np.ascontiguousarray(image).tobytes())
     if prompt is not None:
         digest.update(prompt.xyxy.tobytes())

@@ -3,6 +3,7 @@
 from gsam_edge.hooks.console import ErrorHooks, SummaryHooks
 from gsam_edge.hooks.freshness import FreshnessHooks
 from gsam_edge.hooks.inputs import CheckpointHooks, InputHooks
+from gsam_edge.hooks.processes import ProcessHooks, is_helper
 from gsam_edge.hooks.scene import SceneHooks
 from gsam_edge.hooks.tracking import ReportHooks, TrackingHooks
 
@@ -11,8 +12,10 @@ __all__ = [
     "ErrorHooks",
     "FreshnessHooks",
     "InputHooks",
+    "ProcessHooks",
     "ReportHooks",
     "SceneHooks",
     "SummaryHooks",
     "TrackingHooks",
+    "is_helper",
 ]

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from kedro.framework.hooks import hook_impl
+from kedro.framework.project import settings
 from kedro.io import DataCatalog, DatasetError
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from gsam_edge.training.checkpoints import FolderCheckpoints
 
 SPLITS = ("annotations_train", "annotations_val", "annotations_test")
+#: Ends of the names of the parameters that hold the IoU of a suppression.
+SUPPRESSION = (".nms_iou", ".iou_threshold")
 SCENE, RULES = "params:scene", "params:augmentation_rules"
 
 
@@ -30,11 +33,12 @@ class InputHooks:
         """Refuses to start without an input, or with splits that are empty or of another dataset.
 
         Raises:
-            ParameterValidationError: see `check_descriptions` and `check_seed`.
+            ParameterValidationError: see `check_descriptions`, `check_seed` and `check_suppression`.
             DatasetError: if an input is missing (the dataset's own message), or the splits are not of this dataset.
         """
         check_descriptions(pipeline, catalog)
         check_seed(pipeline, catalog)
+        check_suppression(catalog, run_params.get("env"))
         self._needed_by = _nodes_that_need_splits(pipeline)
         inputs = sorted(name for name in pipeline.inputs() if not name.startswith("params:"))
         splits = [name for name in inputs if name.startswith("annotations_")]
@@ -122,6 +126,28 @@ def check_seed(pipeline: Pipeline, catalog: DataCatalog) -> None:
     seed = catalog["params:seed"].load()
     if type(seed) is not int or not 0 <= seed < 2**32:
         raise ParameterValidationError(f"seed: expected a whole number from 0 to 2**32 - 1, got {seed!r}")
+
+
+def check_suppression(catalog: DataCatalog, env: str | None) -> None:
+    """Checks that every teacher and the student suppress boxes at the same overlap.
+
+    They share one value by reference (`suppression_iou` in globals.yml), which an override of one of them would part.
+
+    Args:
+        catalog: with the run's parameters.
+        env: the run's environment, whose globals.yml is read; None for the default.
+
+    Raises:
+        ParameterValidationError: if two of them differ.
+    """
+    names = sorted(name for name in catalog.keys() if name.endswith(SUPPRESSION))  # noqa: SIM118 - no mapping
+    values = {name.removeprefix("params:"): catalog[name].load() for name in names}
+    if len(set(values.values())) > 1:
+        raise ParameterValidationError(
+            f"suppression: expected one IoU for all teachers and the student, got {values}; set suppression_iou in "
+            f"conf/{env or settings.CONFIG_LOADER_ARGS['default_run_env']}/globals.yml, which all of them take, and "
+            "none of them alone"
+        )
 
 
 class CheckpointHooks:

@@ -74,7 +74,7 @@ def evaluate_coco(truth: Mapping[str, Any], results: Sequence[Mapping[str, Any]]
             raise ValueError(
                 f"predictions: expected only {key}s of the truth ({len(ids)} of them), got also {unknown[:5]}"
             )
-    true_of, found_of = _by_category(truth["annotations"]), _by_category(results)
+    true_of, found_of = by_category(truth["annotations"]), by_category(results)
     category_ids = sorted(true_of)
     if not category_ids:
         return CocoEvaluation({}, {})
@@ -123,9 +123,9 @@ def evaluate_predictions(
     """
     if iou_type == "segm" and not (truth.has_masks and _predicts_masks(predictions)):
         return None
-    records = _truth_records(truth, iou_type)
+    records = truth_records(truth, iou_type)
     content = {"images": truth.images, "annotations": records, "categories": truth.categories}
-    return evaluate_coco(content, _results(truth, predictions, iou_type), iou_type)
+    return evaluate_coco(content, result_records(truth, predictions, iou_type), iou_type)
 
 
 def coco_metrics(
@@ -152,12 +152,31 @@ def _silent(*_: Any) -> None:
     """Discards what the evaluation would print."""
 
 
-def _by_category(records: Iterable[Mapping[str, Any]]) -> dict[int, list[Mapping[str, Any]]]:
+def by_category(records: Iterable[Mapping[str, Any]]) -> dict[int, list[Mapping[str, Any]]]:
     """Groups records by their `category_id`, in their order."""
     groups: dict[int, list[Mapping[str, Any]]] = {}
     for record in records:
         groups.setdefault(record["category_id"], []).append(record)
     return groups
+
+
+def category_dataset(
+    image_by_id: Mapping[int, Mapping[str, Any]],
+    category_id: int,
+    true: Sequence[Mapping[str, Any]],
+    found: Sequence[Mapping[str, Any]],
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Returns the true and the found objects of one category as datasets for COCO's tools, which write into them."""
+    # An image without this class, true or found, has no effect.
+    image_ids = dict.fromkeys(record["image_id"] for record in (*true, *found))
+
+    def dataset(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        # Ids from 1: COCO's matching takes the id 0 for "not matched".
+        numbered = [{**record, "id": number} for number, record in enumerate(records, start=1)]
+        images = [dict(image_by_id[image_id]) for image_id in image_ids]
+        return {"images": images, "categories": [{"id": category_id}], "annotations": numbered}
+
+    return dataset(true), dataset(found)
 
 
 def _evaluated(
@@ -170,23 +189,14 @@ def _evaluated(
     """Evaluates one category; the result is the library's, which can summarise several."""
     from faster_coco_eval import COCO, COCOeval_faster
 
-    # An image without this class, true or found, has no effect.
-    images = [
-        dict(image_by_id[image_id]) for image_id in dict.fromkeys(record["image_id"] for record in (*true, *found))
-    ]
-
-    def dataset(records: Sequence[Mapping[str, Any]]) -> Any:
-        # The library writes into its records. Ids from 1: COCO's matching takes the id 0 for "not matched".
-        numbered = [{**record, "id": number} for number, record in enumerate(records, start=1)]
-        return COCO({"images": images, "categories": [{"id": category_id}], "annotations": numbered})
-
-    evaluation = COCOeval_faster(dataset(true), dataset(found), iou_type, print_function=_silent)
+    pair = [COCO(content) for content in category_dataset(image_by_id, category_id, true, found)]
+    evaluation = COCOeval_faster(*pair, iou_type, print_function=_silent)
     evaluation.evaluate()
     evaluation.accumulate()
     return evaluation
 
 
-def _truth_records(truth: Annotations, iou_type: IouType) -> list[dict[str, Any]]:
+def truth_records(truth: Annotations, iou_type: IouType) -> list[dict[str, Any]]:
     """Returns the objects as `evaluate_coco` takes them."""
     complete = []
     for image in truth.images:
@@ -210,7 +220,7 @@ def _truth_record(
     return complete if record.get("area") is None else complete | {"area": record["area"]}
 
 
-def _results(
+def result_records(
     truth: Annotations, predictions: Mapping[int, PackedDetections], iou_type: IouType
 ) -> list[dict[str, Any]]:
     """Returns the predictions as `evaluate_coco` takes them."""

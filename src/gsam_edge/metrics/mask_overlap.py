@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gsam_edge.coco.annotations import Annotations
 from gsam_edge.coco.geometry.segmentation import rle_iou
@@ -27,6 +28,19 @@ class MaskOverlap:
     objects: int
 
 
+@dataclass(frozen=True)
+class ImageIous:
+    """Mask IoU of the objects of one image that have a mask.
+
+    Attributes:
+        class_ids: int64 [N].
+        iou: 0..1, float64 [N].
+    """
+
+    class_ids: NDArray[np.int64]
+    iou: NDArray[np.float64]
+
+
 def paired_mask_iou(truth: Annotations, predictions: Mapping[int, PackedDetections]) -> MaskOverlap | None:
     """Returns the mask IoU of predictions in the rows of the true objects, as of a teacher prompted with true boxes.
 
@@ -43,14 +57,22 @@ def paired_mask_iou(truth: Annotations, predictions: Mapping[int, PackedDetectio
     Raises:
         ValueError: if an image's rows are missing, too few or too many, or come without masks.
     """
-    ious: list[float] = []
+    ious = [iou for image in paired_mask_ious(truth, predictions).values() for iou in image.iou.tolist()]
+    return _overlap(ious, len(ious))
+
+
+def paired_mask_ious(truth: Annotations, predictions: Mapping[int, PackedDetections]) -> dict[int, ImageIous]:
+    """Returns the IoUs of which `paired_mask_iou` is the mean, by image id; images without objects are absent."""
+    ious: dict[int, ImageIous] = {}
     for image_id, objects in _truth_with_masks(truth):
         found = predictions.get(image_id)
         if found is None or found.mask_hw is None or len(found) != len(objects):
             got = "none" if found is None else f"{len(found)} with masks: {found.mask_hw is not None}"
             raise ValueError(f"predictions of image {image_id}: expected {len(objects)} rows with masks, got {got}")
-        ious += [rle_iou(objects.rles[row], found.rles[row]) for row in np.flatnonzero(objects.mask_areas)]
-    return _overlap(ious, len(ious))
+        rows = np.flatnonzero(objects.mask_areas)
+        iou = np.array([rle_iou(objects.rles[row], found.rles[row]) for row in rows], np.float64)
+        ious[image_id] = ImageIous(objects.unmasked.class_ids[rows], iou)
+    return ious
 
 
 def matched_mask_iou(

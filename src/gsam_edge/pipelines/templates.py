@@ -8,8 +8,10 @@ from kedro.pipeline.node import Node
 
 from gsam_edge.augmentation import RuleAdditions, SceneDescription, rules_with
 from gsam_edge.coco import Annotations
+from gsam_edge.coco.needs import is_not_needed, not_needed
 from gsam_edge.pipelines.types import Adapter, CheckpointStore
-from gsam_edge.teachers.family import AnyFamily, Base
+from gsam_edge.teachers.family import AnyFamily, BaseSource
+from gsam_edge.teachers.features import FeatureStore
 from gsam_edge.teachers.table import TEACHERS, TeacherChoice
 from gsam_edge.training.device import DeviceName
 from gsam_edge.training.metrics import MetricLogger
@@ -25,11 +27,22 @@ TEACHER_INPUTS: Mapping[str, str] = {
 }
 
 
-def tuned_teachers(inputs: Mapping[str, Any]) -> "TunedTeachers":
-    """Returns base and adapter of each teacher, from a node's `TEACHER_INPUTS`."""
+def tuned_teachers(inputs: Mapping[str, Any], choice: TeacherChoice) -> "TunedTeachers":
+    """Returns base and adapter of each teacher, from a node's `TEACHER_INPUTS`.
+
+    Only bases of chosen teachers that have an adapter are loaded; the others are empty values, with the reason.
+    """
     from gsam_edge.teachers.compose import TunedTeacher
 
-    return {name: TunedTeacher(inputs[f"{name}_base"], inputs[f"{name}_adapter"]) for name in TEACHERS}
+    tuned = {}
+    for name in TEACHERS:
+        base, adapter = inputs[f"{name}_base"], inputs[f"{name}_adapter"]
+        if name not in choice.names:
+            base = adapter = not_needed(choice.why_not(name))
+        elif is_not_needed(adapter):
+            base = adapter
+        tuned[name] = TunedTeacher(base if is_not_needed(base) else base.load(), adapter)
+    return tuned
 
 
 def tune_node(family: AnyFamily) -> Node:
@@ -37,7 +50,7 @@ def tune_node(family: AnyFamily) -> Node:
     name = family.name
 
     def tune(
-        base: Base | dict[str, str],
+        base: BaseSource | dict[str, str],
         train: Annotations,
         val: Annotations,
         images: ImageSource,
@@ -46,6 +59,7 @@ def tune_node(family: AnyFamily) -> Node:
         scene: SceneDescription,
         additions: RuleAdditions,
         checkpoints: CheckpointStore,
+        features: FeatureStore,
         log: MetricLogger,
         seed: int,
         device: DeviceName,
@@ -53,7 +67,10 @@ def tune_node(family: AnyFamily) -> Node:
         from gsam_edge.teachers.tuning import tune_where_needed
 
         run = Run.on(device, log=log, checkpoints=checkpoints, seed=seed)
-        return tune_where_needed(name, base, train, val, images, config, choice, scene, rules_with(additions), run=run)
+        rules = rules_with(additions)
+        return tune_where_needed(
+            name, base, train, val, images, config, choice, scene, rules, features=features, run=run
+        )
 
     inputs = {
         "base": f"{name}_base",
@@ -65,6 +82,7 @@ def tune_node(family: AnyFamily) -> Node:
         "scene": "params:scene",
         "additions": "params:augmentation_rules",
         "checkpoints": f"{name}_checkpoints",
+        "features": "teacher_features",
         "log": "live_metrics",
         "seed": "params:seed",
         "device": "params:device",

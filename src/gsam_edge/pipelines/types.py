@@ -10,13 +10,15 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from gsam_edge.coco.predictions import Predictions
+    from gsam_edge.datasets.tracking import LiveMetrics
     from gsam_edge.students.weights import StudentWeights
     from gsam_edge.teachers.grounding_dino.model import GroundingDino
     from gsam_edge.teachers.lora.adapter import Adapter
     from gsam_edge.teachers.sam.model import SamModel
     from gsam_edge.training.checkpoints import CheckpointStore
 else:
-    Adapter = CheckpointStore = DataFrame = Figure = GroundingDino = Predictions = SamModel = StudentWeights = Any
+    Adapter = CheckpointStore = DataFrame = Figure = GroundingDino = LiveMetrics = Any
+    Predictions = SamModel = StudentWeights = Any
 
 __all__ = [
     "Adapter",
@@ -24,6 +26,7 @@ __all__ = [
     "DataFrame",
     "Figure",
     "GroundingDino",
+    "LiveMetrics",
     "Predictions",
     "SamModel",
     "StudentWeights",

@@ -50,7 +50,7 @@ def pretrain_student(
 
     def validate(predict: Callable[[NDArray[np.uint8]], Detections]) -> StudentValidation:
         truths = [held_out.truth(image["id"], masks=False) for image in held_out.images]
-        ap50 = average_precision(truths, [predict(drawn_image) for drawn_image in unseen.values()])
+        ap50 = average_precision(truths, [predict(drawn_image) for drawn_image in unseen.values()], 0.5)
         return StudentValidation(ap50, {"box_map50": ap50})
 
     trained = family_of(_ARCHITECTURE).train(

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from rich.progress import track
 
 from gsam_edge.coco import Annotations
+from gsam_edge.coco.packed import PackedDetections
 from gsam_edge.teachers.family import TeacherPredict
 from gsam_edge.vision import Detections
 from gsam_edge.vision.images import ImageSource
@@ -30,7 +31,9 @@ class Question(NamedTuple):
 
 @dataclass(frozen=True)
 class QuestionedTeacher:
-    """A factory for `Workers.map` whose model predicts questions one by one; it can be pickled where `build` can.
+    """A factory for `Workers.map` whose model answers questions; it can be pickled where `build` can.
+
+    The answers are packed one by one: the unpacked masks of several images may not fit into memory.
 
     Attributes:
         build: builds the teacher.
@@ -38,10 +41,16 @@ class QuestionedTeacher:
 
     build: Callable[[], TeacherPredict]
 
-    def __call__(self) -> Callable[[Sequence[Question]], list[Detections]]:
+    def __call__(self) -> Callable[[Sequence[Question]], list[PackedDetections]]:
         """Builds the teacher."""
         predict = self.build()
-        return lambda questions: [predict(question.image, question.prompt) for question in questions]
+
+        def answer(asked: Sequence[Question]) -> list[PackedDetections]:
+            prompts = [question.prompt for question in asked if question.prompt is not None]
+            found = predict([question.image for question in asked], prompts if prompts else None)
+            return [PackedDetections.pack(objects) for objects in found]
+
+        return answer
 
 
 def questions(

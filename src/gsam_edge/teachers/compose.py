@@ -10,15 +10,16 @@ from torch import Tensor
 
 from gsam_edge.coco import Annotations
 from gsam_edge.coco.errors import InvalidDatasetError
+from gsam_edge.coco.mask_boxes import boxes_are_of_masks
 from gsam_edge.coco.needs import is_not_needed
 from gsam_edge.coco.predictions import PredictorInfo
 from gsam_edge.coco.provenance import require_made_from
 from gsam_edge.teachers.config import DetectionConfig
 from gsam_edge.teachers.errors import AdapterError, BaseModelError
-from gsam_edge.teachers.family import Base
+from gsam_edge.teachers.family import Base, TeacherPredict
+from gsam_edge.teachers.features import FeatureStore
 from gsam_edge.teachers.lora.adapter import Adapter
-from gsam_edge.teachers.lora.layers import weights_digest
-from gsam_edge.teachers.predict import Part, teacher_predictor
+from gsam_edge.teachers.predict import Part, one_image_predictor, teacher_predictor
 from gsam_edge.teachers.table import TEACHERS, TeacherChoice
 from gsam_edge.training.device import DeviceName
 from gsam_edge.vision import Detections
@@ -45,21 +46,24 @@ class Teacher:
     """Teachers with their adapters, ready to be built here or in another process.
 
     Attributes:
-        factory: builds `predict(image, prompt=None)`; can be pickled.
+        factory: builds `GroundedSam.predict`; can be pickled.
         description: their names and digest, and whether they are prompted with boxes.
         size_bytes: size of all weights, base and adapters.
         detection: what counts as a detection, where the teacher is not given the true boxes.
     """
 
-    factory: partial[Callable[..., Detections]]
+    factory: partial[TeacherPredict]
     description: PredictorInfo
     size_bytes: int
     detection: DetectionConfig
 
     def with_score_threshold(self, score_threshold: float) -> Callable[[], Callable[..., Detections]]:
-        """Returns a factory of the same teachers that drops detections with lower scores (0..1); can be pickled."""
+        """Returns a factory of the same teachers for one image at a time; can be pickled.
+
+        Its `predict(image)` or `predict(image, prompt)` drops detections with scores below the threshold (0..1).
+        """
         detection = self.detection.model_copy(update={"score_threshold": score_threshold})
-        return partial(self.factory.func, **self.factory.keywords | {"detection": detection})
+        return partial(one_image_predictor, partial(self.factory, detection=detection))
 
 
 def compose_teacher(
@@ -69,6 +73,7 @@ def compose_teacher(
     *,
     detection: DetectionConfig,
     device: DeviceName,
+    features: FeatureStore | None = None,
 ) -> Teacher:
     """Composes the chosen teachers that were tuned; one that the data did not call for is left out.
 
@@ -78,6 +83,7 @@ def compose_teacher(
         choice: which teachers find and outline.
         detection: what counts as a detection.
         device: where to predict.
+        features: see `Setting`; without a store, times are those of a teacher that sees each image for the first time.
 
     Raises:
         InvalidDatasetError: if no teacher was tuned, or one that is needed was not.
@@ -94,6 +100,7 @@ def compose_teacher(
         )
     finder, outliner = in_a_row(choice, {name: Part(name, *pair) for name, pair in tuned.items()})
     own_masks = choice.one_does_both and data.has_masks
+    boxes_from_masks = takes_boxes_from_masks(finder, outliner, data)
     factory = partial(
         teacher_predictor,
         finder=finder,
@@ -102,22 +109,37 @@ def compose_teacher(
         detection=detection,
         device=device,
         own_masks=own_masks,
+        boxes_from_masks=boxes_from_masks,
         keep_bases=False,
+        features=features,
     )
     prompted = finder is None
-    digests = [digest for base, adapter in tuned.values() for digest in (weights_digest(base.model), adapter.digest)]
+    digests = [
+        digest
+        for name, (base, adapter) in tuned.items()
+        for digest in (TEACHERS[name].base_digest(base), adapter.digest)
+    ]
     # The batch size does not change predictions, and a teacher that only outlines detects nothing.
     settings = [*([] if prompted else [repr(detection.model_dump(exclude={"batch_size"}))]), *data.class_names]
     settings += ["own masks"] if own_masks else []
+    settings += ["boxes from masks"] if boxes_from_masks else []
     digest = hashlib.sha256("\n".join(digests + settings).encode()).hexdigest()
     names = " and ".join(TEACHERS[name].title for name in tuned)
     size = sum(_bytes(base.model.state_dict()) + _bytes(adapter.tensors) for base, adapter in tuned.values())
-    return Teacher(factory, PredictorInfo(names, digest, prompted), size, detection)
+    return Teacher(factory, PredictorInfo(names, digest, prompted, boxes_from_masks), size, detection)
 
 
 def in_a_row(choice: TeacherChoice, parts: Mapping[str, Part]) -> tuple[Part | None, Part | None]:
     """Returns finder and outliner among the teachers in use; a finder that draws its own masks has no outliner."""
     return parts.get(choice.finder), None if choice.one_does_both else parts.get(choice.outliner)
+
+
+def takes_boxes_from_masks(finder: Part | None, outliner: Part | None, data: Annotations) -> bool:
+    """Returns whether teachers in a row answer with the boxes of the masks: where the data's own boxes are.
+
+    An outline is then seen more exactly than its box is guessed.
+    """
+    return finder is not None and outliner is not None and boxes_are_of_masks(data)
 
 
 def named_base(name: str, base: Base | dict[str, str]) -> Base:

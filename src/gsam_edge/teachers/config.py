@@ -1,5 +1,7 @@
 """Parameters that all teachers share; nothing here imports torch."""
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from gsam_edge.augmentation import AugmentationConfig
@@ -12,7 +14,7 @@ class DetectionConfig(BaseModel):
 
     score_threshold: float = Field(ge=0, le=1, description="boxes whose best class scores lower are dropped")
     candidates: int = Field(
-        gt=0, description="boxes of one image that enter suppression, the best ones; its memory grows with their square"
+        gt=0, description="boxes of one image that enter suppression, the best ones; its time grows with their square"
     )
     nms_iou: float = Field(gt=0, le=1, description="of two boxes of a class that overlap more (IoU), the better stays")
     max_detections: int = Field(gt=0, description="most boxes of one image, the best ones")
@@ -26,4 +28,17 @@ class TuningConfig(BaseModel):
 
     augmentation: AugmentationConfig | None = Field(
         description="how the scene's words change each image; null leaves images as they are"
+    )
+
+
+class FloorConfig(BaseModel):
+    """What a teacher must reach on the validation images, and its labels on the training images, to teach a student."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    map50: float = Field(ge=0, le=1, description="least mAP50 of boxes, or of masks where found objects are outlined")
+    mask_iou: float = Field(ge=0, le=1, description="least mean IoU of masks that are drawn in given boxes")
+    recall: float = Field(ge=0, le=1, description="least share of the true objects that its labels hold")
+    below: Literal["error", "keep"] = Field(
+        description="what distillation does with a teacher below the floor: end the run, or go on with a warning"
     )

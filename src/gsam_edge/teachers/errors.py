@@ -16,4 +16,8 @@ class ClassMatchError(UserError):
 
 
 class ClassNameError(UserError):
-    """A class name that Grounding DINO's text encoder cannot read."""
+    """A class name that a teacher's text encoder cannot read, or that is the same as another one to it."""
+
+
+class UselessTeacherError(UserError):
+    """A teacher, or labels of one, below the floor from which a student can learn from it."""

@@ -1,6 +1,6 @@
 """Interface of a family of teachers; a family imports heavy libraries inside its methods."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypeVar
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from gsam_edge.coco import Annotations
 from gsam_edge.coco.needs import Need
 from gsam_edge.teachers.config import DetectionConfig, TuningConfig
+from gsam_edge.teachers.features import FeatureStore
 from gsam_edge.training.device import DeviceName
 from gsam_edge.training.run import Run
 from gsam_edge.vision import Detections
@@ -26,9 +27,13 @@ if TYPE_CHECKING:
 #: a teacher draws the masks of what it found itself and of nothing else.
 Role: TypeAlias = Literal["find", "outline", "both"]
 
-#: `predict(image, prompt)`: an image uint8 [H, W, 3] RGB; the prompt is None where objects are to be found, and holds
-#: the boxes where only their masks are to be drawn.
-TeacherPredict: TypeAlias = Callable[[NDArray[np.uint8], Detections | None], Detections]
+#: RGB, uint8 [H, W, 3].
+Image: TypeAlias = NDArray[np.uint8]
+
+#: `predict(images, prompts)`: the prompts are None where objects are to be found, and hold the boxes of each image
+#: where only their masks are to be drawn. The answers come in the order of the images, and may be made only as they are
+#: read: masks of many images take much memory.
+TeacherPredict: TypeAlias = Callable[[Sequence[Image], Sequence[Detections] | None], Iterable[Detections]]
 
 
 class Base(Protocol):
@@ -36,7 +41,7 @@ class Base(Protocol):
 
     @property
     def model(self) -> "nn.Module":
-        """The network; the digest of its weights identifies the base (`weights_digest`)."""
+        """The network; the digest of its weights is in the adapters that belong to it (`weights_digest`)."""
 
 
 BaseModelType = TypeVar("BaseModelType", bound=Base)
@@ -60,6 +65,7 @@ class TuningData:
         images: RGB images of both by `file_name`.
         augmentation: augmentation of the training images, or None.
         own_masks: whether a teacher that finds and outlines is to draw the masks, too.
+        features: keeps what a frozen encoder computes.
     """
 
     train: Annotations
@@ -67,6 +73,7 @@ class TuningData:
     images: ImageSource
     augmentation: "Augmentation | None"
     own_masks: bool
+    features: FeatureStore
 
 
 @dataclass(frozen=True)
@@ -80,6 +87,7 @@ class Setting:
         own_masks: whether a teacher that finds and outlines returns masks; otherwise only boxes are wanted.
         keep_base: whether the base must stay unchanged; a separate process may apply the adapter in place and so hold
             the weights only once.
+        features: keeps what a frozen encoder computes; None computes it anew for each image.
     """
 
     class_names: tuple[str, ...]
@@ -87,6 +95,7 @@ class Setting:
     device: DeviceName
     own_masks: bool
     keep_base: bool
+    features: FeatureStore | None
 
 
 class TeacherFamily(Protocol[BaseModelType, ConfigType]):
@@ -124,7 +133,7 @@ class TeacherFamily(Protocol[BaseModelType, ConfigType]):
         """
 
     def base_digest(self, base: BaseModelType) -> str:
-        """Returns a digest, hexadecimal, of all of a base that its tuning depends on."""
+        """Returns a digest, hexadecimal, of all of a base on which its tuning and its answers depend."""
 
     def tune(self, base: BaseModelType, data: TuningData, config: ConfigType, run: Run) -> "Adapter":
         """Trains an adapter of the base on the data; the base itself is not changed."""
@@ -132,11 +141,43 @@ class TeacherFamily(Protocol[BaseModelType, ConfigType]):
     def predictor(self, base: BaseModelType, adapter: "Adapter | None", setting: Setting) -> TeacherPredict:
         """Builds the function that predicts with the teacher; None for the adapter means the untuned base.
 
-        For a teacher that finds, `predict(image, None)` returns boxes, scores and class scores, and masks where it
-        draws its own and the setting asks for them. For one that outlines, `predict(image, prompt)` returns the
-        prompt's rows in the same order, with masks, and as score its own estimate of the mask's IoU (0..1).
+        For a teacher that finds, `predict(images, None)` returns boxes, scores and class scores, and masks where it
+        draws its own and the setting asks for them; it is given images of one size at a time, at most
+        `setting.detection.batch_size` of them. For one that outlines, `predict(images, prompts)` returns the rows of
+        each prompt unchanged and in the same order, with masks, and in `mask_scores` its own estimate of each mask's
+        IoU (0..1). `one_by_one` makes such a function of one for a single image.
         """
+
+
+def one_by_one(predict: Callable[[Image, Detections | None], Detections]) -> TeacherPredict:
+    """Returns a prediction of one image as one of many, each made when it is read."""
+
+    def each(images: Sequence[Image], prompts: Sequence[Detections] | None) -> Iterable[Detections]:
+        given = [None] * len(images) if prompts is None else prompts
+        return (predict(image, prompt) for image, prompt in zip(images, given, strict=True))
+
+    return each
 
 
 #: A family of any types, for the table.
 AnyFamily: TypeAlias = TeacherFamily[Any, Any]
+
+
+@dataclass(frozen=True)
+class BaseSource:
+    """Where the base of a teacher is. Nothing is read before `load`, since not every run needs every teacher.
+
+    Attributes:
+        family: the teacher's family.
+        source: a file, a folder or an id, depending on the family.
+        allow_download: whether an id may be downloaded.
+    """
+
+    family: AnyFamily
+    source: str
+    allow_download: bool
+
+    def load(self) -> Base:
+        """Loads the base anew; it lives as long as the caller keeps it. Errors: see `TeacherFamily.load`."""
+        base: Base = self.family.load(self.source, allow_download=self.allow_download)
+        return base

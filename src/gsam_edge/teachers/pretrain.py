@@ -89,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(asctime)s %(message)s")
 
-    from gsam_edge.training.checkpoints import KeptCheckpoints, fingerprint
+    from gsam_edge.training.checkpoints import FolderCheckpoints, fingerprint
 
     parameters = yaml.safe_load(options.parameters.read_text("utf-8"))
     config = _CONFIGS[options.teacher].model_validate(parameters[f"pretrain_{options.teacher}"])
@@ -100,7 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     digest = fingerprint(*(part.model_dump(mode="json") for part in (config, world)), options.seed)
     logger.info("%s %s: %s", options.teacher, digest, config.model_dump_json())
     log = _progress(config, options.log_every)
-    store = KeptCheckpoints(options.state / "checkpoints" / f"{options.teacher}-{digest}")
+    store = FolderCheckpoints(options.state / "checkpoints", keep=2).open(f"{options.teacher}-{digest}")
     run = Run.on(options.device, log=log, checkpoints=store, seed=options.seed)
     model, report = _pretrained(config, world, run)
     folder = options.state / options.teacher

@@ -10,11 +10,15 @@ from gsam_edge.coco.needs import Need
 from gsam_edge.teachers.family import AnyFamily
 from gsam_edge.teachers.grounding_dino.family import GroundingDinoFamily
 from gsam_edge.teachers.sam.family import SamFamily
+from gsam_edge.teachers.sam2.family import Sam2Family
+from gsam_edge.teachers.sam3.family import Sam3Family
 from gsam_edge.teachers.yolo.family import YoloFamily
 
 TEACHERS: Mapping[str, AnyFamily] = {
     "grounding_dino": GroundingDinoFamily(),
     "sam": SamFamily(),
+    "sam2": Sam2Family(),
+    "sam3": Sam3Family(),
     "yolo": YoloFamily(),
 }
 
@@ -59,8 +63,12 @@ class TeacherChoice(BaseModel):
         """Returns whether a teacher is used, and why: it must be chosen, and the annotations must call for it."""
         if name in self.names:
             return TEACHERS[name].need(annotations)
+        return Need(False, self.why_not(name))
+
+    def why_not(self, name: str) -> str:
+        """Returns why a teacher that is not chosen is not used."""
         key = "outliner" if TEACHERS[name].role == "outline" else "finder"
-        return Need(False, f"teachers.{key} is {getattr(self, key)}")
+        return f"teachers.{key} is {getattr(self, key)}"
 
     def needs(self, annotations: Annotations) -> dict[str, Need]:
         """Returns `need` of every teacher of the table."""

@@ -5,7 +5,8 @@ from gsam_edge.coco import Annotations
 from gsam_edge.coco.needs import is_not_needed, not_needed
 from gsam_edge.teachers.config import TuningConfig
 from gsam_edge.teachers.errors import BaseModelError
-from gsam_edge.teachers.family import Base, TuningData
+from gsam_edge.teachers.family import BaseSource, TuningData
+from gsam_edge.teachers.features import FeatureStore
 from gsam_edge.teachers.lora.adapter import Adapter
 from gsam_edge.teachers.table import TEACHERS, TeacherChoice
 from gsam_edge.training.checkpoints import fingerprint
@@ -15,7 +16,7 @@ from gsam_edge.vision.images import ImageSource
 
 def tune_where_needed(
     name: str,
-    base: Base | dict[str, str],
+    base: BaseSource | dict[str, str],
     train: Annotations,
     val: Annotations,
     images: ImageSource,
@@ -24,13 +25,14 @@ def tune_where_needed(
     scene: SceneDescription,
     rules: AugmentationRules,
     *,
+    features: FeatureStore,
     run: Run,
 ) -> Adapter | dict[str, str]:
-    """Tunes a teacher of the table; returns its adapter, or the empty value with its reason.
+    """Tunes a teacher of the table; returns its adapter, or, with nothing loaded, the empty value with its reason.
 
-    The checkpoint of an interrupted run is found by base, data, config, the augmentation from scene and rules, and
-    seed. The rules define the words of the scene; the config's `augmentation` selects those for this teacher. See the
-    family's `tune` for the other arguments and errors.
+    The checkpoint of an interrupted run is found by base, data, config, the augmentation from scene and rules, whether
+    the teacher draws masks, too, and seed. The rules define the words of the scene; the config's `augmentation` selects
+    those for this teacher. See the family's `tune` for the other arguments and errors.
 
     Raises:
         BaseModelError: if the teacher is used, but no base of it is named, or its base cannot do what it is used for.
@@ -45,8 +47,10 @@ def tune_where_needed(
             f"{base['why']}. Name it in the catalog, under {name}_base"
         )
     description = description_for(config.augmentation, scene, rules)
-    settings = [config.model_dump(), identity(description, rules), run.seed]
-    state = fingerprint(family.base_digest(base), train.digest, val.digest, *settings)
-    augmentation = None if description is None else build(description, rules)
     own_masks = choice.one_does_both and (train.has_masks or val.has_masks)
-    return family.tune(base, TuningData(train, val, images, augmentation, own_masks), config, run.opened(state))
+    settings = [config.model_dump(), identity(description, rules), own_masks, run.seed]
+    loaded = base.load()
+    state = fingerprint(family.base_digest(loaded), train.digest, val.digest, *settings)
+    augmentation = None if description is None else build(description, rules)
+    data = TuningData(train, val, images, augmentation, own_masks, features)
+    return family.tune(loaded, data, config, run.opened(state))

@@ -5,35 +5,39 @@ import json
 import logging
 import os
 import tempfile
+import zlib
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any, Protocol
+from zipfile import BadZipFile, ZipFile
 
 import torch
 
+from gsam_edge.training.errors import SettingError
 from gsam_edge.vision.errors import FileError, writing
 
 logger = logging.getLogger(__name__)
 
-#: Suffix of a file while it is being written.
-_UNFINISHED = ".part"
+#: Suffixes of a state, and of a file while it is being written.
+_SUFFIX, _UNFINISHED = ".pt", ".part"
 
 
 class CheckpointStore(Protocol):
-    """Keeps the newest state of one computation."""
+    """Keeps the newest states of one computation."""
 
     def open(self, fingerprint: str) -> "CheckpointStore":
         """Returns the store of the computation with this fingerprint; another computation's state is never read."""
 
     def save(self, state: dict[str, Any]) -> None:
-        """Replaces the kept state atomically; it may hold tensors and plain values only."""
+        """Adds a state, whole or not at all; it may hold tensors and plain values only. The oldest goes."""
 
     def load(self) -> dict[str, Any] | None:
-        """Returns the kept state with its tensors on the CPU, or None where there is none."""
+        """Returns the newest state that can be read, with its tensors on the CPU, or None where there is none."""
 
     def clear(self) -> None:
-        """Deletes the state; called once the result is stored elsewhere."""
+        """Deletes the states; called once the result is stored elsewhere."""
 
 
 def fingerprint(*parts: Any) -> str:
@@ -51,65 +55,109 @@ def fingerprint(*parts: Any) -> str:
 
 @dataclass(frozen=True)
 class FolderCheckpoints:
-    """A `CheckpointStore` in a folder: a file for each computation, replaced by renaming.
+    """A `CheckpointStore` in a folder, which holds the last states of its computation, each in a file with a number.
+
+    A state is written under another name and renamed, so that a killed process leaves none in half. Where the newest is
+    damaged nevertheless, by a machine that lost its power or by a disk, the one before costs an interval, not the run.
 
     Attributes:
-        folder: created with the first state.
-        name: fingerprint of the computation.
+        folder: created with the first state; those of opened computations lie below it, by fingerprint.
+        keep: most states of one computation on disk, at least 2.
     """
 
     folder: Path
-    name: str = "unnamed"
+    keep: int
     _opened: list["FolderCheckpoints"] = field(default_factory=list, init=False, repr=False, compare=False)
+    _damaged: list[Path] = field(default_factory=list, init=False, repr=False, compare=False)
 
-    @property
-    def path(self) -> Path:
-        """The file of this computation's state."""
-        return self.folder / f"{self.name}.pt"
+    def __post_init__(self) -> None:
+        """Raises SettingError where a damaged state would have none before it."""
+        if self.keep < 2:
+            raise SettingError(
+                f"checkpoints: expected keep of at least 2, the last and the one before, got {self.keep}"
+            )
 
     def open(self, fingerprint: str) -> "FolderCheckpoints":
         """See `CheckpointStore.open`."""
-        store = FolderCheckpoints(self.folder, fingerprint)
+        store = FolderCheckpoints(self.folder / fingerprint, self.keep)
         self._opened.append(store)
         return store
 
     def save(self, state: dict[str, Any]) -> None:
         """See `CheckpointStore.save`; FileError where the disk is full or the permission is missing."""
-        with writing(self.path):
-            self._write(state)
+        states = self._states()
+        number = int(states[-1].stem) + 1 if states else 1
+        path = self.folder / f"{number:08d}{_SUFFIX}"
+        with writing(path):
+            self._write(state, path)
+        sound = [*(state for state in states if state not in self._damaged), path]
+        for useless in (*sound[: -self.keep], *self._damaged, *self.folder.glob(f"*{_UNFINISHED}")):
+            useless.unlink(missing_ok=True)
+        self._damaged.clear()
 
-    def _write(self, state: dict[str, Any]) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=self.path.parent, prefix=self.path.stem, suffix=_UNFINISHED)
+    def _write(self, state: dict[str, Any], path: Path) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        descriptor, temporary = tempfile.mkstemp(dir=self.folder, suffix=_UNFINISHED)
         try:
             with os.fdopen(descriptor, "wb") as file:
                 torch.save(state, file)
-            Path(temporary).replace(self.path)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(temporary).replace(path)
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
 
     def load(self) -> dict[str, Any] | None:
-        """See `CheckpointStore.load`; FileError if the file is damaged or holds more than tensors and plain values."""
-        if not self.path.exists():
-            return None
-        try:
-            return torch.load(self.path, map_location="cpu", weights_only=True)
-        except (UnpicklingError, RuntimeError, EOFError, LookupError, ValueError, AttributeError) as error:
+        """See `CheckpointStore.load`; a damaged state gives way, with a warning, to the one before.
+
+        Raises:
+            FileError: if all are damaged, or hold more than tensors and plain values.
+        """
+        failures = []
+        for path in reversed(self._states()):
+            content = BytesIO(path.read_bytes())  # apart, since torch tells of a short file as of a failing disk
+            try:
+                _check_sums(content)
+                return torch.load(content, map_location="cpu", weights_only=True)
+            except (UnpicklingError, RuntimeError, EOFError, LookupError, ValueError, AttributeError, OSError) as error:
+                failures.append(error)
+                self._damaged.append(path)
+                logger.warning("%s is damaged or holds more than tensors and plain values (%s)", path, error)
+        if failures:
             raise FileError(
-                f"{self.path}: expected a checkpoint of plain tensors and values; delete it to begin anew: {error}"
-            ) from error
+                f"{self.folder}: expected a checkpoint of plain tensors and values, got {len(failures)} that cannot be "
+                "read; delete the folder to begin anew"
+            ) from failures[0]
+        return None
 
     def clear(self) -> None:
-        """Deletes this state, those opened from this store, and the files that interrupted saves left.
+        """Deletes this computation's states, those of computations opened from here, and what killed saves left.
 
         States of other computations stay, since those may be continued later.
         """
-        self.path.unlink(missing_ok=True)
         for store in self._opened:
             store.clear()
-        for path in self.folder.glob(f"*{_UNFINISHED}"):
+        for path in (*self._states(), *self.folder.glob(f"*{_UNFINISHED}")):
             path.unlink(missing_ok=True)
+        if self.folder.is_dir() and not any(self.folder.iterdir()):
+            self.folder.rmdir()
+
+    def _states(self) -> list[Path]:
+        """Returns the files of this computation's states, the oldest first."""
+        return sorted(path for path in self.folder.glob(f"*{_SUFFIX}") if path.stem.isdecimal())
+
+
+def _check_sums(content: BytesIO) -> None:
+    """Raises ValueError if a byte of a state has changed. torch writes a ZIP with check sums, and ignores them."""
+    try:
+        with ZipFile(content) as archive:
+            damaged = archive.testzip()
+    except (BadZipFile, NotImplementedError, OverflowError, zlib.error) as error:
+        raise ValueError(f"it is no whole ZIP: {error}") from error
+    if damaged is not None:
+        raise ValueError(f"the check sum of {damaged} is another")
+    content.seek(0)
 
 
 class NoCheckpoints:
@@ -128,44 +176,3 @@ class NoCheckpoints:
 
     def clear(self) -> None:
         """Does nothing."""
-
-
-@dataclass(frozen=True)
-class KeptCheckpoints:
-    """A `CheckpointStore` of one computation that keeps its last two states in a folder.
-
-    A machine that stops while it writes, or a damaged disk, then costs one interval and not the whole computation.
-
-    Attributes:
-        folder: created with the first state.
-    """
-
-    folder: Path
-
-    def open(self, fingerprint: str) -> "KeptCheckpoints":
-        """See `CheckpointStore.open`."""
-        return KeptCheckpoints(self.folder / fingerprint)
-
-    def save(self, state: dict[str, Any]) -> None:
-        """See `CheckpointStore.save`; FileError where the disk is full or the permission is missing."""
-        last = self._store("last")
-        if last.path.exists():
-            last.path.replace(self._store("previous").path)
-        last.save(state)
-
-    def load(self) -> dict[str, Any] | None:
-        """See `CheckpointStore.load`; the state before the last one where the last one is missing or damaged."""
-        try:
-            state = self._store("last").load()
-        except FileError as error:
-            logger.warning("%s; continues from the state before", error)
-            state = None
-        return state if state is not None else self._store("previous").load()
-
-    def clear(self) -> None:
-        """See `CheckpointStore.clear`."""
-        for name in ("last", "previous"):
-            self._store(name).clear()
-
-    def _store(self, name: str) -> FolderCheckpoints:
-        return FolderCheckpoints(self.folder, name)

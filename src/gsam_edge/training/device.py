@@ -1,5 +1,6 @@
 """Choice of the device that models run on."""
 
+import os
 from typing import TYPE_CHECKING, Literal
 
 from gsam_edge.training.errors import SettingError
@@ -29,4 +30,8 @@ def resolve_device(name: DeviceName) -> "torch.device":
             "device: expected a CUDA device because the parameters ask for 'cuda', but PyTorch finds none; set device "
             "to auto or cpu"
         )
-    return torch.device("cuda" if available and name != "cpu" else "cpu")
+    if not available or name == "cpu":
+        return torch.device("cpu")
+    # Of several processes on one machine (`accelerate launch`) each has a GPU of its own.
+    local = os.environ.get("LOCAL_RANK")
+    return torch.device("cuda") if local is None else torch.device("cuda", int(local))

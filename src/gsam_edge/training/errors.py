@@ -8,4 +8,4 @@ class TrainingError(UserError):
 
 
 class SettingError(UserError):
-    """A device that this machine lacks, or an invalid seed or device name."""
+    """A device that this machine lacks, an invalid seed or device name, or another setting that cannot be kept."""

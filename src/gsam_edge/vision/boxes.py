@@ -47,26 +47,3 @@ def box_iou(a_xyxy: NDArray[np.float32], b_xyxy: NDArray[np.float32]) -> NDArray
     intersection = np.prod(np.clip(bottom_right - top_left, 0, None), axis=2)
     union = box_area(a_xyxy)[:, None] + box_area(b_xyxy)[None, :] - intersection
     return (intersection / np.maximum(union, np.finfo(np.float32).tiny)).astype(np.float32)
-
-
-def nms(
-    xyxy: NDArray[np.float32], scores: NDArray[np.float32], class_ids: NDArray[np.int64], iou_threshold: float
-) -> NDArray[np.int64]:
-    """Applies greedy non-maximum suppression within each class.
-
-    Args:
-        xyxy: corners [N, 4].
-        scores: [N]; higher wins, ties go to the earlier row.
-        class_ids: [N]; boxes of different classes never suppress each other.
-        iou_threshold: a box is dropped when its IoU with a better one of its class is above this (0..1).
-
-    Returns:
-        Indices of the kept rows, int64, by falling score.
-    """
-    order = np.argsort(-scores, kind="stable")
-    suppresses = (box_iou(xyxy, xyxy) > iou_threshold) & (class_ids[:, None] == class_ids[None, :])
-    keep: list[int] = []
-    for row in order:
-        if not suppresses[row, keep].any():
-            keep.append(int(row))
-    return np.asarray(keep, np.int64)

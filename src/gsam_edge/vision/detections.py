@@ -17,6 +17,8 @@ class Detections:
         masks: bool [N, H, W] in the original image's size, or None where the source gives no masks.
         class_scores: float32 [N, C] in 0..1, one score per class, NaN for classes that were not in the prompt; or None
             where the source gives only the best.
+        mask_scores: float32 [N] in 0..1, the source's own estimate of each mask's IoU with the object; or None where
+            the source estimates none.
 
     Raises:
         ValueError: if the arrays do not agree in their first dimension or have another rank.
@@ -27,6 +29,7 @@ class Detections:
     class_ids: NDArray[np.int64]
     masks: NDArray[np.bool_] | None = None
     class_scores: NDArray[np.float32] | None = None
+    mask_scores: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         n = len(self.xyxy)
@@ -34,7 +37,7 @@ class Detections:
         for name, shape in expected.items():
             if getattr(self, name).shape != shape:
                 raise ValueError(f"Detections.{name}: expected shape {shape}, got {getattr(self, name).shape}")
-        for name, rank in (("masks", 3), ("class_scores", 2)):
+        for name, rank in (("masks", 3), ("class_scores", 2), ("mask_scores", 1)):
             array = getattr(self, name)
             if array is not None and (array.ndim != rank or len(array) != n):
                 raise ValueError(f"Detections.{name}: expected rank {rank} with {n} rows, got shape {array.shape}")
@@ -62,4 +65,5 @@ class Detections:
             class_ids=self.class_ids[index],
             masks=None if self.masks is None else self.masks[index],
             class_scores=None if self.class_scores is None else self.class_scores[index],
+            mask_scores=None if self.mask_scores is None else self.mask_scores[index],
         )

@@ -1,13 +1,17 @@
 """A folder whose weights do not fill the model is refused: what is missing would be random."""
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from transformers import GroundingDinoImageProcessor, GroundingDinoProcessor
 
+from gsam_edge.teachers.config import DetectionConfig
 from gsam_edge.teachers.errors import BaseModelError
 from gsam_edge.teachers.grounding_dino.model import load_grounding_dino
 from gsam_edge.teachers.grounding_dino.tiny import build_tiny_grounding_dino
-from support.tiny import TINY_GROUNDING_DINO, original_grounding_dino
+from gsam_edge.teachers.lora.layers import weights_digest
+from support.tiny import TINY_GROUNDING_DINO, full_size_grounding_dino, original_grounding_dino
 
 HEAD = "bbox_embed.0.layers.0.weight"
 SWIN_BLOCK = "model.backbone.conv_encoder.model.encoder.layers.0.blocks.0.attention.self"
@@ -82,3 +86,26 @@ def test_names_and_indices_of_older_releases_still_load(models, tmp_path):
     index = {f"{SWIN_BLOCK}.relative_position_index": torch.zeros(16, 16, dtype=torch.int64)}
     rewrite(tmp_path / "saved", lambda tensors: tensors.update(index))
     load_grounding_dino(str(tmp_path / "saved"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["grounding-dino", "mm-grounding-dino"])
+def test_a_full_size_checkpoint_loads_and_answers_at_its_real_input_size(kind, models, tmp_path):
+    """Random weights in the shape of `IDEA-Research/grounding-dino-tiny` and of MM Grounding DINO's Swin-T."""
+    processor = GroundingDinoProcessor(GroundingDinoImageProcessor(), models["mm"].processor.tokenizer)
+    made = full_size_grounding_dino(processor, kind)
+    made.save(tmp_path)
+    wanted = weights_digest(made.model)
+    del made
+    loaded = load_grounding_dino(str(tmp_path))
+    assert loaded.model.config.model_type == kind
+    assert weights_digest(loaded.model) == wanted
+    assert sum(parameter.numel() for parameter in loaded.model.parameters()) == pytest.approx(172e6, rel=0.01)
+    image = np.random.default_rng(0).integers(0, 256, (50, 50, 3), np.uint8)
+    assert loaded.inputs([image], ["ring."])["pixel_values"].shape == (1, 3, 800, 800)
+    config = DetectionConfig(score_threshold=0, candidates=1000, nms_iou=1, max_detections=1000, batch_size=1)
+    (found,) = loaded.predict_batch([image], ["ring", "star"], config)
+    assert len(found) == 900
+    assert np.isfinite(found.class_scores).all()
+    assert (found.xyxy >= 0).all()
+    assert (found.xyxy <= 50).all()

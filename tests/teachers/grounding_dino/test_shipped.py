@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-import yaml
+from kedro.config import OmegaConfigLoader
 
 from gsam_edge.synthetic.general import GENERAL_WORDS, GeneralWorldConfig
 from gsam_edge.teachers.grounding_dino.config import PretrainGroundingDinoConfig
@@ -34,7 +34,8 @@ def test_the_samples_words_are_new_to_it_but_can_be_spelled(shipped):
 
 @pytest.mark.slow
 def test_it_finds_what_it_is_asked_for_in_scenes_it_never_saw(shipped):
-    parameters = yaml.safe_load((ROOT / "conf/base/parameters_pretrain_tiny_teachers.yml").read_text())
+    conf = OmegaConfigLoader(conf_source=str(ROOT / "conf"), base_env="base", default_run_env="base")
+    parameters = conf["parameters"]
     config = PretrainGroundingDinoConfig.model_validate(parameters["pretrain_grounding_dino"])
     world = GeneralWorldConfig.model_validate(parameters["grounding_dino_world"])
     assert held_out_ap50(shipped, config, world, seed=0) >= 0.7

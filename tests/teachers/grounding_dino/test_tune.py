@@ -13,7 +13,11 @@ from gsam_edge.coco.errors import InvalidDatasetError
 from gsam_edge.synthetic.general import GENERAL_WORDS, draw_general_scene
 from gsam_edge.teachers.config import DetectionConfig
 from gsam_edge.teachers.errors import AdapterError, ClassNameError
-from gsam_edge.teachers.grounding_dino.config import GroundingDinoTuningConfig, PretrainGroundingDinoConfig
+from gsam_edge.teachers.grounding_dino.config import (
+    GroundingDinoLoopConfig,
+    GroundingDinoTuningConfig,
+    PretrainGroundingDinoConfig,
+)
 from gsam_edge.teachers.grounding_dino.model import GroundingDino
 from gsam_edge.teachers.grounding_dino.pretrain import held_out_ap50, pretrain_grounding_dino
 from gsam_edge.teachers.grounding_dino.pretrain_batch import prompt_classes, scene_batch, scene_truth
@@ -23,27 +27,24 @@ from gsam_edge.teachers.grounding_dino.tune import _validation, draw_prompt, tun
 from gsam_edge.teachers.lora.adapter import apply_adapter
 from gsam_edge.teachers.lora.config import LoraConfig
 from gsam_edge.teachers.lora.layers import weights_digest
-from gsam_edge.training.config import LoopConfig
 from gsam_edge.training.metrics import discard_metric
 from gsam_edge.vision import Detections
+from support.loops import loop_config
 from support.runs import a_run
 from support.tiny import GROUNDING_DINO_LOSS, SMALL_WORLD, TINY_GROUNDING_DINO
 
 CPU = torch.device("cpu")
-LOOP = LoopConfig(
-    steps=3,
-    learning_rate=1e-3,
-    weight_decay=0,
-    warmup_fraction=0.3,
-    gradient_clip=5,
-    precision="no",
-    validate_every=2,
-    patience=0,
-    checkpoint_every=100,
-)
+LOOP = loop_config(GroundingDinoLoopConfig, gradient_clip=5, monitor="ap50")
 DETECTION = DetectionConfig(score_threshold=0, candidates=1000, nms_iou=0.6, max_detections=20, batch_size=4)
 TUNING = GroundingDinoTuningConfig(
-    lora=LoraConfig(r=4, alpha=8, dropout=0, targets=r"^model\.(encoder|decoder)\.layers\..*(query|value|fc1|fc2)"),
+    lora=LoraConfig(
+        r=4,
+        alpha=8,
+        dropout=0,
+        frozen=(),
+        max_share=0.9,
+        targets=r"^model\.(encoder|decoder)\.layers\..*(query|value|fc1|fc2)",
+    ),
     loss=GROUNDING_DINO_LOSS,
     loop=LOOP,
     augmentation=None,
@@ -89,7 +90,7 @@ def test_an_adapter_comes_out_that_changes_the_answer_and_not_the_base(base):
     assert not adapter.changes_nothing
     assert adapter.config.class_names == ("grey tile", "white tile")
     assert all(np.isfinite(value) for _, value in logged["grounding_dino/train_loss"])
-    assert [step for step, _ in logged["grounding_dino/val_score"]] == [2, 3]
+    assert [step for step, _ in logged["grounding_dino/val_ap50"]] == [3, 5]
 
     image = dataset(0, 3)[1]["2.png"]
     before = base.predict_batch([image], adapter.config.class_names, DETECTION)[0]
@@ -200,7 +201,7 @@ def test_validation_holds_the_masks_of_no_image():
     value = _validation(oracle, split, pixels, DETECTION)(None)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert value == 1
+    assert value == {"ap50": 1, "ap75": 1}
     assert peak < 1e6
 
 
@@ -227,6 +228,7 @@ def pretraining():
     return PretrainGroundingDinoConfig(
         model=TINY_GROUNDING_DINO,
         loss=GROUNDING_DINO_LOSS,
+        epoch_scenes=6,
         loop=LOOP,
         detection=DETECTION,
         batch_size=2,
@@ -237,7 +239,7 @@ def pretraining():
 
 def test_pretraining_reports_what_it_made(pretraining):
     detector, report = pretrain_grounding_dino(pretraining, SMALL_WORLD, run=a_run())
-    assert (report["steps"], report["scenes"], report["held_out_scenes"]) == (3, 6, 3)
+    assert (report["steps"], report["scenes"], report["held_out_scenes"]) == (6, 12, 3)
     assert report["parameters"] == sum(parameter.numel() for parameter in detector.model.parameters())
     assert report["held_out_ap50"] == round(held_out_ap50(detector, pretraining, SMALL_WORLD, seed=0), 4)
     assert not any(parameter.requires_grad for parameter in detector.model.parameters())

@@ -10,14 +10,15 @@ from torch import nn
 from gsam_edge.teachers.errors import AdapterError
 from gsam_edge.teachers.lora.adapter import Adapter, AdapterConfig, apply_adapter, extract_adapter
 from gsam_edge.teachers.lora.config import LoraConfig
+from gsam_edge.teachers.lora.files import adapter_files, read_adapter
 from gsam_edge.teachers.lora.layers import (
-    adaptable_layers,
     adapter_parameters,
     add_lora,
     count_parameters,
     verify_only_adapters_trainable,
     weights_digest,
 )
+from gsam_edge.teachers.lora.targets import adaptable_layers
 
 
 class Block(nn.Module):
@@ -41,7 +42,7 @@ class Network(nn.Module):
         return self.backbone(x) + sum(block(x) for block in self.decoder)
 
 
-LORA = LoraConfig(r=2, alpha=4, dropout=0.0, targets=r"^decoder\.\d+\.(query|value)$")
+LORA = LoraConfig(r=2, alpha=4, dropout=0.0, frozen=(), max_share=0.9, targets=r"^decoder\.\d+\.(query|value)$")
 
 
 @pytest.fixture
@@ -51,7 +52,9 @@ def base() -> Network:
 
 
 def config_for(model: nn.Module, lora: LoraConfig = LORA) -> AdapterConfig:
-    return AdapterConfig(kind="sam", class_names=("a", "b"), base_digest=weights_digest(model), lora=lora)
+    return AdapterConfig(
+        kind="sam", class_names=("a", "b"), base_name="base", base_digest=weights_digest(model), lora=lora
+    )
 
 
 def tuned(base: nn.Module, steps: int, lora: LoraConfig = LORA) -> nn.Module:
@@ -67,7 +70,16 @@ def tuned(base: nn.Module, steps: int, lora: LoraConfig = LORA) -> nn.Module:
 
 @pytest.mark.parametrize(
     "change",
-    [{"r": 0}, {"alpha": 0}, {"dropout": 1.0}, {"targets": "decoder.*"}, {"targets": "^(decoder"}, {"rank": 4}],
+    [
+        {"r": 0},
+        {"alpha": 0},
+        {"dropout": 1.0},
+        {"targets": "decoder.*"},
+        {"targets": "^(decoder"},
+        {"rank": 4},
+        {"alpha": float("inf")},
+        {"max_share": 0},
+    ],
 )
 def test_a_config_without_sense_is_refused(change):
     with pytest.raises(ValidationError):
@@ -146,11 +158,13 @@ def test_the_digest_sees_one_changed_weight_and_a_renamed_one(base):
 def test_an_applied_adapter_is_the_tuned_model_exactly(r, alpha, steps, names):
     torch.manual_seed(2)
     base = Network().eval()
-    lora = LoraConfig(r=r, alpha=alpha, dropout=0.0, targets=r"^decoder\..*")
+    lora = LoraConfig(r=r, alpha=alpha, dropout=0.0, frozen=(), max_share=0.9, targets=r"^decoder\..*")
     model = tuned(base, steps, lora)
-    config = AdapterConfig(kind="sam", class_names=tuple(names), base_digest=weights_digest(base), lora=lora)
+    config = AdapterConfig(
+        kind="sam", class_names=tuple(names), base_name="base", base_digest=weights_digest(base), lora=lora
+    )
     extracted = extract_adapter(model, config)
-    adapter = Adapter.from_bytes(extracted.to_bytes())
+    adapter = read_adapter(adapter_files(extracted))
     assert adapter.digest == extracted.digest
     x = torch.randn(4, 8)
     again = apply_adapter(copy.deepcopy(base), adapter)
@@ -201,17 +215,6 @@ def test_extracting_refuses_a_touched_base_and_broken_weights(base):
         extract_adapter(model, config)
 
 
-def test_hostile_bytes_are_refused(base):
-    from safetensors.torch import save
-
-    with pytest.raises(AdapterError, match="expected a safetensors file"):
-        Adapter.from_bytes(b"\x80\x04not a tensor")
-    with pytest.raises(AdapterError, match="metadata"):
-        Adapter.from_bytes(save({"a": torch.zeros(1)}))
-    with pytest.raises(AdapterError, match="kind"):
-        Adapter.from_bytes(save({"a": torch.zeros(1)}, metadata={"gsam_edge_adapter": "{}"}))
-
-
 def test_attention_that_bypasses_its_layer_and_convolutions_that_no_adapter_fits_are_left_out():
     assert adaptable_layers(nn.MultiheadAttention(4, 2)) == []
     convs = nn.ModuleDict(
@@ -223,24 +226,63 @@ def test_attention_that_bypasses_its_layer_and_convolutions_that_no_adapter_fits
 def test_an_adapted_convolution_starts_as_its_base_and_is_put_on_again():
     model = nn.Sequential(nn.Conv2d(3, 5, 3, stride=2, padding=1), nn.ReLU(), nn.Conv2d(5, 2, 1))
     plain, image = copy.deepcopy(model), torch.rand(1, 3, 8, 8)
-    lora = LoraConfig(r=2, alpha=2, dropout=0, targets="^0$")
-    config = AdapterConfig(kind="yolo", class_names=("a",), base_digest=weights_digest(model), lora=lora)
+    lora = LoraConfig(r=2, alpha=2, dropout=0, frozen=(), max_share=0.9, targets="^0$")
+    config = AdapterConfig(
+        kind="yolo", class_names=("a",), base_name="base", base_digest=weights_digest(model), lora=lora
+    )
     add_lora(model, lora, seed=0)
     torch.testing.assert_close(model(image), plain(image))
     with torch.no_grad():
         for value in adapter_parameters(model).values():
             value.normal_()
-    adapter = Adapter.from_bytes(extract_adapter(model, config).to_bytes())
+    adapter = read_adapter(adapter_files(extract_adapter(model, config)))
     torch.testing.assert_close(apply_adapter(plain, adapter)(image), model(image))
 
 
 def test_a_base_as_it_is_travels_as_an_adapter_without_matrices():
-    """With what its family must know; the bytes of others, which know no more, are what they were."""
+    """With what its family must know."""
     base = nn.Linear(3, 2)
-    plain, config = copy.deepcopy(base), {"kind": "yolo", "class_names": ("a",), "base_digest": weights_digest(base)}
+    plain, config = (
+        copy.deepcopy(base),
+        {"kind": "yolo", "class_names": ("a",), "base_name": "b", "base_digest": weights_digest(base)},
+    )
     as_it_is = Adapter({}, AdapterConfig(**config, lora=None, facts={"image_size": 64}))
-    again = Adapter.from_bytes(as_it_is.to_bytes())
+    again = read_adapter(adapter_files(as_it_is))
     assert again == as_it_is
     assert not again.is_tuned
     torch.testing.assert_close(apply_adapter(base, again)(torch.ones(1, 3)), plain(torch.ones(1, 3)))
-    assert b"facts" not in Adapter({}, AdapterConfig(**config, lora=None)).to_bytes()
+
+
+class Sharing(nn.Module):
+    """Layers that are one layer under several names: one module, one parameter of two modules, one list."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.module = nn.Linear(4, 4)
+        self.same_module = self.module
+        self.parameter = nn.Linear(4, 4, bias=False)
+        self.same_parameter = nn.Linear(4, 4)
+        self.same_parameter.weight = self.parameter.weight
+        self.heads = nn.ModuleList([nn.Linear(4, 4)])
+        self.same_heads = self.heads
+        self.alone = nn.Linear(4, 4)
+
+    def forward(self, x):
+        one = self.same_module(torch.relu(self.module(x))) + self.same_parameter(torch.relu(self.parameter(x)))
+        return self.alone(one + self.same_heads[0](torch.relu(self.heads[0](x))))
+
+
+PAIRS = [("module", "same_module"), ("parameter", "same_parameter"), ("heads.0", "same_heads.0")]
+
+
+@pytest.mark.parametrize("targets", ["^(?!alone).*", "^(module|parameter|heads\\.0)$", "^same.*"])
+def test_layers_that_were_shared_are_shared_with_their_adapters(targets):
+    """Also where the pattern matches only one of the names."""
+    model = add_lora(Sharing(), LORA.model_copy(update={"targets": targets}), seed=0)
+    for one, other in PAIRS:
+        first, second = model.get_submodule(one), model.get_submodule(other)
+        assert first.base_layer.weight is second.base_layer.weight
+        for matrices in ("lora_A", "lora_B"):
+            assert getattr(first, matrices)["default"].weight is getattr(second, matrices)["default"].weight
+    assert len(adapter_parameters(model)) == 2 * len(PAIRS)
+    assert count_parameters(model)[0] == len(PAIRS) * (2 * 4 + 4 * 2)

@@ -24,9 +24,10 @@ def base() -> SamModel:
 
 
 def test_pretraining_learns_is_measured_and_seeded(base):
-    stage_loop = LOOP.model_copy(update={"steps": 20, "validate_every": 20, "learning_rate": 5e-3})
+    stage_loop = LOOP.model_copy(update={"epochs": 1, "min_steps": 0, "learning_rate": 5e-3})
     config = PretrainSamConfig(
         architecture=TINY_SAM,
+        epoch_scenes=40,
         stages=(
             SamStage(image_size=32, loop=stage_loop, batch_size=2, objects_per_image=2),
             SamStage(image_size=64, loop=stage_loop, batch_size=2, objects_per_image=2),
@@ -56,7 +57,13 @@ def test_an_interrupted_pretraining_ends_in_the_same_weights(tmp_path):
     loop = LOOP.model_copy(update={"checkpoint_every": 1})
     stages = tuple(SamStage(image_size=size, loop=loop, batch_size=1, objects_per_image=1) for size in (32, 64))
     config = PretrainSamConfig(
-        architecture=TINY_SAM, stages=stages, loss=LOSS, box_jitter=0.04, validation_images=1, held_out_images=1
+        architecture=TINY_SAM,
+        epoch_scenes=2,
+        stages=stages,
+        loss=LOSS,
+        box_jitter=0.04,
+        validation_images=1,
+        held_out_images=1,
     )
 
     def run(log, checkpoints):
@@ -66,7 +73,7 @@ def test_an_interrupted_pretraining_ends_in_the_same_weights(tmp_path):
         if name == "sam_pretraining_2_64px/train_loss" and step == 3:
             raise KeyboardInterrupt
 
-    store = FolderCheckpoints(tmp_path).open("x")
+    store = FolderCheckpoints(tmp_path, keep=2).open("x")
     with pytest.raises(KeyboardInterrupt):
         run(killed_in_the_second_stage, store)
     log = Recorder()
@@ -90,5 +97,11 @@ def test_stages_must_end_at_the_architectures_size():
     stage = SamStage(image_size=32, loop=LOOP, batch_size=1, objects_per_image=1)
     with pytest.raises(ValidationError, match="last stage at image_size 64"):
         PretrainSamConfig(
-            architecture=TINY_SAM, stages=(stage,), loss=LOSS, box_jitter=0.04, validation_images=1, held_out_images=1
+            architecture=TINY_SAM,
+            epoch_scenes=4,
+            stages=(stage,),
+            loss=LOSS,
+            box_jitter=0.04,
+            validation_images=1,
+            held_out_images=1,
         )

@@ -15,20 +15,30 @@ from gsam_edge.distill.labels import label_images
 from gsam_edge.distill.merge import merge_labels
 from gsam_edge.distill.reports import label_report
 from gsam_edge.teachers.compose import TunedTeacher, compose_teacher
+from gsam_edge.teachers.config import FloorConfig
 from gsam_edge.teachers.errors import AdapterError, BaseModelError, ClassMatchError
 from gsam_edge.teachers.family import Setting
+from gsam_edge.teachers.features import MemoryFeatures
 from gsam_edge.teachers.lora.layers import adapter_parameters, add_lora, weights_digest
-from gsam_edge.teachers.report import teacher_report
+from gsam_edge.teachers.report import LabelRule, teacher_report
 from gsam_edge.teachers.table import TEACHERS, TeacherChoice
 from gsam_edge.teachers.tuning import tune_where_needed
+from gsam_edge.teachers.verdict import UNKNOWN
 from gsam_edge.teachers.yolo.model import load_yolo
 from gsam_edge.teachers.yolo.network import columns_of, detection_loss, raw_answers
-from gsam_edge.teachers.yolo.tune import keep_statistics, labelled_batch, tune_yolo
+from gsam_edge.teachers.yolo.tune import labelled_batch, tune_yolo
+from gsam_edge.training.loop.learner import set_training
 from gsam_edge.vision import Detections
-from support.runs import a_run
+from support.runs import a_run, source_of
 from support.yolo import DETECTION, SIDE, TUNING, random_network, save_weights
 
 ALONE = TeacherChoice(finder="yolo", outliner="yolo")
+RULES = {
+    "detection": DETECTION,
+    "labelling": LabelRule(score_threshold=0.25, match_iou=0.5),
+    "floor": FloorConfig(map50=0, mask_iou=0, recall=0, below="error"),
+    "device": "cpu",
+}
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +84,9 @@ def test_tuning_gives_an_adapter_and_leaves_the_base_with_its_statistics(detecto
         "weights_class_names": ["Ring", "gold_star", "moon"],
         "image_size": SIDE,
     }
-    assert {"yolo/box_loss", "yolo/class_loss", "yolo/distribution_loss", "yolo/val_score"} <= set(logged)
+    assert {"yolo/box_loss", "yolo/class_loss", "yolo/distribution_loss", "yolo/val_ap50", "yolo/val_ap75"} <= set(
+        logged
+    )
     assert not adapter.changes_nothing
     again = tune(detector)
     assert all(torch.equal(tensor, again.tensors[name]) for name, tensor in adapter.tensors.items())
@@ -92,7 +104,7 @@ def test_every_matrix_of_the_adapter_gets_a_gradient_in_one_step(request, kind):
     truth = Detections(np.array([[4.5, 4.5, 27.5, 27.5]], np.float32), np.ones(1, np.float32), np.zeros(1, np.int64))
     image = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE, 3), np.uint8)
     batch = labelled_batch([(image, truth)], [0, 1], SIDE, torch.device("cpu"))
-    keep_statistics(network.train())
+    set_training(network, keep_statistics=True)
     raw = raw_answers(network, batch["img"])
     answers = {**raw, "scores": columns_of(raw["scores"], [[0], [1]])}
     loss, _ = detection_loss(network, 2, TUNING.loss).loss(answers, batch)
@@ -116,7 +128,7 @@ def test_training_finds_what_it_is_shown(detector):
     data, outliner = dataset([0]), TunedTeacher(not_needed("nothing to draw"), not_needed("nothing to draw"))
     config = TUNING.model_copy(
         update={
-            "loop": TUNING.loop.model_copy(update={"steps": 40, "learning_rate": 5e-3, "validate_every": 20}),
+            "loop": TUNING.loop.model_copy(update={"epochs": 2, "min_steps": 40, "learning_rate": 5e-3}),
             "lora": TUNING.lora.model_copy(update={"r": 16, "alpha": 16}),
             "batch_size": 1,
         }
@@ -124,27 +136,27 @@ def test_training_finds_what_it_is_shown(detector):
     adapter = tune_yolo(detector, data, data, IMAGES, config, augmentation=None, run=a_run())
     teachers = {"yolo": TunedTeacher(detector, adapter), "sam": outliner}
     choice = TeacherChoice(finder="yolo", outliner="sam")
-    report = teacher_report(data, IMAGES, teachers, choice, detection=DETECTION, device="cpu")
+    report = teacher_report(data, IMAGES, teachers, choice, **RULES).content
     assert report["yolo"]["tuned"]["map50"] > 0.9 > report["yolo"]["base"]["map50"]
-    assert (report["yolo"]["status"], report["yolo"]["verdict"]) == ("tuned", "better than its base")
+    assert (report["yolo"]["status"], report["yolo"]["verdict"]) == ("tuned", UNKNOWN)  # one image decides nothing
     assert report["sam"] == not_needed("nothing to draw")
 
 
 def setting(*, masks):
-    return Setting(("ring", "gold star", "comet"), DETECTION, "cpu", masks, True)
+    return Setting(("ring", "gold star", "comet"), DETECTION, "cpu", masks, True, None)
 
 
 def test_what_is_found_lies_in_the_image_with_scores_of_the_datas_classes(segmenter):
     adapter = tune(segmenter, TUNING.model_copy(update={"tune": False}))
     predict = TEACHERS["yolo"].predictor(segmenter, adapter, setting(masks=True))
-    found = predict(IMAGES["0.png"], None)
+    (found,) = predict([IMAGES["0.png"]], None)
     assert 0 < len(found) <= DETECTION.max_detections
     assert found.masks.shape == (len(found), 60, 80)
     assert np.isnan(found.class_scores[:, 2]).all()
     np.testing.assert_array_equal(found.scores, found.class_scores[:, :2].max(1))
     assert (found.xyxy >= 0).all()
     assert (found.xyxy <= [80, 60, 80, 60]).all()
-    bare = TEACHERS["yolo"].predictor(segmenter, adapter, setting(masks=False))(IMAGES["0.png"], None)
+    (bare,) = TEACHERS["yolo"].predictor(segmenter, adapter, setting(masks=False))([IMAGES["0.png"]], None)
     assert bare.masks is None
     np.testing.assert_array_equal(bare.xyxy, found.xyxy)
 
@@ -152,15 +164,21 @@ def test_what_is_found_lies_in_the_image_with_scores_of_the_datas_classes(segmen
 def test_detect_weights_draw_no_masks(detector):
     adapter = tune(detector, TUNING.model_copy(update={"tune": False}))
     with pytest.raises(BaseModelError, match="expected segment weights"):
-        TEACHERS["yolo"].predictor(detector, adapter, setting(masks=True))(IMAGES["0.png"], None)
+        list(TEACHERS["yolo"].predictor(detector, adapter, setting(masks=True))([IMAGES["0.png"]], None))
+
+
+def where_needed(base, data, config, choice, rules):
+    features, scene = MemoryFeatures(), None
+    return tune_where_needed(
+        "yolo", base, data, data, IMAGES, config, choice, scene, rules, features=features, run=a_run()
+    )
 
 
 def test_detect_weights_that_are_to_draw_masks_are_refused_before_they_are_tuned(detector, augmentation_rules):
     config, boxes = TUNING.model_copy(update={"tune": False}), dataset(range(2), masks=False)
 
     def tuned(data):
-        rules = augmentation_rules
-        return tune_where_needed("yolo", detector, data, data, IMAGES, config, ALONE, None, rules, run=a_run())
+        return where_needed(source_of(detector), data, config, ALONE, augmentation_rules)
 
     with pytest.raises(BaseModelError, match="expected segment weights"):
         tuned(dataset(range(2)))
@@ -194,7 +212,7 @@ def test_it_labels_merges_and_is_reported_like_the_others(segmenter, masks, capl
     assert not adapter.is_tuned
     teacher = composed(segmenter, adapter, data)
     assert (teacher.description.name, teacher.description.prompted_with_boxes) == ("YOLO", False)
-    labels, counts = label_images(teacher.factory, teacher.description, data, IMAGES, store={})
+    labels, counts = label_images(teacher.factory, teacher.description, data, IMAGES, batch_size=2, store={})
     assert counts.new == 4
     found = labels.objects[0]
     assert len(found) > 0
@@ -203,9 +221,7 @@ def test_it_labels_merges_and_is_reported_like_the_others(segmenter, masks, capl
     assert label_report(data, labels, counts, labelling)["labels"] == sum(len(labels.objects[n]) for n in range(4))
     merge_labels(data, labels, match_iou=0.1)
     with caplog.at_level(logging.WARNING):
-        report = teacher_report(
-            data, IMAGES, {"yolo": TunedTeacher(segmenter, adapter)}, ALONE, detection=DETECTION, device="cpu"
-        )
+        report = teacher_report(data, IMAGES, {"yolo": TunedTeacher(segmenter, adapter)}, ALONE, **RULES).content
     assert report["yolo"]["status"] == "as it is"
     assert set(report["yolo"]["base"]) == {"map50", "map50_95"}
     assert report["grounded_sam"]["status"] == ("as it is" if masks else "not needed")
@@ -228,9 +244,9 @@ def test_its_answers_are_the_same_in_another_process(segmenter):
     data = dataset(range(2))
     teacher = composed(segmenter, tune(segmenter, train=data), data)
     sent = pickle.dumps(teacher.factory)
-    there = pickle.loads(sent)()(IMAGES["0.png"])  # noqa: S301 - our own bytes
+    (there,) = pickle.loads(sent)()([IMAGES["0.png"]])  # noqa: S301 - our own bytes
     predict = TEACHERS["yolo"].predictor(segmenter, tune(segmenter, train=data), setting(masks=True))
-    here = predict(IMAGES["0.png"], None)
+    (here,) = predict([IMAGES["0.png"]], None)
     np.testing.assert_array_equal(here.scores, there.scores)
     np.testing.assert_array_equal(here.masks, there.masks)
 
@@ -250,11 +266,9 @@ def test_without_a_shared_class_or_objects_of_one_it_is_not_tuned(detector):
 
 
 def test_a_finder_whose_weights_nobody_named_ends_the_run(augmentation_rules):
-    nameless, data, scene = not_needed("no weights are named"), dataset(range(2)), None
+    nameless, data = not_needed("no weights are named"), dataset(range(2))
     with pytest.raises(BaseModelError, match=r"yolo_base: expected a \.pt file .* Name it in the catalog"):
-        tune_where_needed("yolo", nameless, data, data, IMAGES, TUNING, ALONE, scene, augmentation_rules, run=a_run())
+        where_needed(nameless, data, TUNING, ALONE, augmentation_rules)
     today = TeacherChoice(finder="grounding_dino", outliner="sam")
-    unasked = tune_where_needed(
-        "yolo", nameless, data, data, IMAGES, TUNING, today, scene, augmentation_rules, run=a_run()
-    )
+    unasked = where_needed(nameless, data, TUNING, today, augmentation_rules)
     assert unasked == not_needed("teachers.finder is grounding_dino")

@@ -30,7 +30,7 @@ def measure_teacher(
     from gsam_edge.evaluate.artefacts import evaluate_teacher
     from gsam_edge.teachers.compose import compose_teacher
 
-    tuned = tuned_teachers(teachers)
+    tuned = tuned_teachers(teachers, choice)
     teacher = compose_teacher(annotations_test, tuned, choice, detection=labelling.detection, device=device)
     return evaluate_teacher(teacher, annotations_test, images, evaluation, device)
 

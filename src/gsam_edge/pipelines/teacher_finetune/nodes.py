@@ -3,8 +3,12 @@
 from typing import Any
 
 from gsam_edge.coco import Annotations
+from gsam_edge.coco.needs import is_not_needed
 from gsam_edge.distill.config import LabellingConfig
 from gsam_edge.pipelines.templates import tuned_teachers
+from gsam_edge.pipelines.types import Adapter, Figure, LiveMetrics
+from gsam_edge.report.teacher_plots import WorstImagesConfig
+from gsam_edge.teachers.config import FloorConfig
 from gsam_edge.teachers.table import TeacherChoice
 from gsam_edge.training.device import DeviceName
 from gsam_edge.vision.images import ImageSource
@@ -15,11 +19,44 @@ def report_teachers(
     images: ImageSource,
     choice: TeacherChoice,
     labelling: LabellingConfig,
+    floor: FloorConfig,
+    worst: WorstImagesConfig,
     device: DeviceName,
     **teachers: Any,
-) -> dict[str, Any]:
-    """Measures each teacher before and after tuning; keys: see `teachers.report.teacher_report`."""
-    from gsam_edge.teachers.report import teacher_report
+) -> tuple[dict[str, Any], Figure, Figure]:
+    """Measures each teacher before and after tuning; keys: see `teachers.report.teacher_report`.
 
-    tuned = tuned_teachers(teachers)
-    return teacher_report(val, images, tuned, choice, detection=labelling.detection, device=device)
+    Also plots the figures of each class, and the images that the tuned teachers label worst.
+    """
+    from gsam_edge.report.teacher_plots import plot_teacher_classes, plot_worst_images, worst_rows
+    from gsam_edge.teachers.report import LabelRule, teacher_report
+
+    rule = LabelRule(labelling.score_threshold, labelling.match_iou)
+    measured = teacher_report(
+        val,
+        images,
+        tuned_teachers(teachers, choice),
+        choice,
+        detection=labelling.detection,
+        labelling=rule,
+        floor=floor,
+        device=device,
+    )
+    rows, ranked_by = worst_rows(
+        val, images, measured.found, **rule._asdict(), prompted=measured.prompted, count=worst.count
+    )
+    sheet = plot_worst_images(rows, val.class_names, ranked_by=ranked_by, image_width=worst.image_width)
+    return measured.content, plot_teacher_classes(measured.content), sheet
+
+
+def plot_curves(log: LiveMetrics, **adapters: Adapter | dict[str, str]) -> Figure:
+    """Plots what the trainings of the teachers logged; of a teacher that was not tuned, the reason is written."""
+    from gsam_edge.report.teacher_plots import plot_teacher_curves
+
+    absent = {name: adapter["why"] for name, adapter in adapters.items() if is_not_needed(adapter)}
+    absent |= {
+        name: "is used as it is"
+        for name, adapter in adapters.items()
+        if not is_not_needed(adapter) and not adapter.is_tuned
+    }
+    return plot_teacher_curves({name: log.curves(name) for name in adapters if name not in absent}, absent)

@@ -19,11 +19,19 @@ def create_pipeline() -> Pipeline:
                     "images": "raw_images",
                     "choice": "params:teachers",
                     "labelling": "params:labelling",
+                    "floor": "params:teacher_floor",
+                    "worst": "params:worst_images",
                     "device": "params:device",
                     **TEACHER_INPUTS,
                 },
-                outputs="teacher_report",
+                outputs=["teacher_report", "plot_teacher_classes", "plot_teacher_worst"],
                 name="report_teachers",
+            ),
+            node(
+                nodes.plot_curves,
+                inputs={"log": "live_metrics", **{name: f"{name}_adapter" for name in TEACHERS}},
+                outputs="plot_teacher_curves",
+                name="plot_teacher_curves",
             ),
         ]
     )

@@ -1,5 +1,7 @@
 """Parameters of Grounding DINO; nothing here imports torch."""
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from gsam_edge.teachers.config import DetectionConfig, TuningConfig
@@ -16,18 +18,31 @@ class GroundingDinoLossConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    class_weight: float = Field(gt=0, description="weight of the focal loss on tokens")
+    class_weight: float = Field(
+        gt=0, description="weight of the focal loss on tokens; a class counts once, however many tokens its name has"
+    )
     l1_weight: float = Field(gt=0, description="weight of the L1 distance of boxes (cxcywh, fractions of the image)")
     giou_weight: float = Field(gt=0, description="weight of the generalised IoU loss of boxes")
     focal_alpha: float = Field(
         ge=0, le=1, description="focal loss, not the matching: weight of positive tokens, the negatives get the rest"
     )
     focal_gamma: float = Field(ge=0, description="focal loss, not the matching: how much easy tokens are played down")
-    dense_weight: float = Field(
-        ge=0, description="weight of the dense encoder loss beside the decoder's; 0 leaves it out"
+    encoder_loss: Literal["two_stage", "dense"] = Field(
+        description="how objects teach the encoder's proposals, from which the queries are chosen; two_stage: the "
+        "chosen ones are matched to the objects one to one, as in the published training; dense: every token near an "
+        "object learns it, without which training from scratch learns nothing"
     )
-    dense_radius: float = Field(gt=0, description="encoder tokens this near to an object's centre learn it, in strides")
-    dense_cells: float = Field(gt=0, description="an object longer than so many strides belongs to a coarser level")
+    encoder_weight: float = Field(gt=0, description="weight of the encoder's loss beside each decoder layer's")
+    dense_radius: float = Field(gt=0, description="dense: tokens this near to an object's centre learn it, in strides")
+    dense_cells: float = Field(
+        gt=0, description="dense: an object longer than so many strides belongs to a coarser level"
+    )
+
+
+class GroundingDinoLoopConfig(LoopConfig):
+    """The loop, with the metrics of its validation."""
+
+    monitor: Literal["ap50", "ap75"] = Field(description="class-mean AP at an IoU of 0.5 or 0.75 on validation images")
 
 
 class GroundingDinoTuningConfig(TuningConfig):
@@ -35,7 +50,7 @@ class GroundingDinoTuningConfig(TuningConfig):
 
     lora: LoraConfig = Field(description="rank, scale and adapted layers")
     loss: GroundingDinoLossConfig = Field(description="weights of the loss")
-    loop: LoopConfig = Field(description="schedule")
+    loop: GroundingDinoLoopConfig = Field(description="schedule")
     detection: DetectionConfig = Field(description="what counts as a detection when validating")
     batch_size: int = Field(gt=0, description="images of one step")
     positive_prompt_probability: float = Field(
@@ -76,7 +91,8 @@ class PretrainGroundingDinoConfig(BaseModel):
 
     model: TinyGroundingDinoConfig = Field(description="sizes of the network")
     loss: GroundingDinoLossConfig = Field(description="weights of the loss")
-    loop: LoopConfig = Field(description="schedule")
+    epoch_scenes: int = Field(gt=0, description="scenes of an epoch; they are drawn without end")
+    loop: GroundingDinoLoopConfig = Field(description="schedule")
     detection: DetectionConfig = Field(description="what counts as a detection in the held-out measurement")
     smaller_first: SmallerFirst | None = Field(default=None, description="smaller images at first, or null")
     batch_size: int = Field(gt=0, description="scenes of one step")

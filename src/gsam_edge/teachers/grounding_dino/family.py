@@ -1,14 +1,12 @@
 """Grounding DINO as a family of teachers."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
 from gsam_edge.coco import Annotations
 from gsam_edge.coco.needs import Need
-from gsam_edge.teachers.family import Role, Setting, TeacherPredict, TuningData
+from gsam_edge.teachers.family import Image, Role, Setting, TeacherPredict, TuningData
 from gsam_edge.teachers.grounding_dino.config import GroundingDinoTuningConfig
 from gsam_edge.training.run import Run
 from gsam_edge.vision import Detections
@@ -43,10 +41,12 @@ class GroundingDinoFamily:
         return load_grounding_dino(source, allow_download=allow_download)
 
     def base_digest(self, base: "GroundingDino") -> str:
-        """See `weights_digest`."""
+        """Returns a digest of its weights and of how images and words are prepared for it."""
         from gsam_edge.teachers.lora.layers import weights_digest
+        from gsam_edge.training.checkpoints import fingerprint
 
-        return weights_digest(base.model)
+        images, words = base.processor.image_processor.to_dict(), base.processor.tokenizer.get_vocab()
+        return fingerprint(weights_digest(base.model), images, words)
 
     def tune(self, base: "GroundingDino", data: TuningData, config: GroundingDinoTuningConfig, run: Run) -> "Adapter":
         """See `tune_grounding_dino`."""
@@ -58,12 +58,14 @@ class GroundingDinoFamily:
 
     def predictor(self, base: "GroundingDino", adapter: "Adapter | None", setting: Setting) -> TeacherPredict:
         """Builds the prediction for all classes, in one prompt or, past the text encoder's limit, in several."""
+        from gsam_edge.teachers.grounding_dino.text import read_prompts_once
         from gsam_edge.teachers.lora.adapter import adapted
 
         model = adapted(base.model, adapter, device=setting.device, keep_base=setting.keep_base)
+        read_prompts_once(model)
         tuned = replace(base, model=model)
 
-        def find(image: NDArray[np.uint8], prompt: Detections | None) -> Detections:
-            return tuned.predict_batch([image], setting.class_names, setting.detection)[0]
+        def find(images: Sequence[Image], prompts: Sequence[Detections] | None) -> list[Detections]:
+            return tuned.predict_batch(images, setting.class_names, setting.detection)
 
         return find

@@ -1,9 +1,10 @@
-"""Grounding DINO's loss: set prediction in every decoder layer, and a dense loss on the encoder's proposals.
+"""Grounding DINO's loss: set prediction in every decoder layer, and a loss on the encoder's proposals.
 
 In all shapes: B images, L decoder layers, Q queries (the boxes that a layer proposes), S image tokens of the encoder
 (each proposes a box, too), T tokens of the longest prompt, N objects of an image, P pairs of a proposal and an object.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -20,27 +21,32 @@ from gsam_edge.training.errors import TrainingError
 def grounding_dino_losses(
     model: TunableModel, batch: GroundingDinoBatch, config: GroundingDinoLossConfig
 ) -> dict[str, Tensor]:
-    """Returns a batch's weighted losses `class_loss`, `l1_loss`, `giou_loss` and, where configured, `dense_loss`.
+    """Returns a batch's weighted losses `class_loss`, `l1_loss`, `giou_loss` and `encoder_loss`.
 
     The decoder's part is DINO's (Zhang et al. 2022): every layer's queries are matched to the objects one to one by the
     library's Hungarian matcher and trained on the tokens of their object's class (focal) and its box. The library's own
     loss is not used: in transformers 5.23 it looks up the tokens of images past the first in the wrong prompt, and its
     encoder part trains the query embeddings independently of the image.
 
+    The encoder's proposals always have a loss of their own, since nothing else teaches which of them become queries:
+    the decoder's gradient stops at its first boxes. See `GroundingDinoLossConfig.encoder_loss`.
+
     Raises:
         TrainingError: if a class logit or a box is NaN or infinite, as after a step that was too large.
     """
-    outputs = model(**batch.inputs)
+    outputs = model.model(**batch.inputs)  # without the heads: `decoder_predictions` asks those of every layer
     logits, boxes = decoder_predictions(model, outputs, batch.inputs["attention_mask"])
     _check_finite(logits[batch.inputs["attention_mask"].bool()[None, :, None].expand_as(logits)], boxes)
     weights = {"class_loss": config.class_weight, "l1_loss": config.l1_weight, "giou_loss": config.giou_weight}
-    layers = [_set_loss(layer, batch, config) for layer in zip(logits, boxes, strict=True)]
+    usable = torch.ones_like(boxes[0, ..., 0], dtype=torch.bool)
+    layers = [_set_loss(*layer, usable, batch, config) for layer in zip(logits, boxes, strict=True)]
     losses = {name: weight * torch.stack([layer[name] for layer in layers]).sum() for name, weight in weights.items()}
-    if config.dense_weight:
-        dense = _dense_loss(outputs, batch, config)
-        weighted = torch.stack([weight * dense[name] for name, weight in weights.items()])
-        losses["dense_loss"] = config.dense_weight * weighted.sum()
-    return losses
+    if config.encoder_loss == "dense":
+        encoder = _dense_loss(outputs, batch, config)
+    else:
+        encoder = _two_stage_loss(outputs, model.config.num_queries, batch, config)
+    weighted = torch.stack([weight * encoder[name] for name, weight in weights.items()])
+    return {**losses, "encoder_loss": config.encoder_weight * weighted.sum()}
 
 
 def decoder_predictions(model: TunableModel, outputs: Any, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
@@ -72,17 +78,28 @@ def _check_finite(logits: Tensor, boxes: Tensor) -> None:
 
 
 def _set_loss(
-    layer: tuple[Tensor, Tensor], batch: GroundingDinoBatch, config: GroundingDinoLossConfig
+    logits: Tensor, boxes: Tensor, usable: Tensor, batch: GroundingDinoBatch, config: GroundingDinoLossConfig
 ) -> dict[str, Tensor]:
-    """Returns the unweighted losses of one decoder layer, (logits [B, Q, T], boxes [B, Q, 4] cxcywh in 0..1)."""
-    logits, boxes = layer
+    """Returns the unweighted losses of proposals that are matched to the objects one to one.
+
+    Args:
+        logits: [B, Q, T], -inf at padding.
+        boxes: [B, Q, 4] cxcywh in 0..1.
+        usable: bool [B, Q]; the other proposals are matched to nothing.
+        batch: the truth.
+        config: weights.
+    """
     # The matcher's own focal cost has fixed alpha 0.25 and gamma 2, whatever the loss is configured to.
     matcher = GroundingDinoHungarianMatcher(
         class_cost=config.class_weight, bbox_cost=config.l1_weight, giou_cost=config.giou_weight
     )
     targets = [{"class_labels": c, "boxes": b} for c, b in zip(batch.labels, batch.boxes, strict=True)]
+    # What costs NaN, the matcher takes last.
+    offered = logits.masked_fill(~usable[..., None], torch.nan)
     # Per image: queries [N] and their objects [N]; each object has one query of its own.
-    pairs = matcher({"logits": logits, "pred_boxes": boxes, "label_maps": batch.class_tokens}, targets)
+    pairs = matcher({"logits": offered, "pred_boxes": boxes, "label_maps": batch.class_tokens}, targets)
+    kept = [usable[row].cpu()[query] for row, (query, _) in enumerate(pairs)]
+    pairs = [(query[keep], target[keep]) for (query, target), keep in zip(pairs, kept, strict=True)]
     image = torch.cat([torch.full_like(query, row) for row, (query, _) in enumerate(pairs)])  # [P]
     query = torch.cat([query for query, _ in pairs])  # [P]
     # [P, 4], and [P, T] by way of the objects' classes, which are rows of the class tokens.
@@ -92,8 +109,24 @@ def _set_loss(
     )
     target_tokens = torch.zeros_like(logits)  # [B, Q, T]
     target_tokens[image, query] = wanted_tokens
-    mask = batch.inputs["attention_mask"]  # [B, T]
-    return _losses((logits, target_tokens), (boxes[image, query], wanted_boxes), mask, config)
+    return _losses((logits, target_tokens), (boxes[image, query], wanted_boxes), batch, config)
+
+
+def _two_stage_loss(
+    outputs: Any, queries: int, batch: GroundingDinoBatch, config: GroundingDinoLossConfig
+) -> dict[str, Tensor]:
+    """Returns the unweighted losses of the encoder's proposals that became queries, matched to the objects one to one.
+
+    As in Deformable DETR's two-stage form (Zhu et al. 2020, appendix A.4) and Grounding DINO's original training.
+    """
+    tokens = batch.inputs["attention_mask"].shape[1]  # T
+    best = outputs.enc_outputs_class.amax(-1).topk(queries, dim=1).indices  # [B, Q], the model's own choice
+    logits, coordinates = (
+        part.gather(1, best[..., None].expand(-1, -1, part.shape[-1])).float()
+        for part in (outputs.enc_outputs_class[..., :tokens], outputs.enc_outputs_coord_logits)
+    )
+    # Coordinates are infinite at padding and at the image's very edge.
+    return _set_loss(logits, coordinates.sigmoid(), coordinates.isfinite().all(-1), batch, config)
 
 
 def _dense_loss(outputs: Any, batch: GroundingDinoBatch, config: GroundingDinoLossConfig) -> dict[str, Tensor]:
@@ -116,8 +149,7 @@ def _dense_loss(outputs: Any, batch: GroundingDinoBatch, config: GroundingDinoLo
         rows.append(token)
         wanted_boxes.append(boxes[target])
     predicted = coordinates[torch.cat(images), torch.cat(rows)].sigmoid()  # [P of all images, 4]
-    mask = batch.inputs["attention_mask"]
-    return _losses((logits, target_tokens), (predicted, torch.cat(wanted_boxes)), mask, config)
+    return _losses((logits, target_tokens), (predicted, torch.cat(wanted_boxes)), batch, config)
 
 
 def token_grid(image_hw: tuple[int, int], count: int, device: torch.device) -> tuple[Tensor, Tensor]:
@@ -176,19 +208,41 @@ def assign_tokens(
     return token, area[token].argmin(1)
 
 
+def token_weights(class_tokens: Sequence[Tensor]) -> Tensor:
+    """Returns the weights of tokens in the class loss, so that a class counts the same however long its name is.
+
+    The tokens of a class share the weight 1, where they are wanted and where they are not; so the loss of a class is
+    the mean over its tokens, as its cost is in the library's matcher. Every other token (separators, [CLS]) has the
+    weight 1: there are as many of them as classes, and two more.
+
+    Args:
+        class_tokens: per image [C, T], 1 where a token of the prompt belongs to the class.
+
+    Returns:
+        Weights [B, T]; at padding they are 1 and mean nothing.
+    """
+    return torch.stack(
+        [(tokens / tokens.sum(1, keepdim=True)).sum(0) + (tokens.sum(0) == 0) for tokens in class_tokens]
+    )
+
+
 def _losses(
-    tokens: tuple[Tensor, Tensor], boxes: tuple[Tensor, Tensor], mask: Tensor, config: GroundingDinoLossConfig
+    tokens: tuple[Tensor, Tensor],
+    boxes: tuple[Tensor, Tensor],
+    batch: GroundingDinoBatch,
+    config: GroundingDinoLossConfig,
 ) -> dict[str, Tensor]:
     """Returns focal loss over all real tokens, L1 and GIoU over boxes, each per box; pairs are (predicted, target).
 
-    `tokens` are [B, Q or S, T] each, `boxes` [P, 4] each, and `mask` is [B, T].
+    `tokens` are [B, Q or S, T] each and `boxes` [P, 4] each. For the weights of tokens see `token_weights`.
     """
     logits, target_tokens = tokens
     predicted, wanted = boxes
-    real = mask.bool()[:, None].expand_as(logits)  # [B, Q or S, T]
+    real = batch.inputs["attention_mask"].bool()[:, None].expand_as(logits)  # [B, Q or S, T]
     focal = sigmoid_focal_loss(
-        logits[real], target_tokens[real], alpha=config.focal_alpha, gamma=config.focal_gamma, reduction="sum"
+        logits[real], target_tokens[real], alpha=config.focal_alpha, gamma=config.focal_gamma, reduction="none"
     )
+    focal = (focal * token_weights(batch.class_tokens)[:, None].expand_as(logits)[real]).sum()
     # DETR, DINO and the library bound the number of boxes in the same way: a batch without objects counts as one box.
     pairs = max(len(wanted), 1)
     giou = generalized_box_iou_loss(

@@ -1,27 +1,30 @@
 """Grounding DINO as a detector of named classes."""
 
-import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
+from transformers import AutoProcessor
 
 from gsam_edge.teachers.config import DetectionConfig
 from gsam_edge.teachers.detections import best_detections
-from gsam_edge.teachers.errors import BaseModelError
 from gsam_edge.teachers.grounding_dino.library import TUNABLE_MODELS, TunableModel
 from gsam_edge.teachers.grounding_dino.prompts import Prompt, compose_prompts
+from gsam_edge.teachers.pretrained import load_pretrained
 from gsam_edge.vision import Detections
 from gsam_edge.vision.boxes import clip_xyxy, cxcywh_to_xyxy
 
-logger = logging.getLogger(__name__)
-
 Image = NDArray[np.uint8]
+
+#: Of an image of 1 or 3 rows, the library would take the rows for the channels.
+_IMAGES = {"input_data_format": "channels_last"}
 
 
 @dataclass(frozen=True)
@@ -48,9 +51,14 @@ class GroundingDino:
         return compose_prompts(class_names, self.processor.tokenizer, self.model.config.max_text_len)
 
     def inputs(self, images: Sequence[Image], texts: Sequence[str]) -> dict[str, Tensor]:
-        """Prepares images uint8 [H, W, 3] RGB, with one prompt text each, as the model's input on its device."""
-        encoded = self.processor(images=list(images), text=list(texts), padding=True, return_tensors="pt")
-        return {name: tensor.to(self.device) for name, tensor in encoded.items()}
+        """Prepares images uint8 [H, W, 3] RGB, with one prompt text each, as the model's input on its device.
+
+        Size, resampling, pixel range and statistics are the model's own, from the configuration in its folder.
+        Smaller images are padded at the right and below; `pixel_mask` is 1 where the image is. So are very narrow ones,
+        which have fewer places than the model has queries: the library cannot choose so many among them.
+        """
+        pixels, mask = self._pixels(images)
+        return {"pixel_values": pixels.to(self.device), "pixel_mask": mask.to(self.device), **self._text(texts)}
 
     def predict_batch(
         self, images: Iterable[Image], class_names: Sequence[str], config: DetectionConfig
@@ -59,6 +67,9 @@ class GroundingDino:
 
         A query's score for a class is the highest probability among the tokens of the class's span; its class is the
         one with the highest score. Queries of several prompts (many classes) are joined before the suppression.
+
+        Only images that are of one size as the network's input share a pass: padding changes what the backbone sees, so
+        that an image's detections would depend on the images beside it.
 
         Args:
             images: uint8 [H, W, 3] RGB, of any sizes; read lazily, one batch at a time.
@@ -71,30 +82,71 @@ class GroundingDino:
         """
         prompts = self.prompts(class_names)
         found: list[Detections] = []
-        batch: list[Image] = []
-        for image in images:
-            batch.append(image)
-            if len(batch) == config.batch_size:
+        for _, alike in groupby(map(self._prepared, images), key=lambda one: one.pixels.shape):
+            while batch := list(islice(alike, config.batch_size)):
                 found += self._predict(batch, prompts, len(class_names), config)
-                batch = []
-        return found + (self._predict(batch, prompts, len(class_names), config) if batch else [])
+        return found
 
     def save(self, folder: Path) -> None:
         """Writes the model (safetensors) and its processor as a folder that `load_grounding_dino` reads."""
         self.model.save_pretrained(folder)
         self.processor.save_pretrained(folder)
 
+    def _prepared(self, image: Image) -> "_Prepared":
+        (pixels,), (mask,) = self._pixels([image])
+        return _Prepared(pixels, mask, image.shape[:2])
+
+    def _pixels(self, images: Sequence[Image]) -> tuple[Tensor, Tensor]:
+        encoded = self.processor.image_processor(images=list(images), return_tensors="pt", **_IMAGES)
+        pixels, mask = encoded["pixel_values"], encoded["pixel_mask"]
+        config = self.model.config
+        height, width = roomy_hw(pixels.shape[-2:], levels=config.num_feature_levels, queries=config.num_queries)
+        padding = (0, width - pixels.shape[-1], 0, height - pixels.shape[-2])
+        return functional.pad(pixels, padding), functional.pad(mask, padding)
+
+    def _text(self, texts: Sequence[str]) -> dict[str, Tensor]:
+        encoded = self.processor.tokenizer(list(texts), padding=True, return_tensors="pt")
+        return {name: tensor.to(self.device) for name, tensor in encoded.items()}
+
     @torch.inference_mode()
     def _predict(
-        self, images: Sequence[Image], prompts: Sequence[Prompt], num_classes: int, config: DetectionConfig
+        self, images: Sequence["_Prepared"], prompts: Sequence[Prompt], num_classes: int, config: DetectionConfig
     ) -> list[Detections]:
+        pixels, mask = (
+            torch.stack(parts).to(self.device)
+            for parts in ([image.pixels for image in images], [image.mask for image in images])
+        )
         boxes, scores = [], []
         for prompt in prompts:
-            outputs = self.model(**self.inputs(images, [prompt.text] * len(images)))
+            outputs = self.model(pixel_values=pixels, pixel_mask=mask, **self._text([prompt.text] * len(images)))
             boxes.append(outputs.pred_boxes.float().cpu().numpy())
             scores.append(class_probabilities(outputs.logits.float().cpu(), prompt, num_classes).numpy())
         per_image = zip(images, np.concatenate(boxes, 1), np.concatenate(scores, 1), strict=True)
-        return [_detections(image.shape[:2], cxcywh, score, config) for image, cxcywh, score in per_image]
+        return [_detections(image.image_hw, cxcywh, score, config) for image, cxcywh, score in per_image]
+
+
+class _Prepared(NamedTuple):
+    """An image as input of the network: pixels float32 [3, h, w], int64 [h, w] 1 where it is, and its own size."""
+
+    pixels: Tensor
+    mask: Tensor
+    image_hw: tuple[int, int]
+
+
+def roomy_hw(input_hw: tuple[int, int], *, levels: int, queries: int) -> tuple[int, int]:
+    """Returns the height and width from which a network's input has at least as many encoder tokens as queries.
+
+    Args:
+        input_hw: height and width in pixels; of the result, only the shorter side is longer.
+        levels: feature levels of the encoder, of stride 8, 16, 32 ... pixels.
+        queries: tokens to have at least.
+    """
+    height, width = input_hw
+    while (
+        sum(-(-height // stride) * -(-width // stride) for stride in (8 << level for level in range(levels))) < queries
+    ):
+        height, width = (height + 1, width) if height <= width else (height, width + 1)
+    return height, width
 
 
 def class_probabilities(logits: Tensor, prompt: Prompt, num_classes: int) -> Tensor:
@@ -130,55 +182,7 @@ def load_grounding_dino(model_id_or_folder: str, *, allow_download: bool = False
         BaseModelError: if it holds a model of another architecture, weights that do not fill the model exactly, or
             damaged files.
     """
-    from safetensors import SafetensorError
-    from transformers import AutoConfig, AutoProcessor
-
-    options = {"local_files_only": not allow_download}
-    try:
-        architecture = AutoConfig.from_pretrained(model_id_or_folder, **options).model_type
-        if architecture not in TUNABLE_MODELS:
-            raise BaseModelError(
-                f"{model_id_or_folder}: expected a model of {sorted(TUNABLE_MODELS)}, got one of {architecture!r}"
-            )
-        # Mismatched shapes pass here, so that `_check_weights` reports them together with other faults.
-        model, arrived = TUNABLE_MODELS[architecture].from_pretrained(
-            model_id_or_folder,
-            dtype=torch.float32,  # the shipped file is in half precision, which the CPU computes slowly
-            use_safetensors=True,
-            ignore_mismatched_sizes=True,
-            output_loading_info=True,
-            **options,
-        )
-        processor = AutoProcessor.from_pretrained(model_id_or_folder, **options)
-    except OSError as error:
-        raise FileNotFoundError(
-            f"Grounding DINO: expected a folder or a model in the local Hugging Face cache, got {model_id_or_folder!r}"
-            f" (downloads {'allowed' if allow_download else 'not allowed'}): {error}"
-        ) from error
-    except (ValueError, KeyError, SafetensorError) as error:  # what the library's readers raise on damaged files
-        raise BaseModelError(
-            f"Grounding DINO {model_id_or_folder}: expected a model as transformers saves it, but: {error}"
-        ) from error
-    _check_weights(model_id_or_folder, len(model.state_dict()), arrived)
-    return GroundingDino(model.eval(), processor, Path(model_id_or_folder).name)
-
-
-def _check_weights(where: str, tensors: int, arrived: Mapping[str, Any]) -> None:
-    """Checks that weights fill the whole model; logs a warning for tensors that it does not use.
-
-    Args:
-        where: folder or id.
-        tensors: number of the model's tensors.
-        arrived: the library's report of the loading, without differences that are no faults (tied heads, index tables
-            that are computed now, layers that older releases named otherwise).
-    """
-    missing, unused = sorted(arrived["missing_keys"]), sorted(arrived["unexpected_keys"])
-    reshaped = sorted(f"{name}: {tuple(got)} for {tuple(wanted)}" for name, got, wanted in arrived["mismatched_keys"])
-    if missing or reshaped:
-        raise BaseModelError(
-            f"Grounding DINO {where}: expected weights for all {tensors} tensors of the model, got {len(missing)} "
-            f"missing {missing[:5]}, {len(reshaped)} of another shape {reshaped[:5]} and {len(unused)} that it does "
-            f"not know {unused[:5]}"
-        )
-    if unused:
-        logger.warning("Grounding DINO %s: %d tensors that the model does not use: %s", where, len(unused), unused[:5])
+    model, processor = load_pretrained(
+        "Grounding DINO", model_id_or_folder, TUNABLE_MODELS, AutoProcessor, allow_download=allow_download
+    )
+    return GroundingDino(model, processor, Path(model_id_or_folder).name)

@@ -58,8 +58,8 @@ def pretrain_grounding_dino(
     def losses(network: TunableMMGroundingDino, batch: GroundingDinoBatch) -> dict[str, Tensor]:
         return grounding_dino_losses(network, batch, config.loss)
 
-    def validate(_: TunableMMGroundingDino) -> float:
-        return _scenes_ap50(grounding_dino, config, world, [run.seed, _VALIDATION])
+    def validate(_: TunableMMGroundingDino) -> dict[str, float]:
+        return _scenes_metrics(grounding_dino, config, world, [run.seed, _VALIDATION])
 
     result = train(
         model,
@@ -68,13 +68,15 @@ def pretrain_grounding_dino(
         config.loop,
         name="grounding_dino_pretraining",
         run=run,
+        epoch_images=config.epoch_scenes,
+        batch_size=config.batch_size,
         validate=validate,
     )
     freeze_backbone(model)
     report = {
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "steps": result.steps,
-        "scenes": result.steps * config.batch_size,
+        "scenes": result.images,
         "seconds": round(result.seconds, 1),
         "held_out_scenes": config.held_out_scenes,
         "held_out_ap50": round(held_out_ap50(grounding_dino, config, world, seed=run.seed), 4),
@@ -92,12 +94,12 @@ def held_out_ap50(
     scenes and phrases are ranked together and give one average precision: most phrases are too rare for one of their
     own.
     """
-    return _scenes_ap50(grounding_dino, config, world, [seed, _HELD_OUT])
+    return _scenes_metrics(grounding_dino, config, world, [seed, _HELD_OUT])["ap50"]
 
 
-def _scenes_ap50(
+def _scenes_metrics(
     grounding_dino: GroundingDino, config: PretrainGroundingDinoConfig, world: WorldConfig, stream: list[int]
-) -> float:
+) -> dict[str, float]:
     truths, predictions = [], []
     for index in range(config.held_out_scenes):
         rng = np.random.default_rng([*stream, index])
@@ -105,7 +107,7 @@ def _scenes_ap50(
         names = prompt_classes(rng, scene, config.absent_phrases, absent_phrases_of(world))
         truths.append(_pooled(scene_truth(scene, names), scene))
         predictions.append(_pooled(grounding_dino.predict_batch([scene.image], names, config.detection)[0], scene))
-    return average_precision(truths, predictions)
+    return {f"ap{round(100 * iou)}": average_precision(truths, predictions, iou) for iou in (0.5, 0.75)}
 
 
 def _pooled(detections: Detections, scene: Scene) -> Detections:

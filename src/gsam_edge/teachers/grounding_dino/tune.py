@@ -18,6 +18,7 @@ from gsam_edge.teachers.grounding_dino.library import TunableModel
 from gsam_edge.teachers.grounding_dino.loss import grounding_dino_losses
 from gsam_edge.teachers.grounding_dino.model import GroundingDino
 from gsam_edge.teachers.grounding_dino.prompts import Prompt, refuse_equal_names
+from gsam_edge.teachers.grounding_dino.text import read_prompts_once
 from gsam_edge.teachers.lora.adapter import Adapter, AdapterConfig, extract_adapter
 from gsam_edge.teachers.lora.layers import add_lora, verify_only_adapters_trainable, weights_digest
 from gsam_edge.training.loop import train
@@ -47,7 +48,7 @@ def tune_grounding_dino(
     """Trains a low-rank adapter with which the base finds the classes of the annotations.
 
     The base itself is not changed. Each image is prompted with all classes (or, past the text limit, with those of one
-    prompt, see `draw_prompt`); the adapter with the best class-mean AP50 on the validation images is kept.
+    prompt, see `draw_prompt`); the adapter with the best monitored metric on the validation images is kept.
 
     Args:
         base: the detector to adapt.
@@ -72,6 +73,7 @@ def tune_grounding_dino(
     add_lora(model, config.lora, seed=run.seed)
     model.to(run.device)
     verify_only_adapters_trainable(model)
+    read_prompts_once(model)
     tuned = GroundingDino(model, base.processor, base.name)
     prompts = tuned.prompts(train_set.class_names)
     refuse_equal_names(train_set.class_names, base.processor.tokenizer)
@@ -105,12 +107,15 @@ def tune_grounding_dino(
         config.loop,
         name="grounding_dino",
         run=run,
+        epoch_images=len(train_set.images),
+        batch_size=config.batch_size,
         validate=_validation(tuned, val_set, images, config.detection),
         trainable_only=True,
     )
     adapter_config = AdapterConfig(
         kind="grounding_dino",
         class_names=train_set.class_names,
+        base_name=base.name,
         base_digest=digest,
         lora=config.lora,
         split=train_set.split_digest,
@@ -141,11 +146,12 @@ def draw_prompt(
 
 def _validation(
     tuned: GroundingDino, val_set: Annotations, images: ImageSource, config: DetectionConfig
-) -> Callable[[TunableModel], float]:
+) -> Callable[[TunableModel], dict[str, float]]:
     truths = [val_set.truth(record["id"], masks=False) for record in val_set.images]
 
-    def ap50(_: TunableModel) -> float:
+    def metrics(_: TunableModel) -> dict[str, float]:
         shown = (images[record["file_name"]] for record in val_set.images)
-        return average_precision(truths, tuned.predict_batch(shown, val_set.class_names, config))
+        found = tuned.predict_batch(shown, val_set.class_names, config)
+        return {"ap50": average_precision(truths, found, 0.5), "ap75": average_precision(truths, found, 0.75)}
 
-    return ap50
+    return metrics

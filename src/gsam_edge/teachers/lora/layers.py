@@ -6,7 +6,7 @@ W is frozen; B starts at zero, so a fresh adapter changes nothing.
 
 import hashlib
 import re
-from difflib import get_close_matches
+from collections.abc import Sequence
 from typing import TypeVar
 
 import torch
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from gsam_edge.teachers.errors import AdapterError
 from gsam_edge.teachers.lora.config import LoraConfig
+from gsam_edge.teachers.lora.targets import layers_to_adapt
 
 Model = TypeVar("Model", bound=nn.Module)
 
@@ -22,21 +23,11 @@ _BASE_LAYER = ".base_layer."
 _LORA_PARAMETER = re.compile(rf"\.lora_[AB]\.{ADAPTER_NAME}\.weight$")
 
 
-def adaptable_layers(model: nn.Module) -> list[str]:
-    """Dotted names of the layers that an adapter fits: plain linear ones and convolutions.
-
-    Subclasses, whose owners may bypass `forward`, are left out, and so are convolutions in groups or with dilation, to
-    which peft has no adapter of the same shape.
-    """
-    return [name for name, module in model.named_modules() if type(module) is nn.Linear or _is_plain_conv(module)]
-
-
-def _is_plain_conv(module: nn.Module) -> bool:
-    return type(module) is nn.Conv2d and module.groups == 1 and module.dilation == (1, 1)
-
-
 def add_lora(model: Model, config: LoraConfig, *, seed: int) -> Model:
     """Puts adapters on the matching layers, in place, and freezes everything else.
+
+    peft would give each name of a shared layer an adapter of its own, of which those that no loss reaches never learn.
+    Here they stay one layer: all names have the same matrices.
 
     Args:
         model: any module without adapters; its outputs do not change, since every B starts at zero.
@@ -47,38 +38,69 @@ def add_lora(model: Model, config: LoraConfig, *, seed: int) -> Model:
         The same module, for chaining.
 
     Raises:
-        AdapterError: if no layer matches, with the nearest names.
+        AdapterError: see `layers_to_adapt`; also if the adapters have more than `config.max_share` of all parameters,
+            after which the model must not be used.
         ValueError: if the model has adapters already.
     """
     if adapter_parameters(model):
         raise ValueError("add_lora: expected a model without adapters, got one that has them")
-    names = adaptable_layers(model)
-    matched = [name for name in names if re.fullmatch(config.targets, name)]
-    if not matched:
-        plain = re.sub(r"[\\^$()?*+|\[\]]", "", config.targets)
-        near = get_close_matches(plain, names, n=5, cutoff=0) or ["the model has no such layer at all"]
-        raise AdapterError(f"LoRA targets {config.targets!r} match none of {len(names)} layers; nearest: {near}")
-    _inject(model, config, matched, seed)
+    put_on(model, config, layers_to_adapt(model, config), seed=seed)
+    trainable, total = count_parameters(model)
+    if trainable / total > config.max_share:  # a product would round: 0.29 of 100 is less than 29
+        raise AdapterError(
+            f"LoRA: expected adapters with at most {config.max_share:.2%} of all parameters (`max_share`), got "
+            f"{trainable:,} of {total:,}, {trainable / total:.2%}; lower `r`, narrow `targets` or allow more"
+        )
     return model
 
 
-def _inject(model: nn.Module, config: LoraConfig, layers: list[str], seed: int) -> None:
+def put_on(model: nn.Module, config: LoraConfig, layers: Sequence[tuple[str, ...]], *, seed: int) -> None:
+    """Puts adapters on the given layers, in place, and freezes everything else.
+
+    Args:
+        model: any module without adapters.
+        config: rank, scale and dropout.
+        layers: each as all of its names, see `with_all_names`.
+        seed: see `add_lora`.
+    """
     import peft
 
+    names = [name for layer in layers for name in layer]
     peft_config = peft.LoraConfig(
         r=config.r,
         lora_alpha=config.alpha,
         lora_dropout=config.dropout,
-        target_modules="|".join(re.escape(name) for name in layers),
+        target_modules="|".join(re.escape(name) for name in names),
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         peft.inject_adapter_in_model(peft_config, model, adapter_name=ADAPTER_NAME)
+    for first, *others in layers:
+        _share(model, first, others)
 
 
-def adapter_parameters(model: nn.Module) -> dict[str, nn.Parameter]:
-    """Returns the adapters' parameters by their names in the model; empty for a model without adapters."""
-    return {name: value for name, value in model.named_parameters() if _LORA_PARAMETER.search(name)}
+def _share(model: nn.Module, first: str, others: list[str]) -> None:
+    """Gives the other names of a layer the matrices of its first one; peft adapted each module once."""
+    from peft.tuners.lora import LoraLayer
+
+    source = model.get_submodule(first)
+    for name in others:
+        layer = model.get_submodule(name)
+        if isinstance(layer, LoraLayer):
+            layer.lora_A, layer.lora_B = source.lora_A, source.lora_B
+        else:  # the same module in another place, where peft left it as it was
+            model.set_submodule(name, source)
+
+
+def adapter_parameters(model: nn.Module, *, all_names: bool = False) -> dict[str, nn.Parameter]:
+    """Returns the adapters' parameters by their names in the model; empty for a model without adapters.
+
+    Args:
+        model: any module.
+        all_names: whether the matrices of a shared layer are given under all of its names, or under the first alone.
+    """
+    named = model.named_parameters(remove_duplicate=not all_names)
+    return {name: value for name, value in named if _LORA_PARAMETER.search(name)}
 
 
 def count_parameters(model: nn.Module) -> tuple[int, int]:

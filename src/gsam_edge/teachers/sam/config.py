@@ -4,10 +4,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from gsam_edge.augmentation import AugmentationConfig
-from gsam_edge.teachers.config import TuningConfig
-from gsam_edge.teachers.lora.config import LoraConfig
-from gsam_edge.training.config import LoopConfig
+from gsam_edge.teachers.outlining.config import MaskLossConfig, OutliningLoopConfig
 
 
 class SamArchitecture(BaseModel):
@@ -56,43 +53,13 @@ class SamArchitecture(BaseModel):
         return 4 * self.grid
 
 
-class SamLossConfig(BaseModel):
-    """Weights of the losses.
-
-    Dice (Milletari et al. 2016, arXiv:1606.04797) weights all objects equally. The binary cross-entropy is its mean
-    inside the prompt box plus its mean outside: over the whole image the background would outweigh a small object.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    dice_weight: float = Field(ge=0, description="of the Dice loss")
-    bce_weight: float = Field(ge=0, description="of the binary cross-entropy")
-    iou_weight: float = Field(ge=0, description="of the squared error of the predicted IoU")
-
-
-class SamTuningConfig(TuningConfig):
-    """Adapter, loss and schedule of the tuning."""
-
-    lora: LoraConfig = Field(description="rank, scale and adapted layers")
-    loss: SamLossConfig = Field(description="weights of the loss")
-    loop: LoopConfig = Field(description="schedule")
-    augmentation: AugmentationConfig | None = Field(
-        description="how the scene's words change each image; null leaves images as they are, and only then can "
-        "embeddings be kept"
-    )
-    box_jitter: float = Field(ge=0, lt=0.5, description="most a prompt's side moves, fraction of its width or height")
-    batch_size: int = Field(gt=0, description="images of one step")
-    objects_per_image: int = Field(gt=0, description="most objects of an image prompted in one step, drawn anew")
-    embedding_cache_mb: int = Field(ge=0, description="CPU memory for image embeddings in half precision, 2^20 bytes")
-
-
 class SamStage(BaseModel):
     """One part of the pretraining, at one input size."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     image_size: int = Field(gt=0, description="side of SAM's input and of the scenes drawn for it, pixels")
-    loop: LoopConfig = Field(description="schedule")
+    loop: OutliningLoopConfig = Field(description="schedule")
     batch_size: int = Field(gt=0, description="scenes of one step, drawn anew")
     objects_per_image: int = Field(gt=0, description="most objects of a scene prompted in one step")
 
@@ -106,8 +73,9 @@ class PretrainSamConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     architecture: SamArchitecture = Field(description="sizes; the last stage works at its image size")
+    epoch_scenes: int = Field(gt=0, description="scenes of an epoch in every stage; they are drawn without end")
     stages: tuple[SamStage, ...] = Field(min_length=1, description="one after the other, with the same weights")
-    loss: SamLossConfig = Field(description="weights of the loss")
+    loss: MaskLossConfig = Field(description="weights of the loss")
     box_jitter: float = Field(ge=0, lt=0.5, description="most a prompt's side moves, fraction of its width or height")
     validation_images: int = Field(gt=0, description="scenes that choose the best weights of a stage")
     held_out_images: int = Field(gt=0, description="further scenes, for the report")

@@ -1,70 +1,23 @@
 """SAM as a family of teachers."""
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
-from gsam_edge.coco import Annotations
-from gsam_edge.coco.needs import Need
-from gsam_edge.teachers.family import Role, Setting, TeacherPredict, TuningData
-from gsam_edge.teachers.sam.config import SamTuningConfig
-from gsam_edge.training.run import Run
-from gsam_edge.vision import Detections
+from gsam_edge.teachers.outlining.family import OutlinerFamily
 
 if TYPE_CHECKING:
-    from gsam_edge.teachers.lora.adapter import Adapter
     from gsam_edge.teachers.sam.model import SamModel
 
 
-class SamFamily:
+class SamFamily(OutlinerFamily):
     """Draws the mask of the object in each given box."""
 
     name = "sam"
     title = "SAM"
-    role: Role = "outline"
-    config = SamTuningConfig
     expects = "a SAM checkpoint (a .pth file or the folder of a tiny one)"
     advice = "The README's chapter on the real teachers says what to put where"
-
-    def need(self, annotations: Annotations) -> Need:
-        """Returns that it is needed if objects have masks."""
-        columns = annotations.columns
-        objects, masks = ~columns.is_crowd, columns.has_mask & ~columns.is_crowd
-        if not annotations.has_masks:
-            return Need(False, "the annotations hold no masks")
-        return Need(True, f"{masks.sum()} of {objects.sum()} objects have a mask")
 
     def load(self, source: str, *, allow_download: bool) -> "SamModel":
         """See `load_sam`; nothing is ever downloaded."""
         from gsam_edge.teachers.sam.model import load_sam
 
         return load_sam(source)
-
-    def base_digest(self, base: "SamModel") -> str:
-        """See `weights_digest`."""
-        from gsam_edge.teachers.lora.layers import weights_digest
-
-        return weights_digest(base.model)
-
-    def tune(self, base: "SamModel", data: TuningData, config: SamTuningConfig, run: Run) -> "Adapter":
-        """See `tune_sam`."""
-        from gsam_edge.teachers.sam.tune import tune_sam
-
-        return tune_sam(base, data.train, data.val, data.images, config, augmentation=data.augmentation, run=run)
-
-    def predictor(self, base: "SamModel", adapter: "Adapter | None", setting: Setting) -> TeacherPredict:
-        """Builds the prediction, which draws a mask for every box of the prompt."""
-        from gsam_edge.teachers.lora.adapter import adapted
-
-        model = adapted(base.model, adapter, device=setting.device, keep_base=setting.keep_base)
-        tuned = replace(base, model=model)
-
-        def outline(image: NDArray[np.uint8], prompt: Detections | None) -> Detections:
-            if prompt is None:
-                raise ValueError("SAM: expected the boxes of the objects, got none")
-            masks, iou = tuned.predict(image, prompt.xyxy)
-            return replace(prompt, masks=masks, scores=iou.clip(0, 1))
-
-        return outline

@@ -1,17 +1,19 @@
-"""SAM prompted with boxes: loads it, embeds an image once, predicts the masks of boxes."""
+"""SAM prompted with boxes: loads it, embeds images, predicts the masks of boxes."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
-from torch import Tensor
+from torch import Tensor, nn
 
 from gsam_edge.teachers.errors import BaseModelError
+from gsam_edge.teachers.outlining.model import Features
 from gsam_edge.teachers.sam.architecture import PUBLISHED, build_sam, recognise
 from gsam_edge.teachers.sam.config import SamArchitecture
 
@@ -20,10 +22,6 @@ if TYPE_CHECKING:
 
 WEIGHTS_FILE = "model.safetensors"
 ARCHITECTURE_FILE = "architecture.json"
-
-# Masks are scaled up to the whole input before they are cropped: this many at a time, to limit memory; results do not
-# depend on it.
-_BOXES_PER_PASS = 32
 
 
 class _Description(BaseModel):
@@ -35,40 +33,9 @@ class _Description(BaseModel):
     architecture: SamArchitecture
 
 
-class SamInput(NamedTuple):
-    """One image as input of SAM.
-
-    Attributes:
-        pixels: float32 [1, 3, S, S], normalised, padded with zeros on the right and below.
-        input_hw: height and width of the image on that canvas.
-        image_hw: height and width of the original image.
-    """
-
-    pixels: Tensor
-    input_hw: tuple[int, int]
-    image_hw: tuple[int, int]
-
-
-class EmbeddedImage(NamedTuple):
-    """One image after the image encoder, ready for any number of prompts.
-
-    Attributes:
-        features: float [1, C, h, w].
-        input_hw: height and width of the image on SAM's input.
-        image_hw: height and width of the original image.
-    """
-
-    features: Tensor
-    input_hw: tuple[int, int]
-    image_hw: tuple[int, int]
-
-
 @dataclass(frozen=True)
 class SamModel:
-    """A Segment Anything Model that is prompted with boxes.
-
-    Of its four masks the one for unambiguous prompts (`multimask_output=False`) is always used: a box is rarely
-    ambiguous, and tuning trains this mask.
+    """A Segment Anything Model that is prompted with boxes (`outlining.model.PromptableModel`).
 
     Attributes:
         model: segment_anything's `Sam`.
@@ -80,64 +47,59 @@ class SamModel:
     architecture: SamArchitecture
     name: str
 
-    def prepare(self, image: NDArray[np.uint8]) -> SamInput:
-        """Resizes, normalises and pads an RGB image uint8 [H, W, 3] as segment_anything's `SamPredictor` does."""
-        from segment_anything.utils.transforms import ResizeLongestSide
+    @property
+    def encoder(self) -> nn.Module:
+        """See `PromptableModel.encoder`."""
+        return self.model.image_encoder
 
-        resized = ResizeLongestSide(self.architecture.image_size).apply_image(image)
-        tensor = torch.as_tensor(resized, device=self.model.device).permute(2, 0, 1)[None].contiguous()
-        return SamInput(self.model.preprocess(tensor), resized.shape[:2], image.shape[:2])
+    @property
+    def input_size(self) -> int:
+        """See `PromptableModel.input_size`."""
+        return self.architecture.image_size
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """See `PromptableModel.settings`; every SAM prepares images alike, but for its input's size."""
+        return self.architecture.model_dump(mode="json")
+
+    @property
+    def mask_size(self) -> int:
+        """See `PromptableModel.mask_size`."""
+        return self.architecture.mask_size
 
     def input_hw(self, image_hw: tuple[int, int]) -> tuple[int, int]:
-        """Returns the height and width that an image of (height, width) has on SAM's input."""
+        """See `PromptableModel.input_hw`; the longest side is resized to the input's."""
         from segment_anything.utils.transforms import ResizeLongestSide
 
-        return ResizeLongestSide.get_preprocess_shape(*image_hw, self.architecture.image_size)
+        return ResizeLongestSide.get_preprocess_shape(*image_hw, self.input_size)
 
-    def boxes_to_input(self, xyxy: NDArray[np.float32], image_hw: tuple[int, int]) -> Tensor:
-        """Converts corners [N, 4] from pixels of the image to pixels of SAM's input, float32 on the model's device."""
+    def embed(self, images: Sequence[NDArray[np.uint8]]) -> dict[str, Tensor]:
+        """See `PromptableModel.embed`; resizes, normalises and pads as segment_anything's `SamPredictor` does."""
         from segment_anything.utils.transforms import ResizeLongestSide
 
-        scaled = ResizeLongestSide(self.architecture.image_size).apply_boxes(xyxy, image_hw)
-        return torch.as_tensor(scaled, dtype=torch.float32, device=self.model.device)
+        resize, prepared = ResizeLongestSide(self.input_size), []
+        for image in images:
+            pixels = torch.as_tensor(resize.apply_image(image), device=self.model.device)
+            prepared.append(self.model.preprocess(pixels.permute(2, 0, 1)[None].contiguous()))
+        return {"image": self.model.image_encoder(torch.cat(prepared))}
 
-    @torch.no_grad()
-    def embed(self, image: NDArray[np.uint8]) -> EmbeddedImage:
-        """Runs the image encoder on an RGB image uint8 [H, W, 3]."""
-        prepared = self.prepare(image)
-        return EmbeddedImage(self.model.image_encoder(prepared.pixels), prepared.input_hw, prepared.image_hw)
+    def decode(self, features: Features, boxes: Tensor, *, multimask: bool) -> tuple[Tensor, Tensor]:
+        """See `PromptableModel.decode`; unlike `Sam.forward` it can be differentiated."""
+        sparse, dense = self.model.prompt_encoder(points=None, boxes=boxes, masks=None)
+        # The decoder repeats one image for all prompts and adds the dense prompts. So the repeated image is zero here,
+        # and each prompt's own image is added to its dense prompt.
+        return self.model.mask_decoder(
+            image_embeddings=torch.zeros_like(features["image"][:1]),
+            image_pe=self.model.prompt_encoder.get_dense_pe(),
+            sparse_prompt_embeddings=sparse,
+            dense_prompt_embeddings=features["image"] + dense,
+            multimask_output=multimask,
+        )
 
-    def predict(
-        self, image: NDArray[np.uint8], xyxy: NDArray[np.float32]
-    ) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
-        """Predicts the mask of the object in each box.
-
-        Args:
-            image: uint8 [H, W, 3], RGB.
-            xyxy: float32 [N, 4], corners in pixels of the image.
-
-        Returns:
-            Masks bool [N, H, W] and the IoU that SAM predicts for each, float32 [N] (about 0..1, not clipped).
-        """
-        if not len(xyxy):
-            return np.zeros((0, *image.shape[:2]), bool), np.zeros(0, np.float32)
-        return self.predict_embedded(self.embed(image), xyxy)
-
-    @torch.no_grad()
-    def predict_embedded(
-        self, image: EmbeddedImage, xyxy: NDArray[np.float32]
-    ) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
-        """Predicts like `predict`, for an image that is embedded already and at least one box."""
-        boxes = self.boxes_to_input(xyxy, image.image_hw)
-        masks = np.empty((len(boxes), *image.image_hw), bool)
-        ious = np.empty(len(boxes), np.float32)
-        for first in range(0, len(boxes), _BOXES_PER_PASS):
-            rows = slice(first, first + _BOXES_PER_PASS)
-            logits, iou = decode_boxes(self.model, image.features, boxes[rows])
-            full = self.model.postprocess_masks(logits[:, None], image.input_hw, image.image_hw)[:, 0]
-            masks[rows] = (full > self.model.mask_threshold).cpu().numpy()
-            ious[rows] = iou.float().cpu().numpy()
-        return masks, ious
+    def full_masks(self, logits: Tensor, image_hw: tuple[int, int]) -> Tensor:
+        """See `PromptableModel.full_masks`."""
+        full = self.model.postprocess_masks(logits[:, None], self.input_hw(image_hw), image_hw)
+        return full[:, 0] > self.model.mask_threshold
 
     def save(self, folder: Path) -> None:
         """Writes `model.safetensors` and `architecture.json` into a folder, for a model without adapters."""
@@ -148,30 +110,6 @@ class SamModel:
         save_file(state, folder / WEIGHTS_FILE)
         description = _Description(name=self.name, architecture=self.architecture)
         (folder / ARCHITECTURE_FILE).write_text(description.model_dump_json(indent=2) + "\n", "utf-8")
-
-
-def decode_boxes(sam: "Sam", features: Tensor, boxes: Tensor) -> tuple[Tensor, Tensor]:
-    """Predicts masks of boxes on embedded images; differentiable, unlike `Sam.forward`, and for several images at once.
-
-    Args:
-        sam: the model whose prompt encoder and mask decoder are used.
-        features: float [N, C, h, w], the embedded image of each box, or [1, C, h, w] of the one image of all boxes.
-        boxes: float32 [N, 4], corners in pixels of SAM's input, N at least 1.
-
-    Returns:
-        Mask logits float [N, 4h, 4w] over the whole padded input and predicted IoU float [N].
-    """
-    sparse, dense = sam.prompt_encoder(points=None, boxes=boxes, masks=None)
-    # The decoder repeats one image for all prompts and adds the dense prompts. So the repeated image is zero here, and
-    # each prompt's own image is added to its dense prompt.
-    logits, iou = sam.mask_decoder(
-        image_embeddings=torch.zeros_like(features[:1]),
-        image_pe=sam.prompt_encoder.get_dense_pe(),
-        sparse_prompt_embeddings=sparse,
-        dense_prompt_embeddings=features + dense,
-        multimask_output=False,
-    )
-    return logits[:, 0], iou[:, 0]
 
 
 def load_sam(path: Path | str) -> SamModel:
@@ -211,7 +149,7 @@ def _load_folder(folder: Path) -> SamModel:
     try:
         description = _Description.model_validate_json((folder / ARCHITECTURE_FILE).read_bytes())
         state = load_file(folder / WEIGHTS_FILE)
-    except (ValidationError, SafetensorError) as error:
+    except (ValidationError, SafetensorError, KeyError) as error:  # KeyError: of a type of number that PyTorch lacks
         raise BaseModelError(f"SAM {folder}: {error}") from error
     return _with_weights(description.architecture, state, description.name, folder)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -13,9 +13,11 @@ from gsam_edge.synthetic.scene import Scene
 from gsam_edge.synthetic.worlds import WorldConfig, draw_scene
 from gsam_edge.teachers.errors import BaseModelError
 from gsam_edge.teachers.lora.layers import count_parameters
+from gsam_edge.teachers.outlining.loss import prompted_losses
+from gsam_edge.teachers.outlining.model import predict_image
+from gsam_edge.teachers.outlining.prompts import Prompts, drawn_prompts
 from gsam_edge.teachers.sam.architecture import build_sam
 from gsam_edge.teachers.sam.config import PretrainSamConfig
-from gsam_edge.teachers.sam.loss import Prompts, jitter_boxes, mask_targets, prompted_losses
 from gsam_edge.teachers.sam.model import SamModel
 from gsam_edge.training.checkpoints import CheckpointStore
 from gsam_edge.training.loop import train
@@ -29,8 +31,8 @@ _TRAINING, _VALIDATION, _HELD_OUT = 1, 2, 3
 _POSITIONS = "image_encoder.pos_embed"
 
 
-class _Batch(list[tuple[Tensor, Prompts]]):
-    """Images as SAM's input [1, 3, S, S], each with its prompts."""
+class _Batch(list[tuple[NDArray[np.uint8], Prompts]]):
+    """Images uint8 [S, S, 3] RGB, each with its prompts."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,8 @@ def pretrain_sam(
 
     Returns:
         The model on the CPU and a report: `held_out_mean_iou` and `held_out_objects` from true boxes on scenes of a
-        seed of their own, drawn at the world's own size, `parameters`, `steps`, and `seconds` of this process.
+        seed of their own, drawn at the world's own size, `parameters`, `scenes` of all stages, and `seconds` of this
+        process.
     """
     seed_everything(run.seed)
     first = config.architecture.model_copy(update={"image_size": config.stages[0].image_size})
@@ -91,7 +94,7 @@ def pretrain_sam(
         "held_out_mean_iou": mean_iou,
         "held_out_objects": objects,
         "parameters": count_parameters(sam.model)[1],
-        "steps": sum(stage.loop.steps for stage in config.stages),
+        "scenes": sum(stage.loop.epochs for stage in config.stages) * config.epoch_scenes,
         "seconds": seconds,
     }
     sam.model.cpu().requires_grad_(False)
@@ -120,9 +123,8 @@ def _train_stage(
         )
 
     def step_loss(_: nn.Module, batch: _Batch) -> dict[str, Tensor]:
-        embeddings = sam.model.image_encoder(torch.cat([pixels for pixels, _ in batch]))
-        prompts = [prompts for _, prompts in batch]
-        return prompted_losses(sam, embeddings, prompts, config.loss)
+        features = sam.embed([image for image, _ in batch])
+        return prompted_losses(sam, features, [prompts for _, prompts in batch], config.loss, multimask=False)
 
     train(
         sam.model,
@@ -131,7 +133,9 @@ def _train_stage(
         stage.loop,
         name=f"sam_pretraining_{index + 1}_{stage.image_size}px",
         run=replace(run, seed=derived_seed(run.seed, index)),
-        validate=lambda _: mean_iou_from_boxes(sam, validation)[0],
+        epoch_images=config.epoch_scenes,
+        batch_size=stage.batch_size,
+        validate=lambda _: {"mean_iou": mean_iou_from_boxes(sam, validation)[0]},
     )
 
 
@@ -171,7 +175,7 @@ def mean_iou_from_boxes(sam: SamModel, scenes: list[Scene]) -> tuple[float, int]
     """Returns the mean IoU of SAM's masks for the tight boxes of the scenes' objects, and the number of objects."""
     ious: list[float] = []
     for scene in scenes:
-        masks, _ = sam.predict(scene.image, masks_to_xyxy(scene.masks))
+        masks, _ = predict_image(sam, scene.image, masks_to_xyxy(scene.masks), multimask=False)
         ious.extend(paired_iou(masks, scene.masks).tolist())
     return float(np.mean(ious)), len(ious)
 
@@ -183,13 +187,9 @@ def _scenes(world: WorldConfig, seed: int, count: int) -> list[Scene]:
 
 def _prompted(
     sam: SamModel, scene: Scene, jitter: float, at_most: int, rng: np.random.Generator
-) -> tuple[Tensor, Prompts]:
-    prepared = sam.prepare(scene.image)
-    masks = scene.masks[rng.permutation(len(scene.masks))[:at_most]]
-    boxes = jitter_boxes(rng, masks_to_xyxy(masks), jitter, prepared.image_hw)
-    size = sam.architecture
-    targets = mask_targets(masks, prepared.input_hw, size.image_size, size.mask_size).to(prepared.pixels.device)
-    return prepared.pixels, Prompts(sam.boxes_to_input(boxes, prepared.image_hw), targets)
+) -> tuple[NDArray[np.uint8], Prompts]:
+    boxes = masks_to_xyxy(scene.masks)
+    return scene.image, drawn_prompts(sam, boxes, scene.masks, box_jitter=jitter, at_most=at_most, rng=rng)
 
 
 def _train_what_a_box_reaches(model: nn.Module) -> None:

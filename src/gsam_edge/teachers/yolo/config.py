@@ -1,6 +1,7 @@
 """What a YOLO is told by the configuration; nothing here imports torch."""
 
 from collections.abc import Mapping
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -19,6 +20,12 @@ class YoloLossConfig(BaseModel):
     distribution_weight: float = Field(gt=0, description="of the distribution focal loss")
 
 
+class YoloLoopConfig(LoopConfig):
+    """The loop, with the metrics of its validation."""
+
+    monitor: Literal["ap50", "ap75"] = Field(description="class-mean AP at an IoU of 0.5 or 0.75 on validation images")
+
+
 class YoloTuningConfig(TuningConfig):
     """How the weights are asked, and adapter, loss and schedule of the tuning."""
 
@@ -29,6 +36,6 @@ class YoloTuningConfig(TuningConfig):
     image_size: int = Field(gt=0, multiple_of=32, description="side of the square network input, pixels")
     lora: LoraConfig = Field(description="rank, scale and adapted layers")
     loss: YoloLossConfig = Field(description="weights of the loss")
-    loop: LoopConfig = Field(description="schedule")
+    loop: YoloLoopConfig = Field(description="schedule")
     detection: DetectionConfig = Field(description="what counts as a detection when validating")
     batch_size: int = Field(gt=0, description="images of one step")

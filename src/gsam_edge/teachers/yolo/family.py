@@ -3,12 +3,9 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
 from gsam_edge.coco import Annotations
 from gsam_edge.coco.needs import Need
-from gsam_edge.teachers.family import Role, Setting, TeacherPredict, TuningData
+from gsam_edge.teachers.family import Image, Role, Setting, TeacherPredict, TuningData, one_by_one
 from gsam_edge.teachers.yolo.config import YoloTuningConfig
 from gsam_edge.training.run import Run
 from gsam_edge.vision import Detections
@@ -82,7 +79,7 @@ class YoloFamily:
         model = adapted(base.model, adapter, device=setting.device, keep_base=setting.keep_base)
         tuned = replace(base, model=model)
 
-        def find(image: NDArray[np.uint8], prompt: Detections | None) -> Detections:
+        def find(image: Image, prompt: Detections | None) -> Detections:
             return tuned.predict(image, asked, setting.detection, masks=setting.own_masks)
 
-        return find
+        return one_by_one(find)

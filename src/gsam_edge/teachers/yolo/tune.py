@@ -49,7 +49,7 @@ def tune_yolo(
 ) -> Adapter:
     """Train a low-rank adapter with which the weights find the classes of the data that they know.
 
-    Its batch normalisation keeps the statistics of the base. The adapter kept is the one with the best class-mean AP50
+    Its batch normalisation keeps the statistics of the base. The adapter kept is the one with the best monitored metric
     on the validation images.
 
     Args:
@@ -84,6 +84,7 @@ def tune_yolo(
     adapter_config = AdapterConfig(
         kind="yolo",
         class_names=train_set.class_names,
+        base_name=base.name,
         base_digest=weights_digest(base.model),
         lora=config.lora if config.tune else None,
         split=train_set.split_digest,
@@ -118,7 +119,6 @@ def tune_yolo(
         return labelled_batch(samples, known, config.image_size, run.device)
 
     def losses(network: Any, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        keep_statistics(network)
         raw = raw_answers(network, batch["img"])
         scores = columns_of(raw["scores"], [columns[class_id] for class_id in known])
         of_batch, _ = criterion.loss({**raw, "scores": scores}, batch)
@@ -131,6 +131,8 @@ def tune_yolo(
         config.loop,
         name="yolo",
         run=run,
+        epoch_images=len(train_set.images),
+        batch_size=config.batch_size,
         validate=_validation(replace(base, model=model), asked, val_set, images, config),
         trainable_only=True,
     )
@@ -164,23 +166,16 @@ def labelled_batch(
     return {name: torch.as_tensor(values, dtype=torch.float32, device=device) for name, values in arrays.items()}
 
 
-def keep_statistics(network: nn.Module) -> None:
-    """Batch normalisation as in evaluation: the statistics belong to the base, which no tuning changes."""
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.eval()
-
-
 def _validation(
     tuned: Yolo, asked: Asked, val_set: Annotations, images: ImageSource, config: YoloTuningConfig
-) -> Callable[[nn.Module], float]:
+) -> Callable[[nn.Module], dict[str, float]]:
     truths = [val_set.truth(record["id"], masks=False) for record in val_set.images]
 
-    def ap50(_: nn.Module) -> float:
+    def metrics(_: nn.Module) -> dict[str, float]:
         found = [
             tuned.predict(images[record["file_name"]], asked, config.detection, masks=False)
             for record in val_set.images
         ]
-        return average_precision(truths, found)
+        return {"ap50": average_precision(truths, found, 0.5), "ap75": average_precision(truths, found, 0.75)}
 
-    return ap50
+    return metrics

@@ -3,11 +3,18 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
-from gsam_edge.teachers.sam.config import SamLossConfig
-from gsam_edge.teachers.sam.loss import Prompts, jitter_boxes, mask_targets, sam_losses
+from gsam_edge.teachers.outlining.config import MaskLossConfig
+from gsam_edge.teachers.outlining.loss import mask_losses
+from gsam_edge.teachers.outlining.prompts import Prompts, jitter_boxes, mask_targets
 
-CONFIG = SamLossConfig(dice_weight=1, bce_weight=2, iou_weight=1)
+CONFIG = MaskLossConfig(dice_weight=1, focal_weight=5, focal_alpha=0.25, focal_gamma=2, bce_weight=2, iou_weight=1)
+
+
+def losses_of_one(logits, iou, prompts, input_size, config) -> dict[str, torch.Tensor]:
+    """Of one mask an object."""
+    return mask_losses(logits[:, None], iou[:, None], prompts, input_size, config)
 
 
 @st.composite
@@ -26,7 +33,7 @@ def disc_prompts(draw) -> Prompts:
 @given(prompts=disc_prompts())
 def test_a_perfect_answer_costs_almost_nothing(prompts):
     logits = (prompts.targets * 2 - 1) * 30
-    losses = sam_losses(logits, torch.ones(len(logits)), prompts, 64, CONFIG)
+    losses = losses_of_one(logits, torch.ones(len(logits)), prompts, 64, CONFIG)
     assert sum(losses.values()).item() == pytest.approx(0, abs=1e-4)
 
 
@@ -36,9 +43,9 @@ def test_losses_are_scalars_never_negative_and_count_objects_alike(prompts, seed
     generator = torch.Generator().manual_seed(seed)
     logits = torch.randn(prompts.targets.shape, generator=generator) * 5
     iou = torch.rand(len(logits), generator=generator)
-    together = sam_losses(logits, iou, prompts, 64, CONFIG)
+    together = losses_of_one(logits, iou, prompts, 64, CONFIG)
     alone = [
-        sam_losses(
+        losses_of_one(
             logits[i : i + 1], iou[i : i + 1], Prompts(prompts.boxes[i : i + 1], prompts.targets[i : i + 1]), 64, CONFIG
         )
         for i in range(len(logits))
@@ -58,8 +65,8 @@ def test_background_far_away_weighs_as_much_as_the_box_and_no_more():
     inside, outside = right.clone(), right.clone()
     inside[0, 5, 5] = -20
     outside[0, 20, 20] = 20
-    config = CONFIG.model_copy(update={"dice_weight": 0, "iou_weight": 0})
-    costs = [sam_losses(x, torch.ones(1), prompts, 64, config)["bce_loss"].item() for x in (inside, outside)]
+    config = CONFIG.model_copy(update={"dice_weight": 0, "focal_weight": 0, "iou_weight": 0})
+    costs = [losses_of_one(x, torch.ones(1), prompts, 64, config)["bce_loss"].item() for x in (inside, outside)]
     assert costs[0] == pytest.approx(2 * 20 / 16, rel=1e-3)
     assert costs[1] == pytest.approx(2 * 20 / (32 * 32 - 16), rel=1e-3)
 
@@ -71,7 +78,7 @@ def test_the_predicted_iou_is_taught_the_true_one_and_gives_the_masks_no_gradien
     logits[0, :2] = 5
     logits.requires_grad_()
     prompts = Prompts(torch.tensor([[0.0, 0.0, 16.0, 8.0]]), targets)
-    loss = sam_losses(logits, torch.tensor([0.9]), prompts, 16, CONFIG)["iou_loss"]
+    loss = losses_of_one(logits, torch.tensor([0.9]), prompts, 16, CONFIG)["iou_loss"]
     assert loss.item() == pytest.approx((0.9 - 0.5) ** 2, rel=1e-5)
     assert not loss.requires_grad
 
@@ -106,3 +113,47 @@ def test_targets_of_a_resized_image_keep_its_share():
     assert targets[0, :4].mean().item() == pytest.approx(0.5, abs=0.01)
     assert targets[0, 4:].max() == 0
     assert targets[1].max() == 0
+
+
+def test_the_focal_loss_is_that_of_retinanet_on_whole_cells():
+    """Lin et al. 2017: -alpha_t (1 - p_t)^gamma log p_t, the mean over all cells."""
+    logits, targets = torch.randn(2, 8, 8), (torch.rand(2, 8, 8) > 0.6).float()
+    prompts = Prompts(torch.tensor([[0.0, 0.0, 16.0, 16.0]]).repeat(2, 1), targets)
+    config = CONFIG.model_copy(update={"dice_weight": 0, "bce_weight": 0, "iou_weight": 0})
+    losses = losses_of_one(logits, torch.ones(2), prompts, 16, config)
+    p_t = torch.where(targets > 0, logits.sigmoid(), 1 - logits.sigmoid())
+    alpha_t = torch.where(targets > 0, 0.25, 0.75)
+    expected = 5 * (-alpha_t * (1 - p_t) ** 2 * p_t.log()).mean()
+    assert losses.keys() == {"focal_loss"}
+    assert losses["focal_loss"].item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+def test_of_several_masks_the_best_is_taught_and_every_estimate():
+    targets = torch.zeros(2, 8, 8)
+    targets[0, :4], targets[1, 4:] = 1, 1
+    prompts = Prompts(torch.tensor([[0.0, 0.0, 16.0, 8.0], [0.0, 8.0, 16.0, 16.0]]), targets)
+    right = (targets * 2 - 1) * 3
+    logits = torch.stack([torch.stack([-right[0], right[0]]), torch.stack([right[1], torch.zeros(8, 8)])])
+    logits.requires_grad_()
+    iou = torch.full((2, 2), 0.5, requires_grad=True)
+    losses = mask_losses(logits, iou, prompts, 16, CONFIG)
+    best = losses_of_one(right, torch.ones(2), prompts, 16, CONFIG)
+    for name in ("dice_loss", "focal_loss", "bce_loss"):
+        assert losses[name].item() == pytest.approx(best[name].item(), rel=1e-5)
+    sum(losses.values()).backward()
+    assert logits.grad.abs().sum((2, 3)).gt(0).tolist() == [[False, True], [True, False]]
+    assert iou.grad.ne(0).all()
+
+
+@pytest.mark.parametrize("left_out", ["dice", "focal", "bce", "iou"])
+def test_a_weight_of_0_leaves_a_loss_out(left_out):
+    prompts = Prompts(torch.tensor([[0.0, 0.0, 16.0, 16.0]]), torch.ones(1, 8, 8))
+    config = CONFIG.model_copy(update={f"{left_out}_weight": 0})
+    names = {f"{name}_loss" for name in ("dice", "focal", "bce", "iou") if name != left_out}
+    assert losses_of_one(torch.zeros(1, 8, 8), torch.ones(1), prompts, 16, config).keys() == names
+
+
+def test_losses_that_teach_no_mask_are_refused():
+    nothing = {"dice_weight": 0, "focal_weight": 0, "bce_weight": 0}
+    with pytest.raises(ValidationError, match="at least one of dice, focal and bce"):
+        MaskLossConfig(**(CONFIG.model_dump() | nothing))

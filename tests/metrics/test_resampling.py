@@ -1,0 +1,58 @@
+"""Figures of a split in which images count several times are those of a split that holds them several times."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from gsam_edge.coco.annotations import Annotations
+from gsam_edge.metrics.detection import coco_metrics
+from gsam_edge.metrics.mask_overlap import paired_mask_iou, paired_mask_ious
+from gsam_edge.metrics.resampling import resampled_map50, resampled_mean_iou
+from support.detections import packed
+from support.random_coco import random_world
+
+
+def repeated(truth, predictions, draws):
+    """The split with image i draws[i] times, under new ids."""
+    images, objects, found = [], [], {}
+    for image, count in zip(truth.images, draws, strict=True):
+        for _ in range(count):
+            image_id = 1000 + len(images)
+            images.append({**image, "id": image_id, "file_name": f"{image_id}.png"})
+            records = truth.objects_of_image[image["id"]]
+            objects += [{**r, "id": 1000 * image_id + n, "image_id": image_id} for n, r in enumerate(records)]
+            found[image_id] = predictions[image["id"]]
+    return Annotations(tuple(images), tuple(objects), truth.categories), found
+
+
+@pytest.mark.parametrize("iou_type", ["bbox", "segm"])
+@pytest.mark.parametrize("seed", range(8))
+def test_map50_is_that_of_coco_on_the_repeated_images(seed, iou_type):
+    truth, predictions = random_world(seed, images=7)
+    # Scores that differ: COCO's figure depends on the order of equal ones.
+    rng = np.random.default_rng(seed)
+    predictions = {
+        image_id: replace(found, scores=rng.random(len(found)).astype(np.float32))
+        for image_id, found in predictions.items()
+    }
+    figure = resampled_map50(truth, packed(predictions), iou_type)
+    for draws in (np.ones(7, np.int64), rng.multinomial(7, np.full(7, 1 / 7)), np.array([0, 3, 0, 1, 2, 0, 1])):
+        again, found = repeated(truth, predictions, draws)
+        expected = coco_metrics(again, packed(found), iou_type).get("map50", np.nan)
+        # The same matches give the same curve, but the weighted curve has no points inside a repeated detection.
+        assert figure(draws) == pytest.approx(expected, abs=1e-9, nan_ok=True)
+
+
+def test_mask_iou_is_that_of_the_repeated_images():
+    truth, _ = random_world(3, images=7, crowds=False)
+    shifted = {
+        image["id"]: replace(objects, masks=np.roll(objects.masks, 3, axis=2))
+        for image in truth.images
+        for objects in [truth.truth(image["id"])]
+    }
+    figure = resampled_mean_iou(truth, paired_mask_ious(truth, packed(shifted)))
+    for draws in (np.ones(7, np.int64), np.array([0, 3, 0, 1, 2, 0, 1])):
+        again, found = repeated(truth, shifted, draws)
+        assert figure(draws) == pytest.approx(paired_mask_iou(again, packed(found)).mean_iou)
+    assert np.isnan(figure(np.zeros(7, np.int64)))

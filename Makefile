@@ -15,7 +15,7 @@ demo: $(READY) ## the whole job on the shipped sample
 # One thread in each of the test processes: two torch processes with two threads each stand in each other's way.
 test: export OMP_NUM_THREADS = 1
 test: $(READY) ## all tests but the slow ones
-	$(BIN)/pytest --numprocesses=auto --dist=loadfile
+	$(BIN)/pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder
 
 test-slow: $(READY) ## the slow tests
 	$(BIN)/pytest -m slow --timeout=3600

@@ -11,6 +11,11 @@ settings.register_profile("steady", deadline=None, derandomize=True)
 settings.load_profile("steady")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts the whole pipelines first: one process runs them all, and the others have the rest meanwhile."""
+    items.sort(key=lambda item: "integration" not in item.path.parts)
+
+
 @pytest.fixture(autouse=True)
 def _the_same_chance() -> None:
     """Ultralytics draws from the global generators: what a test sees is not left to the order of the tests."""

@@ -227,7 +227,7 @@ def test_measuring_teachers_needs_the_memory_of_one_picture():
         (True, lambda found: outlined_figures(split, found)),
     ):
         tracemalloc.start()
-        result = figures(ask._found(lambda: predict, prompted=prompted)).whole
+        result = figures(ask._found(lambda: predict, prompted=prompted, bar="teachers")).whole
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         assert result == pytest.approx(dict.fromkeys(result, 1.0))

@@ -57,16 +57,17 @@ def overlapping_duplicates(annotations: Annotations, least_iou: float) -> tuple[
     left = columns.xywh[rows, 0]
     rows = rows[np.lexsort((left, columns.category_id[rows], columns.image_id[rows]))]
     xywh, kind = columns.xywh[rows], np.column_stack([columns.image_id, columns.category_id])[rows]
+    # Two duplicates share at least `least_iou` of either's width, so the other begins soon after the first.
+    begins, reach = xywh[:, 0], xywh[:, 0] + (1 - least_iou) * xywh[:, 2]
+    group = np.unique(kind, axis=0, return_inverse=True)[1]
     code = cache(partial(_mask_code, annotations))
     is_double = np.zeros(len(annotations.objects), bool)
     pairs: list[tuple[int, int]] = []
     overlaps: list[float] = []
     first = np.arange(len(rows) - 1)
     for step in range(1, len(rows)):
-        # Two duplicates share at least `least_iou` of either's width, so the other begins soon after the first.
         other = first + step
-        reach = xywh[first, 0] + (1 - least_iou) * xywh[first, 2]
-        near = (kind[first] == kind[other]).all(axis=1) & (xywh[other, 0] <= reach)
+        near = (group[first] == group[other]) & (begins[other] <= reach[first])
         first, other = first[near], other[near]
         if not len(first):
             break

@@ -21,9 +21,8 @@ def read_prompts_once(model: TunableModel) -> None:
         model: the text encoder's weights and adapters must not change from now on.
     """
     encoder = model.model.text_backbone
-    vars(encoder).pop(
-        "forward", None
-    )  # of an earlier call, when the encoder may have had other weights, or no adapters
+    # Of an earlier call, when the encoder may have had other weights, or no adapters.
+    vars(encoder).pop("forward", None)
     if not any(parameter.requires_grad for parameter in encoder.parameters()):
         # The library has no way to hand in a text's features, and a module in between would rename the weights.
         encoder.forward = _ReadOnce(encoder)
@@ -56,10 +55,6 @@ class _ReadOnce:
     def _read(self, *inputs: Tensor) -> Tensor:
         self._encoder.eval()
         # Tensors made in inference mode could not be used in training afterwards.
-        with (
-            torch.inference_mode(False),
-            torch.no_grad(),
-            torch.autocast(inputs[0].device.type, enabled=False),
-        ):
+        with torch.inference_mode(False), torch.no_grad(), torch.autocast(inputs[0].device.type, enabled=False):
             features: Tensor = type(self._encoder).forward(self._encoder, *inputs).last_hidden_state
         return features

@@ -10,34 +10,45 @@ import yaml
 
 from gsam_edge.synthetic.workshop import WorkshopConfig
 from gsam_edge.teachers.config import DetectionConfig
-from gsam_edge.teachers.grounding_dino.config import PretrainGroundingDinoConfig, SmallerFirst
+from gsam_edge.teachers.grounding_dino.config import GroundingDinoLoopConfig, PretrainGroundingDinoConfig, SmallerFirst
 from gsam_edge.teachers.grounding_dino.model import load_grounding_dino
 from gsam_edge.teachers.grounding_dino.pretrain import pretrain_grounding_dino
 from gsam_edge.teachers.lora.layers import weights_digest
+from gsam_edge.teachers.outlining.config import OutliningLoopConfig
 from gsam_edge.teachers.pretrain import main
 from gsam_edge.teachers.sam.config import PretrainSamConfig, SamStage
 from gsam_edge.teachers.sam.model import load_sam
-from gsam_edge.training.checkpoints import KeptCheckpoints
+from gsam_edge.training.checkpoints import FolderCheckpoints
+from support.loops import loop_config
 from support.runs import a_run
-from support.sam_training import LOOP, LOSS
+from support.sam_training import LOSS
 from support.tiny import GROUNDING_DINO_LOSS, SMALL_WORKSHOP, TINY_GROUNDING_DINO, TINY_SAM
 
 ROOT = Path(__file__).parents[2]
 DETECTION = DetectionConfig(score_threshold=0, candidates=1000, nms_iou=0.6, max_detections=20, batch_size=1)
-SHORT = LOOP.model_copy(update={"steps": 4, "checkpoint_every": 1, "learning_rate": 1e-3})
 GROUNDING_DINO = PretrainGroundingDinoConfig(
     model=TINY_GROUNDING_DINO.model_copy(update={"image_size": 96}),
     loss=GROUNDING_DINO_LOSS,
-    loop=SHORT,
+    epoch_scenes=4,
+    loop=loop_config(GroundingDinoLoopConfig, checkpoint_every=1, monitor="ap50"),
     detection=DETECTION,
-    smaller_first=SmallerFirst(image_size=64, steps=2),
+    smaller_first=SmallerFirst(image_size=64, epochs=1),
     batch_size=2,
     absent_phrases=2,
     held_out_scenes=2,
 )
 SAM = PretrainSamConfig(
     architecture=TINY_SAM,
-    stages=tuple(SamStage(image_size=s, loop=SHORT, batch_size=1, objects_per_image=1) for s in (32, 64)),
+    epoch_scenes=2,
+    stages=tuple(
+        SamStage(
+            image_size=side,
+            loop=loop_config(OutliningLoopConfig, checkpoint_every=1, monitor="mean_iou"),
+            batch_size=1,
+            objects_per_image=1,
+        )
+        for side in (32, 64)
+    ),
     loss=LOSS,
     box_jitter=0.12,
     validation_images=1,
@@ -60,7 +71,7 @@ def parameters(tmp_path) -> Path:
 
 
 def test_the_configured_pretraining_is_sound_and_has_the_planned_sizes():
-    given = yaml.safe_load((ROOT / "conf/pretraining/parameters_pretrain_tiny_teachers.yml").read_text())
+    given = yaml.safe_load((ROOT / "conf/base/parameters_pretrain_tiny_teachers.yml").read_text())
     detector = PretrainGroundingDinoConfig.model_validate(given["pretrain_grounding_dino"])
     assert (detector.model.image_size, detector.model.width, detector.model.queries) == (320, 128, 80)
     assert (detector.model.encoder_layers, detector.model.decoder_layers) == (3, 4)
@@ -80,7 +91,7 @@ def test_a_killed_pretraining_ends_in_the_same_weights(tmp_path, killed_after):
     def trained(**run):
         return weights_digest(pretrain_grounding_dino(GROUNDING_DINO, SMALL_WORKSHOP, run=a_run(**run))[0].model)
 
-    store = KeptCheckpoints(tmp_path)
+    store = FolderCheckpoints(tmp_path, keep=2)
     with pytest.raises(KeyboardInterrupt):
         trained(log=killed, checkpoints=store)
     assert store.load()["step"] == killed_after
@@ -116,7 +127,7 @@ def test_the_command_writes_the_teachers_and_their_reports_and_can_be_repeated(p
     assert 0 <= json.loads((state / "sam_report.json").read_text())["held_out_mean_iou"] <= 1
     lines = [record.getMessage() for record in caplog.records]
     assert any("step 3/4 train_loss" in line and "images/s, left" in line for line in lines)
-    assert any("held-out score" in line for line in lines)
+    assert any("held-out ap50" in line for line in lines)
     started = len(lines)
     with caplog.at_level(logging.INFO, "gsam_edge.pretrain"):
         main(["grounding_dino", f"--parameters={parameters}", f"--state={state}", "--device=cpu", "--log-every=1"])

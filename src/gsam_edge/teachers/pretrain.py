@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import yaml
-from pydantic import TypeAdapter
 
-from gsam_edge.synthetic.worlds import WorldConfig
+from gsam_edge.synthetic.workshop import WorkshopConfig
 from gsam_edge.teachers.grounding_dino.config import PretrainGroundingDinoConfig
 from gsam_edge.teachers.sam.config import PretrainSamConfig
+from gsam_edge.training.config import LoopConfig
+from gsam_edge.training.loop.schedule import Schedule
 from gsam_edge.training.run import Run
 
 logger = logging.getLogger("gsam_edge.pretrain")
@@ -54,8 +55,8 @@ class _Progress:
         if metric == "train_loss":
             self._line(part, step)
         self._values[metric] = value
-        if metric == "val_score":
-            logger.info("%s step %d: held-out score %.4f", part, step, value)
+        if metric.startswith("val_"):
+            logger.info("%s step %d: held-out %s %.4f", part, step, metric.removeprefix("val_"), value)
 
     def _line(self, part: str, step: int) -> None:
         """Writes a line about the steps since the one before; called as a step's first value arrives."""
@@ -76,9 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Pretrains one teacher from a parameter file and writes its folder and report beside the state."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("teacher", choices=sorted(_CONFIGS))
-    parser.add_argument(
-        "--parameters", type=Path, default=Path("conf/pretraining/parameters_pretrain_tiny_teachers.yml")
-    )
+    parser.add_argument("--parameters", type=Path, default=Path("conf/base/parameters_pretrain_tiny_teachers.yml"))
     parser.add_argument("--state", type=Path, required=True, help="folder of checkpoints and results")
     parser.add_argument("--seed", type=int, default=0, help="of weights, scenes and prompts")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
@@ -93,7 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     parameters = yaml.safe_load(options.parameters.read_text("utf-8"))
     config = _CONFIGS[options.teacher].model_validate(parameters[f"pretrain_{options.teacher}"])
-    world: WorldConfig = TypeAdapter(WorldConfig).validate_python(parameters[f"{options.teacher}_world"])
+    world = WorkshopConfig.model_validate(parameters[f"{options.teacher}_world"])
     if options.ship:
         _ship(config, world, options.state / options.teacher, options.ship, options.seed)
         return
@@ -109,7 +108,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     logger.info("%s: %s, saved in %s", options.teacher, report, folder)
 
 
-def _ship(config: Config, world: WorldConfig, source: Path, target: Path, seed: int) -> None:
+def _ship(config: Config, world: WorkshopConfig, source: Path, target: Path, seed: int) -> None:
     """Writes a finished teacher in half precision and measures what a user will load from there."""
     if isinstance(config, PretrainGroundingDinoConfig):
         from gsam_edge.teachers.grounding_dino.model import load_grounding_dino
@@ -134,13 +133,18 @@ def _ship(config: Config, world: WorldConfig, source: Path, target: Path, seed: 
 def _progress(config: Config, every: int) -> _Progress:
     if isinstance(config, PretrainGroundingDinoConfig):
         name = "grounding_dino_pretraining"
-        return _Progress(every, {name: config.batch_size}, {name: config.loop.steps})
+        return _Progress(every, {name: config.batch_size}, {name: _steps(config, config.loop, config.batch_size)})
     names = [f"sam_pretraining_{i}_{stage.image_size}px" for i, stage in enumerate(config.stages, 1)]
     sizes = {name: stage.batch_size for name, stage in zip(names, config.stages, strict=True)}
-    return _Progress(every, sizes, {name: stage.loop.steps for name, stage in zip(names, config.stages, strict=True)})
+    steps = [_steps(config, stage.loop, stage.batch_size) for stage in config.stages]
+    return _Progress(every, sizes, dict(zip(names, steps, strict=True)))
 
 
-def _pretrained(config: Config, world: WorldConfig, run: Run) -> tuple[Any, dict[str, Any]]:
+def _steps(config: Config, loop: LoopConfig, batch_size: int) -> int:
+    return Schedule.of(loop, images=config.epoch_scenes, step_images=batch_size * loop.accumulate).steps
+
+
+def _pretrained(config: Config, world: WorkshopConfig, run: Run) -> tuple[Any, dict[str, Any]]:
     if isinstance(config, PretrainGroundingDinoConfig):
         from gsam_edge.teachers.grounding_dino.pretrain import pretrain_grounding_dino
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from gsam_edge.metrics.average_precision import average_precision
 from gsam_edge.synthetic.scene import Scene
-from gsam_edge.synthetic.worlds import WorldConfig, absent_phrases_of, draw_scene, words_of
+from gsam_edge.synthetic.workshop import WORKSHOP_WORDS, WorkshopConfig, draw_workshop_scene
 from gsam_edge.teachers.grounding_dino.batch import GroundingDinoBatch
 from gsam_edge.teachers.grounding_dino.config import PretrainGroundingDinoConfig
 from gsam_edge.teachers.grounding_dino.library import TunableMMGroundingDino, freeze_backbone, thaw_backbone
@@ -26,7 +26,7 @@ _TRAINING, _HELD_OUT, _VALIDATION = 0, 1, 2
 
 def pretrain_grounding_dino(
     config: PretrainGroundingDinoConfig,
-    world: WorldConfig,
+    world: WorkshopConfig,
     *,
     run: Run,
 ) -> tuple[GroundingDino, dict[str, Any]]:
@@ -41,19 +41,20 @@ def pretrain_grounding_dino(
         The detector with its backbone frozen, as the library stores it, and a report: `parameters`, `steps`, `scenes`,
         `seconds`, `held_out_scenes` and `held_out_ap50` (see `held_out_ap50`).
     """
-    grounding_dino = build_tiny_grounding_dino(config.model, words_of(world), seed=run.seed)
+    grounding_dino = build_tiny_grounding_dino(config.model, WORKSHOP_WORDS, seed=run.seed)
     model = grounding_dino.model
     side = config.smaller_first.image_size if config.smaller_first else config.model.image_size
     smaller = with_input_size(grounding_dino, side), world.model_copy(update={"image_size": side})
+    small_scenes = config.smaller_first.epochs * config.epoch_scenes if config.smaller_first else 0
     thaw_backbone(model)
     model.to(run.device, memory_format=torch.channels_last)
 
     def batches(step: int) -> GroundingDinoBatch:
         rng = np.random.default_rng([run.seed, _TRAINING, step])
-        is_small = config.smaller_first is not None and step < config.smaller_first.steps
+        is_small = step * config.batch_size < small_scenes
         learner, own_world = smaller if is_small else (grounding_dino, world)
-        scenes = [draw_scene(rng, own_world) for _ in range(config.batch_size)]
-        return scene_batch(learner, scenes, rng, config.absent_phrases, absent_phrases_of(world))
+        scenes = [draw_workshop_scene(rng, own_world) for _ in range(config.batch_size)]
+        return scene_batch(learner, scenes, rng, config.absent_phrases)
 
     def losses(network: TunableMMGroundingDino, batch: GroundingDinoBatch) -> dict[str, Tensor]:
         return grounding_dino_losses(network, batch, config.loss)
@@ -85,7 +86,7 @@ def pretrain_grounding_dino(
 
 
 def held_out_ap50(
-    grounding_dino: GroundingDino, config: PretrainGroundingDinoConfig, world: WorldConfig, *, seed: int
+    grounding_dino: GroundingDino, config: PretrainGroundingDinoConfig, world: WorkshopConfig, *, seed: int
 ) -> float:
     """Returns the class-aware AP50 on held-out scenes, used neither for training nor for validation.
 
@@ -98,13 +99,13 @@ def held_out_ap50(
 
 
 def _scenes_metrics(
-    grounding_dino: GroundingDino, config: PretrainGroundingDinoConfig, world: WorldConfig, stream: list[int]
+    grounding_dino: GroundingDino, config: PretrainGroundingDinoConfig, world: WorkshopConfig, stream: list[int]
 ) -> dict[str, float]:
     truths, predictions = [], []
     for index in range(config.held_out_scenes):
         rng = np.random.default_rng([*stream, index])
-        scene = draw_scene(rng, world)
-        names = prompt_classes(rng, scene, config.absent_phrases, absent_phrases_of(world))
+        scene = draw_workshop_scene(rng, world)
+        names = prompt_classes(rng, scene, config.absent_phrases)
         truths.append(_pooled(scene_truth(scene, names), scene))
         predictions.append(_pooled(grounding_dino.predict_batch([scene.image], names, config.detection)[0], scene))
     return {f"ap{round(100 * iou)}": average_precision(truths, predictions, iou) for iou in (0.5, 0.75)}

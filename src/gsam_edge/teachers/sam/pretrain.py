@@ -1,4 +1,4 @@
-"""Pretraining of the tiny SAM from random weights on the general world."""
+"""Pretraining of the tiny SAM from random weights on the workshop world."""
 
 import time
 from dataclasses import dataclass, replace
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from gsam_edge.synthetic.scene import Scene
-from gsam_edge.synthetic.worlds import WorldConfig, draw_scene
+from gsam_edge.synthetic.workshop import WorkshopConfig, draw_workshop_scene
 from gsam_edge.teachers.errors import BaseModelError
 from gsam_edge.teachers.lora.layers import count_parameters
 from gsam_edge.teachers.outlining.loss import prompted_losses
@@ -58,7 +58,7 @@ class _StageCheckpoints:
 
 def pretrain_sam(
     config: PretrainSamConfig,
-    world: WorldConfig,
+    world: WorkshopConfig,
     *,
     run: Run,
 ) -> tuple[SamModel, dict[str, Any]]:
@@ -104,7 +104,7 @@ def pretrain_sam(
 def _train_stage(
     sam: SamModel,
     config: PretrainSamConfig,
-    world: WorldConfig,
+    world: WorkshopConfig,
     index: int,
     *,
     run: Run,
@@ -118,7 +118,7 @@ def _train_stage(
     def batches(step: int) -> _Batch:
         rng = np.random.default_rng(derived_seed(run.seed, _TRAINING, index, step))
         return _Batch(
-            _prompted(sam, draw_scene(rng, own_world), config.box_jitter, stage.objects_per_image, rng)
+            _prompted(sam, draw_workshop_scene(rng, own_world), config.box_jitter, stage.objects_per_image, rng)
             for _ in range(stage.batch_size)
         )
 
@@ -166,7 +166,7 @@ def resize_input(sam: SamModel, image_size: int) -> SamModel:
     return SamModel(model.to(sam.model.device), architecture, sam.name)
 
 
-def held_out_iou(sam: SamModel, config: PretrainSamConfig, world: WorldConfig, *, seed: int) -> tuple[float, int]:
+def held_out_iou(sam: SamModel, config: PretrainSamConfig, world: WorkshopConfig, *, seed: int) -> tuple[float, int]:
     """Returns `mean_iou_from_boxes` on scenes used neither for training nor for validation."""
     return mean_iou_from_boxes(sam, _scenes(world, derived_seed(seed, _HELD_OUT), config.held_out_images))
 
@@ -180,9 +180,9 @@ def mean_iou_from_boxes(sam: SamModel, scenes: list[Scene]) -> tuple[float, int]
     return float(np.mean(ious)), len(ious)
 
 
-def _scenes(world: WorldConfig, seed: int, count: int) -> list[Scene]:
+def _scenes(world: WorkshopConfig, seed: int, count: int) -> list[Scene]:
     rng = np.random.default_rng(seed)
-    return [draw_scene(rng, world) for _ in range(count)]
+    return [draw_workshop_scene(rng, world) for _ in range(count)]
 
 
 def _prompted(

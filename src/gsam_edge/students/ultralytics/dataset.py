@@ -36,7 +36,7 @@ class _Pool:
         return len(self.indices)
 
     def get_image_and_label(self, number: int) -> dict[str, Any]:
-        return self.dataset.get_image_and_label(self.indices[number])  # type: ignore[no-any-return]
+        return self.dataset.get_image_and_label(self.indices[number])
 
 
 class MemoryDataset(YOLODataset):  # type: ignore[misc]
@@ -112,7 +112,7 @@ class MemoryDataset(YOLODataset):  # type: ignore[misc]
         """Returns an image with its labels, augmented."""
         index, unmixed = index % len(self), index >= len(self)
         name = "unmixed" if unmixed else "pseudo" if index in self._labels.pseudo else "truth"
-        return self.transforms[name](self.get_image_and_label(index))  # type: ignore[no-any-return]
+        return self.transforms[name](self.get_image_and_label(index))
 
     def get_img_files(self, img_path: str | list[str]) -> list[str]:
         """Returns names instead of paths."""

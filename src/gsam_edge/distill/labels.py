@@ -20,7 +20,7 @@ from gsam_edge.vision import Detections
 from gsam_edge.vision.images import ImageSource
 
 #: Raised when a stored label holds more than before, so that those of an earlier format are made anew.
-_FORMAT = 2
+_FORMAT = 3
 
 
 @dataclass(frozen=True)

@@ -182,7 +182,11 @@ def _gate_report(gate: Gate, val: LabelledSet) -> dict[str, Any]:
     labels = Counter(int(i) for packed in val.labels.objects.values() for i in packed.unmasked.class_ids)
     return {
         name: {
-            **{key: value[class_id] for key, value in (("high", gate.high), ("low", gate.low)) if isfinite(value[class_id])},
+            **{
+                key: value[class_id]
+                for key, value in (("high", gate.high), ("low", gate.low))
+                if isfinite(value[class_id])
+            },
             "basis": gate.basis[class_id],
             "objects": int(objects[class_id]),
             "labels": labels[class_id],
@@ -211,7 +215,7 @@ def _advice(gate: Gate, val: LabelledSet, config: LabellingConfig) -> list[str]:
             )
         elif not isfinite(gate.high[class_id]):
             lines.append(
-                f"{name!r}: at no score are {config.gate.precision:.0%} of its labels correct, so that all are ignored. "
-                "Try more steps of tuning, more labelled images of it, or a lower labelling.gate.precision"
+                f"{name!r}: at no score are {config.gate.precision:.0%} of its labels correct, so they are ignored; "
+                "try more steps of tuning, more labelled images of it, or a lower labelling.gate.precision"
             )
     return lines

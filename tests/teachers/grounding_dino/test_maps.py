@@ -98,7 +98,7 @@ def test_maps_cover_the_grid_with_every_class_in_its_own_prompt_or_not(kind):
         assert maps["features"].isfinite().all()
 
 
-def test_a_canvas_that_is_not_square_is_refused_where_it_leaves_padding():
+def test_a_canvas_that_leaves_padding_in_the_input_is_refused():
     model = build_tiny_grounding_dino(TINY_GROUNDING_DINO, ["ring"], seed=0)
     with pytest.raises(ValueError, match=r"canvas: expected one that fills the input"):
-        encoder_maps(model, np.zeros((32, 640, 3), np.uint8), ("ring",))
+        encoder_maps(model, np.zeros((2, 640, 3), np.uint8), ("ring",))

@@ -20,8 +20,9 @@ ROOT = Path(__file__).parents[3]
 
 def yolo_anchors(side: int) -> torch.Tensor:
     """Centres [A, 2] of Ultralytics' own anchors, as fractions of a canvas of this side."""
-    from gsam_edge.students.ultralytics import imports  # noqa: F401  before Ultralytics itself
     from ultralytics.utils.tal import make_anchors
+
+    from gsam_edge.students.ultralytics import imports  # noqa: F401  before Ultralytics itself
 
     levels = [torch.zeros(1, 1, side // stride, side // stride) for stride in (8, 16, 32)]
     points, strides = make_anchors(levels, torch.tensor([8.0, 16.0, 32.0]), 0.5)

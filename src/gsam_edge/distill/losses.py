@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from math import ceil
-from typing import Literal, TypeAlias
 
 import torch
 from torch import Tensor
@@ -16,6 +15,7 @@ from torchvision.ops import box_iou, generalized_box_iou_loss
 
 from gsam_edge.distill.config import LossWeights, MapsConfig
 from gsam_edge.students.maps import PlainOutputs, PlainTargets, WeightedLosses
+from gsam_edge.teachers.maps import MapPart
 
 #: Anchors that an object's mask is taught at, as many as Ultralytics' own assignment takes.
 _ANCHORS_OF_OBJECT = 10
@@ -147,10 +147,6 @@ def _given(value: Tensor | None, name: str) -> Tensor:
     return value
 
 
-#: A part of the teachers.
-Part: TypeAlias = Literal["finder", "outliner"]
-
-
 @dataclass(frozen=True)
 class DistillationTerm:
     """A distillation loss and what it reads.
@@ -162,7 +158,7 @@ class DistillationTerm:
     """
 
     compute: Callable[[PlainOutputs, PlainTargets, MapsConfig], Tensor]
-    part: Part
+    part: MapPart
     maps: tuple[str, ...]
 
 
@@ -179,10 +175,10 @@ def weighted_losses(weights: LossWeights, config: MapsConfig) -> WeightedLosses:
     return {name: (given[name], partial(one.compute, config=config)) for name, one in LOSSES.items() if given[name]}
 
 
-def asked_maps(weights: LossWeights) -> dict[Part, tuple[str, ...]]:
+def asked_maps(weights: LossWeights) -> dict[MapPart, tuple[str, ...]]:
     """Returns the maps that losses whose weight is not 0 read, sorted, by the teacher that gives them."""
     given: dict[str, float] = weights.model_dump()
-    asked: dict[Part, tuple[str, ...]] = {}
+    asked: dict[MapPart, tuple[str, ...]] = {}
     for name, one in LOSSES.items():
         if given[name]:
             asked[one.part] = tuple(sorted({*asked.get(one.part, ()), *one.maps}))

@@ -5,13 +5,16 @@ The image is given as the student sees it: on its square canvas of side S (`visi
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+#: A part of the teachers: the one that finds the objects, or the one that draws their masks.
+MapPart: TypeAlias = Literal["finder", "outliner"]
 
 #: Strides of the levels, pixels of the canvas. The A cells of all levels together are the anchors of a YOLO head of
 #: these strides: level by level, each row by row, cell (i, j) the square of one stride from (j, i) strides on.
@@ -28,7 +31,7 @@ MASK_STRIDE = 4
 #: A teacher that outlines returns
 #:   `mask_logits` [N, S / 4, S / 4]: of the mask of the object in each box, over the whole canvas.
 #: All float32 on the CPU.
-TeacherMaps: TypeAlias = "Callable[[NDArray[np.uint8], NDArray[np.float32]], Mapping[str, Tensor]]"
+TeacherMaps: TypeAlias = Callable[[NDArray[np.uint8], NDArray[np.float32]], Mapping[str, "Tensor"]]
 
 
 @dataclass(frozen=True)

@@ -70,4 +70,4 @@ class Sam3Family:
 
     def maps(self, base: "Sam3", adapter: "Adapter | None", setting: Setting) -> NoMaps:
         """Says why there are none."""
-        return NoMaps("its detector has no scores on a grid of anchors")
+        return NoMaps("SAM 3 scores no places of an image, only what it finds")

@@ -87,4 +87,4 @@ class YoloFamily:
 
     def maps(self, base: "Yolo", adapter: "Adapter | None", setting: Setting) -> NoMaps:
         """Says why there are none."""
-        return NoMaps("its own grid's scores are not read; its labels are what it teaches")
+        return NoMaps("of a YOLO its labels are read, not the scores of its grid")

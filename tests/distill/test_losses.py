@@ -6,46 +6,11 @@ import pytest
 import torch
 from torch.nn import functional
 
-from gsam_edge.distill.config import LossWeights, MapsConfig
+from gsam_edge.distill.config import LossWeights
 from gsam_edge.distill.losses import LOSSES, asked_maps, feature, logit, segmentation, weighted_losses
-from gsam_edge.students.maps import PlainOutputs, PlainTargets
+from support.plain import CONFIG, LEVELS, outputs, targets
 
-CONFIG = MapsConfig(
-    plain_share=0.5, top_share=0.05, box_score=0.3, logit_form="quality_focal", temperature=4, feature_until=0.5
-)
 NONE = dict.fromkeys(LOSSES, 0.0) | {"detection": 1.0}
-NAN = float("nan")
-SIDES = (8, 4, 2)
-LEVELS = tuple(side**2 for side in SIDES)
-
-
-def outputs() -> PlainOutputs:
-    """Random ones of two images of side 64, with gradients."""
-    places = [(torch.cartesian_prod(*[torch.arange(side)] * 2).flip(1) + 0.5) / side for side in SIDES]
-    anchors = torch.cat(places)
-    corners = torch.cat([anchors - 0.1, anchors + 0.1], 1) + 0.02 * torch.randn(2, sum(LEVELS), 4)
-    free = [
-        torch.randn(2, sum(LEVELS), 3),
-        corners,
-        torch.randn(2, sum(LEVELS), 5),
-        torch.randn(2, sum(LEVELS), 4),
-        torch.randn(2, 4, 16, 16),
-    ]
-    logits, boxes, features, coefficients, prototypes = (tensor.requires_grad_() for tensor in free)
-    return PlainOutputs(logits, boxes, anchors, LEVELS, features, coefficients, prototypes)
-
-
-def targets() -> PlainTargets:
-    """Of the same images: an object each, in the second one that of a person."""
-    boxes = torch.tensor([[0.1, 0.1, 0.6, 0.5], [0.3, 0.3, 0.9, 0.9]])
-    scores = torch.rand(2, sum(LEVELS), 3)
-    scores[0, 3, 1] = scores[1, 5] = NAN
-    there = torch.rand(2, sum(LEVELS), 2)
-    fitting = torch.cat([0.5 * there, 0.5 + 0.5 * there], 2)
-    fitting[1, 5] = NAN
-    features = torch.randn(2, sum(LEVELS), 5)
-    masks = 4 * torch.randn(2, 16, 16)
-    return PlainTargets(0.0, scores, fitting, features, masks, torch.tensor([0, 1]), boxes, torch.tensor([0.5, 0.0]))
 
 
 def test_logit_is_the_quality_focal_loss_and_the_giou_of_the_anchors_that_it_takes():

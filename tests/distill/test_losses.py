@@ -27,7 +27,7 @@ def test_logit_is_the_quality_focal_loss_and_the_giou_of_the_anchors_that_it_tak
                 score_sum += float(t)
             best = max((float(teacher.scores[image, anchor, c]) for c in known), default=0.0)
             if best > 0.3:
-                box_cost += best * (1 - giou(student.boxes[image, anchor], teacher.boxes[image, anchor]))
+                box_cost += best * (1 - giou(student.boxes[image, anchor].detach(), teacher.boxes[image, anchor]))
                 box_sum += best
     assert float(logit(student, teacher, config)) == pytest.approx(cost / score_sum + box_cost / box_sum, rel=1e-4)
 
@@ -103,7 +103,7 @@ def test_segmentation_is_the_cross_entropy_inside_the_box_at_the_anchors_that_fi
     student, teacher = outputs(), targets()
     box = teacher.object_boxes[0]
     inside = [i for i, (x, y) in enumerate(student.anchors.tolist()) if 0.1 < x < 0.6 and 0.1 < y < 0.5]
-    overlaps = {i: iou(student.boxes[0, i], box) for i in inside}
+    overlaps = {i: iou(student.boxes[0, i].detach(), box) for i in inside}
     best = sorted(inside, key=lambda i: -overlaps[i])[:10]
     # The box's edges, 1.6 to 9.6 and 1.6 to 8 cells, touch the cells 1 to 9 and 1 to 7.
     window = (slice(1, 8), slice(1, 10))

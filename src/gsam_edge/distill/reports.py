@@ -90,7 +90,7 @@ def distillation_report(
     Returns:
         `student` {architecture, why, size, image_size, parameters, start}; `seeds`; `full` by figure as {mean}, without
         an interval as long as one seed was trained; `labels` {without_area}, labelled objects left out;
-        `loss_weights` of the distillation; `losses` of the last epoch; `epochs`; `verdict`. `control` is absent as
+        `loss_weights` of the distillation; `losses` at the end; `steps`; `verdict`. `control` is absent as
         long as no control is trained.
     """
     weights, last = training.weights, training.history[-1]
@@ -110,7 +110,7 @@ def distillation_report(
         "full": {name: {"mean": value} for name, value in figures.items()},
         "labels": {"without_area": training.without_area},
         "loss_weights": dict(loss_weights),
-        "losses": {name: value for name, value in last.items() if name.startswith("train_")},
-        "epochs": len(training.history),
+        "losses": {name: value for name, value in last.items() if name.startswith(("train_", "pseudo_"))},
+        "steps": int(last["step"]),
         "verdict": "no control without the teacher was trained, so the teacher's share in these figures is not known",
     }

@@ -25,10 +25,6 @@ class ImageMaps(Protocol):
     def plain_share(self) -> float:
         """The share of the images (0..1) that are shown plain."""
 
-    @property
-    def channels(self) -> int:
-        """D, channels of `features`; 0 where there are none."""
-
     def of(self, name: str, xyxy: NDArray[np.float32]) -> "Mapping[str, Tensor]":
         """Returns the maps of an image on its canvas, on the CPU.
 

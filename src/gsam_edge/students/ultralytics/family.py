@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from gsam_edge.students.choice import StudentChoice
     from gsam_edge.students.images import LabelledImages
-    from gsam_edge.students.raw import WeightedLosses
+    from gsam_edge.students.maps import WeightedLosses
     from gsam_edge.students.weights import StudentWeights
 
 
@@ -35,7 +35,7 @@ class Ultralytics:
         run: Run,
     ) -> StudentTraining:
         """See `train.train_student`."""
-        from gsam_edge.students.ultralytics.train import train_student
+        from gsam_edge.students.ultralytics.training.train import train_student
 
         return train_student(
             data,

@@ -6,8 +6,8 @@ import torch
 from ultralytics.cfg import get_cfg
 
 from gsam_edge.students.images import LabelledImages
-from gsam_edge.students.ultralytics.dataset import MemoryDataset, collect_labels
-from gsam_edge.students.ultralytics.plain.images import PlainImages, not_plain
+from gsam_edge.students.ultralytics.dataset import MemoryDataset
+from gsam_edge.students.ultralytics.labels import collect_labels
 from gsam_edge.vision import Detections, Letterbox
 
 SIDE = 64
@@ -39,7 +39,7 @@ def dataset(fliplr: float, flipud: float) -> MemoryDataset:
 def test_a_plain_image_is_the_letterboxed_one_mirrored_as_it_says(fliplr, flipud):
     """Pixel by pixel, with its box where the letterbox puts it."""
     data = dataset(fliplr, flipud)
-    shown = PlainImages(data.transforms, SIDE)(data, 0)
+    shown = data[2 * len(data)]
     assert shown["plain"]
     assert shown["flipped"] == (fliplr == 1, flipud == 1)
     box = Letterbox.fit(HW, (SIDE, SIDE))
@@ -55,10 +55,9 @@ def test_a_plain_image_is_the_letterboxed_one_mirrored_as_it_says(fliplr, flipud
 
 def test_plain_and_other_images_share_a_batch():
     data = dataset(0.5, 0.5)
-    plain = PlainImages(data.transforms, SIDE)
-    batch = data.collate_fn([plain(data, 0), not_plain(data[1]), plain(data, 1)])
-    assert batch["plain"] == (True, False, True)
+    batch = data.collate_fn([data[index] for index in (4, 1, 3, 5)])
+    assert batch["plain"] == (True, False, False, True)
     assert [name for name, is_plain in zip(batch["im_file"], batch["plain"], strict=True) if is_plain] == [
         "0.png", "1.png"
     ]  # fmt: skip
-    assert batch["img"].shape == (3, 3, SIDE, SIDE)
+    assert batch["img"].shape == (4, 3, SIDE, SIDE)

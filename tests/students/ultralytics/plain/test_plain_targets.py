@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from gsam_edge.students.ultralytics.dataset import LabelTable, TrainingLabels
+from gsam_edge.students.ultralytics.labels import LabelTable, TrainingLabels
 from gsam_edge.students.ultralytics.plain.losses import anchor_places
 from gsam_edge.students.ultralytics.plain.targets import BatchMaps, mirrored
 from gsam_edge.training.errors import TrainingError
@@ -31,7 +31,8 @@ class Maps:
 
 
 def labels() -> TrainingLabels:
-    return TrainingLabels(RECORDS, LabelTable(torch.zeros(3).long(), *[torch.zeros(3).bool()] * 2), 0)
+    nothing = torch.zeros(3)
+    return TrainingLabels(RECORDS, LabelTable(*[nothing] * 8), frozenset(), 0)
 
 
 def batch() -> dict:

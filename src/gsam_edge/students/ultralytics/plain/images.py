@@ -36,7 +36,7 @@ class PlainImages:
         """Takes over what comes after the mixing and warping.
 
         Args:
-            transforms: those of the dataset (`build_transforms`): mosaic and warp, mixup, cutmix, then the rest.
+            transforms: those that Ultralytics builds: mosaic and warp, mixup, cutmix, then the rest.
             image_size: side of the canvas in pixels.
         """
         unmixed = transforms.transforms[3:]
@@ -52,7 +52,9 @@ class PlainImages:
         """Returns an image with its labels, ready for a batch, with `plain` and `flipped`."""
         label = deepcopy(dataset.labels[index])
         label.pop("shape")
-        label["img"], label["ori_shape"], label["resized_shape"] = dataset.load_image(index)
+        label["img"], before, after = dataset.load_image(index)
+        ratio_pad = (after[0] / before[0], after[1] / before[1])
+        label |= {"ori_shape": before, "resized_shape": after, "ratio_pad": ratio_pad}
         label = YOLODataset.update_labels_info(dataset, label)
         for step in self._steps:
             label = step(label)

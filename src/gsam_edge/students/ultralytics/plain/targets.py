@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gsam_edge.students.maps import ImageMaps, PlainTargets
-from gsam_edge.students.ultralytics.dataset import TrainingLabels
+from gsam_edge.students.ultralytics.labels import TrainingLabels
 from gsam_edge.training.errors import TrainingError
 from gsam_edge.vision.boxes import cxcywh_to_xyxy
 
@@ -28,6 +28,11 @@ class BatchMaps:
     def __init__(self, maps: ImageMaps, labels: TrainingLabels) -> None:
         self._maps = maps
         self._records = {record["im_file"]: record for record in labels.records}
+
+    @property
+    def plain_share(self) -> float:
+        """See `ImageMaps.plain_share`."""
+        return self._maps.plain_share
 
     def channels(self) -> int:
         """Returns D, channels of the features; 0 where none are asked for. The first image is asked for that."""
@@ -68,7 +73,7 @@ class BatchMaps:
         image = torch.repeat_interleave(
             torch.arange(len(plain), device=device), torch.tensor([len(mine) for mine in objects], device=device)
         )
-        drawn_by_teacher = batch["pseudo"][batch["batch_idx"][rows].long()] & ~batch["ignored"][rows]
+        drawn_by_teacher = batch["pseudo"].to(device)[batch["batch_idx"][rows].long()] & ~batch["ignored"][rows]
         centre, size = batch["bboxes"][rows, :2], batch["bboxes"][rows, 2:]
         return PlainTargets(
             progress=progress,

@@ -1,5 +1,6 @@
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from gsam_edge.students.ultralytics.config import StudentTrainingConfig, Ultraly
 from gsam_edge.training.metrics import discard_metric
 from gsam_edge.vision import Detections
 from support.detections import packed
+from support.plain import CONFIG as MAPS
 from support.runs import a_run
 
 SIDE = 64
@@ -30,6 +32,7 @@ SCENE = SceneDescription(characteristics=("changes_size",), environment={"lighti
 CONFIG = DistillationConfig(
     augmentation=AugmentationConfig(intensity="high", leave_out=("camera",)),
     losses=LossWeights(**dict.fromkeys(LOSSES, 0.0), detection=1.0),
+    maps=MAPS,
     training=StudentTrainingConfig(
         steps=2, batch_size=2, pseudo_share=0.5, truth_only=0.33,
         optimizer="AdamW", learning_rate=1e-3, final_learning_rate=0.1, momentum=0.9,
@@ -75,7 +78,7 @@ def teacher_labels(train: Annotations, *, class_scores: bool) -> Predictions:
 
 def distil(train, val, images, labels, rules, log=discard_metric):
     return distil_student(
-        train, val, images, labels, student=STUDENT, config=CONFIG, scene=SCENE, rules=rules, initial=None,
+        train, val, images, labels, student=STUDENT, config=CONFIG, scene=SCENE, rules=rules, initial=None, maps=None,
         run=a_run(log=log),
     )  # fmt: skip
 
@@ -130,9 +133,9 @@ def test_the_state_of_a_run_has_a_name_of_its_own(augmentation_rules):
     val, _ = build_split(100, 1, "boxes")
     labels = teacher_labels(train, class_scores=True)
 
-    def name(*, teacher=labels, config=CONFIG, scene=SCENE, rules=augmentation_rules, seed=0) -> str:
+    def name(*, teacher=labels, config=CONFIG, scene=SCENE, rules=augmentation_rules, maps=None, seed=0) -> str:
         settings = {"student": STUDENT, "config": config, "scene": scene, "rules": rules, "initial": None, "seed": seed}
-        return distillation_fingerprint(train, val, teacher, **settings)
+        return distillation_fingerprint(train, val, teacher, maps=maps, **settings)
 
     sure = {image_id: found.unpack() for image_id, found in labels.objects.items()}
     unsure = packed({i: replace(found, class_scores=found.class_scores / 2) for i, found in sure.items()})
@@ -147,8 +150,9 @@ def test_the_state_of_a_run_has_a_name_of_its_own(augmentation_rules):
         name(scene=SCENE.model_copy(update={"characteristics": ()})),
         name(config=CONFIG.model_copy(update={"augmentation": AugmentationConfig(intensity="high", leave_out=())})),
         name(teacher=replace(labels, objects=unsure)),
+        name(maps=SimpleNamespace(digest="of the teachers that are asked about every place")),
     }
-    assert len(names) == 8
+    assert len(names) == 9
     assert name() == name()
     unused = {k: v for k, v in augmentation_rules.characteristics.items() if k in SCENE.characteristics}
     assert name() == name(rules=augmentation_rules.model_copy(update={"characteristics": unused}))
@@ -173,6 +177,7 @@ def test_no_records_are_built_to_name_the_state_of_a_run(augmentation_rules, mon
             scene=SCENE,
             rules=augmentation_rules,
             initial=None,
+            maps=None,
             seed=0,
         )
 

@@ -15,6 +15,7 @@ from gsam_edge.coco.predictions import Predictions, by_image
 from gsam_edge.coco.provenance import require_made_from
 from gsam_edge.distill.config import DistillationConfig
 from gsam_edge.distill.losses import weighted_losses
+from gsam_edge.distill.maps import StoredMaps
 from gsam_edge.distill.reports import distillation_report
 from gsam_edge.metrics.detection import coco_metrics
 from gsam_edge.students.choice import StudentConfig, choose_student
@@ -39,13 +40,14 @@ def distillation_fingerprint(
     scene: SceneDescription,
     rules: AugmentationRules,
     initial: StudentWeights | None,
+    maps: StoredMaps | None,
     seed: int,
 ) -> str:
     """Returns the key of a distillation's checkpoints: a digest of all that decides its outcome but the images.
 
     The arguments are those of `distil_student`.
     """
-    data = [train.digest, val.digest, teacher.digest, None if initial is None else initial.digest]
+    data = [train.digest, val.digest, teacher.digest, *(None if one is None else one.digest for one in (initial, maps))]
     changes = identity(description_for(config.augmentation, scene, rules), rules)
     return fingerprint(data, student.model_dump(), config.model_dump(), changes, seed)
 
@@ -74,6 +76,7 @@ def distil_student(
     scene: SceneDescription,
     rules: AugmentationRules,
     initial: StudentWeights | None,
+    maps: StoredMaps | None,
     run: Run,
 ) -> Distillation:
     """Trains the student that the data calls for on its annotations.
@@ -90,6 +93,7 @@ def distil_student(
         scene: object and scene in words; the config's `augmentation` says which of them are applied.
         rules: the transforms of each word.
         initial: weights to start from as far as they fit, or None for random ones.
+        maps: what the teachers say about every place of an image, or None where no loss asks.
         run: logs `student/...` once an epoch; checkpoints are stored under `distillation_fingerprint`.
 
     Raises:
@@ -117,14 +121,15 @@ def distil_student(
         scene=scene,
         rules=rules,
         initial=initial,
+        maps=maps,
         seed=run.seed,
     )
     augmentation = None if description is None else build(description, rules)
     trained = family_of(choice.architecture).train(
-        LabelledImages.of_split(train, images, augmentation),
+        replace(LabelledImages.of_split(train, images, augmentation), maps=maps),
         choice,
         config.training,
-        losses=weighted_losses(config.losses),
+        losses=weighted_losses(config.losses, config.maps),
         pseudo_weight=config.losses.detection,
         initial=initial,
         validate=lambda predict: score_student(predict, val, images),

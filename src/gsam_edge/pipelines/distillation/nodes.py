@@ -148,21 +148,42 @@ def distil(
     floor: FloorConfig,
     student: StudentConfig,
     distillation: DistillationConfig,
+    choice: TeacherChoice,
+    labelling: LabellingConfig,
+    features: FeatureStore,
     scene: SceneDescription,
     additions: RuleAdditions,
     checkpoints: CheckpointStore,
     log: MetricLogger,
     seed: int,
     device: DeviceName,
+    **teachers: Any,
 ) -> tuple[StudentWeights, dict[str, Any]]:
     """Trains the student that the data calls for; returns the weights of its best epoch and the report.
+
+    The teachers are loaded only where a loss asks them about every place of an image.
 
     With labels that their report calls useless it does not begin (`floor.below`).
     """
     from gsam_edge.distill.distillation import distil_student
+    from gsam_edge.distill.losses import asked_maps
+    from gsam_edge.distill.maps import StoredMaps
+    from gsam_edge.teachers.compose_maps import mapping_teachers
     from gsam_edge.teachers.verdict import refuse_useless
 
     refuse_useless({"the labels": label_report}, floor)
+    maps = None
+    if parts := asked_maps(distillation.losses):
+        tuned = tuned_teachers(teachers, choice)
+        asked = mapping_teachers(train, tuned, choice, parts, detection=labelling.detection, device=device)
+        maps = StoredMaps(
+            asked,
+            distillation.losses,
+            images,
+            features,
+            image_size=student.image_size,
+            plain_share=distillation.maps.plain_share,
+        )
     distilled = distil_student(
         train,
         val,
@@ -173,6 +194,7 @@ def distil(
         scene=scene,
         rules=rules_with(additions),
         initial=initial,
+        maps=maps,
         run=Run.on(device, log=log, checkpoints=checkpoints, seed=seed),
     )
     return distilled.weights, distilled.report

@@ -27,7 +27,7 @@ def _text(rng: np.random.Generator, length: int, alphabet: str) -> str:
 
 
 def draw_print(rng: np.random.Generator, width: int, height: int, *, barcode: bool) -> Card:
-    """Draws a printed card, uint8 [height, width, 3], RGB: head, logo, frame, lines of text, the last of them a barcode or not."""
+    """Draws a card, uint8 [height, width, 3], RGB: head, logo, frame and text, below it a barcode or more text."""
     paper = _PAPERS[rng.integers(len(_PAPERS))]
     ink = _PALE if sum(paper) < 300 else _INKS[rng.integers(len(_INKS))]
     card = np.full((height, width, 3), paper, np.uint8)

@@ -236,7 +236,7 @@ def _splits(report: Mapping[str, Any]) -> "Group":
     deviation = f"furthest from its share: {how['largest_deviation_of']}, by {how['largest_deviation']:.1%}"
     kept = ""
     if HELD_BACK in report["splits"]:
-        kept = "\n held_back: training images whose labels are not used (split.labels); the teachers label them"
+        kept = "\n held_back: training images whose labels are not used (see split); the teachers label them"
     return Group(table, Text(f" {how['why']}\n {deviation}{kept}", style="dim"))
 
 

@@ -192,6 +192,17 @@ def test_ready_made_splits_are_taken_over():
     assert ids(split(folders, ratios(ready_made="file_name:^([^/]+)/"), seed=0))["val"] == {2, 3}
 
 
+def test_a_ready_made_split_may_hold_labels_back():
+    """They are in no other split, and labels that `labels` leaves unused join them."""
+    names = ["train", "train", "held_back", "val", "test", "held_back"]
+    value = dataset([{0}] * 6, {row: {"split": name} for row, name in enumerate(names)})
+    parts = ids(split(value, ratios(), seed=0))
+    assert parts == {"train": {0, 1}, "val": {3}, "test": {4}, "held_back": {2, 5}}
+    parts = ids(split(value, ratios(labels={"count": 1}), seed=0))
+    assert len(parts["train"]) == 1
+    assert parts["held_back"] == {0, 1, 2, 5} - parts["train"]
+
+
 @pytest.mark.parametrize(
     ("extras", "message"),
     [

@@ -22,6 +22,7 @@ SPLIT_NAMES = {
     **dict.fromkeys(("train", "training"), "train"),
     **dict.fromkeys(("val", "valid", "validation", "dev"), "val"),
     **dict.fromkeys(("test", "testing"), "test"),
+    HELD_BACK: HELD_BACK,
 }
 
 _ROUNDING = 1e-6
@@ -49,8 +50,9 @@ class SplitConfig(BaseModel):
     ready_made: str = Field(
         default=AUTO,
         min_length=1,
-        description="dotted key of the image records, or file_name:REGULAR_EXPRESSION, that says train, val or test; "
-        f"the ratios are then not used. '{AUTO}': the key {SPLIT_KEY!r} where images have it; '{NO_GROUPS}': none",
+        description="dotted key of the image records, or file_name:REGULAR_EXPRESSION, that says train, val, test or "
+        f"{HELD_BACK}; the ratios are then not used. '{AUTO}': the key {SPLIT_KEY!r} where images have it; "
+        f"'{NO_GROUPS}': none",
     )
     labels: Labels = Field(
         description="training images whose labels are used: 'all', a count {count: 20} or a share {share: 0.1}; the "
@@ -92,9 +94,9 @@ def split(
         near_duplicates: groups of image ids that show the same image, see `near_duplicate_groups`.
 
     Returns:
-        `train`, `val`, `test` and `held_back`, the training images whose labels `config.labels` does not use: disjoint,
-        together all images, the same classes and `split_digest` in each. A part has no images only where its ratio is 0
-        or, for ready-made splits, where no image names it; `held_back` has none where all labels are used.
+        `train`, `val`, `test` and `held_back`, the images whose labels are not used: ready-made ones, and those of the
+        training images that `config.labels` leaves: disjoint, together all images, the same classes and `split_digest`
+        in each. A part has no images only where its ratio is 0 or, for ready-made splits, where no image names it.
 
     Raises:
         InvalidDatasetError: if no image has the key of `group_by`, a part with a ratio above 0 would stay empty,
@@ -108,7 +110,8 @@ def split(
     kept = images_that_keep_labels(
         train, config.labels, group_by=config.group_by, near_duplicates=near_duplicates, seed=seed
     )
-    members = {**ids, "train": kept, HELD_BACK: sorted(set(ids["train"]) - set(kept))}
+    unused = {*ids.get(HELD_BACK, ()), *ids["train"]} - set(kept)
+    members = {**ids, "train": kept, HELD_BACK: sorted(unused)}
     return with_split_digest({name: annotations.subset(members[name]) for name in members})
 
 
@@ -134,7 +137,7 @@ def _stratified(
 
 
 def ready_made_splits(annotations: Annotations, config: SplitConfig) -> dict[str, list[int]] | None:
-    """Returns image ids by the user's own splits `train`, `val` and `test`; None where there are none.
+    """Returns image ids by the user's own splits `train`, `val`, `test` and `held_back`; None where there are none.
 
     Raises:
         InvalidDatasetError: if some images are in none of them, a name is unknown, or no image is for training.
@@ -144,13 +147,13 @@ def ready_made_splits(annotations: Annotations, config: SplitConfig) -> dict[str
     if config.ready_made == NO_GROUPS or (config.ready_made == AUTO and not any(SPLIT_KEY in i for i in images)):
         return None
     values = image_values(images, key, where="split.ready_made")
-    ids: dict[str, list[int]] = {name: [] for name in config.ratios}
+    ids: dict[str, list[int]] = {name: [] for name in (*config.ratios, HELD_BACK)}
     for image, value in zip(images, values, strict=True):
         name = SPLIT_NAMES.get(str(value).lower())
         if name is None:
             raise InvalidDatasetError(
-                f"split.ready_made: expected train, val or test for every image by {key!r}, got {value!r} for "
-                f"{image['file_name']!r}; set split.ready_made=none to have the images split"
+                f"split.ready_made: expected train, val or test (or {HELD_BACK}) for every image by {key!r}, got "
+                f"{value!r} for {image['file_name']!r}; set split.ready_made=none to have the images split"
             )
         ids[name].append(image["id"])
     if not ids["train"]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from gsam_edge.coco.errors import InvalidDatasetError
 from gsam_edge.students.images import LabelledImages
 from gsam_edge.students.ultralytics.copy_paste import RareCopyPaste, rare_classes
 from gsam_edge.students.ultralytics.imports import CopyPaste, RandomPerspective, YOLODataset
+from gsam_edge.students.ultralytics.mask_targets import CoverageFormat
 from gsam_edge.students.ultralytics.own_boxes import OwnBoxPerspective, box_differs_from_mask
 from gsam_edge.students.ultralytics.polygons import outlines, polygon_masks
 from gsam_edge.vision import Detections
@@ -121,6 +123,8 @@ def _check_classes(name: str, objects: Detections, num_classes: int) -> None:
 
 class MemoryDataset(YOLODataset):  # type: ignore[misc]
     """Ultralytics' dataset without files: images from an `ImageSource`, labels from `collect_labels`."""
+
+    format_class = CoverageFormat
 
     def __init__(
         self,
@@ -250,7 +254,7 @@ def change_label(
         # [N + K, H, W], those of the boxes empty
         masks=np.pad(masks, ((0, len(owners)), (0, 0), (0, 0))) if label["segments"] else None,
     )
-    changed = augmentation(Sample(np.ascontiguousarray(label["img"][..., ::-1]), objects), seed=seed)
+    changed = augmentation(Sample(cv2.cvtColor(label["img"], cv2.COLOR_BGR2RGB), objects), seed=seed)
     ids, moved = changed.instance_ids, changed.objects  # [I], of 0..N+K-1
     own = {int(owners[i - count]): box for i, box in zip(ids, moved.xyxy, strict=True) if i >= count}
     left = [place for place, i in enumerate(ids.tolist()) if i < count and (i in own or not own_box[i])]
@@ -261,7 +265,7 @@ def change_label(
     scale = np.array([width, height], np.float32)
     return {
         **label,
-        "img": np.ascontiguousarray(changed.image[..., ::-1]),
+        "img": cv2.cvtColor(changed.image, cv2.COLOR_RGB2BGR),
         "resized_shape": (height, width),
         "cls": label["cls"][ids],
         "bboxes": xyxy_to_cxcywh(boxes.reshape(-1, 4) / np.tile(scale, 2)),

@@ -28,9 +28,8 @@ os.environ["ULTRALYTICS_SAFE_LOAD"] = "true"  # a network's definition names lay
 
 _pillow_open = Image.open
 
-from ultralytics.data.augment import CopyPaste, RandomPerspective  # noqa: E402
+from ultralytics.data.augment import CopyPaste, Format, RandomPerspective  # noqa: E402
 from ultralytics.data.build import InfiniteDataLoader, seed_worker  # noqa: E402
-from ultralytics.data.converter import merge_multi_segment  # noqa: E402
 from ultralytics.data.dataset import YOLODataset  # noqa: E402
 from ultralytics.models.yolo.detect import DetectionTrainer  # noqa: E402
 from ultralytics.nn import modules  # noqa: E402
@@ -67,11 +66,11 @@ __all__ = [
     "CopyPaste",
     "DetectionModel",
     "DetectionTrainer",
+    "Format",
     "InfiniteDataLoader",
     "RandomPerspective",
     "SegmentationModel",
     "YOLODataset",
-    "merge_multi_segment",
     "seed_worker",
     "v8DetectionLoss",
     "v8SegmentationLoss",

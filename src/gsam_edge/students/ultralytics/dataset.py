@@ -5,6 +5,7 @@ from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from gsam_edge.augmentation import Sample
 from gsam_edge.students.ultralytics.copy_paste import RareCopyPaste, rare_classes
 from gsam_edge.students.ultralytics.imports import BaseMixTransform, CopyPaste, RandomPerspective, YOLODataset
 from gsam_edge.students.ultralytics.labels import TrainingLabels
+from gsam_edge.students.ultralytics.mask_targets import CoverageFormat
 from gsam_edge.students.ultralytics.own_boxes import OwnBoxPerspective
 from gsam_edge.students.ultralytics.plain.images import PlainImages, not_plain
 from gsam_edge.students.ultralytics.polygons import outlines, polygon_masks
@@ -46,6 +48,8 @@ class MemoryDataset(YOLODataset):  # type: ignore[misc]
     Index i is an image mixed with others of its pool, by the probabilities of mosaic, mixup and copy-paste; the pools
     are the images with the truth and those whose labels no person gave. Index i + n, of n images, is image i unmixed.
     """
+
+    format_class = CoverageFormat
 
     def __init__(
         self,
@@ -201,7 +205,7 @@ def change_label(
         # [N + K, H, W], those of the boxes empty
         masks=np.pad(masks, ((0, len(owners)), (0, 0), (0, 0))) if label["segments"] else None,
     )
-    changed = augmentation(Sample(np.ascontiguousarray(label["img"][..., ::-1]), objects), seed=seed)
+    changed = augmentation(Sample(cv2.cvtColor(label["img"], cv2.COLOR_BGR2RGB), objects), seed=seed)
     ids, moved = changed.instance_ids, changed.objects  # [I], of 0..N+K-1
     own = {int(owners[i - count]): box for i, box in zip(ids, moved.xyxy, strict=True) if i >= count}
     left = [place for place, i in enumerate(ids.tolist()) if i < count and (i in own or not own_box[i])]
@@ -212,7 +216,7 @@ def change_label(
     scale = np.array([width, height], np.float32)
     return {
         **label,
-        "img": np.ascontiguousarray(changed.image[..., ::-1]),
+        "img": cv2.cvtColor(changed.image, cv2.COLOR_RGB2BGR),
         "resized_shape": (height, width),
         "cls": label["cls"][ids],
         "bboxes": xyxy_to_cxcywh(boxes.reshape(-1, 4) / np.tile(scale, 2)),

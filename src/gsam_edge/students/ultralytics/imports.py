@@ -31,12 +31,12 @@ _pillow_open = Image.open
 from ultralytics.data.augment import (  # noqa: E402
     BaseMixTransform,
     CopyPaste,
+    Format,
     LetterBox,
     RandomFlip,
     RandomPerspective,
 )
 from ultralytics.data.build import InfiniteDataLoader, seed_worker  # noqa: E402
-from ultralytics.data.converter import merge_multi_segment  # noqa: E402
 from ultralytics.data.dataset import YOLODataset  # noqa: E402
 from ultralytics.models.yolo.detect import DetectionTrainer  # noqa: E402
 from ultralytics.nn import modules  # noqa: E402
@@ -74,13 +74,13 @@ __all__ = [
     "CopyPaste",
     "DetectionModel",
     "DetectionTrainer",
+    "Format",
     "InfiniteDataLoader",
     "LetterBox",
     "RandomFlip",
     "RandomPerspective",
     "SegmentationModel",
     "YOLODataset",
-    "merge_multi_segment",
     "seed_worker",
     "v8DetectionLoss",
     "v8SegmentationLoss",

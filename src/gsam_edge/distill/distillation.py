@@ -21,6 +21,7 @@ from gsam_edge.students.choice import StudentConfig, choose_student
 from gsam_edge.students.family import StudentValidation
 from gsam_edge.students.images import LabelledImages
 from gsam_edge.students.predictor import StudentPredictor
+from gsam_edge.students.start import Start
 from gsam_edge.students.table import family_of
 from gsam_edge.students.weights import StudentWeights
 from gsam_edge.training.checkpoints import fingerprint
@@ -38,7 +39,7 @@ def distillation_fingerprint(
     config: DistillationConfig,
     scene: SceneDescription,
     rules: AugmentationRules,
-    initial: StudentWeights | None,
+    initial: Start | None,
     seed: int,
 ) -> str:
     """Returns the key of a distillation's checkpoints: a digest of all that decides its outcome but the images.
@@ -73,7 +74,7 @@ def distil_student(
     config: DistillationConfig,
     scene: SceneDescription,
     rules: AugmentationRules,
-    initial: StudentWeights | None,
+    initial: Start | None,
     run: Run,
 ) -> Distillation:
     """Trains the student that the data calls for on its annotations.

@@ -5,9 +5,10 @@ from typing import Any
 
 from gsam_edge.augmentation import RuleAdditions, SceneDescription, rules_with
 from gsam_edge.coco import Annotations
+from gsam_edge.coco.needs import is_not_needed
 from gsam_edge.distill.config import DistillationConfig, LabellingConfig
 from gsam_edge.pipelines.templates import tuned_teachers
-from gsam_edge.pipelines.types import CheckpointStore, Predictions, StudentWeights
+from gsam_edge.pipelines.types import CheckpointStore, Predictions, Start, StudentWeights
 from gsam_edge.students.choice import StudentConfig
 from gsam_edge.teachers.config import FloorConfig
 from gsam_edge.teachers.features import FeatureStore
@@ -53,7 +54,7 @@ def label_training_images(
 
 
 def distil(
-    initial: StudentWeights,
+    initial: Start | dict[str, str],
     train: Annotations,
     val: Annotations,
     images: ImageSource,
@@ -86,7 +87,7 @@ def distil(
         config=distillation,
         scene=scene,
         rules=rules_with(additions),
-        initial=initial,
+        initial=None if is_not_needed(initial) else initial,
         run=Run.on(device, log=log, checkpoints=checkpoints, seed=seed),
     )
     return distilled.weights, distilled.report

@@ -34,9 +34,10 @@ from ultralytics.data.converter import merge_multi_segment  # noqa: E402
 from ultralytics.data.dataset import YOLODataset  # noqa: E402
 from ultralytics.models.yolo.detect import DetectionTrainer  # noqa: E402
 from ultralytics.nn import modules  # noqa: E402
+from ultralytics.nn.modules.block import Proto26  # noqa: E402
 from ultralytics.nn.tasks import DetectionModel, SegmentationModel  # noqa: E402
 from ultralytics.utils import LOGGER, ROOT, SAFE_LOAD, SETTINGS, YAML  # noqa: E402
-from ultralytics.utils.loss import v8DetectionLoss, v8SegmentationLoss  # noqa: E402
+from ultralytics.utils.loss import E2ELoss, v8DetectionLoss, v8SegmentationLoss  # noqa: E402
 
 # Ultralytics replaces Pillow's `open` for the whole process by one that, for a damaged file, imports a HEIF package.
 Image.open = _pillow_open
@@ -67,7 +68,9 @@ __all__ = [
     "CopyPaste",
     "DetectionModel",
     "DetectionTrainer",
+    "E2ELoss",
     "InfiniteDataLoader",
+    "Proto26",
     "RandomPerspective",
     "SegmentationModel",
     "YOLODataset",

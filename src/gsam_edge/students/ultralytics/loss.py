@@ -18,14 +18,15 @@ class _TaughtLoss:
     assigner: Any
     bce: Any
 
-    def __init__(self, model: Any, losses: WeightedLosses) -> None:
+    def __init__(self, model: Any, losses: WeightedLosses, **options: Any) -> None:
         """Binds the loss to a model.
 
         Args:
             model: the Ultralytics model, with its `args`.
             losses: distillation losses.
+            options: Ultralytics' own, of the assigner.
         """
-        super().__init__(model)  # type: ignore[call-arg]
+        super().__init__(model, **options)  # type: ignore[call-arg]
         self._losses = losses
         self._assign = self.assigner
         self._own_class_loss = self.bce

@@ -3,6 +3,7 @@
 import logging
 from collections import defaultdict
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from gsam_edge.students.ultralytics.architectures import ARCHITECTURES
 from gsam_edge.students.ultralytics.dataset import MemoryDataset
+from gsam_edge.students.ultralytics.end_to_end import EndToEndLoss, own_loss
 from gsam_edge.students.ultralytics.imports import DetectionTrainer, InfiniteDataLoader, seed_worker
 from gsam_edge.students.ultralytics.loss import DetectionLoss, SegmentationLoss
 from gsam_edge.students.ultralytics.task import TrainingTask
@@ -203,11 +205,13 @@ class MemoryTraining(DetectionTrainer):  # type: ignore[misc]
 
     def _start_training(self) -> None:
         loss = SegmentationLoss if self.args.task == "segment" else DetectionLoss
-        self.model.criterion = loss(self.model, self._task.losses)
+        self.model.criterion = own_loss(self.model, partial(loss, losses=self._task.losses))
 
     def _start_epoch(self) -> None:
         seed = derived_seed(self._task.seed, self.epoch)
         seed_everything(seed)
+        if isinstance(self.model.criterion, EndToEndLoss):
+            self.model.criterion.start_epoch(self.epoch)
         self.train_loader.generator.manual_seed(seed)
         self.train_loader.reset()
 

@@ -121,8 +121,8 @@ class StudentBaseDataset(AbstractDataset["StudentWeights", "Start | dict[str, st
     """The weights that a student's training starts from, or the empty value (`not_needed`) for random ones.
 
     Args:
-        filepath: a student of this project (safetensors), or weights of Ultralytics (`.pt`), which the user downloads or
-            has trained; null names none.
+        filepath: a student of this project (safetensors), or weights of Ultralytics (`.pt`), downloaded or trained by
+            the user; null names none.
         metadata: ignored here; kedro-viz reads the layer from it.
     """
 

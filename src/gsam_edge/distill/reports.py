@@ -88,10 +88,10 @@ def distillation_report(
     """Reports how the student was trained and its metrics on the validation split.
 
     Returns:
-        `student` {architecture, why, size, image_size, parameters, start (see `Transfer.report`)}; `seeds`; `full` by figure as {mean}, without
-        an interval as long as one seed was trained; `labels` {without_area}, labelled objects left out;
-        `loss_weights` of the distillation; `losses` of the last epoch; `epochs`; `verdict`. `control` is absent as
-        long as no control is trained.
+        `student` {architecture, why, size, image_size, parameters, start}, see `Transfer.report` for the start;
+        `seeds`; `full` by figure as {mean}, without an interval as long as one seed was trained; `labels`
+        {without_area}, labelled objects left out; `loss_weights` of the distillation; `losses` of the last epoch;
+        `epochs`; `verdict`. `control` is absent as long as no control is trained.
     """
     weights, last = training.weights, training.history[-1]
     return {

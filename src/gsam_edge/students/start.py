@@ -117,8 +117,8 @@ def announce(transfer: Transfer, architecture: str, student: StudentConfig) -> N
         return
     classes = f"the classes {', '.join(transfer.classes)}" if transfer.classes else "no class"
     logger.info(
-        "student: %s starts from %s (SHA-256 %.12s): %d of its %d tensors, %.1f %% of its elements, %.1f %% of those of "
-        "its backbone, and %s; left random, in layers: %s",
+        "student: %s starts from %s (SHA-256 %.12s): %d of its %d tensors, %.2f %% of its elements, %.2f %% of those "
+        "of its backbone, and %s; left random, in layers: %s",
         network,
         transfer.start.name,
         transfer.start.digest,
@@ -127,12 +127,12 @@ def announce(transfer: Transfer, architecture: str, student: StudentConfig) -> N
         100 * transfer.share,
         100 * transfer.backbone_share,
         classes,
-        ", ".join(f"{layer} ({100 * share:.1f} %)" for layer, share in transfer.random.items()) or "none",
+        ", ".join(f"{layer} ({100 * share:.2f} %)" for layer, share in transfer.random.items()) or "none",
         extra={"markup": False},
     )
     if transfer.backbone_share < student.least_start:
         logger.warning(
-            "student: practically a random start: %s gives %.1f %% of the backbone of %s, expected at least %.0f %% "
+            "student: practically a random start: %s gives %.2f %% of the backbone of %s, expected at least %.0f %% "
             "(student.least_start). %s, or null, which is a random start on purpose",
             transfer.start.name,
             100 * transfer.backbone_share,

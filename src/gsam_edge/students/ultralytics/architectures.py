@@ -40,7 +40,7 @@ def _defined(
     return UltralyticsArchitecture(
         "detect",
         learns_from,
-        masks=_MASKS <= learns_from,
+        masks=learns_from >= _MASKS,
         sizes=sizes,
         stride=stride,
         pretrained=pretrained,

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from gsam_edge.students.choice import Size
+from gsam_edge.students.start import Start, Transfer, matching_rows
 from gsam_edge.students.ultralytics.architectures import ARCHITECTURES
 from gsam_edge.students.ultralytics.imports import ROOT, YAML, DetectionModel, Proto26, SegmentationModel
-from gsam_edge.students.start import Start, Transfer, matching_rows
 from gsam_edge.students.weights import StudentWeights, StudentWeightsError, full_precision
 
 _IMAGE_CHANNELS = 3
@@ -128,7 +128,8 @@ def _transfer(network: Any, start: Start | None, taken: Mapping[str, Tensor], cl
         tensors_taken=sum(bool(there.all()) for there in taken.values()),
         tensors=len(taken),
         share=filled.total() / elements.total(),
-        backbone_share=sum(filled[layer] for layer in range(backbone)) / sum(elements[layer] for layer in range(backbone)),
+        backbone_share=sum(filled[layer] for layer in range(backbone))
+        / sum(elements[layer] for layer in range(backbone)),
         classes=classes,
         random={
             f"{layer} {type(network.model[layer]).__name__}": 1 - filled[layer] / count

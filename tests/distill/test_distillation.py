@@ -25,6 +25,7 @@ SIDE = 64
 STUDENT = StudentConfig(
     architecture="auto",
     size="n",
+    least_start=0.5,
     image_size=SIDE,
     edge=EdgeConfig(max_detections=10, candidates=50, iou_threshold=0.6, nms_iterations=12, score_floor=0.001),
 )

@@ -58,7 +58,7 @@ def edge_config() -> EdgeConfig:
 
 @pytest.fixture
 def student_config(edge_config) -> StudentConfig:
-    return StudentConfig(architecture="auto", size="n", image_size=SIDE, edge=edge_config)
+    return StudentConfig(architecture="auto", size="n", least_start=0.5, image_size=SIDE, edge=edge_config)
 
 
 @pytest.fixture

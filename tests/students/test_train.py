@@ -11,6 +11,7 @@ from gsam_edge.metrics.average_precision import average_precision
 from gsam_edge.students.choice import StudentChoice
 from gsam_edge.students.family import StudentValidation
 from gsam_edge.students.images import LabelledImages, LabelWeights
+from gsam_edge.students.start import Start
 from gsam_edge.students.table import family_of
 from gsam_edge.students.ultralytics.edge import EdgeStudent
 from gsam_edge.students.ultralytics.training.trainer import MemoryTraining
@@ -167,11 +168,11 @@ def test_the_best_weights_are_kept(make_images, student_config, training_config)
 
 def test_starting_from_another_student_takes_over_all_but_its_classes(make_images, student_config, training_config):
     source = run(make_images(4, masks=True), "yolov8-seg", student_config, training_config).weights
-    source = replace(source, class_names=("ring", "star")).half()
+    source = Start.of(replace(source, class_names=("ring", "star")).half(), "another")
     training = training_config.model_copy(update={"learning_rate": 1e-9, "steps": 2})
     seg = run(make_images(4, masks=True), "fastsam", student_config, training, initial=source)
     box = run(make_images(4, masks=False), "yolov8", student_config, training, initial=source)
-    assert (seg.transfer.total - seg.transfer.taken, box.transfer.total - box.transfer.taken) == (6, 6)
+    assert [each.transfer.tensors - each.transfer.tensors_taken for each in (seg, box)] == [6, 6]
     stem = "model.0.conv.weight"
     for result in (seg, box):
         torch.testing.assert_close(result.weights.tensors[stem], source.tensors[stem].float(), atol=1e-5, rtol=0)

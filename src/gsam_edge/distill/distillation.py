@@ -22,6 +22,7 @@ from gsam_edge.students.choice import StudentConfig, choose_student
 from gsam_edge.students.family import StudentValidation
 from gsam_edge.students.images import LabelledImages
 from gsam_edge.students.predictor import StudentPredictor
+from gsam_edge.students.start import Start
 from gsam_edge.students.table import family_of
 from gsam_edge.students.weights import StudentWeights
 from gsam_edge.training.checkpoints import fingerprint
@@ -39,7 +40,7 @@ def distillation_fingerprint(
     config: DistillationConfig,
     scene: SceneDescription,
     rules: AugmentationRules,
-    initial: StudentWeights | None,
+    initial: Start | None,
     maps: StoredMaps | None,
     seed: int,
 ) -> str:
@@ -75,7 +76,7 @@ def distil_student(
     config: DistillationConfig,
     scene: SceneDescription,
     rules: AugmentationRules,
-    initial: StudentWeights | None,
+    initial: Start | None,
     maps: StoredMaps | None,
     run: Run,
 ) -> Distillation:

@@ -18,15 +18,12 @@ def distillation_report(
     """Reports how the student was trained and its metrics on the validation split.
 
     Returns:
-        `student` {architecture, why, size, image_size, parameters, start}; `seeds`; `full` by figure as {mean}, without
-        an interval as long as one seed was trained; `labels` {without_area}, labelled objects left out;
-        `loss_weights` of the distillation; `losses` at the end; `steps`; `verdict`. `control` is absent as
-        long as no control is trained.
+        `student` {architecture, why, size, image_size, parameters, start}, see `Transfer.report` for the start;
+        `seeds`; `full` by figure as {mean}, without an interval as long as one seed was trained; `labels`
+        {without_area}, labelled objects left out; `loss_weights` of the distillation; `losses` at the end; `steps`;
+        `verdict`. `control` is absent as long as no control is trained.
     """
     weights, last = training.weights, training.history[-1]
-    start = "random weights"
-    if training.transfer is not None:
-        start = f"pretrained weights for {training.transfer.taken} of {training.transfer.total} tensors"
     return {
         "student": {
             "architecture": choice.architecture,
@@ -34,7 +31,7 @@ def distillation_report(
             "size": weights.size,
             "image_size": weights.image_size,
             "parameters": sum(tensor.numel() for tensor in weights.tensors.values()),
-            "start": start,
+            "start": training.transfer.report(),
         },
         "seeds": [seed],
         "full": {name: {"mean": value} for name, value in figures.items()},

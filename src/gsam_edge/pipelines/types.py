@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from gsam_edge.coco.predictions import Predictions
     from gsam_edge.datasets.tracking import LiveMetrics
+    from gsam_edge.students.start import Start
     from gsam_edge.students.weights import StudentWeights
     from gsam_edge.teachers.grounding_dino.model import GroundingDino
     from gsam_edge.teachers.lora.adapter import Adapter
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from gsam_edge.training.checkpoints import CheckpointStore
 else:
     Adapter = CheckpointStore = DataFrame = Figure = GroundingDino = LiveMetrics = Any
-    Predictions = SamModel = StudentWeights = Any
+    Predictions = SamModel = Start = StudentWeights = Any
 
 __all__ = [
     "Adapter",
@@ -29,5 +30,6 @@ __all__ = [
     "LiveMetrics",
     "Predictions",
     "SamModel",
+    "Start",
     "StudentWeights",
 ]

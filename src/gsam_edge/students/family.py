@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from gsam_edge.students.choice import StudentChoice
     from gsam_edge.students.images import LabelledImages
     from gsam_edge.students.maps import WeightedLosses
+    from gsam_edge.students.start import Start, Transfer
     from gsam_edge.students.weights import StudentWeights
 
 
@@ -26,13 +27,20 @@ class Architecture:
 
     Attributes:
         task: the kind of its outputs, a name of `runtime.tasks.table.TASKS`.
-        learns_from: "boxes", "masks" or both; it is chosen for data that holds exactly these.
+        learns_from: "boxes", "masks" or both; the first of them that learns from exactly what the data holds is chosen.
         masks: whether it outputs masks.
+        sizes: its compound scalings, smallest first; empty for one that has a single size.
+        stride: side of its coarsest cell in pixels, of which the image size is a multiple.
+        pretrained: name of a file of pretrained weights, by its makers, that give all or most of it; `{size}` stands
+            for the scaling; empty where there is none.
     """
 
     task: str
     learns_from: frozenset[str]
     masks: bool
+    sizes: tuple[str, ...]
+    stride: int
+    pretrained: str
 
 
 @dataclass(frozen=True)
@@ -53,19 +61,6 @@ Validate: TypeAlias = Callable[[Callable[[NDArray[np.uint8]], Detections]], Stud
 
 
 @dataclass(frozen=True)
-class Transfer:
-    """How many tensors of a network were initialised with trained weights.
-
-    Attributes:
-        taken: tensors whose name and shape matched.
-        total: tensors of the network.
-    """
-
-    taken: int
-    total: int
-
-
-@dataclass(frozen=True)
 class StudentTraining:
     """A trained student with facts about its training.
 
@@ -73,13 +68,13 @@ class StudentTraining:
         weights: the best weights.
         history: one mapping per validation: `step`, the mean losses since the one before, `train_...` and `pseudo_...`
             (those of images whose labels no person gave), metrics `val_...`, `learning_rate`.
-        transfer: how many tensors were initialised with trained weights; None where all were random.
+        transfer: what was taken over from the weights that the training started from.
         without_area: labelled objects left out because their box has no area.
     """
 
     weights: "StudentWeights"
     history: list[dict[str, float]]
-    transfer: Transfer | None
+    transfer: "Transfer"
     without_area: int
 
 
@@ -106,7 +101,7 @@ class StudentFamily(Protocol[Config]):
         *,
         losses: "WeightedLosses",
         pseudo_weight: float,
-        initial: "StudentWeights | None",
+        initial: "Start | None",
         validate: Validate | None,
         run: Run,
     ) -> StudentTraining:

@@ -22,7 +22,7 @@ from support.runs import a_run
 SIDE = 64
 CLASS_NAMES = ("disc", "square")
 EDGE = EdgeConfig(max_detections=10, candidates=60, iou_threshold=0.6, nms_iterations=10, score_floor=0.01)
-STUDENT = StudentConfig(architecture="auto", size="n", image_size=SIDE, edge=EDGE)
+STUDENT = StudentConfig(architecture="auto", size="n", least_start=0.5, image_size=SIDE, edge=EDGE)
 TRAINING = StudentTrainingConfig(
     steps=300, batch_size=8, pseudo_share=0.5, truth_only=0.0,
     optimizer="AdamW", learning_rate=2e-3, final_learning_rate=0.05, momentum=0.9,

@@ -8,11 +8,12 @@ from typing import Any
 from gsam_edge.augmentation import RuleAdditions, SceneDescription, rules_with
 from gsam_edge.coco import Annotations
 from gsam_edge.coco.images.scan import ImageFiles
+from gsam_edge.coco.needs import is_not_needed
 from gsam_edge.distill.config import DistillationConfig, LabellingConfig
 from gsam_edge.distill.pool import PooledImages
 from gsam_edge.distill.pool import collect_pool as pool_of
 from gsam_edge.pipelines.templates import tuned_teachers
-from gsam_edge.pipelines.types import CheckpointStore, Figure, Predictions, StudentWeights
+from gsam_edge.pipelines.types import CheckpointStore, Figure, Predictions, Start, StudentWeights
 from gsam_edge.report.worst_images import WorstImagesConfig
 from gsam_edge.students.choice import StudentConfig
 from gsam_edge.teachers.config import FloorConfig
@@ -139,7 +140,7 @@ def check_labels(
 
 
 def distil(
-    initial: StudentWeights,
+    initial: Start | dict[str, str],
     train: Annotations,
     val: Annotations,
     images: ImageSource,
@@ -193,7 +194,7 @@ def distil(
         config=distillation,
         scene=scene,
         rules=rules_with(additions),
-        initial=initial,
+        initial=None if is_not_needed(initial) else initial,
         maps=maps,
         run=Run.on(device, log=log, checkpoints=checkpoints, seed=seed),
     )

@@ -13,11 +13,12 @@ if TYPE_CHECKING:
     from gsam_edge.students.choice import StudentChoice
     from gsam_edge.students.images import LabelledImages
     from gsam_edge.students.maps import WeightedLosses
+    from gsam_edge.students.start import Start
     from gsam_edge.students.weights import StudentWeights
 
 
 class Ultralytics:
-    """YOLOv8, YOLOv8-seg and FastSAM, trained with Ultralytics' trainer on images in memory; see `StudentFamily`."""
+    """Ultralytics' detect and segment networks, trained with its trainer on images in memory; see `StudentFamily`."""
 
     architectures = ARCHITECTURES
     config = StudentTrainingConfig
@@ -30,7 +31,7 @@ class Ultralytics:
         *,
         losses: "WeightedLosses",
         pseudo_weight: float,
-        initial: "StudentWeights | None",
+        initial: "Start | None",
         validate: Validate | None,
         run: Run,
     ) -> StudentTraining:

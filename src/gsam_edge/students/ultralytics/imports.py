@@ -40,9 +40,10 @@ from ultralytics.data.build import InfiniteDataLoader, seed_worker  # noqa: E402
 from ultralytics.data.dataset import YOLODataset  # noqa: E402
 from ultralytics.models.yolo.detect import DetectionTrainer  # noqa: E402
 from ultralytics.nn import modules  # noqa: E402
+from ultralytics.nn.modules.block import Proto26  # noqa: E402
 from ultralytics.nn.tasks import DetectionModel, SegmentationModel  # noqa: E402
 from ultralytics.utils import LOGGER, ROOT, SAFE_LOAD, SETTINGS, YAML  # noqa: E402
-from ultralytics.utils.loss import v8DetectionLoss, v8SegmentationLoss  # noqa: E402
+from ultralytics.utils.loss import E2ELoss, v8DetectionLoss, v8SegmentationLoss  # noqa: E402
 
 # Ultralytics replaces Pillow's `open` for the whole process by one that, for a damaged file, imports a HEIF package.
 Image.open = _pillow_open
@@ -74,9 +75,11 @@ __all__ = [
     "CopyPaste",
     "DetectionModel",
     "DetectionTrainer",
+    "E2ELoss",
     "Format",
     "InfiniteDataLoader",
     "LetterBox",
+    "Proto26",
     "RandomFlip",
     "RandomPerspective",
     "SegmentationModel",

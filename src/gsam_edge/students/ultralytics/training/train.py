@@ -13,6 +13,7 @@ from gsam_edge.students.family import StudentTraining, StudentValidation, Valida
 from gsam_edge.students.images import LabelledImages
 from gsam_edge.students.maps import WeightedLosses
 from gsam_edge.students.predictor import StudentPredictor
+from gsam_edge.students.start import Start, announce
 from gsam_edge.students.ultralytics.architectures import ARCHITECTURES
 from gsam_edge.students.ultralytics.config import StudentTrainingConfig
 from gsam_edge.students.ultralytics.labels import collect_labels
@@ -34,7 +35,7 @@ def train_student(
     *,
     losses: WeightedLosses,
     pseudo_weight: float,
-    initial: StudentWeights | None,
+    initial: Start | None,
     validate: Validate | None,
     run: Run,
 ) -> StudentTraining:
@@ -47,7 +48,8 @@ def train_student(
     class_names = data.class_names
     seed_everything(derived_seed(run.seed, 0))
     network = new_network(architecture, student.size, len(class_names))
-    transfer = None if initial is None else start_from(network, class_names, initial)
+    transfer = start_from(network, class_names, initial)
+    announce(transfer, architecture, student)
     if losses and data.maps is None:
         raise ValueError(f"student: expected the teachers' maps for the losses {list(losses)}, got none")
     maps = BatchMaps(data.maps, collected) if losses and data.maps is not None else None
@@ -95,7 +97,7 @@ def train_student(
         "seed": run.seed,
         "images": len(collected.records),
         "objects": len(collected.table.class_ids),
-        "tensors_taken_over": 0 if transfer is None else transfer.taken,
+        "tensors_taken_over": transfer.tensors_taken,
         "tensors": len(best),
     }
     return StudentTraining(as_weights(best, facts), history, transfer, collected.without_area)

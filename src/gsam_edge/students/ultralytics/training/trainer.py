@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from gsam_edge.students.ultralytics.dataset import MemoryDataset
+from gsam_edge.students.ultralytics.end_to_end import EndToEndLoss, own_loss
 from gsam_edge.students.ultralytics.imports import DetectionTrainer, InfiniteDataLoader, seed_worker
 from gsam_edge.students.ultralytics.plain.losses import PlainLosses, without_projector
 from gsam_edge.students.ultralytics.training.loss import DetectionLoss, SegmentationLoss
@@ -218,8 +219,8 @@ class MemoryTraining(DetectionTrainer):  # type: ignore[misc]
 
     def _start_training(self) -> None:
         config, sampler = self._task.config, self.train_loader.sampler
-        own = SegmentationLoss if self.args.task == "segment" else DetectionLoss
-        pooled = PooledLoss(own(self.model), self._task.pseudo_weight)
+        self._own_loss = own_loss(self.model, SegmentationLoss if self.args.task == "segment" else DetectionLoss)
+        pooled = PooledLoss(self._own_loss, self._task.pseudo_weight)
         maps, losses = self._task.maps, self._task.losses
         self.model.criterion = (
             pooled
@@ -238,6 +239,8 @@ class MemoryTraining(DetectionTrainer):  # type: ignore[misc]
     def _start_epoch(self) -> None:
         seed = derived_seed(self._task.seed, self.epoch)
         seed_everything(seed)
+        if isinstance(self._own_loss, EndToEndLoss):
+            self._own_loss.start_epoch(self.epoch)
         self.train_loader.generator.manual_seed(seed)
         self.train_loader.sampler.epoch = self.epoch
         self.train_loader.reset()

@@ -15,12 +15,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gsam_edge.teachers.errors import BaseModelError
+from gsam_edge.vision.errors import FileError
 
 #: What a file may name. Anything else has no business in a model.
 _KNOWN = re.compile(
     r"ultralytics\.nn\.(tasks|modules)\.[\w.]+|torch\.nn\.modules\.[\w.]+"
-    r"|ultralytics\.utils\.(IterableSimpleNamespace|(loss|tal)\.\w+)"
+    r"|ultralytics\.(yolo\.)?utils\.(IterableSimpleNamespace|(loss|tal)\.\w+)"  # "yolo." before 8.0.44
     r"|numpy\.(dtype|_?core\.multiarray\.scalar)|pathlib\.(_local\.)?(Posix|Windows)Path|builtins\.getattr"
 )
 
@@ -52,17 +52,17 @@ class _Record:
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
-    """The content of a `.pt` file as Ultralytics saves it.
+    """The content of a `.pt` file as Ultralytics saves it: the averaged weights (EMA) where it holds both.
 
     Raises:
-        BaseModelError: if it is damaged, names anything but layers, or holds no model.
+        FileError: if it is damaged, names anything but layers, or holds no model.
     """
     try:
         named = torch.serialization.get_unsafe_globals_in_checkpoint(path)
         foreign = sorted(name for name in named if not _KNOWN.fullmatch(name))
         if foreign:
-            raise BaseModelError(
-                f"YOLO {path}: expected weights as Ultralytics saves them, which name layers of ultralytics.nn and "
+            raise FileError(
+                "expected weights as Ultralytics saves them, which name layers of ultralytics.nn and "
                 f"torch.nn alone, got a file that names {foreign[:5]}; it was not opened. Save the weights with a "
                 "present Ultralytics, from a training of detect or segment"
             )
@@ -70,7 +70,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
             content = torch.load(path, map_location="cpu", weights_only=True)
         model = (content.get("ema") or content.get("model")) if isinstance(content, dict) else None
         if not isinstance(model, _Record):
-            raise BaseModelError(f"YOLO {path}: expected a model under 'model', as Ultralytics saves it, got none")
+            raise FileError("expected a model under 'model', as Ultralytics saves it, got none")
         definition = json.loads(json.dumps(vars(model).get("yaml")))
         return Checkpoint(definition, _class_names(vars(model).get("names")), dict(_state(model, "")))
     except (
@@ -82,7 +82,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         LookupError,
         AttributeError,
     ) as error:  # what readers raise on such files
-        raise BaseModelError(f"YOLO {path}: expected a weights file of Ultralytics, but: {error}") from error
+        raise FileError(f"expected a weights file of Ultralytics, but: {error}") from error
 
 
 def _class_names(names: Any) -> tuple[str, ...]:

@@ -3,6 +3,8 @@
 import hashlib
 import json
 import logging
+import secrets
+from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping, MutableMapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -54,8 +56,8 @@ def label_images(
     The labels of each batch are stored at once, so a killed run continues where it stopped, and an image whose labels
     are stored is not decoded. Until all images are labelled, only one batch is in memory. Several processes may share
     the store: each takes over what the others stored before it came to an image, and where two label one image at the
-    same time, they store the same. All detections are labels. The score threshold is part of the digest: with another
-    one the images are labelled again, because only labels have masks.
+    same time, the later one goes on at another place. All detections are labels. The score threshold is part of the
+    teacher's digest: with another one the images are labelled again, because only labels have masks.
 
     Args:
         predict: builds the teacher; called once, and only if an image is not in the store.
@@ -69,11 +71,14 @@ def label_images(
         The labels, as the store gives them back, and the counts.
     """
     keys: dict[int, str] = {}
+    made: set[str] = set()
     new = 0
-    with _progress(len(annotations.images)) as show:
+    waiting = deque(annotations.images)
+    with _progress(len(waiting)) as show:
 
         def open_questions() -> Generator[Question, None, None]:
-            for image in annotations.images:
+            while waiting:
+                image = waiting.popleft()
                 image_id, name = image["id"], image["file_name"]
                 prompt = annotations.truth(image_id, masks=False) if teacher.prompted_with_boxes else None
                 keys[image_id] = _key(image_digest(images, name), teacher, annotations.class_names, prompt)
@@ -84,10 +89,15 @@ def label_images(
 
         with closing(open_questions()) as unknown:
             for question, found in Workers().map(QuestionedTeacher(predict), unknown, batch=batch_size):
-                store[keys[question.image_id]] = found.to_record()
+                key = keys[question.image_id]
+                if key in store and key not in made and waiting:
+                    # Another process labelled it meanwhile, and goes on with the next: this one goes on elsewhere.
+                    waiting.rotate(secrets.randbelow(len(waiting)))
+                store[key] = found.to_record()
+                made.add(key)
                 new += 1
                 show(hits=0)
-    labels = {image_id: PackedDetections.from_record(store[key]) for image_id, key in keys.items()}
+    labels = {image["id"]: PackedDetections.from_record(store[keys[image["id"]]]) for image in annotations.images}
     counts = StoreCounts(len(labels) - new, new)
     return Predictions(labels, annotations.class_names, teacher, annotations.split_digest), counts
 

@@ -72,18 +72,20 @@ def label_images(
     """
     keys: dict[int, str] = {}
     made: set[str] = set()
-    new = 0
+    hits = new = 0
     waiting = deque(annotations.images)
-    with _progress(len(waiting)) as show:
+    with _progress("labels", len(waiting)) as show:
 
         def open_questions() -> Generator[Question, None, None]:
+            nonlocal hits
             while waiting:
                 image = waiting.popleft()
                 image_id, name = image["id"], image["file_name"]
                 prompt = annotations.truth(image_id, masks=False) if teacher.prompted_with_boxes else None
                 keys[image_id] = _key(image_digest(images, name), teacher, annotations.class_names, prompt)
                 if keys[image_id] in store:
-                    show(hits=1)
+                    hits += 1
+                    show(f"{hits} from the store")
                 else:
                     yield Question(image_id, images[name], prompt)
 
@@ -96,10 +98,13 @@ def label_images(
                 store[key] = found.to_record()
                 made.add(key)
                 new += 1
-                show(hits=0)
-    labels = {image["id"]: PackedDetections.from_record(store[keys[image["id"]]]) for image in annotations.images}
-    counts = StoreCounts(len(labels) - new, new)
-    return Predictions(labels, annotations.class_names, teacher, annotations.split_digest), counts
+                show(f"{hits} from the store")
+    labels = {}
+    with _progress("reading labels", len(keys)) as show:
+        for image in annotations.images:
+            labels[image["id"]] = PackedDetections.from_record(store[keys[image["id"]]])
+            show("")
+    return Predictions(labels, annotations.class_names, teacher, annotations.split_digest), StoreCounts(hits, new)
 
 
 def require_labels(labels: Mapping[str, Predictions], floor: FloorConfig) -> None:
@@ -136,18 +141,15 @@ def require_labels(labels: Mapping[str, Predictions], floor: FloorConfig) -> Non
 
 
 @contextmanager
-def _progress(total: int) -> Iterator[Callable[..., None]]:
-    """Shows a bar; yields the function to call after each image, with `hits=1` where its labels were stored."""
+def _progress(what: str, total: int) -> Iterator[Callable[[str], None]]:
+    """Shows a bar; yields the function to call after each image, with what to say beside the speed."""
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[note]}"), TimeRemainingColumn())
     with Progress(TextColumn("{task.description}"), *columns) as progress:
-        task = progress.add_task("labels", total=total, note="")
-        stored = 0
+        task = progress.add_task(what, total=total, note="")
 
-        def show(*, hits: int) -> None:
-            nonlocal stored
-            stored += hits
+        def show(note: str) -> None:
             speed = progress.tasks[task].speed or 0
-            progress.update(task, advance=1, note=f"{speed:.1f} images/s  {stored} were stored")
+            progress.update(task, advance=1, note=f"{speed:.1f} images/s  {note}")
 
         yield show
 

@@ -148,6 +148,12 @@ def test_a_student_labels_the_same_way():
     ]
 
 
+def test_an_empty_pool_has_no_labels_and_needs_no_teacher():
+    nothing = Annotations((), (), ({"id": 1, "name": "ear"},))
+    labels, counts = label_images(lambda: pytest.fail("built"), TEACHER, nothing, {}, batch_size=4, store={})
+    assert (labels.objects, counts) == ({}, StoreCounts(0, 0))
+
+
 def test_labels_from_a_score_on_are_those_of_a_finder_alone():
     labels = labels_of(train=found(0, 1))["train"]
     assert [len(labels.at_least(score).objects[1]) for score in (0.2, 0.4)] == [2, 0]

@@ -11,7 +11,9 @@ from gsam_edge.coco.predictions import Predictions, PredictorInfo
 from gsam_edge.distill.checking import check_labels
 from gsam_edge.distill.config import LabellingConfig
 from gsam_edge.distill.disagreement import LEGEND
-from gsam_edge.report.worst_images import plot_worst_images
+from gsam_edge.distill.gate import Gate
+from gsam_edge.pipelines.distillation import nodes
+from gsam_edge.report.worst_images import WorstImagesConfig, plot_worst_images
 from gsam_edge.teachers.config import DetectionConfig, FloorConfig
 from gsam_edge.teachers.verdict import SUFFICIENT, USELESS
 from gsam_edge.vision import Detections
@@ -206,3 +208,24 @@ def test_without_disagreement_the_sheet_says_so():
     assert result.disagreements == []
     figure = plot_worst_images([], TRAIN.class_names, title="disagreement", image_width=200, legend=LEGEND)
     assert "no image" in figure.texts[0].get_text()
+
+
+def test_the_node_gives_gate_report_and_sheet():
+    pixels = {f"{i}.png": np.full((SIDE, SIDE, 3), 90, np.uint8) for i in range(30)}
+    gate, report, sheet = nodes.check_labels(
+        train=TRAIN,
+        val=VAL,
+        pool=POOL,
+        held_back=HELD_BACK,
+        teacher_labels=labelled(TRAIN, **MISTAKEN),
+        teacher_labels_val=labelled(VAL),
+        teacher_labels_pool=labelled(POOL),
+        counts={"train": {"hits": 1, "new": 3}, "val": {"hits": 0, "new": 6}},
+        images=pixels,
+        labelling=CONFIG,
+        floor=FLOOR,
+        shown=WorstImagesConfig(count=1, image_width=120),
+    )
+    assert Gate.from_dict(json.loads(json.dumps(gate))).high[0] == pytest.approx(0.9)
+    assert report["store"] == {"hits": 1, "new": 9}
+    assert [axes.get_title(loc="left") for axes in sheet.axes] == ["truth: 2.png", report["disagreements"][0]["why"]]

@@ -140,7 +140,9 @@ class PackedDetections:
         try:
             count = len(record["scores"])
             mask_hw = class_scores = None
-            of_masks = {name: np.array(record[name], np.float32) for name in _OF_MASKS if name in record}
+            mask_scores, box_agreement = (
+                np.array(record[name], np.float32) if name in record else None for name in _OF_MASKS
+            )
             rles: tuple[Rle, ...] = ()
             if "masks" in record:
                 height, width = (int(side) for side in record["mask_hw"])
@@ -154,8 +156,10 @@ class PackedDetections:
                 scores=np.array(record["scores"], np.float32),
                 class_ids=np.array(record["class_ids"], np.int64),
                 class_scores=class_scores,
+                mask_scores=mask_scores,
+                box_agreement=box_agreement,
             )
-            return cls(replace(unmasked, **of_masks), mask_hw, rles)
+            return cls(unmasked, mask_hw, rles)
         except (LookupError, TypeError, ValueError, OverflowError) as error:
             got = sorted(record) if isinstance(record, Mapping) else record
             raise StoredDetectionsError(

@@ -84,8 +84,8 @@ class Gate:
     def hard(cls, threshold: float, num_classes: int) -> Self:
         """Returns one threshold for all classes, nothing ignored, every label of full weight, as autodistill has it."""
         same = (threshold,) * num_classes
-        basis: tuple[Basis, ...] = ("given",) * num_classes
-        return cls(same, same, ((),) * num_classes, basis)
+        basis: Basis = "given"
+        return cls(same, same, ((),) * num_classes, (basis,) * num_classes)
 
     def objects(self, labels: Detections) -> NDArray[np.bool_]:
         """Returns which of N labels are objects, bool [N]."""

@@ -37,7 +37,7 @@ class _Pool:
         return len(self.indices)
 
     def get_image_and_label(self, number: int) -> dict[str, Any]:
-        return self.dataset.get_image_and_label(self.indices[number])  # type: ignore[no-any-return]
+        return self.dataset.get_image_and_label(self.indices[number])
 
 
 class MemoryDataset(YOLODataset):  # type: ignore[misc]
@@ -114,7 +114,7 @@ class MemoryDataset(YOLODataset):  # type: ignore[misc]
         """Returns an image with its labels, augmented; see `PoolSampler` for the index."""
         way, index = divmod(index, len(self))
         if way == 2:
-            return self.transforms["plain"](self, index)  # type: ignore[no-any-return]
+            return self.transforms["plain"](self, index)
         name = "unmixed" if way else "pseudo" if index in self._labels.pseudo else "truth"
         return not_plain(self.transforms[name](self.get_image_and_label(index)))
 

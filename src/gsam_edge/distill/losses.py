@@ -82,7 +82,9 @@ def feature(outputs: PlainOutputs, targets: PlainTargets, config: MapsConfig) ->
         return outputs.class_logits.new_zeros(())
     learnt, wanted = _given(outputs.features, "features"), _given(targets.features, "features")
     weights = _given(targets.scores, "scores").nan_to_num(0).amax(-1, keepdim=True)  # [P, A, 1]
-    levels = zip(*(torch.split(values, outputs.levels, dim=1) for values in (learnt, wanted, weights)), strict=True)
+    levels = zip(
+        *(torch.split(values, list(outputs.levels), dim=1) for values in (learnt, wanted, weights)), strict=True
+    )
     costs = [
         (weight * (_standardised(student) - _standardised(teacher)).square()).sum()
         / (2 * student.shape[-1] * weight.sum()).clamp(min=_SMALLEST)

@@ -23,8 +23,9 @@ def mapping(teachers, parts=("finder", "outliner"), choice=CHOICE):
     return mapping_teachers(SPLIT, teachers, choice, parts, detection=LABELLING.detection, device="cpu")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def teachers():
+    """New ones for each test: their adapters are put on in place."""
     return build_teachers()
 
 
@@ -46,7 +47,7 @@ def test_the_finder_and_the_outliner_give_all_that_the_losses_read_and_only_once
 
 
 def test_only_the_teachers_that_are_asked_are_built_and_each_has_an_identity_of_its_own(teachers):
-    assert list(mapping(teachers, ("finder",))) == ["finder"]
+    assert list(mapping(build_teachers(), ("finder",))) == ["finder"]
     both = mapping(teachers)
     assert both["finder"].digest != both["outliner"].digest
 

@@ -35,10 +35,11 @@ def test_a_cells_logit_is_above_zero_where_the_drawn_mask_is(sam, side, multimas
 
 
 def test_where_the_grids_coincide_the_logits_are_the_decoders_own(sam):
-    canvas = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
-    boxes, features = np.array([[4, 8, 40, 50]], np.float32), sam.embed([canvas])
-    given = mask_maps(sam, features, boxes, (64, 64), multimask=False)["mask_logits"]
-    expected, _ = sam.decode(features, torch.from_numpy(boxes), multimask=False)
+    """This model's masks have 32 cells along a side, as a canvas of 128 pixels has."""
+    canvas = np.random.default_rng(0).integers(0, 256, (128, 128, 3), np.uint8)
+    boxes, features = np.array([[4, 8, 80, 100]], np.float32), sam.embed([canvas])
+    given = mask_maps(sam, features, boxes, (128, 128), multimask=False)["mask_logits"]
+    expected, _ = sam.decode(features, torch.from_numpy(boxes / 2), multimask=False)
     torch.testing.assert_close(given, expected[:, 0].detach())
 
 

@@ -3,10 +3,11 @@
 Shapes: see `students.maps`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from math import ceil
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -81,7 +82,9 @@ def feature(outputs: PlainOutputs, targets: PlainTargets, config: MapsConfig) ->
         return outputs.class_logits.new_zeros(())
     learnt, wanted = _given(outputs.features, "features"), _given(targets.features, "features")
     weights = _given(targets.scores, "scores").nan_to_num(0).amax(-1, keepdim=True)  # [P, A, 1]
-    levels = zip(*(values.split(outputs.levels, dim=1) for values in (learnt, wanted, weights)), strict=True)
+    levels = zip(
+        *(torch.split(values, list(outputs.levels), dim=1) for values in (learnt, wanted, weights)), strict=True
+    )
     costs = [
         (weight * (_standardised(student) - _standardised(teacher)).square()).sum()
         / (2 * student.shape[-1] * weight.sum()).clamp(min=_SMALLEST)
@@ -147,6 +150,13 @@ def _given(value: Tensor | None, name: str) -> Tensor:
     return value
 
 
+class Compute(Protocol):
+    """A loss before its parameters are given."""
+
+    def __call__(self, outputs: PlainOutputs, targets: PlainTargets, config: MapsConfig) -> Tensor:
+        """Returns one number, without its weight."""
+
+
 @dataclass(frozen=True)
 class DistillationTerm:
     """A distillation loss and what it reads.
@@ -157,7 +167,7 @@ class DistillationTerm:
         maps: names of the maps that this teacher is asked for (`teachers.maps.TeacherMaps`).
     """
 
-    compute: Callable[[PlainOutputs, PlainTargets, MapsConfig], Tensor]
+    compute: Compute
     part: MapPart
     maps: tuple[str, ...]
 

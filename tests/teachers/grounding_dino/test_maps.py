@@ -100,6 +100,8 @@ def test_maps_cover_the_grid_with_every_class_in_its_own_prompt_or_not(kind):
 
 
 def test_a_canvas_that_leaves_padding_in_the_input_is_refused():
-    model = build_tiny_grounding_dino(TINY_GROUNDING_DINO, ["ring"], seed=0)
+    """One so narrow that the input has fewer places than the model has queries."""
+    config = TINY_GROUNDING_DINO.model_copy(update={"queries": 20})
+    model = build_tiny_grounding_dino(config, ["ring"], seed=0)
     with pytest.raises(ValueError, match=r"canvas: expected one that fills the input"):
-        encoder_maps(model, np.zeros((2, 640, 3), np.uint8), ("ring",))
+        encoder_maps(model, np.zeros((10, 640, 3), np.uint8), ("ring",))

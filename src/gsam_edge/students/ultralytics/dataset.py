@@ -118,7 +118,7 @@ class MemoryDataset(YOLODataset):  # type: ignore[misc]
         """Returns an image with its labels, augmented; see `PoolSampler` for the index."""
         way, index = divmod(index, len(self))
         if way == 2:
-            return self.transforms["plain"](self, index)  # type: ignore[no-any-return]
+            return self.transforms["plain"](self, index)
         name = "unmixed" if way else "pseudo" if index in self._labels.pseudo else "truth"
         return not_plain(self.transforms[name](self.get_image_and_label(index)))
 

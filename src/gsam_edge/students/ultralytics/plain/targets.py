@@ -121,7 +121,7 @@ def mirrored(
                 "distillation.losses to 0, or choose another student.architecture"
             )
         axes = [axis for axis, flipped in ((0, top_bottom), (1, left_right)) if flipped]
-        levels = zip(values.split(cells), levels_hw, strict=True)
+        levels = zip(torch.split(values, cells), levels_hw, strict=True)
         turned = torch.cat([level.reshape(*hw, -1).flip(axes).flatten(0, 1) for level, hw in levels])
         result[name] = _mirrored_boxes(turned, left_right, top_bottom) if name == "boxes" else turned
     return result

@@ -4,8 +4,9 @@
 
 Arms: `none` leaves every image as it is; `described` augments it by `scene` and `distillation.augmentation`; `mixing`
 is Ultralytics' own augmentation of the base parameters alone; `both` is what the distillation does.
-Needs the splits of `kedro run --pipeline=data_validation`; trains on the annotations alone, validates and measures on
-the whole validation and test splits.
+Needs the splits of `kedro run --pipeline=data_validation --params=split.ready_made=none`, which leave more than the
+sample's own 30 images to train on; trains on the annotations alone, validates and measures on the whole validation and
+test splits.
 """
 
 import argparse

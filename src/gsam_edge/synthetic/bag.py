@@ -112,7 +112,7 @@ def draw_bag(rng: np.random.Generator, side: int, tied: Sequence[bool]) -> Bag:
     ]
     masks = np.array([mask for mask, _ in drawn], bool).reshape(-1, *hw)
     necks = np.array([neck for _, neck in drawn], bool).reshape(-1, *hw)
-    return Bag(surface, (cover > 0.5) & ~masks.any(axis=0), masks, necks.any(axis=0), angle)
+    return Bag(surface, (cover > 0.5) & ~masks.any(axis=0), masks, np.asarray(necks.any(axis=0)), angle)
 
 
 def _centre(rng: np.random.Generator, side: int, corners: NDArray[np.float64], angle: float) -> tuple[float, float]:

@@ -59,7 +59,7 @@ def test_a_polygon_gives_its_mask_back_to_the_last_pixel(seed, side, share):
     st.booleans(),
 )  # fmt: skip
 def test_shares_are_those_of_the_moved_mask(seed, scale, angle, x, y, mirrored):
-    """Scaled, turned, mirrored and shifted, also out of the grid: each cell and the area to half of a line's distance."""
+    """Scaled, turned, mirrored and shifted, also out of the grid: each cell to a line of it, the area to 4 %."""
     mask = blobs(seed, 40, 0.3)
     cos, sin = scale * np.cos(angle), scale * np.sin(angle)
     matrix = np.array([[-cos if mirrored else cos, -sin, x], [-sin if mirrored else sin, cos, y], [0, 0, 1]])
@@ -69,7 +69,7 @@ def test_shares_are_those_of_the_moved_mask(seed, scale, angle, x, y, mirrored):
     if (moved.max(0) <= 0).any() or (moved.min(0) >= (12, 10)).any():
         return  # none of it is left
     found = shares(moved, (10, 12))
-    assert np.abs(found - expected).max() < 0.07 + 0.05 / scale
+    assert np.abs(found - expected).max() < 0.125 + 0.05 / scale
     if expected.sum() > 2:
         assert found.sum() == pytest.approx(expected.sum(), rel=0.04)
 

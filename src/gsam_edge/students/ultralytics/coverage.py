@@ -13,7 +13,7 @@ _LINES = 8
 
 #: Points along a cell's side at which a mask to learn is read, and how often its shares are raised: the limit at 1 makes
 #: one round fall short.
-_ZOOM, _ROUNDS = 4, 2
+_ZOOM, _ROUNDS = 4, 4
 
 #: What the outermost points that are to be read as the object's are raised to: just above the threshold.
 _ABOVE = 1.001 * MASK_THRESHOLD

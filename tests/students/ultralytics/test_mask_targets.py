@@ -6,7 +6,8 @@ from ultralytics.cfg import get_cfg
 
 from gsam_edge.augmentation import Description, build
 from gsam_edge.students.images import LabelledImages
-from gsam_edge.students.ultralytics.dataset import MemoryDataset, collect_labels
+from gsam_edge.students.ultralytics.dataset import MemoryDataset
+from gsam_edge.students.ultralytics.labels import collect_labels
 from gsam_edge.training.seed import seed_everything
 from gsam_edge.vision import Detections, Letterbox
 from gsam_edge.vision.masks import masks_to_xyxy

@@ -28,7 +28,7 @@ os.environ["ULTRALYTICS_SAFE_LOAD"] = "true"  # a network's definition names lay
 
 _pillow_open = Image.open
 
-from ultralytics.data.augment import CopyPaste, Format, RandomPerspective  # noqa: E402
+from ultralytics.data.augment import BaseMixTransform, CopyPaste, Format, RandomPerspective  # noqa: E402
 from ultralytics.data.build import InfiniteDataLoader, seed_worker  # noqa: E402
 from ultralytics.data.dataset import YOLODataset  # noqa: E402
 from ultralytics.models.yolo.detect import DetectionTrainer  # noqa: E402
@@ -63,6 +63,7 @@ __all__ = [
     "LAYERS",
     "ROOT",
     "YAML",
+    "BaseMixTransform",
     "CopyPaste",
     "DetectionModel",
     "DetectionTrainer",

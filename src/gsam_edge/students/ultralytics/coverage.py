@@ -11,14 +11,15 @@ from gsam_edge.vision.letterbox import MASK_THRESHOLD
 #: Lines on which a cell is measured. Along a line the measure is exact, across the lines to half of their distance.
 _LINES = 8
 
-#: Points along a cell's side at which a mask to learn is read, and how often its shares are raised: the limit at 1 makes
-#: one round fall short.
+#: Points along a cell's side at which a mask to learn is read, and how often its shares are raised: because of the
+#: limit at 1, one round falls short.
 _ZOOM, _ROUNDS = 4, 4
 
 #: What the outermost points that are to be read as the object's are raised to: just above the threshold.
 _ABOVE = 1.001 * MASK_THRESHOLD
 
-#: Objects whose whole cells hold this share of their area show it as they are, to 1 %; cells from this share on are whole.
+#: Objects whose whole cells hold this share of their area show it as they are, to 1 %. Cells covered by this share are
+#: whole.
 _MOST, _WHOLE = 0.75, 0.99
 
 

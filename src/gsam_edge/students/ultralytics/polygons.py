@@ -34,7 +34,8 @@ def mask_polygon(mask: NDArray[np.bool_]) -> NDArray[np.float32] | None:
     contours, _ = cv2.findContours(doubled, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
     loops = [(contour[[*range(len(contour)), 0], 0] + 1) // 2 for contour in contours]
     back = [loop[:1] for loop in loops[-2:0:-1]]  # through the loops' first corners to the first loop's
-    return (np.concatenate([*loops, *back]) + [columns[0], lines[0]]).astype(np.float32)
+    corner = np.array([columns[0], lines[0]])
+    return (np.concatenate([*loops, *back]) + corner).astype(np.float32)
 
 
 def rectangle(xyxy: NDArray[np.float32]) -> NDArray[np.float32]:

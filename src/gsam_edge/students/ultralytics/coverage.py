@@ -13,10 +13,13 @@ _LINES = 8
 
 #: Points along a cell's side at which a mask to learn is read, and how often its shares are raised: because of the
 #: limit at 1, one round falls short.
-_ZOOM, _ROUNDS = 4, 4
+_ZOOM, _ROUNDS = 3, 4
 
 #: What the outermost points that are to be read as the object's are raised to: just above the threshold.
 _ABOVE = 1.001 * MASK_THRESHOLD
+
+#: No further round is needed once the factor is this close to 1.
+_CLOSE = 0.01
 
 #: Objects whose whole cells hold this share of their area show it as they are, to 1 %. Cells covered by this share are
 #: whole.
@@ -51,8 +54,10 @@ def _show_area(window: NDArray[np.float32]) -> None:
     points = max(1, round(float(window.sum()) * _ZOOM**2))
     for _ in range(_ROUNDS):
         read = cv2.resize(window, None, fx=_ZOOM, fy=_ZOOM, interpolation=cv2.INTER_LINEAR).ravel()
-        inner, outer = np.partition(read, (-points, -points - 1))[[-points, -points - 1]]
-        np.minimum(window * (_ABOVE / ((inner + outer) / 2)), 1, out=window)
+        factor = _ABOVE / np.partition(read, -points)[-points]
+        np.minimum(window * factor, 1, out=window)
+        if abs(factor - 1) < _CLOSE:
+            return
 
 
 def coverage(
@@ -74,12 +79,12 @@ def coverage(
     """
     if not len(polygons):
         return
-    end = np.array(grid_hw[::-1])
-    low = np.array([polygon.min(0) for polygon in polygons])
-    high = np.array([polygon.max(0) for polygon in polygons])
-    low = np.clip(np.floor(low), 0, end - 1).astype(np.int64)
-    size = np.clip(np.ceil(high), low + 1, end).astype(np.int64) - low
-    for polygon, start, part in zip(polygons, low, _parts(polygons, low, size, grid_hw), strict=True):
+    xy = np.concatenate(polygons)
+    counts = np.array([len(polygon) for polygon in polygons])
+    starts, end = np.cumsum(counts) - counts, np.array(grid_hw[::-1])
+    low = np.clip(np.floor(np.minimum.reduceat(xy, starts)), 0, end - 1).astype(np.int64)
+    size = np.clip(np.ceil(np.maximum.reduceat(xy, starts)), low + 1, end).astype(np.int64) - low
+    for polygon, start, part in zip(polygons, low, _parts(xy, counts, low, size, grid_hw), strict=True):
         if not part.any():
             x, y = np.clip(np.floor(polygon).astype(np.int64) - start, 0, np.array(part.shape[::-1]) - 1).T
             part[y, x] = 1 / _LINES
@@ -87,13 +92,25 @@ def coverage(
 
 
 def _parts(
-    polygons: Sequence[NDArray[np.float32]], low: NDArray[np.int64], size: NDArray[np.int64], grid_hw: tuple[int, int]
+    xy: NDArray[np.float32],
+    counts: NDArray[np.int64],
+    low: NDArray[np.int64],
+    size: NDArray[np.int64],
+    grid_hw: tuple[int, int],
 ) -> list[NDArray[np.float64]]:
-    """Returns the covered share of the cells of each polygon's window; `low` its first cell (x, y), `size` (w, h)."""
+    """Returns the covered share of the cells of each polygon's window.
+
+    Args:
+        xy: corners [P, 2] of all N polygons, cells.
+        counts: int64 [N], corners of each.
+        low: int64 [N, 2], first cell (x, y) of each window.
+        size: int64 [N, 2], width and height of each window.
+        grid_hw: height and width of the grid, cells.
+    """
     stride = size[:, 0] + 2
     ends = np.cumsum(size[:, 1] * stride)
     first = ends - (size[:, 1] + low[:, 1]) * stride - low[:, 0]  # where a polygon's cell (0, 0) would be
-    row, line, x, down = _crossings(polygons, grid_hw[0])
+    row, line, x, down = _crossings(xy, counts, grid_hw[0])
     x = np.clip(x, 0, grid_hw[1])
     cell = x.astype(np.int64)
     # A crossing adds its line to all cells on its right: to its own cell the part that is right of it, the rest to the
@@ -108,14 +125,12 @@ def _parts(
 
 
 def _crossings(
-    polygons: Sequence[NDArray[np.float32]], height: int
+    xy: NDArray[np.float32], counts: NDArray[np.int64], height: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_]]:
     """Returns where polygons cross the lines of a grid: polygon, line, x in cells, and whether downwards; [K] each."""
-    counts = np.array([len(polygon) for polygon in polygons])
-    xy = np.concatenate(polygons).astype(np.float64)
-    x, y = xy[:, 0], xy[:, 1] * _LINES - 0.5  # line number n lies at y = n
+    x, y = xy[:, 0].astype(np.float64), xy[:, 1].astype(np.float64) * _LINES - 0.5  # line number n lies at y = n
     ends = np.cumsum(counts)
-    following = np.arange(1, len(xy) + 1)
+    following = np.arange(1, len(x) + 1)
     following[ends - 1] = ends - counts
     below = np.ceil(y).astype(np.int64)  # the next line at or below each corner: one at the corner is crossed once
     number = np.abs(below[following] - below)

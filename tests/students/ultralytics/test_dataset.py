@@ -4,19 +4,15 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from PIL import Image
 from ultralytics.cfg import get_cfg
-from ultralytics.data.utils import polygon2mask
 
 from gsam_edge.augmentation import Description, build
 from gsam_edge.students.images import LabelWeights
 from gsam_edge.students.ultralytics.dataset import MemoryDataset, change_label
 from gsam_edge.students.ultralytics.imports import InfiniteDataLoader, YOLODataset, seed_worker
 from gsam_edge.students.ultralytics.labels import collect_labels
-from gsam_edge.students.ultralytics.polygons import mask_polygon, polygon_masks
-from gsam_edge.vision.masks import masks_to_xyxy
+from gsam_edge.students.ultralytics.polygons import polygon_masks
 
 SIDE = 96
 
@@ -217,31 +213,6 @@ def test_loading_resizes_as_inference_does_and_keeps_to_its_memory(make_images):
     for index in range(3):
         assert np.array_equal(dataset.load_image(index)[0], dataset.load_image(index)[0])
     assert list(dataset._resized) == [0]
-
-
-@settings(deadline=None, max_examples=40)
-@given(st.integers(0, 2**32 - 1))
-def test_a_polygon_gives_its_mask_back(seed):
-    """Blobs with several parts and holes."""
-    noise = cv2.GaussianBlur(np.random.default_rng(seed).normal(size=(120, 120)), (0, 0), 7)
-    mask = noise > np.quantile(noise, 0.7)
-    polygon = mask_polygon(mask)
-    assert polygon is not None
-    again = polygon2mask(mask.shape, [polygon.reshape(-1)]).astype(bool)
-    assert (again & mask).sum() / (again | mask).sum() > 0.85
-    corners = np.concatenate([polygon.min(0), polygon.max(0)])
-    np.testing.assert_allclose(corners, masks_to_xyxy(mask[None])[0], atol=1e-3)
-    ours = polygon_masks([polygon], mask.shape)[0]
-    assert (ours & mask).sum() / (ours | mask).sum() > 0.9
-    np.testing.assert_array_equal(masks_to_xyxy(ours[None]), masks_to_xyxy(mask[None]))
-
-
-def test_polygons_of_slivers_and_of_nothing():
-    assert mask_polygon(np.zeros((5, 5), bool)) is None
-    sliver = np.zeros((9, 9), bool)
-    sliver[3, 2:7] = True
-    polygon = mask_polygon(sliver)
-    assert np.concatenate([polygon.min(0), polygon.max(0)]).tolist() == [2, 3, 7, 4]
 
 
 def test_the_table_knows_classes_and_missing_masks(make_images):

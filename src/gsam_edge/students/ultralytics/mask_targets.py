@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gsam_edge.students.ultralytics.coverage import coverage
+from gsam_edge.students.ultralytics.coverage import learnable_masks
 from gsam_edge.students.ultralytics.imports import Format
 
 
@@ -19,6 +19,9 @@ class CoverageFormat(Format):  # type: ignore[misc]
     def _format_segments(
         self, instances: Any, cls: NDArray[np.float32], w: int, h: int
     ) -> tuple[NDArray[np.float32], Any, NDArray[np.float32]]:
-        """Returns masks float32 [N, h // mask_ratio, w // mask_ratio] in 0..1 (see `coverage`), instances and rows."""
+        """Returns masks, instances and rows; masks float32 [N, h // mask_ratio, w // mask_ratio] in 0..1.
+
+        See `learnable_masks`.
+        """
         grid_hw = h // self.mask_ratio, w // self.mask_ratio
-        return coverage(instances.segments / np.float32(self.mask_ratio), grid_hw), instances, cls
+        return learnable_masks(instances.segments / np.float32(self.mask_ratio), grid_hw), instances, cls

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from gsam_edge.students.ultralytics.coverage import covered_windows
+from gsam_edge.students.ultralytics.coverage import coverage
 from gsam_edge.vision.letterbox import MASK_THRESHOLD
 
 
@@ -34,7 +34,8 @@ def mask_polygon(mask: NDArray[np.bool_]) -> NDArray[np.float32] | None:
     contours, _ = cv2.findContours(doubled, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
     loops = [(contour[[*range(len(contour)), 0], 0] + 1) // 2 for contour in contours]
     back = [loop[:1] for loop in loops[-2:0:-1]]  # through the loops' first corners to the first loop's
-    return (np.concatenate([*loops, *back]) + [columns[0], lines[0]]).astype(np.float32)
+    corner = np.array([columns[0], lines[0]])
+    return (np.concatenate([*loops, *back]) + corner).astype(np.float32)
 
 
 def rectangle(xyxy: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -46,9 +47,14 @@ def rectangle(xyxy: NDArray[np.float32]) -> NDArray[np.float32]:
 def polygon_masks(polygons: Sequence[NDArray[np.float32]], image_hw: tuple[int, int]) -> NDArray[np.bool_]:
     """Returns masks bool [N, H, W] of closed polygons [P, 2] (x, y pixels) of `mask_polygon`, also after scaling.
 
-    A pixel belongs to the object that covers half of it; of objects thinner than a pixel see `covered_windows`.
+    A pixel belongs to the object that covers half of it. Of an object so thin that such pixels hold less than half of
+    its area, the most covered ones belong to it, as many as make up its area, and those covered as much.
     """
     masks = np.zeros((len(polygons), *image_hw), bool)
-    for mask, (lines, columns, part) in zip(masks, covered_windows(polygons, image_hw), strict=True):
-        mask[lines, columns] = part >= MASK_THRESHOLD
+    for mask, (top, left, part) in zip(masks, coverage(polygons, image_hw), strict=True):
+        least, area = MASK_THRESHOLD, part.sum()
+        if part[part >= least].sum() < area / 2:
+            pixels = max(1, round(float(area)))
+            least = np.partition(part.ravel(), -pixels)[-pixels]
+        mask[top : top + part.shape[0], left : left + part.shape[1]] = part >= least
     return masks

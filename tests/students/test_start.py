@@ -210,3 +210,13 @@ def test_rows_of_many_classes_fit_where_the_class_layers_are_as_wide(size, class
     names = ("a", "b", *(f"other {number}" for number in range(78)))
     transfer = start_from(network_of(size=size), ("b", "a"), start_of(network_of(size=size, classes=80), names))
     assert (transfer.classes, transfer.backbone_share) == (classes, 1.0)
+
+
+def test_rows_without_the_layers_before_them_are_not_taken_over() -> None:
+    """YOLOv8's and YOLO11's last class layers have one shape, but other layers before them."""
+    old, new = network_of("yolov8", size="s"), network_of("yolo11", size="s")
+    renamed = {name.replace("model.22.", "model.23."): tensor for name, tensor in old.state_dict().items()}
+    last = "model.23.cv3.0.2.weight"
+    assert renamed[last].shape == new.state_dict()[last].shape
+    transfer = start_from(new, ("a", "b"), Start("old.pt", "ab", ("a", "b"), renamed))
+    assert transfer.classes == ()

@@ -76,43 +76,48 @@ def start_from(network: Any, class_names: Sequence[str], start: Start | None) ->
     """Loads what fits of trained weights, even of other classes or another architecture, into a network, in place.
 
     A tensor is taken over where name and shape are the same. Of the layers that end in the classes, each class takes
-    over the rows of the class of the same name (`plain_name` where there is none of exactly this name); the rows of
-    the other classes stay random.
+    over the rows of the class of the same name (see `matching_rows`), if all layers before them were taken over, which
+    give the rows their meaning; the rows of the other classes stay random.
 
     Args:
         network: an Ultralytics model.
         class_names: its classes, by class id.
         start: the weights, or None, which leaves the network as it is.
     """
-    target = network.state_dict()
+    target = network.state_dict()  # shares its memory with the network
     taken = {name: torch.zeros_like(tensor, dtype=torch.bool) for name, tensor in target.items()}
-    rows = [] if start is None else matching_rows(start.class_names, class_names)
-    ends = _class_tensors(network)
+    if start is None:
+        return _transfer(network, start, taken, ())
+    branches = _class_branches(network)
+    ends = {f"{branch}2.{kind}" for branch in branches for kind in ("weight", "bias")}
     for name, tensor in target.items():
-        given = None if start is None else start.tensors.get(name)
-        if given is None:
+        given = start.tensors.get(name)
+        if name not in ends and given is not None and given.shape == tensor.shape:
+            tensor.copy_(given)
+            taken[name][...] = True
+    rows = matching_rows(start.class_names, class_names)
+    classes: set[int] = set()
+    for branch in branches:
+        before = [name for name in target if name.startswith(branch) and name not in ends]
+        if not all(bool(taken[name].all()) for name in before):
             continue
-        if name not in ends:
-            if given.shape == tensor.shape:
-                tensor.copy_(given)  # the state shares its memory with the network
-                taken[name][...] = True
-        elif start is not None and given.shape == (len(start.class_names), *tensor.shape[1:]):
-            for theirs, ours in rows:
-                tensor[ours] = given[theirs]
-                taken[name][ours] = True
-    return _transfer(network, start, taken, tuple(class_names[ours] for _, ours in rows if _any_row(taken, ends, ours)))
+        for name in (f"{branch}2.weight", f"{branch}2.bias"):
+            given, tensor = start.tensors.get(name), target[name]
+            if given is not None and given.shape == (len(start.class_names), *tensor.shape[1:]):
+                for theirs, ours in rows:
+                    tensor[ours] = given[theirs]
+                    taken[name][ours] = True
+                    classes.add(ours)
+    return _transfer(network, start, taken, tuple(class_names[row] for row in sorted(classes)))
 
 
-def _any_row(taken: Mapping[str, Tensor], ends: frozenset[str], row: int) -> bool:
-    return any(bool(taken[name][row].any()) for name in ends)
-
-
-def _class_tensors(network: Any) -> frozenset[str]:
-    """Returns the names of the tensors whose first axis is the classes."""
+def _class_branches(network: Any) -> list[str]:
+    """Returns the beginnings of the names of the branches that end in the classes, in their layer 2: one for each level
+    ("model.22.cv3.0."), and of an end-to-end network two.
+    """
     number, head = len(network.model) - 1, network.model[-1]
-    branches = [name for name in ("cv3", "one2one_cv3") if hasattr(head, name)]
-    layers = [f"model.{number}.{branch}.{level}.2" for branch in branches for level in range(head.nl)]
-    return frozenset(f"{layer}.{kind}" for layer in layers for kind in ("weight", "bias"))
+    kinds = ["cv3", "one2one_cv3"] if has_end_to_end(network) else ["cv3"]
+    return [f"model.{number}.{kind}.{level}." for kind in kinds for level in range(head.nl)]
 
 
 def _transfer(network: Any, start: Start | None, taken: Mapping[str, Tensor], classes: tuple[str, ...]) -> Transfer:

@@ -53,7 +53,7 @@ def main() -> None:
         threshold = catalog.load("params:evaluation").score_threshold
 
     few = np.random.default_rng(0).permutation([image["id"] for image in train.images])[: chosen.images]
-    plain = LabelledImages.of_split(train.subset(few.tolist()), images, {}, None)
+    plain = LabelledImages.of_split(train.subset(few.tolist()), images, None)
     choice = choose_student(train, student)
     device = resolve_device("auto")
     own = {"epochs": chosen.epochs, "validate_every": max(1, chosen.epochs // 5)}
@@ -73,6 +73,7 @@ def main() -> None:
                 choice,
                 with_mixing if arm in ("mixing", "both") else still,
                 losses={},
+                pseudo_weight=0.0,
                 initial=start,
                 validate=lambda predict: score_student(predict, val, images),
                 run=Run(discard_metric, NoCheckpoints(), seed, device),

@@ -7,12 +7,10 @@ import pytest
 
 from gsam_edge.coco import Annotations
 from gsam_edge.coco.crowds import crowds_of
-from gsam_edge.coco.errors import InvalidDatasetError
 from gsam_edge.coco.packed import StoredDetectionsError
 from gsam_edge.coco.predictions import Predictions, PredictorInfo
 from gsam_edge.distill.config import LabellingConfig
 from gsam_edge.distill.labels import StoreCounts, label_images
-from gsam_edge.distill.merge import merge_labels
 from gsam_edge.distill.reports import label_report
 from gsam_edge.teachers import asking
 from gsam_edge.teachers.config import DetectionConfig
@@ -161,12 +159,11 @@ def test_images_asked_about_together_get_the_labels_that_they_get_alone(batch_si
 
 
 def test_masks_are_decoded_only_when_they_are_asked_for(decoded):
-    """Not by a run that finds all labels in the store, nor by files, merging or the report, which compares masks."""
+    """Not by a run that finds all labels in the store, nor by files or the report, which compares masks."""
     store = JsonStore()
     ask(Teacher(), store)
     labels, counts = ask(Teacher(), store)
     Predictions.from_dict(labels.to_dict())
-    merge_labels(annotations(), labels, match_iou=0.5)
     assert label_report(annotations(), labels, counts, CONFIG)["mask_iou"] == 1
     assert decoded == []
     assert counts.hits == 3
@@ -174,7 +171,7 @@ def test_masks_are_decoded_only_when_they_are_asked_for(decoded):
 
 
 def test_true_masks_are_not_decoded_for_boxes(decoded):
-    """The prompt of a painter, merging, crowds, and the report of a teacher without masks need boxes and classes."""
+    """The prompt of a painter, crowds, and the report of a teacher without masks need boxes and classes."""
     split = annotations()
     crowd = {"id": 9, "image_id": 1, "category_id": 7, "bbox": [8, 8, 12, 12], "segmentation": square(8, 8, 12)}
     split = replace(split, objects=(*split.objects, {**crowd, "iscrowd": 1}))
@@ -182,7 +179,6 @@ def test_true_masks_are_not_decoded_for_boxes(decoded):
     labels = Predictions(packed(bare), split.class_names, DETECTOR)
     assert split.has_masks
     ask(Teacher(), JsonStore(), who=PAINTER, split=split)
-    merge_labels(split, labels, match_iou=0.5)
     np.testing.assert_array_equal(crowds_of(split, 1).xyxy, [[8, 8, 20, 20]])
     label_report(split, labels, StoreCounts(0, 3), CONFIG)
     assert decoded == []
@@ -227,9 +223,6 @@ def test_a_teacher_of_masks_is_given_the_true_boxes():
     assert report["mask_iou"] == 1
     assert report["prompt"] == "true boxes"
     assert not {"precision", "recall"} & set(report)
-    scores, counts = merge_labels(split, labels, match_iou=0.5)
-    assert all(np.isnan(rows).all() for rows in scores.values())
-    assert (counts.objects, counts.with_teacher, counts.teacher_only) == (3, 0, 0)
 
 
 def test_the_report_measures_labels_against_truth():
@@ -280,66 +273,12 @@ def test_what_is_found_in_a_crowd_is_neither_right_nor_wrong():
     assert (report["labels"], report["in_crowds"]) == (4, 1)
     assert report["precision"] == pytest.approx(1 / 3)
     assert report["per_class"]["ear"]["precision"] == pytest.approx(1 / 2)
-    _, counts = merge_labels(split, labels, match_iou=0.5)
-    assert (counts.with_teacher, counts.teacher_only, counts.in_crowds) == (1, 1, 2)
 
 
 def test_a_report_without_masks_has_no_mask_iou():
     without = {image_id: replace(objects, masks=None) for image_id, objects in ANSWERS.items()}
     labels = Predictions(packed(without), ("ear", "label"), DETECTOR)
     assert "mask_iou" not in label_report(annotations(masks=False), labels, StoreCounts(0, 3), CONFIG)
-
-
-def test_true_objects_carry_the_scores_of_the_teacher_object_over_them():
-    """The teacher takes the label for an ear: its opinion counts all the same, softly."""
-    labels, _ = ask(Teacher(), JsonStore())
-    scores, counts = merge_labels(annotations(), labels, match_iou=0.5)
-    np.testing.assert_allclose(scores[1], [[0.9, 0.2], [0.6, 0.5]], rtol=2**-11)
-    assert np.isnan(scores[2]).all()
-    assert scores[2].shape == (1, 2)
-    assert scores[3].shape == (0, 2)
-    assert (counts.objects, counts.with_teacher, counts.teacher_only) == (3, 2, 1)
-
-
-def test_of_two_objects_that_overlap_each_keeps_its_own_find():
-    """A rider and a motorcycle: the surer find over both is the motorcycle's, and it is not the rider's."""
-    boxes = [[0, 0, 20, 20], [0, 4, 20, 24]]
-    truth = Annotations.from_coco(
-        {
-            "images": [{"id": 1, "file_name": "1.png", "width": 40, "height": 40}],
-            "annotations": [
-                {"id": row, "image_id": 1, "category_id": row + 1, "bbox": [x, y, right - x, bottom - y]}
-                for row, (x, y, right, bottom) in enumerate(boxes)
-            ],
-            "categories": [{"id": 1, "name": "rider"}, {"id": 2, "name": "motorcycle"}],
-        }
-    )
-    class_scores = np.array([[0.6, 0.05], [0.04, 0.8]], np.float32)
-    found = Detections(
-        np.array(boxes, np.float32), class_scores.max(axis=1), np.array([0, 1]), None, class_scores=class_scores
-    )
-    scores, _ = merge_labels(truth, Predictions(packed({1: found}), truth.class_names, DETECTOR), match_iou=0.5)
-    np.testing.assert_allclose(scores[1], class_scores, rtol=2**-11)
-
-
-def test_the_prompt_that_asked_for_the_class_is_listened_to_not_the_one_with_the_better_box():
-    """The ear is found at 0.9 by the prompt with "ear", and a pixel nearer, as a label at 0.3, by the other prompt."""
-    nan = np.nan
-    scores = np.array([[0.9, nan], [nan, 0.3]], np.float32)
-    xyxy = np.array([[2, 2, 9, 8], [2, 2, 8, 8]], np.float32)
-    twice = Detections(xyxy, np.array([0.9, 0.3], np.float32), np.array([0, 1]), class_scores=scores)
-    labels = Predictions(packed({1: twice}), ("ear", "label"), DETECTOR)
-    merged, counts = merge_labels(annotations(), labels, match_iou=0.5)
-    np.testing.assert_allclose(merged[1], [[0.9, nan], [nan, nan]], rtol=2**-11)
-    assert (counts.with_teacher, counts.teacher_only) == (1, 0)
-
-
-def test_labels_of_other_classes_are_refused():
-    labels, _ = ask(Teacher(), JsonStore())
-    with pytest.raises(
-        InvalidDatasetError, match=r"expected the classes \('ear', 'label'\), got \('a', 'b'\); label again"
-    ):
-        merge_labels(annotations(), replace(labels, class_names=("a", "b")), match_iou=0.5)
 
 
 def test_labels_survive_json():

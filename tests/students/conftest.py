@@ -13,7 +13,7 @@ SIDE = 64
 COLOURS = ((220, 30, 30), (30, 60, 220))
 
 
-def draw(seed: int, *, masks: bool, teacher: bool = False) -> tuple[np.ndarray, Detections]:
+def draw(seed: int, *, masks: bool) -> tuple[np.ndarray, Detections]:
     """One or two filled rectangles, red (class 0) and blue (class 1), that do not touch."""
     rng = np.random.default_rng(seed)
     image = rng.integers(90, 130, (SIDE, SIDE, 3)).astype(np.uint8)
@@ -28,18 +28,16 @@ def draw(seed: int, *, masks: bool, teacher: bool = False) -> tuple[np.ndarray, 
         boxes.append([left, top, left + width, top + height])
         classes.append(class_id)
         stack.append(mask)
-    scores = np.eye(2, dtype=np.float32)[classes] * 0.6 + 0.1 if teacher else None
     return image, Detections(
         xyxy=np.array(boxes, np.float32),
         scores=np.ones(len(boxes), np.float32),
         class_ids=np.array(classes, np.int64),
         masks=np.stack(stack) if masks else None,
-        class_scores=scores,
     )
 
 
-def build_images(count: int, *, masks: bool, teacher: bool = False, first: int = 0) -> LabelledImages:
-    drawn = {f"{seed}.png": draw(seed, masks=masks, teacher=teacher) for seed in range(first, first + count)}
+def build_images(count: int, *, masks: bool, first: int = 0) -> LabelledImages:
+    drawn = {f"{seed}.png": draw(seed, masks=masks) for seed in range(first, first + count)}
     return LabelledImages(
         labels={name: objects for name, (_, objects) in drawn.items()},
         image_hw=dict.fromkeys(drawn, (SIDE, SIDE)),

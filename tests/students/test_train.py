@@ -7,7 +7,6 @@ import torch
 
 from gsam_edge.augmentation import Description, build
 from gsam_edge.coco.errors import InvalidDatasetError
-from gsam_edge.distill.losses import LOSSES
 from gsam_edge.metrics.average_precision import average_precision
 from gsam_edge.students.choice import StudentChoice
 from gsam_edge.students.family import StudentValidation
@@ -29,8 +28,7 @@ class KilledError(RuntimeError):
 def run(images, architecture, student, training, **changes):
     run = a_run(**{"seed": 3} | {name: changes.pop(name) for name in ("log", "checkpoints", "seed") if name in changes})
     data = replace(images, augmentation=changes.pop("augmentation", None))
-    losses = {"class_scores": (0.3, LOSSES["class_scores"])}
-    options = {"losses": losses, "initial": None, "validate": None, **changes}
+    options = {"losses": {}, "pseudo_weight": 0.0, "initial": None, "validate": None, **changes}
     return family_of(architecture).train(
         data, StudentChoice(architecture, student, "a test"), training, run=run, **options
     )
@@ -53,7 +51,7 @@ def scorer(images: LabelledImages):
 def test_the_same_seed_gives_the_same_student_and_another_seed_another(
     make_images, student_config, training_config, architecture, masks
 ):
-    images = make_images(8, masks=masks, teacher=True)
+    images = make_images(8, masks=masks)
     first, again = (run(images, architecture, student_config, training_config) for _ in range(2))
     other = run(images, architecture, student_config, training_config, seed=4)
     assert equal(first.weights.tensors, again.weights.tensors)
@@ -83,7 +81,7 @@ def test_a_description_changes_what_is_learnt_the_same_way_for_the_same_seed(
 def test_a_killed_run_ends_like_one_that_was_never_killed(
     make_images, student_config, training_config, tmp_path, described, caplog
 ):
-    images, held_out = make_images(8, masks=True, teacher=True), make_images(3, masks=True, first=100)
+    images, held_out = make_images(8, masks=True), make_images(3, masks=True, first=100)
     training = training_config.model_copy(update={"epochs": 3})
     options = {"validate": scorer(held_out), "augmentation": described}
     whole = run(images, "yolov8-seg", student_config, training, **options)
@@ -168,13 +166,10 @@ def test_starting_from_another_student_takes_over_all_but_its_classes(make_image
 
 
 def test_a_loss_that_is_no_number_stops_with_advice(make_images, student_config, training_config):
-    images = make_images(4, masks=False, teacher=True)
-    broken = {
-        name: replace(objects, class_scores=np.full((len(objects), 2), np.inf, np.float32))
-        for name, objects in images.labels.items()
-    }
+    images = make_images(4, masks=False)
+    endless = {"endless": (1.0, lambda raw, targets: raw.class_logits.sum() * float("inf"))}
     with pytest.raises(TrainingError, match=r"finite losses and weights in epoch 1, .*lower learning rate"):
-        run(replace(images, labels=broken), "yolov8", student_config, training_config, validate=scorer(images))
+        run(images, "yolov8", student_config, training_config, losses=endless, validate=scorer(images))
 
 
 @pytest.mark.parametrize(("at_batch", "kind"), [(1, RuntimeError), (3, torch.OutOfMemoryError)])

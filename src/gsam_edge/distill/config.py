@@ -33,12 +33,12 @@ class LabellingConfig(BaseModel):
 
 
 class LossWeights(BaseModel):
-    """The weights of `distill.losses.LOSSES` by name; a loss of weight 0 is left out."""
+    """The weight of the labels that no person gave, and those of `distill.losses.LOSSES` by name; 0 leaves one out."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    class_scores: float = Field(
-        ge=0, le=1, description="share of the teacher's scores in the class targets; 0 takes the annotations alone"
+    detection: float = Field(
+        ge=0, description="weight of the student's own loss on images whose labels no person gave; 1 for the others"
     )
 
 
@@ -47,7 +47,6 @@ class DistillationConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    match_iou: float = Field(gt=0, le=1, description="least box IoU at which a label matches a true object")
     augmentation: AugmentationConfig | None = Field(
         description="augmentation by the words of the scene; null leaves only Ultralytics' own"
     )

@@ -15,7 +15,6 @@ from gsam_edge.coco.predictions import Predictions, by_image
 from gsam_edge.coco.provenance import require_made_from
 from gsam_edge.distill.config import DistillationConfig
 from gsam_edge.distill.losses import weighted_losses
-from gsam_edge.distill.merge import merge_labels
 from gsam_edge.distill.reports import distillation_report
 from gsam_edge.metrics.detection import coco_metrics
 from gsam_edge.students.choice import StudentConfig, choose_student
@@ -77,7 +76,7 @@ def distil_student(
     initial: StudentWeights | None,
     run: Run,
 ) -> Distillation:
-    """Trains the student that the data calls for on annotations with the teacher's class scores.
+    """Trains the student that the data calls for on its annotations.
 
     The epoch with the best fitness on the validation split is kept, see `score_student`.
 
@@ -87,7 +86,7 @@ def distil_student(
         images: images of both by `file_name`.
         teacher: labels of the training split.
         student: architecture, size and input.
-        config: matching, losses and training.
+        config: losses and training.
         scene: object and scene in words; the config's `augmentation` says which of them are applied.
         rules: the transforms of each word.
         initial: weights to start from as far as they fit, or None for random ones.
@@ -96,7 +95,7 @@ def distil_student(
     Raises:
         StudentChoiceError: if the data lacks what the requested student is trained on.
         InvalidDatasetError: if no object is labelled in either split.
-        InvalidDatasetError: if the labels have other classes or come from another split.
+        InvalidDatasetError: if the labels come from another split or have other classes.
         TrainingError: if the loss becomes NaN or infinite, or a batch does not fit into memory.
     """
     _require_objects(val)
@@ -120,22 +119,20 @@ def distil_student(
         initial=initial,
         seed=run.seed,
     )
-    class_scores, merged = merge_labels(train, teacher, match_iou=config.match_iou)
     augmentation = None if description is None else build(description, rules)
     trained = family_of(choice.architecture).train(
-        LabelledImages.of_split(train, images, class_scores, augmentation),
+        LabelledImages.of_split(train, images, augmentation),
         choice,
         config.training,
         losses=weighted_losses(config.losses),
+        pseudo_weight=config.losses.detection,
         initial=initial,
         validate=lambda predict: score_student(predict, val, images),
         run=run.opened(state),
     )
     predictor = StudentPredictor(trained.weights, score_threshold=0.0, device=run.device)
     figures = score_student(predictor, val, images).metrics
-    report = distillation_report(
-        choice, trained, merged, figures, loss_weights=config.losses.model_dump(), seed=run.seed
-    )
+    report = distillation_report(choice, trained, figures, loss_weights=config.losses.model_dump(), seed=run.seed)
     return Distillation(replace(trained.weights, split=train.split_digest), report)
 
 

@@ -11,7 +11,6 @@ from gsam_edge.coco.geometry.segmentation import rle_iou
 from gsam_edge.coco.predictions import Predictions
 from gsam_edge.distill.config import LabellingConfig
 from gsam_edge.distill.labels import StoreCounts
-from gsam_edge.distill.merge import MergeCounts
 from gsam_edge.metrics.label_quality import match_labels
 from gsam_edge.students.choice import StudentChoice
 from gsam_edge.students.family import StudentTraining
@@ -81,7 +80,6 @@ def label_report(
 def distillation_report(
     choice: StudentChoice,
     training: StudentTraining,
-    merged: MergeCounts,
     figures: Mapping[str, float],
     *,
     loss_weights: Mapping[str, float],
@@ -91,7 +89,7 @@ def distillation_report(
 
     Returns:
         `student` {architecture, why, size, image_size, parameters, start}; `seeds`; `full` by figure as {mean}, without
-        an interval as long as one seed was trained; `labels`, the counts of the merge with the teacher's;
+        an interval as long as one seed was trained; `labels` {without_area}, labelled objects left out;
         `loss_weights` of the distillation; `losses` of the last epoch; `epochs`; `verdict`. `control` is absent as
         long as no control is trained.
     """
@@ -99,11 +97,6 @@ def distillation_report(
     start = "random weights"
     if training.transfer is not None:
         start = f"pretrained weights for {training.transfer.taken} of {training.transfer.total} tensors"
-    listened = any(loss_weights.values()) and merged.with_teacher > 0
-    if listened:
-        part = f"{merged.with_teacher} of {merged.objects} objects carry the teacher's class scores"
-    else:
-        part = "classes, boxes and masks are the truth's alone; the teacher's class scores are absent or have no weight"
     return {
         "student": {
             "architecture": choice.architecture,
@@ -115,7 +108,7 @@ def distillation_report(
         },
         "seeds": [seed],
         "full": {name: {"mean": value} for name, value in figures.items()},
-        "labels": {**vars(merged), "without_area": training.without_area, "why": part},
+        "labels": {"without_area": training.without_area},
         "loss_weights": dict(loss_weights),
         "losses": {name: value for name, value in last.items() if name.startswith("train_")},
         "epochs": len(training.history),

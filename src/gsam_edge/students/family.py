@@ -104,6 +104,7 @@ class StudentFamily(Protocol[Config]):
         config: Config,
         *,
         losses: "WeightedLosses",
+        pseudo_weight: float,
         initial: "StudentWeights | None",
         validate: Validate | None,
         run: Run,
@@ -115,6 +116,7 @@ class StudentFamily(Protocol[Config]):
             choice: architecture, size and input, as `choose_student` gives it.
             config: schedule and gains of the family's own losses.
             losses: distillation losses; empty where only the labels are learnt.
+            pseudo_weight: weight of the family's own loss on the images `data.pseudo`, beside 1 for the others.
             initial: weights to start from as far as they fit, or None for random ones.
             validate: decides which epoch is the best; without it the last one is.
             run: its log receives `student/train_...`, `student/val_...` once an epoch; its seed is that of all random

@@ -54,10 +54,11 @@ def pretrain_student(
         return StudentValidation(ap50, {"box_map50": ap50})
 
     trained = family_of(_ARCHITECTURE).train(
-        LabelledImages.of_split(learnt, drawn_images, {}, None),
+        LabelledImages.of_split(learnt, drawn_images, None),
         StudentChoice(_ARCHITECTURE, config.student, "its layers start every other student too"),
         config.training,
         losses={},
+        pseudo_weight=0.0,  # every drawn image has its truth
         initial=None,
         validate=validate,
         run=run,

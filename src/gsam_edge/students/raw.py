@@ -1,4 +1,4 @@
-"""Inputs of distillation losses: the student's raw outputs, and the targets from truth and teacher.
+"""Inputs of distillation losses: the student's raw outputs, and the targets from the labels.
 
 In all shapes: B images, A anchors (positions at which the student may find an object), C classes, N labelled objects of
 all images together, R bins of the predicted distance to a side of a box.
@@ -6,7 +6,7 @@ all images together, R bins of the predicted distance to a side of a box.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
@@ -32,16 +32,13 @@ class Targets:
     Attributes:
         foreground: bool [B, A], the anchors that an object is assigned to.
         object_index: int64 [B, A], which of the N objects; arbitrary for the background, N in images without objects.
-        class_targets: float [B, A, C], from the truth: how well the anchor fits its object (0..1) at the object's
-            class, 0 elsewhere.
-        teacher_scores: float32 [N, C] in 0..1, NaN where the teacher gave no score.
+        class_targets: float [B, A, C]: how well the anchor fits its object (0..1) at the object's class, 0 elsewhere.
         has_mask: bool [N].
     """
 
     foreground: Tensor
     object_index: Tensor
     class_targets: Tensor
-    teacher_scores: Tensor
     has_mask: Tensor
 
     def at_anchors(self, values: Tensor) -> Tensor:
@@ -50,22 +47,8 @@ class Targets:
         return padded[self.object_index]
 
 
-@dataclass(frozen=True)
-class DistillationLoss:
-    """A distillation loss and how it is used.
-
-    Attributes:
-        compute: the loss of one step, without its weight.
-        effect: how the result is used.
-            "class_targets": the result is class targets [B, A, C] for the student's own class loss; the weight is their
-                share (0..1), the truth's have the rest.
-            "added": the result is one number, multiplied by the weight, added to the student's own losses and logged as
-                `<name>_loss`.
-    """
-
-    compute: Callable[[StudentRaw, Targets], Tensor]
-    effect: Literal["class_targets", "added"]
-
-
+#: The loss of one step as one number, without its weight. Multiplied by the weight it is added to the student's own
+#: losses, and logged as `<name>_loss`.
+DistillationLoss: TypeAlias = Callable[[StudentRaw, Targets], Tensor]
 #: Name to weight and loss.
 WeightedLosses: TypeAlias = Mapping[str, tuple[float, DistillationLoss]]

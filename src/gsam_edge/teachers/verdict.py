@@ -120,7 +120,7 @@ def refuse_useless(parts: Mapping[str, Mapping[str, Any]], floor: FloorConfig) -
             "images (pipeline teacher_finetune), or name another base in the catalog. Where labels are few but right, "
             "a lower labelling.score_threshold gives more (--from-nodes=teacher_finetune.report_teachers measures them "
             "without tuning again). To go on all the same, set teacher_floor.below=keep; "
-            "distillation.losses.class_scores=0 then leaves what it says out of the student's training"
+            "distillation.losses.detection=0 then leaves its labels out of the student's training"
         )
 
 

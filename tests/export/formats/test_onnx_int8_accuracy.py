@@ -79,6 +79,7 @@ def test_int8_loses_less_than_two_points_of_map50():
         StudentChoice("yolov8-seg", STUDENT, "a test"),
         TRAINING,
         losses={},
+        pseudo_weight=0.0,
         initial=None,
         validate=None,
         run=a_run(),

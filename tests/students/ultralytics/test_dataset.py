@@ -189,13 +189,11 @@ def test_polygons_of_slivers_and_of_nothing():
     assert np.concatenate([polygon.min(0), polygon.max(0)]).tolist() == [2, 3, 7, 4]
 
 
-def test_the_table_knows_classes_teachers_and_missing_masks(make_images):
+def test_the_table_knows_classes_and_missing_masks(make_images):
     labelled = make_images(3, masks=True)
-    first, second, third = labelled.labels
+    first, _, third = labelled.labels
     objects = dict(labelled.labels)
     objects[first] = replace(objects[first], masks=np.zeros_like(objects[first].masks))
-    scores = np.full((len(objects[second]), 2), 0.25, np.float32)
-    objects[second] = replace(objects[second], class_scores=scores)
     thin = objects[third].xyxy.copy()
     thin[0, 2] = thin[0, 0]
     objects[third] = replace(objects[third], xyxy=thin)
@@ -203,9 +201,6 @@ def test_the_table_knows_classes_teachers_and_missing_masks(make_images):
     counts = [len(objects[name]) for name in objects]
     assert collected.without_area == 1
     assert collected.table.has_mask.tolist() == [False] * counts[0] + [True] * (counts[1] + counts[2] - 1)
-    assert collected.table.teacher.isnan().all(1).tolist() == [True] * counts[0] + [False] * counts[1] + [True] * (
-        counts[2] - 1
-    )
     rows = np.concatenate([record["cls"][:, 0] for record in collected.records])
     assert rows.tolist() == list(range(sum(counts) - 1))
 

@@ -1,20 +1,10 @@
 import pytest
 import torch
-from torch.nn import functional
 from ultralytics.cfg import get_cfg
 from ultralytics.utils.loss import v8DetectionLoss, v8SegmentationLoss
 
-from gsam_edge.distill.losses import class_scores
-from gsam_edge.students.raw import DistillationLoss, WeightedLosses
 from gsam_edge.students.ultralytics.loss import DetectionLoss, SegmentationLoss
 from gsam_edge.students.ultralytics.network import new_network
-
-NAN = float("nan")
-
-
-def mixed(share: float) -> WeightedLosses:
-    """The teacher's class scores with a share of the class targets, and nothing else."""
-    return {"class_scores": (share, DistillationLoss(class_scores, "class_targets"))}
 
 
 @pytest.fixture(params=["yolov8", "yolov8-seg"])
@@ -30,7 +20,6 @@ def setting(request):
         "cls": torch.tensor([[0.0], [1.0], [1.0]]),
         "bboxes": torch.tensor([[0.3, 0.3, 0.4, 0.4], [0.7, 0.7, 0.3, 0.4], [0.5, 0.5, 0.6, 0.6]]),
         "masks": torch.zeros(3, 16, 16),
-        "teacher": torch.tensor([[0.7, 0.3], [NAN, NAN], [0.1, 0.6]]),
         "has_mask": torch.tensor([True, True, True]),
     }
     batch["masks"][:, 4:9, 4:9] = 1
@@ -40,68 +29,19 @@ def setting(request):
     return network, predictions, batch, ours, stock
 
 
-def test_without_the_teachers_share_it_is_ultralytics_loss(setting):
+def test_of_labels_of_full_weight_it_is_ultralytics_loss(setting):
     network, predictions, batch, ours, stock = setting
     torch.testing.assert_close(ours(network, {})(predictions, batch)[0], stock(network)(predictions, batch)[0])
-
-
-def test_without_teacher_rows_the_share_does_not_matter(setting):
-    network, predictions, batch, ours, stock = setting
-    unseen = {**batch, "teacher": torch.full((3, 2), NAN)}
-    torch.testing.assert_close(ours(network, mixed(0.9))(predictions, unseen)[0], stock(network)(predictions, batch)[0])
-
-
-def test_a_teacher_that_repeats_the_label_changes_nothing(setting):
-    network, predictions, batch, ours, stock = setting
-    same = {**batch, "teacher": functional.one_hot(batch["cls"][:, 0].long(), 2).float()}
-    torch.testing.assert_close(ours(network, mixed(0.5))(predictions, same)[0], stock(network)(predictions, batch)[0])
-
-
-def test_the_teacher_changes_the_class_loss_by_what_the_equation_says(setting):
-    """Cross entropy is linear in its target t, with slope -logit."""
-    network, predictions, batch, ours, stock = setting
-    alpha = 0.4
-    _, items = ours(network, mixed(alpha))(predictions, batch)
-    _, hard_items = stock(network)(predictions, batch)
-
-    targets, assigned = [], []
-    stock_loss = stock(network)
-    assign = stock_loss.assigner
-    stock_loss.assigner = lambda *args: assigned.append(assign(*args)) or assigned[0]
-    stock_loss.bce = lambda logits, target: targets.append((logits, target)) or stock(network).bce(logits, target)
-    stock_loss(predictions, batch)
-    logits, target = targets[0]
-    foreground, gt_index = assigned[0][3:]
-    change = 0.0
-    first_of_image = {0: 0, 2: 2}
-    for image in (0, 2):
-        for anchor in foreground[image].nonzero()[:, 0].tolist():
-            teacher = batch["teacher"][first_of_image[image] + int(gt_index[image, anchor])]
-            if not teacher.isnan().any():
-                weight = target[image, anchor].sum()
-                change -= float((alpha * (weight * teacher - target[image, anchor]) * logits[image, anchor]).sum())
-    expected = change / float(target.sum().clamp(min=1)) * network.args.cls
-    assert expected != 0
-    assert float(items["cls_loss"] - hard_items["cls_loss"]) == pytest.approx(expected, rel=1e-3)
-    assert float(items["box_loss"]) == float(hard_items["box_loss"])
-
-
-def test_a_class_that_the_teacher_was_not_asked_for_is_the_labels_alone(setting):
-    """As if the teacher had repeated the label there."""
-    network, predictions, batch, ours, _ = setting
-    silent = torch.tensor([[0.7, NAN], [NAN, 0.2], [0.1, NAN]])
-    told = torch.tensor([[0.7, 0.0], [0.0, 0.2], [0.1, 1.0]])
-    losses = [ours(network, mixed(0.4))(predictions, {**batch, "teacher": teacher})[0] for teacher in (silent, told)]
-    torch.testing.assert_close(*losses)
 
 
 def test_an_added_loss_is_a_further_part_of_the_total_and_logged_by_its_name(setting):
     """With its weight, and once for each image as Ultralytics' own parts; its gradient reaches the network."""
     network, _, batch, ours, _ = setting
     predictions = network(torch.rand(3, 3, 64, 64))
-    sharp = DistillationLoss(lambda raw, targets: raw.class_logits.square().mean(), "added")
     plain, plain_items = ours(network, {})(predictions, batch)
-    total, items = ours(network, {"sharp": (0.5, sharp)})(predictions, batch)
+    total, items = ours(network, {"sharp": (0.5, lambda raw, targets: raw.class_logits.square().mean())})(
+        predictions, batch
+    )
     expected = 0.5 * predictions["scores"].square().mean()
     torch.testing.assert_close(total.sum(), plain.sum() + 3 * expected)
     torch.testing.assert_close(items, plain_items | {"sharp_loss": expected.detach()})
@@ -114,8 +54,8 @@ def test_a_loss_is_told_which_object_each_anchor_is_assigned_to(setting):
     """The second image has no objects, so that the third's are not counted from where its number says."""
     network, predictions, batch, ours, _ = setting
     seen = []
-    spy = DistillationLoss(lambda raw, targets: seen.append((raw, targets)) or raw.class_logits.sum(), "added")
-    ours(network, {"spy": (1.0, spy)})(predictions, batch)
+    spy = {"spy": (1.0, lambda raw, targets: seen.append((raw, targets)) or raw.class_logits.sum())}
+    ours(network, spy)(predictions, batch)
     raw, targets = seen[0]
     boxes, scores = predictions["boxes"], predictions["scores"]
     assert torch.equal(raw.class_logits, scores.permute(0, 2, 1))
@@ -139,7 +79,6 @@ def test_objects_without_a_mask_teach_no_mask():
         "cls": torch.zeros(1, 1),
         "bboxes": torch.tensor([[0.5, 0.5, 0.6, 0.6]]),
         "masks": torch.ones(1, 16, 16),
-        "teacher": torch.full((1, 2), NAN),
         "has_mask": torch.tensor([False]),
     }
     loss, items = SegmentationLoss(network, {})(predictions, batch)

@@ -12,7 +12,6 @@ from gsam_edge.coco import Annotations, InvalidDatasetError
 from gsam_edge.coco.needs import not_needed
 from gsam_edge.distill.config import LabellingConfig
 from gsam_edge.distill.labels import label_images
-from gsam_edge.distill.merge import merge_labels
 from gsam_edge.distill.reports import label_report
 from gsam_edge.teachers.compose import TunedTeacher, compose_teacher
 from gsam_edge.teachers.config import FloorConfig
@@ -206,7 +205,7 @@ def composed(base, adapter, data):
 
 
 @pytest.mark.parametrize("masks", [True, False])
-def test_it_labels_merges_and_is_reported_like_the_others(segmenter, masks, caplog):
+def test_it_labels_and_is_reported_like_the_others(segmenter, masks, caplog):
     data = dataset(range(4), masks=masks)
     adapter = tune(segmenter, TUNING.model_copy(update={"tune": False}), data)
     assert not adapter.is_tuned
@@ -219,7 +218,6 @@ def test_it_labels_merges_and_is_reported_like_the_others(segmenter, masks, capl
     assert (found.mask_hw is not None) == masks
     labelling = LabellingConfig(detection=DETECTION, score_threshold=0.25, match_iou=0.5)
     assert label_report(data, labels, counts, labelling)["labels"] == sum(len(labels.objects[n]) for n in range(4))
-    merge_labels(data, labels, match_iou=0.1)
     with caplog.at_level(logging.WARNING):
         report = teacher_report(data, IMAGES, {"yolo": TunedTeacher(segmenter, adapter)}, ALONE, **RULES).content
     assert report["yolo"]["status"] == "as it is"

@@ -32,14 +32,11 @@ class LabelTable:
 
     Attributes:
         class_ids: int64 [R].
-        teacher: float32 [R, C], the teacher's score per class in 0..1, NaN where no teacher found the object or it did
-            not score the class.
         has_mask: bool [R].
         own_box: bool [R], whether the object's box is not its mask's (see `box_differs_from_mask`).
     """
 
     class_ids: Tensor
-    teacher: Tensor
     has_mask: Tensor
     own_box: Tensor
 
@@ -64,12 +61,11 @@ def collect_labels(data: LabelledImages) -> TrainingLabels:
 
     Raises:
         InvalidDatasetError: if no object is left.
-        ValueError: if a class id is unknown, or `class_scores` does not have one column per class.
+        ValueError: if a class id is unknown.
     """
     num_classes = len(data.class_names)
     records: list[dict[str, Any]] = []
     class_ids: list[NDArray[np.int64]] = []
-    teacher: list[NDArray[np.float32]] = []
     has_mask: list[bool] = []
     own_box: list[NDArray[np.bool_]] = []
     without_area = 0
@@ -94,8 +90,6 @@ def collect_labels(data: LabelledImages) -> TrainingLabels:
             }
         )
         class_ids.append(kept.class_ids)
-        unseen = np.full((len(kept), num_classes), np.nan, np.float32)
-        teacher.append(unseen if kept.class_scores is None else kept.class_scores)
         has_mask += [False] * len(kept) if kept.masks is None else [bool(mask.any()) for mask in kept.masks]
         own_box.append(box_differs_from_mask(xyxy, kept.masks))
     if not has_mask:
@@ -104,7 +98,6 @@ def collect_labels(data: LabelledImages) -> TrainingLabels:
         )
     table = LabelTable(
         torch.from_numpy(np.concatenate(class_ids)),
-        torch.from_numpy(np.concatenate(teacher)),
         torch.tensor(has_mask),
         torch.from_numpy(np.concatenate(own_box)),
     )
@@ -115,8 +108,6 @@ def _check_classes(name: str, objects: Detections, num_classes: int) -> None:
     wrong = [int(i) for i in objects.class_ids if not 0 <= i < num_classes]
     if wrong:
         raise ValueError(f"labels of {name}: expected class ids 0..{num_classes - 1}, got {wrong}")
-    if objects.class_scores is not None and objects.class_scores.shape[1] != num_classes:
-        raise ValueError(f"labels of {name}: expected {num_classes} class scores, got {objects.class_scores.shape[1]}")
 
 
 class MemoryDataset(YOLODataset):  # type: ignore[misc]

@@ -29,6 +29,7 @@ class Ultralytics:
         config: StudentTrainingConfig,
         *,
         losses: "WeightedLosses",
+        pseudo_weight: float,
         initial: "StudentWeights | None",
         validate: Validate | None,
         run: Run,
@@ -36,7 +37,16 @@ class Ultralytics:
         """See `train.train_student`."""
         from gsam_edge.students.ultralytics.train import train_student
 
-        return train_student(data, choice, config, losses=losses, initial=initial, validate=validate, run=run)
+        return train_student(
+            data,
+            choice,
+            config,
+            losses=losses,
+            pseudo_weight=pseudo_weight,
+            initial=initial,
+            validate=validate,
+            run=run,
+        )
 
     def module(self, weights: "StudentWeights") -> "nn.Module":
         """See `edge.EdgeStudent`."""

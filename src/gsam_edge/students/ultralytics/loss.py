@@ -37,16 +37,12 @@ class _TaughtLoss:
         total, items = super().loss(preds, batch)  # type: ignore[misc]
         step, image_count = self._step, len(preds["scores"])
         del self._step  # frees tensors of this step
-        added = {
-            f"{name}_loss": weight * loss.compute(*step)
-            for name, (weight, loss) in self._losses.items()
-            if loss.effect == "added"
-        }
+        added = {f"{name}_loss": weight * loss(*step) for name, (weight, loss) in self._losses.items()}
         total = torch.cat([total, *(value[None] * image_count for value in added.values())])  # like its own parts
         return total, items | {name: value.detach() for name, value in added.items()}
 
     def get_assigned_targets_and_loss(self, preds: dict[str, Tensor], batch: dict[str, Any], **options: Any) -> Any:
-        """See Ultralytics; the batch also holds `teacher` [N, C] (NaN: no score) and `has_mask` [N]."""
+        """See Ultralytics; the batch also holds `has_mask` [N]."""
         self._inputs = preds, batch
         (foreground, gt_index, *rest), loss, items = super().get_assigned_targets_and_loss(preds, batch, **options)  # type: ignore[misc]
         del self._inputs
@@ -68,13 +64,9 @@ class _TaughtLoss:
             foreground=foreground,
             object_index=_object_index(batch["batch_idx"].long(), gt_index.long()),
             class_targets=targets,
-            teacher_scores=batch["teacher"],
             has_mask=batch["has_mask"],
         )
         self._step = raw, wanted
-        for weight, loss in self._losses.values():
-            if loss.effect == "class_targets":
-                targets = torch.lerp(targets, loss.compute(raw, wanted).to(targets.dtype), weight)
         return self._own_class_loss(logits, targets)
 
 

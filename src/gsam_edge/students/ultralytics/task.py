@@ -31,6 +31,7 @@ class TrainingTask:
         image_size: side of the square network input in pixels.
         config: schedule and gains.
         losses: distillation losses.
+        pseudo_weight: weight of the loss on images whose labels no person gave.
         seed: seed of this run.
         validate: scores a network's state, or None for the last epoch's weights.
         log: receives the metrics `student/...`, one value per epoch.
@@ -46,6 +47,7 @@ class TrainingTask:
     image_size: int
     config: StudentTrainingConfig
     losses: WeightedLosses
+    pseudo_weight: float
     seed: int
     validate: Callable[[Mapping[str, Tensor]], StudentValidation] | None
     log: MetricLogger

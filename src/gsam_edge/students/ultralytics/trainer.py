@@ -109,12 +109,11 @@ class MemoryTraining(DetectionTrainer):  # type: ignore[misc]
         )
 
     def preprocess_batch(self, batch: dict[str, Any]) -> dict[str, Any]:
-        """Replaces each object's row number in `cls` by its class; adds teacher's scores and whether it has a mask."""
+        """Replaces each object's row number in `cls` by its class; adds whether it has a mask."""
         batch = super().preprocess_batch(batch)
         table = self._task.labels.table
         rows = batch["cls"].flatten().long().cpu()
         batch["cls"] = table.class_ids[rows, None].float().to(self.device)
-        batch["teacher"] = table.teacher[rows].to(self.device)
         batch["has_mask"] = table.has_mask[rows].to(self.device)
         return batch
 

@@ -12,7 +12,7 @@ from gsam_edge.teachers.config import FloorConfig
 from gsam_edge.teachers.errors import UselessTeacherError
 from gsam_edge.teachers.verdict import SUFFICIENT, USELESS, label_verdict, refuse_useless_teachers
 
-FLOOR = FloorConfig(map50=0.1, mask_iou=0.5, recall=0.3, below="error")
+FLOOR = FloorConfig(map50=0.1, mask_iou=0.5, recall=0.3, score_threshold=0.25, below="error")
 KEEP = FLOOR.model_copy(update={"below": "keep"})
 EMPTY = not_needed("the annotations hold no masks")
 TEACHERS = {
@@ -54,10 +54,10 @@ def test_labelling_does_not_begin_with_a_useless_teacher(monkeypatch):
         refuse_useless_teachers(report, TEACHERS, FLOOR)
     refuse_useless_teachers(report, TEACHERS, KEEP)
     monkeypatch.setattr(nodes, "tuned_teachers", lambda *_: TEACHERS)
-    arguments = dict.fromkeys(nodes.label_training_images.__annotations__.keys() - {"return", "teachers"})
+    arguments = dict.fromkeys(nodes.label_with_teachers.__annotations__.keys() - {"return", "teachers"})
     arguments |= {"teacher_report": report, "floor": FLOOR}
     with pytest.raises(UselessTeacherError):
-        nodes.label_training_images(**arguments)
+        nodes.label_with_teachers(**arguments)
 
 
 def test_a_student_is_not_trained_on_useless_labels():

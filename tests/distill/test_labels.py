@@ -12,7 +12,6 @@ from gsam_edge.coco.predictions import Predictions, PredictorInfo
 from gsam_edge.distill.config import LabellingConfig
 from gsam_edge.distill.labels import StoreCounts, label_images
 from gsam_edge.distill.reports import label_report
-from gsam_edge.teachers import asking
 from gsam_edge.teachers.config import DetectionConfig
 from gsam_edge.vision import Detections
 from support.detections import packed, same
@@ -117,14 +116,7 @@ def test_a_killed_run_continues():
 def test_the_bar_goes_when_the_teacher_fails(monkeypatch):
     """Not with the traceback, which is shown first."""
     bars = []
-
-    def bar(items, **options):
-        try:
-            yield from items
-        finally:
-            bars.append("gone")
-
-    monkeypatch.setattr(asking, "track", bar)
+    monkeypatch.setattr("gsam_edge.distill.labels.Progress.stop", lambda bar: bars.append("gone"))
     with pytest.raises(KeyboardInterrupt) as failure:
         ask(Teacher(fail_at=2), JsonStore())
     assert failure.traceback

@@ -20,7 +20,7 @@ from gsam_edge.vision import Detections
 
 DETECTION = DetectionConfig(score_threshold=0.1, candidates=1000, nms_iou=0.7, max_detections=30, batch_size=1)
 LABELLING = LabelRule(score_threshold=0.25, match_iou=0.5)
-FLOOR = FloorConfig(map50=0.1, mask_iou=0.2, recall=0.3, below="error")
+FLOOR = FloorConfig(map50=0.1, mask_iou=0.2, recall=0.3, score_threshold=0.25, below="error")
 COUNT = 8
 IMAGES = {f"{number}.png": np.full((20, 30, 3), number, np.uint8) for number in range(COUNT)}
 TENSORS = {"layer.lora_A": torch.zeros(2, 3)}
@@ -69,7 +69,7 @@ def verdicts(found: dict) -> dict:
 
 
 def test_adapters_that_are_worse_than_their_bases_are_named_with_both_figures(monkeypatch, caplog):
-    none = FloorConfig(map50=0, mask_iou=0, recall=0, below="error")
+    none = FloorConfig(map50=0, mask_iou=0, recall=0, score_threshold=0.25, below="error")
     found = measured(monkeypatch, always(2), always(8), floor=none)
     assert verdicts(found) == dict.fromkeys(("grounding_dino", "sam", "grounded_sam"), WORSE)
     assert found["sam"]["tuned"]["mask_iou"] < found["sam"]["base"]["mask_iou"] == 1
@@ -89,7 +89,7 @@ def test_adapters_that_help_raise_no_warning(monkeypatch, caplog):
     assert found["grounding_dino"]["interval"] == {"difference": 1.0, "low": 1.0, "high": 1.0, "images": COUNT}
     assert found["grounding_dino"]["labels"] == {"recall": 1.0, "precision": 1.0}
     assert "labels" not in found["sam"]
-    assert "of 100 objects it would find about 100 at the labelling threshold 0.25" in found["grounded_sam"]["why"]
+    assert "of 100 objects it would find about 100 from a score of 0.25 on" in found["grounded_sam"]["why"]
     assert "on the validation images, which also chose its weights (difference +0.750" in found["sam"]["why"]
 
 
@@ -114,8 +114,7 @@ def test_a_useless_teacher_is_not_praised_for_being_better_than_a_worse_base(mon
     assert found["grounding_dino"]["tuned"]["map50"] > found["grounding_dino"]["base"]["map50"] == 0
     assert set(verdicts(found).values()) == {USELESS}
     assert found["grounding_dino"]["why"].startswith(
-        "of 100 objects it would find about 12 at the labelling threshold 0.25, and of 100 labels about 12 would be "
-        "right; "
+        "of 100 objects it would find about 12 from a score of 0.25 on, and of 100 labels about 12 would be right; "
     )
     assert "too few to teach a student (teacher_floor.recall is 0.3)" in found["grounding_dino"]["why"]
     assert found["sam"]["why"] == "mask_iou 0.125 is below teacher_floor.mask_iou (0.2)"

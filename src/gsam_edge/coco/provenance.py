@@ -8,6 +8,9 @@ from dataclasses import replace
 from gsam_edge.coco.annotations import SPLIT, Annotations
 from gsam_edge.coco.errors import InvalidDatasetError
 
+#: The part of a split whose images lie among those for training and whose labels are not used.
+HELD_BACK = "held_back"
+
 
 def with_split_digest(parts: Mapping[str, Annotations]) -> dict[str, Annotations]:
     """Adds to each part the digest of the whole split: the source file, and the images of every part."""

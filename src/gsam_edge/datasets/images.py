@@ -1,6 +1,7 @@
 """Dataset of a folder of images, read one at a time; names that lead out of the folder are refused."""
 
 import base64
+import hashlib
 from collections.abc import Iterator, Mapping
 from io import BytesIO
 from pathlib import Path
@@ -53,6 +54,11 @@ class ImageFolder(Mapping[str, NDArray[np.uint8]]):
     def inspect(self, file_name: str) -> ScannedImage:
         """Returns the decoded image's size and facts. Raises ImageError as `probe` does, and if it is cut off."""
         return scan_image(self._read(file_name), name=file_name, max_pixels=self._max_pixels)
+
+    def digest(self, file_name: str) -> str:
+        """Returns the SHA-256 of the file's bytes. Raises ImageError if it is missing or outside the folder."""
+        with self._inside(file_name).open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
 
     def stamp(self, file_name: str) -> str:
         """Returns folder, limit, size and time of the last change, which differ between datasets with equal file names.

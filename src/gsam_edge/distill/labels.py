@@ -1,26 +1,30 @@
-"""Teacher labels of the training images, stored so that no image is labelled twice."""
+"""Teacher labels of images, stored so that no image is labelled twice."""
 
 import hashlib
 import json
-from collections.abc import Callable, Generator, MutableMapping
-from contextlib import closing
+import logging
+from collections.abc import Callable, Generator, Iterator, Mapping, MutableMapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from gsam_edge.coco import Annotations
 from gsam_edge.coco.packed import PackedDetections
 from gsam_edge.coco.predictions import Predictions, PredictorInfo
-from gsam_edge.teachers.asking import Question, QuestionedTeacher, questions
+from gsam_edge.teachers.asking import Question, QuestionedTeacher
+from gsam_edge.teachers.config import FloorConfig
+from gsam_edge.teachers.errors import UselessTeacherError
 from gsam_edge.teachers.family import TeacherPredict
 from gsam_edge.training.workers import Workers
 from gsam_edge.vision import Detections
-from gsam_edge.vision.images import ImageSource
+from gsam_edge.vision.images import ImageSource, image_digest
 
-#: Raised when a stored label holds more than before, so that those of an earlier format are made anew.
-_FORMAT = 2
+logger = logging.getLogger(__name__)
+
+#: Raised when a stored label or its key changes, so that those of an earlier format are made anew.
+_FORMAT = 3
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,7 @@ class StoreCounts:
 
     Attributes:
         hits: images whose labels were in the store.
-        new: images that the teacher labelled now.
+        new: images that were labelled now.
     """
 
     hits: int
@@ -45,16 +49,18 @@ def label_images(
     batch_size: int,
     store: MutableMapping[str, dict[str, Any]],
 ) -> tuple[Predictions, StoreCounts]:
-    """Returns the teacher's labels of every image of a split, from the store where they are there already.
+    """Returns the labels of every image, from the store where they are there already; a student labels the same way.
 
-    The labels of each batch are stored at once, so a killed run continues where it stopped. All detections of the
-    teacher are labels. Its score threshold is part of its digest: with another threshold the images are labelled again,
-    because only labels have masks.
+    The labels of each batch are stored at once, so a killed run continues where it stopped, and an image whose labels
+    are stored is not decoded. Until all images are labelled, only one batch is in memory. Several processes may share
+    the store: each takes over what the others stored before it came to an image, and where two label one image at the
+    same time, they store the same. All detections are labels. The score threshold is part of the digest: with another
+    one the images are labelled again, because only labels have masks.
 
     Args:
         predict: builds the teacher; called once, and only if an image is not in the store.
         teacher: its name, digest and kind of prompt.
-        annotations: the split; its true boxes are the prompt of a teacher that needs one.
+        annotations: the images; their true boxes are the prompt of a teacher that needs one.
         images: images by `file_name`.
         batch_size: images that the teacher is asked about at once.
         store: records by hex digest of image, teacher, classes and prompt.
@@ -62,34 +68,83 @@ def label_images(
     Returns:
         The labels, as the store gives them back, and the counts.
     """
-    labels: dict[int, PackedDetections] = {}
     keys: dict[int, str] = {}
     new = 0
+    with _progress(len(annotations.images)) as show:
 
-    def open_questions() -> Generator[Question, None, None]:
-        prompted = teacher.prompted_with_boxes
-        for question in questions(annotations, images, prompted_with_boxes=prompted, bar="teacher labels"):
-            key = keys[question.image_id] = _key(question.image, teacher, annotations.class_names, question.prompt)
-            if key in store:
-                labels[question.image_id] = PackedDetections.from_record(store[key])
-            else:
-                yield question
+        def open_questions() -> Generator[Question, None, None]:
+            for image in annotations.images:
+                image_id, name = image["id"], image["file_name"]
+                prompt = annotations.truth(image_id, masks=False) if teacher.prompted_with_boxes else None
+                keys[image_id] = _key(image_digest(images, name), teacher, annotations.class_names, prompt)
+                if keys[image_id] in store:
+                    show(hits=1)
+                else:
+                    yield Question(image_id, images[name], prompt)
 
-    with closing(open_questions()) as unknown:
-        for question, found in Workers().map(QuestionedTeacher(predict), unknown, batch=batch_size):
-            new += 1
-            record = store[keys[question.image_id]] = found.to_record()
-            labels[question.image_id] = PackedDetections.from_record(record)
-    counts = StoreCounts(len(annotations.images) - new, new)
+        with closing(open_questions()) as unknown:
+            for question, found in Workers().map(QuestionedTeacher(predict), unknown, batch=batch_size):
+                store[keys[question.image_id]] = found.to_record()
+                new += 1
+                show(hits=0)
+    labels = {image_id: PackedDetections.from_record(store[key]) for image_id, key in keys.items()}
+    counts = StoreCounts(len(labels) - new, new)
     return Predictions(labels, annotations.class_names, teacher, annotations.split_digest), counts
 
 
-def _key(
-    image: NDArray[np.uint8], teacher: PredictorInfo, class_names: tuple[str, ...], prompt: Detections | None
-) -> str:
-    """Returns a digest of everything that the teacher's labels of an image depend on."""
-    digest = hashlib.sha256(json.dumps([_FORMAT, teacher.digest, class_names, image.shape]).encode())
-    digest.update(np.ascontiguousarray(image).tobytes())
+def require_labels(labels: Mapping[str, Predictions], floor: FloorConfig) -> None:
+    """Checks that the teachers found something, and warns of each class that they found in no image.
+
+    Args:
+        labels: labels of several sets of images with equal classes, by the names of the sets.
+        floor: whether a useless teacher ends the run.
+
+    Raises:
+        UselessTeacherError: if there is no label at all and `floor.below` does not say to go on.
+    """
+    found = {class_id for each in labels.values() for o in each.objects.values() for class_id in o.unmasked.class_ids}
+    class_names = next(iter(labels.values())).class_names
+    missing = [name for class_id, name in enumerate(class_names) if class_id not in found]
+    images = ", ".join(f"{len(each.objects)} of {name}" for name, each in labels.items())
+    try_this = (
+        "a lower labelling.score_threshold, a name in `categories` that says what is seen, a teacher tuned with more "
+        "steps or on more images, or another base in the catalog"
+    )
+    if not found:
+        message = f"teacher labels: expected objects, found none at all in the images ({images}); try {try_this}"
+        if floor.below == "error":
+            raise UselessTeacherError(message)
+        logger.warning(message)
+    elif missing:
+        logger.warning(
+            "teacher labels: the teachers found no %s in any image (%s), so the student learns these classes from your "
+            "labels alone; try %s",
+            ", ".join(map(repr, missing)),
+            images,
+            try_this,
+        )
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[Callable[..., None]]:
+    """Shows a bar; yields the function to call after each image, with `hits=1` where its labels were stored."""
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[note]}"), TimeRemainingColumn())
+    with Progress(TextColumn("{task.description}"), *columns) as progress:
+        task = progress.add_task("labels", total=total, note="")
+        stored = 0
+
+        def show(*, hits: int) -> None:
+            nonlocal stored
+            stored += hits
+            speed = progress.tasks[task].speed or 0
+            progress.update(task, advance=1, note=f"{speed:.1f} images/s  {stored} were stored")
+
+        yield show
+
+
+def _key(image: str, teacher: PredictorInfo, class_names: tuple[str, ...], prompt: Detections | None) -> str:
+    """Returns a digest of everything that the labels of an image depend on, by the digest of the image."""
+    digest = hashlib.sha256(json.dumps([_FORMAT, teacher.digest, class_names, image]).encode())
     if prompt is not None:
         digest.update(prompt.xyxy.tobytes())
         digest.update(prompt.class_ids.tobytes())

@@ -39,6 +39,9 @@ class FloorConfig(BaseModel):
     map50: float = Field(ge=0, le=1, description="least mAP50 of boxes, or of masks where found objects are outlined")
     mask_iou: float = Field(ge=0, le=1, description="least mean IoU of masks that are drawn in given boxes")
     recall: float = Field(ge=0, le=1, description="least share of the true objects that its labels hold")
+    score_threshold: float = Field(
+        ge=0, le=1, description="labels that score less are not counted in precision and recall where they are judged"
+    )
     below: Literal["error", "keep"] = Field(
         description="what distillation does with a teacher below the floor: end the run, or go on with a warning"
     )

@@ -46,7 +46,7 @@ def verdict(
             were kept, so they flatter it a little where the images are the same, as in the report.
         interval: by how much tuning changed the judged figure; None where the images are too few to tell.
         labels: `recall` and `precision` of its labels on the same images; empty for a teacher that is given the boxes.
-        score_threshold: where it labels, detections that score less are no labels (0..1).
+        score_threshold: labels that score less are not counted in them (0..1).
         floor: what a teacher must reach.
 
     Returns:
@@ -58,7 +58,7 @@ def verdict(
     if figure is None:
         return {}
     faults = [*_below(last, floor), *_too_few(labels, floor)]
-    held = _in_words(labels, "it would find", "would be right", f" at the labelling threshold {score_threshold:g}")
+    held = _in_words(labels, "it would find", "would be right", f" from a score of {score_threshold:g} on")
     if faults:
         why = "; ".join([*held, *faults])
         logger.warning("%s is useless as a teacher: %s", name, why)
@@ -118,8 +118,8 @@ def refuse_useless(parts: Mapping[str, Mapping[str, Any]], floor: FloorConfig) -
             f"expected a teacher that a student can learn from, got one that is useless.\n{reasons}\n"
             "plot_teacher_worst.png shows what it gets wrong. Tune it with more steps, a higher learning rate or more "
             "images (pipeline teacher_finetune), or name another base in the catalog. Where labels are few but right, "
-            "a lower labelling.score_threshold gives more (--from-nodes=teacher_finetune.report_teachers measures them "
-            "without tuning again). To go on all the same, set teacher_floor.below=keep; "
+            "a lower teacher_floor.score_threshold counts more of them (--from-nodes=teacher_finetune.report_teachers "
+            "measures them without tuning again). To go on all the same, set teacher_floor.below=keep; "
             "distillation.losses.detection=0 then leaves its labels out of the student's training"
         )
 

@@ -1,12 +1,13 @@
 """Decodes untrusted image files."""
 
+import hashlib
 import struct
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from typing import TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +37,28 @@ class ImageError(UserError):
 
 class MissingImageError(ImageError):
     """An image that the annotations name and that is not there."""
+
+
+@runtime_checkable
+class ImageDigests(Protocol):
+    """Images that are known without decoding them."""
+
+    def digest(self, file_name: str) -> str:
+        """Returns the SHA-256 of the file's bytes, hexadecimal. Raises `ImageError` or `OSError` for a bad file."""
+        ...
+
+
+def image_digest(images: ImageSource, file_name: str) -> str:
+    """Returns a digest that changes with an image's pixels, hexadecimal, undecoded where the source has files.
+
+    A file that is encoded anew is another one, even where that changed no pixel.
+    """
+    if isinstance(images, ImageDigests):
+        return images.digest(file_name)
+    image = images[file_name]
+    digest = hashlib.sha256(repr(image.shape).encode())
+    digest.update(np.ascontiguousarray(image).tobytes())
+    return digest.hexdigest()
 
 
 def decode_image(content: bytes, *, name: str, max_pixels: int) -> NDArray[np.uint8]:

@@ -35,7 +35,7 @@ ALONE = TeacherChoice(finder="yolo", outliner="yolo")
 RULES = {
     "detection": DETECTION,
     "labelling": LabelRule(score_threshold=0.25, match_iou=0.5),
-    "floor": FloorConfig(map50=0, mask_iou=0, recall=0, below="error"),
+    "floor": FloorConfig(map50=0, mask_iou=0, recall=0, score_threshold=0.25, below="error"),
     "device": "cpu",
 }
 

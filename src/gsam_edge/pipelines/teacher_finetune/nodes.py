@@ -31,7 +31,7 @@ def report_teachers(
     from gsam_edge.report.teacher_plots import plot_teacher_classes, plot_worst_images, worst_rows
     from gsam_edge.teachers.report import LabelRule, teacher_report
 
-    rule = LabelRule(labelling.score_threshold, labelling.match_iou)
+    rule = LabelRule(floor.score_threshold, labelling.match_iou)
     measured = teacher_report(
         val,
         images,

@@ -15,6 +15,7 @@ from gsam_edge.distill.reports import label_report
 from gsam_edge.teachers.config import DetectionConfig
 from gsam_edge.vision import Detections
 from support.detections import packed, same
+from support.gates import GATE
 
 DETECTOR = PredictorInfo("a detector", "d1", prompted_with_boxes=False)
 PAINTER = PredictorInfo("a painter", "p1", prompted_with_boxes=True)
@@ -22,6 +23,7 @@ CONFIG = LabellingConfig(
     detection=DetectionConfig(score_threshold=0.1, candidates=1000, nms_iou=0.7, max_detections=30, batch_size=1),
     score_threshold=0.3,
     match_iou=0.5,
+    gate=GATE,
 )
 IMAGES = {f"{number}.png": np.full((20, 30, 3), number, np.uint8) for number in (1, 2, 3)}
 

@@ -27,6 +27,7 @@ from gsam_edge.teachers.sam.model import SamModel
 from gsam_edge.teachers.table import TEACHERS, TeacherChoice
 from gsam_edge.vision import Detections
 from gsam_edge.vision.masks import masks_to_xyxy
+from support.gates import GATE
 from support.tiny import TINY_GROUNDING_DINO, TINY_SAM
 
 CLASSES = ("ring", "star")
@@ -35,6 +36,7 @@ LABELLING = LabellingConfig(
     detection=DetectionConfig(score_threshold=0, candidates=1000, nms_iou=0.5, max_detections=6, batch_size=1),
     score_threshold=0.3,
     match_iou=0.5,
+    gate=GATE,
 )
 SPLIT = Annotations(
     tuple({"id": n, "file_name": f"{n}.png", "width": SIDE, "height": SIDE} for n in range(4)),

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from gsam_edge.augmentation import AugmentationConfig
 from gsam_edge.distill.arms import Control
+from gsam_edge.distill.gate import GateConfig
 from gsam_edge.students.table import TrainingConfig
 from gsam_edge.teachers.config import DetectionConfig
 
@@ -24,6 +25,7 @@ class LabellingConfig(BaseModel):
     match_iou: float = Field(
         gt=0, le=1, description="least box IoU with a true object of its class at which a label is correct"
     )
+    gate: GateConfig = Field(description="which labels a student learns from, and how much each counts")
 
     @property
     def label_detection(self) -> DetectionConfig:

@@ -28,6 +28,7 @@ from gsam_edge.teachers.yolo.network import columns_of, detection_loss, raw_answ
 from gsam_edge.teachers.yolo.tune import labelled_batch, tune_yolo
 from gsam_edge.training.loop.learner import set_training
 from gsam_edge.vision import Detections
+from support.gates import GATE
 from support.runs import a_run, source_of
 from support.yolo import DETECTION, SIDE, TUNING, random_network, save_weights
 
@@ -216,7 +217,7 @@ def test_it_labels_and_is_reported_like_the_others(segmenter, masks, caplog):
     found = labels.objects[0]
     assert len(found) > 0
     assert (found.mask_hw is not None) == masks
-    labelling = LabellingConfig(detection=DETECTION, score_threshold=0.25, match_iou=0.5)
+    labelling = LabellingConfig(detection=DETECTION, score_threshold=0.25, match_iou=0.5, gate=GATE)
     assert label_report(data, labels, counts, labelling)["labels"] == sum(len(labels.objects[n]) for n in range(4))
     with caplog.at_level(logging.WARNING):
         report = teacher_report(data, IMAGES, {"yolo": TunedTeacher(segmenter, adapter)}, ALONE, **RULES).content

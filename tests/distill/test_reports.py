@@ -14,14 +14,14 @@ DATA = {"labelled": 20, "pool": 190, "held_back": 190}
 BOTH = {"bag": 0.5, "tag": 0.5}
 
 
-def report(shares, *, seeds=(0, 1, 2), truth=TRUTH, teacher=None, data=DATA, listens=False, **more):
+def report(shares, *, seeds=(0, 1, 2), truth=TRUTH, teacher=None, data=DATA, listens=False):
     runs = runs_of(truth, shares, seeds)
-    return distillation_report(truth, runs, teacher, data=data, left_out=more, listens=listens)
+    return distillation_report(truth, runs, teacher, data=data, control=(), listens=listens)
 
 
 def test_an_arms_figures_are_cocos_with_an_interval_around_them():
     runs = runs_of(TRUTH, {"distilled": BOTH}, [0])
-    told = distillation_report(TRUTH, runs, None, data=DATA, left_out={}, listens=False)
+    told = distillation_report(TRUTH, runs, None, data=DATA, control=(), listens=False)
     expected = coco_metrics(TRUTH, runs[0].predictions.objects, "bbox")
     for name in ("map50", "map50_95"):
         figure = told["arms"]["distilled"][f"box_{name}"]

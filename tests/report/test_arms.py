@@ -16,9 +16,8 @@ SHARES = dict.fromkeys(("truth", "self_training", "distilled", "oracle"), CHANCE
 @pytest.fixture(scope="module")
 def report():
     teacher = found_by_chance(TRUTH, CHANCES, 8)
-    data = {"labelled": 20, "pool": 190, "held_back": 190}
-    left_out = {"hard_labels": "for a reason"}
-    return distillation_report(TRUTH, runs_of(TRUTH, SHARES, [0]), teacher, data=data, left_out=left_out, listens=False)
+    data = {"labelled": 20, "pool": 190, "held_back": 0}
+    return distillation_report(TRUTH, runs_of(TRUTH, SHARES, [0]), teacher, data=data, control=("oracle",), listens=False)
 
 
 def test_the_console_ends_with_a_row_for_each_arm_and_one_sentence(report):
@@ -34,7 +33,7 @@ def test_the_console_ends_with_a_row_for_each_arm_and_one_sentence(report):
         figure = {**report["arms"], "teacher": report["teacher"]}[name]["box_map50_95"]
         line = next(line for line in lines if line.startswith(row))
         assert f"{figure['mean']:.3f} {figure['ci95'][0]:.3f} to {figure['ci95'][1]:.3f}" in line
-    assert "not trained: hard_labels, for a reason" in told
+    assert "not trained: oracle, no labels are held back" in told
     assert report["verdict"][1:].replace("\n", " ")[:60] in told.replace("\n", " ")
 
 
@@ -55,5 +54,5 @@ def test_the_plot_has_a_panel_for_each_figure_and_one_for_the_classes(report):
 def test_a_plot_without_controls_says_so():
     data = {"labelled": 20, "pool": 0, "held_back": 0}
     runs = runs_of(TRUTH, {"distilled": CHANCES}, [0])
-    figure = plot_distillation_arms(distillation_report(TRUTH, runs, None, data=data, left_out={}, listens=False))
+    figure = plot_distillation_arms(distillation_report(TRUTH, runs, None, data=data, control=(), listens=False))
     assert [text.get_text() for text in figure.axes[-1].texts] == ["no control was trained"]

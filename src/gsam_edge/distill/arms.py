@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias
 #: Where the labels of the images without a person's labels come from, in one stage of an arm. "none": these images are
 #: not seen. "teacher": the teacher's, gated. "teacher_hard": all of the teacher's from `hard_threshold` on. "student":
 #: those of the student of the first stage, gated. "handed_over": those of `hand_over`, gated.
-PoolLabels: TypeAlias = Literal["none", "teacher", "teacher_hard", "student", "handed_over"]
+Source: TypeAlias = Literal["none", "teacher", "teacher_hard", "student", "handed_over"]
 #: An arm that can be trained beside the distilled one.
 Control: TypeAlias = Literal["truth", "self_training", "hard_labels", "oracle"]
 
@@ -31,14 +31,9 @@ class Arm:
     """
 
     title: str
-    stages: tuple[PoolLabels, PoolLabels]
+    stages: tuple[Source, Source]
     held_back: bool = False
     teacher_losses: bool = False
-
-    @property
-    def asks_teacher(self) -> bool:
-        """Whether the teacher has a say in it."""
-        return self.teacher_losses or not set(self.stages) <= {"none", "student"}
 
 
 #: In the order of the reports.

@@ -46,6 +46,11 @@ class LossWeights(BaseModel):
         ge=0, description="weight of the student's own loss on images whose labels no person gave; 1 for the others"
     )
 
+    @property
+    def listens(self) -> bool:
+        """Whether the student listens to its teacher by other losses than its own on the teacher's labels."""
+        return any(weight for name, weight in self.model_dump().items() if name != "detection")
+
 
 class DistillationConfig(BaseModel):
     """Settings of the training of a student on labels of people and of teachers, and of its controls."""

@@ -11,7 +11,7 @@ from gsam_edge.coco.geometry.segmentation import rle_iou
 from gsam_edge.coco.predictions import Predictions
 from gsam_edge.distill.arm_figures import JUDGED_BY, Drawn, arm_figures, recovered_gap
 from gsam_edge.distill.arm_run import ArmRun
-from gsam_edge.distill.arms import ARMS, CONTROLS, DISTILLED, ORACLE, TRUTH
+from gsam_edge.distill.arms import ARMS, CONTROLS, DISTILLED, ORACLE, TRUTH, Control, left_out
 from gsam_edge.distill.config import LabellingConfig
 from gsam_edge.distill.labels import StoreCounts
 from gsam_edge.distill.verdict import Gain, distillation_verdict
@@ -86,7 +86,7 @@ def distillation_report(
     teacher: Predictions | None,
     *,
     data: Mapping[str, int],
-    left_out: Mapping[str, str],
+    control: tuple[Control, ...],
     listens: bool,
 ) -> dict[str, Any]:
     """Compares the arms on the test split, by which nothing was chosen.
@@ -96,15 +96,15 @@ def distillation_report(
         runs: every trained arm; all arms have the same seeds. The first is that of the student.
         teacher: what the teachers find on the test split without true boxes, or None.
         data: numbers of images: `labelled`, `pool` (without a label in use), `held_back` (of them with known truth).
-        left_out: arms that were asked for and not trained, with the reason.
+        control: the arms that were asked for.
         listens: whether a loss of the teacher's has a weight.
 
     Returns:
-        `verdict`; `titles` {arm, or `teacher`: its name for people}, in the order of tables; `student`, `losses` of its last steps and `hand_over` (see `train_arm`); `seeds`; `images` (of the
-        test split, with `data`); `arms` {name: {figure: {mean, ci95 [low, high]}}} in points of 0..1; `teacher`
+        `verdict`; `titles` {arm, or `teacher`: its name for people}, in the order of tables; `student`, `losses` of its
+        last steps and `hand_over` (see `train_arm`); `seeds`; `images` (of the test split, with `data`); `arms` {name: {figure: {mean, ci95 [low, high]}}} in points of 0..1; `teacher`
         likewise; `gains` {control: {figure: {mean, ci95}}} of the distilled student; `per_class` {class: {arms {name:
         mAP50-95 of boxes}, gains {control: {mean, ci95}}}}; `recovered_gap` {figure: {mean, ci95}} where the oracle is
-        better than truth alone; `left_out`; `trainings` [{arm, seed, facts}]. The interval is absent where too few
+        better than truth alone; `left_out` {arm: why it was not trained}; `trainings` [{arm, seed, facts}]. The interval is absent where too few
         images hold objects. What does not apply is absent.
     """
     seeds = list(dict.fromkeys(run.seed for run in runs))
@@ -154,7 +154,8 @@ def distillation_report(
         report["recovered_gap"] = {
             name: _interval(share, enough=True) for name, share in shares.items() if share is not None
         }
-    optional = {"teacher": _means(taught), "left_out": dict(left_out), "hand_over": first.get("hand_over")}
+    useless = left_out(control, pool_images=data["pool"], held_back_images=data["held_back"], listens=listens)
+    optional = {"teacher": _means(taught), "left_out": useless, "hand_over": first.get("hand_over")}
     return report | {name: value for name, value in optional.items() if value}
 
 

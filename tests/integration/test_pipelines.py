@@ -259,7 +259,7 @@ pretrain_sam:
 pretrain_student:
   images: 8
   held_out: 4
-  training: {epochs: 1, batch_size: 4, warmup_epochs: 0.0, validate_every: 1, ultralytics: {close_mosaic: 0}}
+  training: {steps: 2, batch_size: 4, warmup_steps: 0, close_mosaic_steps: 0, validate_every: 2}
 """
 
 

@@ -64,24 +64,28 @@ def student_config(edge_config) -> StudentConfig:
 @pytest.fixture
 def training_config() -> StudentTrainingConfig:
     return StudentTrainingConfig(
-        epochs=2,
+        steps=4,
         batch_size=4,
+        pseudo_share=0.5,
+        truth_only=0.25,
         optimizer="AdamW",
         learning_rate=1e-3,
         final_learning_rate=0.1,
         momentum=0.9,
         weight_decay=5e-4,
-        warmup_epochs=0.5,
+        warmup_steps=1,
+        ema_decay=0.5,
         box_gain=7.5,
         class_gain=0.5,
         distribution_gain=1.5,
-        validate_every=1,
+        close_mosaic_steps=2,
+        validate_every=2,
         patience=0,
         workers=0,
         cache_megabytes=64,
         mixed_precision=False,
         rare_below=1.0, ultralytics=UltralyticsAugmentation(
-            mosaic=1.0, close_mosaic=1, mixup=0.1, copy_paste=0.1, fliplr=0.5, flipud=0.2, degrees=5.0, translate=0.1,
+            mosaic=1.0, mixup=0.1, copy_paste=0.1, fliplr=0.5, flipud=0.2, degrees=5.0, translate=0.1,
             scale=0.3, hsv_h=0.01, hsv_s=0.3, hsv_v=0.3,
         ),
     )  # fmt: skip

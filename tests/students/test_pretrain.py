@@ -11,7 +11,7 @@ from support.tiny import SMALL_WORLD
 
 
 def test_the_start_is_a_small_file_that_a_student_can_begin_with(student_config, training_config):
-    training = training_config.model_copy(update={"epochs": 1})
+    training = training_config.model_copy(update={"steps": 1})
     config = PretrainStudentConfig(images=4, held_out=2, student=student_config, training=training)
     logged: list[str] = []
     trained = pretrain_student(

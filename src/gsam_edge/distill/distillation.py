@@ -23,6 +23,7 @@ from gsam_edge.distill.stage import ArmSettings, PoolLabels, stage_trainings, tr
 from gsam_edge.students.choice import StudentChoice, choose_student
 from gsam_edge.students.family import StudentTraining
 from gsam_edge.students.predictor import StudentPredictor
+from gsam_edge.students.table import TrainingConfig
 from gsam_edge.students.weights import StudentWeights
 from gsam_edge.training.metrics import MetricLogger
 from gsam_edge.training.run import Run
@@ -107,17 +108,12 @@ def train_arm(name: str, data: ArmData, settings: ArmSettings, run: Run) -> Trai
     arm, config = ARMS[name], settings.distillation
     _require_sound(data)
     choice = choose_student(data.train, settings.student)
-    trainings = stage_trainings(config.training, config.burn_in)
     truth = (data.train, data.held_back) if arm.held_back else (data.train,)
-    start, before = settings.initial, 0
-    stages: list[dict[str, Any]] = []
-    facts: dict[str, Any] = {}
-    trained: StudentTraining | None = None
-    transfer = None
-    for number, (source, training) in enumerate(zip(arm.stages, trainings, strict=True), start=1):
-        pool, handed = _pool_labels(source, data, settings, None if trained is None else trained.weights, run)
-        facts |= handed
-        trained = train_stage(
+
+    def stage(
+        pool: PoolLabels, training: TrainingConfig, initial: StudentWeights | None, before: int
+    ) -> StudentTraining:
+        return train_stage(
             truth,
             data.val,
             pool,
@@ -126,19 +122,22 @@ def train_arm(name: str, data: ArmData, settings: ArmSettings, run: Run) -> Trai
             choice=choice,
             settings=settings,
             training=training,
-            initial=start,
+            initial=initial,
             teacher_losses=arm.teacher_losses,
             validate=lambda predict: score_student(predict, data.val, data.images),
             run=replace(run, log=_later(run.log, before)),
         )
-        transfer = trained.transfer if transfer is None else transfer
-        stages.append({**pool.facts, "steps": training.steps})
-        start, before = trained.weights, before + training.steps
-    assert trained is not None and transfer is not None  # each arm has two stages
+
+    burn_in, rest = stage_trainings(config.training, config.burn_in)
+    first_pool, _ = _pool_labels(arm.stages[0], data, settings, None, run)
+    burnt_in = stage(first_pool, burn_in, settings.initial, before=0)
+    second_pool, handed = _pool_labels(arm.stages[1], data, settings, burnt_in.weights, run)
+    trained = stage(second_pool, rest, burnt_in.weights, before=burn_in.steps)
     predictor = StudentPredictor(trained.weights, score_threshold=0.0, device=run.device)
-    facts |= {
-        "student": _student(choice, trained.weights) | {"start": start_of},
-        "stages": stages,
+    facts = {
+        "student": _student(choice, burnt_in),
+        "stages": [{**first_pool.facts, "steps": burn_in.steps}, {**second_pool.facts, "steps": rest.steps}],
+        **handed,
         "losses": {key: value for key, value in trained.history[-1].items() if key.startswith(("train_", "pseudo_"))},
         "val": dict(score_student(predictor, data.val, data.images).metrics),
         "without_area": trained.without_area,
@@ -226,13 +225,17 @@ def _require_sound(data: ArmData) -> None:
         )
 
 
-def _student(choice: StudentChoice, weights: StudentWeights) -> dict[str, Any]:
+def _student(choice: StudentChoice, training: StudentTraining) -> dict[str, Any]:
+    weights, start = training.weights, "random weights"
+    if training.transfer is not None:
+        start = f"pretrained weights for {training.transfer.taken} of {training.transfer.total} tensors"
     return {
         "architecture": choice.architecture,
         "why": choice.why,
         "size": weights.size,
         "image_size": weights.image_size,
         "parameters": sum(tensor.numel() for tensor in weights.tensors.values()),
+        "start": start,
     }
 
 

@@ -101,11 +101,11 @@ def distillation_report(
 
     Returns:
         `verdict`; `titles` {arm, or `teacher`: its name for people}, in the order of tables; `student`, `losses` of its
-        last steps and `hand_over` (see `train_arm`); `seeds`; `images` (of the test split, with `data`); `arms` {name: {figure: {mean, ci95 [low, high]}}} in points of 0..1; `teacher`
-        likewise; `gains` {control: {figure: {mean, ci95}}} of the distilled student; `per_class` {class: {arms {name:
+        last steps and `hand_over` (see `train_arm`); `seeds`; `images` (of the test split, with `data`); `arms` {name:
+        {figure: {mean, ci95 [low, high]}}} (0..1); `teacher` likewise; `gains` {control: {figure: {mean, ci95}}} of the distilled student; `per_class` {class: {arms {name:
         mAP50-95 of boxes}, gains {control: {mean, ci95}}}}; `recovered_gap` {figure: {mean, ci95}} where the oracle is
-        better than truth alone; `left_out` {arm: why it was not trained}; `trainings` [{arm, seed, facts}]. The interval is absent where too few
-        images hold objects. What does not apply is absent.
+        better than truth alone; `left_out` {arm: why it was not trained}; `trainings` [{arm, seed, facts}]. The interval
+        is absent where too few images hold objects. What does not apply is absent.
     """
     seeds = list(dict.fromkeys(run.seed for run in runs))
     of_arm = {

@@ -40,7 +40,7 @@ class StudentValidation:
     """Result of a student's validation.
 
     Attributes:
-        fitness: decides which epoch's weights are kept, higher is better.
+        fitness: decides which weights are kept, higher is better.
         metrics: metrics to log, by name.
     """
 
@@ -71,7 +71,8 @@ class StudentTraining:
 
     Attributes:
         weights: the best weights.
-        history: one mapping per epoch: `epoch`, losses `train_...`, metrics `val_...`, `learning_rate`.
+        history: one mapping per validation: `step`, the mean losses since the one before, `train_...` and `pseudo_...`
+            (those of images whose labels no person gave), metrics `val_...`, `learning_rate`.
         transfer: how many tensors were initialised with trained weights; None where all were random.
         without_area: labelled objects left out because their box has no area.
     """
@@ -118,12 +119,12 @@ class StudentFamily(Protocol[Config]):
             losses: distillation losses; empty where only the labels are learnt.
             pseudo_weight: weight of the family's own loss on the images `data.pseudo`, beside 1 for the others.
             initial: weights to start from as far as they fit, or None for random ones.
-            validate: decides which epoch is the best; without it the last one is.
-            run: its log receives `student/train_...`, `student/val_...` once an epoch; its seed is that of all random
-                draws.
+            validate: decides which weights are the best; without it the last ones are.
+            run: its log receives `student/train_...`, `student/pseudo_...`, `student/val_...` at each validation; its
+                seed is that of all random draws.
 
         Raises:
-            InvalidDatasetError: if the labels hold no object.
+            InvalidDatasetError: if the labels hold no object, or no person gave those of any image.
             ValueError: if they hold unknown classes.
             TrainingError: if the loss becomes NaN or infinite, or a batch does not fit into memory.
         """

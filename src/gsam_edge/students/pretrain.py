@@ -40,7 +40,7 @@ def pretrain_student(
     Args:
         config: number of images, network and schedule.
         world: what is drawn.
-        run: its log receives `student/...` once an epoch; its seed is that of images, initial weights and order.
+        run: its log receives `student/...` at each validation; its seed is that of images, initial weights and order.
 
     Returns:
         The training; its weights, in half precision, can initialise every student.

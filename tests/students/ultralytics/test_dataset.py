@@ -11,8 +11,9 @@ from ultralytics.cfg import get_cfg
 from ultralytics.data.utils import polygon2mask
 
 from gsam_edge.augmentation import Description, build
-from gsam_edge.students.ultralytics.dataset import MemoryDataset, change_label, collect_labels
+from gsam_edge.students.ultralytics.dataset import MemoryDataset, change_label
 from gsam_edge.students.ultralytics.imports import InfiniteDataLoader, YOLODataset, seed_worker
+from gsam_edge.students.ultralytics.labels import collect_labels
 from gsam_edge.students.ultralytics.polygons import mask_polygon, polygon_masks
 from gsam_edge.vision.masks import masks_to_xyxy
 

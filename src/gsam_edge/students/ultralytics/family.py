@@ -35,7 +35,7 @@ class Ultralytics:
         run: Run,
     ) -> StudentTraining:
         """See `train.train_student`."""
-        from gsam_edge.students.ultralytics.train import train_student
+        from gsam_edge.students.ultralytics.training.train import train_student
 
         return train_student(
             data,

@@ -28,7 +28,7 @@ os.environ["ULTRALYTICS_SAFE_LOAD"] = "true"  # a network's definition names lay
 
 _pillow_open = Image.open
 
-from ultralytics.data.augment import CopyPaste, RandomPerspective  # noqa: E402
+from ultralytics.data.augment import BaseMixTransform, CopyPaste, RandomPerspective  # noqa: E402
 from ultralytics.data.build import InfiniteDataLoader, seed_worker  # noqa: E402
 from ultralytics.data.converter import merge_multi_segment  # noqa: E402
 from ultralytics.data.dataset import YOLODataset  # noqa: E402
@@ -64,6 +64,7 @@ __all__ = [
     "LAYERS",
     "ROOT",
     "YAML",
+    "BaseMixTransform",
     "CopyPaste",
     "DetectionModel",
     "DetectionTrainer",

@@ -13,11 +13,13 @@ from gsam_edge.students.family import StudentTraining, StudentValidation, Valida
 from gsam_edge.students.images import LabelledImages
 from gsam_edge.students.predictor import StudentPredictor
 from gsam_edge.students.raw import WeightedLosses
+from gsam_edge.students.ultralytics.architectures import ARCHITECTURES
 from gsam_edge.students.ultralytics.config import StudentTrainingConfig
-from gsam_edge.students.ultralytics.dataset import collect_labels
+from gsam_edge.students.ultralytics.labels import collect_labels
 from gsam_edge.students.ultralytics.network import new_network, start_from
-from gsam_edge.students.ultralytics.task import TrainingTask
-from gsam_edge.students.ultralytics.trainer import build_trainer
+from gsam_edge.students.ultralytics.training.options import ultralytics_options
+from gsam_edge.students.ultralytics.training.task import TrainingTask
+from gsam_edge.students.ultralytics.training.trainer import MemoryTraining
 from gsam_edge.students.weights import StudentWeights
 from gsam_edge.training.run import Run
 from gsam_edge.training.seed import derived_seed, seed_everything
@@ -53,7 +55,7 @@ def train_student(
         return validate(predictor)  # type: ignore[misc]
 
     with TemporaryDirectory(prefix="gsam-edge-student-") as scratch, Progress() as progress:
-        bar = progress.add_task("student", total=config.epochs)
+        bar = progress.add_task("student", total=config.steps)
         task = TrainingTask(
             network=network,
             labels=collected,
@@ -67,19 +69,21 @@ def train_student(
             seed=run.seed,
             validate=score if validate else None,
             log=run.log,
-            on_epoch=lambda done: progress.update(bar, completed=done),
+            on_step=lambda done: progress.update(bar, completed=done),
             checkpoints=run.checkpoints,
         )
         state = run.checkpoints.load()
         if state is not None and state["finished"]:
             best, history = state["best"], state["history"]
         else:
-            trainer = build_trainer(task, architecture, run.device, Path(scratch))
+            masks = ARCHITECTURES[architecture].masks
+            options = ultralytics_options(task, masks=masks, device=run.device, scratch=Path(scratch))
+            trainer = MemoryTraining(task, options)
             trainer.train()
             best, history = trainer.best, trainer.history
 
     facts = {
-        "epochs": len(history),
+        "steps": int(history[-1]["step"]),
         "seed": run.seed,
         "images": len(collected.records),
         "objects": len(collected.table.class_ids),

@@ -9,7 +9,7 @@ from torch import Tensor
 from gsam_edge.students.family import StudentValidation
 from gsam_edge.students.raw import WeightedLosses
 from gsam_edge.students.ultralytics.config import StudentTrainingConfig
-from gsam_edge.students.ultralytics.dataset import TrainingLabels
+from gsam_edge.students.ultralytics.labels import TrainingLabels
 from gsam_edge.training.checkpoints import CheckpointStore
 from gsam_edge.training.metrics import MetricLogger
 from gsam_edge.vision.images import ImageSource
@@ -33,9 +33,9 @@ class TrainingTask:
         losses: distillation losses.
         pseudo_weight: weight of the loss on images whose labels no person gave.
         seed: seed of this run.
-        validate: scores a network's state, or None for the last epoch's weights.
-        log: receives the metrics `student/...`, one value per epoch.
-        on_epoch: called after each epoch with the number of epochs done.
+        validate: scores a network's state, or None for the last weights.
+        log: receives the metrics `student/...`, one value per validation.
+        on_step: called after each step with the number of steps done.
         checkpoints: store of the training's state.
     """
 
@@ -51,5 +51,5 @@ class TrainingTask:
     seed: int
     validate: Callable[[Mapping[str, Tensor]], StudentValidation] | None
     log: MetricLogger
-    on_epoch: Callable[[int], None]
+    on_step: Callable[[int], None]
     checkpoints: CheckpointStore

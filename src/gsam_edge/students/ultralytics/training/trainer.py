@@ -3,18 +3,20 @@
 import logging
 from collections import defaultdict
 from collections.abc import Mapping
-from pathlib import Path
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from gsam_edge.students.ultralytics.architectures import ARCHITECTURES
 from gsam_edge.students.ultralytics.dataset import MemoryDataset
 from gsam_edge.students.ultralytics.imports import DetectionTrainer, InfiniteDataLoader, seed_worker
-from gsam_edge.students.ultralytics.loss import DetectionLoss, SegmentationLoss
-from gsam_edge.students.ultralytics.task import TrainingTask
+from gsam_edge.students.ultralytics.training.loss import DetectionLoss, SegmentationLoss
+from gsam_edge.students.ultralytics.training.pools import PooledLoss
+from gsam_edge.students.ultralytics.training.sampling import PoolSampler
+from gsam_edge.students.ultralytics.training.schedule import average_decay, learning_rate_share
+from gsam_edge.students.ultralytics.training.task import TrainingTask
 from gsam_edge.students.weights import full_precision
 from gsam_edge.training.errors import TrainingError
 from gsam_edge.training.seed import derived_seed, seed_everything
@@ -26,7 +28,8 @@ class MemoryTraining(DetectionTrainer):  # type: ignore[misc]
     """Ultralytics' trainer of boxes and, by its task, masks, with our data, validation, checkpoints and logs.
 
     Its name lacks "Trainer" on purpose: Ultralytics adds its integrations to classes with that word in their name.
-    Each epoch is seeded with (seed, epoch) alone, so that a resumed run ends in the same weights.
+    Its epoch is the `validate_every` steps between two validations, whatever the number of images. Each is seeded with
+    (seed, epoch) alone, so that a resumed run ends in the same weights.
     """
 
     best_fitness: float | None
@@ -34,7 +37,10 @@ class MemoryTraining(DetectionTrainer):  # type: ignore[misc]
     def __init__(self, task: TrainingTask, options: dict[str, Any]) -> None:
         """Prepares Ultralytics' trainer with its options; `save_dir` is a temporary folder."""
         self._task = task
+        self._pseudo = {task.labels.records[index]["im_file"] for index in task.labels.pseudo}
         self._is_built = False
+        self._step = 0
+        self._items: dict[str, list[Tensor]] = {}
         self.best: dict[str, Tensor] = {}
         self.history: list[dict[str, float]] = []
         super().__init__(overrides=options)
@@ -53,7 +59,7 @@ class MemoryTraining(DetectionTrainer):  # type: ignore[misc]
         self.model = self._task.network
 
     def get_dataloader(self, dataset_path: str, batch_size: int = 16, rank: int = 0, mode: str = "train") -> Any:
-        """Returns a loader of shuffled training images in any mode, since our validation needs no second loader."""
+        """Returns a loader of the training's steps in any mode, since our validation needs no second loader."""
         if mode != "train":
             return self.train_loader
         dataset = MemoryDataset(
@@ -72,16 +78,17 @@ class MemoryTraining(DetectionTrainer):  # type: ignore[misc]
         )
         if self.args.workers:
             dataset.fill_cache()  # once, for all workers of all epochs: each is forked from this process
+        pseudo = self._task.labels.pseudo
+        truth = [index for index in range(len(dataset)) if index not in pseudo]
+        sampler = PoolSampler(truth, sorted(pseudo), self._task.config, seed=self._task.seed)
         return InfiniteDataLoader(
             dataset,
-            batch_size=min(batch_size, len(dataset)),
-            shuffle=True,
+            batch_size=batch_size,  # and every batch is full: batch normalisation cannot take one image
+            sampler=sampler,
             num_workers=self.args.workers,
             collate_fn=dataset.collate_fn,
             worker_init_fn=seed_worker,
             generator=torch.Generator(),
-            # batch normalisation in training cannot take a last batch of one image
-            drop_last=len(dataset) % batch_size == 1 and len(dataset) > batch_size,
         )
 
     def train(self) -> None:
@@ -109,12 +116,14 @@ class MemoryTraining(DetectionTrainer):  # type: ignore[misc]
         )
 
     def preprocess_batch(self, batch: dict[str, Any]) -> dict[str, Any]:
-        """Replaces each object's row number in `cls` by its class; adds whether it has a mask."""
+        """Replaces each object's row in `cls` by its class; adds its weights, and which images have pseudo-labels."""
         batch = super().preprocess_batch(batch)
         table = self._task.labels.table
         rows = batch["cls"].flatten().long().cpu()
         batch["cls"] = table.class_ids[rows, None].float().to(self.device)
-        batch["has_mask"] = table.has_mask[rows].to(self.device)
+        for name in ("has_mask", "class_weight", "box_weight", "mask_weight", "ignored"):
+            batch[name] = getattr(table, name)[rows].to(self.device)
+        batch["pseudo"] = torch.tensor([name in self._pseudo for name in batch["im_file"]])  # read on the CPU only
         return batch
 
     def get_validator(self) -> Any:
@@ -122,31 +131,33 @@ class MemoryTraining(DetectionTrainer):  # type: ignore[misc]
         return SimpleNamespace(metrics=SimpleNamespace(keys=[]))
 
     def validate(self) -> tuple[dict[str, float], float | None]:
-        """Validates the averaged weights (EMA) with the task, in epochs that are to be validated."""
-        done = self.epoch + 1
-        due = done % self._task.config.validate_every == 0 or done >= self.epochs
+        """Validates the averaged weights (EMA) with the task."""
         self._check_finite()
-        if not due:
-            return {}, None
         state = full_precision(self.ema.ema.state_dict())
         if self._task.validate is None:
             self.best = state
             return {}, None
         result = self._task.validate(state)
         figures = ", ".join(f"{name} {value:.4g}" for name, value in result.metrics.items())
-        logger.info("student: epoch %d of %d, validation %s", done, self.epochs, figures)
+        logger.info("student: step %d of %d, validation %s", self._step, self._task.config.steps, figures)
         if self.best_fitness is None or result.fitness > self.best_fitness:
             self.best_fitness, self.best = result.fitness, state
         return {f"val_{name}": value for name, value in result.metrics.items()}, result.fitness
 
     def save_metrics(self, metrics: Mapping[str, float]) -> None:
-        """Appends the epoch's metrics to the history and logs them."""
-        named = {name.replace("train/", "train_").replace("lr/pg0", "learning_rate"): v for name, v in metrics.items()}
-        line = {name: float(value) for name, value in named.items() if "/" not in name}
-        self.history.append({"epoch": float(self.epoch + 1), **line})
+        """Appends the metrics since the last validation to the history and logs them.
+
+        The mean of each loss is that of the steps that have it; Ultralytics' own forgets one that the last lack.
+        """
+        line = {
+            name if name.startswith("pseudo_") else f"train_{name}": float(torch.stack(values).mean())
+            for name, values in self._items.items()
+        }
+        line |= {name: float(value) for name, value in metrics.items() if "/" not in name}
+        line["learning_rate"] = float(metrics["lr/pg0"])
+        self.history.append({"step": float(self._step), **line})
         for name, value in line.items():
-            self._task.log(f"student/{name}", value, self.epoch + 1)
-        self._task.on_epoch(self.epoch + 1)
+            self._task.log(f"student/{name}", value, self._step)
 
     def save_model(self) -> bool:
         """Saves the whole state in the task's checkpoint store."""
@@ -180,8 +191,9 @@ class MemoryTraining(DetectionTrainer):  # type: ignore[misc]
         self.stopper.best_fitness, self.stopper.best_epoch = state["stopper"]
         self.best_fitness, self.best, self.history = state["best_fitness"], state["best"], state["history"]
         self.start_epoch = state["epoch"] + 1
+        done = self.start_epoch * self._task.config.validate_every
         logger.info(
-            "student: continues after epoch %d of %d, where an earlier run stopped", self.start_epoch, self.epochs
+            "student: continues after step %d of %d, where an earlier run stopped", done, self._task.config.steps
         )
 
     def final_eval(self) -> None:
@@ -197,64 +209,39 @@ class MemoryTraining(DetectionTrainer):  # type: ignore[misc]
         if not (weights and self.loss.isfinite()):
             parts = ", ".join(f"{name}={float(value):g}" for name, value in self.loss_items.items())
             raise TrainingError(
-                f"student: expected finite losses and weights in epoch {self.epoch + 1}, got {parts}; "
+                f"student: expected finite losses and weights up to step {self._step}, got {parts}; "
                 "try a lower learning rate"
             )
 
     def _start_training(self) -> None:
-        loss = SegmentationLoss if self.args.task == "segment" else DetectionLoss
-        self.model.criterion = loss(self.model, self._task.losses)
+        config, sampler = self._task.config, self.train_loader.sampler
+        own = SegmentationLoss if self.args.task == "segment" else DetectionLoss
+        self.model.criterion = PooledLoss(own(self.model), self._task.losses, self._task.pseudo_weight)
+        self.ema.decay = partial(average_decay, decay=config.ema_decay)
+        pools = ("images", "images whose labels no person gave")
+        passes = ", ".join(
+            f"{count:.1f} passes over {len(pool)} {name}"
+            for name, pool, count in zip(pools, sampler.pools, sampler.passes(), strict=True)
+            if pool
+        )
+        logger.info("student: %d steps of %d images: %s", config.steps, config.batch_size, passes)
 
     def _start_epoch(self) -> None:
         seed = derived_seed(self._task.seed, self.epoch)
         seed_everything(seed)
         self.train_loader.generator.manual_seed(seed)
+        self.train_loader.sampler.epoch = self.epoch
         self.train_loader.reset()
+        self._step = self.epoch * self._task.config.validate_every
+        self._items = defaultdict(list)
 
-
-def build_trainer(task: TrainingTask, architecture: str, device: torch.device, scratch: Path) -> MemoryTraining:
-    """Builds Ultralytics' trainer for a task.
-
-    Args:
-        task: what to train.
-        architecture: decides between detection and segmentation.
-        device: where to train.
-        scratch: a temporary folder; Ultralytics writes its arguments there.
-    """
-    masks = ARCHITECTURES[architecture].masks
-    config = task.config
-    options = {
-        "task": "segment" if masks else "detect",
-        "mode": "train",
-        "model": "memory.yaml",
-        "data": "memory",
-        "epochs": config.epochs,
-        "batch": config.batch_size,
-        "nbs": config.batch_size,  # one optimiser step per batch
-        "imgsz": task.image_size,
-        "optimizer": config.optimizer,
-        "lr0": config.learning_rate,
-        "lrf": config.final_learning_rate,
-        "cos_lr": True,
-        "momentum": config.momentum,
-        "weight_decay": config.weight_decay,
-        "warmup_epochs": config.warmup_epochs,
-        "warmup_bias_lr": 0.0,
-        "box": config.box_gain,
-        "cls": config.class_gain,
-        "dfl": config.distribution_gain,
-        "patience": config.patience,
-        "workers": config.workers,
-        "amp": "bf16" if config.mixed_precision and device.type == "cuda" else False,
-        "device": str(device),
-        "seed": task.seed,
-        "deterministic": True,
-        "plots": False,
-        "overlap_mask": False,  # one mask per object: overlapping objects keep their pixels
-        "augmentations": [],  # Ultralytics' hidden blur and greyscale, off
-        "save_dir": str(scratch),
-        **config.ultralytics.model_dump(),
-    }
-    if not masks:
-        options["copy_paste"] = 0.0
-    return MemoryTraining(task, options)
+    def optimizer_step(self) -> None:
+        """Does a step with the learning rate of its number, and keeps its losses."""
+        share = learning_rate_share(self._step, self._task.config)
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["initial_lr"] * share
+        super().optimizer_step()
+        self._step += 1
+        for name, value in self.loss_items.items():
+            self._items[name].append(value)
+        self._task.on_step(self._step)

@@ -80,10 +80,9 @@ class _JoinedLabels(Mapping[str, Detections]):
 
 
 def stage_trainings(training: TrainingConfig, burn_in: float) -> tuple[TrainingConfig, TrainingConfig]:
-    """Shares the steps out between the two stages; each has the schedule of a whole training of its length.
+    """Shares the steps out between the two stages; each has the schedule of a whole training, shortened to its length.
 
-    The steps that see the truth alone are the last ones of all, so that the first stage has none. What is counted in
-    steps is at most as long as its stage.
+    The steps that see the truth alone are the last ones of all, so that the first stage has none.
 
     Args:
         training: the schedule of both together.
@@ -93,11 +92,10 @@ def stage_trainings(training: TrainingConfig, burn_in: float) -> tuple[TrainingC
     second = max(1, training.steps - first)
 
     def part(steps: int, truth_only: float) -> TrainingConfig:
-        counted = {
-            name: min(getattr(training, name), steps)
-            for name in ("warmup_steps", "close_mosaic_steps", "validate_every")
-        }
-        return training.model_copy(update={"steps": steps, "truth_only": truth_only, **counted})
+        share = steps / training.steps
+        counted = {name: round(share * getattr(training, name)) for name in ("warmup_steps", "close_mosaic_steps")}
+        every = min(training.validate_every, steps)
+        return training.model_copy(update={"steps": steps, "truth_only": truth_only, "validate_every": every, **counted})
 
     return part(first, 0.0), part(second, min(1.0, training.truth_only * training.steps / second))
 

@@ -83,17 +83,22 @@ class PackedDetections:
     def reliability(self) -> NDArray[np.float32]:
         """How far each mask can be trusted without knowing the truth, float32 [N] in 0..1; 1 where there are no masks.
 
-        `box_agreement` x `mask_scores`: box and mask, drawn by two models that know nothing of each other, bound the
-        same pixels, and the second is sure of its mask. Masks that were drawn in no given box are compared with the
-        boxes that came with them. A source that does not estimate its masks is taken at its word.
+        `agreement` x `estimates`: box and mask, drawn by two models that know nothing of each other, bound the same
+        pixels, and the second is sure of its mask.
         """
-        if self.mask_hw is None:
-            return np.ones(len(self), np.float32)
-        plain = self.unmasked
-        agreement = plain.box_agreement
-        if agreement is None:
-            agreement = paired_box_iou(plain.xyxy, rle_boxes(self.rles))
-        return agreement if plain.mask_scores is None else agreement * plain.mask_scores
+        return np.ones(len(self), np.float32) if self.mask_hw is None else self.agreement * self.estimates
+
+    @property
+    def agreement(self) -> NDArray[np.float32]:
+        """`box_agreement`, float32 [N]; that of mask and box where the mask was drawn in no given one."""
+        given = self.unmasked.box_agreement
+        return paired_box_iou(self.unmasked.xyxy, rle_boxes(self.rles)) if given is None else given
+
+    @property
+    def estimates(self) -> NDArray[np.float32]:
+        """`mask_scores`, float32 [N]; 1 of a source that estimates none and is taken at its word."""
+        given = self.unmasked.mask_scores
+        return np.ones(len(self), np.float32) if given is None else given
 
     def select(self, index: NDArray[np.bool_]) -> Self:
         """Returns the rows of a boolean mask [N]."""

@@ -65,9 +65,11 @@ def gated(labels: Predictions, gate: Gate, config: GateConfig, *, split: Annotat
     weights: dict[int, LabelWeights] = {}
     left_out: dict[str, float] = {}
     duplicates = background = 0
+    prompted = labels.predictor.prompted_with_boxes
     for image_id, packed in labels.objects.items():
         image = split.image_by_id[image_id]
-        unique = packed.select(not_duplicated(packed.unmasked, config.duplicate_iou))
+        # The rows of given boxes are those of the true objects, none of which is there twice.
+        unique = packed if prompted else packed.select(not_duplicated(packed.unmasked, config.duplicate_iou))
         passed = unique.select(gate.objects(unique.unmasked) | gate.ignored(unique.unmasked))
         ignored = gate.ignored(passed.unmasked)
         share = covered_share(passed.unmasked.xyxy[ignored], (image["height"], image["width"]))

@@ -32,7 +32,7 @@ class TuningConfig(BaseModel):
 
 
 class FloorConfig(BaseModel):
-    """What a teacher must reach on the validation images, and its labels on the training images, to teach a student."""
+    """What a teacher, and its labels behind the gate, must reach on the validation images to teach a student."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

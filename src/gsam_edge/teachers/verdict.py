@@ -87,15 +87,16 @@ def verdict(
 
 
 def label_verdict(figures: Mapping[str, float], floor: FloorConfig) -> dict[str, str]:
-    """Returns `verdict` and `why` of the labels of the training images, and logs a warning where they are useless.
+    """Returns `verdict` and `why` of the labels that a student learns from, and logs a warning where they are useless.
 
     Args:
-        figures: `recall`, `precision` and `mask_iou` of the labels (0..1); those that do not apply are absent.
+        figures: `recall`, `precision` and `mask_iou` (0..1) of the labels that are objects behind the gate, on the
+            validation images; those that do not apply are absent.
         floor: what they must reach. The masks of a finder's labels are judged as those in given boxes are.
     """
     rough = _below({name: figures[name] for name in ("mask_iou",) if name in figures}, floor)
     faults = [*rough, *_too_few(figures, floor)]
-    why = "; ".join([*_in_words(figures, "the labels hold", "are right", ""), *faults])
+    why = "; ".join([*_in_words(figures, "the gated labels hold", "are right", " on the validation images"), *faults])
     if faults:
         logger.warning("the labels are useless for a student: %s", why)
     return {"verdict": USELESS if faults else SUFFICIENT, "why": why or "the labels lie in the true boxes"}
@@ -119,7 +120,8 @@ def refuse_useless(parts: Mapping[str, Mapping[str, Any]], floor: FloorConfig) -
             "plot_teacher_worst.png shows what it gets wrong. Tune it with more steps, a higher learning rate or more "
             "images (pipeline teacher_finetune), or name another base in the catalog. Where labels are few but right, "
             "a lower teacher_floor.score_threshold counts more of them (--from-nodes=teacher_finetune.report_teachers "
-            "measures them without tuning again). To go on all the same, set teacher_floor.below=keep; "
+            "measures them without tuning again), and a lower labelling.gate.precision lets more through; label_report "
+            "says what to try about each class. To go on all the same, set teacher_floor.below=keep; "
             "distillation.losses.detection=0 then leaves its labels out of the student's training"
         )
 

@@ -17,7 +17,9 @@ SHARES = dict.fromkeys(("truth", "self_training", "distilled", "oracle"), CHANCE
 def report():
     teacher = found_by_chance(TRUTH, CHANCES, 8)
     data = {"labelled": 20, "pool": 190, "held_back": 0}
-    return distillation_report(TRUTH, runs_of(TRUTH, SHARES, [0]), teacher, data=data, control=("oracle",), listens=False)
+    return distillation_report(
+        TRUTH, runs_of(TRUTH, SHARES, [0]), teacher, data=data, control=("oracle",), listens=False
+    )
 
 
 def test_the_console_ends_with_a_row_for_each_arm_and_one_sentence(report):

@@ -182,7 +182,11 @@ def _gate_report(gate: Gate, val: LabelledSet) -> dict[str, Any]:
     labels = Counter(int(i) for packed in val.labels.objects.values() for i in packed.unmasked.class_ids)
     return {
         name: {
-            **{key: value[class_id] for key, value in (("high", gate.high), ("low", gate.low)) if isfinite(value[class_id])},
+            **{
+                key: value[class_id]
+                for key, value in (("high", gate.high), ("low", gate.low))
+                if isfinite(value[class_id])
+            },
             "basis": gate.basis[class_id],
             "objects": int(objects[class_id]),
             "labels": labels[class_id],

@@ -94,8 +94,8 @@ def stage_trainings(training: TrainingConfig, burn_in: float) -> tuple[TrainingC
     def part(steps: int, truth_only: float) -> TrainingConfig:
         share = steps / training.steps
         counted = {name: round(share * getattr(training, name)) for name in ("warmup_steps", "close_mosaic_steps")}
-        every = min(training.validate_every, steps)
-        return training.model_copy(update={"steps": steps, "truth_only": truth_only, "validate_every": every, **counted})
+        counted |= {"steps": steps, "validate_every": min(training.validate_every, steps)}
+        return training.model_copy(update={"truth_only": truth_only, **counted})
 
     return part(first, 0.0), part(second, min(1.0, training.truth_only * training.steps / second))
 

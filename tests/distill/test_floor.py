@@ -25,8 +25,8 @@ def test_labels_with_a_recall_of_six_in_a_hundred_are_useless(caplog):
     judged = label_verdict({"recall": 0.06, "precision": 0.4, "mask_iou": 0.8}, FLOOR)
     assert judged["verdict"] == USELESS
     assert judged["why"] == (
-        "of 100 objects the labels hold about 6, and of 100 labels about 40 are right; too few to teach a student "
-        "(teacher_floor.recall is 0.3)"
+        "of 100 objects the gated labels hold about 6 on the validation images, and of 100 labels about 40 are right; "
+        "too few to teach a student (teacher_floor.recall is 0.3)"
     )
     assert "the labels are useless for a student: of 100 objects" in caplog.text
 
@@ -35,7 +35,8 @@ def test_good_labels_are_said_to_be_what_they_are(caplog):
     judged = label_verdict({"recall": 0.73, "precision": 0.69}, FLOOR)
     assert judged == {
         "verdict": SUFFICIENT,
-        "why": "of 100 objects the labels hold about 73, and of 100 labels about 69 are right",
+        "why": "of 100 objects the gated labels hold about 73 on the validation images, and of 100 labels about 69 are "
+        "right",
     }
     assert label_verdict({}, FLOOR)["why"] == "the labels lie in the true boxes"
     assert label_verdict({"mask_iou": 0.4}, FLOOR)["verdict"] == USELESS

@@ -9,22 +9,13 @@ from gsam_edge.coco import Annotations
 from gsam_edge.coco.crowds import crowds_of
 from gsam_edge.coco.packed import StoredDetectionsError
 from gsam_edge.coco.predictions import Predictions, PredictorInfo
-from gsam_edge.distill.config import LabellingConfig
+from gsam_edge.distill.label_report import label_figures
 from gsam_edge.distill.labels import StoreCounts, label_images
-from gsam_edge.distill.reports import label_report
-from gsam_edge.teachers.config import DetectionConfig
 from gsam_edge.vision import Detections
 from support.detections import packed, same
-from support.gates import GATE
 
 DETECTOR = PredictorInfo("a detector", "d1", prompted_with_boxes=False)
 PAINTER = PredictorInfo("a painter", "p1", prompted_with_boxes=True)
-CONFIG = LabellingConfig(
-    detection=DetectionConfig(score_threshold=0.1, candidates=1000, nms_iou=0.7, max_detections=30, batch_size=1),
-    score_threshold=0.3,
-    match_iou=0.5,
-    gate=GATE,
-)
 IMAGES = {f"{number}.png": np.full((20, 30, 3), number, np.uint8) for number in (1, 2, 3)}
 
 
@@ -94,6 +85,10 @@ def ask(teacher, store, *, who=DETECTOR, split=None, images=IMAGES, batch_size=1
     return label_images(teacher, who, split or annotations(), images, batch_size=batch_size, store=store)
 
 
+def measured(split, labels):
+    return label_figures(split, labels.objects, match_iou=0.5, prompted=labels.predictor.prompted_with_boxes)
+
+
 def test_a_second_run_asks_nobody():
     store = JsonStore()
     first, counts = ask(Teacher(), store)
@@ -158,7 +153,7 @@ def test_masks_are_decoded_only_when_they_are_asked_for(decoded):
     ask(Teacher(), store)
     labels, counts = ask(Teacher(), store)
     Predictions.from_dict(labels.to_dict())
-    assert label_report(annotations(), labels, counts, CONFIG)["mask_iou"] == 1
+    assert measured(annotations(), labels)["mask_iou"] == 1
     assert decoded == []
     assert counts.hits == 3
     assert labels.objects[1].unpack().masks.any(axis=(1, 2)).tolist() == [True, True, True]
@@ -174,7 +169,7 @@ def test_true_masks_are_not_decoded_for_boxes(decoded):
     assert split.has_masks
     ask(Teacher(), JsonStore(), who=PAINTER, split=split)
     np.testing.assert_array_equal(crowds_of(split, 1).xyxy, [[8, 8, 20, 20]])
-    label_report(split, labels, StoreCounts(0, 3), CONFIG)
+    measured(split, labels)
     assert decoded == []
 
 
@@ -213,24 +208,16 @@ def test_a_teacher_of_masks_is_given_the_true_boxes():
     split = annotations()
     labels, _ = ask(lambda: paint, JsonStore(), who=PAINTER, split=split)
     assert np.array_equal(labels.objects[1].unmasked.xyxy, split.truth(1).xyxy)
-    report = label_report(split, labels, StoreCounts(0, 3), CONFIG)
+    report = measured(split, labels)
     assert report["mask_iou"] == 1
-    assert report["prompt"] == "true boxes"
     assert not {"precision", "recall"} & set(report)
 
 
-def test_the_report_measures_labels_against_truth():
-    labels, counts = ask(Teacher(), JsonStore())
-    report = label_report(annotations(), labels, counts, CONFIG)
+def test_labels_are_measured_against_truth():
+    labels, _ = ask(Teacher(), JsonStore())
+    report = measured(annotations(), labels)
     assert report == {
-        "images": 3,
-        "labels": 3,
         "in_crowds": 0,
-        "teacher": "a detector",
-        "prompt": "class names",
-        "boxes": "of the finder",
-        "empty_masks": 0,
-        "store": {"hits": 0, "new": 3},
         "precision": pytest.approx(1 / 3),
         "recall": pytest.approx(1 / 3),
         "mask_iou": 1.0,
@@ -239,19 +226,14 @@ def test_the_report_measures_labels_against_truth():
             "label": {"recall": 0.0},
         },
     }
-    json.dumps(report)
 
 
-def test_the_report_says_whose_the_boxes_are_and_how_good_the_teacher_believes_its_masks_to_be():
-    """Of the two matched objects the mean of the estimates stands beside the mean of the IoU; one mask is empty."""
+def test_how_good_the_teacher_believes_its_masks_to_be_stands_beside_how_good_they_are():
+    """The means over the two matched objects; one mask is empty."""
     there = found((2, 2, 0.9, 0.2), (20, 10, 0.2, 0.9), (12, 12, 0.8, 0.1))
     there.masks[2] = False
     there = replace(there, mask_scores=np.array([0.9, 0.5, 0.1], np.float32))
-    who = replace(DETECTOR, boxes_from_masks=True)
-    report = label_report(
-        annotations(), Predictions(packed({1: there}), ("ear", "label"), who), StoreCounts(0, 1), CONFIG
-    )
-    assert (report["boxes"], report["empty_masks"]) == ("of the outliner's masks", 1)
+    report = measured(annotations(), Predictions(packed({1: there}), ("ear", "label"), DETECTOR))
     assert (report["mask_iou"], report["mask_score"]) == (1.0, pytest.approx(0.7))
     assert report["per_class"]["ear"]["mask_score"] == pytest.approx(0.9)
 
@@ -263,16 +245,16 @@ def test_what_is_found_in_a_crowd_is_neither_right_nor_wrong():
     split = replace(whole, objects=(*whole.objects, crowd))
     there = found((2, 2, 0.9, 0.2), (10, 10, 0.8, 0.1), (16, 16, 0.7, 0.1), (12, 9, 0.1, 0.6), masks=False)
     labels = Predictions(packed({1: there}), ("ear", "label"), DETECTOR)
-    report = label_report(split, labels, StoreCounts(0, 1), CONFIG)
-    assert (report["labels"], report["in_crowds"]) == (4, 1)
+    report = measured(split, labels)
+    assert report["in_crowds"] == 1
     assert report["precision"] == pytest.approx(1 / 3)
     assert report["per_class"]["ear"]["precision"] == pytest.approx(1 / 2)
 
 
-def test_a_report_without_masks_has_no_mask_iou():
+def test_without_masks_there_is_no_mask_iou():
     without = {image_id: replace(objects, masks=None) for image_id, objects in ANSWERS.items()}
     labels = Predictions(packed(without), ("ear", "label"), DETECTOR)
-    assert "mask_iou" not in label_report(annotations(masks=False), labels, StoreCounts(0, 3), CONFIG)
+    assert "mask_iou" not in measured(annotations(masks=False), labels)
 
 
 def test_labels_survive_json():

@@ -84,7 +84,7 @@ def test_the_data_decides(
     assert ("score_threshold" in rows["teacher"]) == ("grounding_dino" in teachers)
     assert all(row["prompt_free"] for row in report(project, "optimization_report"))
     assert report(project, "validation_report")["images"]["in"] == IMAGES
-    drawn = ("comparison", "predictions", "teacher_curves", "teacher_classes", "teacher_worst")
+    drawn = ("comparison", "predictions", "teacher_curves", "teacher_classes", "teacher_worst", "label_disagreements")
     assert {path.name for path in reporting.glob("plot_*.png")} >= {f"plot_{name}.png" for name in drawn}
     assert "verdict" in report(project, "label_report")
     assert {path.stem for path in (reporting / "live_metrics").iterdir()} == teachers | {"student"}
@@ -112,7 +112,7 @@ def test_a_users_own_yolo_finds_in_grounding_dinos_place(project: Path, tmp_path
     for name, key in (("grounding_dino", "finder"), ("sam", "outliner")):
         assert teachers[name] == {"status": "not needed", "why": f"teachers.{key} is yolo"}
         assert report(project, "validation_report")["teachers"][name]["why"] == f"teachers.{key} is yolo"
-    assert report(project, "label_report")["images"] > 0
+    assert report(project, "label_report")["train"]["images"] > 0
 
 
 @pytest.mark.slow
@@ -136,7 +136,7 @@ def test_sam3_finds_and_draws_and_sam2_draws(project: Path, tmp_path: Path, find
     teachers = report(project, "teacher_report")
     assert {name for name, part in teachers.items() if part["status"] == "tuned"} == {finder, outliner, "grounded_sam"}
     assert teachers["sam"] == {"status": "not needed", "why": f"teachers.outliner is {outliner}"}
-    assert report(project, "label_report")["images"] > 0
+    assert report(project, "label_report")["train"]["images"] > 0
 
 
 def test_a_pipeline_runs_alone_and_skips_what_is_there(project: Path, tmp_path: Path) -> None:

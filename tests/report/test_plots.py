@@ -53,6 +53,17 @@ class TestDraw:
             assert tuple(image[80, 80]) == (128, 128, 128)
             assert (image[70, 36:46] == class_colour(class_id)).all(axis=1).any()
 
+    def test_broken_lines_leave_gaps_and_a_dashed_box_has_no_mask(self):
+        """The more of a line is drawn, the more of its colour there is."""
+        lines = ("dotted", "dashed", "solid")
+        boxes = {line: draw_detections(self.grey, one(masked=False), NAMES, width=240, lines=[line]) for line in lines}
+        coloured = [int((boxes[line][70:99, :] == class_colour(0)).all(axis=2).sum()) for line in lines]
+        assert 0 < coloured[0] < coloured[1] < coloured[2]
+        masked = draw_detections(self.grey, one(), NAMES, width=240, lines=["dashed"])
+        np.testing.assert_array_equal(masked, boxes["dashed"])
+        dotted = draw_detections(self.grey, one(), NAMES, width=240, lines=["dotted"])
+        assert tuple(dotted[80, 80]) != (128, 128, 128)
+
     def test_the_mask_is_translucent(self):
         image = draw_detections(self.grey, one(), NAMES, width=240)
         inside = image[80, 80].astype(int)

@@ -140,6 +140,7 @@ class PackedDetections:
         try:
             count = len(record["scores"])
             mask_hw = class_scores = None
+            of_masks = {name: np.array(record[name], np.float32) for name in _OF_MASKS if name in record}
             rles: tuple[Rle, ...] = ()
             if "masks" in record:
                 height, width = (int(side) for side in record["mask_hw"])
@@ -153,9 +154,8 @@ class PackedDetections:
                 scores=np.array(record["scores"], np.float32),
                 class_ids=np.array(record["class_ids"], np.int64),
                 class_scores=class_scores,
-                **{name: np.array(record[name], np.float32) for name in _OF_MASKS if name in record},
             )
-            return cls(unmasked, mask_hw, rles)
+            return cls(replace(unmasked, **of_masks), mask_hw, rles)
         except (LookupError, TypeError, ValueError, OverflowError) as error:
             got = sorted(record) if isinstance(record, Mapping) else record
             raise StoredDetectionsError(

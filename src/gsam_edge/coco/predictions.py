@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Self
 
@@ -51,13 +51,6 @@ class Predictions:
         for image_id, found in sorted(self.objects.items()):
             digest.update(json.dumps([image_id, found.to_record()], sort_keys=True).encode())
         return digest.hexdigest()
-
-    def at_least(self, score_threshold: float) -> Self:
-        """Returns what scores at least this (0..1); all, if the predictor was given the true boxes."""
-        if self.predictor.prompted_with_boxes:
-            return self
-        kept = {i: found.select(found.unmasked.scores >= score_threshold) for i, found in self.objects.items()}
-        return replace(self, objects=kept)
 
     def to_dict(self) -> dict[str, Any]:
         """Returns a mapping for JSON; `from_dict` gives an equal value back."""

@@ -1,4 +1,4 @@
-"""Images on which a teacher's labels and the truth disagree most: often the truth is mistaken."""
+"""Images on which a teacher's labels and the truth disagree most: some show a mistake in the truth."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from gsam_edge.coco import Annotations
 from gsam_edge.coco.packed import PackedDetections
-from gsam_edge.distill.gate import Gate
 from gsam_edge.distill.gated import GatedLabels
 from gsam_edge.metrics.label_quality import match_labels, worst_images
 from gsam_edge.report.draw import LineStyle

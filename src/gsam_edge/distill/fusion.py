@@ -68,7 +68,7 @@ def _fused(better: PackedDetections, other: PackedDetections, match_iou: float) 
     def joined(mine: NDArray[Any], theirs: NDArray[Any]) -> NDArray[Any]:
         return np.concatenate([mine, theirs[lone]])[order]
 
-    scores = np.concatenate([sums, second.scores[lone]]) / np.float32(_SOURCES)
+    scores = (np.concatenate([sums, second.scores[lone]]) / _SOURCES).astype(np.float32)
     order = np.argsort(-scores, kind="stable")
     masked = better.mask_hw is not None
     rles = (*better.rles, *(other.rles[row] for row in lone)) if masked else ()

@@ -1,7 +1,8 @@
 """The gate: which labels of a teacher a student learns from as objects, and which it leaves alone.
 
-Between two thresholds a label is ignored: neither object nor background (Soft Teacher, arXiv:2106.09018; PseCo,
-arXiv:2203.16317, weigh labels likewise). Both are fitted for each class on images with truth.
+Between two thresholds a label is ignored: neither object nor background. Both are fitted for each class on images with
+truth. Soft Teacher (Xu et al. 2021, arXiv:2106.09018) likewise chooses by the score which labels teach the class, and
+by a reliability of the box which of them teach it.
 """
 
 from collections.abc import Mapping
@@ -83,7 +84,8 @@ class Gate:
     def hard(cls, threshold: float, num_classes: int) -> Self:
         """Returns one threshold for all classes, nothing ignored, every label of full weight, as autodistill has it."""
         same = (threshold,) * num_classes
-        return cls(same, same, ((),) * num_classes, ("given",) * num_classes)
+        basis: tuple[Basis, ...] = ("given",) * num_classes
+        return cls(same, same, ((),) * num_classes, basis)
 
     def objects(self, labels: Detections) -> NDArray[np.bool_]:
         """Returns which of N labels are objects, bool [N]."""

@@ -1,4 +1,4 @@
-"""Labels of the pool by a teacher, by a student or by both, each behind a gate of its own; and the choice among them."""
+"""Labels of the pool by a teacher, by a student or by both, each behind a gate of its own, and who is chosen."""
 
 import logging
 from collections.abc import Callable, Mapping, MutableMapping, Sequence

@@ -215,7 +215,7 @@ def _advice(gate: Gate, val: LabelledSet, config: LabellingConfig) -> list[str]:
             )
         elif not isfinite(gate.high[class_id]):
             lines.append(
-                f"{name!r}: at no score are {config.gate.precision:.0%} of its labels correct, so that all are ignored. "
-                "Try more steps of tuning, more labelled images of it, or a lower labelling.gate.precision"
+                f"{name!r}: at no score are {config.gate.precision:.0%} of its labels correct, so they are ignored; "
+                "try more steps of tuning, more labelled images of it, or a lower labelling.gate.precision"
             )
     return lines

@@ -84,10 +84,13 @@ def score_curves(
         boxes = PackedDetections(found, None, ())  # masks play no part
         matched = match_labels(annotations, image_id, boxes, match_iou=match_iou, prompted=False)
         np.add.at(objects, matched.truth.unmasked.class_ids, 1)
-        hits = np.zeros(len(found), bool)
-        hits[[row for row, _ in matched.pairs]] = True
+        right = np.zeros(len(found), bool)
+        right[[row for row, _ in matched.pairs]] = True
         for row in np.flatnonzero(~matched.in_crowd):
             scores[found.class_ids[row]].append(float(found.scores[row]))
-            correct[found.class_ids[row]].append(bool(hits[row]))
-    curves = [ScoreCurve.of(*rows, int(count)) for *rows, count in zip(scores, correct, objects, strict=True)]
+            correct[found.class_ids[row]].append(bool(right[row]))
+    curves = [
+        ScoreCurve.of(of_class, hits, count)
+        for of_class, hits, count in zip(scores, correct, objects.tolist(), strict=True)
+    ]
     return curves, ScoreCurve.of(np.concatenate(scores), np.concatenate(correct), int(objects.sum()))

@@ -27,7 +27,7 @@ PALETTE = (
 )
 _HALO = (255, 255, 255)
 #: Length and distance of the strokes of broken lines, in widths of the line.
-_STROKES = {"dashed": (6, 4), "dotted": (1.5, 2.5)}
+_STROKES = {"dashed": (9, 5), "dotted": (1, 3)}
 _MASK_OPACITY = 0.42
 #: In images with more objects than this no text is drawn, only colours.
 _MOST_LABELS = 14

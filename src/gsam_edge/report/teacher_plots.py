@@ -1,6 +1,6 @@
 """Plots of the tuning of teachers: training curves, base against tuned for each class."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np

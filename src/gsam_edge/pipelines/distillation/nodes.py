@@ -14,6 +14,7 @@ from gsam_edge.distill.pool import PooledImages
 from gsam_edge.distill.pool import collect_pool as pool_of
 from gsam_edge.pipelines.templates import tuned_teachers
 from gsam_edge.pipelines.types import ArmRun, CheckpointStore, Figure, Predictions, StudentWeights
+from gsam_edge.report.worst_images import WorstImagesConfig
 from gsam_edge.students.choice import StudentConfig
 from gsam_edge.teachers.config import FloorConfig
 from gsam_edge.teachers.features import FeatureStore
@@ -100,19 +101,47 @@ def label_with_teachers(
 
 def check_labels(
     train: Annotations,
+    val: Annotations,
+    pool: Annotations,
+    held_back: Annotations,
     teacher_labels: Predictions,
+    teacher_labels_val: Predictions,
+    teacher_labels_pool: Predictions,
     counts: dict[str, dict[str, int]],
+    images: ImageSource,
     labelling: LabellingConfig,
     floor: FloorConfig,
-) -> dict[str, Any]:
-    """Returns how the labels of the training images, from `floor.score_threshold` on, compare with the annotations."""
-    from gsam_edge.distill.labels import StoreCounts
-    from gsam_edge.distill.reports import label_report
-    from gsam_edge.teachers.verdict import label_verdict
+    shown: WorstImagesConfig,
+) -> tuple[dict[str, Any], dict[str, Any], Figure]:
+    """Fits the gate on the labels of the validation images, and reports all labels before and behind it.
 
-    stored = StoreCounts(*(sum(each[key] for each in counts.values()) for key in ("hits", "new")))
-    report = label_report(train, teacher_labels.at_least(floor.score_threshold), stored, labelling)
-    return report | label_verdict(report, floor)
+    Of `held_back` the report alone reads the truth.
+
+    Returns:
+        The gate (`Gate.to_dict`), the report (keys: see `distill.label_report.label_report`), and a plot of the images
+        on which labels and truth disagree most.
+    """
+    from gsam_edge.distill.checking import check_labels as checked_labels
+    from gsam_edge.distill.disagreement import LEGEND
+    from gsam_edge.report.worst_images import plot_worst_images
+
+    checked = checked_labels(
+        {"train": train, "val": val, "pool": pool},
+        {"train": train, "val": val, "pool": held_back},
+        {"train": teacher_labels, "val": teacher_labels_val, "pool": teacher_labels_pool},
+        labelling,
+        floor,
+        store={key: sum(each[key] for each in counts.values()) for key in ("hits", "new")},
+        count=shown.count,
+    )
+    sheet = plot_worst_images(
+        [each.row(images) for each in checked.disagreements],
+        train.class_names,
+        title="Images on which truth and the teacher's labels disagree most: look for mistakes of either",
+        image_width=shown.image_width,
+        legend=LEGEND,
+    )
+    return checked.gate.to_dict(), checked.report, sheet
 
 
 def distil(

@@ -54,12 +54,13 @@ class Drawn:
 Figures = Mapping[str, Drawn]
 
 
-def arm_figures(split: Annotations, trainings: Sequence[Mapping[int, PackedDetections]]) -> dict[str, Drawn]:
+def arm_figures(split: Annotations, units: Sequence[Sequence[Mapping[int, PackedDetections]]]) -> dict[str, Drawn]:
     """Returns mAP50 and mAP50-95 of boxes and, where truth and predictions have them, of masks.
 
     Args:
         split: the test split.
-        trainings: what the student of each seed found, by image id.
+        units: what each student found, by image id, one sequence for each independent repetition: a seed, or all seeds
+            with the same labelled images. The interval is about the luck of these.
 
     Returns:
         By name of the figure; nothing where the split holds no object.
@@ -67,14 +68,17 @@ def arm_figures(split: Annotations, trainings: Sequence[Mapping[int, PackedDetec
     draws = drawn_images(len(split.images))
     figures = {}
     for prefix, iou_type in _KINDS:
-        if iou_type == "segm" and not (split.has_masks and _have_masks(trainings)):
+        if iou_type == "segm" and not (split.has_masks and _have_masks(units)):
             continue
-        matched = [resampled_map(split, found, iou_type, IOUS_50_95) for found in trainings]
-        if not matched[0].classes:
+        matched = [[resampled_map(split, found, iou_type, IOUS_50_95) for found in unit] for unit in units]
+        first = matched[0][0]
+        if not first.classes:
             continue
-        values = mean_of_runs(np.stack([each.of_classes(draws) for each in matched]))
-        names = [split.class_names[split.class_id_of_category[each.category_id]] for each in matched[0].classes]
-        enough = enough_images(matched[0].objects)
+        values = mean_of_runs(
+            np.stack([np.mean([each.of_classes(draws) for each in unit], axis=0) for unit in matched])
+        )
+        names = [split.class_names[split.class_id_of_category[each.category_id]] for each in first.classes]
+        enough = enough_images(first.objects)
         figures[f"{prefix}_map50"] = Drawn(tuple(names), values[..., 0], enough)
         figures[f"{prefix}_map50_95"] = Drawn(tuple(names), values.mean(axis=-1), enough)
     return figures
@@ -92,5 +96,5 @@ def recovered_gap(distilled: Drawn, truth: Drawn, oracle: Drawn) -> Estimate | N
     return estimate((distilled.mean - truth.mean) / gap)
 
 
-def _have_masks(trainings: Sequence[Mapping[int, PackedDetections]]) -> bool:
-    return all(any(packed.mask_hw is not None for packed in found.values()) for found in trainings)
+def _have_masks(units: Sequence[Sequence[Mapping[int, PackedDetections]]]) -> bool:
+    return all(any(packed.mask_hw is not None for packed in found.values()) for unit in units for found in unit)

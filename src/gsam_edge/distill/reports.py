@@ -34,19 +34,20 @@ def distillation_report(
     Returns:
         `verdict`; `titles` {arm, or `teacher`: its name for people}, in the order of tables; `student`, `losses` of its
         last steps and `hand_over` (see `train_arm`); `seeds`; `images` (of the test split, with `data`); `arms` {name:
-        {figure: {mean, ci95 [low, high]}}} (0..1); `teacher` likewise; `gains` {control: {figure: {mean, ci95}}} of the distilled student; `per_class` {class: {arms {name:
-        mAP50-95 of boxes}, gains {control: {mean, ci95}}}}; `recovered_gap` {figure: {mean, ci95}} where the oracle is
-        better than truth alone; `left_out` {arm: why it was not trained}; `trainings` [{arm, seed, facts}]. The interval
-        is absent where too few images hold objects. What does not apply is absent.
+        {figure: {mean, ci95 [low, high]}}} (0..1); `teacher` likewise; `gains` {control: {figure: {mean, ci95}}} of the
+        distilled student; `per_class` {class: {arms {name: mAP50-95 of boxes}, gains {control: {mean, ci95}}}};
+        `recovered_gap` {figure: {mean, ci95}} where the oracle is better than truth alone; `left_out` {arm: why it was
+        not trained}; `trainings` [{arm, seed, facts}]. The interval is absent where too few images hold objects. What
+        does not apply is absent.
     """
     seeds = list(dict.fromkeys(run.seed for run in runs))
     of_arm = {
-        name: [run.predictions.objects for run in runs if run.arm == name]
+        name: [[run.predictions.objects] for run in runs if run.arm == name]
         for name in ARMS
         if any(run.arm == name for run in runs)
     }
-    figures = {name: arm_figures(test, trainings) for name, trainings in of_arm.items()}
-    taught = {} if teacher is None else arm_figures(test, [teacher.objects])
+    figures = {name: arm_figures(test, units) for name, units in of_arm.items()}
+    taught = {} if teacher is None else arm_figures(test, [[teacher.objects]])
     distilled = figures[DISTILLED]
     differences = {
         name: {figure: drawn - figures[name][figure] for figure, drawn in distilled.items()}

@@ -63,6 +63,7 @@ def main() -> None:
             scene=scene,
             rules=rules,
             initial=start,
+            maps=None,  # the losses that would ask the teachers have no weight
             run=Run(discard_metric, NoCheckpoints(), seed, device),
         )
         predictor = StudentPredictor(done.weights, score_threshold=threshold, device=device)

@@ -125,7 +125,16 @@ def labels_of_teacher(study: Study, count: int, subset: int) -> tuple[Labeller, 
         taught, _ = study.subset(min(int(labels), len(study.whole.images)), subset)
         nothing = Predictions({}, taught.class_names, empty_info(), taught.split_digest)
         data = ArmData(
-            taught, study.val, study.test, study.whole.subset([]), pool.subset([]), study.images, nothing, nothing, {}
+            taught,
+            study.val,
+            study.test,
+            study.whole.subset([]),
+            pool.subset([]),
+            study.images,
+            nothing,
+            nothing,
+            {},
+            None,
         )
         weights = train_arm("truth", data, study.settings, study.run(STAND_IN_SEED + subset)).weights
         device = str(study.run(0).device)
@@ -169,6 +178,11 @@ def tuned_on(study: Study, train: Annotations) -> dict[str, TunedTeacher]:
     return tuned
 
 
+def labels_alone(losses: Any) -> Any:
+    """The weights of the losses without those that ask the teachers about every place of an image."""
+    return losses.model_copy(update={name: 0.0 for name in type(losses).model_fields if name != "detection"})
+
+
 def empty_info() -> Any:
     """Nobody, for an arm that asks no teacher."""
     from gsam_edge.coco.predictions import PredictorInfo
@@ -195,7 +209,7 @@ def runs_of(
         labeller, on_test = labels_of_teacher(study, count, subset)
         data = ArmData(
             train, study.val, study.test, others, without_objects(others), study.images, labeller.val,
-            labeller.label_pool(), study.store,
+            labeller.label_pool(), study.store, None,
         )  # fmt: skip
         for seed, name in missing:
             if name == TEACHER:
@@ -284,7 +298,8 @@ def study_of(catalog: Any, chosen: argparse.Namespace) -> Study:
         training = training.model_copy(update={"steps": chosen.steps})
     settings = ArmSettings(
         catalog.load("params:student"),
-        distillation.model_copy(update={"training": training}),
+        # The arms here are told apart by their labels.
+        distillation.model_copy(update={"training": training, "losses": labels_alone(distillation.losses)}),
         catalog.load("params:labelling"),
         catalog.load("params:scene"),
         rules_with(catalog.load("params:augmentation_rules")),

@@ -13,7 +13,7 @@ from gsam_edge.coco.annotations import BBOX_SOURCE, FROM_SEGMENTATION
 from gsam_edge.coco.predictions import Predictions, PredictorInfo
 from gsam_edge.distill import distillation
 from gsam_edge.distill.arms import ARMS
-from gsam_edge.distill.config import DistillationConfig, LabellingConfig, LossWeights
+from gsam_edge.distill.config import DistillationConfig, LabellingConfig, LossWeights, MapsConfig
 from gsam_edge.distill.distillation import ArmData, arm_run, train_arm, train_controls
 from gsam_edge.distill.gate import GateConfig
 from gsam_edge.distill.losses import LOSSES
@@ -54,6 +54,9 @@ CONFIG = DistillationConfig(
     hard_threshold=0.5,
     augmentation=AugmentationConfig(intensity="high", leave_out=("camera",)),
     losses=LossWeights(**dict.fromkeys(LOSSES, 0.0) | {"detection": 1.0}),
+    maps=MapsConfig(
+        plain_share=0.5, top_share=0.1, box_score=0.3, logit_form="quality_focal", temperature=4.0, feature_until=0.5
+    ),
     training=TRAINING,
 )
 LABELLING = LabellingConfig(
@@ -110,6 +113,7 @@ def build_data(kind: str = "boxes", *, pool: int = 4, held_back: int = 2, score:
         teacher_val=labels_of(val),
         teacher_pool=labels_of(known, score=score),
         store={},
+        maps=None,
     )
 
 
@@ -134,7 +138,7 @@ def stages(monkeypatch, untaught):
     """Trains nothing; each stage: images with a label of a person, images of the pool, its schedule and its start."""
     seen = []
 
-    def train(truth, val, pool, pool_images, images, *, training, initial, run, **more):
+    def train(truth, val, pool, pool_images, images, maps, *, training, initial, run, **more):
         names = [image["file_name"] for part in truth for image in part.images]
         seen.append((sorted(names), sorted(pool.objects), training, initial))
         run.log("student/train_box_loss", 1.0, training.steps)

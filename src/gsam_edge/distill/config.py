@@ -45,6 +45,32 @@ class LossWeights(BaseModel):
     detection: float = Field(
         ge=0, description="weight of the student's own loss on images whose labels no person gave; 1 for the others"
     )
+    segmentation: float = Field(
+        ge=0, description="of the logits of the outliner's masks, on images whose labels no person gave"
+    )
+    logit: float = Field(ge=0, description="of the class scores and boxes that the finder's encoder gives everywhere")
+    feature: float = Field(ge=0, description="of the features of the finder's encoder")
+
+
+class MapsConfig(BaseModel):
+    """How the losses `segmentation`, `logit` and `feature` are asked; with weights of 0 nothing here is read."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    plain_share: float = Field(
+        gt=0, le=1, description="share of the images that are shown alone and unwarped, on which these losses work"
+    )
+    top_share: float = Field(
+        gt=0, le=0.5, description="logit: share of an image's anchors with the highest scores; as many others are drawn"
+    )
+    box_score: float = Field(ge=0, lt=1, description="logit: boxes are taught where the teacher's score is above this")
+    logit_form: Literal["quality_focal", "divergence"] = Field(
+        description="logit: quality_focal, or the divergence of both scores with a temperature"
+    )
+    temperature: float = Field(gt=0, description="logit as a divergence: by what logits are divided")
+    feature_until: float = Field(
+        gt=0, le=1, description="feature: share of the training in which its weight falls from its full value to 0"
+    )
 
     @property
     def listens(self) -> bool:
@@ -77,6 +103,7 @@ class DistillationConfig(BaseModel):
         description="augmentation by the words of the scene; null leaves only Ultralytics' own"
     )
     losses: LossWeights = Field(description="weights of the distillation losses")
+    maps: MapsConfig = Field(description="what the teachers say about every place of an image")
     training: TrainingConfig = Field(description="schedule, losses, validation and Ultralytics' augmentation")
 
     @field_validator("seeds")

@@ -18,6 +18,7 @@ from gsam_edge.distill.hand_over import (
     hard_labels,
     student_labeller,
 )
+from gsam_edge.distill.maps import StoredMaps
 from gsam_edge.distill.scores import found_by, require_objects, score_student
 from gsam_edge.distill.stage import ArmSettings, PoolLabels, stage_trainings, train_stage
 from gsam_edge.students.choice import StudentChoice, choose_student
@@ -44,6 +45,7 @@ class ArmData:
         teacher_val: the teachers' labels of the validation images.
         teacher_pool: those of the pool.
         store: labels of students by content, beside the teachers'.
+        maps: what the teachers say about every place of an image, or None where no loss asks.
     """
 
     train: Annotations
@@ -55,6 +57,7 @@ class ArmData:
     teacher_val: Predictions
     teacher_pool: Predictions
     store: MutableMapping[str, dict[str, Any]]
+    maps: StoredMaps | None
 
     @cached_property
     def teacher(self) -> Labeller:
@@ -119,6 +122,7 @@ def train_arm(name: str, data: ArmData, settings: ArmSettings, run: Run) -> Trai
             pool,
             data.pool,
             data.images,
+            data.maps,
             choice=choice,
             settings=settings,
             training=training,

@@ -12,6 +12,7 @@ from gsam_edge.coco import Annotations
 from gsam_edge.coco.packed import PackedDetections
 from gsam_edge.distill.config import DistillationConfig, LabellingConfig
 from gsam_edge.distill.losses import weighted_losses
+from gsam_edge.distill.maps import StoredMaps
 from gsam_edge.students.choice import StudentChoice, StudentConfig
 from gsam_edge.students.family import StudentTraining, StudentValidation
 from gsam_edge.students.images import LabelledImages, LabelWeights, SplitLabels
@@ -106,6 +107,7 @@ def train_stage(
     pool: PoolLabels,
     pool_images: Annotations,
     images: ImageSource,
+    maps: StoredMaps | None,
     *,
     choice: StudentChoice,
     settings: ArmSettings,
@@ -126,6 +128,8 @@ def train_stage(
         pool: labels that no person gave.
         pool_images: their images.
         images: all images by `file_name`.
+        maps: what the teachers say about every place of an image, or None where no loss asks. Every arm shows as many
+            images plain as these losses need, since nothing but labels may differ.
         choice: what to train.
         settings: see `ArmSettings`.
         training: schedule of this stage.
@@ -136,12 +140,13 @@ def train_stage(
     """
     config = settings.distillation
     description = description_for(config.augmentation, settings.scene, settings.rules)
-    losses = weighted_losses(config.losses) if teacher_losses else {}
+    losses = weighted_losses(config.losses, config.maps) if teacher_losses else {}
     state = fingerprint(
         [part.digest for part in truth],
         val.digest,
         [pool.digest, config.losses.detection] if pool.objects else None,
-        config.losses.model_dump() if losses else None,
+        None if maps is None else config.maps.plain_share,
+        [config.losses.model_dump(), config.maps.model_dump(), maps.digest] if losses and maps is not None else None,
         None if initial is None else initial.digest,
         settings.student.model_dump(),
         training.model_dump(),
@@ -158,6 +163,7 @@ def train_stage(
         augmentation=None if description is None else build(description, settings.rules),
         weights=pool.weights,
         pseudo=frozenset(pool.objects),
+        maps=maps,
     )
     return family_of(choice.architecture).train(
         data,

@@ -13,6 +13,7 @@ from gsam_edge.vision.images import ImageSource
 
 if TYPE_CHECKING:
     from gsam_edge.augmentation.augmentation import Augmentation
+    from gsam_edge.students.maps import ImageMaps
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,7 @@ class LabelledImages:
         weights: `file_name` to what its labels count; those of an absent name count 1, none is ignored.
         pseudo: names, of those in `labels`, of the images whose labels no person gave. They are sampled as a pool of
             their own, and their loss has a weight of its own.
+        maps: what the teachers say about every place of these images, or None where no loss asks.
     """
 
     labels: Mapping[str, Detections]
@@ -99,6 +101,7 @@ class LabelledImages:
     augmentation: "Augmentation | None" = None
     weights: Mapping[str, LabelWeights] = field(default_factory=dict)
     pseudo: frozenset[str] = frozenset()
+    maps: "ImageMaps | None" = None
 
     @classmethod
     def of_split(cls, annotations: Annotations, images: ImageSource, augmentation: "Augmentation | None") -> Self:

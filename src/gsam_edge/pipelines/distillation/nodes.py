@@ -151,24 +151,27 @@ def distil(
     student: StudentConfig,
     labelling: LabellingConfig,
     distillation: DistillationConfig,
+    choice: TeacherChoice,
+    features: FeatureStore,
     scene: SceneDescription,
     additions: RuleAdditions,
     checkpoints: CheckpointStore,
     log: MetricLogger,
     seed: int,
     device: DeviceName,
-    **labels: Any,
+    **inputs: Any,
 ) -> tuple[tuple[ArmRun, ...], StudentWeights]:
     """Trains the distilled student with the first seed; returns what it finds on the test images, and its weights.
 
     With labels that their report calls useless it does not begin (`floor.below`).
     """
     from gsam_edge.distill import distillation as arms
+    from gsam_edge.distill.stage import ArmSettings
     from gsam_edge.teachers.verdict import refuse_useless
 
     refuse_useless({"the labels": label_report}, floor)
-    data = _arm_data(labels)
-    settings = _settings(initial, student, distillation, labelling, scene, additions)
+    settings = ArmSettings(student, distillation, labelling, scene, rules_with(additions), initial)
+    data = _arm_data(inputs, settings, choice, features, device)
     run = Run.on(device, log=log, checkpoints=checkpoints, seed=seeds_of(distillation.seeds, seed)[0])
     trained = arms.train_arm(DISTILLED, data, settings, run)
     return (arms.arm_run(DISTILLED, trained, data, run),), trained.weights
@@ -181,25 +184,29 @@ def train_controls(
     student: StudentConfig,
     labelling: LabellingConfig,
     distillation: DistillationConfig,
+    choice: TeacherChoice,
+    features: FeatureStore,
     scene: SceneDescription,
     additions: RuleAdditions,
     checkpoints: CheckpointStore,
     log: MetricLogger,
     seed: int,
     device: DeviceName,
-    **labels: Any,
+    **inputs: Any,
 ) -> tuple[ArmRun, ...]:
     """Trains the controls, and the distilled student with other seeds; returns what they find on the test images.
 
     With labels that their report calls useless it does not begin (`floor.below`).
     """
     from gsam_edge.distill import distillation as arms
+    from gsam_edge.distill.stage import ArmSettings
     from gsam_edge.teachers.verdict import refuse_useless
 
     refuse_useless({"the labels": label_report}, floor)
-    settings = _settings(initial, student, distillation, labelling, scene, additions)
+    settings = ArmSettings(student, distillation, labelling, scene, rules_with(additions), initial)
+    data = _arm_data(inputs, settings, choice, features, device)
     run = Run.on(device, log=log, checkpoints=checkpoints, seed=seed)
-    return tuple(arms.train_controls(_arm_data(labels), settings, run))
+    return tuple(arms.train_controls(data, settings, run))
 
 
 def report_distillation(
@@ -227,22 +234,31 @@ def report_distillation(
     return report, plot_distillation_arms(report)
 
 
-def _arm_data(labels: dict[str, Any]) -> "ArmData":
-    """Returns images and labels from a node's inputs `ARM_INPUTS`."""
+def _arm_data(
+    inputs: dict[str, Any],
+    settings: "ArmSettings",
+    choice: TeacherChoice,
+    features: FeatureStore,
+    device: DeviceName,
+) -> "ArmData":
+    """Returns images and labels of the arms; the teachers are loaded only where a loss asks about every place."""
     from gsam_edge.distill.distillation import ArmData
+    from gsam_edge.distill.losses import asked_maps
+    from gsam_edge.distill.maps import StoredMaps
+    from gsam_edge.teachers.compose_maps import mapping_teachers
 
-    parts = {name: value for name, value in labels.items() if name not in ("images", "unlabelled")}
-    return ArmData(images=PooledImages(labels["images"], labels["unlabelled"]), **parts)
-
-
-def _settings(
-    initial: StudentWeights,
-    student: StudentConfig,
-    distillation: DistillationConfig,
-    labelling: LabellingConfig,
-    scene: SceneDescription,
-    additions: RuleAdditions,
-) -> "ArmSettings":
-    from gsam_edge.distill.stage import ArmSettings
-
-    return ArmSettings(student, distillation, labelling, scene, rules_with(additions), initial)
+    config, maps = settings.distillation, None
+    source = PooledImages(inputs["images"], inputs["unlabelled"])
+    if parts := asked_maps(config.losses):
+        tuned = tuned_teachers(inputs, choice)
+        detection = settings.labelling.detection
+        maps = StoredMaps(
+            mapping_teachers(inputs["train"], tuned, choice, parts, detection=detection, device=device),
+            config.losses,
+            source,
+            features,
+            image_size=settings.student.image_size,
+            plain_share=config.maps.plain_share,
+        )
+    named = ("train", "val", "test", "held_back", "pool", "teacher_val", "teacher_pool", "store")
+    return ArmData(images=source, maps=maps, **{name: inputs[name] for name in named})

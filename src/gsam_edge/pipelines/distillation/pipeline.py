@@ -23,11 +23,14 @@ _ARMS = {
     "student": "params:student",
     "labelling": "params:labelling",
     "distillation": "params:distillation",
+    "choice": "params:teachers",
+    "features": "teacher_features",
     "scene": "params:scene",
     "additions": "params:augmentation_rules",
     "log": "live_metrics",
     "seed": "params:seed",
     "device": "params:device",
+    **TEACHER_INPUTS,
 }
 
 

@@ -16,6 +16,7 @@ from gsam_edge.students.ultralytics.copy_paste import RareCopyPaste, rare_classe
 from gsam_edge.students.ultralytics.imports import BaseMixTransform, CopyPaste, RandomPerspective, YOLODataset
 from gsam_edge.students.ultralytics.labels import TrainingLabels
 from gsam_edge.students.ultralytics.own_boxes import OwnBoxPerspective
+from gsam_edge.students.ultralytics.plain.images import PlainImages, not_plain
 from gsam_edge.students.ultralytics.polygons import outlines, polygon_masks
 from gsam_edge.vision import Detections
 from gsam_edge.vision.boxes import cxcywh_to_xyxy, xyxy_to_cxcywh
@@ -83,7 +84,7 @@ class MemoryDataset(YOLODataset):  # type: ignore[misc]
         super().__init__(img_path="", data={"names": dict(names), "nc": len(names)}, cache="ram", **options)
 
     def build_transforms(self, hyp: Any = None) -> Any:
-        """Builds Ultralytics' transforms: those of each pool, by name, and those of "unmixed" images."""
+        """Builds Ultralytics' transforms: those of each pool, by name, of "unmixed" and "plain" images."""
         still = copy(hyp)
         still.mosaic = still.mixup = still.cutmix = still.copy_paste = 0.0
         everything = range(len(self.im_files))
@@ -92,7 +93,8 @@ class MemoryDataset(YOLODataset):  # type: ignore[misc]
             "pseudo": sorted(self._labels.pseudo),
         }
         mixed = {name: self._own_transforms(hyp, indices) for name, indices in pools.items()}
-        return {**mixed, "unmixed": self._own_transforms(still, everything)}
+        unmixed = self._own_transforms(still, everything)
+        return {**mixed, "unmixed": unmixed, "plain": PlainImages(unmixed, self.imgsz)}
 
     def _own_transforms(self, hyp: Any, partners: Sequence[int]) -> Any:
         """Builds them with copy-paste of rare classes only, with the data's own boxes kept and partners of one pool."""
@@ -109,10 +111,12 @@ class MemoryDataset(YOLODataset):  # type: ignore[misc]
         return transforms
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        """Returns an image with its labels, augmented."""
-        index, unmixed = index % len(self), index >= len(self)
-        name = "unmixed" if unmixed else "pseudo" if index in self._labels.pseudo else "truth"
-        return self.transforms[name](self.get_image_and_label(index))  # type: ignore[no-any-return]
+        """Returns an image with its labels, augmented; see `PoolSampler` for the index."""
+        way, index = divmod(index, len(self))
+        if way == 2:
+            return self.transforms["plain"](self, index)  # type: ignore[no-any-return]
+        name = "unmixed" if way else "pseudo" if index in self._labels.pseudo else "truth"
+        return not_plain(self.transforms[name](self.get_image_and_label(index)))
 
     def get_img_files(self, img_path: str | list[str]) -> list[str]:
         """Returns names instead of paths."""

@@ -28,7 +28,13 @@ os.environ["ULTRALYTICS_SAFE_LOAD"] = "true"  # a network's definition names lay
 
 _pillow_open = Image.open
 
-from ultralytics.data.augment import BaseMixTransform, CopyPaste, RandomPerspective  # noqa: E402
+from ultralytics.data.augment import (  # noqa: E402
+    BaseMixTransform,
+    CopyPaste,
+    LetterBox,
+    RandomFlip,
+    RandomPerspective,
+)
 from ultralytics.data.build import InfiniteDataLoader, seed_worker  # noqa: E402
 from ultralytics.data.converter import merge_multi_segment  # noqa: E402
 from ultralytics.data.dataset import YOLODataset  # noqa: E402
@@ -69,6 +75,8 @@ __all__ = [
     "DetectionModel",
     "DetectionTrainer",
     "InfiniteDataLoader",
+    "LetterBox",
+    "RandomFlip",
     "RandomPerspective",
     "SegmentationModel",
     "YOLODataset",

@@ -99,3 +99,17 @@ def test_it_says_how_often_each_pool_is_passed(training_config):
     config = training_config.model_copy(update={"steps": 10, "batch_size": 4, "truth_only": 0.5})
     assert PoolSampler(range(5), range(5, 25), config, seed=0).passes() == (30 / 5, 10 / 20)
     assert PoolSampler(range(5), [], config, seed=0).passes() == (8, 0)
+
+
+def test_a_share_of_each_pool_is_shown_plain(training_config):
+    """Of both pools, in mixed and in unmixed steps: an index past twice the number of images."""
+    truth, pseudo = range(3), range(3, 8)
+    config = training_config.model_copy(update={"steps": 4, "validate_every": 4, "batch_size": 8, "truth_only": 0.25})
+    sampler = PoolSampler(truth, pseudo, config, seed=0, plain_share=0.5)
+    batches = [list(sampler)[first : first + 8] for first in range(0, 32, 8)]
+    ways = [[index // 8 for index in batch] for batch in batches]
+    assert ways == [[2, 2, 0, 0] * 2] * 2 + [[2, 2, 1, 1] * 2] + [[2] * 4 + [1] * 4]
+    plainer = PoolSampler(truth, pseudo, config, seed=0, plain_share=0.01)
+    assert sum(index >= 16 for index in list(plainer)[:8]) == 2
+    without = PoolSampler(truth, pseudo, config, seed=0)
+    assert [index % 8 for index in without] == [index % 8 for index in sampler]

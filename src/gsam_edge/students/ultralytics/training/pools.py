@@ -1,6 +1,6 @@
 """The loss of a batch from two pools: images with the truth first, then those whose labels no person gave.
 
-In all shapes: B images, A anchors, C classes, N labelled objects of all images together; see `students.raw`.
+In all shapes: B images, N labelled objects of all images together.
 """
 
 from collections.abc import Mapping
@@ -9,32 +9,29 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gsam_edge.students.raw import StudentRaw, Targets, WeightedLosses
-from gsam_edge.students.ultralytics.training.loss import Assignment, DetectionLoss, first_objects
+from gsam_edge.students.ultralytics.training.loss import DetectionLoss
 
 #: Keys of a batch that hold one value for each object; the others hold one for each image.
 _OF_OBJECTS = frozenset(
-    ("batch_idx", "cls", "bboxes", "masks", "class_weight", "box_weight", "mask_weight", "ignored", "has_mask")
+    ("batch_idx", "row", "cls", "bboxes", "masks", "class_weight", "box_weight", "mask_weight", "ignored", "has_mask")
 )
 
 
 class PooledLoss:
-    """A student's own loss of each pool by itself, and the distillation losses of the whole batch.
+    """A student's own loss of each pool by itself.
 
     The losses of a batch of the truth alone are the student's own. In a mixed batch each pool has its own normaliser,
     so that many pseudo-labels do not make the truth count less.
     """
 
-    def __init__(self, own: DetectionLoss, losses: WeightedLosses, pseudo_weight: float) -> None:
+    def __init__(self, own: DetectionLoss, pseudo_weight: float) -> None:
         """Sets what is added up.
 
         Args:
             own: the student's own loss.
-            losses: distillation losses.
             pseudo_weight: weight of the own loss of images whose labels no person gave.
         """
         self._own = own
-        self._losses = losses
         self._pseudo_weight = pseudo_weight
 
     def __call__(self, preds: Mapping[str, Any], batch: Mapping[str, Any]) -> tuple[Tensor, dict[str, Tensor]]:
@@ -50,16 +47,11 @@ class PooledLoss:
         """
         images, truth = len(batch["pseudo"]), int((~batch["pseudo"]).sum())
         total, items = self._own(*_part(preds, batch, 0, truth))
-        assigned = [self._own.assigned]
         if truth < images:
             of_pseudo, pseudo_items = self._own(*_part(preds, batch, truth, images))
-            assigned.append(self._own.assigned)
             total = torch.cat([total, self._pseudo_weight * of_pseudo])
             items = items | {f"pseudo_{name}": value for name, value in pseudo_items.items()}
-        step = _raw(preds), _targets(assigned, batch)
-        added = {f"{name}_loss": weight * loss(*step) for name, (weight, loss) in self._losses.items()}
-        total = torch.cat([total, *(value[None] * images for value in added.values())])
-        return total, items | {name: value.detach() for name, value in added.items()}
+        return total, items
 
 
 def _part(preds: Mapping[str, Any], batch: Mapping[str, Any], first: int, end: int) -> tuple[Any, dict[str, Any]]:
@@ -78,20 +70,3 @@ def _images(outputs: Any, first: int, end: int) -> Any:
     if isinstance(outputs, list | tuple):
         return type(outputs)(_images(value, first, end) for value in outputs)
     return outputs[first:end]
-
-
-def _raw(preds: Mapping[str, Any]) -> StudentRaw:
-    return StudentRaw(class_logits=preds["scores"].permute(0, 2, 1), box_logits=preds["boxes"].permute(0, 2, 1))
-
-
-def _targets(assigned: list[Assignment], batch: Mapping[str, Any]) -> Targets:
-    """Returns the targets of the whole batch; the index of an object past the last one becomes N."""
-    image_of_object = batch["batch_idx"].long()
-    first = first_objects(image_of_object, len(batch["pseudo"]))  # [B]
-    in_image = torch.cat([part.index_in_image for part in assigned])  # [B, A]
-    return Targets(
-        foreground=torch.cat([part.foreground for part in assigned]),
-        object_index=(first[:, None] + in_image).clamp(max=len(image_of_object)),
-        class_targets=torch.cat([part.class_targets for part in assigned]),
-        has_mask=batch["has_mask"],
-    )

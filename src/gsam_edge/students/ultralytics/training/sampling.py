@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
+from math import ceil
 
 import numpy as np
 from torch.utils.data import Sampler
@@ -22,7 +23,13 @@ class PoolSampler(Sampler[int]):
     """
 
     def __init__(
-        self, truth: Sequence[int], pseudo: Sequence[int], config: StudentTrainingConfig, *, seed: int
+        self,
+        truth: Sequence[int],
+        pseudo: Sequence[int],
+        config: StudentTrainingConfig,
+        *,
+        seed: int,
+        plain_share: float = 0.0,
     ) -> None:
         """Sets the pools.
 
@@ -31,12 +38,15 @@ class PoolSampler(Sampler[int]):
             pseudo: indices of the others; where there are none, the truth fills all batches.
             config: steps, batch, and the shares of the pools.
             seed: of the order.
+            plain_share: share of each pool's images in a batch that are shown plain (`plain.images`); a share above 0
+                is one image at least.
         """
         self.epoch = 0
         self.pools = truth, pseudo
         self._images = len(truth) + len(pseudo)
         self._config = config
         self._seed = seed
+        self._plain_share = plain_share
         wanted = round(config.pseudo_share * config.batch_size)
         self._pseudo_in_batch = min(max(wanted, 1), config.batch_size - 1) if pseudo else 0
         self._mixed_steps = config.steps - round(config.truth_only * config.steps) if pseudo else 0
@@ -49,7 +59,7 @@ class PoolSampler(Sampler[int]):
     def __iter__(self) -> Iterator[int]:
         """Yields the indices of the epoch's batches.
 
-        Index i + n, of n images, is image i without mosaic, mixup and copy-paste.
+        Index i + n, of n images, is image i without mosaic, mixup and copy-paste, and i + 2 n is image i shown plain.
         """
         first, end = self._epoch_steps()
         streams = [
@@ -59,8 +69,9 @@ class PoolSampler(Sampler[int]):
         for step in range(first, end):
             unmixed = step >= self._config.steps - self._config.close_mosaic_steps
             for stream, count in zip(streams, self._counts(step), strict=True):
-                for index in islice(stream, count):
-                    yield index + self._images * unmixed
+                plain = ceil(self._plain_share * count)
+                for place, index in enumerate(islice(stream, count)):
+                    yield index + self._images * (2 if place < plain else unmixed)
 
     def drawn(self, step: int) -> tuple[int, int]:
         """Returns how many images of each pool are drawn before a step, with repetitions."""

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from gsam_edge.students.family import StudentValidation
-from gsam_edge.students.raw import WeightedLosses
+from gsam_edge.students.maps import WeightedLosses
 from gsam_edge.students.ultralytics.config import StudentTrainingConfig
 from gsam_edge.students.ultralytics.labels import TrainingLabels
+from gsam_edge.students.ultralytics.plain.targets import BatchMaps
 from gsam_edge.training.checkpoints import CheckpointStore
 from gsam_edge.training.metrics import MetricLogger
 from gsam_edge.vision.images import ImageSource
@@ -31,6 +32,8 @@ class TrainingTask:
         image_size: side of the square network input in pixels.
         config: schedule and gains.
         losses: distillation losses.
+        maps: what the teachers say about every place of an image, or None without distillation losses.
+        plain_share: share of the images (0..1) that are shown alone and unwarped.
         pseudo_weight: weight of the loss on images whose labels no person gave.
         seed: seed of this run.
         validate: scores a network's state, or None for the last weights.
@@ -47,6 +50,8 @@ class TrainingTask:
     image_size: int
     config: StudentTrainingConfig
     losses: WeightedLosses
+    maps: BatchMaps | None
+    plain_share: float
     pseudo_weight: float
     seed: int
     validate: Callable[[Mapping[str, Tensor]], StudentValidation] | None

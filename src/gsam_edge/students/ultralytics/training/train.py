@@ -11,12 +11,14 @@ from torch import Tensor
 from gsam_edge.students.choice import StudentChoice
 from gsam_edge.students.family import StudentTraining, StudentValidation, Validate
 from gsam_edge.students.images import LabelledImages
+from gsam_edge.students.maps import WeightedLosses
 from gsam_edge.students.predictor import StudentPredictor
-from gsam_edge.students.raw import WeightedLosses
 from gsam_edge.students.ultralytics.architectures import ARCHITECTURES
 from gsam_edge.students.ultralytics.config import StudentTrainingConfig
 from gsam_edge.students.ultralytics.labels import collect_labels
 from gsam_edge.students.ultralytics.network import new_network, start_from
+from gsam_edge.students.ultralytics.plain.losses import add_projector
+from gsam_edge.students.ultralytics.plain.targets import BatchMaps
 from gsam_edge.students.ultralytics.training.options import ultralytics_options
 from gsam_edge.students.ultralytics.training.task import TrainingTask
 from gsam_edge.students.ultralytics.training.trainer import MemoryTraining
@@ -46,6 +48,11 @@ def train_student(
     seed_everything(derived_seed(run.seed, 0))
     network = new_network(architecture, student.size, len(class_names))
     transfer = None if initial is None else start_from(network, class_names, initial)
+    if losses and data.maps is None:
+        raise ValueError(f"student: expected the teachers' maps for the losses {list(losses)}, got none")
+    maps = BatchMaps(data.maps, collected) if losses and data.maps is not None else None
+    if maps is not None and (channels := maps.channels()):
+        add_projector(network, channels)
 
     def as_weights(state: Mapping[str, Tensor], facts: Mapping[str, Any]) -> StudentWeights:
         return StudentWeights(architecture, student.size, class_names, student.image_size, student.edge, state, facts)
@@ -65,6 +72,8 @@ def train_student(
             image_size=student.image_size,
             config=config,
             losses=losses,
+            maps=maps,
+            plain_share=0.0 if data.maps is None else data.maps.plain_share,
             pseudo_weight=pseudo_weight,
             seed=run.seed,
             validate=score if validate else None,

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from gsam_edge.students.ultralytics.dataset import MemoryDataset
 from gsam_edge.students.ultralytics.imports import DetectionTrainer, InfiniteDataLoader, seed_worker
+from gsam_edge.students.ultralytics.plain.losses import PlainLosses, without_projector
 from gsam_edge.students.ultralytics.training.loss import DetectionLoss, SegmentationLoss
 from gsam_edge.students.ultralytics.training.pools import PooledLoss
 from gsam_edge.students.ultralytics.training.sampling import PoolSampler
@@ -80,7 +81,8 @@ class MemoryTraining(DetectionTrainer):  # type: ignore[misc]
             dataset.fill_cache()  # once, for all workers of all epochs: each is forked from this process
         pseudo = self._task.labels.pseudo
         truth = [index for index in range(len(dataset)) if index not in pseudo]
-        sampler = PoolSampler(truth, sorted(pseudo), self._task.config, seed=self._task.seed)
+        task = self._task
+        sampler = PoolSampler(truth, sorted(pseudo), task.config, seed=task.seed, plain_share=task.plain_share)
         return InfiniteDataLoader(
             dataset,
             batch_size=batch_size,  # and every batch is full: batch normalisation cannot take one image
@@ -120,6 +122,7 @@ class MemoryTraining(DetectionTrainer):  # type: ignore[misc]
         batch = super().preprocess_batch(batch)
         table = self._task.labels.table
         rows = batch["cls"].flatten().long().cpu()
+        batch["row"] = rows.to(self.device)
         batch["cls"] = table.class_ids[rows, None].float().to(self.device)
         for name in ("has_mask", "class_weight", "box_weight", "mask_weight", "ignored"):
             batch[name] = getattr(table, name)[rows].to(self.device)
@@ -133,7 +136,7 @@ class MemoryTraining(DetectionTrainer):  # type: ignore[misc]
     def validate(self) -> tuple[dict[str, float], float | None]:
         """Validates the averaged weights (EMA) with the task."""
         self._check_finite()
-        state = full_precision(self.ema.ema.state_dict())
+        state = without_projector(full_precision(self.ema.ema.state_dict()))
         if self._task.validate is None:
             self.best = state
             return {}, None
@@ -216,7 +219,13 @@ class MemoryTraining(DetectionTrainer):  # type: ignore[misc]
     def _start_training(self) -> None:
         config, sampler = self._task.config, self.train_loader.sampler
         own = SegmentationLoss if self.args.task == "segment" else DetectionLoss
-        self.model.criterion = PooledLoss(own(self.model), self._task.losses, self._task.pseudo_weight)
+        pooled = PooledLoss(own(self.model), self._task.pseudo_weight)
+        maps, losses = self._task.maps, self._task.losses
+        self.model.criterion = (
+            pooled
+            if maps is None
+            else PlainLosses(pooled, self.model, losses, maps, lambda: self._step / self._task.config.steps)
+        )
         self.ema.decay = partial(average_decay, decay=config.ema_decay)
         pools = ("images", "images whose labels no person gave")
         passes = ", ".join(

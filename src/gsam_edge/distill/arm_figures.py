@@ -93,7 +93,8 @@ def recovered_gap(distilled: Drawn, truth: Drawn, oracle: Drawn) -> Estimate | N
     gap = oracle.mean - truth.mean
     if not (truth.enough and estimate(gap).low > 0):
         return None
-    return estimate((distilled.mean - truth.mean) / gap)
+    # Hardly any draw has no way to go; these have no share.
+    return estimate(np.divide(distilled.mean - truth.mean, gap, out=np.full_like(gap, np.nan), where=gap > 0))
 
 
 def _have_masks(units: Sequence[Sequence[Mapping[int, PackedDetections]]]) -> bool:

@@ -52,9 +52,10 @@ class IouMatches:
             points = np.linspace(0, 1, 101)
             for start in range(0, len(draws), step):
                 rows = slice(start, start + step)
-                counts = draws[rows][:, image]
-                correct = counts[:, ranks].cumsum(axis=1)
-                precision = correct / np.maximum(counts.cumsum(axis=1)[:, ranks], 1)
+                counts = np.take(draws[rows].astype(np.int32), image, axis=1)
+                correct = np.take(counts, ranks, axis=1).cumsum(axis=1)
+                found = np.take(counts.cumsum(axis=1, dtype=np.int32), ranks, axis=1)
+                precision = correct / np.maximum(found, 1)
                 envelope = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
                 recall = correct / np.maximum(labelled[rows, None], 1)
                 reached = np.searchsorted(points, recall, side="right")

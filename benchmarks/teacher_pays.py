@@ -27,7 +27,7 @@ from rich.table import Table
 
 from gsam_edge.augmentation import rules_with
 from gsam_edge.coco import Annotations
-from gsam_edge.coco.predictions import Predictions
+from gsam_edge.coco.predictions import Predictions, PredictorInfo
 from gsam_edge.coco.splitting.labels import LabelCount, images_that_keep_labels
 from gsam_edge.datasets.state import JsonStore
 from gsam_edge.distill.arm_figures import JUDGED_BY, Drawn, arm_figures, recovered_gap
@@ -123,18 +123,11 @@ def labels_of_teacher(study: Study, count: int, subset: int) -> tuple[Labeller, 
     labelling = study.settings.labelling
     if kind == "stand-in":
         taught, _ = study.subset(min(int(labels), len(study.whole.images)), subset)
-        nothing = Predictions({}, taught.class_names, empty_info(), taught.split_digest)
+        nobody = PredictorInfo("nobody", "", prompted_with_boxes=False)
+        nothing = Predictions({}, taught.class_names, nobody, taught.split_digest)
+        empty = study.whole.subset([])
         data = ArmData(
-            taught,
-            study.val,
-            study.test,
-            study.whole.subset([]),
-            pool.subset([]),
-            study.images,
-            nothing,
-            nothing,
-            {},
-            None,
+            taught, study.val, study.test, empty, without_objects(empty), study.images, nothing, nothing, {}, None
         )
         weights = train_arm("truth", data, study.settings, study.run(STAND_IN_SEED + subset)).weights
         device = str(study.run(0).device)
@@ -176,18 +169,6 @@ def tuned_on(study: Study, train: Annotations) -> dict[str, TunedTeacher]:
             base.load() if name in choice.names and not isinstance(adapter, dict) else adapter, adapter
         )
     return tuned
-
-
-def labels_alone(losses: Any) -> Any:
-    """The weights of the losses without those that ask the teachers about every place of an image."""
-    return losses.model_copy(update={name: 0.0 for name in type(losses).model_fields if name != "detection"})
-
-
-def empty_info() -> Any:
-    """Nobody, for an arm that asks no teacher."""
-    from gsam_edge.coco.predictions import PredictorInfo
-
-    return PredictorInfo("nobody", "", prompted_with_boxes=False)
 
 
 def without_objects(split: Annotations) -> Annotations:
@@ -296,10 +277,12 @@ def study_of(catalog: Any, chosen: argparse.Namespace) -> Study:
     training = distillation.training.model_copy(update=SMOKE if chosen.smoke else {})
     if chosen.steps is not None:
         training = training.model_copy(update={"steps": chosen.steps})
+    others = {name: 0.0 for name in type(distillation.losses).model_fields if name != "detection"}
+    losses = distillation.losses.model_copy(update=others)
     settings = ArmSettings(
         catalog.load("params:student"),
         # The arms here are told apart by their labels.
-        distillation.model_copy(update={"training": training, "losses": labels_alone(distillation.losses)}),
+        distillation.model_copy(update={"training": training, "losses": losses}),
         catalog.load("params:labelling"),
         catalog.load("params:scene"),
         rules_with(catalog.load("params:augmentation_rules")),

@@ -1,13 +1,10 @@
 """Labels of the pool by a teacher, by a student or by both, each behind a gate of its own, and who is chosen."""
 
 import logging
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from gsam_edge.coco import Annotations
 from gsam_edge.coco.packed import PackedDetections
@@ -21,8 +18,8 @@ from gsam_edge.distill.scores import score_predictions
 from gsam_edge.distill.stage import PoolLabels
 from gsam_edge.students.predictor import StudentPredictor, student_predictor
 from gsam_edge.students.weights import StudentWeights
+from gsam_edge.teachers.family import TeacherPredict, one_by_one
 from gsam_edge.training.checkpoints import fingerprint
-from gsam_edge.vision import Detections
 from gsam_edge.vision.images import ImageSource
 
 logger = logging.getLogger(__name__)
@@ -58,7 +55,7 @@ def student_labeller(
     """Lets a student label as the teachers do: from the same score on, into the same store."""
     threshold = labelling.score_threshold
     described = PredictorInfo("student", fingerprint(weights.digest, threshold), prompted_with_boxes=False)
-    build = partial(_OneByOne.build, student_predictor(weights, score_threshold=threshold, device=device))
+    build = partial(_as_labeller, student_predictor(weights, score_threshold=threshold, device=device))
 
     def label(split: Annotations) -> Predictions:
         batch = labelling.detection.batch_size
@@ -82,21 +79,20 @@ def chosen_labeller(
     Returns:
         The labeller; and `chosen`, `asked` (`hand_over`) and `figures`, of each on the validation images.
     """
+    scores = {each.name: score_predictions(val, each.val.objects) for each in (teacher, student)}
     better, other = teacher, student
-    figures = {each.name: score_predictions(val, each.val.objects).metrics for each in (teacher, student)}
-    fitness = {each.name: score_predictions(val, each.val.objects).fitness for each in (teacher, student)}
-    if fitness[STUDENT] > fitness[TEACHER]:
+    if scores[STUDENT].fitness > scores[TEACHER].fitness:
         better, other = student, teacher
 
     def fused(first: Predictions, second: Predictions) -> Predictions:
         return fuse(*_alike(first, second), match_iou=labelling.match_iou)
 
     both = Labeller(FUSED, fused(better.val, other.val), lambda: fused(better.label_pool(), other.label_pool()))
-    scored = score_predictions(val, both.val.objects)
-    figures[FUSED], fitness[FUSED] = scored.metrics, scored.fitness
+    scores[FUSED] = score_predictions(val, both.val.objects)
     labellers = {each.name: each for each in (better, other, both)}
-    name = max(labellers, key=lambda each: fitness[each]) if config.hand_over == "best" else config.hand_over
-    told = ", ".join(f"{each} {value:.4f}" for each, value in fitness.items())
+    name = max(labellers, key=lambda each: scores[each].fitness) if config.hand_over == "best" else config.hand_over
+    told = ", ".join(f"{each} {score.fitness:.4f}" for each, score in scores.items())
+    figures = {each: dict(score.metrics) for each, score in scores.items()}
     logger.info("hand-over: the %s labels the pool from now on (mAP50-95 on the validation images: %s)", name, told)
     return labellers[name], {"chosen": name, "asked": config.hand_over, "figures": figures}
 
@@ -168,15 +164,7 @@ def _unmasked(labels: Predictions) -> Predictions:
     return replace(labels, objects=objects)
 
 
-@dataclass(frozen=True)
-class _OneByOne:
-    """A student as `label_images` asks its labellers."""
-
-    predict: StudentPredictor
-
-    @classmethod
-    def build(cls, factory: Callable[[], StudentPredictor]) -> "_OneByOne":
-        return cls(factory())
-
-    def __call__(self, images: Sequence[NDArray[np.uint8]], prompts: Sequence[Detections] | None) -> list[Detections]:
-        return [self.predict(image) for image in images]
+def _as_labeller(student: Callable[[], StudentPredictor]) -> TeacherPredict:
+    """Builds a student that answers as `label_images` asks; no prompt is read."""
+    predict = student()
+    return one_by_one(lambda image, prompt: predict(image))

@@ -1,11 +1,8 @@
 """One stage of an arm's training: which images it sees, with whose labels, for how many steps."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from gsam_edge.augmentation import AugmentationRules, SceneDescription, build, description_for, identity
 from gsam_edge.coco import Annotations
@@ -14,7 +11,7 @@ from gsam_edge.distill.config import DistillationConfig, LabellingConfig
 from gsam_edge.distill.losses import weighted_losses
 from gsam_edge.distill.maps import StoredMaps
 from gsam_edge.students.choice import StudentChoice, StudentConfig
-from gsam_edge.students.family import StudentTraining, StudentValidation
+from gsam_edge.students.family import StudentTraining, Validate
 from gsam_edge.students.images import LabelledImages, LabelWeights, SplitLabels
 from gsam_edge.students.table import TrainingConfig, family_of
 from gsam_edge.students.weights import StudentWeights
@@ -114,7 +111,7 @@ def train_stage(
     training: TrainingConfig,
     initial: StudentWeights | None,
     teacher_losses: bool,
-    validate: Callable[[Callable[[NDArray[np.uint8]], Detections]], StudentValidation],
+    validate: Validate,
     run: Run,
 ) -> StudentTraining:
     """Trains a student in one stage; a stage that was finished before is read from its checkpoints.

@@ -51,6 +51,11 @@ class LossWeights(BaseModel):
     logit: float = Field(ge=0, description="of the class scores and boxes that the finder's encoder gives everywhere")
     feature: float = Field(ge=0, description="of the features of the finder's encoder")
 
+    @property
+    def listens(self) -> bool:
+        """Whether the student listens to its teacher by other losses than its own on the teacher's labels."""
+        return any(weight for name, weight in self.model_dump().items() if name != "detection")
+
 
 class MapsConfig(BaseModel):
     """How the losses `segmentation`, `logit` and `feature` are asked; with weights of 0 nothing here is read."""
@@ -71,11 +76,6 @@ class MapsConfig(BaseModel):
     feature_until: float = Field(
         gt=0, le=1, description="feature: share of the training in which its weight falls from its full value to 0"
     )
-
-    @property
-    def listens(self) -> bool:
-        """Whether the student listens to its teacher by other losses than its own on the teacher's labels."""
-        return any(weight for name, weight in self.model_dump().items() if name != "detection")
 
 
 class DistillationConfig(BaseModel):

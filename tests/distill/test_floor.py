@@ -61,8 +61,9 @@ def test_labelling_does_not_begin_with_a_useless_teacher(monkeypatch):
         nodes.label_with_teachers(**arguments)
 
 
-def test_a_student_is_not_trained_on_useless_labels():
-    arguments = dict.fromkeys(nodes.distil.__annotations__.keys() - {"return"})
+@pytest.mark.parametrize("train", [nodes.distil, nodes.train_controls])
+def test_no_student_is_trained_on_useless_labels(train):
+    arguments = dict.fromkeys(train.__annotations__.keys() - {"return", "labels"})
     arguments |= {"label_report": {"verdict": USELESS, "why": "they hold nothing"}, "floor": FLOOR}
     with pytest.raises(UselessTeacherError, match="the labels: they hold nothing"):
-        nodes.distil(**arguments)
+        train(**arguments)

@@ -74,7 +74,10 @@ def test_the_data_decides(
     shutil.rmtree(reporting / "live_metrics", ignore_errors=True)  # the curves of another dataset's run
     done = kedro_run(project, "--env=test", f"--params=dataset={dataset}")
     assert done.returncode == 0, done.stderr[-4000:]
-    assert report(project, "distillation_report")["student"]["architecture"] == student
+    distilled = report(project, "distillation_report")
+    assert distilled["student"]["architecture"] == student
+    assert set(distilled["arms"]) == {"distilled"}  # every image has its label
+    assert distilled["verdict"].startswith(("nothing for the teacher to teach", "not known"))
     tuned = {name for name, part in report(project, "teacher_report").items() if part["status"] == "tuned"}
     assert tuned - {"grounded_sam"} == teachers
     rows = {row["artefact"]: row for row in report(project, "comparison")}
@@ -86,10 +89,30 @@ def test_the_data_decides(
     assert ("score_threshold" in rows["teacher"]) == ("grounding_dino" in teachers)
     assert all(row["prompt_free"] for row in report(project, "optimization_report"))
     assert report(project, "validation_report")["images"]["in"] == IMAGES
-    drawn = ("comparison", "predictions", "teacher_curves", "teacher_classes", "teacher_worst", "label_disagreements")
+    drawn = ["comparison", "predictions", "distillation_arms", "label_disagreements"]
+    drawn += ["teacher_curves", "teacher_classes", "teacher_worst"]
     assert {path.name for path in reporting.glob("plot_*.png")} >= {f"plot_{name}.png" for name in drawn}
     assert "verdict" in report(project, "label_report")
     assert {path.stem for path in (reporting / "live_metrics").iterdir()} == teachers | {"student"}
+
+
+@pytest.mark.slow
+def test_where_labels_are_held_back_every_arm_is_trained_and_compared(project: Path, tmp_path: Path) -> None:
+    dataset = small_dataset(tmp_path / "dataset", boxes=True, masks=True)
+    reporting = project / "data" / "test" / "08_reporting"
+    shutil.rmtree(reporting / "live_metrics", ignore_errors=True)
+    parameters = f"dataset={dataset},split.labels.count=4"
+    done = kedro_run(project, "--env=test", f"--params={parameters}", "--to-outputs=distillation_report")
+    assert done.returncode == 0, done.stderr[-4000:]
+    told = report(project, "distillation_report")
+    assert list(told["arms"]) == ["truth", "self_training", "distilled", "oracle"]
+    assert told["images"]["labelled"] == 4
+    assert told["images"]["pool"] == told["images"]["held_back"] > 0
+    trained = {path.stem for path in (reporting / "live_metrics").iterdir()}
+    assert trained >= {"student", "truth_seed0", "self_training_seed0", "oracle_seed0"}
+    assert (reporting / "plot_distillation_arms.png").exists()
+    assert "your labels alone" in done.stderr + done.stdout
+    assert not (project / "data" / "test" / "06_models" / "checkpoints" / "control").exists()
 
 
 @pytest.mark.slow

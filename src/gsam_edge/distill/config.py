@@ -2,9 +2,10 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from gsam_edge.augmentation import AugmentationConfig
+from gsam_edge.distill.arms import Control
 from gsam_edge.distill.gate import GateConfig
 from gsam_edge.students.table import TrainingConfig
 from gsam_edge.teachers.config import DetectionConfig
@@ -50,6 +51,11 @@ class LossWeights(BaseModel):
     logit: float = Field(ge=0, description="of the class scores and boxes that the finder's encoder gives everywhere")
     feature: float = Field(ge=0, description="of the features of the finder's encoder")
 
+    @property
+    def listens(self) -> bool:
+        """Whether the student listens to its teacher by other losses than its own on the teacher's labels."""
+        return any(weight for name, weight in self.model_dump().items() if name != "detection")
+
 
 class MapsConfig(BaseModel):
     """How the losses `segmentation`, `logit` and `feature` are asked; with weights of 0 nothing here is read."""
@@ -73,13 +79,45 @@ class MapsConfig(BaseModel):
 
 
 class DistillationConfig(BaseModel):
-    """Settings of the training of a student on annotations and teacher labels."""
+    """Settings of the training of a student on labels of people and of teachers, and of its controls."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    control: tuple[Control, ...] = Field(
+        description="arms trained beside the distilled student, so that its gain is known"
+    )
+    seeds: int | tuple[int, ...] = Field(
+        description="how many seeds each arm is trained with, from `seed` on, or which; the first is the student's"
+    )
+    burn_in: float = Field(
+        gt=0, lt=1, description="share of the steps in the first stage, before labels are handed over"
+    )
+    hand_over: Literal["best", "fused", "teacher"] = Field(
+        description="who labels the pool for the second stage: the best on the validation split of teacher, student "
+        "and both fused; both fused; or the teacher again"
+    )
+    hard_threshold: float = Field(
+        ge=0, le=1, description="score from which the arm hard_labels takes the teacher's labels for truth"
+    )
     augmentation: AugmentationConfig | None = Field(
         description="augmentation by the words of the scene; null leaves only Ultralytics' own"
     )
     losses: LossWeights = Field(description="weights of the distillation losses")
     maps: MapsConfig = Field(description="what the teachers say about every place of an image")
     training: TrainingConfig = Field(description="schedule, losses, validation and Ultralytics' augmentation")
+
+    @field_validator("seeds")
+    @classmethod
+    def _at_least_one(cls, seeds: int | tuple[int, ...]) -> int | tuple[int, ...]:
+        if (isinstance(seeds, int) and seeds < 1) or seeds == ():
+            raise ValueError(f"expected at least one seed, got {seeds}")
+        if isinstance(seeds, tuple) and len(set(seeds)) < len(seeds):
+            raise ValueError(f"expected seeds that differ, got {list(seeds)}: equal ones give equal students")
+        return seeds
+
+    @field_validator("control")
+    @classmethod
+    def _each_once(cls, control: tuple[Control, ...]) -> tuple[Control, ...]:
+        if len(set(control)) < len(control):
+            raise ValueError(f"expected each arm once, got {list(control)}")
+        return control

@@ -1,172 +1,248 @@
-"""Training of a student on annotations and teacher labels, and its metrics on the validation split."""
+"""Training of the distilled student and of its controls, all by the same two stages."""
 
-from collections.abc import Callable
+from collections.abc import Iterator, MutableMapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from gsam_edge.augmentation import AugmentationRules, SceneDescription, build, description_for, identity
 from gsam_edge.coco import Annotations
-from gsam_edge.coco.errors import InvalidDatasetError
-from gsam_edge.coco.packed import PackedDetections
-from gsam_edge.coco.predictions import Predictions, by_image
+from gsam_edge.coco.predictions import Predictions, PredictorInfo
 from gsam_edge.coco.provenance import require_made_from
-from gsam_edge.distill.config import DistillationConfig
-from gsam_edge.distill.losses import weighted_losses
+from gsam_edge.distill.arm_run import ArmRun
+from gsam_edge.distill.arms import ARMS, DISTILLED, Source, left_out, seeds_of
+from gsam_edge.distill.hand_over import (
+    TEACHER,
+    Labeller,
+    chosen_labeller,
+    gated_labels,
+    hard_labels,
+    student_labeller,
+)
 from gsam_edge.distill.maps import StoredMaps
-from gsam_edge.distill.reports import distillation_report
-from gsam_edge.metrics.detection import coco_metrics
-from gsam_edge.students.choice import StudentConfig, choose_student
-from gsam_edge.students.family import StudentValidation
-from gsam_edge.students.images import LabelledImages
+from gsam_edge.distill.scores import found_by, require_objects, score_student
+from gsam_edge.distill.stage import ArmSettings, PoolLabels, stage_trainings, train_stage
+from gsam_edge.students.choice import StudentChoice, choose_student
+from gsam_edge.students.family import StudentTraining
 from gsam_edge.students.predictor import StudentPredictor
 from gsam_edge.students.start import Start
-from gsam_edge.students.table import family_of
+from gsam_edge.students.table import TrainingConfig
 from gsam_edge.students.weights import StudentWeights
-from gsam_edge.training.checkpoints import fingerprint
+from gsam_edge.training.metrics import MetricLogger
 from gsam_edge.training.run import Run
-from gsam_edge.vision import Detections
 from gsam_edge.vision.images import ImageSource
 
 
-def distillation_fingerprint(
-    train: Annotations,
-    val: Annotations,
-    teacher: Predictions,
-    *,
-    student: StudentConfig,
-    config: DistillationConfig,
-    scene: SceneDescription,
-    rules: AugmentationRules,
-    initial: Start | None,
-    maps: StoredMaps | None,
-    seed: int,
-) -> str:
-    """Returns the key of a distillation's checkpoints: a digest of all that decides its outcome but the images.
+@dataclass(frozen=True)
+class ArmData:
+    """Images and labels of all arms.
 
-    The arguments are those of `distil_student`.
+    Attributes:
+        train: training images whose labels are used.
+        val: validation images; they choose weights, gates and who labels, and nothing is trained on them.
+        test: test images; they choose nothing.
+        held_back: training images whose labels the oracle alone may use.
+        pool: images without a label in use, without objects.
+        images: all of them by `file_name`.
+        teacher_val: the teachers' labels of the validation images.
+        teacher_pool: those of the pool.
+        store: labels of students by content, beside the teachers'.
+        maps: what the teachers say about every place of an image, or None where no loss asks.
     """
-    data = [train.digest, val.digest, teacher.digest, *(None if one is None else one.digest for one in (initial, maps))]
-    changes = identity(description_for(config.augmentation, scene, rules), rules)
-    said_only = {"least_start"}
-    return fingerprint(data, student.model_dump(exclude=said_only), config.model_dump(), changes, seed)
+
+    train: Annotations
+    val: Annotations
+    test: Annotations
+    held_back: Annotations
+    pool: Annotations
+    images: ImageSource
+    teacher_val: Predictions
+    teacher_pool: Predictions
+    store: MutableMapping[str, dict[str, Any]]
+    maps: StoredMaps | None
+
+    @cached_property
+    def teacher(self) -> Labeller:
+        """The tuned teachers, who have labelled already."""
+        return Labeller(TEACHER, self.teacher_val, lambda: self.teacher_pool)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Numbers of images: `labelled`, `pool`, `held_back`."""
+        return {
+            "labelled": len(self.train.images),
+            "pool": len(self.pool.images),
+            "held_back": len(self.held_back.images),
+        }
 
 
 @dataclass(frozen=True)
-class Distillation:
-    """A distilled student.
+class TrainedArm:
+    """A student at the end of an arm.
 
     Attributes:
-        weights: those of the best epoch.
-        report: see `distillation_report`.
+        weights: those of the best validation in the second stage.
+        facts: see `train_arm`.
     """
 
     weights: StudentWeights
-    report: dict[str, Any]
+    facts: dict[str, Any]
 
 
-def distil_student(
-    train: Annotations,
-    val: Annotations,
-    images: ImageSource,
-    teacher: Predictions,
-    *,
-    student: StudentConfig,
-    config: DistillationConfig,
-    scene: SceneDescription,
-    rules: AugmentationRules,
-    initial: Start | None,
-    maps: StoredMaps | None,
-    run: Run,
-) -> Distillation:
-    """Trains the student that the data calls for on its annotations.
-
-    The epoch with the best fitness on the validation split is kept, see `score_student`.
+def train_arm(name: str, data: ArmData, settings: ArmSettings, run: Run) -> TrainedArm:
+    """Trains one arm in two stages, the second from the weights of the first.
 
     Args:
-        train: training split.
-        val: validation split; not used for training.
-        images: images of both by `file_name`.
-        teacher: labels of the training split.
-        student: architecture, size and input.
-        config: losses and training.
-        scene: object and scene in words; the config's `augmentation` says which of them are applied.
-        rules: the transforms of each word.
-        initial: weights to start from as far as they fit, or None for random ones.
-        maps: what the teachers say about every place of an image, or None where no loss asks.
-        run: logs `student/...` once an epoch; checkpoints are stored under `distillation_fingerprint`.
+        name: of `ARMS`.
+        data: images and labels.
+        settings: what all arms have in common.
+        run: its log receives `student/...`, the second stage's steps after those of the first. Each stage keeps
+            checkpoints of its own, so that a killed arm continues in the stage, and at the step, where it was.
+
+    Returns:
+        The student; and as facts `student` {architecture, why, size, image_size, parameters, start}, `stages` [{labels,
+        of whom; images, objects, ignored, background, duplicates, left_out of the pool; steps}], `hand_over` (see
+        `chosen_labeller`) where labels were handed over, `losses` of the last steps, `val`, the figures on the
+        validation images, and `without_area`, labels that were left out because their box has no area.
 
     Raises:
         StudentChoiceError: if the data lacks what the requested student is trained on.
-        InvalidDatasetError: if no object is labelled in either split.
-        InvalidDatasetError: if the labels come from another split or have other classes.
+        InvalidDatasetError: if no object is labelled, or labels have other classes or come from another split.
         TrainingError: if the loss becomes NaN or infinite, or a batch does not fit into memory.
     """
-    _require_objects(val)
-    require_made_from(
-        train,
-        what="teacher_labels",
-        class_names=teacher.class_names,
-        split_digest=teacher.split,
-        remedy="run the pipeline distillation from its beginning",
-    )
-    choice = choose_student(train, student)
-    description = description_for(config.augmentation, scene, rules)
-    state = distillation_fingerprint(
-        train,
-        val,
-        teacher,
-        student=student,
-        config=config,
-        scene=scene,
-        rules=rules,
-        initial=initial,
-        maps=maps,
-        seed=run.seed,
-    )
-    augmentation = None if description is None else build(description, rules)
-    trained = family_of(choice.architecture).train(
-        replace(LabelledImages.of_split(train, images, augmentation), maps=maps),
-        choice,
-        config.training,
-        losses=weighted_losses(config.losses, config.maps),
-        pseudo_weight=config.losses.detection,
-        initial=initial,
-        validate=lambda predict: score_student(predict, val, images),
-        run=run.opened(state),
-    )
-    predictor = StudentPredictor(trained.weights, score_threshold=0.0, device=run.device)
-    figures = score_student(predictor, val, images).metrics
-    report = distillation_report(choice, trained, figures, loss_weights=config.losses.model_dump(), seed=run.seed)
-    return Distillation(replace(trained.weights, split=train.split_digest), report)
+    arm, config = ARMS[name], settings.distillation
+    _require_sound(data)
+    choice = choose_student(data.train, settings.student)
+    truth = (data.train, data.held_back) if arm.held_back else (data.train,)
 
-
-def score_student(
-    predict: Callable[[NDArray[np.uint8]], Detections], split: Annotations, images: ImageSource
-) -> StudentValidation:
-    """Returns COCO's mAP50 and mAP50-95 of boxes and, where annotations and student have them, of masks.
-
-    The fitness is the mAP50-95, the mean of both where there are both.
-
-    Raises:
-        InvalidDatasetError: if the split holds no object.
-    """
-    _require_objects(split)
-    packed = [PackedDetections.pack(predict(images[image["file_name"]])) for image in split.images]
-    found = by_image(split, packed)
-    metrics: dict[str, float] = {}
-    for prefix, iou_type in (("box", "bbox"), ("mask", "segm")):
-        figures = coco_metrics(split, found, iou_type)  # type: ignore[arg-type]
-        metrics |= {f"{prefix}_{name}": figures[name] for name in ("map50", "map50_95") if name in figures}
-    strict = [value for name, value in metrics.items() if name.endswith("map50_95")]
-    return StudentValidation(sum(strict) / len(strict), metrics)
-
-
-def _require_objects(split: Annotations) -> None:
-    if split.columns.is_crowd.all():
-        raise InvalidDatasetError(
-            f"validation split: expected at least one object, crowd regions aside, in its {len(split.images)} images, "
-            "got none; no student can be judged by it: split the images anew, or label some of these"
+    def stage(pool: PoolLabels, training: TrainingConfig, initial: Start | None, before: int) -> StudentTraining:
+        return train_stage(
+            truth,
+            data.val,
+            pool,
+            data.pool,
+            data.images,
+            data.maps,
+            choice=choice,
+            settings=settings,
+            training=training,
+            initial=initial,
+            teacher_losses=arm.teacher_losses,
+            validate=lambda predict: score_student(predict, data.val, data.images),
+            run=replace(run, log=_later(run.log, before)),
         )
+
+    burn_in, rest = stage_trainings(config.training, config.burn_in)
+    first_pool, _ = _pool_labels(arm.stages[0], data, settings, None, run)
+    burnt_in = stage(first_pool, burn_in, settings.initial, before=0)
+    second_pool, handed = _pool_labels(arm.stages[1], data, settings, burnt_in.weights, run)
+    trained = stage(second_pool, rest, Start.of(burnt_in.weights, "the first stage"), before=burn_in.steps)
+    predictor = StudentPredictor(trained.weights, score_threshold=0.0, device=run.device)
+    facts = {
+        "student": _student(choice, burnt_in),
+        "stages": [{**first_pool.facts, "steps": burn_in.steps}, {**second_pool.facts, "steps": rest.steps}],
+        **handed,
+        "losses": {key: value for key, value in trained.history[-1].items() if key.startswith(("train_", "pseudo_"))},
+        "val": dict(score_student(predictor, data.val, data.images).metrics),
+        "without_area": trained.without_area,
+    }
+    return TrainedArm(replace(trained.weights, split=data.train.split_digest), facts)
+
+
+def arm_run(name: str, trained: TrainedArm, data: ArmData, run: Run) -> ArmRun:
+    """Lets an arm's student find the objects of the test images."""
+    predictor = StudentPredictor(trained.weights, score_threshold=0.0, device=run.device)
+    described = PredictorInfo(f"{name}, seed {run.seed}", trained.weights.digest, prompted_with_boxes=False)
+    found = found_by(predictor, data.test, data.images)
+    return ArmRun(
+        name, run.seed, trained.facts, Predictions(found, data.test.class_names, described, data.test.split_digest)
+    )
+
+
+def train_controls(data: ArmData, settings: ArmSettings, run: Run) -> Iterator[ArmRun]:
+    """Trains all that is asked for beside the distilled student of the first seed, which is not trained again.
+
+    Args:
+        data: images and labels.
+        settings: `distillation.control` and `distillation.seeds` say what is asked for.
+        run: the first seed is counted from its seed; the log's names begin with arm and seed.
+    """
+    config = settings.distillation
+    first, *others = seeds_of(config.seeds, run.seed)
+    counts = data.counts
+    useless = left_out(
+        config.control,
+        pool_images=counts["pool"],
+        held_back_images=counts["held_back"],
+        listens=config.losses.listens,
+    )
+    controls = [name for name in config.control if name not in useless]
+    for seed in (first, *others):
+        for name in ([] if seed == first else [DISTILLED]) + controls:
+            seeded = replace(run, seed=seed, log=_renamed(run.log, f"{name}_seed{seed}"))
+            yield arm_run(name, train_arm(name, data, settings, seeded), data, seeded)
+
+
+def _pool_labels(
+    source: Source, data: ArmData, settings: ArmSettings, weights: StudentWeights | None, run: Run
+) -> tuple[PoolLabels, dict[str, Any]]:
+    """Returns the labels of the pool for a stage, and `hand_over` where they were handed over.
+
+    Args:
+        source: whose labels.
+        data: images and labels.
+        settings: gate and hand-over.
+        weights: the student of the stage before.
+        run: where a student labels.
+    """
+    if source == "none" or not data.pool.images:
+        return PoolLabels(), {}
+    config, labelling = settings.distillation, settings.labelling
+    if source == "teacher_hard":
+        return hard_labels(data.teacher, data.pool, config.hard_threshold), {}
+    labeller, handed = data.teacher, {}
+    if weights is not None and (source == "student" or config.hand_over != "teacher"):
+        labeller = student_labeller(
+            weights,
+            data.val,
+            data.pool,
+            data.images,
+            labelling=labelling,
+            store=data.store,
+            device=str(run.device),
+        )
+        if source == "handed_over":
+            labeller, told = chosen_labeller(data.teacher, labeller, data.val, config, labelling)
+            handed = {"hand_over": told}
+    return gated_labels(labeller, data.val, data.pool, labelling), handed
+
+
+def _require_sound(data: ArmData) -> None:
+    require_objects(data.val)
+    for what, labels in (("teacher_labels_val", data.teacher_val), ("teacher_labels_pool", data.teacher_pool)):
+        require_made_from(
+            data.train,
+            what=what,
+            class_names=labels.class_names,
+            split_digest=labels.split,
+            remedy="run the pipeline distillation from its beginning",
+        )
+
+
+def _student(choice: StudentChoice, training: StudentTraining) -> dict[str, Any]:
+    weights = training.weights
+    return {
+        "architecture": choice.architecture,
+        "why": choice.why,
+        "size": weights.size,
+        "image_size": weights.image_size,
+        "parameters": sum(tensor.numel() for tensor in weights.tensors.values()),
+        "start": training.transfer.report(),
+    }
+
+
+def _later(log: MetricLogger, before: int) -> MetricLogger:
+    return lambda name, value, step: log(name, value, step + before)
+
+
+def _renamed(log: MetricLogger, training: str) -> MetricLogger:
+    return lambda name, value, step: log(f"{training}/{name.removeprefix('student/')}", value, step)

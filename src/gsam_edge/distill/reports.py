@@ -1,43 +1,124 @@
 """The report of the distillation, as JSON values."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from gsam_edge.students.choice import StudentChoice
-from gsam_edge.students.family import StudentTraining
+from gsam_edge.coco import Annotations
+from gsam_edge.coco.predictions import Predictions
+from gsam_edge.distill.arm_figures import JUDGED_BY, Drawn, arm_figures, recovered_gap
+from gsam_edge.distill.arm_run import ArmRun
+from gsam_edge.distill.arms import ARMS, CONTROLS, DISTILLED, ORACLE, TRUTH, Control, left_out
+from gsam_edge.distill.verdict import Gain, distillation_verdict
+from gsam_edge.metrics.bootstrap import Estimate
 
 
 def distillation_report(
-    choice: StudentChoice,
-    training: StudentTraining,
-    figures: Mapping[str, float],
+    test: Annotations,
+    runs: Sequence[ArmRun],
+    teacher: Predictions | None,
     *,
-    loss_weights: Mapping[str, float],
-    seed: int,
+    data: Mapping[str, int],
+    control: tuple[Control, ...],
+    listens: bool,
 ) -> dict[str, Any]:
-    """Reports how the student was trained and its metrics on the validation split.
+    """Compares the arms on the test split, by which nothing was chosen.
+
+    Args:
+        test: the test split.
+        runs: every trained arm; all arms have the same seeds. The first is that of the student.
+        teacher: what the teachers find on the test split without true boxes, or None.
+        data: numbers of images: `labelled`, `pool` (without a label in use), `held_back` (of them with known truth).
+        control: the arms that were asked for.
+        listens: whether a loss of the teacher's has a weight.
 
     Returns:
-        `student` {architecture, why, size, image_size, parameters, start}, see `Transfer.report` for the start;
-        `seeds`; `full` by figure as {mean}, without an interval as long as one seed was trained; `labels`
-        {without_area}, labelled objects left out; `loss_weights` of the distillation; `losses` at the end; `steps`;
-        `verdict`. `control` is absent as long as no control is trained.
+        `verdict`; `titles` {arm, or `teacher`: its name for people}, in the order of tables; `student`, `losses` of its
+        last steps and `hand_over` (see `train_arm`); `seeds`; `images` (of the test split, with `data`); `arms` {name:
+        {figure: {mean, ci95 [low, high]}}} (0..1); `teacher` likewise; `gains` {control: {figure: {mean, ci95}}} of the
+        distilled student; `per_class` {class: {arms {name: mAP50-95 of boxes}, gains {control: {mean, ci95}}}};
+        `recovered_gap` {figure: {mean, ci95}} where the oracle is better than truth alone; `left_out` {arm: why it was
+        not trained}; `trainings` [{arm, seed, facts}]. The interval is absent where too few images hold objects. What
+        does not apply is absent.
     """
-    weights, last = training.weights, training.history[-1]
+    seeds = list(dict.fromkeys(run.seed for run in runs))
+    of_arm = {
+        name: [[run.predictions.objects] for run in runs if run.arm == name]
+        for name in ARMS
+        if any(run.arm == name for run in runs)
+    }
+    figures = {name: arm_figures(test, units) for name, units in of_arm.items()}
+    taught = {} if teacher is None else arm_figures(test, [[teacher.objects]])
+    distilled = figures[DISTILLED]
+    differences = {
+        name: {figure: drawn - figures[name][figure] for figure, drawn in distilled.items()}
+        for name in figures
+        if name in (*CONTROLS, "hard_labels")
+    }
+    gains = {
+        name: Gain(
+            drawn[JUDGED_BY].estimate, {each: drawn[JUDGED_BY].of_class(each) for each in drawn[JUDGED_BY].classes}
+        )
+        for name, drawn in differences.items()
+        if name in CONTROLS and JUDGED_BY in drawn
+    }
+    first = runs[0].facts
+    report: dict[str, Any] = {
+        "verdict": distillation_verdict(
+            gains,
+            seeds=len(seeds),
+            enough=JUDGED_BY in distilled and distilled[JUDGED_BY].enough,
+            has_pool=data["pool"] > 0,
+            listens=listens,
+        ),
+        "titles": _titles(figures, has_teacher=bool(taught)),
+        "student": first["student"],
+        "losses": first["losses"],
+        "seeds": seeds,
+        "images": {"test": len(test.images), **data},
+        "arms": {name: _means(drawn) for name, drawn in figures.items()},
+        "gains": {name: _means(drawn) for name, drawn in differences.items()},
+        "per_class": _per_class(figures, differences),
+        "trainings": [{"arm": run.arm, "seed": run.seed, **run.facts} for run in runs],
+    }
+    if ORACLE in figures and TRUTH in figures:
+        shares = {
+            name: recovered_gap(drawn, figures[TRUTH][name], figures[ORACLE][name]) for name, drawn in distilled.items()
+        }
+        report["recovered_gap"] = {
+            name: _interval(share, enough=True) for name, share in shares.items() if share is not None
+        }
+    useless = left_out(control, pool_images=data["pool"], held_back_images=data["held_back"], listens=listens)
+    optional = {"teacher": _means(taught), "left_out": useless, "hand_over": first.get("hand_over")}
+    return report | {name: value for name, value in optional.items() if value}
+
+
+def _titles(arms: Collection[str], *, has_teacher: bool) -> dict[str, str]:
+    titles = {name: ARMS[name].title for name in arms if name != ORACLE}
+    titles |= {"teacher": "teacher"} if has_teacher else {}
+    return titles | ({ORACLE: ARMS[ORACLE].title} if ORACLE in arms else {})
+
+
+def _means(figures: Mapping[str, Drawn]) -> dict[str, dict[str, Any]]:
+    return {name: _interval(drawn.estimate, enough=drawn.enough) for name, drawn in figures.items()}
+
+
+def _interval(value: Estimate, *, enough: bool) -> dict[str, Any]:
+    return {"mean": value.value, **({"ci95": [value.low, value.high]} if enough else {})}
+
+
+def _per_class(
+    figures: Mapping[str, Mapping[str, Drawn]], differences: Mapping[str, Mapping[str, Drawn]]
+) -> dict[str, dict[str, Any]]:
+    judged = {name: drawn[JUDGED_BY] for name, drawn in figures.items() if JUDGED_BY in drawn}
+    if not judged:
+        return {}
     return {
-        "student": {
-            "architecture": choice.architecture,
-            "why": choice.why,
-            "size": weights.size,
-            "image_size": weights.image_size,
-            "parameters": sum(tensor.numel() for tensor in weights.tensors.values()),
-            "start": training.transfer.report(),
-        },
-        "seeds": [seed],
-        "full": {name: {"mean": value} for name, value in figures.items()},
-        "labels": {"without_area": training.without_area},
-        "loss_weights": dict(loss_weights),
-        "losses": {name: value for name, value in last.items() if name.startswith(("train_", "pseudo_"))},
-        "steps": int(last["step"]),
-        "verdict": "no control without the teacher was trained, so the teacher's share in these figures is not known",
+        each: {
+            "arms": {name: drawn.of_class(each).value for name, drawn in judged.items()},
+            "gains": {
+                name: _interval(drawn[JUDGED_BY].of_class(each), enough=drawn[JUDGED_BY].enough)
+                for name, drawn in differences.items()
+            },
+        }
+        for each in judged[DISTILLED].classes
     }

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from gsam_edge.coco.predictions import Predictions
     from gsam_edge.datasets.tracking import LiveMetrics
+    from gsam_edge.distill.arm_run import ArmRun
     from gsam_edge.students.start import Start
     from gsam_edge.students.weights import StudentWeights
     from gsam_edge.teachers.grounding_dino.model import GroundingDino
@@ -18,11 +19,12 @@ if TYPE_CHECKING:
     from gsam_edge.teachers.sam.model import SamModel
     from gsam_edge.training.checkpoints import CheckpointStore
 else:
-    Adapter = CheckpointStore = DataFrame = Figure = GroundingDino = LiveMetrics = Any
+    Adapter = ArmRun = CheckpointStore = DataFrame = Figure = GroundingDino = LiveMetrics = Any
     Predictions = SamModel = Start = StudentWeights = Any
 
 __all__ = [
     "Adapter",
+    "ArmRun",
     "CheckpointStore",
     "DataFrame",
     "Figure",

@@ -10,7 +10,7 @@ from gsam_edge.coco.packed import PackedDetections
 from gsam_edge.metrics.bootstrap import Resampled
 from gsam_edge.metrics.detection import IouType, class_map50, evaluate_predictions
 from gsam_edge.metrics.mask_overlap import paired_mask_ious
-from gsam_edge.metrics.resampling import ResampledMap50, resampled_map50, resampled_mean_iou
+from gsam_edge.metrics.resampling import IOU_50, ResampledMap, resampled_map, resampled_mean_iou
 
 
 @dataclass(frozen=True)
@@ -33,11 +33,11 @@ def found_figures(truth: Annotations, predictions: Mapping[int, PackedDetections
     """Returns the figures of objects that were found, by boxes or masks."""
     evaluation, prefix = evaluate_predictions(truth, predictions, iou_type), "" if iou_type == "bbox" else "mask_"
     if evaluation is None:
-        return TeacherFigures({}, {}, ResampledMap50((), np.zeros(len(truth.images), np.int64)))
+        return TeacherFigures({}, {}, ResampledMap((), np.zeros(len(truth.images), np.int64)))
     named = {
         f"{prefix}{name}": evaluation.figures[name] for name in ("map50", "map50_95") if name in evaluation.figures
     }
-    return TeacherFigures(named, class_map50(truth, evaluation), resampled_map50(truth, predictions, iou_type))
+    return TeacherFigures(named, class_map50(truth, evaluation), resampled_map(truth, predictions, iou_type, IOU_50))
 
 
 def outlined_figures(truth: Annotations, predictions: Mapping[int, PackedDetections]) -> TeacherFigures:

@@ -3,17 +3,18 @@
 from collections.abc import MutableMapping
 from dataclasses import asdict
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gsam_edge.augmentation import RuleAdditions, SceneDescription, rules_with
 from gsam_edge.coco import Annotations
 from gsam_edge.coco.images.scan import ImageFiles
 from gsam_edge.coco.needs import is_not_needed
+from gsam_edge.distill.arms import DISTILLED, seeds_of
 from gsam_edge.distill.config import DistillationConfig, LabellingConfig
 from gsam_edge.distill.pool import PooledImages
 from gsam_edge.distill.pool import collect_pool as pool_of
 from gsam_edge.pipelines.templates import tuned_teachers
-from gsam_edge.pipelines.types import CheckpointStore, Figure, Predictions, Start, StudentWeights
+from gsam_edge.pipelines.types import ArmRun, CheckpointStore, Figure, Predictions, Start, StudentWeights
 from gsam_edge.report.worst_images import WorstImagesConfig
 from gsam_edge.students.choice import StudentConfig
 from gsam_edge.teachers.config import FloorConfig
@@ -23,6 +24,10 @@ from gsam_edge.training.device import DeviceName
 from gsam_edge.training.metrics import MetricLogger
 from gsam_edge.training.run import Run
 from gsam_edge.vision.images import ImageSource
+
+if TYPE_CHECKING:
+    from gsam_edge.distill.distillation import ArmData
+    from gsam_edge.distill.stage import ArmSettings
 
 
 def collect_pool(
@@ -53,6 +58,7 @@ def collect_pool(
 def label_with_teachers(
     train: Annotations,
     val: Annotations,
+    test: Annotations,
     pool: Annotations,
     images: ImageSource,
     unlabelled: ImageSource,
@@ -64,8 +70,8 @@ def label_with_teachers(
     floor: FloorConfig,
     device: DeviceName,
     **teachers: Any,
-) -> tuple[Predictions, Predictions, Predictions, dict[str, dict[str, int]]]:
-    """Labels training images, validation images and pool with the tuned teachers.
+) -> tuple[Predictions, Predictions, Predictions, Predictions, dict[str, dict[str, int]]]:
+    """Labels the images of all splits and the pool with the tuned teachers; those of the test split for reports alone.
 
     With a teacher that the report calls useless it does not begin (`floor.below`).
 
@@ -82,16 +88,16 @@ def label_with_teachers(
     teacher = compose_teacher(
         train, tuned, choice, detection=labelling.label_detection, device=device, features=features
     )
-    predictor = cache(teacher.factory)  # it applies the adapters to the bases, once for all three
+    predictor = cache(teacher.factory)  # it applies the adapters to the bases, once for all
     source = PooledImages(images, unlabelled)
     labels, counts = {}, {}
-    for name, part in (("train", train), ("val", val), ("pool", pool)):
+    for name, part in (("train", train), ("val", val), ("test", test), ("pool", pool)):
         labels[name], counted = label_images(
             predictor, teacher.description, part, source, batch_size=labelling.detection.batch_size, store=store
         )
         counts[name] = asdict(counted)
     require_labels(labels, floor)
-    return labels["train"], labels["val"], labels["pool"], counts
+    return labels["train"], labels["val"], labels["test"], labels["pool"], counts
 
 
 def check_labels(
@@ -141,16 +147,12 @@ def check_labels(
 
 def distil(
     initial: Start | dict[str, str],
-    train: Annotations,
-    val: Annotations,
-    images: ImageSource,
-    teacher_labels: Predictions,
     label_report: dict[str, Any],
     floor: FloorConfig,
     student: StudentConfig,
+    labelling: LabellingConfig,
     distillation: DistillationConfig,
     choice: TeacherChoice,
-    labelling: LabellingConfig,
     features: FeatureStore,
     scene: SceneDescription,
     additions: RuleAdditions,
@@ -158,44 +160,108 @@ def distil(
     log: MetricLogger,
     seed: int,
     device: DeviceName,
-    **teachers: Any,
-) -> tuple[StudentWeights, dict[str, Any]]:
-    """Trains the student that the data calls for; returns the weights of its best epoch and the report.
-
-    The teachers are loaded only where a loss asks them about every place of an image.
+    **inputs: Any,
+) -> tuple[tuple[ArmRun, ...], StudentWeights]:
+    """Trains the distilled student with the first seed; returns what it finds on the test images, and its weights.
 
     With labels that their report calls useless it does not begin (`floor.below`).
     """
-    from gsam_edge.distill.distillation import distil_student
-    from gsam_edge.distill.losses import asked_maps
-    from gsam_edge.distill.maps import StoredMaps
-    from gsam_edge.teachers.compose_maps import mapping_teachers
+    from gsam_edge.distill import distillation as arms
+    from gsam_edge.distill.stage import ArmSettings
     from gsam_edge.teachers.verdict import refuse_useless
 
     refuse_useless({"the labels": label_report}, floor)
-    maps = None
-    if parts := asked_maps(distillation.losses):
-        tuned = tuned_teachers(teachers, choice)
-        asked = mapping_teachers(train, tuned, choice, parts, detection=labelling.detection, device=device)
-        maps = StoredMaps(
-            asked,
-            distillation.losses,
-            images,
-            features,
-            image_size=student.image_size,
-            plain_share=distillation.maps.plain_share,
-        )
-    distilled = distil_student(
-        train,
-        val,
-        images,
-        teacher_labels,
-        student=student,
-        config=distillation,
-        scene=scene,
-        rules=rules_with(additions),
-        initial=None if is_not_needed(initial) else initial,
-        maps=maps,
-        run=Run.on(device, log=log, checkpoints=checkpoints, seed=seed),
+    start = None if is_not_needed(initial) else initial
+    settings = ArmSettings(student, distillation, labelling, scene, rules_with(additions), start)
+    data = _arm_data(inputs, settings, choice, features, device)
+    run = Run.on(device, log=log, checkpoints=checkpoints, seed=seeds_of(distillation.seeds, seed)[0])
+    trained = arms.train_arm(DISTILLED, data, settings, run)
+    return (arms.arm_run(DISTILLED, trained, data, run),), trained.weights
+
+
+def train_controls(
+    initial: Start | dict[str, str],
+    label_report: dict[str, Any],
+    floor: FloorConfig,
+    student: StudentConfig,
+    labelling: LabellingConfig,
+    distillation: DistillationConfig,
+    choice: TeacherChoice,
+    features: FeatureStore,
+    scene: SceneDescription,
+    additions: RuleAdditions,
+    checkpoints: CheckpointStore,
+    log: MetricLogger,
+    seed: int,
+    device: DeviceName,
+    **inputs: Any,
+) -> tuple[ArmRun, ...]:
+    """Trains the controls, and the distilled student with other seeds; returns what they find on the test images.
+
+    With labels that their report calls useless it does not begin (`floor.below`).
+    """
+    from gsam_edge.distill import distillation as arms
+    from gsam_edge.distill.stage import ArmSettings
+    from gsam_edge.teachers.verdict import refuse_useless
+
+    refuse_useless({"the labels": label_report}, floor)
+    start = None if is_not_needed(initial) else initial
+    settings = ArmSettings(student, distillation, labelling, scene, rules_with(additions), start)
+    data = _arm_data(inputs, settings, choice, features, device)
+    run = Run.on(device, log=log, checkpoints=checkpoints, seed=seed)
+    return tuple(arms.train_controls(data, settings, run))
+
+
+def report_distillation(
+    distilled_runs: tuple[ArmRun, ...],
+    control_runs: tuple[ArmRun, ...],
+    train: Annotations,
+    test: Annotations,
+    held_back: Annotations,
+    pool: Annotations,
+    teacher_labels_test: Predictions,
+    distillation: DistillationConfig,
+) -> tuple[dict[str, Any], Figure]:
+    """Compares the distilled student with its controls on the test images: as a report and as a plot."""
+    from gsam_edge.distill.reports import distillation_report
+    from gsam_edge.report.arm_plots import plot_distillation_arms
+
+    report = distillation_report(
+        test,
+        (*distilled_runs, *control_runs),
+        None if teacher_labels_test.predictor.prompted_with_boxes else teacher_labels_test,
+        data={"labelled": len(train.images), "pool": len(pool.images), "held_back": len(held_back.images)},
+        control=distillation.control,
+        listens=distillation.losses.listens,
     )
-    return distilled.weights, distilled.report
+    return report, plot_distillation_arms(report)
+
+
+def _arm_data(
+    inputs: dict[str, Any],
+    settings: "ArmSettings",
+    choice: TeacherChoice,
+    features: FeatureStore,
+    device: DeviceName,
+) -> "ArmData":
+    """Returns images and labels of the arms; the teachers are loaded only where a loss asks about every place."""
+    from gsam_edge.distill.distillation import ArmData
+    from gsam_edge.distill.losses import asked_maps
+    from gsam_edge.distill.maps import StoredMaps
+    from gsam_edge.teachers.compose_maps import mapping_teachers
+
+    config, maps = settings.distillation, None
+    source = PooledImages(inputs["images"], inputs["unlabelled"])
+    if parts := asked_maps(config.losses):
+        tuned = tuned_teachers(inputs, choice)
+        detection = settings.labelling.detection
+        maps = StoredMaps(
+            mapping_teachers(inputs["train"], tuned, choice, parts, detection=detection, device=device),
+            config.losses,
+            source,
+            features,
+            image_size=settings.student.image_size,
+            plain_share=config.maps.plain_share,
+        )
+    named = ("train", "val", "test", "held_back", "pool", "teacher_val", "teacher_pool", "store")
+    return ArmData(images=source, maps=maps, **{name: inputs[name] for name in named})

@@ -5,9 +5,37 @@ from kedro.pipeline import Pipeline, node
 from gsam_edge.pipelines.distillation import nodes
 from gsam_edge.pipelines.templates import TEACHER_INPUTS
 
+#: What all arms are trained from.
+_ARMS = {
+    "initial": "student_base",
+    "train": "annotations_train",
+    "val": "annotations_val",
+    "test": "annotations_test",
+    "held_back": "annotations_held_back",
+    "pool": "annotations_pool",
+    "images": "raw_images",
+    "unlabelled": "unlabelled_images",
+    "teacher_val": "teacher_labels_val",
+    "teacher_pool": "teacher_labels_pool",
+    "store": "teacher_label_store",
+    "label_report": "label_report",
+    "floor": "params:teacher_floor",
+    "student": "params:student",
+    "labelling": "params:labelling",
+    "distillation": "params:distillation",
+    "choice": "params:teachers",
+    "features": "teacher_features",
+    "scene": "params:scene",
+    "additions": "params:augmentation_rules",
+    "log": "live_metrics",
+    "seed": "params:seed",
+    "device": "params:device",
+    **TEACHER_INPUTS,
+}
+
 
 def create_pipeline() -> Pipeline:
-    """Labels images with the tuned teachers, with and without annotations, and trains a prompt-free student on both."""
+    """Labels images with the tuned teachers, trains a prompt-free student with them, and controls without them."""
     return Pipeline(
         [
             node(
@@ -30,6 +58,7 @@ def create_pipeline() -> Pipeline:
                 inputs={
                     "train": "annotations_train",
                     "val": "annotations_val",
+                    "test": "annotations_test",
                     "pool": "annotations_pool",
                     "images": "raw_images",
                     "unlabelled": "unlabelled_images",
@@ -42,7 +71,13 @@ def create_pipeline() -> Pipeline:
                     "device": "params:device",
                     **TEACHER_INPUTS,
                 },
-                outputs=["teacher_labels", "teacher_labels_val", "teacher_labels_pool", "label_store_counts"],
+                outputs=[
+                    "teacher_labels",
+                    "teacher_labels_val",
+                    "teacher_labels_test",
+                    "teacher_labels_pool",
+                    "label_store_counts",
+                ],
                 name="label_with_teachers",
             ),
             node(
@@ -66,29 +101,30 @@ def create_pipeline() -> Pipeline:
             ),
             node(
                 nodes.distil,
-                inputs={
-                    "initial": "student_base",
-                    "train": "annotations_train",
-                    "val": "annotations_val",
-                    "images": "raw_images",
-                    "teacher_labels": "teacher_labels",
-                    "label_report": "label_report",
-                    "floor": "params:teacher_floor",
-                    "student": "params:student",
-                    "distillation": "params:distillation",
-                    "choice": "params:teachers",
-                    "labelling": "params:labelling",
-                    "features": "teacher_features",
-                    "scene": "params:scene",
-                    "additions": "params:augmentation_rules",
-                    "checkpoints": "student_checkpoints",
-                    "log": "live_metrics",
-                    "seed": "params:seed",
-                    "device": "params:device",
-                    **TEACHER_INPUTS,
-                },
-                outputs=["student_weights", "distillation_report"],
+                inputs={**_ARMS, "checkpoints": "student_checkpoints"},
+                outputs=["distilled_runs", "student_weights"],
                 name="distil_student",
+            ),
+            node(
+                nodes.train_controls,
+                inputs={**_ARMS, "checkpoints": "control_checkpoints"},
+                outputs="control_runs",
+                name="train_controls",
+            ),
+            node(
+                nodes.report_distillation,
+                inputs={
+                    "distilled_runs": "distilled_runs",
+                    "control_runs": "control_runs",
+                    "train": "annotations_train",
+                    "test": "annotations_test",
+                    "held_back": "annotations_held_back",
+                    "pool": "annotations_pool",
+                    "teacher_labels_test": "teacher_labels_test",
+                    "distillation": "params:distillation",
+                },
+                outputs=["distillation_report", "plot_distillation_arms"],
+                name="report_distillation",
             ),
         ]
     )

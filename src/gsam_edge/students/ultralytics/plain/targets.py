@@ -29,11 +29,6 @@ class BatchMaps:
         self._maps = maps
         self._records = {record["im_file"]: record for record in labels.records}
 
-    @property
-    def plain_share(self) -> float:
-        """See `ImageMaps.plain_share`."""
-        return self._maps.plain_share
-
     def channels(self) -> int:
         """Returns D, channels of the features; 0 where none are asked for. The first image is asked for that."""
         features = self._of(next(iter(self._records))).get("features")

@@ -33,6 +33,7 @@ class TrainingTask:
         config: schedule and gains.
         losses: distillation losses.
         maps: what the teachers say about every place of an image, or None without distillation losses.
+        plain_share: share of the images (0..1) that are shown alone and unwarped.
         pseudo_weight: weight of the loss on images whose labels no person gave.
         seed: seed of this run.
         validate: scores a network's state, or None for the last weights.
@@ -50,6 +51,7 @@ class TrainingTask:
     config: StudentTrainingConfig
     losses: WeightedLosses
     maps: BatchMaps | None
+    plain_share: float
     pseudo_weight: float
     seed: int
     validate: Callable[[Mapping[str, Tensor]], StudentValidation] | None

@@ -75,6 +75,7 @@ def train_student(
             config=config,
             losses=losses,
             maps=maps,
+            plain_share=0.0 if data.maps is None else data.maps.plain_share,
             pseudo_weight=pseudo_weight,
             seed=run.seed,
             validate=score if validate else None,

@@ -82,8 +82,8 @@ class MemoryTraining(DetectionTrainer):  # type: ignore[misc]
             dataset.fill_cache()  # once, for all workers of all epochs: each is forked from this process
         pseudo = self._task.labels.pseudo
         truth = [index for index in range(len(dataset)) if index not in pseudo]
-        plain_share = 0.0 if self._task.maps is None else self._task.maps.plain_share
-        sampler = PoolSampler(truth, sorted(pseudo), self._task.config, seed=self._task.seed, plain_share=plain_share)
+        task = self._task
+        sampler = PoolSampler(truth, sorted(pseudo), task.config, seed=task.seed, plain_share=task.plain_share)
         return InfiniteDataLoader(
             dataset,
             batch_size=batch_size,  # and every batch is full: batch normalisation cannot take one image

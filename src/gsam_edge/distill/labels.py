@@ -3,6 +3,8 @@
 import hashlib
 import json
 import logging
+import secrets
+from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping, MutableMapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -54,8 +56,8 @@ def label_images(
     The labels of each batch are stored at once, so a killed run continues where it stopped, and an image whose labels
     are stored is not decoded. Until all images are labelled, only one batch is in memory. Several processes may share
     the store: each takes over what the others stored before it came to an image, and where two label one image at the
-    same time, they store the same. All detections are labels. The score threshold is part of the digest: with another
-    one the images are labelled again, because only labels have masks.
+    same time, the later one goes on at another place. All detections are labels. The score threshold is part of the
+    teacher's digest: with another one the images are labelled again, because only labels have masks.
 
     Args:
         predict: builds the teacher; called once, and only if an image is not in the store.
@@ -69,27 +71,40 @@ def label_images(
         The labels, as the store gives them back, and the counts.
     """
     keys: dict[int, str] = {}
-    new = 0
-    with _progress(len(annotations.images)) as show:
+    made: set[str] = set()
+    hits = new = 0
+    waiting = deque(annotations.images)
+    with _progress("labels", len(waiting)) as show:
 
         def open_questions() -> Generator[Question, None, None]:
-            for image in annotations.images:
+            nonlocal hits
+            while waiting:
+                image = waiting.popleft()
                 image_id, name = image["id"], image["file_name"]
                 prompt = annotations.truth(image_id, masks=False) if teacher.prompted_with_boxes else None
                 keys[image_id] = _key(image_digest(images, name), teacher, annotations.class_names, prompt)
                 if keys[image_id] in store:
-                    show(hits=1)
+                    hits += 1
+                    show(f"{hits} from the store")
                 else:
                     yield Question(image_id, images[name], prompt)
 
         with closing(open_questions()) as unknown:
             for question, found in Workers().map(QuestionedTeacher(predict), unknown, batch=batch_size):
-                store[keys[question.image_id]] = found.to_record()
+                key = keys[question.image_id]
+                if key in store and key not in made and waiting:
+                    # Another process labelled it meanwhile, and goes on with the next: this one goes on elsewhere.
+                    waiting.rotate(secrets.randbelow(len(waiting)))
+                store[key] = found.to_record()
+                made.add(key)
                 new += 1
-                show(hits=0)
-    labels = {image_id: PackedDetections.from_record(store[key]) for image_id, key in keys.items()}
-    counts = StoreCounts(len(labels) - new, new)
-    return Predictions(labels, annotations.class_names, teacher, annotations.split_digest), counts
+                show(f"{hits} from the store")
+    labels = {}
+    with _progress("reading labels", len(keys)) as show:
+        for image in annotations.images:
+            labels[image["id"]] = PackedDetections.from_record(store[keys[image["id"]]])
+            show("")
+    return Predictions(labels, annotations.class_names, teacher, annotations.split_digest), StoreCounts(hits, new)
 
 
 def require_labels(labels: Mapping[str, Predictions], floor: FloorConfig) -> None:
@@ -126,18 +141,15 @@ def require_labels(labels: Mapping[str, Predictions], floor: FloorConfig) -> Non
 
 
 @contextmanager
-def _progress(total: int) -> Iterator[Callable[..., None]]:
-    """Shows a bar; yields the function to call after each image, with `hits=1` where its labels were stored."""
+def _progress(what: str, total: int) -> Iterator[Callable[[str], None]]:
+    """Shows a bar; yields the function to call after each image, with what to say beside the speed."""
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[note]}"), TimeRemainingColumn())
     with Progress(TextColumn("{task.description}"), *columns) as progress:
-        task = progress.add_task("labels", total=total, note="")
-        stored = 0
+        task = progress.add_task(what, total=total, note="")
 
-        def show(*, hits: int) -> None:
-            nonlocal stored
-            stored += hits
+        def show(note: str) -> None:
             speed = progress.tasks[task].speed or 0
-            progress.update(task, advance=1, note=f"{speed:.1f} images/s  {stored} were stored")
+            progress.update(task, advance=1, note=f"{speed:.1f} images/s  {note}")
 
         yield show
 

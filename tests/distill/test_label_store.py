@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -152,10 +151,3 @@ def test_an_empty_pool_has_no_labels_and_needs_no_teacher():
     nothing = Annotations((), (), ({"id": 1, "name": "ear"},))
     labels, counts = label_images(lambda: pytest.fail("built"), TEACHER, nothing, {}, batch_size=4, store={})
     assert (labels.objects, counts) == ({}, StoreCounts(0, 0))
-
-
-def test_labels_from_a_score_on_are_those_of_a_finder_alone():
-    labels = labels_of(train=found(0, 1))["train"]
-    assert [len(labels.at_least(score).objects[1]) for score in (0.2, 0.4)] == [2, 0]
-    painter = replace(labels, predictor=replace(TEACHER, prompted_with_boxes=True))
-    assert painter.at_least(0.4) is painter

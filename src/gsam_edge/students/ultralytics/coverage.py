@@ -139,7 +139,7 @@ def _crossings(
     slope = (x[to] - x[edges]) / (y[to] - y[edges])
     nth = np.arange(number.sum()) - np.repeat(np.cumsum(number) - number, number)
     line = np.repeat(np.minimum(below[edges], below[to]), number) + nth
-    edge, slope, down = (np.repeat(values, number) for values in (edges, slope, below[to] > below[edges]))
+    edge, slope, down = np.repeat(edges, number), np.repeat(slope, number), np.repeat(below[to] > below[edges], number)
     inside = (line >= 0) & (line < height * _LINES)
     line, edge, slope, down = line[inside], edge[inside], slope[inside], down[inside]
     return np.searchsorted(ends, edge, side="right"), line, x[edge] + (line - y[edge]) * slope, down

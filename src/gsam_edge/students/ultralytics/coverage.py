@@ -13,7 +13,7 @@ _LINES = 8
 
 #: Points along a cell's side at which a mask to learn is read, and how often its shares are raised: because of the
 #: limit at 1, one round falls short.
-_ZOOM, _ROUNDS = 3, 4
+_ZOOM, _ROUNDS = 4, 4
 
 #: What the outermost points that are to be read as the object's are raised to: just above the threshold.
 _ABOVE = 1.001 * MASK_THRESHOLD
@@ -54,7 +54,8 @@ def _show_area(window: NDArray[np.float32]) -> None:
     points = max(1, round(float(window.sum()) * _ZOOM**2))
     for _ in range(_ROUNDS):
         read = cv2.resize(window, None, fx=_ZOOM, fy=_ZOOM, interpolation=cv2.INTER_LINEAR).ravel()
-        factor = _ABOVE / np.partition(read, -points)[-points]
+        inner, outer = np.partition(read, (-points - 1, -points))[[-points, -points - 1]]
+        factor = _ABOVE / ((inner + outer) / 2)
         np.minimum(window * factor, 1, out=window)
         if abs(factor - 1) < _CLOSE:
             return
@@ -128,11 +129,11 @@ def _crossings(
     xy: NDArray[np.float32], counts: NDArray[np.int64], height: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_]]:
     """Returns where polygons cross the lines of a grid: polygon, line, x in cells, and whether downwards; [K] each."""
-    x, y = xy[:, 0].astype(np.float64), xy[:, 1].astype(np.float64) * _LINES - 0.5  # line number n lies at y = n
+    x, y = xy[:, 0], xy[:, 1] * np.float32(_LINES) - np.float32(0.5)  # line number n lies at y = n
     ends = np.cumsum(counts)
     following = np.arange(1, len(x) + 1)
     following[ends - 1] = ends - counts
-    below = np.ceil(y).astype(np.int64)  # the next line at or below each corner: one at the corner is crossed once
+    below = np.ceil(y).astype(np.int32)  # the next line at or below each corner: one at the corner is crossed once
     number = np.abs(below[following] - below)
     edges = np.flatnonzero(number)
     number, to = number[edges], following[edges]

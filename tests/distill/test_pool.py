@@ -14,6 +14,7 @@ from gsam_edge.coco.images.facts import ImageFacts
 from gsam_edge.coco.images.scan import ScannedImage
 from gsam_edge.coco.needs import Need
 from gsam_edge.datasets.images import ImageFolder
+from gsam_edge.distill.arms import ARMS, ORACLE
 from gsam_edge.distill.pool import UNLABELLED, PooledImages, collect_pool
 from gsam_edge.pipelines.distillation import create_pipeline as distillation
 from gsam_edge.pipelines.distillation.nodes import collect_pool as collect_pool_node
@@ -136,11 +137,14 @@ def test_nothing_that_a_person_said_comes_into_the_pool(folder):
 
 
 def test_held_back_labels_reach_nobody_who_teaches_or_learns():
-    """The pool takes the images alone, and the report of the labels compares with the truth."""
+    """But the oracle, in its arms: the pool takes the images alone, one report compares with the truth, one counts."""
     nodes = [node for create in (distillation, evaluation, optimization, teachers) for node in create().nodes]
     readers = {node.name.split(".")[-1] for node in nodes if "annotations_held_back" in node.inputs}
-    assert "collect_pool" in readers
-    assert readers <= {"collect_pool", "check_labels"}
+    arms = {"distil_student", "train_controls"}
+    assert readers == {"collect_pool", "check_labels", "report_distillation"} | arms
+    assert [name for name, arm in ARMS.items() if arm.held_back] == [ORACLE]
+    whole = {"raw_annotations", "annotations_sound", "annotations_checked"}  # of which they are a part
+    assert not [node.name for node in nodes if whole & set(node.inputs)]
 
 
 def test_teachers_that_are_given_the_true_boxes_label_no_pool(folder):

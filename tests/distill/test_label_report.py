@@ -143,6 +143,20 @@ def test_an_image_that_is_left_out_is_named():
     assert report["train"]["gated"]["left_out"] == [{"image": "2.png", "ignored": 1.0}]
 
 
+@pytest.mark.parametrize(
+    ("left_out", "recall", "verdict"), [(6, 0, USELESS), (4, 1 / 6, USELESS), (2, 1 / 3, SUFFICIENT)]
+)
+def test_objects_of_images_that_are_left_out_are_not_held(left_out, recall, verdict):
+    """Were they not counted, labels that the gate leaves out nearly everywhere would be judged by what is left."""
+    few = [(5, 5, 0.9, 0), (35, 5, 0.5, 1)]  # the ear passes, the label does not
+    many = boxes(*few, *[(left, top, 0.5, 1) for left in (0, 20, 40) for top in (20, 40)])
+    val = {f"i{i}": many if i < 10 + left_out else boxes(*few) for i in VAL.image_by_id}
+    report = checked(labelled(TRAIN), labelled(VAL, **val), labelled(POOL)).report
+    assert len(report["val"]["gated"]["left_out"]) == left_out
+    assert report["val"]["gated"]["recall"] == pytest.approx(recall)
+    assert report["verdict"] == verdict
+
+
 def test_classes_that_teach_nothing_are_told_with_what_to_try(caplog):
     advice = checked(labelled(TRAIN), labelled(VAL), labelled(POOL)).report["advice"]
     assert [line.split(":")[0] for line in advice] == ["'label'", "'dent'"]

@@ -9,7 +9,7 @@ import torch
 
 from gsam_edge.augmentation import AugmentationConfig, SceneDescription
 from gsam_edge.coco import Annotations, InvalidDatasetError
-from gsam_edge.coco.annotations import BBOX_SOURCE, FROM_SEGMENTATION
+from gsam_edge.coco.annotations import BBOX_SOURCE, FROM_SEGMENTATION, SPLIT
 from gsam_edge.coco.predictions import Predictions, PredictorInfo
 from gsam_edge.distill import distillation
 from gsam_edge.distill.arms import ARMS
@@ -377,13 +377,30 @@ def test_a_validation_split_without_objects_is_refused_before_anything_is_traine
 
 
 @pytest.mark.parametrize("which", ["teacher_val", "teacher_pool"])
-def test_labels_of_another_sharing_out_are_refused(which, settings):
+def test_labels_of_another_sharing_out_or_of_other_images_are_refused(which, settings):
     data = build_data()
-    labels = replace(getattr(data, which), split="before")
-    with pytest.raises(
-        InvalidDatasetError, match=r"teacher_labels_.*: expected one made from the present splits.*beginning"
-    ):
-        train_arm("distilled", replace(data, **{which: labels}), settings, a_run(log=discard_metric))
+    labels = getattr(data, which)
+    (image_id, found), *others = labels.objects.items()
+    stale = {
+        "expected one made from the present splits.*beginning": replace(labels, split="before"),
+        "none of 1 of them, and labels of 1 other images.*beginning": replace(
+            labels, objects={**dict(others), image_id + 1000: found}
+        ),
+        "none of 1 of them, and labels of 0 other images": replace(labels, objects=dict(others)),
+    }
+    for message, each in stale.items():
+        with pytest.raises(InvalidDatasetError, match=f"teacher_labels_.*: .*{message}"):
+            train_arm("distilled", replace(data, **{which: each}), settings, a_run(log=discard_metric))
+
+
+@pytest.mark.parametrize("which", ["val", "test", "held_back", "pool"])
+def test_a_part_of_another_split_is_refused(which, settings):
+    """It may hold an image that is measured on."""
+    data = build_data()
+    part = getattr(data, which)
+    stale = replace(part, info={**part.info, SPLIT: "before"})
+    with pytest.raises(InvalidDatasetError, match=f"annotations_{which}: expected a part of the same split"):
+        train_arm("distilled", replace(data, **{which: stale}), settings, a_run(log=discard_metric))
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ from typing import Any
 
 from gsam_edge.coco import Annotations
 from gsam_edge.coco.predictions import Predictions, PredictorInfo
-from gsam_edge.coco.provenance import require_made_from
+from gsam_edge.coco.provenance import require_labels_of, require_one_split
 from gsam_edge.distill.arm_run import ArmRun
-from gsam_edge.distill.arms import ARMS, DISTILLED, Source, left_out, seeds_of
+from gsam_edge.distill.arms import ARMS, DISTILLED, Arm, Source, left_out, seeds_of
 from gsam_edge.distill.hand_over import (
     TEACHER,
     Labeller,
@@ -110,7 +110,7 @@ def train_arm(name: str, data: ArmData, settings: ArmSettings, run: Run) -> Trai
         TrainingError: if the loss becomes NaN or infinite, or a batch does not fit into memory.
     """
     arm, config = ARMS[name], settings.distillation
-    _require_sound(data)
+    _require_sound(data, arm)
     choice = choose_student(data.train, settings.student)
     truth = (data.train, data.held_back) if arm.held_back else (data.train,)
 
@@ -216,16 +216,13 @@ def _pool_labels(
     return gated_labels(labeller, data.val, data.pool, labelling), handed
 
 
-def _require_sound(data: ArmData) -> None:
+def _require_sound(data: ArmData, arm: Arm) -> None:
     require_objects(data.val)
-    for what, labels in (("teacher_labels_val", data.teacher_val), ("teacher_labels_pool", data.teacher_pool)):
-        require_made_from(
-            data.train,
-            what=what,
-            class_names=labels.class_names,
-            split_digest=labels.split,
-            remedy="run the pipeline distillation from its beginning",
-        )
+    parts = ("train", "val", "test", "held_back", "pool")
+    require_one_split({f"annotations_{part}": getattr(data, part) for part in parts})
+    if arm.reads_teacher:
+        require_labels_of(data.val, data.teacher_val, what="teacher_labels_val")
+        require_labels_of(data.pool, data.teacher_pool, what="teacher_labels_pool")
 
 
 def _student(choice: StudentChoice, training: StudentTraining) -> dict[str, Any]:

@@ -346,7 +346,7 @@ def test_all_that_decides_a_stage_names_its_checkpoints(settings, monkeypatch):
     name(data=replace(data, train=data.train.with_objects(np.array([0]), [moved])))
     judged = data.val.with_objects(np.array([0]), [{**data.val.objects[0], "bbox": [1, 1, 9, 9]}])
     name("truth", replace(data, val=judged))
-    name(data=build_data(score=0.8))
+    name(data=build_data(score=0.95))
     name(changed=replace(settings, labelling=LABELLING.model_copy(update={"gate": gate})))
     name(changed=replace(settings, rules=rules))
     name(changed=replace(settings, scene=SCENE.model_copy(update={"characteristics": ()})))

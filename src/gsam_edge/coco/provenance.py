@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from gsam_edge.coco.annotations import SPLIT, Annotations
 from gsam_edge.coco.errors import InvalidDatasetError
-from gsam_edge.coco.predictions import Predictions
 
 #: The part of a split whose images lie among those for training and whose labels are not used.
 HELD_BACK = "held_back"
@@ -62,24 +61,3 @@ def require_one_split(parts: Mapping[str, Annotations]) -> None:
                 f"{name}: expected a part of the same split of the images as {first}, got one of another, so that an "
                 "image may be in both; run the pipelines data_validation, teacher_finetune and distillation again"
             )
-
-
-def require_labels_of(images: Annotations, labels: Predictions, *, what: str) -> None:
-    """Checks that stored labels are those of these images.
-
-    Args:
-        images: a part of the data.
-        labels: what a teacher said of it.
-        what: their name in the catalog, for the message.
-
-    Raises:
-        InvalidDatasetError: if classes, split or images differ.
-    """
-    remedy = "run the pipeline distillation from its beginning"
-    require_made_from(images, what=what, class_names=labels.class_names, split_digest=labels.split, remedy=remedy)
-    missing, unknown = images.image_by_id.keys() - labels.objects.keys(), labels.objects.keys() - images.image_by_id
-    if missing or unknown:
-        raise InvalidDatasetError(
-            f"{what}: expected labels of the {len(images.images)} present images, got none of {len(missing)} of them, "
-            f"and labels of {len(unknown)} other images; {remedy}"
-        )

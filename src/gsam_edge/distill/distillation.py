@@ -7,7 +7,7 @@ from typing import Any
 
 from gsam_edge.coco import Annotations
 from gsam_edge.coco.predictions import Predictions, PredictorInfo
-from gsam_edge.coco.provenance import require_labels_of, require_one_split
+from gsam_edge.coco.provenance import require_one_split
 from gsam_edge.distill.arm_run import ArmRun
 from gsam_edge.distill.arms import ARMS, DISTILLED, Arm, Source, left_out, seeds_of
 from gsam_edge.distill.hand_over import (
@@ -18,6 +18,7 @@ from gsam_edge.distill.hand_over import (
     hard_labels,
     student_labeller,
 )
+from gsam_edge.distill.labels import require_labels_of
 from gsam_edge.distill.maps import StoredMaps
 from gsam_edge.distill.scores import found_by, require_objects, score_student
 from gsam_edge.distill.stage import ArmSettings, PoolLabels, stage_trainings, train_stage

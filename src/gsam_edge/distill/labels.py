@@ -13,8 +13,10 @@ from typing import Any
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from gsam_edge.coco import Annotations
+from gsam_edge.coco.errors import InvalidDatasetError
 from gsam_edge.coco.packed import PackedDetections
 from gsam_edge.coco.predictions import Predictions, PredictorInfo
+from gsam_edge.coco.provenance import require_made_from
 from gsam_edge.teachers.asking import Question, QuestionedTeacher
 from gsam_edge.teachers.config import FloorConfig
 from gsam_edge.teachers.errors import UselessTeacherError
@@ -105,6 +107,27 @@ def label_images(
             labels[image["id"]] = PackedDetections.from_record(store[keys[image["id"]]])
             show("")
     return Predictions(labels, annotations.class_names, teacher, annotations.split_digest), StoreCounts(hits, new)
+
+
+def require_labels_of(images: Annotations, labels: Predictions, *, what: str) -> None:
+    """Checks that stored labels are those of these images.
+
+    Args:
+        images: a part of the data.
+        labels: what a teacher said of it.
+        what: their name in the catalog, for the message.
+
+    Raises:
+        InvalidDatasetError: if classes, split or images differ.
+    """
+    remedy = "run the pipeline distillation from its beginning"
+    require_made_from(images, what=what, class_names=labels.class_names, split_digest=labels.split, remedy=remedy)
+    missing, unknown = images.image_by_id.keys() - labels.objects.keys(), labels.objects.keys() - images.image_by_id
+    if missing or unknown:
+        raise InvalidDatasetError(
+            f"{what}: expected labels of the {len(images.images)} present images, got none of {len(missing)} of them, "
+            f"and labels of {len(unknown)} other images; {remedy}"
+        )
 
 
 def require_labels(labels: Mapping[str, Predictions], floor: FloorConfig) -> None:

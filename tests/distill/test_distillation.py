@@ -392,6 +392,7 @@ def test_labels_of_another_sharing_out_are_refused(which, settings):
         ({"seeds": 0}, "at least one seed"),
         ({"seeds": ()}, "at least one seed"),
         ({"seeds": (1, 1)}, "seeds that differ"),
+        ({"seeds": (0, -1)}, "seeds from 0"),
         ({"control": ("truth", "truth")}, "each arm once"),
         ({"control": ("distilled",)}, "control"),
     ],

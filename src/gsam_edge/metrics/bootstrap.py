@@ -65,11 +65,6 @@ class Estimate(NamedTuple):
     low: float
     high: float
 
-    @property
-    def margin(self) -> float:
-        """The longer arm of the interval, which a single "±" must not understate."""
-        return max(self.value - self.low, self.high - self.value)
-
 
 def paired_difference(first: Resampled, second: Resampled) -> Interval | None:
     """Returns by how much a figure of two models on the same images differs.

@@ -16,6 +16,7 @@ from gsam_edge.distill.arms import ARMS
 from gsam_edge.distill.config import DistillationConfig, LabellingConfig, LossWeights, MapsConfig
 from gsam_edge.distill.distillation import ArmData, arm_run, train_arm, train_controls
 from gsam_edge.distill.gate import GateConfig
+from gsam_edge.distill.hand_over import Labeller, chosen_labeller
 from gsam_edge.distill.losses import LOSSES
 from gsam_edge.distill.stage import ArmSettings, stage_trainings
 from gsam_edge.students import EdgeConfig, StudentConfig
@@ -211,6 +212,26 @@ def test_self_training_learns_from_the_students_own_labels(settings, stages, mon
     assert facts["stages"][1]["objects"] == 4
     assert "hand_over" not in facts
     assert stages[1][1] == [f"{number}.png" for number in range(300, 304)]
+
+
+def test_a_teacher_is_not_judged_by_masks_that_the_student_does_not_learn():
+    """Its boxes are the better ones. That its masks are wrong would count in its mean alone."""
+    data = build_data("both")
+    true = {image["id"]: data.val.truth(image["id"]) for image in data.val.images}
+    scores = np.full(1, 0.9, np.float32)
+    finds = {key: replace(each, scores=scores, masks=~each.masks, mask_scores=scores) for key, each in true.items()}
+    boxes = {
+        key: replace(each, scores=scores, masks=None, xyxy=each.xyxy + np.float32([0, 0, 2, 2]))
+        for key, each in true.items()
+    }
+    teacher, student = (
+        Labeller(name, replace(data.teacher_val, objects=packed(objects)), lambda: data.teacher_pool)
+        for name, objects in (("teacher", finds), ("student", boxes))
+    )
+    chosen, told = chosen_labeller(teacher, student, data.val, CONFIG, LABELLING)
+    assert chosen.name == told["chosen"] == "teacher"
+    assert set(told["figures"]) == {"teacher", "student", "fused"}
+    assert all(set(figures) == {"box_map50", "box_map50_95"} for figures in told["figures"].values())
 
 
 @pytest.mark.parametrize("who", ["fused", "teacher"])

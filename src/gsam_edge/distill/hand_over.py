@@ -77,9 +77,11 @@ def chosen_labeller(
         labelling: `match_iou` says which boxes are one object, where both are fused.
 
     Returns:
-        The labeller; and `chosen`, `asked` (`hand_over`) and `figures`, of each on the validation images.
+        The labeller; and `chosen`, `asked` (`hand_over`) and `figures`, of each on the validation images: those of
+        masks only where both have them, so that all are judged by the same.
     """
-    scores = {each.name: score_predictions(val, each.val.objects) for each in (teacher, student)}
+    judged = zip((teacher, student), _alike(teacher.val, student.val), strict=True)
+    scores = {each.name: score_predictions(val, labels.objects) for each, labels in judged}
     better, other = teacher, student
     if scores[STUDENT].fitness > scores[TEACHER].fitness:
         better, other = student, teacher

@@ -243,7 +243,7 @@ def test_who_labels_the_second_stage_can_be_asked_for(who, settings, stages):
 
 def test_hard_labels_are_those_from_a_score_on(settings, stages):
     facts = train_arm("hard_labels", build_data(score=0.4), settings, a_run()).facts
-    assert facts["stages"][0]["used"] is False  # 0.5 is asked for, and none is left
+    assert facts["stages"][0]["images"] == 0  # 0.5 is asked for, and none is left
     facts = train_arm("hard_labels", build_data(score=0.6), settings, a_run()).facts
     assert facts["stages"][0]["objects"] == 4
 
@@ -330,11 +330,17 @@ def test_an_arm_killed_anywhere_ends_with_the_same_weights(after, whole, setting
 def test_arms_that_begin_alike_share_the_stage(settings, saves, tmp_path):
     """Labels alone and self-training have one first stage, which is trained once."""
     checkpoints = FolderCheckpoints(tmp_path, 2)
-    train_arm("truth", build_data(), settings, a_run(checkpoints=checkpoints))
+    logged: dict[str, list] = {"truth": [], "self_training": []}
+
+    def run(name):
+        return a_run(checkpoints=checkpoints, log=lambda *entry: logged[name].append(entry))
+
+    train_arm("truth", build_data(), settings, run("truth"))
     assert len(saves) == 4
-    facts = train_arm("self_training", build_data(), settings, a_run(checkpoints=checkpoints)).facts
+    facts = train_arm("self_training", build_data(), settings, run("self_training")).facts
+    assert sorted(logged["self_training"]) == sorted(logged["truth"])  # its curves are whole nevertheless
     # Its gate trusts no label of a student of two steps; so its second stage is that of labels alone, too.
-    assert facts["stages"][1]["used"] is False
+    assert facts["stages"][1]["images"] == 0
     assert len(saves) == 4
 
 

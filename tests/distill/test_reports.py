@@ -141,6 +141,15 @@ def test_without_a_pool_there_is_nothing_to_teach():
     )
 
 
+def test_a_student_that_learnt_from_no_label_of_the_pool_was_not_helped():
+    shares = {"truth": BOTH, "self_training": BOTH, "distilled": BOTH}
+    stages = [{"labels": "teacher", "images": 0}, {"labels": "teacher", "images": 0}]
+    runs = [replace(run, facts={**FACTS, "stages": stages}) for run in runs_of(TRUTH, shares, [0])]
+    assert report_of(runs)["verdict"] == (
+        "does not pay here: none of the pool's labels could be trusted (label_report.json), so none was learnt from"
+    )
+
+
 def test_without_a_pool_a_teachers_loss_is_judged_by_labels_alone():
     shares = {"truth": BOTH, "distilled": {"bag": 0.9, "tag": 0.9}}
     told = report(shares, no_pool="no labels are held back", listens=True)

@@ -137,7 +137,7 @@ def _by_name(
     facts = {"labels": source, **counts}
     if not counts["objects"]:
         logger.warning("the %s labels no object in the pool that could be trusted; the pool is left out", source)
-        return PoolLabels(facts=facts | {"used": False})
+        return PoolLabels(facts=facts | {"images": 0})
     names = {image["id"]: image["file_name"] for image in pool.images}
     return PoolLabels(
         {names[image_id]: packed for image_id, packed in objects.items()},

@@ -84,6 +84,7 @@ def distillation_report(
             seeds=len(seeds),
             enough=JUDGED_BY in distilled and distilled[JUDGED_BY].enough,
             no_pool=no_pool,
+            taught=any(part.get("images") for run in runs if run.arm == DISTILLED for part in run.facts["stages"]),
             listens=listens,
         ),
         "titles": _titles(figures, has_teacher=bool(taught)),

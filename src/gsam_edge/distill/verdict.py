@@ -24,7 +24,7 @@ class Gain(NamedTuple):
 
 
 def distillation_verdict(
-    gains: Mapping[str, Gain], *, seeds: int, enough: bool, no_pool: str | None, listens: bool
+    gains: Mapping[str, Gain], *, seeds: int, enough: bool, no_pool: str | None, taught: bool, listens: bool
 ) -> str:
     """Returns the verdict. A gain is claimed only over both controls, with both intervals above 0.
 
@@ -33,10 +33,13 @@ def distillation_verdict(
         seeds: trainings of each arm.
         enough: whether enough test images hold objects for an interval.
         no_pool: why there are no images for the teacher to label, or None where there are some.
+        taught: whether the distilled student learnt from any label of the pool.
         listens: whether a loss of the teacher's has a weight.
     """
     if no_pool is not None and not listens:
         return f"{NOTHING_TO_TEACH}: {no_pool}, and no loss of the teacher's has a weight"
+    if not (taught or listens):
+        return f"{PAYS_NOT}: none of the pool's labels could be trusted (label_report.json), so none was learnt from"
     if not enough:
         return f"{UNKNOWN}: too few images of the test split hold objects for an interval"
     return _judged(gains, CONTROLS if no_pool is None else CONTROLS[:1], seeds)

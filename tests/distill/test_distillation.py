@@ -21,6 +21,7 @@ from gsam_edge.distill.losses import LOSSES
 from gsam_edge.distill.stage import ArmSettings, stage_trainings
 from gsam_edge.students import EdgeConfig, StudentConfig
 from gsam_edge.students.family import StudentTraining
+from gsam_edge.students.start import Transfer
 from gsam_edge.students.ultralytics.config import StudentTrainingConfig, UltralyticsAugmentation
 from gsam_edge.students.ultralytics.training.trainer import MemoryTraining
 from gsam_edge.teachers.config import DetectionConfig
@@ -144,7 +145,8 @@ def stages(monkeypatch, untaught):
         names = [image["file_name"] for part in truth for image in part.images]
         seen.append((sorted(names), sorted(pool.objects), training, initial))
         run.log("student/train_box_loss", 1.0, training.steps)
-        return StudentTraining(untaught, [{"step": 1.0, "train_box_loss": 1.0}], None, 0)
+        transfer = Transfer(None, 0, len(untaught.tensors), 0.0, 0.0, (), {})
+        return StudentTraining(untaught, [{"step": 1.0, "train_box_loss": 1.0}], transfer, 0)
 
     monkeypatch.setattr(distillation, "train_stage", train)
     return seen

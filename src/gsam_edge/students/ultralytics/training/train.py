@@ -87,8 +87,9 @@ def train_student(
         if state is not None and state["finished"]:
             best, history = state["best"], state["history"]
             for line in history:  # the curves of this run, too
-                for name in line.keys() - {"step"}:
-                    run.log(f"student/{name}", line[name], int(line["step"]))
+                for name, value in line.items():
+                    if name != "step":
+                        run.log(f"student/{name}", value, int(line["step"]))
         else:
             masks = ARCHITECTURES[architecture].masks
             options = ultralytics_options(task, masks=masks, device=run.device, scratch=Path(scratch))

@@ -198,7 +198,8 @@ def runs_of(study: Study, count: int, subset: int, seeds: int, variants: list[st
                 settings, run = replace(study.settings, distillation=distillation), study.run(seed)
                 made = arm_run(arm, train_arm(arm, data, settings, run), data, run)
             study.runs[keys[seed, name]] = made.to_dict()
-            print(json.dumps({"run": keys[seed, name], **made.facts.get("val", {})}), flush=True)
+            named = {"labels": count, "subset": subset, "seed": seed, "arm": name}
+            print(json.dumps(named | made.facts.get("val", {})), flush=True)
         study.checkpoints.clear()
     yield from ((each[1], ArmRun.from_dict(study.runs[keys[each]])) for each in wanted)
 

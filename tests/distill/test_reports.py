@@ -11,17 +11,18 @@ from support.arms import found_by_chance, runs_of, world
 
 TRUTH = world()
 DATA = {"labelled": 20, "pool": 190, "held_back": 190}
+NO_POOL = {"labelled": 210, "pool": 0, "held_back": 0}
 BOTH = {"bag": 0.5, "tag": 0.5}
 
 
-def report(shares, *, seeds=(0, 1, 2), truth=TRUTH, teacher=None, data=DATA, listens=False):
+def report(shares, *, seeds=(0, 1, 2), truth=TRUTH, teacher=None, data=DATA, no_pool=None, listens=False):
     runs = runs_of(truth, shares, seeds)
-    return distillation_report(truth, runs, teacher, data=data, control=(), listens=listens)
+    return distillation_report(truth, runs, teacher, data=data, no_pool=no_pool, control=(), listens=listens)
 
 
 def test_an_arms_figures_are_cocos_with_an_interval_around_them():
     runs = runs_of(TRUTH, {"distilled": BOTH}, [0])
-    told = distillation_report(TRUTH, runs, None, data=DATA, control=(), listens=False)
+    told = distillation_report(TRUTH, runs, None, data=DATA, no_pool=None, control=(), listens=False)
     expected = coco_metrics(TRUTH, runs[0].predictions.objects, "bbox")
     for name in ("map50", "map50_95"):
         figure = told["arms"]["distilled"][f"box_{name}"]
@@ -59,7 +60,7 @@ def test_no_gain_is_claimed_where_one_control_is_as_good(beaten):
 def test_a_loss_is_called_a_loss():
     shares = {"truth": {"bag": 0.9, "tag": 0.9}, "self_training": {"bag": 0.9, "tag": 0.9}, "distilled": BOTH}
     told = report(shares)
-    assert "it is worse than your labels alone and self-training" in told["verdict"]
+    assert "; it is worse than your labels alone and self-training (3 seeds)" in told["verdict"]
 
 
 @pytest.mark.parametrize(
@@ -98,13 +99,14 @@ def test_a_test_split_without_objects_has_no_figures():
 
 
 def test_without_a_pool_there_is_nothing_to_teach():
-    told = report({"distilled": BOTH}, data={"labelled": 210, "pool": 0, "held_back": 0})
-    assert told["verdict"].startswith("nothing for the teacher to teach: every image has its label")
+    """The pool's own reason is told: where teachers cannot label, images may well lack labels."""
+    told = report({"distilled": BOTH}, data=NO_POOL, no_pool="the teachers must be given the true boxes")
+    assert told["verdict"].startswith("nothing for the teacher to teach: the teachers must be given the true boxes; ")
 
 
 def test_without_a_pool_a_teachers_loss_is_judged_by_labels_alone():
     shares = {"truth": BOTH, "distilled": {"bag": 0.9, "tag": 0.9}}
-    told = report(shares, data={"labelled": 210, "pool": 0, "held_back": 0}, listens=True)
+    told = report(shares, data=NO_POOL, no_pool="no labels are held back", listens=True)
     assert told["verdict"].startswith("distillation adds ")
     assert "self-training" not in told["verdict"]
 

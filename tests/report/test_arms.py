@@ -18,7 +18,7 @@ def report():
     teacher = found_by_chance(TRUTH, CHANCES, 8)
     data = {"labelled": 20, "pool": 190, "held_back": 0}
     return distillation_report(
-        TRUTH, runs_of(TRUTH, SHARES, [0]), teacher, data=data, control=("oracle",), listens=False
+        TRUTH, runs_of(TRUTH, SHARES, [0]), teacher, data=data, no_pool=None, control=("oracle",), listens=False
     )
 
 
@@ -56,5 +56,6 @@ def test_the_plot_has_a_panel_for_each_figure_and_one_for_the_classes(report):
 def test_a_plot_without_controls_says_so():
     data = {"labelled": 20, "pool": 0, "held_back": 0}
     runs = runs_of(TRUTH, {"distilled": CHANCES}, [0])
-    figure = plot_distillation_arms(distillation_report(TRUTH, runs, None, data=data, control=(), listens=False))
+    told = distillation_report(TRUTH, runs, None, data=data, no_pool="all are copies", control=(), listens=False)
+    figure = plot_distillation_arms(told)
     assert [text.get_text() for text in figure.axes[-1].texts] == ["no control was trained"]

@@ -18,6 +18,7 @@ def distillation_report(
     teacher: Predictions | None,
     *,
     data: Mapping[str, int],
+    no_pool: str | None,
     control: tuple[Control, ...],
     listens: bool,
 ) -> dict[str, Any]:
@@ -28,6 +29,7 @@ def distillation_report(
         runs: every trained arm; all arms have the same seeds. The first is that of the student.
         teacher: what the teachers find on the test split without true boxes, or None.
         data: numbers of images: `labelled`, `pool` (without a label in use), `held_back` (of them with known truth).
+        no_pool: why there is no image without a label in use, or None.
         control: the arms that were asked for.
         listens: whether a loss of the teacher's has a weight.
 
@@ -67,7 +69,7 @@ def distillation_report(
             gains,
             seeds=len(seeds),
             enough=JUDGED_BY in distilled and distilled[JUDGED_BY].enough,
-            has_pool=data["pool"] > 0,
+            no_pool=no_pool,
             listens=listens,
         ),
         "titles": _titles(figures, has_teacher=bool(taught)),

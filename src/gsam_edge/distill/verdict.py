@@ -8,10 +8,7 @@ from gsam_edge.metrics.bootstrap import Estimate
 
 #: Beginnings of the verdicts.
 PAYS, PAYS_NOT, UNKNOWN = "distillation adds", "does not pay here", "not known"
-NOTHING_TO_TEACH = (
-    "nothing for the teacher to teach: every image has its label, and no loss of the teacher's has a weight. Put "
-    "images without labels into unlabelled_images to let it help"
-)
+NOTHING_TO_TEACH = "nothing for the teacher to teach"
 
 
 class Gain(NamedTuple):
@@ -26,21 +23,23 @@ class Gain(NamedTuple):
     of_classes: Mapping[str, Estimate]
 
 
-def distillation_verdict(gains: Mapping[str, Gain], *, seeds: int, enough: bool, has_pool: bool, listens: bool) -> str:
+def distillation_verdict(
+    gains: Mapping[str, Gain], *, seeds: int, enough: bool, no_pool: str | None, listens: bool
+) -> str:
     """Returns the verdict. A gain is claimed only over both controls, with both intervals above 0.
 
     Args:
         gains: over each control that was trained, by its name.
         seeds: trainings of each arm.
         enough: whether enough test images hold objects for an interval.
-        has_pool: whether there are images without a label in use.
+        no_pool: why there is no image for the teacher to label, or None.
         listens: whether a loss of the teacher's has a weight.
     """
-    if not has_pool and not listens:
-        return NOTHING_TO_TEACH
+    if no_pool and not listens:
+        return f"{NOTHING_TO_TEACH}: {no_pool}; and no loss of the teacher's has a weight (distillation.losses)"
     if not enough:
         return f"{UNKNOWN}: too few images of the test split hold objects for an interval"
-    needed = CONTROLS if has_pool else CONTROLS[:1]
+    needed = CONTROLS[:1] if no_pool else CONTROLS
     missing = [name for name in needed if name not in gains]
     if len(missing) == len(needed):
         return f"{UNKNOWN}: no control was trained (distillation.control: [{', '.join(needed)}])"
@@ -58,10 +57,12 @@ def distillation_verdict(gains: Mapping[str, Gain], *, seeds: int, enough: bool,
         most = f"; most for '{best[0]}'" if best is not None and len(gains[needed[0]].of_classes) > 1 else ""
         return f"{PAYS} {figures}{most}{luck}"
     lost = [name for name in needed if gains[name].mean.high < 0]
-    why = "no gain over " + " and ".join(ARMS[name].title for name in needed if gains[name].mean.low <= 0)
     if lost:
         why = "it is worse than " + " and ".join(ARMS[name].title for name in lost)
-    return f"{PAYS_NOT}: {figures}; {why} within the interval{luck}"
+    else:
+        equal = " and ".join(ARMS[name].title for name in needed if gains[name].mean.low <= 0)
+        why = f"no gain over {equal} within the interval"
+    return f"{PAYS_NOT}: {figures}; {why}{luck}"
 
 
 def _figures(told: list[str]) -> str:

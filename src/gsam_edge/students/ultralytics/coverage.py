@@ -137,7 +137,7 @@ def _crossings(
     number = np.abs(below[following] - below)
     edges = np.flatnonzero(number)
     number, to = number[edges], following[edges]
-    slope = (x[to] - x[edges]) / (y[to] - y[edges])
+    slope = (x[to].astype(np.float64) - x[edges]) / (y[to].astype(np.float64) - y[edges])
     nth = np.arange(number.sum()) - np.repeat(np.cumsum(number) - number, number)
     line = np.repeat(np.minimum(below[edges], below[to]), number) + nth
     edge, slope, down = np.repeat(edges, number), np.repeat(slope, number), np.repeat(below[to] > below[edges], number)

@@ -148,8 +148,8 @@ def _set_report(part: LabelledSet, config: LabellingConfig) -> dict[str, Any]:
     Returns:
         `images`, `labels`, `empty_masks` (labels without a pixel, which keep the finder's box), `label_figures`; and in
         `gated`: `images` that are used, `left_out` [{image, ignored}], `objects`, `ignored`, `background` and
-        `duplicates` (numbers of labels), of the objects the mean `reliability` and the share `boxes_taught`, both absent
-        without objects, and their `label_figures`: of an image that is left out, no object is held.
+        `duplicates` (numbers of labels), of the objects the mean `reliability` and the share `boxes_taught`, both
+        absent without objects, and their `label_figures`: of an image that is left out, no object is held.
     """
     objects, passed = part.labels.objects, part.passed
     prompted = part.labels.predictor.prompted_with_boxes

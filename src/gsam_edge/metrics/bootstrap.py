@@ -106,9 +106,9 @@ def mean_of_runs(runs: NDArray[np.float64]) -> NDArray[np.float64]:
     The trainings of two arms are drawn alike, so that a seed that is good for both does not widen their difference. A
     plain bootstrap of n values finds (n - 1) / n of their variance, half of it for two: the draws are stretched by
     sqrt(n / (n - 1)) about the mean (Rao and Wu 1988, section 2). Where trainings differ twice as much as images allow,
-    the interval holds the truth in 86, 92 and 93 % of the cases with two, three and five of them (600 draws each); where
-    they differ six times as much, in 70, 84 and 89 % (300 draws each). Of one training no spread is known, and the
-    interval is about the images alone.
+    the interval holds the truth in 86, 92 and 93 % of the cases with two, three and five of them (600 draws each);
+    where they differ six times as much, in 70, 84 and 89 % (300 draws each). Of one training no spread is known, and
+    the interval is about the images alone.
 
     Args:
         runs: a figure of each training for each row of `drawn_images`, [runs, 1 + RESAMPLES, ...].

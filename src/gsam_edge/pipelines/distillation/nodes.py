@@ -222,6 +222,7 @@ def report_distillation(
     test: Annotations,
     held_back: Annotations,
     pool: Annotations,
+    pool_report: dict[str, Any],
     teacher_labels_test: Predictions,
     distillation: DistillationConfig,
 ) -> tuple[dict[str, Any], Figure]:
@@ -234,6 +235,7 @@ def report_distillation(
         (*distilled_runs, *control_runs),
         None if teacher_labels_test.predictor.prompted_with_boxes else teacher_labels_test,
         data={"labelled": len(train.images), "pool": len(pool.images), "held_back": len(held_back.images)},
+        no_pool=pool_report.get("why"),
         control=distillation.control,
         listens=distillation.losses.listens,
     )

@@ -16,6 +16,7 @@ import argparse
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -145,11 +146,12 @@ def labels_of_teacher(study: Study, count: int, subset: int) -> tuple[Labeller, 
         features=features,
     )
 
+    predictor, batch = cache(composed.factory), labelling.detection.batch_size  # adapters are applied once
+
     def label(split: Annotations) -> Predictions:
-        batch = labelling.detection.batch_size
-        return label_images(
-            composed.factory, composed.description, split, study.images, batch_size=batch, store=study.store
-        )[0]
+        return label_images(predictor, composed.description, split, study.images, batch_size=batch, store=study.store)[
+            0
+        ]
 
     return Labeller(TEACHER, label(study.val), lambda: label(pool)), label(study.test)
 

@@ -16,6 +16,7 @@ import argparse
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -58,8 +59,7 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "oracle": ("oracle", {}),
 }
 SMOKE = {"steps": 4, "warmup_steps": 0, "close_mosaic_steps": 0, "validate_every": 4}
-#: Seeds of each subset: where labels are few, luck is large.
-SEEDS, SEEDS_OF_FEW, FEW = 2, 5, 8
+SEEDS, SEEDS_OF_FEW, FEW = 2, 5, 8  # of each subset: where labels are few, luck is large
 #: The stand-in's seed; the students' begin at 0.
 STAND_IN_SEED = 1000
 
@@ -145,11 +145,12 @@ def labels_of_teacher(study: Study, count: int, subset: int) -> tuple[Labeller, 
         features=features,
     )
 
+    predictor, teachers = cache(composed.factory), composed.description  # adapters are applied once
+
     def label(split: Annotations) -> Predictions:
-        batch = labelling.detection.batch_size
-        return label_images(
-            composed.factory, composed.description, split, study.images, batch_size=batch, store=study.store
-        )[0]
+        return label_images(predictor, composed.description, split, study.images, batch_size=batch, store=study.store)[
+            0
+        ]
 
     return Labeller(TEACHER, label(study.val), lambda: label(pool)), label(study.test)
 
@@ -198,8 +199,7 @@ def runs_of(study: Study, count: int, subset: int, seeds: int, variants: list[st
                 settings, run = replace(study.settings, distillation=distillation), study.run(seed)
                 made = arm_run(arm, train_arm(arm, data, settings, run), data, run)
             study.runs[keys[seed, name]] = made.to_dict()
-            named = {"labels": count, "subset": subset, "seed": seed, "arm": name}
-            print(json.dumps(named | made.facts.get("val", {})), flush=True)
+            print(json.dumps([count, subset, seed, name, made.facts.get("val", {})]), flush=True)
         study.checkpoints.clear()
     yield from ((each[1], ArmRun.from_dict(study.runs[keys[each]])) for each in wanted)
 

@@ -329,6 +329,20 @@ def test_an_arm_killed_anywhere_ends_with_the_same_weights(after, whole, setting
     assert rest.facts == whole.facts
 
 
+def test_controls_killed_between_two_arms_train_none_twice(settings, saves, tmp_path):
+    asked = configured(settings, control=("truth", "oracle"))
+
+    def train():
+        return list(train_controls(build_data(), asked, a_run(checkpoints=FolderCheckpoints(tmp_path, 2))))
+
+    saves.last = 5  # the first of the second arm
+    with pytest.raises(KilledError):
+        train()
+    saves.last = 0
+    assert [run.arm for run in train()] == ["truth", "oracle"]
+    assert len(saves) == 8
+
+
 def test_arms_that_begin_alike_share_the_stage(settings, saves, tmp_path):
     """Labels alone and self-training have one first stage, which is trained once."""
     checkpoints = FolderCheckpoints(tmp_path, 2)

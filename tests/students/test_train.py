@@ -92,7 +92,7 @@ def test_a_description_changes_what_is_learnt_the_same_way_for_the_same_seed(
 
 
 def test_a_killed_run_ends_like_one_that_was_never_killed(
-    make_images, student_config, training_config, tmp_path, described, caplog
+    make_images, student_config, training_config, tmp_path, described, caplog, monkeypatch
 ):
     images, held_out = half_pseudo(make_images(8, masks=True)), make_images(3, masks=True, first=100)
     training = training_config.model_copy(update={"steps": 5})
@@ -122,8 +122,14 @@ def test_a_killed_run_ends_like_one_that_was_never_killed(
     assert resumed.history == whole.history
     assert equal(resumed.weights.tensors, whole.weights.tensors)
 
-    finished = run(images, "yolov8-seg", student_config, training, checkpoints=store, log=killed_at_step_4)
+    logged = []
+    monkeypatch.setattr(MemoryTraining, "train", lambda self: pytest.fail("a finished training began again"))
+    finished = run(
+        images, "yolov8-seg", student_config, training, checkpoints=store, log=lambda *entry: logged.append(entry)
+    )
     assert equal(finished.weights.tensors, whole.weights.tensors)
+    rates = [("student/learning_rate", line["learning_rate"], line["step"]) for line in whole.history]
+    assert [entry for entry in logged if entry[0] == "student/learning_rate"] == rates  # its curves are whole
 
 
 def test_metrics_are_logged_at_each_validation_and_nothing_is_written(

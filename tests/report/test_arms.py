@@ -18,7 +18,7 @@ def report():
     teacher = found_by_chance(TRUTH, CHANCES, 8)
     data = {"labelled": 20, "pool": 190, "held_back": 0}
     return distillation_report(
-        TRUTH, runs_of(TRUTH, SHARES, [0]), teacher, data=data, control=("oracle",), listens=False
+        TRUTH, runs_of(TRUTH, SHARES, [0]), teacher, data=data, no_pool=None, control=("oracle",), listens=False
     )
 
 
@@ -53,8 +53,23 @@ def test_the_plot_has_a_panel_for_each_figure_and_one_for_the_classes(report):
     ]
 
 
+def test_the_legend_of_three_controls_lies_within_the_figure():
+    shares = dict.fromkeys(("truth", "self_training", "hard_labels", "distilled"), CHANCES)
+    data = {"labelled": 20, "pool": 190, "held_back": 0}
+    runs = runs_of(TRUTH, shares, [0])
+    told = distillation_report(TRUTH, runs, None, data=data, no_pool=None, control=(), listens=False)
+    figure = plot_distillation_arms(told)
+    figure.draw_without_rendering()
+    classes = figure.axes[-1]
+    shown = classes.get_legend().get_window_extent()
+    assert figure.bbox.x0 <= shown.x0
+    assert shown.x1 <= figure.bbox.x1
+    assert classes.get_window_extent().x1 > 0.95 * figure.bbox.x1, "the legend takes no room of the panels"
+
+
 def test_a_plot_without_controls_says_so():
     data = {"labelled": 20, "pool": 0, "held_back": 0}
     runs = runs_of(TRUTH, {"distilled": CHANCES}, [0])
-    figure = plot_distillation_arms(distillation_report(TRUTH, runs, None, data=data, control=(), listens=False))
+    report = distillation_report(TRUTH, runs, None, data=data, no_pool="no labels", control=(), listens=False)
+    figure = plot_distillation_arms(report)
     assert [text.get_text() for text in figure.axes[-1].texts] == ["no control was trained"]

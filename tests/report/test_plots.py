@@ -204,6 +204,16 @@ class TestClassDistribution:
         (axes,) = plot_class_distribution({"train": train}).axes
         assert [text.get_text() for text in axes.get_legend().get_texts()] == ["train: 7 images, 30 objects"]
 
+    def test_the_legend_names_all_four_splits_within_the_figure(self):
+        names = ("train", "val", "test", "held_back")
+        figure = plot_class_distribution(
+            {name: {"images": 300, "per_class": {"tied ear of bag": 1235}} for name in names}
+        )
+        rendered(figure)
+        legend = figure.axes[0].get_legend()
+        assert [text.get_text().split(":")[0] for text in legend.get_texts()] == ["train", "val", "test", "held back"]
+        assert legend.get_window_extent().x1 <= figure.bbox.x1
+
     def test_no_splits(self):
         with pytest.raises(ValueError, match="splits: expected at least one"):
             plot_class_distribution({})

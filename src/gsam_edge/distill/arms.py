@@ -35,6 +35,11 @@ class Arm:
     held_back: bool = False
     teacher_losses: bool = False
 
+    @property
+    def reads_teacher(self) -> bool:
+        """Whether labels of the teacher play a part."""
+        return not {"none", "student"}.issuperset(self.stages)
+
 
 #: In the order of the reports.
 ARMS: Mapping[str, Arm] = {
@@ -66,5 +71,5 @@ def left_out(control: tuple[Control, ...], *, pool_images: int, held_back_images
         if arm.held_back and not held_back_images:
             reasons[name] = "no labels are held back (split.labels), so it would be the arm of your labels alone"
         elif not pool_images and not (listens and name == TRUTH):
-            reasons[name] = "every image has its label, so that there is nothing for anybody else to label"
+            reasons[name] = "there is no image for anybody else to label (pool_report says why)"
     return reasons

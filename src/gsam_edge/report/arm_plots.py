@@ -101,7 +101,7 @@ def _draw_classes(axes: "Axes", classes: Mapping[str, Mapping[str, Any]], titles
     axes.set_yticks(range(len(names)), names, fontfamily=font_families(names))
     axes.set_ylim(len(names) - 0.4, -0.6)
     _plain(axes, "gain in each class, boxes, mAP50-95")
-    axes.legend(fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(0, -0.1), ncols=len(controls))
+    axes.legend(fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(0, -0.1))
 
 
 def _classes(report: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:

@@ -1,5 +1,6 @@
 """Which training images keep their labels: stratified, nested, groups whole, every class while there is room."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -92,8 +93,10 @@ def test_labels_that_there_are_not_are_refused(labels, message):
 
 @pytest.mark.parametrize("labels", ["some", {"count": 0}, {"share": 0}, {"share": 1.5}, {"count": 2, "share": 0.5}, 20])
 def test_other_wishes_are_refused(labels):
-    with pytest.raises(ValidationError, match="labels"):
+    """One sentence says what may be given, not one for each of the three forms."""
+    with pytest.raises(ValidationError, match=f"expected all, .*got {re.escape(repr(labels))}") as refused:
         ratios(labels=labels)
+    assert [error["loc"] for error in refused.value.errors()] == [("labels",)]
 
 
 def test_a_class_that_only_held_back_images_lack_is_no_finding():

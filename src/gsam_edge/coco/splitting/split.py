@@ -1,10 +1,18 @@
 """Splits images into train, val and test, stratified over all classes of an image, with groups kept together."""
 
 from collections.abc import Sequence
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+    model_validator,
+)
 
 from gsam_edge.coco.annotations import Annotations
 from gsam_edge.coco.errors import InvalidDatasetError
@@ -58,6 +66,19 @@ class SplitConfig(BaseModel):
         description="training images whose labels are used: 'all', a count {count: 20} or a share {share: 0.1}; the "
         "labels of the others are held back"
     )
+
+    @field_validator("labels", mode="wrap")
+    @classmethod
+    def _one_of_three(cls, labels: Any, validated: ValidatorFunctionWrapHandler) -> Labels:
+        """Says in one sentence what may be given: of each of the three forms pydantic would say what it lacks."""
+        try:
+            valid: Labels = validated(labels)
+        except ValidationError as error:
+            raise ValueError(
+                "expected all, {count: N} with a whole number from 1 on, or {share: S} with a number above 0 and up to "
+                f"1, got {labels!r}; on the command line: split.labels.count=20"
+            ) from error
+        return valid
 
     @model_validator(mode="after")
     def _whole(self) -> Self:

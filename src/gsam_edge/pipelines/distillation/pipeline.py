@@ -120,6 +120,7 @@ def create_pipeline() -> Pipeline:
                     "test": "annotations_test",
                     "held_back": "annotations_held_back",
                     "pool": "annotations_pool",
+                    "pool_report": "pool_report",
                     "teacher_labels_test": "teacher_labels_test",
                     "distillation": "params:distillation",
                 },

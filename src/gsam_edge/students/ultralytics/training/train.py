@@ -88,6 +88,10 @@ def train_student(
         state = run.checkpoints.load()
         if state is not None and state["finished"]:
             best, history = state["best"], state["history"]
+            for line in history:  # the curves of this run, too
+                for name, value in line.items():
+                    if name != "step":
+                        run.log(f"student/{name}", value, int(line["step"]))
         else:
             masks = ARCHITECTURES[architecture].masks
             options = ultralytics_options(task, masks=masks, device=run.device, scratch=Path(scratch))

@@ -123,8 +123,15 @@ def test_a_killed_run_ends_like_one_that_was_never_killed(
     assert resumed.history == whole.history
     assert equal(resumed.weights.tensors, whole.weights.tensors)
 
-    finished = run(images, "yolov8-seg", student_config, training, checkpoints=store, log=killed_at_step_4)
+    logged: list[tuple[str, float, int]] = []
+    unread = replace(images, images={})  # a finished training looks at no image, and logs its curves again
+    finished = run(
+        unread, "yolov8-seg", student_config, training, checkpoints=store, log=lambda *entry: logged.append(entry)
+    )
     assert equal(finished.weights.tensors, whole.weights.tensors)
+    assert [(v, step) for name, v, step in logged if name == "student/train_box_loss"] == [
+        (line["train_box_loss"], line["step"]) for line in whole.history
+    ]
 
 
 def test_metrics_are_logged_at_each_validation_and_nothing_is_written(

@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from gsam_edge.distill.config import LossWeights
 from gsam_edge.distill.losses import LOSSES, asked_maps, feature, logit, segmentation, weighted_losses
+from gsam_edge.training.errors import SettingError
 from support.plain import CONFIG, LEVELS, outputs, targets
 
 NONE = dict.fromkeys(LOSSES, 0.0) | {"detection": 1.0}
@@ -128,6 +129,12 @@ def test_without_objects_of_teachers_segmentation_costs_nothing():
     answer.backward()
     assert float(answer) == 0
     assert not student.prototypes.grad.any()
+
+
+def test_segmentation_of_a_student_without_masks_says_what_to_set():
+    boxes_only = replace(outputs(), mask_coefficients=None, prototypes=None)
+    with pytest.raises(SettingError, match=r"expected segmentation 0 for a student without masks; set it to 0, or"):
+        segmentation(boxes_only, targets(), CONFIG)
 
 
 @pytest.mark.parametrize("name", LOSSES)

@@ -1,5 +1,6 @@
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -122,14 +123,15 @@ def test_a_killed_run_ends_like_one_that_was_never_killed(
     assert resumed.history == whole.history
     assert equal(resumed.weights.tensors, whole.weights.tensors)
 
-    logged = []
-    monkeypatch.setattr(MemoryTraining, "train", lambda self: pytest.fail("a finished training began again"))
+    logged: list[tuple[str, float, int]] = []
+    unread = replace(images, images={})  # a finished training looks at no image, and logs its curves again
     finished = run(
-        images, "yolov8-seg", student_config, training, checkpoints=store, log=lambda *entry: logged.append(entry)
+        unread, "yolov8-seg", student_config, training, checkpoints=store, log=lambda *entry: logged.append(entry)
     )
     assert equal(finished.weights.tensors, whole.weights.tensors)
-    rates = [("student/learning_rate", line["learning_rate"], line["step"]) for line in whole.history]
-    assert [entry for entry in logged if entry[0] == "student/learning_rate"] == rates  # its curves are whole
+    assert [(v, step) for name, v, step in logged if name == "student/train_box_loss"] == [
+        (line["train_box_loss"], line["step"]) for line in whole.history
+    ]
 
 
 def test_metrics_are_logged_at_each_validation_and_nothing_is_written(
@@ -185,8 +187,9 @@ def test_starting_from_another_student_takes_over_all_but_its_classes(make_image
 
 
 def test_a_loss_that_is_no_number_stops_with_advice(make_images, student_config, training_config):
-    images = make_images(4, masks=False)
-    endless = {"endless": (1.0, lambda raw, targets: raw.class_logits.sum() * float("inf"))}
+    silent = SimpleNamespace(plain_share=0.5, of=lambda name, xyxy: {})
+    images = replace(make_images(4, masks=False), maps=silent)
+    endless = {"endless": (1.0, lambda outputs, targets: outputs.class_logits.sum() * float("inf"))}
     with pytest.raises(TrainingError, match=r"finite losses and weights up to step 2, .*lower learning rate"):
         run(images, "yolov8", student_config, training_config, losses=endless, validate=scorer(images))
 
@@ -273,11 +276,20 @@ def test_training_stops_after_so_many_validations_without_a_better_one(make_imag
     assert [line["step"] for line in done.history] == [2, 4, 6]
 
 
-def test_no_labelled_object_is_an_error(make_images, student_config, training_config):
+@pytest.mark.parametrize(
+    ("count", "got"),
+    [(0, "got none"), (3, r"got \d, all too unsure to be learnt \(ignored\)")],
+    ids=["none", "ignored"],
+)
+def test_no_labelled_object_is_an_error(make_images, student_config, training_config, count, got):
     images = make_images(2, masks=False)
-    empty = {name: objects.select(np.zeros(0, np.int64)) for name, objects in images.labels.items()}
-    with pytest.raises(InvalidDatasetError, match="expected a labelled object in 2 training images, got none"):
-        run(replace(images, labels=empty), "yolov8", student_config, training_config)
+    few = {name: objects.select(np.arange(min(count, len(objects)))) for name, objects in images.labels.items()}
+    unsure = {
+        name: replace(LabelWeights.full(len(labels)), ignored=np.ones(len(labels), bool))
+        for name, labels in few.items()
+    }
+    with pytest.raises(InvalidDatasetError, match=f"expected a labelled object in 2 training images, {got}"):
+        run(replace(images, labels=few, weights=unsure), "yolov8", student_config, training_config)
 
 
 @pytest.mark.slow
@@ -288,3 +300,29 @@ def test_a_student_learns_the_shapes(make_images, student_config, training_confi
     )
     result = run(images, "yolov8-seg", student_config, training, validate=scorer(held_out))
     assert max(line["val_box_map50"] for line in result.history) > 0.8
+
+
+@pytest.mark.slow
+def test_images_may_be_loaded_by_other_processes(make_images, student_config, training_config, tmp_path, monkeypatch):
+    """As on a GPU: a training that was killed continues to the weights it would have had."""
+    load = MemoryTraining.get_dataloader
+
+    def with_processes(self, *arguments, **options):
+        self.args.workers = 2
+        return load(self, *arguments, **options)
+
+    monkeypatch.setattr(MemoryTraining, "get_dataloader", with_processes)
+    images = half_pseudo(make_images(8, masks=True))
+    whole = run(images, "yolov8-seg", student_config, training_config, pseudo_weight=1.0)
+
+    def killed_at_step_4(name: str, value: float, step: int) -> None:
+        if step == 4:
+            raise KilledError
+
+    store = FolderCheckpoints(tmp_path, keep=2)
+    with pytest.raises(KilledError):
+        run(images, "yolov8-seg", student_config, training_config, pseudo_weight=1.0, checkpoints=store,
+            log=killed_at_step_4)  # fmt: skip
+    resumed = run(images, "yolov8-seg", student_config, training_config, pseudo_weight=1.0, checkpoints=store)
+    assert resumed.history == whole.history
+    assert equal(resumed.weights.tensors, whole.weights.tensors)

@@ -17,6 +17,7 @@ from torchvision.ops import box_iou, generalized_box_iou_loss
 from gsam_edge.distill.config import LossWeights, MapsConfig
 from gsam_edge.students.maps import PlainOutputs, PlainTargets, WeightedLosses
 from gsam_edge.teachers.maps import MapPart
+from gsam_edge.training.errors import SettingError
 
 #: Anchors that an object's mask is taught at, as many as Ultralytics' own assignment takes.
 _ANCHORS_OF_OBJECT = 10
@@ -104,10 +105,17 @@ def segmentation(outputs: PlainOutputs, targets: PlainTargets, config: MapsConfi
 
     An object's mask is taught at the anchors in its box whose own boxes fit it best: the mean binary cross-entropy,
     inside the box, of the student's mask logits and the sigmoid of the teacher's. Objects count by their weights.
+
+    Raises:
+        SettingError: if the student has no masks.
     """
     logits = _given(targets.mask_logits, "mask_logits")
-    coefficients = _given(outputs.mask_coefficients, "mask_coefficients")
-    prototypes = _given(outputs.prototypes, "prototypes")
+    coefficients, prototypes = outputs.mask_coefficients, outputs.prototypes
+    if coefficients is None or prototypes is None:
+        raise SettingError(
+            "distillation.losses: expected segmentation 0 for a student without masks; set it to 0, or choose a "
+            "student.architecture that learns masks"
+        )
     objects, anchors = _anchors_of_objects(outputs, targets)
     images = targets.object_image[objects]
     drawn = torch.einsum("km,kmhw->khw", coefficients[images, anchors], prototypes[images])

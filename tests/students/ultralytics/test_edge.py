@@ -205,6 +205,12 @@ def test_other_bytes_are_no_student(weights, damage):
         StudentWeights.from_bytes(damage(weights("yolov8").to_bytes()))
 
 
+@pytest.mark.parametrize("name", ["yolov99", ["yolov8"], None])
+def test_a_file_of_an_unknown_architecture_is_refused(weights, name):
+    with pytest.raises(StudentWeightsError, match="architecture: expected one of"):
+        StudentWeights.from_bytes(replace(weights("yolov8"), architecture=name).to_bytes())
+
+
 def test_tensors_of_another_network_are_refused(weights):
     with pytest.raises(StudentWeightsError, match="expected the 355 tensors of yolov8 n for 2 classes"):
         build_network(replace(weights("yolov8"), class_names=("a", "b")))

@@ -62,7 +62,7 @@ def collect_labels(data: LabelledImages) -> TrainingLabels:
     """Collects the labels of all images with their table.
 
     Raises:
-        InvalidDatasetError: if no object is left, or the labels of every image are a machine's.
+        InvalidDatasetError: if no object is left that is not ignored, or the labels of every image are a machine's.
         ValueError: if a class id or a name is unknown, or an image has not as many weights as objects.
     """
     _check_names(data)
@@ -102,9 +102,10 @@ def collect_labels(data: LabelledImages) -> TrainingLabels:
         own_box.append(box_differs_from_mask(xyxy, kept.masks))
         weights.append(own.select(sized))
         pseudo += [name in data.pseudo] * len(kept)
-    if not has_mask:
+    if all(own.ignored.all() for own in weights):
         raise InvalidDatasetError(
-            f"student: expected a labelled object in {len(data.labels)} training images, got none"
+            f"student: expected a labelled object in {len(data.labels)} training images, got "
+            + (f"{len(has_mask)}, all too unsure to be learnt (ignored)" if has_mask else "none")
         )
     table = LabelTable(
         class_ids=torch.from_numpy(np.concatenate(class_ids)),

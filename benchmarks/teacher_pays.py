@@ -7,9 +7,9 @@ For each number of labels and each subset of that many labelled images a teacher
 all arms are trained with equal start, steps, batches and augmentation. `--teacher tuned` tunes the configured teachers
 on the subset; `--teacher stand-in:210` trains the student's own architecture on 210 labelled images and takes it for
 the teacher: this tests everything but the teacher, and smaller numbers show how good a teacher must be.
-Every finished run is a line in a file below `--out`; started again, only what is missing is trained. A gain is claimed
-only where the intervals over truth and over self-training lie above 0. `--smoke` trains for a handful of steps, which
-says nothing.
+Every finished run is a file below `--out`; started again, only what is missing is trained. A gain is claimed only where
+the intervals over truth and over self-training lie above 0. With all labels there is nothing to label, and all arms are
+one. `--smoke` trains for a handful of steps, which says nothing.
 """
 
 import argparse
@@ -27,6 +27,7 @@ from rich.table import Table
 
 from gsam_edge.augmentation import rules_with
 from gsam_edge.coco import Annotations
+from gsam_edge.coco.needs import is_not_needed
 from gsam_edge.coco.predictions import Predictions, PredictorInfo
 from gsam_edge.coco.splitting.labels import LabelCount, images_that_keep_labels
 from gsam_edge.datasets.state import JsonStore
@@ -57,6 +58,8 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "oracle": ("oracle", {}),
 }
 SMOKE = {"steps": 4, "warmup_steps": 0, "close_mosaic_steps": 0, "validate_every": 4}
+#: Seeds of each subset: where labels are few, luck is large.
+SEEDS, SEEDS_OF_FEW, FEW = 2, 5, 8
 #: The stand-in's seed; the students' begin at 0.
 STAND_IN_SEED = 1000
 
@@ -73,8 +76,9 @@ class Study:
     catalog: Any
     store: JsonStore
     checkpoints: FolderCheckpoints
-    out: Path
+    runs: JsonStore
     teacher: str
+    teacher_state: Any
 
     def run(self, seed: int) -> Run:
         """A run that keeps checkpoints."""
@@ -88,31 +92,27 @@ class Study:
         others = [image["id"] for image in self.whole.images if image["id"] not in set(kept)]
         return self.whole.subset(kept), self.whole.subset(others)
 
-    def finished(self) -> dict[str, ArmRun]:
-        """The runs that are done, by their keys; a line that a killed run did not finish is left out."""
-        if not self.out.exists():
-            return {}
-        lines = [json.loads(line) for line in self.out.read_text().split("\n")[:-1]]
-        return {line["key"]: ArmRun.from_dict(line["run"]) for line in lines}
-
-    def keep(self, key: str, run: ArmRun) -> None:
-        """Appends a finished run."""
-        self.out.parent.mkdir(parents=True, exist_ok=True)
-        with self.out.open("a") as file:
-            file.write(json.dumps({"key": key, "run": run.to_dict()}) + "\n")
-
 
 def key_of(study: Study, count: int, subset: int, seed: int, name: str) -> str:
-    """Names a run by all that it depends on."""
+    """Names a run by all that it depends on but the images."""
     settings = study.settings
-    configured = [settings.student, settings.distillation, settings.labelling]
-    state = fingerprint(
+    configured = [settings.student, settings.distillation, settings.labelling, settings.scene, settings.rules]
+    return fingerprint(
+        [count, subset, seed, name],
         [part.digest for part in (study.whole, study.val, study.test)],
-        [config.model_dump() for config in configured],
+        [config.model_dump(mode="json") for config in configured],
         None if settings.initial is None else settings.initial.digest,
+        None if name in ("truth", "self_training", "oracle") else [study.teacher, study.teacher_state],
     )
-    teacher = "" if name in ("truth", "self_training", "oracle") else f" {study.teacher}"
-    return f"{count} labels, subset {subset}, seed {seed}: {name}{teacher} ({state})"
+
+
+def state_of_teachers(catalog: Any) -> list[Any]:
+    """Returns all that the tuned teachers depend on but the data."""
+    choice = catalog.load("params:teachers")
+    used = [name for name in TEACHERS if name in choice.names]
+    bases = {name: catalog.load(f"{name}_base") for name in used}
+    digests = [TEACHERS[name].base_digest(base.load()) for name, base in bases.items() if not is_not_needed(base)]
+    return [choice.model_dump(), digests, *(catalog.load(f"params:{name}").model_dump(mode="json") for name in used)]
 
 
 def labels_of_teacher(study: Study, count: int, subset: int) -> tuple[Labeller, Predictions]:
@@ -176,15 +176,12 @@ def without_objects(split: Annotations) -> Annotations:
     return split.taking_objects(np.zeros(0, np.int64))
 
 
-def runs_of(
-    study: Study, count: int, subset: int, seeds: int, variants: list[str]
-) -> Iterator[tuple[str, str, ArmRun]]:
-    """Trains what is missing of a subset; yields key, variant and run of each."""
-    done = study.finished()
+def runs_of(study: Study, count: int, subset: int, seeds: int, variants: list[str]) -> Iterator[tuple[str, ArmRun]]:
+    """Trains what is missing of a subset; yields variant and run of each."""
     wanted = [(seed, name) for seed in range(seeds) for name in variants]
     wanted.append((0, TEACHER))
     keys = {each: key_of(study, count, subset, *each) for each in wanted}
-    missing = [each for each in wanted if keys[each] not in done]
+    missing = [each for each in wanted if keys[each] not in study.runs]
     if missing:
         train, others = study.subset(count, subset)
         labeller, on_test = labels_of_teacher(study, count, subset)
@@ -200,11 +197,11 @@ def runs_of(
                 distillation = study.settings.distillation.model_copy(update=changes)
                 settings, run = replace(study.settings, distillation=distillation), study.run(seed)
                 made = arm_run(arm, train_arm(arm, data, settings, run), data, run)
-            study.keep(keys[seed, name], made)
-            done[keys[seed, name]] = made
-            print(json.dumps({"run": keys[seed, name], **made.facts.get("val", {})}), flush=True)
+            study.runs[keys[seed, name]] = made.to_dict()
+            named = {"labels": count, "subset": subset, "seed": seed, "arm": name}
+            print(json.dumps(named | made.facts.get("val", {})), flush=True)
         study.checkpoints.clear()
-    yield from ((keys[each], each[1], done[keys[each]]) for each in wanted)
+    yield from ((each[1], ArmRun.from_dict(study.runs[keys[each]])) for each in wanted)
 
 
 def show(test: Annotations, count: int, of_name: dict[str, list[list[ArmRun]]]) -> None:
@@ -224,7 +221,7 @@ def show(test: Annotations, count: int, of_name: dict[str, list[list[ArmRun]]]) 
         gap = recovered_gap(drawn, figures["truth"], figures["oracle"]) if "oracle" in figures else None
         cells = [_cell(drawn.estimate), *(_cell(gains.get(of)) for of in ("truth", "self_training")), _cell(gap)]
         table.add_row(name, *cells)
-        claimed = len(gains) == 2 and all(gain.low > 0 for gain in gains.values())
+        claimed = drawn.enough and len(gains) == 2 and all(gain.low > 0 for gain in gains.values())
         told[name] = {"mean": drawn.estimate, "gains": gains, "recovered_gap": gap, "claimed": claimed}
     Console(width=140).print(table)
     print(json.dumps({"labels": count, "arms": told}), flush=True)
@@ -239,7 +236,7 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--labels", type=int, nargs="+", default=[8, 20, 60])
     arguments.add_argument("--subsets", type=int, default=3)
-    arguments.add_argument("--seeds", type=int, default=2)
+    arguments.add_argument("--seeds", type=int, default=None, help=f"{SEEDS}, or {SEEDS_OF_FEW} up to {FEW} labels")
     arguments.add_argument("--arms", nargs="+", choices=VARIANTS, default=list(VARIANTS))
     arguments.add_argument("--teacher", default="tuned", help="tuned, or stand-in:<labelled images>")
     arguments.add_argument("--steps", type=int, default=None, help="of each student; the configured ones if absent")
@@ -254,12 +251,15 @@ def main() -> None:
     with KedroSession.create(ROOT, env=chosen.env) as session:
         catalog = session.load_context().catalog
         study = study_of(catalog, chosen)
-        for count in [8] if chosen.smoke else chosen.labels:
+        labels = [8] if chosen.smoke else chosen.labels
+        if max(labels) >= len(study.whole.images):
+            raise SystemExit(f"--labels: expected fewer than the {len(study.whole.images)} training images")
+        for count in labels:
             of_name: dict[str, list[list[ArmRun]]] = {}
             for subset in range(1 if chosen.smoke else chosen.subsets):
                 units: dict[str, list[ArmRun]] = {}
-                seeds = 1 if chosen.smoke else chosen.seeds
-                for _, name, run in runs_of(study, count, subset, seeds, chosen.arms):
+                seeds = 1 if chosen.smoke else chosen.seeds or (SEEDS_OF_FEW if count <= FEW else SEEDS)
+                for name, run in runs_of(study, count, subset, seeds, chosen.arms):
                     units.setdefault(name, []).append(run)
                 for name, unit in units.items():
                     of_name.setdefault(name, []).append(unit)
@@ -291,7 +291,8 @@ def study_of(catalog: Any, chosen: argparse.Namespace) -> Study:
     out = chosen.out / ("smoke" if chosen.smoke else "")
     return Study(
         whole, parts["val"], test, catalog.load("raw_images"), settings, catalog, JsonStore(out / "labels"),
-        FolderCheckpoints(out / "checkpoints", 2), out / "runs.jsonl", chosen.teacher,
+        FolderCheckpoints(out / "checkpoints", 2), JsonStore(out / "runs"), chosen.teacher,
+        state_of_teachers(catalog) if chosen.teacher == "tuned" else None,
     )  # fmt: skip
 
 

@@ -208,8 +208,11 @@ def test_image_folder_reads_inside_and_refuses_outside(tmp_path: Path) -> None:
     dataset = ImageFolderDataset(filepath=str(tmp_path / "images"), max_pixels=100)
     dataset.save({"sub/a.png": png(), "big.png": png(20, 20)})
     (tmp_path / "images" / "link.png").symlink_to(outside)
+    (tmp_path / "images" / "gone.png").symlink_to(tmp_path / "gone.png")
+    (tmp_path / "images" / "loop.png").symlink_to("loop.png")
+    (tmp_path / "images" / "round").symlink_to("round")
     images = dataset.load()
-    assert list(images) == ["big.png", "link.png", "sub/a.png"]
+    assert list(images) == ["big.png", "gone.png", "link.png", "loop.png", "sub/a.png"]
     assert images["sub/a.png"].shape == (2, 4, 3)
     assert images.probe("sub/a.png") == (2, 4)
     for name, message in {
@@ -217,6 +220,9 @@ def test_image_folder_reads_inside_and_refuses_outside(tmp_path: Path) -> None:
         str(outside): "inside the dataset's folder",
         "link.png": "inside the dataset's folder",
         "missing.png": "found no file",
+        "gone.png": "inside the dataset's folder",
+        "loop.png": "expected the name of an image file",
+        "round/a.png": "expected the name of an image file",
         "big.png": "at most 100 pixels",
         "nul\0.png": "expected the name of an image file",
     }.items():

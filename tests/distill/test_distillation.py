@@ -10,17 +10,19 @@ import torch
 
 from gsam_edge.augmentation import AugmentationConfig, SceneDescription
 from gsam_edge.coco import Annotations, InvalidDatasetError
-from gsam_edge.coco.annotations import BBOX_SOURCE, FROM_SEGMENTATION
+from gsam_edge.coco.annotations import BBOX_SOURCE, FROM_SEGMENTATION, SPLIT
 from gsam_edge.coco.predictions import Predictions, PredictorInfo
 from gsam_edge.distill import distillation
 from gsam_edge.distill.arms import ARMS
 from gsam_edge.distill.config import DistillationConfig, LabellingConfig, LossWeights, MapsConfig
 from gsam_edge.distill.distillation import ArmData, arm_run, train_arm, train_controls
 from gsam_edge.distill.gate import GateConfig
+from gsam_edge.distill.hand_over import Labeller, chosen_labeller
 from gsam_edge.distill.losses import LOSSES
 from gsam_edge.distill.stage import ArmSettings, stage_trainings
 from gsam_edge.students import EdgeConfig, StudentConfig
 from gsam_edge.students.family import StudentTraining
+from gsam_edge.students.start import Transfer
 from gsam_edge.students.ultralytics.config import StudentTrainingConfig, UltralyticsAugmentation
 from gsam_edge.students.ultralytics.training.trainer import MemoryTraining
 from gsam_edge.teachers.config import DetectionConfig
@@ -144,7 +146,8 @@ def stages(monkeypatch, untaught):
         names = [image["file_name"] for part in truth for image in part.images]
         seen.append((sorted(names), sorted(pool.objects), training, initial))
         run.log("student/train_box_loss", 1.0, training.steps)
-        return StudentTraining(untaught, [{"step": 1.0, "train_box_loss": 1.0}], None, 0)
+        transfer = Transfer(None, 0, len(untaught.tensors), 0.0, 0.0, (), {})
+        return StudentTraining(untaught, [{"step": 1.0, "train_box_loss": 1.0}], transfer, 0)
 
     monkeypatch.setattr(distillation, "train_stage", train)
     return seen
@@ -214,6 +217,26 @@ def test_self_training_learns_from_the_students_own_labels(settings, stages, mon
     assert stages[1][1] == [f"{number}.png" for number in range(300, 304)]
 
 
+def test_a_teacher_is_not_judged_by_masks_that_the_student_does_not_learn():
+    """Its boxes are the better ones. That its masks are wrong would count in its mean alone."""
+    data = build_data("both")
+    true = {image["id"]: data.val.truth(image["id"]) for image in data.val.images}
+    scores = np.full(1, 0.9, np.float32)
+    finds = {key: replace(each, scores=scores, masks=~each.masks, mask_scores=scores) for key, each in true.items()}
+    boxes = {
+        key: replace(each, scores=scores, masks=None, xyxy=each.xyxy + np.float32([0, 0, 2, 2]))
+        for key, each in true.items()
+    }
+    teacher, student = (
+        Labeller(name, replace(data.teacher_val, objects=packed(objects)), lambda: data.teacher_pool)
+        for name, objects in (("teacher", finds), ("student", boxes))
+    )
+    chosen, told = chosen_labeller(teacher, student, data.val, CONFIG, LABELLING)
+    assert chosen.name == told["chosen"] == "teacher"
+    assert set(told["figures"]) == {"teacher", "student", "fused"}
+    assert all(set(figures) == {"box_map50", "box_map50_95"} for figures in told["figures"].values())
+
+
 @pytest.mark.parametrize("who", ["fused", "teacher"])
 def test_who_labels_the_second_stage_can_be_asked_for(who, settings, stages):
     facts = train_arm("distilled", build_data(), configured(settings, hand_over=who), a_run()).facts
@@ -223,7 +246,7 @@ def test_who_labels_the_second_stage_can_be_asked_for(who, settings, stages):
 
 def test_hard_labels_are_those_from_a_score_on(settings, stages):
     facts = train_arm("hard_labels", build_data(score=0.4), settings, a_run()).facts
-    assert facts["stages"][0]["used"] is False  # 0.5 is asked for, and none is left
+    assert facts["stages"][0]["images"] == 0  # 0.5 is asked for, and none is left
     facts = train_arm("hard_labels", build_data(score=0.6), settings, a_run()).facts
     assert facts["stages"][0]["objects"] == 4
 
@@ -312,11 +335,17 @@ def test_an_arm_killed_anywhere_ends_with_the_same_weights(after, whole, setting
 def test_arms_that_begin_alike_share_the_stage(settings, saves, tmp_path):
     """Labels alone and self-training have one first stage, which is trained once."""
     checkpoints = FolderCheckpoints(tmp_path, 2)
-    train_arm("truth", build_data(), settings, a_run(checkpoints=checkpoints))
+    logged: dict[str, list] = {"truth": [], "self_training": []}
+
+    def run(name):
+        return a_run(checkpoints=checkpoints, log=lambda *entry: logged[name].append(entry))
+
+    train_arm("truth", build_data(), settings, run("truth"))
     assert len(saves) == 4
-    facts = train_arm("self_training", build_data(), settings, a_run(checkpoints=checkpoints)).facts
+    facts = train_arm("self_training", build_data(), settings, run("self_training")).facts
+    assert sorted(logged["self_training"]) == sorted(logged["truth"])  # its curves are whole nevertheless
     # Its gate trusts no label of a student of two steps; so its second stage is that of labels alone, too.
-    assert facts["stages"][1]["used"] is False
+    assert facts["stages"][1]["images"] == 0
     assert len(saves) == 4
 
 
@@ -381,13 +410,30 @@ def test_a_validation_split_without_objects_is_refused_before_anything_is_traine
 
 
 @pytest.mark.parametrize("which", ["teacher_val", "teacher_pool"])
-def test_labels_of_another_sharing_out_are_refused(which, settings):
+def test_labels_of_another_sharing_out_or_of_other_images_are_refused(which, settings):
     data = build_data()
-    labels = replace(getattr(data, which), split="before")
-    with pytest.raises(
-        InvalidDatasetError, match=r"teacher_labels_.*: expected one made from the present splits.*beginning"
-    ):
-        train_arm("distilled", replace(data, **{which: labels}), settings, a_run(log=discard_metric))
+    labels = getattr(data, which)
+    (image_id, found), *others = labels.objects.items()
+    stale = {
+        "expected one made from the present splits.*beginning": replace(labels, split="before"),
+        "none of 1 of them, and labels of 1 other images.*beginning": replace(
+            labels, objects={**dict(others), image_id + 1000: found}
+        ),
+        "none of 1 of them, and labels of 0 other images": replace(labels, objects=dict(others)),
+    }
+    for message, each in stale.items():
+        with pytest.raises(InvalidDatasetError, match=f"teacher_labels_.*: .*{message}"):
+            train_arm("distilled", replace(data, **{which: each}), settings, a_run(log=discard_metric))
+
+
+@pytest.mark.parametrize("which", ["val", "test", "held_back", "pool"])
+def test_a_part_of_another_split_is_refused(which, settings):
+    """It may hold an image that is measured on."""
+    data = build_data()
+    part = getattr(data, which)
+    stale = replace(part, info={**part.info, SPLIT: "before"})
+    with pytest.raises(InvalidDatasetError, match=f"annotations_{which}: expected a part of the same split"):
+        train_arm("distilled", replace(data, **{which: stale}), settings, a_run(log=discard_metric))
 
 
 @pytest.mark.parametrize(
@@ -396,6 +442,7 @@ def test_labels_of_another_sharing_out_are_refused(which, settings):
         ({"seeds": 0}, "at least one seed"),
         ({"seeds": ()}, "at least one seed"),
         ({"seeds": (1, 1)}, "seeds that differ"),
+        ({"seeds": (0, -1)}, "seeds from 0"),
         ({"control": ("truth", "truth")}, "each arm once"),
         ({"control": ("distilled",)}, "control"),
     ],

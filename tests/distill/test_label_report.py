@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 from gsam_edge.coco import Annotations
+from gsam_edge.coco.annotations import SPLIT
+from gsam_edge.coco.errors import InvalidDatasetError
 from gsam_edge.coco.predictions import Predictions, PredictorInfo
-from gsam_edge.distill.checking import check_labels
+from gsam_edge.distill.checking import CheckedLabels, check_labels
 from gsam_edge.distill.config import LabellingConfig
 from gsam_edge.distill.disagreement import LEGEND
 from gsam_edge.distill.gate import Gate
@@ -74,13 +76,15 @@ HELD_BACK = split(20, 2)
 POOL = Annotations(images(20, 4), (), CLASSES)
 
 
-def checked(train: Predictions, val: Predictions, pool: Predictions, *, count: int = 3, floor: FloorConfig = FLOOR):
+def checked(
+    train: Predictions, val: Predictions, pool: Predictions, *, pooled: Annotations = POOL, count: int = 3
+) -> CheckedLabels:
     return check_labels(
-        {"train": TRAIN, "val": VAL, "pool": POOL},
+        {"train": TRAIN, "val": VAL, "pool": pooled},
         {"train": TRAIN, "val": VAL, "pool": HELD_BACK},
         {"train": train, "val": val, "pool": pool},
         CONFIG,
-        floor,
+        FLOOR,
         store={"hits": 3, "new": 11},
         count=count,
     )
@@ -137,10 +141,38 @@ def test_of_the_pool_only_images_with_truth_are_measured_and_all_are_counted():
     assert bare["gated"]["objects"] == 4
 
 
+def test_labels_of_other_images_are_refused():
+    """With those of an earlier pool, or of the images before they were split again."""
+    train, val, pool = labelled(TRAIN), labelled(VAL), labelled(POOL)
+    for message, stale in {
+        "teacher_labels: expected labels of the 4 present images": (val, val, pool),
+        "teacher_labels_pool: expected labels of the 4 present images": (train, val, labelled(HELD_BACK)),
+        "teacher_labels_val: expected one made from the present splits": (train, replace(val, split="old"), pool),
+    }.items():
+        with pytest.raises(InvalidDatasetError, match=message):
+            checked(*stale)
+    with pytest.raises(InvalidDatasetError, match="annotations_pool: expected a part of the same split"):
+        checked(train, val, pool, pooled=replace(POOL, info={SPLIT: "old"}))
+
+
 def test_an_image_that_is_left_out_is_named():
     spread = boxes(*[(left, top, 0.5, 1) for left in (0, 20, 40) for top in (0, 20, 40)])
     report = checked(labelled(TRAIN, i2=spread), labelled(VAL), labelled(POOL)).report
     assert report["train"]["gated"]["left_out"] == [{"image": "2.png", "ignored": 1.0}]
+
+
+@pytest.mark.parametrize(
+    ("left_out", "recall", "verdict"), [(6, 0, USELESS), (4, 1 / 6, USELESS), (2, 1 / 3, SUFFICIENT)]
+)
+def test_objects_of_images_that_are_left_out_are_not_held(left_out, recall, verdict):
+    """Were they not counted, labels that the gate leaves out nearly everywhere would be judged by what is left."""
+    few = [(5, 5, 0.9, 0), (35, 5, 0.5, 1)]  # the ear passes, the label does not
+    many = boxes(*few, *[(left, top, 0.5, 1) for left in (0, 20, 40) for top in (20, 40)])
+    val = {f"i{i}": many if i < 10 + left_out else boxes(*few) for i in VAL.image_by_id}
+    report = checked(labelled(TRAIN), labelled(VAL, **val), labelled(POOL)).report
+    assert len(report["val"]["gated"]["left_out"]) == left_out
+    assert report["val"]["gated"]["recall"] == pytest.approx(recall)
+    assert report["verdict"] == verdict
 
 
 def test_classes_that_teach_nothing_are_told_with_what_to_try(caplog):
@@ -174,7 +206,8 @@ def test_labels_in_the_true_boxes_are_judged_by_their_masks():
         half = {i: replace(each, masks=each.masks & (np.arange(SIDE) < 45)) for i, each in truth.items()}
         return Predictions(packed(half), annotations.class_names, prompted)
 
-    result = checked(given(TRAIN), given(VAL), given(replace(POOL, images=())))
+    nothing = replace(POOL, images=())
+    result = checked(given(TRAIN), given(VAL), given(nothing), pooled=nothing)
     report = result.report
     assert (report["prompt"], report["boxes"], report["advice"]) == ("true boxes", "given", [])
     assert report["val"]["gated"]["mask_iou"] == pytest.approx(0.75)

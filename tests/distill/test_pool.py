@@ -1,5 +1,6 @@
 """The images without used labels: which they are, what they are called, and that nobody's labels come with them."""
 
+import os
 import tracemalloc
 from dataclasses import replace
 from io import BytesIO
@@ -14,6 +15,8 @@ from gsam_edge.coco.images.facts import ImageFacts
 from gsam_edge.coco.images.scan import ScannedImage
 from gsam_edge.coco.needs import Need
 from gsam_edge.datasets.images import ImageFolder
+from gsam_edge.datasets.reports import ReportDataset
+from gsam_edge.distill.arms import ARMS, ORACLE
 from gsam_edge.distill.pool import UNLABELLED, PooledImages, collect_pool
 from gsam_edge.pipelines.distillation import create_pipeline as distillation
 from gsam_edge.pipelines.distillation.nodes import collect_pool as collect_pool_node
@@ -68,19 +71,44 @@ def test_the_pool_holds_the_images_without_used_labels(folder):
     (folder / "unlabelled" / "line 2" / "4.png").write_bytes(encoded(11))
     (folder / "unlabelled" / "turned.jpg").write_bytes(turned(12))
     pool = collected(folder)
-    records = [(r["id"], r["file_name"], r["width"], r["height"]) for r in pool.annotations.images]
+    records = [(r["file_name"], r["width"], r["height"]) for r in pool.annotations.images]
     assert records == [
-        (4, "4.png", 30, 20),
-        (5, f"{UNLABELLED}a.png", 30, 20),
-        (6, f"{UNLABELLED}line 2/4.png", 30, 20),
-        (7, f"{UNLABELLED}turned.jpg", 20, 30),
+        ("4.png", 30, 20),
+        (f"{UNLABELLED}a.png", 30, 20),
+        (f"{UNLABELLED}line 2/4.png", 30, 20),
+        (f"{UNLABELLED}turned.jpg", 20, 30),
     ]
+    known, *others = (record["id"] for record in pool.annotations.images)
+    assert known == 4
+    assert len(set(others)) == 3
+    assert all(image_id > 4 for image_id in others)
     assert (pool.annotations.split_digest, pool.annotations.source) == ("d", "s")
     assert pool.report == {"images": 4, "held_back": 1, "unlabelled": 3, "unreadable": {}, "copies": {}}
     images = PooledImages(ImageFolder(folder, max_pixels=999), ImageFolder(folder / "unlabelled", max_pixels=999))
     for record in pool.annotations.images:
         assert images[record["file_name"]].shape[:2] == (record["height"], record["width"])
     assert images.digest(f"{UNLABELLED}line 2/4.png") != images.digest("4.png")
+
+
+def test_the_id_of_an_unlabelled_image_stays_with_its_bytes(folder):
+    """Labels of an earlier state of the folder could otherwise be given to another image."""
+
+    def file_of_id():
+        images = ImageFolder(folder / "unlabelled", max_pixels=999)
+        pooled = PooledImages(ImageFolder(folder, max_pixels=999), images)
+        return {record["id"]: pooled.digest(record["file_name"]) for record in collected(folder).annotations.images}
+
+    for number in (10, 11, 12):
+        (folder / "unlabelled" / f"{number}.png").write_bytes(encoded(number))
+    before = file_of_id()
+    (folder / "unlabelled" / "0.png").write_bytes(encoded(9))
+    (folder / "unlabelled" / "11.png").write_bytes(encoded(13))
+    (folder / "unlabelled" / "12.png").rename(folder / "unlabelled" / "line 2" / "x.png")
+    after = file_of_id()
+    assert len(after) == len(before) + 1
+    common = before.keys() & after.keys()
+    assert len(common) == 3  # that of the dataset, and two that stayed
+    assert all(before[image_id] == after[image_id] for image_id in common)
 
 
 def test_no_name_leads_out_of_its_folder(folder):
@@ -95,10 +123,14 @@ def test_what_cannot_be_read_is_named_and_counted_and_ends_nothing(folder, caplo
     (folder / "unlabelled" / "a.png").write_bytes(encoded(10))
     (folder / "unlabelled" / "cut.png").write_bytes(encoded(11)[:400])
     (folder / "unlabelled" / "empty.jpg").write_bytes(b"")
+    (folder / "unlabelled" / "gone.png").symlink_to("gone away.png")
+    (folder / "unlabelled" / "loop.png").symlink_to("loop.png")
+    (folder / "unlabelled" / os.fsdecode(b"\xff.png")).write_bytes(encoded(12))
     pool = collected(folder)
     assert pool.report["unlabelled"] == 1
-    assert set(pool.report["unreadable"]) == {"cut.png", "empty.jpg"}
-    assert "2 files cannot be read" in caplog.text
+    assert set(pool.report["unreadable"]) == {"cut.png", "empty.jpg", "gone.png", "loop.png", "\\udcff.png"}
+    ReportDataset(filepath=str(folder / "report.json")).save(pool.report)
+    assert "5 files cannot be read" in caplog.text
     assert "cut.png" in caplog.text
 
 
@@ -136,11 +168,14 @@ def test_nothing_that_a_person_said_comes_into_the_pool(folder):
 
 
 def test_held_back_labels_reach_nobody_who_teaches_or_learns():
-    """The pool takes the images alone, and the report of the labels compares with the truth."""
+    """But the oracle, in its arms: the pool takes the images alone, one report compares with the truth, one counts."""
     nodes = [node for create in (distillation, evaluation, optimization, teachers) for node in create().nodes]
     readers = {node.name.split(".")[-1] for node in nodes if "annotations_held_back" in node.inputs}
-    assert "collect_pool" in readers
-    assert readers <= {"collect_pool", "check_labels"}
+    arms = {"distil_student", "train_controls"}
+    assert readers == {"collect_pool", "check_labels", "report_distillation"} | arms
+    assert [name for name, arm in ARMS.items() if arm.held_back] == [ORACLE]
+    whole = {"raw_annotations", "annotations_sound", "annotations_checked"}  # of which they are a part
+    assert not [node.name for node in nodes if whole & set(node.inputs)]
 
 
 def test_teachers_that_are_given_the_true_boxes_label_no_pool(folder):
@@ -189,7 +224,7 @@ def test_a_hundred_thousand_unlabelled_images_need_the_memory_of_their_records()
             return "1"
 
         def inspect(self, file_name):
-            facts = ImageFacts(4000, 3000, "RGB", f"{int(file_name[:6]):064}", bytes(32))
+            facts = ImageFacts(4000, 3000, "RGB", f"{int(file_name[:6]):06}".ljust(64, "0"), bytes(32))
             return ScannedImage(3000, 4000, facts)
 
     class Forgetful(dict):

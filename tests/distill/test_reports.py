@@ -1,28 +1,32 @@
 """The report of the arms says what was measured, and claims no more."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
+from gsam_edge.coco import Annotations, InvalidDatasetError
 from gsam_edge.distill.arms import left_out
 from gsam_edge.distill.reports import distillation_report
 from gsam_edge.metrics.detection import coco_metrics
-from support.arms import found_by_chance, runs_of, world
+from support.arms import FACTS, found_by_chance, runs_of, world
 
 TRUTH = world()
 DATA = {"labelled": 20, "pool": 190, "held_back": 190}
-NO_POOL = {"labelled": 210, "pool": 0, "held_back": 0}
 BOTH = {"bag": 0.5, "tag": 0.5}
 
 
-def report(shares, *, seeds=(0, 1, 2), truth=TRUTH, teacher=None, data=DATA, no_pool=None, listens=False):
-    runs = runs_of(truth, shares, seeds)
-    return distillation_report(truth, runs, teacher, data=data, no_pool=no_pool, control=(), listens=listens)
+def report(shares, *, seeds=(0, 1, 2), truth=TRUTH, teacher=None, no_pool=None, listens=False):
+    return report_of(runs_of(truth, shares, seeds), truth, teacher, no_pool=no_pool, listens=listens)
+
+
+def report_of(runs, truth=TRUTH, teacher=None, *, no_pool=None, listens=False):
+    return distillation_report(truth, runs, teacher, data=DATA, no_pool=no_pool, control=(), listens=listens)
 
 
 def test_an_arms_figures_are_cocos_with_an_interval_around_them():
     runs = runs_of(TRUTH, {"distilled": BOTH}, [0])
-    told = distillation_report(TRUTH, runs, None, data=DATA, no_pool=None, control=(), listens=False)
+    told = report_of(runs)
     expected = coco_metrics(TRUTH, runs[0].predictions.objects, "bbox")
     for name in ("map50", "map50_95"):
         figure = told["arms"]["distilled"][f"box_{name}"]
@@ -43,6 +47,8 @@ def test_a_gain_over_both_controls_is_claimed_and_names_the_class_that_gains_mos
     means = {arm: told["arms"][arm]["box_map50_95"]["mean"] for arm in shares}
     assert gain["mean"] == pytest.approx(means["distilled"] - means["truth"])
     assert gain["ci95"][0] > 0
+    low, high = (100 * end for end in gain["ci95"])
+    assert f"adds {100 * gain['mean']:.1f} ({low:.1f} to {high:.1f}) mAP50-95 over your labels alone" in told["verdict"]
 
 
 @pytest.mark.parametrize("beaten", ["truth", "self_training"])
@@ -60,7 +66,35 @@ def test_no_gain_is_claimed_where_one_control_is_as_good(beaten):
 def test_a_loss_is_called_a_loss():
     shares = {"truth": {"bag": 0.9, "tag": 0.9}, "self_training": {"bag": 0.9, "tag": 0.9}, "distilled": BOTH}
     told = report(shares)
-    assert "; it is worse than your labels alone and self-training (3 seeds)" in told["verdict"]
+    assert told["verdict"].endswith("; it is worse than your labels alone and self-training (3 seeds)")
+    assert "does not pay here: -" in told["verdict"]
+
+
+def test_a_loss_needs_no_further_control():
+    told = report({"truth": {"bag": 0.9, "tag": 0.9}, "distilled": BOTH})
+    assert told["verdict"].startswith("does not pay here: ")
+
+
+def test_a_gain_that_might_be_luck_is_not_called_a_loss():
+    told = report({"truth": BOTH, "self_training": BOTH, "distilled": BOTH})
+    assert told["verdict"] == (
+        "does not pay here: 0.0 (0.0 to 0.0) mAP50-95 over your labels alone and 0.0 (0.0 to 0.0) over self-training; "
+        "over your labels alone and self-training no gain is shown, since 0 lies in the interval (3 seeds)"
+    )
+
+
+def test_a_class_in_a_handful_of_images_has_no_interval_and_gains_nothing_surely():
+    """One object, which only the distilled student finds: every draw that holds it says the same."""
+    rare = [record for record in TRUTH.objects if record["category_id"] == 1 or record["id"] == 2]
+    truth = Annotations(TRUTH.images, tuple(rare), TRUTH.categories)
+    control = {"bag": 0.5, "tag": 0.0}
+    shares = {"truth": control, "self_training": control, "distilled": {"bag": 0.8, "tag": 1.5}}
+    told = report(shares, truth=truth, seeds=[0])
+    gains = {name: told["per_class"][name]["gains"]["truth"] for name in ("bag", "tag")}
+    assert gains["tag"]["mean"] > 0.9 > gains["bag"]["mean"]
+    assert "ci95" in gains["bag"]
+    assert "ci95" not in gains["tag"]
+    assert "tag" not in told["verdict"]
 
 
 @pytest.mark.parametrize(
@@ -99,16 +133,42 @@ def test_a_test_split_without_objects_has_no_figures():
 
 
 def test_without_a_pool_there_is_nothing_to_teach():
-    """The pool's own reason is told: where teachers cannot label, images may well lack labels."""
-    told = report({"distilled": BOTH}, data=NO_POOL, no_pool="the teachers must be given the true boxes")
-    assert told["verdict"].startswith("nothing for the teacher to teach: the teachers must be given the true boxes; ")
+    """Whatever the reason: not always has every image its label."""
+    told = report({"distilled": BOTH}, no_pool="the teachers must be given the true boxes")
+    assert told["verdict"] == (
+        "nothing for the teacher to teach: the teachers must be given the true boxes, and no loss of the teacher's has "
+        "a weight"
+    )
+
+
+def test_a_student_that_learnt_from_no_label_of_the_pool_was_not_helped():
+    shares = {"truth": BOTH, "self_training": BOTH, "distilled": BOTH}
+    stages = [{"labels": "teacher", "images": 0}, {"labels": "teacher", "images": 0}]
+    runs = [replace(run, facts={**FACTS, "stages": stages}) for run in runs_of(TRUTH, shares, [0])]
+    assert report_of(runs)["verdict"] == (
+        "does not pay here: none of the pool's labels could be trusted (label_report.json), so none was learnt from"
+    )
 
 
 def test_without_a_pool_a_teachers_loss_is_judged_by_labels_alone():
     shares = {"truth": BOTH, "distilled": {"bag": 0.9, "tag": 0.9}}
-    told = report(shares, data=NO_POOL, no_pool="no labels are held back", listens=True)
+    told = report(shares, no_pool="no labels are held back", listens=True)
     assert told["verdict"].startswith("distillation adds ")
     assert "self-training" not in told["verdict"]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"facts": {**FACTS, "common": "d"}}, "expected equal images, start, steps and augmentation, got others"),
+        ({"seed": 7}, "expected equal seeds"),
+        ({"predictions": replace(found_by_chance(TRUTH, BOTH, 0), split="before")}, "from the present splits"),
+    ],
+)
+def test_arms_of_two_runs_that_were_not_trained_alike_are_not_compared(change, words):
+    first, second = runs_of(TRUTH, {"distilled": BOTH, "truth": BOTH}, [0])
+    with pytest.raises(InvalidDatasetError, match=f"{words}.*run again from the node distillation.distil_student"):
+        report_of([first, replace(second, **change)])
 
 
 def test_the_recovered_gap_is_the_share_of_the_way_to_all_labels():

@@ -82,6 +82,6 @@ def test_intervals_are_named_only_where_there_are_some(report):
 def test_a_plot_without_controls_says_so():
     data = {"labelled": 20, "pool": 0, "held_back": 0}
     runs = runs_of(TRUTH, {"distilled": CHANCES}, [0])
-    told = distillation_report(TRUTH, runs, None, data=data, no_pool="all are copies", control=(), listens=False)
-    figure = plot_distillation_arms(told)
+    report = distillation_report(TRUTH, runs, None, data=data, no_pool="no labels", control=(), listens=False)
+    figure = plot_distillation_arms(report)
     assert [text.get_text() for text in figure.axes[-1].texts] == ["no control was trained"]

@@ -44,9 +44,9 @@ class Maps:
         }
 
 
-def train(images, student, training, *, losses=ALL, **run):
-    return family_of("yolov8-seg").train(
-        images, StudentChoice("yolov8-seg", student, "a test"), training,
+def train(images, student, training, *, architecture="yolov8-seg", losses=ALL, **run):
+    return family_of(architecture).train(
+        images, StudentChoice(architecture, student, "a test"), training,
         losses=losses, pseudo_weight=1.0, initial=None, validate=None, run=a_run(**{"seed": 3} | run),
     )  # fmt: skip
 
@@ -73,12 +73,21 @@ def test_each_loss_is_logged_by_its_name_and_the_projector_is_not_shipped(images
     assert any(not torch.equal(a, plain.weights.tensors[name]) for name, a in trained.weights.tensors.items())
 
 
+@pytest.mark.parametrize("architecture", ["yolov8-seg", "yolov10", "yolo26-seg"])
 def test_a_killed_training_continues_to_the_same_weights(
-    images, student_config, training_config, tmp_path, monkeypatch
+    images, student_config, training_config, tmp_path, monkeypatch, architecture
 ):
-    """The projector, its optimiser state and the anchors that are drawn at random included."""
-    whole = train(images, student_config, training_config, checkpoints=FolderCheckpoints(tmp_path / "a", keep=2))
-    interrupted = FolderCheckpoints(tmp_path / "b", keep=2)
+    """The projector, its optimiser state, the anchors that are drawn at random and the shares of two branches too."""
+    losses = {name: one for name, one in ALL.items() if name != "segmentation" or "seg" in architecture}
+
+    def run(folder):
+        store = FolderCheckpoints(tmp_path / folder, keep=2)
+        return train(
+            images, student_config, training_config, architecture=architecture, losses=losses, checkpoints=store
+        )
+
+    whole = run("whole")
+    assert {f"{kind}_box_loss" for kind in ("train", "pseudo")} <= whole.history[0].keys()
     save = MemoryTraining.save_model
 
     def save_and_die(self):
@@ -87,9 +96,9 @@ def test_a_killed_training_continues_to_the_same_weights(
 
     monkeypatch.setattr(MemoryTraining, "save_model", save_and_die)
     with pytest.raises(KilledError):
-        train(images, student_config, training_config, checkpoints=interrupted)
+        run("killed")
     monkeypatch.setattr(MemoryTraining, "save_model", save)
-    resumed = train(images, student_config, training_config, checkpoints=interrupted)
+    resumed = run("killed")
     assert all(torch.equal(tensor, whole.weights.tensors[name]) for name, tensor in resumed.weights.tensors.items())
     assert resumed.history == whole.history
 

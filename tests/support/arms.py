@@ -10,7 +10,12 @@ from gsam_edge.distill.arm_run import ArmRun
 from gsam_edge.vision import Detections
 from support.detections import packed
 
-FACTS = {"student": {"architecture": "yolov8"}, "losses": {"train_box_loss": 1.0}}
+FACTS = {
+    "student": {"architecture": "yolov8"},
+    "losses": {"train_box_loss": 1.0},
+    "stages": [{"images": 9}],
+    "common": "c",
+}
 
 
 def world(images: int = 30, classes: Sequence[str] = ("bag", "tag")) -> Annotations:

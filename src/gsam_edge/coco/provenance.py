@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from gsam_edge.coco.annotations import SPLIT, Annotations
 from gsam_edge.coco.errors import InvalidDatasetError
+from gsam_edge.coco.predictions import Predictions
 
 #: The part of a split whose images lie among those for training and whose labels are not used.
 HELD_BACK = "held_back"
@@ -45,4 +46,40 @@ def require_made_from(
             f"{what}: expected one made from the present splits of the data, got one made from another version of "
             f"annotations.json or before the images were split again, so that it may have been trained on images of "
             f"the test split; {remedy}"
+        )
+
+
+def require_one_split(parts: Mapping[str, Annotations]) -> None:
+    """Checks that parts of the data, by their names in the catalog, come from one split of the images.
+
+    Raises:
+        InvalidDatasetError: if one differs from the first.
+    """
+    (first, expected), *others = parts.items()
+    for name, part in others:
+        if part.split_digest != expected.split_digest:
+            raise InvalidDatasetError(
+                f"{name}: expected a part of the same split of the images as {first}, got one of another, so that an "
+                "image may be in both; run the pipelines data_validation, teacher_finetune and distillation again"
+            )
+
+
+def require_labels_of(images: Annotations, labels: Predictions, *, what: str) -> None:
+    """Checks that stored labels are those of these images.
+
+    Args:
+        images: a part of the data.
+        labels: what a teacher said of it.
+        what: their name in the catalog, for the message.
+
+    Raises:
+        InvalidDatasetError: if classes, split or images differ.
+    """
+    remedy = "run the pipeline distillation from its beginning"
+    require_made_from(images, what=what, class_names=labels.class_names, split_digest=labels.split, remedy=remedy)
+    missing, unknown = images.image_by_id.keys() - labels.objects.keys(), labels.objects.keys() - images.image_by_id
+    if missing or unknown:
+        raise InvalidDatasetError(
+            f"{what}: expected labels of the {len(images.images)} present images, got none of {len(missing)} of them, "
+            f"and labels of {len(unknown)} other images; {remedy}"
         )

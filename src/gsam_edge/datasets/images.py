@@ -85,7 +85,7 @@ class ImageFolder(Mapping[str, NDArray[np.uint8]]):
             if resolved.is_symlink():
                 resolved = resolved.resolve()
             missing = not resolved.is_file()
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: links that lead in a circle
             raise ImageError(f"expected the name of an image file, got {file_name!r:.200}") from error
         if Path(file_name).is_absolute() or not resolved.is_relative_to(self._root):
             raise ImageError(f"expected a file inside the dataset's folder, got {file_name!r}")
@@ -100,8 +100,8 @@ class ImageFolder(Mapping[str, NDArray[np.uint8]]):
         return self._folders[folder]
 
     def __iter__(self) -> Iterator[str]:
-        for path in sorted(self._folder.rglob("*")):
-            if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file():
+        for path in sorted(self._folder.rglob("*")):  # links that lead nowhere, too: reading them says so
+            if path.suffix.lower() in IMAGE_SUFFIXES and (path.is_file() or path.is_symlink()):
                 yield path.relative_to(self._folder).as_posix()
 
     def __len__(self) -> int:

@@ -1,7 +1,7 @@
 """Figures of an arm on the test split, for every draw of its images and of its trainings."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,14 +26,17 @@ class Drawn:
         values: mean over the arm's trainings, float64 [1 + RESAMPLES, classes] in 0..1; NaN where a draw holds no
             object of the class.
         enough: whether enough images hold objects for an interval.
+        clear: names of the classes of which enough images hold objects. A class in one image has the same value in
+            every draw that holds it, which would be an interval without width.
     """
 
     classes: tuple[str, ...]
     values: NDArray[np.float64]
     enough: bool
+    clear: frozenset[str]
 
     def __sub__(self, other: "Drawn") -> "Drawn":
-        return Drawn(self.classes, self.values - other.values, self.enough)
+        return replace(self, values=self.values - other.values)
 
     @property
     def mean(self) -> NDArray[np.float64]:
@@ -46,7 +49,7 @@ class Drawn:
         return estimate(self.mean)
 
     def of_class(self, name: str) -> Estimate:
-        """A class's value with its interval."""
+        """A class's value with its interval, which says something of the classes in `clear` alone."""
         return estimate(self.values[:, self.classes.index(name)])
 
 
@@ -78,9 +81,9 @@ def arm_figures(split: Annotations, units: Sequence[Sequence[Mapping[int, Packed
             np.stack([np.mean([each.of_classes(draws) for each in unit], axis=0) for unit in matched])
         )
         names = [split.class_names[split.class_id_of_category[each.category_id]] for each in first.classes]
-        enough = enough_images(first.objects)
-        figures[f"{prefix}_map50"] = Drawn(tuple(names), values[..., 0], enough)
-        figures[f"{prefix}_map50_95"] = Drawn(tuple(names), values.mean(axis=-1), enough)
+        clear = frozenset(name for name, each in zip(names, first.classes, strict=True) if enough_images(each.objects))
+        for figure, drawn in (("map50", values[..., 0]), ("map50_95", values.mean(axis=-1))):
+            figures[f"{prefix}_{figure}"] = Drawn(tuple(names), drawn, enough_images(first.objects), clear)
     return figures
 
 

@@ -35,6 +35,11 @@ class Arm:
     held_back: bool = False
     teacher_losses: bool = False
 
+    @property
+    def reads_teacher(self) -> bool:
+        """Whether labels of the teacher play a part."""
+        return not {"none", "student"}.issuperset(self.stages)
+
 
 #: In the order of the reports.
 ARMS: Mapping[str, Arm] = {

@@ -6,6 +6,7 @@ from typing import Any
 
 from gsam_edge.coco import Annotations
 from gsam_edge.coco.predictions import Predictions
+from gsam_edge.coco.provenance import require_labels_of, require_one_split
 from gsam_edge.distill.config import LabellingConfig
 from gsam_edge.distill.disagreement import Disagreement, disagreements
 from gsam_edge.distill.gate import Gate, fit_gate
@@ -51,8 +52,12 @@ def check_labels(
         count: most disagreements.
 
     Raises:
-        InvalidDatasetError: if the labels have other classes than the images.
+        InvalidDatasetError: if labels are those of other images, of another split or of other classes.
     """
+    parts = {f"annotations_{name}": part for name, part in images.items()}
+    require_one_split({**parts, "annotations_held_back": truth["pool"]})
+    for name, each in labels.items():
+        require_labels_of(images[name], each, what="teacher_labels" + (f"_{name}" if name != "train" else ""))
     gate = fit_gate(truth["val"], labels["val"], config.gate, match_iou=config.match_iou)
     sets = {
         name: LabelledSet(truth[name], each, gated(each, gate, config.gate, split=images[name]))

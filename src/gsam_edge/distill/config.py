@@ -113,6 +113,8 @@ class DistillationConfig(BaseModel):
             raise ValueError(f"expected at least one seed, got {seeds}")
         if isinstance(seeds, tuple) and len(set(seeds)) < len(seeds):
             raise ValueError(f"expected seeds that differ, got {list(seeds)}: equal ones give equal students")
+        if isinstance(seeds, tuple) and not all(0 <= seed < 2**32 for seed in seeds):
+            raise ValueError(f"expected seeds from 0 to 2**32 - 1, got {list(seeds)}")
         return seeds
 
     @field_validator("control")

@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+from gsam_edge.augmentation import description_for, identity
 from gsam_edge.coco import Annotations
 from gsam_edge.coco.predictions import Predictions, PredictorInfo
-from gsam_edge.coco.provenance import require_made_from
+from gsam_edge.coco.provenance import require_labels_of, require_one_split
 from gsam_edge.distill.arm_run import ArmRun
-from gsam_edge.distill.arms import ARMS, DISTILLED, Source, left_out, seeds_of
+from gsam_edge.distill.arms import ARMS, DISTILLED, Arm, Source, left_out, seeds_of
 from gsam_edge.distill.hand_over import (
     TEACHER,
     Labeller,
@@ -28,6 +29,7 @@ from gsam_edge.students.predictor import StudentPredictor
 from gsam_edge.students.start import Start
 from gsam_edge.students.table import TrainingConfig
 from gsam_edge.students.weights import StudentWeights
+from gsam_edge.training.checkpoints import fingerprint
 from gsam_edge.training.metrics import MetricLogger
 from gsam_edge.training.run import Run
 from gsam_edge.vision.images import ImageSource
@@ -105,7 +107,8 @@ def train_arm(name: str, data: ArmData, settings: ArmSettings, run: Run) -> Trai
         The student; and as facts `student` {architecture, why, size, image_size, parameters, start}, `stages` [{labels,
         of whom; images, objects, ignored, background, duplicates, left_out of the pool; steps}], `hand_over` (see
         `chosen_labeller`) where labels were handed over, `losses` of the last steps, `val`, the figures on the
-        validation images, and `without_area`, labels that were left out because their box has no area.
+        validation images, `without_area`, labels that were left out because their box has no area, and `common`, a
+        digest of what all arms must have in common.
 
     Raises:
         StudentChoiceError: if the data lacks what the requested student is trained on.
@@ -113,7 +116,7 @@ def train_arm(name: str, data: ArmData, settings: ArmSettings, run: Run) -> Trai
         TrainingError: if the loss becomes NaN or infinite, or a batch does not fit into memory.
     """
     arm, config = ARMS[name], settings.distillation
-    _require_sound(data)
+    _require_sound(data, arm)
     choice = choose_student(data.train, settings.student)
     truth = (data.train, data.held_back) if arm.held_back else (data.train,)
 
@@ -150,6 +153,7 @@ def train_arm(name: str, data: ArmData, settings: ArmSettings, run: Run) -> Trai
         "losses": {key: value for key, value in trained.history[-1].items() if key.startswith(("train_", "pseudo_"))},
         "val": dict(score_student(predictor, data.val, data.images).metrics),
         "without_area": trained.without_area,
+        "common": _common(data, settings),
     }
     return TrainedArm(replace(trained.weights, split=data.train.split_digest), facts)
 
@@ -222,16 +226,27 @@ def _pool_labels(
     return gated_labels(labeller, data.val, data.pool, labelling), handed
 
 
-def _require_sound(data: ArmData) -> None:
+def _require_sound(data: ArmData, arm: Arm) -> None:
     require_objects(data.val)
-    for what, labels in (("teacher_labels_val", data.teacher_val), ("teacher_labels_pool", data.teacher_pool)):
-        require_made_from(
-            data.train,
-            what=what,
-            class_names=labels.class_names,
-            split_digest=labels.split,
-            remedy="run the pipeline distillation from its beginning",
-        )
+    parts = ("train", "val", "test", "held_back", "pool")
+    require_one_split({f"annotations_{part}": getattr(data, part) for part in parts})
+    if arm.reads_teacher:
+        require_labels_of(data.val, data.teacher_val, what="teacher_labels_val")
+        require_labels_of(data.pool, data.teacher_pool, what="teacher_labels_pool")
+
+
+def _common(data: ArmData, settings: ArmSettings) -> str:
+    """Returns a digest of what must be equal in all arms, so that their difference is that of their labels."""
+    config = settings.distillation
+    description = description_for(config.augmentation, settings.scene, settings.rules)
+    return fingerprint(
+        [part.digest for part in (data.train, data.val, data.pool)],
+        settings.student.model_dump(exclude={"least_start"}),
+        config.training.model_dump(),
+        [config.burn_in, config.losses.detection],
+        identity(description, settings.rules),
+        None if settings.initial is None else settings.initial.digest,
+    )
 
 
 def _student(choice: StudentChoice, training: StudentTraining) -> dict[str, Any]:

@@ -77,9 +77,11 @@ def chosen_labeller(
         labelling: `match_iou` says which boxes are one object, where both are fused.
 
     Returns:
-        The labeller; and `chosen`, `asked` (`hand_over`) and `figures`, of each on the validation images.
+        The labeller; and `chosen`, `asked` (`hand_over`) and `figures`, of each on the validation images: those of
+        masks only where both have them, so that all are judged by the same.
     """
-    scores = {each.name: score_predictions(val, each.val.objects) for each in (teacher, student)}
+    judged = zip((teacher, student), _alike(teacher.val, student.val), strict=True)
+    scores = {each.name: score_predictions(val, labels.objects) for each, labels in judged}
     better, other = teacher, student
     if scores[STUDENT].fitness > scores[TEACHER].fitness:
         better, other = student, teacher
@@ -135,7 +137,7 @@ def _by_name(
     facts = {"labels": source, **counts}
     if not counts["objects"]:
         logger.warning("the %s labels no object in the pool that could be trusted; the pool is left out", source)
-        return PoolLabels(facts=facts | {"used": False})
+        return PoolLabels(facts=facts | {"images": 0})
     names = {image["id"]: image["file_name"] for image in pool.images}
     return PoolLabels(
         {names[image_id]: packed for image_id, packed in objects.items()},

@@ -148,12 +148,17 @@ def _set_report(part: LabelledSet, config: LabellingConfig) -> dict[str, Any]:
     Returns:
         `images`, `labels`, `empty_masks` (labels without a pixel, which keep the finder's box), `label_figures`; and in
         `gated`: `images` that are used, `left_out` [{image, ignored}], `objects`, `ignored`, `background` and
-        `duplicates` (numbers of labels), of the objects the mean `reliability` and the share `boxes_taught`, and their
-        `label_figures`, both absent without objects.
+        `duplicates` (numbers of labels), of the objects the mean `reliability` and the share `boxes_taught`, both
+        absent without objects, and their `label_figures`: of an image that is left out, no object is held.
     """
     objects, passed = part.labels.objects, part.passed
     prompted = part.labels.predictor.prompted_with_boxes
-    taken = {image_id: each.select(~passed.weights[image_id].ignored) for image_id, each in passed.objects.items()}
+    taken = {  # an image that is left out teaches none of its objects
+        image_id: passed.objects[image_id].select(~passed.weights[image_id].ignored)
+        if image_id in passed.objects
+        else packed.select(np.zeros(len(packed), bool))
+        for image_id, packed in objects.items()
+    }
     masked = [packed for packed in objects.values() if packed.mask_hw is not None]
     trust = {}
     if passed.counts.objects:

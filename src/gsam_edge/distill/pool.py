@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, replace
-from itertools import chain, count
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,6 +20,9 @@ logger = logging.getLogger(__name__)
 
 #: Before the names of the images of the catalog's `unlabelled_images`, so that they differ from the dataset's own.
 UNLABELLED = "unlabelled_images:"
+
+#: Digits of an image's digest that make its id: of a hundred thousand images, two have one id once in 10^8 pools.
+_ID_DIGITS = 15
 
 #: Names of files in one warning; all are in the report.
 _MOST_NAMED = 5
@@ -73,7 +76,8 @@ class Pool:
 
     Attributes:
         annotations: image records of `id`, `file_name`, `width` and `height`, without objects; ids and names differ
-            from those of all splits.
+            from those of all splits. The id of an unlabelled image comes from its bytes, so that labels of another
+            state of the folder fit none of its images instead of a wrong one.
         report: see `collect_pool`.
     """
 
@@ -143,7 +147,8 @@ def collect_pool(
         digest = image_digest(images, image["file_name"])
         take("held_back", digest, image["id"], image["file_name"], image["height"], image["width"])
     highest = max((image["id"] for split in (held_back, *used.values()) for image in split.images), default=0)
-    for image_id, (name, found) in zip(count(highest + 1), readable.items(), strict=False):
+    for name, found in readable.items():
+        image_id = highest + 1 + int(found.sha256[:_ID_DIGITS], 16)
         take("unlabelled", found.sha256, image_id, UNLABELLED + name, found.height, found.width)
     report |= {"images": len(records), "unreadable": unreadable, "copies": copies}
     if not records:
@@ -164,8 +169,13 @@ def _refuse_equal_names(parts: Iterable[Annotations]) -> None:
 
 def _scan(unlabelled: ImageFiles, scanned: MutableMapping[str, Any]) -> tuple[dict[str, _Readable], dict[str, str]]:
     """Returns the readable images by name, and the reasons why the others are not, by name."""
-    names = list(unlabelled)
-    readable, unreadable = {}, {}
+    names, readable, unreadable = [], {}, {}
+    for name in unlabelled:
+        shown = name.encode(errors="backslashreplace").decode()
+        if shown == name:
+            names.append(name)
+        else:  # reports are UTF-8, and could not name it
+            unreadable[shown] = f"{shown}: expected a file name in UTF-8; rename it"
     for name, found in zip(names, scan_images(names, unlabelled, decode=True, seen=scanned), strict=True):
         if isinstance(found, Exception):
             unreadable[name] = str(found)

@@ -65,11 +65,6 @@ class Estimate(NamedTuple):
     low: float
     high: float
 
-    @property
-    def margin(self) -> float:
-        """The longer arm of the interval, which a single "±" must not understate."""
-        return max(self.value - self.low, self.high - self.value)
-
 
 def paired_difference(first: Resampled, second: Resampled) -> Interval | None:
     """Returns by how much a figure of two models on the same images differs.
@@ -111,8 +106,9 @@ def mean_of_runs(runs: NDArray[np.float64]) -> NDArray[np.float64]:
     The trainings of two arms are drawn alike, so that a seed that is good for both does not widen their difference. A
     plain bootstrap of n values finds (n - 1) / n of their variance, half of it for two: the draws are stretched by
     sqrt(n / (n - 1)) about the mean (Rao and Wu 1988, section 2). Where trainings differ twice as much as images allow,
-    the interval holds the truth in 86, 92 and 93 % of the cases with two, three and five of them (600 draws each). Of
-    one training no spread is known, and the interval is about the images alone.
+    the interval holds the truth in 86, 92 and 93 % of the cases with two, three and five of them (600 draws each);
+    where they differ six times as much, in 70, 84 and 89 % (300 draws each). Of one training no spread is known, and
+    the interval is about the images alone.
 
     Args:
         runs: a figure of each training for each row of `drawn_images`, [runs, 1 + RESAMPLES, ...].

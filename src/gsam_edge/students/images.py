@@ -24,8 +24,8 @@ class LabelWeights:
         classes: float32 [N] in 0..1, weight of the class targets of an object's anchors.
         boxes: float32 [N] in 0..1, weight of the box and the distribution focal loss.
         masks: float32 [N] in 0..1, weight of the mask loss.
-        ignored: bool [N], neither an object nor background: nothing is learnt from it, nor from the background in its
-            box. Its weights are not read.
+        ignored: bool [N], neither an object nor background: nothing is learnt from it, nor, as background, where it
+            could be found, in its box or, of a small one, around it. Its weights are not read.
 
     Raises:
         ValueError: if the arrays differ in length, or a weight is outside 0..1.

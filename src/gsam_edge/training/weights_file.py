@@ -6,6 +6,7 @@ the records come the tensors, the definition of the network and the names of its
 
 import json
 import re
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,10 +55,17 @@ class _Record:
 def read_checkpoint(path: Path) -> Checkpoint:
     """The content of a `.pt` file as Ultralytics saves it: the averaged weights (EMA) where it holds both.
 
+    What it gives is never larger than the file itself, so that a small file cannot use up the memory.
+
     Raises:
-        FileError: if it is damaged, names anything but layers, or holds no model.
+        FileError: if it is damaged, names anything but layers, holds no model, or unpacks to more than its own size.
     """
     try:
+        size = path.stat().st_size
+        with zipfile.ZipFile(path) as archive:
+            unpacked = sum(entry.file_size for entry in archive.infolist())
+        if unpacked > size:
+            raise ValueError(f"expected entries that are not compressed, got {unpacked} bytes in a file of {size}")
         named = torch.serialization.get_unsafe_globals_in_checkpoint(path)
         foreign = sorted(name for name in named if not _KNOWN.fullmatch(name))
         if foreign:
@@ -72,9 +80,19 @@ def read_checkpoint(path: Path) -> Checkpoint:
         if not isinstance(model, _Record):
             raise FileError("expected a model under 'model', as Ultralytics saves it, got none")
         definition = json.loads(json.dumps(vars(model).get("yaml")))
-        return Checkpoint(definition, _class_names(vars(model).get("names")), dict(_state(model, "")))
+        names = _class_names(vars(model).get("names"))
+        tensors: dict[str, Tensor] = {}
+        for name, tensor in _state(model, "", set()):
+            size -= tensor.numel() * tensor.element_size()
+            if size < 0 or tensor.is_meta or tensor.layout != torch.strided:
+                raise ValueError(f"{name}: expected a tensor whose values are in the file, got {list(tensor.shape)}")
+            tensors[name] = tensor.float() if tensor.is_floating_point() else tensor
+        return Checkpoint(definition, names, tensors)
     except (
+        zipfile.BadZipFile,
         UnpicklingError,
+        MemoryError,
+        OverflowError,
         RuntimeError,
         EOFError,
         ValueError,
@@ -92,14 +110,20 @@ def _class_names(names: Any) -> tuple[str, ...]:
     return tuple(listed)
 
 
-def _state(module: Any, prefix: str) -> Iterator[tuple[str, Tensor]]:
-    """The state of a module and all modules in it, named as `nn.Module.state_dict` names it."""
+def _state(module: Any, prefix: str, met: set[int]) -> Iterator[tuple[str, Tensor]]:
+    """The state of a module and all modules in it, named as `nn.Module.state_dict` names it.
+
+    Args:
+        module: the record of the module.
+        prefix: of the names.
+        met: ids of the modules before, which are left out: a file may hold one in itself, or a thousand times.
+    """
+    met.add(id(module))
     held = vars(module)
     passing = held.get("_non_persistent_buffers_set", ())  # modules saved before torch 1.6 have none
     for name, tensor in {**held["_parameters"], **held["_buffers"]}.items():
         if isinstance(tensor, Tensor) and name not in passing:
-            plain = tensor.detach()
-            yield prefix + name, plain.float() if plain.is_floating_point() else plain
+            yield prefix + name, tensor.detach()
     for name, child in held["_modules"].items():
-        if child is not None:
-            yield from _state(child, f"{prefix}{name}.")
+        if child is not None and id(child) not in met:
+            yield from _state(child, f"{prefix}{name}.", met)

@@ -11,7 +11,7 @@ from typing import Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageFile, ImageOps
+from PIL import ExifTags, Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from gsam_edge.vision.errors import UserError
 
@@ -20,6 +20,9 @@ ImageSource: TypeAlias = Mapping[str, NDArray[np.uint8]]
 
 #: The formats that are read. Pillow reads more, but some of them start other programs (EPS) or fetch other files.
 FORMATS = ("BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
+
+#: What is said of a file that none of them knows.
+_NO_IMAGE = f"expected a complete image file of a known format ({', '.join(FORMATS)}), got another file"
 
 #: What Pillow's readers raise on damaged files of these formats, found by mutating valid ones.
 _DAMAGE = (
@@ -116,6 +119,8 @@ def opened_image(content: bytes, *, name: str, max_pixels: int) -> Iterator[Imag
             yield image
     except ImageError:
         raise
+    except UnidentifiedImageError as error:  # its text holds a place in memory
+        raise ImageError(f"{name}: {_NO_IMAGE}") from error
     except _DAMAGE as error:
         raise ImageError(f"{name}: expected a complete image file, but decoding fails: {error}") from error
 
@@ -148,6 +153,8 @@ def _opened_header(path: Path, name: str, max_pixels: int) -> Iterator[Image.Ima
             yield image
     except ImageError:
         raise
+    except UnidentifiedImageError as error:
+        raise ImageError(f"{name}: {_NO_IMAGE}") from error
     except _DAMAGE as error:
         raise ImageError(f"{name}: expected an image file, but its header does not read: {error}") from error
 

@@ -1,6 +1,5 @@
 """The architectures that can be asked for are those that the installed Ultralytics defines, and each learns."""
 
-from functools import partial
 from pathlib import PurePosixPath
 
 import pytest
@@ -16,6 +15,7 @@ from gsam_edge.students.ultralytics.end_to_end import own_loss
 from gsam_edge.students.ultralytics.imports import ROOT, YAML
 from gsam_edge.students.ultralytics.network import new_network
 from gsam_edge.students.ultralytics.training.loss import DetectionLoss, SegmentationLoss
+from gsam_edge.students.ultralytics.training.pools import PooledLoss
 from support.runs import a_run
 
 #: Kinds of a last layer that answer with boxes, or boxes and masks, and are asked with an image alone.
@@ -58,7 +58,10 @@ def test_an_architecture_is_called_as_ultralytics_calls_it_and_so_are_its_pretra
     [*SMALL, *(pytest.param(name, marks=pytest.mark.slow) for name in ARCHITECTURES if name not in SMALL)],
 )
 def test_a_step_teaches_every_part_of_the_network(name: str) -> None:
-    """Of an end-to-end network both branches: the loss of each is finite, and every weight has a gradient."""
+    """Of an end-to-end network both branches: the loss of each is finite, and every weight has a gradient.
+
+    From images with the truth and others, of which one object counts less and one is ignored.
+    """
     architecture = ARCHITECTURES[name]
     torch.manual_seed(0)
     network = new_network(name, next(iter(architecture.sizes), None), 2)
@@ -70,9 +73,14 @@ def test_a_step_teaches_every_part_of_the_network(name: str) -> None:
         "bboxes": torch.tensor([[0.3, 0.3, 0.4, 0.4], [0.7, 0.7, 0.3, 0.4], [0.5, 0.5, 0.6, 0.6]]),
         "masks": torch.zeros(3, 32, 32),
         "has_mask": torch.ones(3, dtype=torch.bool),
+        "class_weight": torch.tensor([1.0, 1.0, 0.5]),
+        "box_weight": torch.tensor([1.0, 1.0, 0.5]),
+        "mask_weight": torch.tensor([1.0, 1.0, 0.5]),
+        "ignored": torch.tensor([False, True, False]),
+        "pseudo": torch.tensor([False, True]),
     }
     batch["masks"][:, 8:18, 8:18] = 1
-    loss = own_loss(network, partial(SegmentationLoss if architecture.masks else DetectionLoss, losses={}))
+    loss = PooledLoss(own_loss(network, SegmentationLoss if architecture.masks else DetectionLoss), 0.5)
     total, items = loss(network.train()(torch.rand(2, 3, 128, 128)), batch)
     assert total.isfinite().all()
     assert all(value.isfinite() for value in items.values())
@@ -104,7 +112,7 @@ def test_the_shares_of_an_end_to_end_loss_follow_from_the_epoch_alone() -> None:
     """So that a training that was killed continues with those it would have had."""
     network = new_network("yolo26", "n", 2)
     network.args = get_cfg(overrides={"epochs": 5})
-    gone, continued = (own_loss(network, partial(DetectionLoss, losses={})) for _ in range(2))
+    gone, continued = (own_loss(network, DetectionLoss) for _ in range(2))
     shares = []
     for epoch in range(5):
         gone.start_epoch(epoch)

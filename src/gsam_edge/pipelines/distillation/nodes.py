@@ -9,6 +9,7 @@ from gsam_edge.augmentation import RuleAdditions, SceneDescription, rules_with
 from gsam_edge.coco import Annotations
 from gsam_edge.coco.images.scan import ImageFiles
 from gsam_edge.coco.needs import is_not_needed
+from gsam_edge.coco.provenance import require_one_split
 from gsam_edge.distill.arms import DISTILLED, seeds_of
 from gsam_edge.distill.config import DistillationConfig, LabellingConfig
 from gsam_edge.distill.pool import PooledImages
@@ -84,6 +85,8 @@ def label_with_teachers(
 
     tuned = tuned_teachers(teachers, choice)
     refuse_useless_teachers(teacher_report, tuned, floor)
+    parts = {"train": train, "val": val, "test": test, "pool": pool}
+    require_one_split({f"annotations_{name}": part for name, part in parts.items()})
     # Composed for the training images alone: what the pool lacks, which is all objects, says nothing of the data.
     teacher = compose_teacher(
         train, tuned, choice, detection=labelling.label_detection, device=device, features=features
@@ -91,7 +94,7 @@ def label_with_teachers(
     predictor = cache(teacher.factory)  # it applies the adapters to the bases, once for all
     source = PooledImages(images, unlabelled)
     labels, counts = {}, {}
-    for name, part in (("train", train), ("val", val), ("test", test), ("pool", pool)):
+    for name, part in parts.items():
         labels[name], counted = label_images(
             predictor, teacher.description, part, source, batch_size=labelling.detection.batch_size, store=store
         )

@@ -4,7 +4,6 @@ In all shapes: B images, A anchors, C classes, N labelled objects of all images 
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -13,37 +12,17 @@ from torch import Tensor
 from gsam_edge.students.ultralytics.imports import v8DetectionLoss, v8SegmentationLoss
 
 
-@dataclass(frozen=True)
-class Assignment:
-    """Which object each anchor is to find.
-
-    Attributes:
-        foreground: bool [B, A].
-        index_in_image: int64 [B, A], of the M objects of the anchor's image; arbitrary for the background.
-        class_targets: [B, A, C], how well the anchor fits its object (0..1) times the weight of the object's class, at
-            that class; 0 elsewhere.
-    """
-
-    foreground: Tensor
-    index_in_image: Tensor
-    class_targets: Tensor
-
-
 class _WeightedLoss:
     """A YOLO loss in which every object has its weights; where all are 1 and none is ignored it equals Ultralytics'.
 
     The batch holds, beside Ultralytics' keys, `class_weight`, `box_weight` and `mask_weight` [N] in 0..1, `ignored`
     bool [N] and `has_mask` bool [N]; their meaning is that of `students.images.LabelWeights`. The normaliser, the sum
     of how well the anchors fit, is that of objects of full weight: half the weight is half the gradient.
-
-    Attributes:
-        assigned: of the last call.
     """
 
     assigner: Any
     bce: Any
     bbox_loss: Any
-    assigned: Assignment
 
     def __init__(self, *model: Any, **options: Any) -> None:
         """Binds Ultralytics' loss to a model; arguments are Ultralytics'."""
@@ -52,10 +31,10 @@ class _WeightedLoss:
         self._own_class_loss, self.bce = self.bce, self._class_loss
         self._own_box_loss, self.bbox_loss = self.bbox_loss, self._box_loss
 
-    def get_assigned_targets_and_loss(self, preds: dict[str, Tensor], batch: Mapping[str, Any], **options: Any) -> Any:
+    def get_assigned_targets_and_loss(self, preds: dict[str, Tensor], batch: Mapping[str, Any]) -> Any:
         """See Ultralytics; the foreground that it returns, of the mask loss, are anchors of objects with a mask."""
         self._batch = batch
-        (foreground, index, *rest), loss, items = super().get_assigned_targets_and_loss(preds, batch, **options)  # type: ignore[misc]
+        (foreground, index, *rest), loss, items = super().get_assigned_targets_and_loss(preds, batch)  # type: ignore[misc]
         return (foreground & self._of_objects("has_mask"), index, *rest), loss, items
 
     def _of_objects(self, name: str) -> Tensor:
@@ -72,9 +51,8 @@ class _WeightedLoss:
         labels: Tensor,
         gt_xyxy: Tensor,
         there: Tensor,
-        **more: Any,
     ) -> Any:
-        """See Ultralytics' assigner; ignored objects get no anchors, and the background in their boxes is kept apart.
+        """See Ultralytics' assigner; ignored objects get no anchors, and those they could have are not background.
 
         Args:
             scores: [B, A, C].
@@ -83,27 +61,23 @@ class _WeightedLoss:
             labels: [B, M, 1].
             gt_xyxy: [B, M, 4] in pixels of the network's input.
             there: [B, M, 1], 0 for padding.
-            more: what some of Ultralytics' assigners need besides.
         """
         image_of_object = self._batch["batch_idx"].long()  # [N], in ascending order
         first = first_objects(image_of_object, len(scores))  # [B]
         place = torch.arange(len(image_of_object), device=first.device) - first[image_of_object]  # [N], of 0..M-1
-        ignored = torch.zeros(gt_xyxy.shape[:2], dtype=torch.bool, device=gt_xyxy.device)  # [B, M]
-        ignored[image_of_object, place] = self._batch["ignored"]
-        answer = self._own_assigner(scores, boxes, centres, labels, gt_xyxy, there * ~ignored[..., None], **more)
+        ignored = torch.zeros_like(there, dtype=torch.bool)  # [B, M, 1]
+        ignored[image_of_object, place, 0] = self._batch["ignored"]
+        answer = self._own_assigner(scores, boxes, centres, labels, gt_xyxy, there * ~ignored)
         self._foreground = answer[3]  # [B, A]
-        self._index_in_image = answer[4].long()  # [B, A]
-        self._object_index = first[:, None] + self._index_in_image
-        image, xyxy = ignored.nonzero()[:, 0], gt_xyxy[ignored]  # [I], [I, 4]: I ignored objects
-        inside = ((centres > xyxy[:, None, :2]) & (centres < xyxy[:, None, 2:])).all(-1)  # [I, A]
-        covered = torch.zeros(scores.shape[:2], device=scores.device).index_add_(0, image, inside.float())  # [B, A]
-        self._is_learnt = self._foreground | (covered == 0)
+        self._object_index = first[:, None] + answer[4].long()  # [B, A], of the N objects; arbitrary for the background
+        # Those with their centre in the box, and around a small box as many more as could find an object there.
+        candidates = self._own_assigner.select_candidates_in_gts(centres, gt_xyxy, ignored)  # [B, M, A]
+        self._is_learnt = self._foreground | ~(candidates & ignored).any(1)
         return answer
 
     def _class_loss(self, logits: Tensor, targets: Tensor) -> Tensor:
         """Returns Ultralytics' class loss [B, A, C] of logits and weighted targets; 0 in the ignored background."""
         weighted = targets * self._of_objects("class_weight").to(targets.dtype)[..., None]
-        self.assigned = Assignment(self._foreground, self._index_in_image, weighted)
         loss: Tensor = self._own_class_loss(logits, weighted)
         return loss * self._is_learnt[..., None]
 

@@ -50,11 +50,13 @@ def train_student(
     network = new_network(architecture, student.size, len(class_names))
     transfer = start_from(network, class_names, initial)
     announce(transfer, architecture, student)
-    if losses and data.maps is None:
-        raise ValueError(f"student: expected the teachers' maps for the losses {list(losses)}, got none")
-    maps = BatchMaps(data.maps, collected) if losses and data.maps is not None else None
-    if maps is not None and (channels := maps.channels()):
-        add_projector(network, channels)
+    maps, plain_share = None, 0.0
+    if losses:
+        if data.maps is None:
+            raise ValueError(f"student: expected the teachers' maps for the losses {list(losses)}, got none")
+        maps, plain_share = BatchMaps(data.maps, collected), data.maps.plain_share
+        if channels := maps.channels():
+            add_projector(network, channels)
 
     def as_weights(state: Mapping[str, Tensor], facts: Mapping[str, Any]) -> StudentWeights:
         return StudentWeights(architecture, student.size, class_names, student.image_size, student.edge, state, facts)
@@ -75,7 +77,7 @@ def train_student(
             config=config,
             losses=losses,
             maps=maps,
-            plain_share=0.0 if data.maps is None else data.maps.plain_share,
+            plain_share=plain_share,
             pseudo_weight=pseudo_weight,
             seed=run.seed,
             validate=score if validate else None,
@@ -86,6 +88,10 @@ def train_student(
         state = run.checkpoints.load()
         if state is not None and state["finished"]:
             best, history = state["best"], state["history"]
+            for line in history:  # the curves of this run, too
+                for name, value in line.items():
+                    if name != "step":
+                        run.log(f"student/{name}", value, int(line["step"]))
         else:
             masks = ARCHITECTURES[architecture].masks
             options = ultralytics_options(task, masks=masks, device=run.device, scratch=Path(scratch))

@@ -67,8 +67,10 @@ def test_labelling_does_not_begin_with_a_useless_teacher(monkeypatch):
 
 
 def test_what_is_found_in_the_test_images_alone_is_no_label_to_learn_from(monkeypatch):
+    parts = {name: SimpleNamespace(split_digest="s") for name in ("train", "val", "test", "pool")}
+
     def label_images(factory, described, part, images, **options):
-        number = 1 if part == "test images" else 0
+        number = 1 if part is parts["test"] else 0
         objects = PackedDetections.pack(
             Detections(np.full((number, 4), 5, np.float32), np.ones(number, np.float32), np.zeros(number, np.int64))
         )
@@ -86,7 +88,7 @@ def test_what_is_found_in_the_test_images_alone_is_no_label_to_learn_from(monkey
     arguments |= {"teacher_report": {name: {"adapter": "d1", "verdict": "fine"} for name in TEACHERS}, "floor": FLOOR}
     arguments |= {"labelling": SimpleNamespace(label_detection=None, detection=SimpleNamespace(batch_size=1))}
     with pytest.raises(UselessTeacherError, match="found none at all"):
-        nodes.label_with_teachers(**arguments | {"test": "test images"})
+        nodes.label_with_teachers(**arguments | parts)
 
 
 @pytest.mark.parametrize("train", [nodes.distil, nodes.train_controls])

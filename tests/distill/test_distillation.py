@@ -1,6 +1,7 @@
 """All arms are trained by the same two stages; they differ in their labels, and a killed one goes on where it was."""
 
 import json
+import logging
 from dataclasses import replace
 
 import numpy as np
@@ -258,7 +259,8 @@ def test_without_a_pool_the_distilled_student_is_that_of_the_labels_alone(settin
     assert list(train_controls(data, settings, a_run())) == []
 
 
-def test_controls_and_further_seeds_are_trained_with_names_of_their_own(settings, stages):
+def test_controls_and_further_seeds_are_trained_with_names_of_their_own(settings, stages, caplog):
+    caplog.set_level(logging.INFO)
     logged = set()
     run = a_run(log=lambda name, value, step: logged.add((name.split("/")[0], step)))
     asked = configured(settings, seeds=(5, 7), control=("truth", "oracle"))
@@ -266,6 +268,7 @@ def test_controls_and_further_seeds_are_trained_with_names_of_their_own(settings
     wanted = [("truth", 5), ("oracle", 5), ("distilled", 7), ("truth", 7), ("oracle", 7)]
     assert [(each.arm, each.seed) for each in runs] == wanted
     assert logged == {(f"{name}_seed{seed}", step) for name, seed in wanted for step in (2, 4)}
+    assert "your labels alone, seed 7: second stage, of " in caplog.text  # which of many trainings runs
 
 
 def test_stages_share_the_schedule_out():

@@ -2,15 +2,20 @@
 
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from gsam_edge.coco.errors import InvalidDatasetError
 from gsam_edge.coco.needs import not_needed
+from gsam_edge.coco.packed import PackedDetections
+from gsam_edge.coco.predictions import Predictions, PredictorInfo
+from gsam_edge.distill.labels import StoreCounts
 from gsam_edge.pipelines.distillation import nodes
 from gsam_edge.teachers.compose import TunedTeacher
 from gsam_edge.teachers.config import FloorConfig
 from gsam_edge.teachers.errors import UselessTeacherError
 from gsam_edge.teachers.verdict import SUFFICIENT, USELESS, label_verdict, refuse_useless_teachers
+from gsam_edge.vision.detections import Detections
 
 FLOOR = FloorConfig(map50=0.1, mask_iou=0.5, recall=0.3, score_threshold=0.25, below="error")
 KEEP = FLOOR.model_copy(update={"below": "keep"})
@@ -59,6 +64,31 @@ def test_labelling_does_not_begin_with_a_useless_teacher(monkeypatch):
     arguments |= {"teacher_report": report, "floor": FLOOR}
     with pytest.raises(UselessTeacherError):
         nodes.label_with_teachers(**arguments)
+
+
+def test_what_is_found_in_the_test_images_alone_is_no_label_to_learn_from(monkeypatch):
+    parts = {name: SimpleNamespace(split_digest="s") for name in ("train", "val", "test", "pool")}
+
+    def label_images(factory, described, part, images, **options):
+        number = 1 if part is parts["test"] else 0
+        objects = PackedDetections.pack(
+            Detections(np.full((number, 4), 5, np.float32), np.ones(number, np.float32), np.zeros(number, np.int64))
+        )
+        return Predictions({1: objects}, ("ear",), PredictorInfo("t", "t", prompted_with_boxes=False)), StoreCounts(
+            0, 1
+        )
+
+    monkeypatch.setattr(nodes, "tuned_teachers", lambda *_: TEACHERS)
+    monkeypatch.setattr(
+        "gsam_edge.teachers.compose.compose_teacher",
+        lambda *_, **options: SimpleNamespace(factory=lambda: None, description=None),
+    )
+    monkeypatch.setattr("gsam_edge.distill.labels.label_images", label_images)
+    arguments = dict.fromkeys(nodes.label_with_teachers.__annotations__.keys() - {"return", "teachers"})
+    arguments |= {"teacher_report": {name: {"adapter": "d1", "verdict": "fine"} for name in TEACHERS}, "floor": FLOOR}
+    arguments |= {"labelling": SimpleNamespace(label_detection=None, detection=SimpleNamespace(batch_size=1))}
+    with pytest.raises(UselessTeacherError, match="found none at all"):
+        nodes.label_with_teachers(**arguments | parts)
 
 
 @pytest.mark.parametrize("train", [nodes.distil, nodes.train_controls])

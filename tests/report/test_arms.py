@@ -67,6 +67,18 @@ def test_the_legend_of_three_controls_lies_within_the_figure():
     assert classes.get_window_extent().x1 > 0.95 * figure.bbox.x1, "the legend takes no room of the panels"
 
 
+def test_intervals_are_named_only_where_there_are_some(report):
+    few = world(4, ("bag",))
+    data = {"labelled": 20, "pool": 190, "held_back": 0}
+    runs = runs_of(few, {"distilled": {"bag": 0.5}}, [0])
+    told = distillation_report(few, runs, None, data=data, no_pool=None, control=(), listens=False)
+    for each, named in ((told, False), (report, True)):
+        console = Console(width=120, record=True)
+        console.print(*fragments({"distillation_report": each}))
+        assert ("95 % intervals" in console.export_text()) == named
+        assert ("95 % intervals" in plot_distillation_arms(each).get_supxlabel()) == named
+
+
 def test_a_plot_without_controls_says_so():
     data = {"labelled": 20, "pool": 0, "held_back": 0}
     runs = runs_of(TRUTH, {"distilled": CHANCES}, [0])

@@ -1,5 +1,6 @@
 """Training of the distilled student and of its controls, all by the same two stages."""
 
+import logging
 from collections.abc import Iterator, MutableMapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -33,6 +34,8 @@ from gsam_edge.training.checkpoints import fingerprint
 from gsam_edge.training.metrics import MetricLogger
 from gsam_edge.training.run import Run
 from gsam_edge.vision.images import ImageSource
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -119,6 +122,9 @@ def train_arm(name: str, data: ArmData, settings: ArmSettings, run: Run) -> Trai
     truth = (data.train, data.held_back) if arm.held_back else (data.train,)
 
     def stage(pool: PoolLabels, training: TrainingConfig, initial: Start | None, before: int) -> StudentTraining:
+        logger.info(
+            "%s, seed %d: %s stage, of %d steps", arm.title, run.seed, "second" if before else "first", training.steps
+        )
         return train_stage(
             truth,
             data.val,

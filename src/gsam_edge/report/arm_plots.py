@@ -55,8 +55,10 @@ def plot_distillation_arms(report: Mapping[str, Any]) -> "Figure":
     _draw_classes(panels[-1], classes, titles)
     seeds, test = len(report["seeds"]), report["images"]["test"]
     luck = f"{seeds} seeds" if seeds > 1 else "one seed"
+    over = "images and seeds" if seeds > 1 else "images"
+    intervals = any("ci95" in figures[name] for figures in rows.values() for name in figures)
     figure.supxlabel(
-        f"{test} test images, {luck}; lines are 95 % intervals over {'images and seeds' if seeds > 1 else 'images'}",
+        f"{test} test images, {luck}" + (f"; lines are 95 % intervals over {over}" if intervals else ""),
         x=0.01,
         ha="left",
         fontsize=9,

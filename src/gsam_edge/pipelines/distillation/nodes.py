@@ -99,7 +99,7 @@ def label_with_teachers(
             predictor, teacher.description, part, source, batch_size=labelling.detection.batch_size, store=store
         )
         counts[name] = asdict(counted)
-    require_labels(labels, floor)
+    require_labels({name: found for name, found in labels.items() if name != "test"}, floor)
     return labels["train"], labels["val"], labels["test"], labels["pool"], counts
 
 

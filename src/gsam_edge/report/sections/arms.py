@@ -30,7 +30,8 @@ def arms_summary(report: Mapping[str, Any]) -> "Group":
     images, seeds = report["images"], report["seeds"]
     luck = f"{len(seeds)} seeds" if len(seeds) > 1 else "one seed"
     counts = f"trained on {images['labelled']} labelled images and {images['pool']} without a label in use"
-    title = f"Students on the test split ({images['test']} images), with 95 % intervals"
+    intervals = any("ci95" in figure for figures in rows.values() for figure in figures.values())
+    title = f"Students on the test split ({images['test']} images)" + (", with 95 % intervals" if intervals else "")
     table = Table(title=title, title_justify="left", header_style="bold", box=SIMPLE_HEAD, pad_edge=False, min_width=80)
     table.add_column("trained on", no_wrap=True)
     for name in shown:

@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from gsam_edge.augmentation import build, description_for, rules_with
-from gsam_edge.distill.scores import score_student
+from gsam_edge.distill.arms.scores import score_student
 from gsam_edge.students.choice import choose_student
 from gsam_edge.students.images import LabelledImages
 from gsam_edge.students.predictor import StudentPredictor

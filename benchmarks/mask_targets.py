@@ -30,7 +30,7 @@ from rich.table import Table
 
 from gsam_edge.coco import Annotations
 from gsam_edge.datasets.models import StudentWeightsDataset
-from gsam_edge.distill.distillation import score_student
+from gsam_edge.distill.arms.distillation import score_student
 from gsam_edge.students.choice import StudentConfig, choose_student
 from gsam_edge.students.images import LabelledImages
 from gsam_edge.students.predictor import StudentPredictor

@@ -17,10 +17,10 @@ from rich.console import Console
 from rich.table import Table
 
 from gsam_edge.augmentation import rules_with
-from gsam_edge.distill.distillation import ArmData, train_arm
-from gsam_edge.distill.pool import PooledImages
-from gsam_edge.distill.scores import score_student
-from gsam_edge.distill.stage import ArmSettings
+from gsam_edge.distill.arms.distillation import ArmData, train_arm
+from gsam_edge.distill.arms.scores import score_student
+from gsam_edge.distill.arms.stage import ArmSettings
+from gsam_edge.distill.labels.pool import PooledImages
 from gsam_edge.students.predictor import StudentPredictor
 from gsam_edge.training.checkpoints import NoCheckpoints
 from gsam_edge.training.device import resolve_device

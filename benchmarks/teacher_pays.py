@@ -32,12 +32,12 @@ from gsam_edge.coco.needs import is_not_needed
 from gsam_edge.coco.predictions import Predictions, PredictorInfo
 from gsam_edge.coco.splitting.labels import LabelCount, images_that_keep_labels
 from gsam_edge.datasets.state import JsonStore
-from gsam_edge.distill.arm_figures import JUDGED_BY, Drawn, arm_figures, recovered_gap
-from gsam_edge.distill.arm_run import ArmRun
-from gsam_edge.distill.distillation import ArmData, arm_run, train_arm
-from gsam_edge.distill.hand_over import Labeller, student_labeller
-from gsam_edge.distill.labels import label_images
-from gsam_edge.distill.stage import ArmSettings
+from gsam_edge.distill.arms.arm_figures import JUDGED_BY, Drawn, arm_figures, recovered_gap
+from gsam_edge.distill.arms.arm_run import ArmRun
+from gsam_edge.distill.arms.distillation import ArmData, arm_run, train_arm
+from gsam_edge.distill.arms.hand_over import Labeller, student_labeller
+from gsam_edge.distill.arms.stage import ArmSettings
+from gsam_edge.distill.labels.labelling import label_images
 from gsam_edge.metrics.bootstrap import Estimate
 from gsam_edge.teachers.compose import TunedTeacher, compose_teacher
 from gsam_edge.teachers.table import TEACHERS
@@ -145,12 +145,11 @@ def labels_of_teacher(study: Study, count: int, subset: int) -> tuple[Labeller, 
         features=features,
     )
 
-    predictor, teachers = cache(composed.factory), composed.description  # adapters are applied once
+    predictor = cache(composed.factory)  # it applies the adapters to the bases, once
+    options = {"batch_size": labelling.detection.batch_size, "store": study.store}
 
     def label(split: Annotations) -> Predictions:
-        return label_images(predictor, composed.description, split, study.images, batch_size=batch, store=study.store)[
-            0
-        ]
+        return label_images(predictor, composed.description, split, study.images, **options)[0]
 
     return Labeller(TEACHER, label(study.val), lambda: label(pool)), label(study.test)
 

@@ -9,7 +9,7 @@ from gsam_edge.coco.errors import InvalidDatasetError
 from gsam_edge.coco.needs import not_needed
 from gsam_edge.coco.packed import PackedDetections
 from gsam_edge.coco.predictions import Predictions, PredictorInfo
-from gsam_edge.distill.labels import StoreCounts
+from gsam_edge.distill.labels.labelling import StoreCounts
 from gsam_edge.pipelines.distillation import nodes
 from gsam_edge.teachers.compose import TunedTeacher
 from gsam_edge.teachers.config import FloorConfig
@@ -83,7 +83,7 @@ def test_what_is_found_in_the_test_images_alone_is_no_label_to_learn_from(monkey
         "gsam_edge.teachers.compose.compose_teacher",
         lambda *_, **options: SimpleNamespace(factory=lambda: None, description=None),
     )
-    monkeypatch.setattr("gsam_edge.distill.labels.label_images", label_images)
+    monkeypatch.setattr("gsam_edge.distill.labels.labelling.label_images", label_images)
     arguments = dict.fromkeys(nodes.label_with_teachers.__annotations__.keys() - {"return", "teachers"})
     arguments |= {"teacher_report": {name: {"adapter": "d1", "verdict": "fine"} for name in TEACHERS}, "floor": FLOOR}
     arguments |= {"labelling": SimpleNamespace(label_detection=None, detection=SimpleNamespace(batch_size=1))}

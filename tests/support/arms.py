@@ -6,7 +6,7 @@ import numpy as np
 
 from gsam_edge.coco import Annotations
 from gsam_edge.coco.predictions import Predictions, PredictorInfo
-from gsam_edge.distill.arm_run import ArmRun
+from gsam_edge.distill.arms.arm_run import ArmRun
 from gsam_edge.vision import Detections
 from support.detections import packed
 

@@ -11,7 +11,7 @@ from gsam_edge.coco.predictions import Predictions, PredictorInfo
 from gsam_edge.datasets.images import ImageFolder
 from gsam_edge.datasets.predictions import PredictionsDataset
 from gsam_edge.datasets.state import JsonStore
-from gsam_edge.distill.labels import StoreCounts, label_images
+from gsam_edge.distill.labels.labelling import StoreCounts, label_images
 from gsam_edge.vision import Detections
 
 TEACHER = PredictorInfo("slow", "1", prompted_with_boxes=False)

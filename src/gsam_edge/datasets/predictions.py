@@ -6,7 +6,7 @@ from typing import Any
 from gsam_edge.coco.packed import StoredDetectionsError
 from gsam_edge.coco.predictions import Predictions
 from gsam_edge.datasets.versioned_bytes import BytesDataset
-from gsam_edge.distill.arm_run import ArmRun
+from gsam_edge.distill.arms.arm_run import ArmRun
 
 
 class PredictionsDataset(BytesDataset[Predictions]):

@@ -5,8 +5,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from gsam_edge.augmentation import AugmentationConfig
-from gsam_edge.distill.arms import Control
-from gsam_edge.distill.gate import GateConfig
+from gsam_edge.distill.arms.table import Control
+from gsam_edge.distill.labels.gate import GateConfig
 from gsam_edge.students.table import TrainingConfig
 from gsam_edge.teachers.config import DetectionConfig
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from gsam_edge.coco.predictions import Predictions
     from gsam_edge.datasets.tracking import LiveMetrics
-    from gsam_edge.distill.arm_run import ArmRun
+    from gsam_edge.distill.arms.arm_run import ArmRun
     from gsam_edge.students.start import Start
     from gsam_edge.students.weights import StudentWeights
     from gsam_edge.teachers.grounding_dino.model import GroundingDino

@@ -10,8 +10,8 @@ import torch
 
 from gsam_edge.coco import Annotations, InvalidDatasetError
 from gsam_edge.coco.needs import not_needed
-from gsam_edge.distill.label_report import label_figures
-from gsam_edge.distill.labels import label_images
+from gsam_edge.distill.labels.label_report import label_figures
+from gsam_edge.distill.labels.labelling import label_images
 from gsam_edge.teachers.compose import TunedTeacher, compose_teacher
 from gsam_edge.teachers.config import FloorConfig
 from gsam_edge.teachers.errors import AdapterError, BaseModelError, ClassMatchError

@@ -10,10 +10,10 @@ from gsam_edge.coco import Annotations
 from gsam_edge.coco.images.scan import ImageFiles
 from gsam_edge.coco.needs import is_not_needed
 from gsam_edge.coco.provenance import require_one_split
-from gsam_edge.distill.arms import DISTILLED, seeds_of
+from gsam_edge.distill.arms.table import DISTILLED, seeds_of
 from gsam_edge.distill.config import DistillationConfig, LabellingConfig
-from gsam_edge.distill.pool import PooledImages
-from gsam_edge.distill.pool import collect_pool as pool_of
+from gsam_edge.distill.labels.pool import PooledImages
+from gsam_edge.distill.labels.pool import collect_pool as pool_of
 from gsam_edge.pipelines.templates import tuned_teachers
 from gsam_edge.pipelines.types import ArmRun, CheckpointStore, Figure, Predictions, Start, StudentWeights
 from gsam_edge.report.worst_images import WorstImagesConfig
@@ -27,8 +27,8 @@ from gsam_edge.training.run import Run
 from gsam_edge.vision.images import ImageSource
 
 if TYPE_CHECKING:
-    from gsam_edge.distill.distillation import ArmData
-    from gsam_edge.distill.stage import ArmSettings
+    from gsam_edge.distill.arms.distillation import ArmData
+    from gsam_edge.distill.arms.stage import ArmSettings
 
 
 def collect_pool(
@@ -79,7 +79,7 @@ def label_with_teachers(
     Returns:
         The labels of each, and by its name how many images' labels were in the store before (`hits`) or are `new`.
     """
-    from gsam_edge.distill.labels import label_images, require_labels
+    from gsam_edge.distill.labels.labelling import label_images, require_labels
     from gsam_edge.teachers.compose import compose_teacher
     from gsam_edge.teachers.verdict import refuse_useless_teachers
 
@@ -125,8 +125,8 @@ def check_labels(
         The gate (`Gate.to_dict`), the report (keys: see `distill.label_report.label_report`), and a plot of the images
         on which labels and truth disagree most.
     """
-    from gsam_edge.distill.checking import check_labels as checked_labels
-    from gsam_edge.distill.disagreement import LEGEND
+    from gsam_edge.distill.labels.checking import check_labels as checked_labels
+    from gsam_edge.distill.labels.disagreement import LEGEND
     from gsam_edge.report.worst_images import plot_worst_images
 
     checked = checked_labels(
@@ -169,8 +169,8 @@ def distil(
 
     With labels that their report calls useless it does not begin (`floor.below`).
     """
-    from gsam_edge.distill import distillation as arms
-    from gsam_edge.distill.stage import ArmSettings
+    from gsam_edge.distill.arms import distillation as arms
+    from gsam_edge.distill.arms.stage import ArmSettings
     from gsam_edge.teachers.verdict import refuse_useless
 
     refuse_useless({"the labels": label_report}, floor)
@@ -203,8 +203,8 @@ def train_controls(
 
     With labels that their report calls useless it does not begin (`floor.below`).
     """
-    from gsam_edge.distill import distillation as arms
-    from gsam_edge.distill.stage import ArmSettings
+    from gsam_edge.distill.arms import distillation as arms
+    from gsam_edge.distill.arms.stage import ArmSettings
     from gsam_edge.teachers.verdict import refuse_useless
 
     refuse_useless({"the labels": label_report}, floor)
@@ -227,7 +227,7 @@ def report_distillation(
     distillation: DistillationConfig,
 ) -> tuple[dict[str, Any], Figure]:
     """Compares the distilled student with its controls on the test images: as a report and as a plot."""
-    from gsam_edge.distill.reports import distillation_report
+    from gsam_edge.distill.arms.reports import distillation_report
     from gsam_edge.report.arm_plots import plot_distillation_arms
 
     report = distillation_report(
@@ -250,7 +250,7 @@ def _arm_data(
     device: DeviceName,
 ) -> "ArmData":
     """Returns images and labels of the arms; the teachers are loaded only where a loss asks about every place."""
-    from gsam_edge.distill.distillation import ArmData
+    from gsam_edge.distill.arms.distillation import ArmData
     from gsam_edge.distill.losses import asked_maps
     from gsam_edge.distill.maps import StoredMaps
     from gsam_edge.teachers.compose_maps import mapping_teachers

@@ -9,13 +9,13 @@ from typing import Any
 from gsam_edge.coco import Annotations
 from gsam_edge.coco.packed import PackedDetections
 from gsam_edge.coco.predictions import Predictions, PredictorInfo
+from gsam_edge.distill.arms.scores import score_predictions
+from gsam_edge.distill.arms.stage import PoolLabels
 from gsam_edge.distill.config import DistillationConfig, LabellingConfig
-from gsam_edge.distill.fusion import fuse
-from gsam_edge.distill.gate import Gate, fit_gate
-from gsam_edge.distill.gated import gated
-from gsam_edge.distill.labels import label_images
-from gsam_edge.distill.scores import score_predictions
-from gsam_edge.distill.stage import PoolLabels
+from gsam_edge.distill.labels.fusion import fuse
+from gsam_edge.distill.labels.gate import Gate, fit_gate
+from gsam_edge.distill.labels.gated import gated
+from gsam_edge.distill.labels.labelling import label_images
 from gsam_edge.students.predictor import StudentPredictor, student_predictor
 from gsam_edge.students.weights import StudentWeights
 from gsam_edge.teachers.family import TeacherPredict, one_by_one

@@ -13,8 +13,8 @@ from gsam_edge.coco import Annotations
 from gsam_edge.coco.errors import InvalidDatasetError
 from gsam_edge.coco.packed import PackedDetections
 from gsam_edge.coco.predictions import Predictions, PredictorInfo
-from gsam_edge.distill.gate import Gate, GateConfig, fit_gate, not_duplicated
-from gsam_edge.distill.gated import covered_share, gated
+from gsam_edge.distill.labels.gate import Gate, GateConfig, fit_gate, not_duplicated
+from gsam_edge.distill.labels.gated import covered_share, gated
 from gsam_edge.vision import Detections
 from support.detections import packed, same
 from support.gates import GATE

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from gsam_edge.coco import Annotations
 from gsam_edge.coco.packed import PackedDetections
-from gsam_edge.distill.gated import GatedLabels
+from gsam_edge.distill.labels.gated import GatedLabels
 from gsam_edge.metrics.label_quality import match_labels, worst_images
 from gsam_edge.report.draw import LineStyle
 from gsam_edge.report.worst_images import WorstImage

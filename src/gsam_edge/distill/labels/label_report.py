@@ -14,9 +14,9 @@ from gsam_edge.coco.geometry.segmentation import rle_iou
 from gsam_edge.coco.packed import PackedDetections
 from gsam_edge.coco.predictions import Predictions
 from gsam_edge.distill.config import LabellingConfig
-from gsam_edge.distill.disagreement import Disagreement
-from gsam_edge.distill.gate import Gate
-from gsam_edge.distill.gated import GatedLabels
+from gsam_edge.distill.labels.disagreement import Disagreement
+from gsam_edge.distill.labels.gate import Gate
+from gsam_edge.distill.labels.gated import GatedLabels
 from gsam_edge.metrics.label_quality import match_labels
 from gsam_edge.teachers.config import FloorConfig
 from gsam_edge.teachers.predict import boxes_of

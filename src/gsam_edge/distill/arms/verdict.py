@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from gsam_edge.distill.arms import ARMS, CONTROLS
+from gsam_edge.distill.arms.table import ARMS, CONTROLS
 from gsam_edge.metrics.bootstrap import Estimate
 
 #: Beginnings of the verdicts.

@@ -8,11 +8,11 @@ from gsam_edge.coco import Annotations
 from gsam_edge.coco.predictions import Predictions
 from gsam_edge.coco.provenance import require_one_split
 from gsam_edge.distill.config import LabellingConfig
-from gsam_edge.distill.disagreement import Disagreement, disagreements
-from gsam_edge.distill.gate import Gate, fit_gate
-from gsam_edge.distill.gated import gated
-from gsam_edge.distill.label_report import LabelledSet, label_report
-from gsam_edge.distill.labels import require_labels_of
+from gsam_edge.distill.labels.disagreement import Disagreement, disagreements
+from gsam_edge.distill.labels.gate import Gate, fit_gate
+from gsam_edge.distill.labels.gated import gated
+from gsam_edge.distill.labels.label_report import LabelledSet, label_report
+from gsam_edge.distill.labels.labelling import require_labels_of
 from gsam_edge.teachers.config import FloorConfig
 
 

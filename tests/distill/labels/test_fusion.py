@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from gsam_edge.coco.packed import PackedDetections
 from gsam_edge.coco.predictions import Predictions, PredictorInfo
-from gsam_edge.distill.fusion import fuse
+from gsam_edge.distill.labels.fusion import fuse
 from gsam_edge.vision import Detections
 from gsam_edge.vision.boxes import box_iou
 from support.detections import same

@@ -12,14 +12,14 @@ from gsam_edge.augmentation import AugmentationConfig, SceneDescription
 from gsam_edge.coco import Annotations, InvalidDatasetError
 from gsam_edge.coco.annotations import BBOX_SOURCE, FROM_SEGMENTATION, SPLIT
 from gsam_edge.coco.predictions import Predictions, PredictorInfo
-from gsam_edge.distill import distillation
-from gsam_edge.distill.arms import ARMS
+from gsam_edge.distill.arms import distillation
+from gsam_edge.distill.arms.distillation import ArmData, arm_run, train_arm, train_controls
+from gsam_edge.distill.arms.hand_over import Labeller, chosen_labeller
+from gsam_edge.distill.arms.stage import ArmSettings, stage_trainings
+from gsam_edge.distill.arms.table import ARMS
 from gsam_edge.distill.config import DistillationConfig, LabellingConfig, LossWeights, MapsConfig
-from gsam_edge.distill.distillation import ArmData, arm_run, train_arm, train_controls
-from gsam_edge.distill.gate import GateConfig
-from gsam_edge.distill.hand_over import Labeller, chosen_labeller
+from gsam_edge.distill.labels.gate import GateConfig
 from gsam_edge.distill.losses import LOSSES
-from gsam_edge.distill.stage import ArmSettings, stage_trainings
 from gsam_edge.students import EdgeConfig, StudentConfig
 from gsam_edge.students.family import StudentTraining
 from gsam_edge.students.start import Transfer

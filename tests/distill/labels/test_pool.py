@@ -16,8 +16,8 @@ from gsam_edge.coco.images.scan import ScannedImage
 from gsam_edge.coco.needs import Need
 from gsam_edge.datasets.images import ImageFolder
 from gsam_edge.datasets.reports import ReportDataset
-from gsam_edge.distill.arms import ARMS, ORACLE
-from gsam_edge.distill.pool import UNLABELLED, PooledImages, collect_pool
+from gsam_edge.distill.arms.table import ARMS, ORACLE
+from gsam_edge.distill.labels.pool import UNLABELLED, PooledImages, collect_pool
 from gsam_edge.pipelines.distillation import create_pipeline as distillation
 from gsam_edge.pipelines.distillation.nodes import collect_pool as collect_pool_node
 from gsam_edge.pipelines.evaluation import create_pipeline as evaluation

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from gsam_edge.coco import Annotations
 from gsam_edge.coco.packed import PackedDetections
 from gsam_edge.coco.predictions import Predictions
-from gsam_edge.distill.gate import Gate, GateConfig, not_duplicated
+from gsam_edge.distill.labels.gate import Gate, GateConfig, not_duplicated
 from gsam_edge.students.images import LabelWeights
 from gsam_edge.vision.boxes import clip_xyxy
 

@@ -9,8 +9,8 @@ from gsam_edge.coco import Annotations
 from gsam_edge.coco.crowds import crowds_of
 from gsam_edge.coco.packed import StoredDetectionsError
 from gsam_edge.coco.predictions import Predictions, PredictorInfo
-from gsam_edge.distill.label_report import label_figures
-from gsam_edge.distill.labels import StoreCounts, label_images
+from gsam_edge.distill.labels.label_report import label_figures
+from gsam_edge.distill.labels.labelling import StoreCounts, label_images
 from gsam_edge.vision import Detections
 from support.detections import packed, same
 
@@ -113,7 +113,7 @@ def test_a_killed_run_continues():
 def test_the_bar_goes_when_the_teacher_fails(monkeypatch):
     """Not with the traceback, which is shown first."""
     bars = []
-    monkeypatch.setattr("gsam_edge.distill.labels.Progress.stop", lambda bar: bars.append("gone"))
+    monkeypatch.setattr("gsam_edge.distill.labels.labelling.Progress.stop", lambda bar: bars.append("gone"))
     with pytest.raises(KeyboardInterrupt) as failure:
         ask(Teacher(fail_at=2), JsonStore())
     assert failure.traceback
@@ -133,7 +133,7 @@ def test_what_an_answer_depends_on_is_asked_again():
 def test_labels_of_an_earlier_format_are_made_anew(monkeypatch):
     """They lack what a label holds now, and nothing in them says so."""
     store = JsonStore()
-    monkeypatch.setattr("gsam_edge.distill.labels._FORMAT", 1)
+    monkeypatch.setattr("gsam_edge.distill.labels.labelling._FORMAT", 1)
     ask(Teacher(), store)
     monkeypatch.undo()
     assert ask(Teacher(), store)[1].new == 3

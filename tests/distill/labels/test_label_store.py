@@ -16,7 +16,7 @@ from gsam_edge.coco import Annotations
 from gsam_edge.coco.packed import PackedDetections
 from gsam_edge.coco.predictions import Predictions, PredictorInfo
 from gsam_edge.datasets import images as image_files
-from gsam_edge.distill.labels import StoreCounts, label_images, require_labels
+from gsam_edge.distill.labels.labelling import StoreCounts, label_images, require_labels
 from gsam_edge.teachers.config import FloorConfig
 from gsam_edge.teachers.errors import UselessTeacherError
 from gsam_edge.vision import Detections

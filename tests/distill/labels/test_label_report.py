@@ -10,10 +10,10 @@ from gsam_edge.coco import Annotations
 from gsam_edge.coco.annotations import SPLIT
 from gsam_edge.coco.errors import InvalidDatasetError
 from gsam_edge.coco.predictions import Predictions, PredictorInfo
-from gsam_edge.distill.checking import CheckedLabels, check_labels
 from gsam_edge.distill.config import LabellingConfig
-from gsam_edge.distill.disagreement import LEGEND
-from gsam_edge.distill.gate import Gate
+from gsam_edge.distill.labels.checking import CheckedLabels, check_labels
+from gsam_edge.distill.labels.disagreement import LEGEND
+from gsam_edge.distill.labels.gate import Gate
 from gsam_edge.pipelines.distillation import nodes
 from gsam_edge.report.worst_images import WorstImagesConfig, plot_worst_images
 from gsam_edge.teachers.config import DetectionConfig, FloorConfig

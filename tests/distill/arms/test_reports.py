@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from gsam_edge.coco import Annotations, InvalidDatasetError
-from gsam_edge.distill.arms import left_out
-from gsam_edge.distill.reports import distillation_report
+from gsam_edge.distill.arms.reports import distillation_report
+from gsam_edge.distill.arms.table import left_out
 from gsam_edge.metrics.detection import coco_metrics
 from support.arms import FACTS, found_by_chance, runs_of, world
 

@@ -10,9 +10,8 @@ from gsam_edge.augmentation import description_for, identity
 from gsam_edge.coco import Annotations
 from gsam_edge.coco.predictions import Predictions, PredictorInfo
 from gsam_edge.coco.provenance import require_one_split
-from gsam_edge.distill.arm_run import ArmRun
-from gsam_edge.distill.arms import ARMS, DISTILLED, Arm, Source, left_out, seeds_of
-from gsam_edge.distill.hand_over import (
+from gsam_edge.distill.arms.arm_run import ArmRun
+from gsam_edge.distill.arms.hand_over import (
     TEACHER,
     Labeller,
     chosen_labeller,
@@ -20,10 +19,11 @@ from gsam_edge.distill.hand_over import (
     hard_labels,
     student_labeller,
 )
-from gsam_edge.distill.labels import require_labels_of
+from gsam_edge.distill.arms.scores import found_by, require_objects, score_student
+from gsam_edge.distill.arms.stage import ArmSettings, PoolLabels, stage_trainings, train_stage
+from gsam_edge.distill.arms.table import ARMS, DISTILLED, Arm, Source, left_out, seeds_of
+from gsam_edge.distill.labels.labelling import require_labels_of
 from gsam_edge.distill.maps import StoredMaps
-from gsam_edge.distill.scores import found_by, require_objects, score_student
-from gsam_edge.distill.stage import ArmSettings, PoolLabels, stage_trainings, train_stage
 from gsam_edge.students.choice import StudentChoice, choose_student
 from gsam_edge.students.family import StudentTraining
 from gsam_edge.students.predictor import StudentPredictor

@@ -7,10 +7,10 @@ from gsam_edge.coco import Annotations
 from gsam_edge.coco.errors import InvalidDatasetError
 from gsam_edge.coco.predictions import Predictions
 from gsam_edge.coco.provenance import require_made_from
-from gsam_edge.distill.arm_figures import JUDGED_BY, Drawn, arm_figures, recovered_gap
-from gsam_edge.distill.arm_run import ArmRun
-from gsam_edge.distill.arms import ARMS, CONTROLS, DISTILLED, ORACLE, TRUTH, Control, left_out
-from gsam_edge.distill.verdict import Gain, distillation_verdict
+from gsam_edge.distill.arms.arm_figures import JUDGED_BY, Drawn, arm_figures, recovered_gap
+from gsam_edge.distill.arms.arm_run import ArmRun
+from gsam_edge.distill.arms.table import ARMS, CONTROLS, DISTILLED, ORACLE, TRUTH, Control, left_out
+from gsam_edge.distill.arms.verdict import Gain, distillation_verdict
 from gsam_edge.metrics.bootstrap import Estimate
 
 #: The node that trains the first arm.

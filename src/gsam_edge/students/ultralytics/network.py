@@ -40,7 +40,7 @@ def new_network(architecture: str, size: Size, num_classes: int) -> Any:
 class _PrototypesAlone(Proto26):  # type: ignore[misc]
     """YOLO26's prototypes without the classes of all pixels, which only its training says.
 
-    They would teach that pixels of ignored objects, and of those without a mask, are background (adr 28).
+    They would teach that pixels of ignored objects, and of those without a mask, are background (adr 24).
     """
 
     def forward(self, x: list[Tensor], return_semantic: bool = False) -> Any:

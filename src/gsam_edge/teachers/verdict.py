@@ -86,19 +86,28 @@ def verdict(
     return {"verdict": words, "why": "; ".join([change, *held])}
 
 
-def label_verdict(figures: Mapping[str, float], floor: FloorConfig) -> dict[str, str]:
-    """Returns `verdict` and `why` of the labels that a student learns from, and logs a warning where they are useless.
+def label_verdict(figures: Mapping[str, float], gated: Mapping[str, Any], floor: FloorConfig) -> dict[str, str]:
+    """Returns `verdict` and `why` of a teacher's labels; warns where they are useless, or few pass the gate.
 
     Args:
-        figures: `recall`, `precision` and `mask_iou` (0..1) of the labels that are objects behind the gate, on the
-            validation images; those that do not apply are absent.
+        figures: `recall`, `precision` and `mask_iou` (0..1) of the labels on the validation images, from
+            `floor.score_threshold` on; those that do not apply are absent.
+        gated: `recall` (0..1) of those that are objects behind the gate, which may be absent.
         floor: what they must reach. The masks of a finder's labels are judged as those in given boxes are.
     """
     rough = _below({name: figures[name] for name in ("mask_iou",) if name in figures}, floor)
     faults = [*rough, *_too_few(figures, floor)]
-    why = "; ".join([*_in_words(figures, "the gated labels hold", "are right", " on the validation images"), *faults])
+    passed = [f"of 100 objects about {100 * gated['recall']:.0f} pass the gate"] if "recall" in gated else []
+    where = f" on the validation images from a score of {floor.score_threshold:g} on"
+    why = "; ".join([*_in_words(figures, "the labels hold", "are right", where), *passed, *faults])
     if faults:
         logger.warning("the labels are useless for a student: %s", why)
+    elif gated.get("recall", 1.0) < floor.recall:
+        logger.warning(
+            "few labels pass the gate: %s; the others are ignored. A better teacher, or a lower "
+            "labelling.gate.precision, lets more through; label_report says what to try about each class",
+            why,
+        )
     return {"verdict": USELESS if faults else SUFFICIENT, "why": why or "the labels lie in the true boxes"}
 
 

@@ -161,10 +161,8 @@ def test_an_image_that_is_left_out_is_named():
     assert report["train"]["gated"]["left_out"] == [{"image": "2.png", "ignored": 1.0}]
 
 
-@pytest.mark.parametrize(
-    ("left_out", "recall", "verdict"), [(6, 0, USELESS), (4, 1 / 6, USELESS), (2, 1 / 3, SUFFICIENT)]
-)
-def test_objects_of_images_that_are_left_out_are_not_held(left_out, recall, verdict):
+@pytest.mark.parametrize(("left_out", "recall"), [(6, 0), (4, 1 / 6), (2, 1 / 3)])
+def test_objects_of_images_that_are_left_out_are_not_held(left_out, recall, caplog):
     """Were they not counted, labels that the gate leaves out nearly everywhere would be judged by what is left."""
     few = [(5, 5, 0.9, 0), (35, 5, 0.5, 1)]  # the ear passes, the label does not
     many = boxes(*few, *[(left, top, 0.5, 1) for left in (0, 20, 40) for top in (20, 40)])
@@ -172,7 +170,8 @@ def test_objects_of_images_that_are_left_out_are_not_held(left_out, recall, verd
     report = checked(labelled(TRAIN), labelled(VAL, **val), labelled(POOL)).report
     assert len(report["val"]["gated"]["left_out"]) == left_out
     assert report["val"]["gated"]["recall"] == pytest.approx(recall)
-    assert report["verdict"] == verdict
+    assert ("few labels pass the gate" in caplog.text) == (recall < FLOOR.recall)
+    assert report["verdict"] == SUFFICIENT
 
 
 def test_classes_that_teach_nothing_are_told_with_what_to_try(caplog):
@@ -188,11 +187,11 @@ def test_classes_that_teach_nothing_are_told_with_what_to_try(caplog):
 
 
 @pytest.mark.parametrize("answer", [boxes(), boxes((30, 35, 0.9, 0))])
-def test_where_nothing_passes_the_labels_are_useless(answer):
+def test_where_nothing_is_right_the_labels_are_useless(answer):
     val = {f"i{i}": answer for i in VAL.image_by_id}
     report = checked(labelled(TRAIN), labelled(VAL, **val), labelled(POOL)).report
     assert report["verdict"] == USELESS
-    assert "of 100 objects the gated labels hold about 0" in report["why"]
+    assert "of 100 objects the labels hold about 0" in report["why"]
     assert report["pool"]["gated"]["objects"] == 0
     assert not {"reliability", "boxes_taught"} & set(report["pool"]["gated"])
 

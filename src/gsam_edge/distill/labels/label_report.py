@@ -51,8 +51,9 @@ def label_report(
 ) -> dict[str, Any]:
     """Reports what a teacher's labels are worth and what a student learns from.
 
-    The verdict is that of the objects behind the gate on the validation images, on which the teacher was not tuned; the
-    gate was fitted on them, so that it flatters a little.
+    The verdict is that of the teacher's labels on the validation images, on which it was not tuned, from
+    `teacher_floor.score_threshold` on. It is not that of the few that a strict gate lets through: what passes is right,
+    what does not is ignored, and whether it helps is told by the student's controls.
 
     Args:
         sets: `train`, `val` and `pool`.
@@ -83,8 +84,19 @@ def label_report(
         **reports,
         "disagreements": [{"image": each.file_name, "why": each.why} for each in disagreements],
         "advice": advice,
-        **label_verdict(reports["val"]["gated"], floor),
+        **label_verdict(_judged(val, config, floor), reports["val"]["gated"], floor),
     }
+
+
+def _judged(part: LabelledSet, config: LabellingConfig, floor: FloorConfig) -> dict[str, Any]:
+    """Returns the figures of the labels that count for the floor: of a finder those that score enough."""
+    objects, prompted = part.labels.objects, part.labels.predictor.prompted_with_boxes
+    if not prompted:
+        objects = {
+            image_id: packed.select(packed.unmasked.scores >= floor.score_threshold)
+            for image_id, packed in objects.items()
+        }
+    return label_figures(part.truth, objects, match_iou=config.match_iou, prompted=prompted)
 
 
 def label_figures(

@@ -31,7 +31,8 @@ def test_labels_with_a_recall_of_six_in_a_hundred_are_useless(caplog):
     assert judged["verdict"] == USELESS
     assert judged["why"] == (
         "of 100 objects the labels hold about 6 on the validation images from a score of 0.25 on, and of 100 labels "
-        "about 40 are right; of 100 objects about 1 pass the gate; too few to teach a student (teacher_floor.recall is 0.3)"
+        "about 40 are right; of 100 objects about 1 pass the gate; too few to teach a student (teacher_floor.recall is "
+        "0.3)"
     )
     assert "the labels are useless for a student: of 100 objects" in caplog.text
 

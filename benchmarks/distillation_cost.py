@@ -111,7 +111,7 @@ def our_epochs(data: LabelledImages, config: StudentTrainingConfig, epochs: int)
         update={"steps": steps * epochs, "validate_every": steps, "truth_only": 0.0, "close_mosaic_steps": 0}
     )
     edge = EdgeConfig(max_detections=100, candidates=300, iou_threshold=0.7, nms_iterations=16, score_floor=0.001)
-    student = StudentConfig(architecture="yolov8-seg", size="n", image_size=SIDE, edge=edge)
+    student = StudentConfig(architecture="yolov8-seg", size="n", least_start=0.5, image_size=SIDE, edge=edge)
     family_of("yolov8-seg").train(
         data,
         StudentChoice("yolov8-seg", student, "a benchmark"),

@@ -29,7 +29,7 @@ from rich.console import Console
 from rich.table import Table
 
 from gsam_edge.coco import Annotations
-from gsam_edge.datasets.models import StudentWeightsDataset
+from gsam_edge.datasets.models import StudentBaseDataset
 from gsam_edge.distill.arms.distillation import score_student
 from gsam_edge.students.choice import StudentConfig, choose_student
 from gsam_edge.students.images import LabelledImages
@@ -147,7 +147,7 @@ def trained(
     ids = np.random.default_rng(0).permutation([image["id"] for image in full.images]).tolist()
     train, test = full.subset(ids[:120]), full.subset(ids[-50:])
     choice = choose_student(train, StudentConfig(**conf["student"]))
-    start = StudentWeightsDataset(filepath=str(ROOT / "data/06_models/base/student/student.safetensors")).load()
+    start = StudentBaseDataset(filepath=str(ROOT / "data/06_models/base/student/student.safetensors")).load()
     answer = family_of(choice.architecture).train(
         LabelledImages.of_split(train, images, None), choice, config, losses={}, pseudo_weight=0.0, initial=start,
         validate=None, run=Run(discard_metric, NoCheckpoints(), seed, torch.device("cpu")),

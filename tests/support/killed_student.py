@@ -20,7 +20,7 @@ from support.runs import a_run
 
 SIDE = 64
 EDGE = EdgeConfig(max_detections=10, candidates=50, iou_threshold=0.6, nms_iterations=12, score_floor=0.001)
-STUDENT = StudentConfig(architecture="yolov8", size="n", image_size=SIDE, edge=EDGE)
+STUDENT = StudentConfig(architecture="yolov8", size="n", least_start=0.5, image_size=SIDE, edge=EDGE)
 TRAINING = StudentTrainingConfig(
     steps=7, batch_size=4, pseudo_share=0.5, truth_only=0.3, optimizer="AdamW", learning_rate=1e-3,
     final_learning_rate=0.1, momentum=0.9, weight_decay=5e-4, warmup_steps=2, ema_decay=0.5, box_gain=7.5,

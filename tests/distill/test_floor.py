@@ -14,7 +14,7 @@ from gsam_edge.pipelines.distillation import nodes
 from gsam_edge.teachers.compose import TunedTeacher
 from gsam_edge.teachers.config import FloorConfig
 from gsam_edge.teachers.errors import UselessTeacherError
-from gsam_edge.teachers.verdict import SUFFICIENT, USELESS, label_verdict, refuse_useless_teachers
+from gsam_edge.teachers.judging.verdict import SUFFICIENT, USELESS, label_verdict, refuse_useless_teachers
 from gsam_edge.vision.detections import Detections
 
 FLOOR = FloorConfig(map50=0.1, mask_iou=0.5, recall=0.3, score_threshold=0.25, below="error")

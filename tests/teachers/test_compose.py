@@ -13,12 +13,12 @@ from kedro.config import OmegaConfigLoader
 from gsam_edge.coco import Annotations, InvalidDatasetError
 from gsam_edge.coco.needs import not_needed
 from gsam_edge.distill.config import LabellingConfig
-from gsam_edge.teachers import report as reports
 from gsam_edge.teachers.compose import TunedTeacher, compose_teacher
 from gsam_edge.teachers.config import DetectionConfig
 from gsam_edge.teachers.errors import AdapterError, BaseModelError
-from gsam_edge.teachers.figures import found_figures, outlined_figures
 from gsam_edge.teachers.grounding_dino.tiny import build_tiny_grounding_dino
+from gsam_edge.teachers.judging import report as reports
+from gsam_edge.teachers.judging.figures import found_figures, outlined_figures
 from gsam_edge.teachers.lora.adapter import AdapterConfig, extract_adapter
 from gsam_edge.teachers.lora.config import LoraConfig
 from gsam_edge.teachers.lora.layers import adapter_parameters, add_lora, weights_digest

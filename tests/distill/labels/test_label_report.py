@@ -17,7 +17,7 @@ from gsam_edge.distill.labels.gate import Gate
 from gsam_edge.pipelines.distillation import nodes
 from gsam_edge.report.worst_images import WorstImagesConfig, plot_worst_images
 from gsam_edge.teachers.config import DetectionConfig, FloorConfig
-from gsam_edge.teachers.verdict import SUFFICIENT, USELESS
+from gsam_edge.teachers.judging.verdict import SUFFICIENT, USELESS
 from gsam_edge.vision import Detections
 from support.detections import packed
 from support.gates import GATE

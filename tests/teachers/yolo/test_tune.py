@@ -17,11 +17,11 @@ from gsam_edge.teachers.config import FloorConfig
 from gsam_edge.teachers.errors import AdapterError, BaseModelError, ClassMatchError
 from gsam_edge.teachers.family import Setting
 from gsam_edge.teachers.features import MemoryFeatures
+from gsam_edge.teachers.judging.report import LabelRule, teacher_report
+from gsam_edge.teachers.judging.verdict import UNKNOWN
 from gsam_edge.teachers.lora.layers import adapter_parameters, add_lora, weights_digest
-from gsam_edge.teachers.report import LabelRule, teacher_report
 from gsam_edge.teachers.table import TEACHERS, TeacherChoice
 from gsam_edge.teachers.tuning import tune_where_needed
-from gsam_edge.teachers.verdict import UNKNOWN
 from gsam_edge.teachers.yolo.model import load_yolo
 from gsam_edge.teachers.yolo.network import columns_of, detection_loss, raw_answers
 from gsam_edge.teachers.yolo.tune import labelled_batch, tune_yolo

@@ -19,8 +19,8 @@ from gsam_edge.distill.labels.gate import Gate
 from gsam_edge.distill.labels.gated import GatedLabels
 from gsam_edge.metrics.label_quality import match_labels
 from gsam_edge.teachers.config import FloorConfig
+from gsam_edge.teachers.judging.verdict import label_verdict
 from gsam_edge.teachers.predict import boxes_of
-from gsam_edge.teachers.verdict import label_verdict
 
 logger = logging.getLogger(__name__)
 

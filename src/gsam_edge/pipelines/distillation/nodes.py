@@ -81,7 +81,7 @@ def label_with_teachers(
     """
     from gsam_edge.distill.labels.labelling import label_images, require_labels
     from gsam_edge.teachers.compose import compose_teacher
-    from gsam_edge.teachers.verdict import refuse_useless_teachers
+    from gsam_edge.teachers.judging.verdict import refuse_useless_teachers
 
     tuned = tuned_teachers(teachers, choice)
     refuse_useless_teachers(teacher_report, tuned, floor)
@@ -171,7 +171,7 @@ def distil(
     """
     from gsam_edge.distill.arms import distillation as arms
     from gsam_edge.distill.arms.stage import ArmSettings
-    from gsam_edge.teachers.verdict import refuse_useless
+    from gsam_edge.teachers.judging.verdict import refuse_useless
 
     refuse_useless({"the labels": label_report}, floor)
     start = None if is_not_needed(initial) else initial
@@ -205,7 +205,7 @@ def train_controls(
     """
     from gsam_edge.distill.arms import distillation as arms
     from gsam_edge.distill.arms.stage import ArmSettings
-    from gsam_edge.teachers.verdict import refuse_useless
+    from gsam_edge.teachers.judging.verdict import refuse_useless
 
     refuse_useless({"the labels": label_report}, floor)
     start = None if is_not_needed(initial) else initial

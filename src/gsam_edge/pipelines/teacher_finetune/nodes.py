@@ -30,7 +30,7 @@ def report_teachers(
     """
     from gsam_edge.report.teacher_plots import plot_teacher_classes
     from gsam_edge.report.worst_images import plot_worst_images, worst_rows
-    from gsam_edge.teachers.report import LabelRule, teacher_report
+    from gsam_edge.teachers.judging.report import LabelRule, teacher_report
 
     rule = LabelRule(floor.score_threshold, labelling.match_iou)
     measured = teacher_report(

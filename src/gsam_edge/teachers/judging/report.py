@@ -18,11 +18,11 @@ from gsam_edge.teachers.asking import QuestionedTeacher, questions
 from gsam_edge.teachers.compose import TunedTeachers, in_a_row, named_base, takes_boxes_from_masks
 from gsam_edge.teachers.config import DetectionConfig, FloorConfig
 from gsam_edge.teachers.family import TeacherPredict
-from gsam_edge.teachers.figures import TeacherFigures, found_figures, outlined_figures
+from gsam_edge.teachers.judging.figures import TeacherFigures, found_figures, outlined_figures
+from gsam_edge.teachers.judging.verdict import verdict
 from gsam_edge.teachers.lora.adapter import Adapter
 from gsam_edge.teachers.predict import Part, boxes_of, teacher_predictor
 from gsam_edge.teachers.table import TEACHERS, TeacherChoice
-from gsam_edge.teachers.verdict import verdict
 from gsam_edge.training.device import DeviceName
 from gsam_edge.training.workers import Workers
 from gsam_edge.vision.images import ImageSource

@@ -9,13 +9,13 @@ from torch import nn
 
 from gsam_edge.coco import Annotations
 from gsam_edge.teachers import asking
-from gsam_edge.teachers import report as module
 from gsam_edge.teachers.compose import TunedTeacher
 from gsam_edge.teachers.config import DetectionConfig, FloorConfig
 from gsam_edge.teachers.errors import UselessTeacherError
-from gsam_edge.teachers.report import LabelRule, teacher_report
+from gsam_edge.teachers.judging import report as module
+from gsam_edge.teachers.judging.report import LabelRule, teacher_report
+from gsam_edge.teachers.judging.verdict import BETTER, NO_DIFFERENT, UNKNOWN, USELESS, WORSE, refuse_useless, verdict
 from gsam_edge.teachers.table import TeacherChoice
-from gsam_edge.teachers.verdict import BETTER, NO_DIFFERENT, UNKNOWN, USELESS, WORSE, refuse_useless, verdict
 from gsam_edge.vision import Detections
 
 DETECTION = DetectionConfig(score_threshold=0.1, candidates=1000, nms_iou=0.7, max_detections=30, batch_size=1)

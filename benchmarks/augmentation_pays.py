@@ -1,11 +1,12 @@
 """Compares students trained on 60 images of the sample with and without a description of the object.
 
-    python benchmarks/augmentation_pays.py [--images 60] [--epochs 40] [--seeds 0 1 2] [--arms none described]
+    python benchmarks/augmentation_pays.py [--images 60] [--steps 320] [--seeds 0 1 2] [--arms none described]
 
 Arms: `none` leaves every image as it is; `described` augments it by `scene` and `distillation.augmentation`; `mixing`
 is Ultralytics' own augmentation of the base parameters alone; `both` is what the distillation does.
-Needs the splits of `kedro run --pipeline=data_validation`; trains on the annotations alone, validates and measures on
-the whole validation and test splits.
+Needs the splits of `kedro run --pipeline=data_validation --params=split.ready_made=none`, which leave more than the
+sample's own 30 images to train on; trains on the annotations alone, validates and measures on the whole validation and
+test splits.
 """
 
 import argparse
@@ -20,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from gsam_edge.augmentation import build, description_for, rules_with
-from gsam_edge.distill.distillation import score_student
+from gsam_edge.distill.arms.scores import score_student
 from gsam_edge.students.choice import choose_student
 from gsam_edge.students.images import LabelledImages
 from gsam_edge.students.predictor import StudentPredictor
@@ -38,7 +39,7 @@ def main() -> None:
     """Trains one student per arm and seed, prints a table and one line of JSON."""
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--images", type=int, default=60)
-    arguments.add_argument("--epochs", type=int, default=40)
+    arguments.add_argument("--steps", type=int, default=320)
     arguments.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     arguments.add_argument("--arms", nargs="+", choices=ARMS, default=ARMS[:2])
     chosen = arguments.parse_args()
@@ -53,10 +54,10 @@ def main() -> None:
         threshold = catalog.load("params:evaluation").score_threshold
 
     few = np.random.default_rng(0).permutation([image["id"] for image in train.images])[: chosen.images]
-    plain = LabelledImages.of_split(train.subset(few.tolist()), images, {}, None)
+    plain = LabelledImages.of_split(train.subset(few.tolist()), images, None)
     choice = choose_student(train, student)
     device = resolve_device("auto")
-    own = {"epochs": chosen.epochs, "validate_every": max(1, chosen.epochs // 5)}
+    own = {"steps": chosen.steps, "validate_every": max(1, chosen.steps // 5)}
     with_mixing = config.training.model_copy(update=own)
     nothing = dict.fromkeys(config.training.ultralytics.model_dump(), 0)
     still = with_mixing.model_copy(update={"ultralytics": type(config.training.ultralytics)(**nothing)})
@@ -73,6 +74,7 @@ def main() -> None:
                 choice,
                 with_mixing if arm in ("mixing", "both") else still,
                 losses={},
+                pseudo_weight=0.0,
                 initial=start,
                 validate=lambda predict: score_student(predict, val, images),
                 run=Run(discard_metric, NoCheckpoints(), seed, device),

@@ -61,7 +61,7 @@ def run_ours(path: Path) -> dict[str, float]:
     config = ValidationConfig(
         decode_images=False, area_tolerance=0.05, largest_crowd_share=0.1, max_examples=5, policies={}
     )
-    shares = SplitConfig(train=0.8, val=0.1, test=0.1, group_by="none")
+    shares = SplitConfig(train=0.8, val=0.1, test=0.1, group_by="none", labels="all")
     raw = timed("load", lambda: RawCoco.parse(path.read_bytes()))
     files = DeclaredSizes(raw.content["images"])
     checked = timed("check", lambda: validate(raw.content, files, config, source=path.name))

@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from gsam_edge.synthetic import SAMPLE_CLASSES
 from gsam_edge.teachers.config import DetectionConfig
 from gsam_edge.teachers.predict import Part, teacher_predictor
 from gsam_edge.teachers.table import TEACHERS
@@ -22,7 +23,6 @@ from gsam_edge.training.device import DeviceName
 from gsam_edge.vision import Detections
 
 ROOT = Path(__file__).parents[1]
-CLASSES = ("ear of bag", "surface defect", "printed label")
 LEAST_RATIO = 1.2
 
 
@@ -42,7 +42,12 @@ def asked(
         for name in ("grounding_dino", "sam")
     )
     predict = teacher_predictor(
-        finder=finder, outliner=outliner, class_names=CLASSES, detection=detection, device=device, boxes_from_masks=True
+        finder=finder,
+        outliner=outliner,
+        class_names=SAMPLE_CLASSES,
+        detection=detection,
+        device=device,
+        boxes_from_masks=True,
     )
     list(predict(images[:batch_size], None))  # the first call is slower
     start = clock()

@@ -16,10 +16,11 @@ from kedro.framework.startup import bootstrap_project
 from rich.console import Console
 from rich.table import Table
 
-from gsam_edge.augmentation import SceneDescription, rules_with
-from gsam_edge.distill.config import DistillationConfig
-from gsam_edge.distill.distillation import distil_student, score_student
-from gsam_edge.students.choice import StudentConfig
+from gsam_edge.augmentation import rules_with
+from gsam_edge.distill.arms.distillation import ArmData, train_arm
+from gsam_edge.distill.arms.scores import score_student
+from gsam_edge.distill.arms.stage import ArmSettings
+from gsam_edge.distill.labels.pool import PooledImages
 from gsam_edge.students.predictor import StudentPredictor
 from gsam_edge.training.checkpoints import NoCheckpoints
 from gsam_edge.training.device import resolve_device
@@ -40,12 +41,23 @@ def main() -> None:
     bootstrap_project(ROOT)
     with KedroSession.create(ROOT, env=chosen.env) as session:
         catalog = session.load_context().catalog
-        load = {name: catalog.load(name) for name in ("annotations_train", "annotations_val", "annotations_test")}
-        images, labels, start = (catalog.load(name) for name in ("raw_images", "teacher_labels", "student_base"))
-        student: StudentConfig = catalog.load("params:student")
-        config: DistillationConfig = catalog.load("params:distillation")
-        scene: SceneDescription = catalog.load("params:scene")
-        rules = rules_with(catalog.load("params:augmentation_rules"))
+        parts = {name: catalog.load(f"annotations_{name}") for name in ("train", "val", "test", "held_back", "pool")}
+        data = ArmData(
+            **parts,
+            images=PooledImages(catalog.load("raw_images"), catalog.load("unlabelled_images")),
+            teacher_val=catalog.load("teacher_labels_val"),
+            teacher_pool=catalog.load("teacher_labels_pool"),
+            store=catalog.load("teacher_label_store"),
+            maps=None,  # the losses that would ask the teachers have no weight
+        )
+        settings = ArmSettings(
+            catalog.load("params:student"),
+            catalog.load("params:distillation"),
+            catalog.load("params:labelling"),
+            catalog.load("params:scene"),
+            rules_with(catalog.load("params:augmentation_rules")),
+            catalog.load("student_base"),
+        )
         threshold = catalog.load("params:evaluation").score_threshold
         teacher = next(row for row in catalog.load("comparison") if row["artefact"] == "teacher")
 
@@ -53,20 +65,9 @@ def main() -> None:
     runs: list[dict[str, float]] = []
     seeds = chosen.seeds + chosen.seeds[:1] * chosen.twice
     for seed in seeds:
-        done = distil_student(
-            load["annotations_train"],
-            load["annotations_val"],
-            images,
-            labels,
-            student=student,
-            config=config,
-            scene=scene,
-            rules=rules,
-            initial=start,
-            run=Run(discard_metric, NoCheckpoints(), seed, device),
-        )
+        done = train_arm("distilled", data, settings, Run(discard_metric, NoCheckpoints(), seed, device))
         predictor = StudentPredictor(done.weights, score_threshold=threshold, device=device)
-        runs.append(dict(score_student(predictor, load["annotations_test"], images).metrics))
+        runs.append(dict(score_student(predictor, data.test, data.images).metrics))
 
     table = Table("seed", *runs[0], title="Student on the test split")
     for seed, run in zip(seeds, runs, strict=True):

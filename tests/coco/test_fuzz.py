@@ -12,7 +12,7 @@ import pytest
 from gsam_edge.coco import Annotations, InvalidDatasetError, RawCoco, SplitConfig, complete, split, statistics, validate
 from gsam_edge.coco.checks.table import CHECKS
 
-SPLIT = SplitConfig(train=0.4, val=0.3, test=0.3, group_by="auto")
+SPLIT = SplitConfig(train=0.4, val=0.3, test=0.3, group_by="auto", labels="all")
 
 OBJECT_CODES = ("annotation_", "box_", "segmentation_", "polygon_", "rle_", "mask_", "area_")
 

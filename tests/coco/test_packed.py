@@ -32,6 +32,7 @@ def test_any_detections_survive_json(count, masks, class_scores, seed):
         masks=rng.random((count, 5, 7)) > 0.5 if masks else None,
         class_scores=scores if class_scores else None,
         mask_scores=rng.random(count, np.float32) if masks and class_scores else None,
+        box_agreement=rng.random(count, np.float32) if masks and not class_scores else None,
     )
     packed = PackedDetections.pack(detections)
     assert same(packed.unpack(), detections)
@@ -59,6 +60,7 @@ def test_class_scores_of_many_classes_take_three_bytes_each():
         {"masks": [{"size": [6, 8], "counts": "0"}] * 2},
         {"masks": [{"size": [8, 6], "counts": "0`1"}] * 2},
         {"mask_scores": [0.5]},
+        {"box_agreement": [0.5]},
         {"class_scores": "?"},
         {"class_scores": "AAAA"},
         {"class_scores": [[0.5, 0.5]] * 2},

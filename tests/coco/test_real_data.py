@@ -10,7 +10,7 @@ from gsam_edge.coco import SplitConfig, audit, complete, split, validate, valida
 from gsam_edge.coco.geometry.segmentation import segmentation_area
 from gsam_edge.teachers.table import TeacherChoice
 
-CONFIG = SplitConfig(train=0.7, val=0.15, test=0.15, group_by="auto")
+CONFIG = SplitConfig(train=0.7, val=0.15, test=0.15, group_by="auto", labels="all")
 
 
 def run(real, config, name):

@@ -1,13 +1,17 @@
 """Figures and reports, and which teachers follow from them."""
 
 import json
+from io import StringIO
 
 import pytest
+from rich.console import Console
 
 from gsam_edge.coco import Annotations, SplitConfig, audit, complete, split, statistics, validate, validation_report
 from gsam_edge.coco.needs import Need, is_not_needed, not_needed
+from gsam_edge.report.console import validation_summary
+from support.splits import dataset, ratios
 
-CONFIG = SplitConfig(train=0.34, val=0.33, test=0.33, group_by="auto")
+CONFIG = SplitConfig(train=0.34, val=0.33, test=0.33, group_by="auto", labels="all")
 
 
 def test_statistics_count_what_is_there(content):
@@ -62,3 +66,22 @@ def test_what_is_not_needed_says_why():
     assert is_not_needed(value)
     assert not is_not_needed({"status": "tuned"})
     assert not is_not_needed(None)
+
+
+def test_what_is_held_back_is_told_apart(content, files, config):
+    """Its figures stand beside those of the splits; the split's shares are then judged as they came out."""
+    value, shares = dataset([{i % 2} for i in range(40)]), ratios(labels={"count": 8})
+    parts = split(value, shares, seed=0)
+    validation = validate(content, files(), config, source="file")
+    findings = audit(validation, complete(validation.annotations))
+    report = validation_report(findings, value, parts, shares, seed=0, teachers={})
+    assert {name: part["images"] for name, part in report["splits"].items()} == {
+        "train": 8, "val": 6, "test": 6, "held_back": 20,
+    }  # fmt: skip
+    assert report["split"]["labels"] == {"count": 8}
+    assert report["split"]["largest_deviation"] < 0.1
+    console = Console(width=120, record=True, file=StringIO())
+    console.print(validation_summary(report))
+    text = " ".join(console.export_text().split())
+    assert "held_back 20 50.0%" in text
+    assert "held_back: training images whose labels are not used" in text

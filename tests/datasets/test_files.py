@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from kedro.io import DatasetError, Version
 from PIL import Image
 
@@ -17,11 +18,13 @@ from gsam_edge.coco import Annotations
 from gsam_edge.datasets.atomic import new_folder, write_bytes
 from gsam_edge.datasets.coco import AnnotationsDataset, RawCocoDataset
 from gsam_edge.datasets.images import ImageFolderDataset
-from gsam_edge.datasets.models import AdapterDataset, ArtefactDataset, TeacherBaseDataset
+from gsam_edge.datasets.models import AdapterDataset, ArtefactDataset, StudentBaseDataset, TeacherBaseDataset
 from gsam_edge.datasets.plots import FigureDataset
 from gsam_edge.datasets.reports import ReportDataset
 from gsam_edge.datasets.state import JsonStoreDataset
 from gsam_edge.export.format import NotBuilt
+from gsam_edge.students.choice import EdgeConfig
+from gsam_edge.students.weights import StudentWeights
 from gsam_edge.teachers.table import TEACHERS
 from gsam_edge.vision.images import ImageError
 
@@ -205,8 +208,11 @@ def test_image_folder_reads_inside_and_refuses_outside(tmp_path: Path) -> None:
     dataset = ImageFolderDataset(filepath=str(tmp_path / "images"), max_pixels=100)
     dataset.save({"sub/a.png": png(), "big.png": png(20, 20)})
     (tmp_path / "images" / "link.png").symlink_to(outside)
+    (tmp_path / "images" / "gone.png").symlink_to(tmp_path / "gone.png")
+    (tmp_path / "images" / "loop.png").symlink_to("loop.png")
+    (tmp_path / "images" / "round").symlink_to("round")
     images = dataset.load()
-    assert list(images) == ["big.png", "link.png", "sub/a.png"]
+    assert list(images) == ["big.png", "gone.png", "link.png", "loop.png", "sub/a.png"]
     assert images["sub/a.png"].shape == (2, 4, 3)
     assert images.probe("sub/a.png") == (2, 4)
     for name, message in {
@@ -214,6 +220,9 @@ def test_image_folder_reads_inside_and_refuses_outside(tmp_path: Path) -> None:
         str(outside): "inside the dataset's folder",
         "link.png": "inside the dataset's folder",
         "missing.png": "found no file",
+        "gone.png": "inside the dataset's folder",
+        "loop.png": "expected the name of an image file",
+        "round/a.png": "expected the name of an image file",
         "big.png": "at most 100 pixels",
         "nul\0.png": "expected the name of an image file",
     }.items():
@@ -247,6 +256,42 @@ def test_a_teacher_without_weights_is_an_empty_value() -> None:
     dataset = TeacherBaseDataset(family="sam")
     assert dataset.exists()
     assert dataset.load() == {"status": "not needed", "why": "no weights are named"}
+
+
+STUDENT = StudentWeights(
+    architecture="yolov8",
+    size="n",
+    class_names=("seal",),
+    image_size=64,
+    edge=EdgeConfig(max_detections=1, candidates=1, iou_threshold=0.5, nms_iterations=1, score_floor=0.0),
+    tensors={"model.0.conv.weight": torch.zeros(1)},
+)
+
+
+def test_a_missing_start_is_named_with_all_that_may_stand_there(tmp_path: Path) -> None:
+    dataset = StudentBaseDataset(filepath=str(tmp_path / "yolov8s-seg.pt"))
+    assert not dataset.exists()
+    with pytest.raises(DatasetError, match="found none") as error:
+        dataset.load()
+    for part in ("yolov8s-seg.pt is what its makers call it", "student_base", ".safetensors", "null"):
+        assert part in str(error.value)
+
+
+def test_a_start_that_is_null_is_an_empty_value() -> None:
+    dataset = StudentBaseDataset(filepath=None)
+    assert dataset.exists()
+    assert dataset.load()["status"] == "not needed"
+    with pytest.raises(DatasetError, match=r"expected a filepath \.safetensors"):
+        dataset.save(STUDENT)
+
+
+def test_a_student_is_stored_as_a_start(tmp_path: Path) -> None:
+    dataset = StudentBaseDataset(filepath=str(tmp_path / "student.safetensors"))
+    dataset.save(STUDENT)
+    start = dataset.load()
+    assert (start.name, start.digest, start.class_names) == ("student.safetensors", STUDENT.digest, STUDENT.class_names)
+    with pytest.raises(DatasetError, match=r"expected a filepath \.safetensors"):
+        StudentBaseDataset(filepath=str(tmp_path / "student.pt")).save(STUDENT)
 
 
 def test_a_teacher_that_nobody_knows_is_refused() -> None:

@@ -2,17 +2,22 @@
 
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from gsam_edge.coco.errors import InvalidDatasetError
 from gsam_edge.coco.needs import not_needed
+from gsam_edge.coco.packed import PackedDetections
+from gsam_edge.coco.predictions import Predictions, PredictorInfo
+from gsam_edge.distill.labels.labelling import StoreCounts
 from gsam_edge.pipelines.distillation import nodes
 from gsam_edge.teachers.compose import TunedTeacher
 from gsam_edge.teachers.config import FloorConfig
 from gsam_edge.teachers.errors import UselessTeacherError
-from gsam_edge.teachers.verdict import SUFFICIENT, USELESS, label_verdict, refuse_useless_teachers
+from gsam_edge.teachers.judging.verdict import SUFFICIENT, USELESS, label_verdict, refuse_useless_teachers
+from gsam_edge.vision.detections import Detections
 
-FLOOR = FloorConfig(map50=0.1, mask_iou=0.5, recall=0.3, below="error")
+FLOOR = FloorConfig(map50=0.1, mask_iou=0.5, recall=0.3, score_threshold=0.25, below="error")
 KEEP = FLOOR.model_copy(update={"below": "keep"})
 EMPTY = not_needed("the annotations hold no masks")
 TEACHERS = {
@@ -22,24 +27,35 @@ TEACHERS = {
 
 
 def test_labels_with_a_recall_of_six_in_a_hundred_are_useless(caplog):
-    judged = label_verdict({"recall": 0.06, "precision": 0.4, "mask_iou": 0.8}, FLOOR)
+    judged = label_verdict({"recall": 0.06, "precision": 0.4, "mask_iou": 0.8}, {"recall": 0.01}, FLOOR)
     assert judged["verdict"] == USELESS
     assert judged["why"] == (
-        "of 100 objects the labels hold about 6, and of 100 labels about 40 are right; too few to teach a student "
-        "(teacher_floor.recall is 0.3)"
+        "of 100 objects the labels hold about 6 on the validation images from a score of 0.25 on, and of 100 labels "
+        "about 40 are right; of 100 objects about 1 pass the gate; too few to teach a student (teacher_floor.recall is "
+        "0.3)"
     )
     assert "the labels are useless for a student: of 100 objects" in caplog.text
 
 
 def test_good_labels_are_said_to_be_what_they_are(caplog):
-    judged = label_verdict({"recall": 0.73, "precision": 0.69}, FLOOR)
+    judged = label_verdict({"recall": 0.73, "precision": 0.69}, {"recall": 0.4}, FLOOR)
     assert judged == {
         "verdict": SUFFICIENT,
-        "why": "of 100 objects the labels hold about 73, and of 100 labels about 69 are right",
+        "why": "of 100 objects the labels hold about 73 on the validation images from a score of 0.25 on, and of 100 "
+        "labels about 69 are right; of 100 objects about 40 pass the gate",
     }
-    assert label_verdict({}, FLOOR)["why"] == "the labels lie in the true boxes"
-    assert label_verdict({"mask_iou": 0.4}, FLOOR)["verdict"] == USELESS
+    assert not caplog.records
+    assert label_verdict({}, {}, FLOOR)["why"] == "the labels lie in the true boxes"
+    assert label_verdict({"mask_iou": 0.4}, {}, FLOOR)["verdict"] == USELESS
     assert len(caplog.records) == 1
+
+
+def test_a_strict_gate_is_warned_of_and_ends_no_run(caplog):
+    """What passes is right, and the rest is ignored: that few labels teach is no reason not to teach them."""
+    judged = label_verdict({"recall": 0.47, "precision": 0.42}, {"recall": 0.07}, FLOOR)
+    assert judged["verdict"] == SUFFICIENT
+    assert "few labels pass the gate: of 100 objects the labels hold about 47" in caplog.text
+    assert "labelling.gate.precision" in caplog.text
 
 
 @pytest.mark.parametrize("report", [{}, {"grounding_dino": {"adapter": "d0", "verdict": "better than its base"}}])
@@ -54,14 +70,40 @@ def test_labelling_does_not_begin_with_a_useless_teacher(monkeypatch):
         refuse_useless_teachers(report, TEACHERS, FLOOR)
     refuse_useless_teachers(report, TEACHERS, KEEP)
     monkeypatch.setattr(nodes, "tuned_teachers", lambda *_: TEACHERS)
-    arguments = dict.fromkeys(nodes.label_training_images.__annotations__.keys() - {"return", "teachers"})
+    arguments = dict.fromkeys(nodes.label_with_teachers.__annotations__.keys() - {"return", "teachers"})
     arguments |= {"teacher_report": report, "floor": FLOOR}
     with pytest.raises(UselessTeacherError):
-        nodes.label_training_images(**arguments)
+        nodes.label_with_teachers(**arguments)
 
 
-def test_a_student_is_not_trained_on_useless_labels():
-    arguments = dict.fromkeys(nodes.distil.__annotations__.keys() - {"return"})
+def test_what_is_found_in_the_test_images_alone_is_no_label_to_learn_from(monkeypatch):
+    parts = {name: SimpleNamespace(split_digest="s") for name in ("train", "val", "test", "pool")}
+
+    def label_images(factory, described, part, images, **options):
+        number = 1 if part is parts["test"] else 0
+        objects = PackedDetections.pack(
+            Detections(np.full((number, 4), 5, np.float32), np.ones(number, np.float32), np.zeros(number, np.int64))
+        )
+        return Predictions({1: objects}, ("ear",), PredictorInfo("t", "t", prompted_with_boxes=False)), StoreCounts(
+            0, 1
+        )
+
+    monkeypatch.setattr(nodes, "tuned_teachers", lambda *_: TEACHERS)
+    monkeypatch.setattr(
+        "gsam_edge.teachers.compose.compose_teacher",
+        lambda *_, **options: SimpleNamespace(factory=lambda: None, description=None),
+    )
+    monkeypatch.setattr("gsam_edge.distill.labels.labelling.label_images", label_images)
+    arguments = dict.fromkeys(nodes.label_with_teachers.__annotations__.keys() - {"return", "teachers"})
+    arguments |= {"teacher_report": {name: {"adapter": "d1", "verdict": "fine"} for name in TEACHERS}, "floor": FLOOR}
+    arguments |= {"labelling": SimpleNamespace(label_detection=None, detection=SimpleNamespace(batch_size=1))}
+    with pytest.raises(UselessTeacherError, match="found none at all"):
+        nodes.label_with_teachers(**arguments | parts)
+
+
+@pytest.mark.parametrize("train", [nodes.distil, nodes.train_controls])
+def test_no_student_is_trained_on_useless_labels(train):
+    arguments = dict.fromkeys(train.__annotations__.keys() - {"return", "labels"})
     arguments |= {"label_report": {"verdict": USELESS, "why": "they hold nothing"}, "floor": FLOOR}
     with pytest.raises(UselessTeacherError, match="the labels: they hold nothing"):
-        nodes.distil(**arguments)
+        train(**arguments)

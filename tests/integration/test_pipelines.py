@@ -28,9 +28,11 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def small_dataset(folder: Path, *, boxes: bool, masks: bool) -> Path:
-    """The sample's first images, with only the kinds of labels asked for."""
+    """The sample's first images, to be split anew, with only the kinds of labels asked for."""
     content = json.loads((SAMPLE / "annotations.json").read_text())
     content["images"] = content["images"][:IMAGES]
+    for image in content["images"]:
+        del image["split"]
     ids = {image["id"] for image in content["images"]}
     content["annotations"] = [record for record in content["annotations"] if record["image_id"] in ids]
     for record in content["annotations"]:
@@ -72,7 +74,10 @@ def test_the_data_decides(
     shutil.rmtree(reporting / "live_metrics", ignore_errors=True)  # the curves of another dataset's run
     done = kedro_run(project, "--env=test", f"--params=dataset={dataset}")
     assert done.returncode == 0, done.stderr[-4000:]
-    assert report(project, "distillation_report")["student"]["architecture"] == student
+    distilled = report(project, "distillation_report")
+    assert distilled["student"]["architecture"] == student
+    assert set(distilled["arms"]) == {"distilled"}  # every image has its label
+    assert distilled["verdict"].startswith(("nothing for the teacher to teach", "not known"))
     tuned = {name for name, part in report(project, "teacher_report").items() if part["status"] == "tuned"}
     assert tuned - {"grounded_sam"} == teachers
     rows = {row["artefact"]: row for row in report(project, "comparison")}
@@ -84,10 +89,30 @@ def test_the_data_decides(
     assert ("score_threshold" in rows["teacher"]) == ("grounding_dino" in teachers)
     assert all(row["prompt_free"] for row in report(project, "optimization_report"))
     assert report(project, "validation_report")["images"]["in"] == IMAGES
-    drawn = ("comparison", "predictions", "teacher_curves", "teacher_classes", "teacher_worst")
+    drawn = ["comparison", "predictions", "distillation_arms", "label_disagreements"]
+    drawn += ["teacher_curves", "teacher_classes", "teacher_worst"]
     assert {path.name for path in reporting.glob("plot_*.png")} >= {f"plot_{name}.png" for name in drawn}
     assert "verdict" in report(project, "label_report")
     assert {path.stem for path in (reporting / "live_metrics").iterdir()} == teachers | {"student"}
+
+
+@pytest.mark.slow
+def test_where_labels_are_held_back_every_arm_is_trained_and_compared(project: Path, tmp_path: Path) -> None:
+    dataset = small_dataset(tmp_path / "dataset", boxes=True, masks=True)
+    reporting = project / "data" / "test" / "08_reporting"
+    shutil.rmtree(reporting / "live_metrics", ignore_errors=True)
+    parameters = f"dataset={dataset},split.labels.count=4"
+    done = kedro_run(project, "--env=test", f"--params={parameters}", "--to-outputs=distillation_report")
+    assert done.returncode == 0, done.stderr[-4000:]
+    told = report(project, "distillation_report")
+    assert list(told["arms"]) == ["truth", "self_training", "distilled", "oracle"]
+    assert told["images"]["labelled"] == 4
+    assert told["images"]["pool"] == told["images"]["held_back"] > 0
+    trained = {path.stem for path in (reporting / "live_metrics").iterdir()}
+    assert trained >= {"student", "truth_seed0", "self_training_seed0", "oracle_seed0"}
+    assert (reporting / "plot_distillation_arms.png").exists()
+    assert "your labels alone" in done.stderr + done.stdout
+    assert not (project / "data" / "test" / "06_models" / "checkpoints" / "control").exists()
 
 
 @pytest.mark.slow
@@ -95,7 +120,7 @@ def test_the_data_decides(
 def test_a_users_own_yolo_finds_in_grounding_dinos_place(project: Path, tmp_path: Path, tune: str) -> None:
     from support.yolo import random_network, save_weights
 
-    names = ("Ear_of_bag", "surface defect", "somebody")
+    names = ("Open_ear_of_bag", "torn spot", "somebody")
     weights = save_weights(tmp_path / "own.pt", random_network("v8/yolov8-seg.yaml", names))
     shutil.copytree(project / "conf" / "test", project / "conf" / f"own_{tune}")
     base = {"type": "gsam_edge.datasets.models.TeacherBaseDataset", "family": "yolo", "filepath": str(weights)}
@@ -105,14 +130,16 @@ def test_a_users_own_yolo_finds_in_grounding_dinos_place(project: Path, tmp_path
     outputs = "--to-outputs=validation_report,teacher_report,label_report,student_weights"
     done = kedro_run(project, f"--env=own_{tune}", f"--params={parameters}", outputs)
     assert done.returncode == 0, done.stderr[-4000:]
-    assert "the weights know no class called printed label" in " ".join(done.stderr.split() + done.stdout.split())
+    assert "the weights know no class called tied ear of bag, oily spot" in " ".join(
+        done.stderr.split() + done.stdout.split()
+    )
     teachers = report(project, "teacher_report")
     status = "tuned" if tune == "true" else "as it is"
     assert (teachers["yolo"]["status"], teachers["grounded_sam"]["status"]) == (status, status)
     for name, key in (("grounding_dino", "finder"), ("sam", "outliner")):
         assert teachers[name] == {"status": "not needed", "why": f"teachers.{key} is yolo"}
         assert report(project, "validation_report")["teachers"][name]["why"] == f"teachers.{key} is yolo"
-    assert report(project, "label_report")["images"] > 0
+    assert report(project, "label_report")["train"]["images"] > 0
 
 
 @pytest.mark.slow
@@ -136,7 +163,7 @@ def test_sam3_finds_and_draws_and_sam2_draws(project: Path, tmp_path: Path, find
     teachers = report(project, "teacher_report")
     assert {name for name, part in teachers.items() if part["status"] == "tuned"} == {finder, outliner, "grounded_sam"}
     assert teachers["sam"] == {"status": "not needed", "why": f"teachers.outliner is {outliner}"}
-    assert report(project, "label_report")["images"] > 0
+    assert report(project, "label_report")["train"]["images"] > 0
 
 
 def test_a_pipeline_runs_alone_and_skips_what_is_there(project: Path, tmp_path: Path) -> None:
@@ -260,7 +287,7 @@ pretrain_sam:
 pretrain_student:
   images: 8
   held_out: 4
-  training: {epochs: 1, batch_size: 4, warmup_epochs: 0.0, validate_every: 1, ultralytics: {close_mosaic: 0}}
+  training: {steps: 2, batch_size: 4, warmup_steps: 0, close_mosaic_steps: 0, validate_every: 2}
 """
 
 

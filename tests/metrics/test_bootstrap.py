@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from gsam_edge.metrics.bootstrap import LEAST_IMAGES, paired_difference
+from gsam_edge.metrics.bootstrap import LEAST_IMAGES, drawn_images, estimate, mean_of_runs, paired_difference
 
 
 @dataclass
@@ -20,7 +20,7 @@ class MeanOf:
 
     def __call__(self, draws):
         objects = draws @ self.objects
-        return float(draws @ self.values) / float(objects) if objects else np.nan
+        return np.where(objects > 0, draws @ self.values / np.maximum(objects, 1), np.nan)
 
 
 def test_the_interval_of_a_mean_is_that_of_statistics():
@@ -63,3 +63,31 @@ def test_images_without_objects_are_no_evidence():
     objects[LEAST_IMAGES - 1] = 1
     found = paired_difference(MeanOf(0.0 * objects, objects), MeanOf(1.0 * objects, objects))
     assert (found.low, found.high, found.images) == (1, 1, 20)
+
+
+def spread_of_mean(rng, runs: int, *, images: int = 40) -> bool:
+    """Whether the interval of one experiment, seeds with a spread of their own on images with another, holds 0."""
+    luck = rng.normal(0, 1, images)
+    values = np.stack([rng.normal(0, 0.3) + luck for _ in range(runs)])
+    draws = drawn_images(images)
+    found = estimate(mean_of_runs(np.stack([draws @ row / images for row in values])))
+    return bool(found.low <= 0 <= found.high)
+
+
+@pytest.mark.parametrize(("runs", "least"), [(2, 0.82), (3, 0.88), (5, 0.9)])
+def test_the_interval_of_a_mean_over_seeds_holds_the_truth_nearly_as_often_as_it_says(runs, least):
+    """Both are luck, images and seeds: of the images alone it holds the truth in 72, 80 and 86 % of the cases."""
+    rng = np.random.default_rng(4)
+    assert np.mean([spread_of_mean(rng, runs) for _ in range(200)]) >= least
+
+
+def test_a_seed_that_is_good_for_both_arms_does_not_widen_their_difference():
+    seeds = np.random.default_rng(5).normal(0, 10, (4, 1))
+    values = np.repeat(seeds, 1001, axis=1)
+    found = estimate(mean_of_runs(values + 0.1) - mean_of_runs(values))
+    assert found == pytest.approx((0.1, 0.1, 0.1))
+
+
+def test_of_one_seed_the_interval_is_that_of_the_images():
+    values = np.random.default_rng(6).normal(size=(1, 1001))
+    assert estimate(mean_of_runs(values)) == estimate(values[0])

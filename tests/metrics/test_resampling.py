@@ -8,7 +8,7 @@ import pytest
 from gsam_edge.coco.annotations import Annotations
 from gsam_edge.metrics.detection import coco_metrics
 from gsam_edge.metrics.mask_overlap import paired_mask_iou, paired_mask_ious
-from gsam_edge.metrics.resampling import resampled_map50, resampled_mean_iou
+from gsam_edge.metrics.resampling import IOU_50, IOUS_50_95, resampled_map, resampled_mean_iou
 from support.detections import packed
 from support.random_coco import random_world
 
@@ -28,7 +28,8 @@ def repeated(truth, predictions, draws):
 
 @pytest.mark.parametrize("iou_type", ["bbox", "segm"])
 @pytest.mark.parametrize("seed", range(8))
-def test_map50_is_that_of_coco_on_the_repeated_images(seed, iou_type):
+@pytest.mark.parametrize(("name", "ious"), [("map50", IOU_50), ("map50_95", IOUS_50_95)])
+def test_map_is_that_of_coco_on_the_repeated_images(seed, iou_type, name, ious):
     truth, predictions = random_world(seed, images=7)
     # Scores that differ: COCO's figure depends on the order of equal ones.
     rng = np.random.default_rng(seed)
@@ -36,12 +37,14 @@ def test_map50_is_that_of_coco_on_the_repeated_images(seed, iou_type):
         image_id: replace(found, scores=rng.random(len(found)).astype(np.float32))
         for image_id, found in predictions.items()
     }
-    figure = resampled_map50(truth, packed(predictions), iou_type)
-    for draws in (np.ones(7, np.int64), rng.multinomial(7, np.full(7, 1 / 7)), np.array([0, 3, 0, 1, 2, 0, 1])):
+    figure = resampled_map(truth, packed(predictions), iou_type, ious)
+    every = [np.ones(7, np.int64), rng.multinomial(7, np.full(7, 1 / 7)), np.array([0, 3, 0, 1, 2, 0, 1])]
+    assert figure(np.stack(every)) == pytest.approx(np.stack([figure(draws) for draws in every]), nan_ok=True)
+    for draws in every:
         again, found = repeated(truth, predictions, draws)
-        expected = coco_metrics(again, packed(found), iou_type).get("map50", np.nan)
+        expected = coco_metrics(again, packed(found), iou_type).get(name, np.nan)
         # The same matches give the same curve, but the weighted curve has no points inside a repeated detection.
-        assert figure(draws) == pytest.approx(expected, abs=1e-9, nan_ok=True)
+        assert float(figure(draws)) == pytest.approx(expected, abs=1e-9, nan_ok=True)
 
 
 def test_mask_iou_is_that_of_the_repeated_images():
@@ -54,5 +57,5 @@ def test_mask_iou_is_that_of_the_repeated_images():
     figure = resampled_mean_iou(truth, paired_mask_ious(truth, packed(shifted)))
     for draws in (np.ones(7, np.int64), np.array([0, 3, 0, 1, 2, 0, 1])):
         again, found = repeated(truth, shifted, draws)
-        assert figure(draws) == pytest.approx(paired_mask_iou(again, packed(found)).mean_iou)
+        assert float(figure(draws)) == pytest.approx(paired_mask_iou(again, packed(found)).mean_iou)
     assert np.isnan(figure(np.zeros(7, np.int64)))

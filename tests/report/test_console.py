@@ -26,7 +26,7 @@ def report(content, files, config):
 def reported(content, files, config):
     checked = validate(content, files(), config, source="file")
     completed = complete(checked.annotations)
-    parts_config = SplitConfig(train=0.5, val=0.5, test=0, group_by="auto")
+    parts_config = SplitConfig(train=0.5, val=0.5, test=0, group_by="auto", labels="all")
     parts = split(completed.annotations, parts_config, seed=0)
     return validation_report(audit(checked, completed), completed.annotations, parts, parts_config, seed=0, teachers={})
 
@@ -105,7 +105,7 @@ def test_crowds_stand_apart_from_objects(content, files, config):
     ]
     checked = validate(content, files(), config, source="file")
     completed = complete(checked.annotations)
-    shares = SplitConfig(train=0.5, val=0.5, test=0, group_by="auto")
+    shares = SplitConfig(train=0.5, val=0.5, test=0, group_by="auto", labels="all")
     parts = split(completed.annotations, shares, seed=0)
     report = validation_report(audit(checked, completed), completed.annotations, parts, shares, seed=0, teachers={})
     text = printed(validation_summary(report))

@@ -53,6 +53,17 @@ class TestDraw:
             assert tuple(image[80, 80]) == (128, 128, 128)
             assert (image[70, 36:46] == class_colour(class_id)).all(axis=1).any()
 
+    def test_broken_lines_leave_gaps_and_a_dashed_box_has_no_mask(self):
+        """The more of a line is drawn, the more of its colour there is."""
+        lines = ("dotted", "dashed", "solid")
+        boxes = {line: draw_detections(self.grey, one(masked=False), NAMES, width=240, lines=[line]) for line in lines}
+        coloured = [int((boxes[line][70:99, :] == class_colour(0)).all(axis=2).sum()) for line in lines]
+        assert 0 < coloured[0] < coloured[1] < coloured[2]
+        masked = draw_detections(self.grey, one(), NAMES, width=240, lines=["dashed"])
+        np.testing.assert_array_equal(masked, boxes["dashed"])
+        dotted = draw_detections(self.grey, one(), NAMES, width=240, lines=["dotted"])
+        assert tuple(dotted[80, 80]) != (128, 128, 128)
+
     def test_the_mask_is_translucent(self):
         image = draw_detections(self.grey, one(), NAMES, width=240)
         inside = image[80, 80].astype(int)
@@ -192,6 +203,16 @@ class TestClassDistribution:
         train = {"images": 7, "annotations": 36, "crowds": 6, "per_class": {"a": 20, "b": 10}}
         (axes,) = plot_class_distribution({"train": train}).axes
         assert [text.get_text() for text in axes.get_legend().get_texts()] == ["train: 7 images, 30 objects"]
+
+    def test_the_legend_names_all_four_splits_within_the_figure(self):
+        names = ("train", "val", "test", "held_back")
+        figure = plot_class_distribution(
+            {name: {"images": 300, "per_class": {"tied ear of bag": 1235}} for name in names}
+        )
+        rendered(figure)
+        legend = figure.axes[0].get_legend()
+        assert [text.get_text().split(":")[0] for text in legend.get_texts()] == ["train", "val", "test", "held back"]
+        assert legend.get_window_extent().x1 <= figure.bbox.x1
 
     def test_no_splits(self):
         with pytest.raises(ValueError, match="splits: expected at least one"):

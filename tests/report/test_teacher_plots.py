@@ -4,7 +4,8 @@ import numpy as np
 
 from gsam_edge.coco import Annotations
 from gsam_edge.metrics.label_quality import worst_images
-from gsam_edge.report.teacher_plots import plot_teacher_classes, plot_teacher_curves, plot_worst_images, worst_rows
+from gsam_edge.report.teacher_plots import plot_teacher_classes, plot_teacher_curves
+from gsam_edge.report.worst_images import plot_worst_images, worst_rows
 from gsam_edge.vision import Detections
 from support.detections import packed
 
@@ -91,7 +92,7 @@ def test_the_worst_images_come_first_with_their_counts():
     ]
     assert (len(rows[1].truth), len(rows[1].found)) == (3, 2)
     assert ranked_by == "lowest F1 of labels (score from 0.25, box IoU from 0.5)"
-    figure = plot_worst_images(rows, TRUTH.class_names, ranked_by=ranked_by, image_width=120)
+    figure = plot_worst_images(rows, TRUTH.class_names, title=ranked_by, image_width=120, legend={})
     written = texts(figure)
     assert "truth: 3.png" in written
     assert "F1 0.80: 2 of 3 objects found, wrong labels: 0" in written
@@ -108,5 +109,5 @@ def test_given_boxes_are_ranked_by_their_masks():
 
 
 def test_without_any_object_the_sheet_says_so():
-    figure = plot_worst_images([], ("ear",), ranked_by="lowest F1", image_width=120)
+    figure = plot_worst_images([], ("ear",), title="lowest F1", image_width=120, legend={})
     assert "no image holds objects" in texts(figure)

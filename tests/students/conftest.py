@@ -13,7 +13,7 @@ SIDE = 64
 COLOURS = ((220, 30, 30), (30, 60, 220))
 
 
-def draw(seed: int, *, masks: bool, teacher: bool = False) -> tuple[np.ndarray, Detections]:
+def draw(seed: int, *, masks: bool) -> tuple[np.ndarray, Detections]:
     """One or two filled rectangles, red (class 0) and blue (class 1), that do not touch."""
     rng = np.random.default_rng(seed)
     image = rng.integers(90, 130, (SIDE, SIDE, 3)).astype(np.uint8)
@@ -28,18 +28,16 @@ def draw(seed: int, *, masks: bool, teacher: bool = False) -> tuple[np.ndarray, 
         boxes.append([left, top, left + width, top + height])
         classes.append(class_id)
         stack.append(mask)
-    scores = np.eye(2, dtype=np.float32)[classes] * 0.6 + 0.1 if teacher else None
     return image, Detections(
         xyxy=np.array(boxes, np.float32),
         scores=np.ones(len(boxes), np.float32),
         class_ids=np.array(classes, np.int64),
         masks=np.stack(stack) if masks else None,
-        class_scores=scores,
     )
 
 
-def build_images(count: int, *, masks: bool, teacher: bool = False, first: int = 0) -> LabelledImages:
-    drawn = {f"{seed}.png": draw(seed, masks=masks, teacher=teacher) for seed in range(first, first + count)}
+def build_images(count: int, *, masks: bool, first: int = 0) -> LabelledImages:
+    drawn = {f"{seed}.png": draw(seed, masks=masks) for seed in range(first, first + count)}
     return LabelledImages(
         labels={name: objects for name, (_, objects) in drawn.items()},
         image_hw=dict.fromkeys(drawn, (SIDE, SIDE)),
@@ -60,30 +58,34 @@ def edge_config() -> EdgeConfig:
 
 @pytest.fixture
 def student_config(edge_config) -> StudentConfig:
-    return StudentConfig(architecture="auto", size="n", image_size=SIDE, edge=edge_config)
+    return StudentConfig(architecture="auto", size="n", least_start=0.5, image_size=SIDE, edge=edge_config)
 
 
 @pytest.fixture
 def training_config() -> StudentTrainingConfig:
     return StudentTrainingConfig(
-        epochs=2,
+        steps=4,
         batch_size=4,
+        pseudo_share=0.5,
+        truth_only=0.25,
         optimizer="AdamW",
         learning_rate=1e-3,
         final_learning_rate=0.1,
         momentum=0.9,
         weight_decay=5e-4,
-        warmup_epochs=0.5,
+        warmup_steps=1,
+        ema_decay=0.5,
         box_gain=7.5,
         class_gain=0.5,
         distribution_gain=1.5,
-        validate_every=1,
+        close_mosaic_steps=2,
+        validate_every=2,
         patience=0,
         workers=0,
         cache_megabytes=64,
         mixed_precision=False,
         rare_below=1.0, ultralytics=UltralyticsAugmentation(
-            mosaic=1.0, close_mosaic=1, mixup=0.1, copy_paste=0.1, fliplr=0.5, flipud=0.2, degrees=5.0, translate=0.1,
+            mosaic=1.0, mixup=0.1, copy_paste=0.1, fliplr=0.5, flipud=0.2, degrees=5.0, translate=0.1,
             scale=0.3, hsv_h=0.01, hsv_s=0.3, hsv_v=0.3,
         ),
     )  # fmt: skip

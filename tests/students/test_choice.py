@@ -54,5 +54,29 @@ def test_no_labels_no_student(student_config):
 
 
 def test_an_architecture_that_no_family_has_is_refused_with_those_that_there_are(student_config):
-    with pytest.raises(ValidationError, match=r"expected one of \['auto', 'yolov8', .*\], got 'yolov9'"):
-        StudentConfig(**{**student_config.model_dump(), "architecture": "yolov9"})
+    with pytest.raises(ValidationError, match=r"expected one of \['auto', 'yolov8', .*\], got 'yoloe-v8'"):
+        StudentConfig(**{**student_config.model_dump(), "architecture": "yoloe-v8"})
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"architecture": "yolov9"}, r"size: expected.* yolov9, one of \['t', 's', 'm', 'c', 'e'\], got 'n'"),
+        ({"architecture": "yolov9-seg", "size": "s"}, r"yolov9-seg, one of \['c', 'e'\], got 's'"),
+        ({"architecture": "yolov3-tiny"}, "yolov3-tiny, null, since it has one size, got 'n'"),
+        ({"size": "b"}, r"size: expected.* yolov8.*, one of \['n', 's', 'm', 'l', 'x'\], got 'b'"),
+        ({"size": None}, "got None"),
+        ({"architecture": "yolo26-p6", "image_size": 96}, "a multiple of 64, the coarsest cell of yolo26-p6, got 96"),
+    ],
+)
+def test_a_size_that_the_architecture_does_not_have_is_refused_with_those_it_has(student_config, changes, message):
+    with pytest.raises(ValidationError, match=message):
+        StudentConfig(**{**student_config.model_dump(), **changes})
+
+
+@pytest.mark.parametrize(
+    ("architecture", "size"), [("yolov9", "t"), ("yolov10", "b"), ("yolov3-tiny", None), ("yolo26-seg", "x")]
+)
+def test_sizes_are_those_of_the_architecture(student_config, architecture, size):
+    config = StudentConfig(**{**student_config.model_dump(), "architecture": architecture, "size": size})
+    assert choose_student(annotations({**BOX, **MASK}), config).architecture == architecture

@@ -13,12 +13,12 @@ from kedro.config import OmegaConfigLoader
 from gsam_edge.coco import Annotations, InvalidDatasetError
 from gsam_edge.coco.needs import not_needed
 from gsam_edge.distill.config import LabellingConfig
-from gsam_edge.teachers import report as reports
 from gsam_edge.teachers.compose import TunedTeacher, compose_teacher
 from gsam_edge.teachers.config import DetectionConfig
 from gsam_edge.teachers.errors import AdapterError, BaseModelError
-from gsam_edge.teachers.figures import found_figures, outlined_figures
 from gsam_edge.teachers.grounding_dino.tiny import build_tiny_grounding_dino
+from gsam_edge.teachers.judging import report as reports
+from gsam_edge.teachers.judging.figures import found_figures, outlined_figures
 from gsam_edge.teachers.lora.adapter import AdapterConfig, extract_adapter
 from gsam_edge.teachers.lora.config import LoraConfig
 from gsam_edge.teachers.lora.layers import adapter_parameters, add_lora, weights_digest
@@ -27,6 +27,7 @@ from gsam_edge.teachers.sam.model import SamModel
 from gsam_edge.teachers.table import TEACHERS, TeacherChoice
 from gsam_edge.vision import Detections
 from gsam_edge.vision.masks import masks_to_xyxy
+from support.gates import GATE
 from support.tiny import TINY_GROUNDING_DINO, TINY_SAM
 
 CLASSES = ("ring", "star")
@@ -35,6 +36,7 @@ LABELLING = LabellingConfig(
     detection=DetectionConfig(score_threshold=0, candidates=1000, nms_iou=0.5, max_detections=6, batch_size=1),
     score_threshold=0.3,
     match_iou=0.5,
+    gate=GATE,
 )
 SPLIT = Annotations(
     tuple({"id": n, "file_name": f"{n}.png", "width": SIDE, "height": SIDE} for n in range(4)),

@@ -203,3 +203,18 @@ def test_the_tight_box_of_a_mask_takes_the_place_of_the_finders_where_asked_for_
     assert tight.xyxy.dtype == np.float32
     assert np.array_equal(tight.scores, found.scores)
     assert np.array_equal(given.xyxy, found.xyxy)
+
+
+def test_how_well_the_finders_box_and_the_mask_agree_is_told_whichever_box_stays(image):
+    """The tight box would agree with its own mask; an empty mask agrees with nothing."""
+    found = boxes([5, 5, 25, 25], [40, 10, 80, 45])
+    masks = np.zeros((2, 50, 90), bool)
+    masks[0, 5:15, 5:25] = True  # half of its box
+
+    def outline(images, prompts):
+        return [replace(prompts[0], masks=masks, mask_scores=np.array([0.9, 0.1], np.float32))]
+
+    for boxes_from_masks in (False, True):
+        (answer,) = GroundedSam(lambda images, prompts: [found], outline, 1, boxes_from_masks).predict([image])
+        assert answer.box_agreement.dtype == np.float32
+        assert answer.box_agreement.tolist() == [0.5, 0]

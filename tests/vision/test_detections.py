@@ -14,6 +14,7 @@ def three():
         masks=np.arange(3)[:, None, None] == np.arange(6).reshape(1, 2, 3),
         class_scores=np.eye(3, 2, dtype=np.float32),
         mask_scores=np.array([0.3, 0.8, 0.6], np.float32),
+        box_agreement=np.array([0.1, 0.9, 0.5], np.float32),
     )
 
 
@@ -33,6 +34,7 @@ def test_select_takes_the_rows_of_every_array(index):
     assert chosen.masks.sum(axis=(1, 2)).tolist() == [1, 1]
     assert chosen.class_scores.shape == (2, 2)
     assert chosen.mask_scores.tolist() == pytest.approx([0.8, 0.6])
+    assert chosen.box_agreement.tolist() == pytest.approx([0.9, 0.5])
 
 
 def test_select_follows_the_order_of_its_index_and_may_be_empty():
@@ -50,6 +52,7 @@ def test_select_follows_the_order_of_its_index_and_may_be_empty():
         {"masks": np.zeros((3, 4), bool)},
         {"class_scores": np.zeros(3, np.float32)},
         {"mask_scores": np.zeros(2, np.float32)},
+        {"box_agreement": np.zeros(2, np.float32)},
     ],
 )
 def test_arrays_that_disagree_are_refused(change):

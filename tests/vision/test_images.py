@@ -220,3 +220,12 @@ def test_damaged_files_end_in_a_picture_or_an_image_error(tmp_path, sample, data
         except ImageError:
             return
     assert decoded.shape == (*probed, 3)
+
+
+@pytest.mark.parametrize("content", [b"", b"no image", encoded(quadrant(), "PNG")[:6]])
+def test_a_file_of_no_known_format_is_told_in_words_that_stay_the_same(content, tmp_path):
+    (tmp_path / "x").write_bytes(content)
+    for read in (lambda: decode(content), lambda: probe_image(tmp_path / "x", name="x", max_pixels=9)):
+        with pytest.raises(ImageError) as told:
+            read()
+        assert str(told.value).startswith("x: expected a complete image file of a known format (BMP, GIF, JPEG")

@@ -24,7 +24,7 @@ import gsam_edge
 from gsam_edge.datasets.atomic import new_folder, write_bytes
 from gsam_edge.datasets.coco import AnnotationsDataset, RawCocoDataset
 from gsam_edge.datasets.json_log import JsonLog
-from gsam_edge.datasets.models import AdapterDataset, StudentWeightsDataset, TeacherBaseDataset
+from gsam_edge.datasets.models import AdapterDataset, StudentBaseDataset, StudentWeightsDataset, TeacherBaseDataset
 from gsam_edge.datasets.predictions import PredictionsDataset
 from gsam_edge.datasets.reports import ReportDataset
 from gsam_edge.datasets.state import JsonStore
@@ -146,7 +146,15 @@ JUNK = [b"", b"\x00\xff", b"{", b"[]", b"5", b'{"images": [5]}', b'{"status"', b
 @pytest.mark.parametrize("content", JUNK, ids=repr)
 @pytest.mark.parametrize(
     "kind",
-    [RawCocoDataset, AnnotationsDataset, PredictionsDataset, AdapterDataset, StudentWeightsDataset, ReportDataset],
+    [
+        RawCocoDataset,
+        AnnotationsDataset,
+        PredictionsDataset,
+        AdapterDataset,
+        StudentBaseDataset,
+        StudentWeightsDataset,
+        ReportDataset,
+    ],
 )
 def test_no_damage_to_a_stored_file_looks_like_a_defect(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, kind: Any, content: bytes

@@ -55,7 +55,7 @@ def test_every_format_is_in_the_catalog_under_a_file_of_its_own(env: str) -> Non
     assert len({str(dataset._filepath) for dataset in datasets}) == len(FORMATS)
     # The pattern of the formats takes no other entry's place.
     others = {type(catalog[f"student_{name}"]).__name__ for name in ("weights", "base", "checkpoints")}
-    assert others == {"StudentWeightsDataset", "CheckpointsDataset"}
+    assert others == {"StudentWeightsDataset", "StudentBaseDataset", "CheckpointsDataset"}
 
 
 def test_a_format_stands_behind_what_it_is_made_from() -> None:

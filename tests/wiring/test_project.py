@@ -3,11 +3,13 @@
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from kedro.config import OmegaConfigLoader
 from kedro.framework.project import configure_project, pipelines
 from kedro.io import DataCatalog
+from kedro_viz.services.layers import sort_layers
 
 from gsam_edge.augmentation import AugmentationConfig, SceneDescription, describe, description_for
 
@@ -51,6 +53,27 @@ def test_the_default_is_the_five_steps_in_a_row() -> None:
     steps = ("data_validation", "teacher_finetune", "distillation", "optimization", "evaluation")
     together = {node.name for name in steps for node in pipelines[name].nodes}
     assert {node.name for node in pipelines["__default__"].nodes} == together
+
+
+@pytest.mark.parametrize("env", ["base", "test", "full"])
+def test_the_layers_have_an_order(env: str) -> None:
+    """Where they close a circle kedro-viz shows none of them, and says nothing."""
+    catalog = DataCatalog.from_config(load_config(env)["catalog"])
+    pipeline = pipelines["__default__"]
+    nodes, children = {}, {}
+    for name in pipeline.datasets():
+        described = {} if name.startswith("param") else catalog[name].metadata or {}
+        nodes[name] = SimpleNamespace(layer=described.get("kedro-viz", {}).get("layer"))
+        children[name] = {out for node in pipeline.only_nodes_with_inputs(name).nodes for out in node.outputs}
+    assert sort_layers(nodes, children) == [
+        "01_raw",
+        "02_intermediate",
+        "06_models (teachers)",
+        "02_intermediate (teacher labels)",
+        "06_models (student)",
+        "07_model_output",
+        "08_reporting",
+    ]
 
 
 @pytest.mark.parametrize("env", ["base", "test", "full"])

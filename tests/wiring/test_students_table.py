@@ -1,5 +1,6 @@
 """FAMILIES: every student family keeps its Protocol, and its architectures can be asked for, chosen and found."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -32,13 +33,18 @@ def test_an_architecture_has_a_known_task_and_a_line_where_users_choose_it(name:
     assert isinstance(architecture, Architecture)
     assert architecture.task in TASKS
     assert name in family_of(name).architectures
-    assert f"`{name}`" in (ROOT / "docs" / "extending" / "student.md").read_text()
-    comment = next(
-        line
-        for line in (ROOT / "conf" / "base" / "parameters_distillation.yml").read_text().splitlines()
-        if line.strip().startswith("architecture:")
-    )
-    assert name in comment.replace("|", " ").split()
+    answers = "boxes and masks" if architecture.masks else "boxes"
+    pretrained = f"`{architecture.pretrained}`" if architecture.pretrained else "none"
+    sizes = " ".join(architecture.sizes) or "null"
+    line = f"| `{name}` | {answers} | {sizes} | {architecture.stride} | {pretrained} |"
+    assert line in (ROOT / "docs" / "students.md").read_text().splitlines()
+    comment, _ = (ROOT / "conf" / "base" / "parameters_distillation.yml").read_text().split("  architecture: auto\n")
+    assert name in re.split(r"[\s|()]+", comment)
+
+
+def test_the_docs_name_no_other_architecture() -> None:
+    rows = re.findall(r"^\| `([\w-]+)` \|.*\|.*\|.*\|.*\|$", (ROOT / "docs" / "students.md").read_text(), re.MULTILINE)
+    assert rows == list(ARCHITECTURES)
 
 
 def test_no_two_families_have_an_architecture_of_one_name() -> None:

@@ -52,7 +52,7 @@ def test_the_graph_shows_every_teacher() -> None:
         f"teacher_finetune.{node}"
         for node in ("report_teachers", "plot_teacher_curves", *(f"tune_{name}" for name in made))
     }
-    for pipeline, name in (("distillation", "label_training_images"), ("evaluation", "measure_teacher")):
+    for pipeline, name in (("distillation", "label_with_teachers"), ("evaluation", "measure_teacher")):
         (node,) = (node for node in pipelines[pipeline].nodes if node.name == f"{pipeline}.{name}")
         assert {f"{n}_{part}" for n in made for part in ("base", "adapter")} < set(node.inputs)
 

@@ -13,14 +13,18 @@ from gsam_edge.coco.geometry.segmentation import (
     decode_segmentation,
     mask_to_rle,
     rle_areas,
+    rle_boxes,
     rle_to_json,
     segmentation_to_rle,
 )
 from gsam_edge.vision import Detections
+from gsam_edge.vision.boxes import paired_box_iou
 from gsam_edge.vision.errors import UserError
 
 #: Half precision, the same bytes on every machine.
 _HALF = np.dtype("<f2")
+#: What Detections hold about each mask, where the source says it.
+_OF_MASKS = ("mask_scores", "box_agreement")
 
 
 class StoredDetectionsError(UserError):
@@ -75,6 +79,27 @@ class PackedDetections:
         """Pixels of each mask, int64 [N]; 0 where there is none."""
         return np.zeros(len(self), np.int64) if self.mask_hw is None else rle_areas(self.rles)
 
+    @property
+    def reliability(self) -> NDArray[np.float32]:
+        """How far each mask can be trusted without knowing the truth, float32 [N] in 0..1; 1 where there are no masks.
+
+        `agreement` x `estimates`: box and mask, drawn by two models that know nothing of each other, bound the same
+        pixels, and the second is sure of its mask.
+        """
+        return np.ones(len(self), np.float32) if self.mask_hw is None else self.agreement * self.estimates
+
+    @property
+    def agreement(self) -> NDArray[np.float32]:
+        """`box_agreement`, float32 [N]; that of mask and box where the mask was drawn in no given one."""
+        given = self.unmasked.box_agreement
+        return paired_box_iou(self.unmasked.xyxy, rle_boxes(self.rles)) if given is None else given
+
+    @property
+    def estimates(self) -> NDArray[np.float32]:
+        """`mask_scores`, float32 [N]; 1 of a source that estimates none and is taken at its word."""
+        given = self.unmasked.mask_scores
+        return np.ones(len(self), np.float32) if given is None else given
+
     def select(self, index: NDArray[np.bool_]) -> Self:
         """Returns the rows of a boolean mask [N]."""
         rles = tuple(self.rles[row] for row in np.flatnonzero(index)) if self.rles else ()
@@ -96,8 +121,10 @@ class PackedDetections:
         if self.mask_hw is not None:
             record["mask_hw"] = list(self.mask_hw)
             record["masks"] = [rle_to_json(rle) for rle in self.rles]
-        if plain.mask_scores is not None:
-            record["mask_scores"] = plain.mask_scores.tolist()
+        for name in _OF_MASKS:
+            values = getattr(plain, name)
+            if values is not None:
+                record[name] = values.tolist()
         if plain.class_scores is not None:
             record["num_classes"] = plain.class_scores.shape[1]
             record["class_scores"] = base64.b64encode(plain.class_scores.astype(_HALF).tobytes()).decode("ascii")
@@ -112,14 +139,15 @@ class PackedDetections:
         """
         try:
             count = len(record["scores"])
-            mask_hw = class_scores = mask_scores = None
+            mask_hw = class_scores = None
+            mask_scores, box_agreement = (
+                np.array(record[name], np.float32) if name in record else None for name in _OF_MASKS
+            )
             rles: tuple[Rle, ...] = ()
             if "masks" in record:
                 height, width = (int(side) for side in record["mask_hw"])
                 mask_hw = height, width
                 rles = tuple(segmentation_to_rle(segmentation, mask_hw) for segmentation in record["masks"])
-            if "mask_scores" in record:
-                mask_scores = np.array(record["mask_scores"], np.float32)
             if "class_scores" in record:
                 halves = np.frombuffer(base64.b64decode(record["class_scores"], validate=True), _HALF)
                 class_scores = halves.astype(np.float32).reshape(count, int(record["num_classes"]))
@@ -129,6 +157,7 @@ class PackedDetections:
                 class_ids=np.array(record["class_ids"], np.int64),
                 class_scores=class_scores,
                 mask_scores=mask_scores,
+                box_agreement=box_agreement,
             )
             return cls(unmasked, mask_hw, rles)
         except (LookupError, TypeError, ValueError, OverflowError) as error:

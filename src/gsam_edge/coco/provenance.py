@@ -8,6 +8,9 @@ from dataclasses import replace
 from gsam_edge.coco.annotations import SPLIT, Annotations
 from gsam_edge.coco.errors import InvalidDatasetError
 
+#: The part of a split whose images lie among those for training and whose labels are not used.
+HELD_BACK = "held_back"
+
 
 def with_split_digest(parts: Mapping[str, Annotations]) -> dict[str, Annotations]:
     """Adds to each part the digest of the whole split: the source file, and the images of every part."""
@@ -43,3 +46,18 @@ def require_made_from(
             f"annotations.json or before the images were split again, so that it may have been trained on images of "
             f"the test split; {remedy}"
         )
+
+
+def require_one_split(parts: Mapping[str, Annotations]) -> None:
+    """Checks that parts of the data, by their names in the catalog, come from one split of the images.
+
+    Raises:
+        InvalidDatasetError: if one differs from the first.
+    """
+    (first, expected), *others = parts.items()
+    for name, part in others:
+        if part.split_digest != expected.split_digest:
+            raise InvalidDatasetError(
+                f"{name}: expected a part of the same split of the images as {first}, got one of another, so that an "
+                "image may be in both; run the pipelines data_validation, teacher_finetune and distillation again"
+            )

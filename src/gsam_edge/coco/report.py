@@ -7,6 +7,7 @@ from gsam_edge.coco.annotations import Annotations
 from gsam_edge.coco.checks.validate import CocoValidation
 from gsam_edge.coco.complete import Completion
 from gsam_edge.coco.needs import Need
+from gsam_edge.coco.provenance import HELD_BACK
 from gsam_edge.coco.splitting.grouping import group_images
 from gsam_edge.coco.splitting.split import SplitConfig, ready_made_splits
 from gsam_edge.coco.statistics import statistics
@@ -66,11 +67,12 @@ def validation_report(
         `has_boxes`, `has_masks`, `class_mapping` (class id as text to name);
         `teachers`: by name {needed, why};
         `splits`: by name the figures of `coco.statistics`, with `share_of_images` (0..1), `groups_kept_together` (those
-        of two images or more), and `classes_missing` where a class has no annotation;
-        `split`: how the images were split: ratios, seed, group_by, groups, groups_of_several, largest_group
+        of two images or more), and `classes_missing` where a class has no annotation; `held_back`, the training images
+        whose labels are not used, is among them where there are any;
+        `split`: how the images were split: ratios, seed, labels, group_by, groups, groups_of_several, largest_group
         (images), near_duplicates (groups), images_without_key, ready_made, why, and largest_deviation (0..1) with
         largest_deviation_of: the difference between a part's share of a class's annotations and its share of the
-        images, as configured, or for ready-made splits as found;
+        images, as configured, or for ready-made splits and where labels are held back as found;
         `statistics`: the figures of `coco.statistics` over all images.
     """
     total = statistics(annotations)
@@ -78,7 +80,8 @@ def validation_report(
     several = [group for group in grouping.groups if len(group) > 1]
     splits = {name: _part(part, len(annotations.images), several) for name, part in parts.items() if part.images}
     ready_made = ready_made_splits(annotations, config) is not None
-    shares = {name: part["share_of_images"] for name, part in splits.items()} if ready_made else config.ratios
+    as_found = ready_made or HELD_BACK in splits
+    shares = {name: part["share_of_images"] for name, part in splits.items()} if as_found else config.ratios
     deviations = [
         (abs(count / total["per_class"][class_name] - shares[name]), f"{class_name} in {name}")
         for name, part in splits.items()
@@ -102,6 +105,7 @@ def validation_report(
             "ratios": config.ratios,
             "seed": seed,
             "ready_made": ready_made,
+            "labels": config.model_dump()["labels"],
             "group_by": grouping.key,
             "groups": len(grouping.groups),
             "groups_of_several": len(several),

@@ -1,6 +1,7 @@
 """Dataset of a folder of images, read one at a time; names that lead out of the folder are refused."""
 
 import base64
+import hashlib
 from collections.abc import Iterator, Mapping
 from io import BytesIO
 from pathlib import Path
@@ -54,6 +55,11 @@ class ImageFolder(Mapping[str, NDArray[np.uint8]]):
         """Returns the decoded image's size and facts. Raises ImageError as `probe` does, and if it is cut off."""
         return scan_image(self._read(file_name), name=file_name, max_pixels=self._max_pixels)
 
+    def digest(self, file_name: str) -> str:
+        """Returns the SHA-256 of the file's bytes. Raises ImageError if it is missing or outside the folder."""
+        with self._inside(file_name).open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+
     def stamp(self, file_name: str) -> str:
         """Returns folder, limit, size and time of the last change, which differ between datasets with equal file names.
 
@@ -79,7 +85,7 @@ class ImageFolder(Mapping[str, NDArray[np.uint8]]):
             if resolved.is_symlink():
                 resolved = resolved.resolve()
             missing = not resolved.is_file()
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: links that lead in a circle
             raise ImageError(f"expected the name of an image file, got {file_name!r:.200}") from error
         if Path(file_name).is_absolute() or not resolved.is_relative_to(self._root):
             raise ImageError(f"expected a file inside the dataset's folder, got {file_name!r}")
@@ -94,8 +100,8 @@ class ImageFolder(Mapping[str, NDArray[np.uint8]]):
         return self._folders[folder]
 
     def __iter__(self) -> Iterator[str]:
-        for path in sorted(self._folder.rglob("*")):
-            if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file():
+        for path in sorted(self._folder.rglob("*")):  # links that lead nowhere, too: reading them says so
+            if path.suffix.lower() in IMAGE_SUFFIXES and (path.is_file() or path.is_symlink()):
                 yield path.relative_to(self._folder).as_posix()
 
     def __len__(self) -> int:

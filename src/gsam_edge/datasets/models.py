@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from kedro.io import AbstractDataset, DatasetError, Version
 
 from gsam_edge.coco.needs import is_not_needed, not_needed
-from gsam_edge.datasets.atomic import new_folder
+from gsam_edge.datasets.atomic import new_folder, write_bytes
 from gsam_edge.datasets.versioned_bytes import BytesDataset, FolderDataset
 from gsam_edge.export.format import NotBuilt
 from gsam_edge.export.table import FORMATS
@@ -18,8 +18,10 @@ from gsam_edge.runtime.card import ArtefactError
 from gsam_edge.teachers.errors import AdapterError
 from gsam_edge.teachers.family import BaseSource, SavedBase
 from gsam_edge.teachers.table import TEACHERS
+from gsam_edge.vision.errors import UserError
 
 if TYPE_CHECKING:
+    from gsam_edge.students.start import Start
     from gsam_edge.students.weights import StudentWeights
     from gsam_edge.teachers.lora.adapter import Adapter
 
@@ -113,6 +115,56 @@ class AdapterDataset(FolderDataset["Adapter | dict[str, str]"]):
         from gsam_edge.teachers.lora.files import MOST_BYTES
 
         return {NOT_NEEDED_FILE: 2**16, **MOST_BYTES}
+
+
+class StudentBaseDataset(AbstractDataset["StudentWeights", "Start | dict[str, str]"]):
+    """The weights that a student's training starts from, or the empty value (`not_needed`) for random ones.
+
+    Args:
+        filepath: a student of this project (safetensors), or weights of Ultralytics (`.pt`), downloaded or trained by
+            the user; null names none.
+        metadata: ignored here; kedro-viz reads the layer from it.
+    """
+
+    def __init__(self, *, filepath: str | None, metadata: dict[str, Any] | None = None) -> None:
+        self._path = None if filepath is None else Path(filepath)
+        self.metadata = metadata
+
+    def load(self) -> Start | dict[str, str]:
+        """Reads the file.
+
+        Raises:
+            DatasetError: if there is no such file, or it is neither of both.
+        """
+        if self._path is None:
+            return not_needed("no weights are named, so the student starts from random ones")
+        if not self._path.is_file():
+            raise DatasetError(
+                f"expected the weights that the student starts from, found none: {self._path}. Put the file there: "
+                f"{self._path.name} is what its makers call it where they offer it. Or name another one as filepath of "
+                "student_base in the catalog: weights of Ultralytics (.pt) of the same architecture and size, a "
+                "student of this project (.safetensors), or null, with which it starts from random weights"
+            )
+        from gsam_edge.students.start import Start
+
+        try:
+            return Start.read(self._path)
+        except UserError as error:
+            raise DatasetError(f"{self._path}: {error}") from error
+
+    def save(self, data: StudentWeights) -> None:
+        """Writes a student of this project atomically."""
+        from gsam_edge.students.start import ULTRALYTICS_SUFFIX
+
+        if self._path is None or self._path.suffix == ULTRALYTICS_SUFFIX:
+            raise DatasetError(f"expected a filepath .safetensors to save to, got {self._path}")
+        write_bytes(self._path, data.to_bytes())
+
+    def _exists(self) -> bool:
+        return self._path is None or self._path.is_file()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": self._path}
 
 
 class StudentWeightsDataset(BytesDataset["StudentWeights"]):

@@ -1,8 +1,12 @@
 """Settings of the labelling by the teachers and of the distillation."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from gsam_edge.augmentation import AugmentationConfig
+from gsam_edge.distill.arms.table import Control
+from gsam_edge.distill.labels.gate import GateConfig
 from gsam_edge.students.table import TrainingConfig
 from gsam_edge.teachers.config import DetectionConfig
 
@@ -21,6 +25,7 @@ class LabellingConfig(BaseModel):
     match_iou: float = Field(
         gt=0, le=1, description="least box IoU with a true object of its class at which a label is correct"
     )
+    gate: GateConfig = Field(description="which labels a student learns from, and how much each counts")
 
     @property
     def label_detection(self) -> DetectionConfig:
@@ -33,23 +38,88 @@ class LabellingConfig(BaseModel):
 
 
 class LossWeights(BaseModel):
-    """The weights of `distill.losses.LOSSES` by name; a loss of weight 0 is left out."""
+    """The weight of the labels that no person gave, and those of `distill.losses.LOSSES` by name; 0 leaves one out."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    class_scores: float = Field(
-        ge=0, le=1, description="share of the teacher's scores in the class targets; 0 takes the annotations alone"
+    detection: float = Field(
+        ge=0, description="weight of the student's own loss on images whose labels no person gave; 1 for the others"
+    )
+    segmentation: float = Field(
+        ge=0, description="of the logits of the outliner's masks, on images whose labels no person gave"
+    )
+    logit: float = Field(ge=0, description="of the class scores and boxes that the finder's encoder gives everywhere")
+    feature: float = Field(ge=0, description="of the features of the finder's encoder")
+
+    @property
+    def listens(self) -> bool:
+        """Whether the student listens to its teacher by other losses than its own on the teacher's labels."""
+        return any(weight for name, weight in self.model_dump().items() if name != "detection")
+
+
+class MapsConfig(BaseModel):
+    """How the losses `segmentation`, `logit` and `feature` are asked; with weights of 0 nothing here is read."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    plain_share: float = Field(
+        gt=0, le=1, description="share of the images that are shown alone and unwarped, on which these losses work"
+    )
+    top_share: float = Field(
+        gt=0, le=0.5, description="logit: share of an image's anchors with the highest scores; as many others are drawn"
+    )
+    box_score: float = Field(ge=0, lt=1, description="logit: boxes are taught where the teacher's score is above this")
+    logit_form: Literal["quality_focal", "divergence"] = Field(
+        description="logit: quality_focal, or the divergence of both scores with a temperature"
+    )
+    temperature: float = Field(gt=0, description="logit as a divergence: by what logits are divided")
+    feature_until: float = Field(
+        gt=0, le=1, description="feature: share of the training in which its weight falls from its full value to 0"
     )
 
 
 class DistillationConfig(BaseModel):
-    """Settings of the training of a student on annotations and teacher labels."""
+    """Settings of the training of a student on labels of people and of teachers, and of its controls."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    match_iou: float = Field(gt=0, le=1, description="least box IoU at which a label matches a true object")
+    control: tuple[Control, ...] = Field(
+        description="arms trained beside the distilled student, so that its gain is known"
+    )
+    seeds: int | tuple[int, ...] = Field(
+        description="how many seeds each arm is trained with, from `seed` on, or which; the first is the student's"
+    )
+    burn_in: float = Field(
+        gt=0, lt=1, description="share of the steps in the first stage, before labels are handed over"
+    )
+    hand_over: Literal["best", "fused", "teacher"] = Field(
+        description="who labels the pool for the second stage: the best on the validation split of teacher, student "
+        "and both fused; both fused; or the teacher again"
+    )
+    hard_threshold: float = Field(
+        ge=0, le=1, description="score from which the arm hard_labels takes the teacher's labels for truth"
+    )
     augmentation: AugmentationConfig | None = Field(
         description="augmentation by the words of the scene; null leaves only Ultralytics' own"
     )
     losses: LossWeights = Field(description="weights of the distillation losses")
+    maps: MapsConfig = Field(description="what the teachers say about every place of an image")
     training: TrainingConfig = Field(description="schedule, losses, validation and Ultralytics' augmentation")
+
+    @field_validator("seeds")
+    @classmethod
+    def _at_least_one(cls, seeds: int | tuple[int, ...]) -> int | tuple[int, ...]:
+        if (isinstance(seeds, int) and seeds < 1) or seeds == ():
+            raise ValueError(f"expected at least one seed, got {seeds}")
+        if isinstance(seeds, tuple) and len(set(seeds)) < len(seeds):
+            raise ValueError(f"expected seeds that differ, got {list(seeds)}: equal ones give equal students")
+        if isinstance(seeds, tuple) and not all(0 <= seed < 2**32 for seed in seeds):
+            raise ValueError(f"expected seeds from 0 to 2**32 - 1, got {list(seeds)}")
+        return seeds
+
+    @field_validator("control")
+    @classmethod
+    def _each_once(cls, control: tuple[Control, ...]) -> tuple[Control, ...]:
+        if len(set(control)) < len(control):
+            raise ValueError(f"expected each arm once, got {list(control)}")
+        return control

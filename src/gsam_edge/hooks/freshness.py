@@ -12,9 +12,8 @@ from gsam_edge.hooks.inputs import SPLITS
 
 _REMEDY = "run without --only-missing-outputs, or begin with --from-nodes=<step>.<node>"
 
-#: Inputs whose time is not compared. The user's file is compared by content, in the splits; the time of a file that
-#: comes with the project only says when it was copied.
-GIVEN = ("raw_annotations", "student_base")
+#: Inputs whose time is not compared: the user's file is compared by content, in the splits.
+GIVEN = ("raw_annotations",)
 
 
 class FreshnessHooks:

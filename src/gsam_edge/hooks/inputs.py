@@ -76,11 +76,11 @@ class InputHooks:
 
 
 def _nodes_that_need_splits(pipeline: Pipeline) -> dict[str, list[str]]:
-    """Returns by split the nodes that need its images; the validation report also takes empty splits."""
+    """Returns by split the nodes that need its images; the validation report and the pool also take empty splits."""
     needed_by: dict[str, list[str]] = {}
     for node in pipeline.nodes:
         for name in set(SPLITS) & set(node.inputs):
-            if "validation_report" not in node.outputs:
+            if not {"validation_report", "annotations_pool"} & set(node.outputs):
                 needed_by.setdefault(name, []).append(node.name)
     return needed_by
 

@@ -11,17 +11,20 @@ if TYPE_CHECKING:
 
     from gsam_edge.coco.predictions import Predictions
     from gsam_edge.datasets.tracking import LiveMetrics
+    from gsam_edge.distill.arms.arm_run import ArmRun
+    from gsam_edge.students.start import Start
     from gsam_edge.students.weights import StudentWeights
     from gsam_edge.teachers.grounding_dino.model import GroundingDino
     from gsam_edge.teachers.lora.adapter import Adapter
     from gsam_edge.teachers.sam.model import SamModel
     from gsam_edge.training.checkpoints import CheckpointStore
 else:
-    Adapter = CheckpointStore = DataFrame = Figure = GroundingDino = LiveMetrics = Any
-    Predictions = SamModel = StudentWeights = Any
+    Adapter = ArmRun = CheckpointStore = DataFrame = Figure = GroundingDino = LiveMetrics = Any
+    Predictions = SamModel = Start = StudentWeights = Any
 
 __all__ = [
     "Adapter",
+    "ArmRun",
     "CheckpointStore",
     "DataFrame",
     "Figure",
@@ -29,5 +32,6 @@ __all__ = [
     "LiveMetrics",
     "Predictions",
     "SamModel",
+    "Start",
     "StudentWeights",
 ]

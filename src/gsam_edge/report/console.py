@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from gsam_edge.coco.provenance import HELD_BACK
 from gsam_edge.metrics.figures import FIGURES, count_names
 
 if TYPE_CHECKING:
@@ -233,7 +234,10 @@ def _splits(report: Mapping[str, Any]) -> "Group":
         table.add_row(name, "[yellow]0[/]")
     how = report["split"]
     deviation = f"furthest from its share: {how['largest_deviation_of']}, by {how['largest_deviation']:.1%}"
-    return Group(table, Text(f" {how['why']}\n {deviation}", style="dim"))
+    kept = ""
+    if HELD_BACK in report["splits"]:
+        kept = "\n held_back: training images whose labels are not used (see split); the teachers label them"
+    return Group(table, Text(f" {how['why']}\n {deviation}{kept}", style="dim"))
 
 
 def next_command(pipeline: str, runtime: Mapping[str, Any], env: str | None = None) -> str:

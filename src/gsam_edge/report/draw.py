@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from functools import cache
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,8 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont
 from gsam_edge.report.fonts import font_file, warn_of_unknown
 from gsam_edge.vision import Detections
 
+#: How a box's line is drawn.
+LineStyle: TypeAlias = Literal["solid", "dashed", "dotted"]
 #: Left, top, right and bottom in pixels of the image.
 Box: TypeAlias = tuple[float, float, float, float]
 
@@ -24,6 +26,8 @@ PALETTE = (
     (213, 94, 0),
 )
 _HALO = (255, 255, 255)
+#: Length and distance of the strokes of broken lines, in widths of the line.
+_STROKES = {"dashed": (9, 5), "dotted": (1, 3)}
 _MASK_OPACITY = 0.42
 #: In images with more objects than this no text is drawn, only colours.
 _MOST_LABELS = 14
@@ -41,6 +45,7 @@ def draw_detections(
     *,
     width: int,
     with_scores: bool = True,
+    lines: Sequence[LineStyle] = (),
 ) -> NDArray[np.uint8]:
     """Draws detections into an image: translucent masks with their outline, boxes, class and score.
 
@@ -50,6 +55,7 @@ def draw_detections(
         class_names: by class id.
         width: width of the drawing in pixels; its height keeps the aspect ratio.
         with_scores: whether the score is written beside the class name.
+        lines: the line of each box; empty for solid ones. Masks are drawn of objects, not where the line is dashed.
 
     Returns:
         uint8 [round(H * width / W), width, 3] RGB.
@@ -60,7 +66,7 @@ def draw_detections(
     canvas = np.asarray(Image.fromarray(image).resize(size, Image.Resampling.LANCZOS), np.float32)
     order = np.argsort(detections.scores, kind="stable")
     if detections.masks is not None:
-        for row in order:
+        for row in order if not lines else [row for row in order if lines[row] != "dashed"]:
             canvas = _blend(canvas, _resized(detections.masks[row], size), class_colour(int(detections.class_ids[row])))
     drawing = Image.fromarray(np.round(canvas).astype(np.uint8))
     pen = ImageDraw.Draw(drawing)
@@ -68,8 +74,16 @@ def draw_detections(
     for row in order:
         box = _upright(detections.xyxy[row] * scale)
         halo = (box[0] - 1, box[1] - 1, box[2] + 1, box[3] + 1)
-        pen.rectangle(halo, outline=_HALO, width=line_width + 2)
-        pen.rectangle(box, outline=class_colour(int(detections.class_ids[row])), width=line_width)
+        colour = class_colour(int(detections.class_ids[row]))
+        if not lines or lines[row] == "solid":
+            pen.rectangle(halo, outline=_HALO, width=line_width + 2)
+            pen.rectangle(box, outline=colour, width=line_width)
+            continue
+        strokes = _strokes(box, *(part * line_width for part in _STROKES[lines[row]]))
+        for stroke in strokes:
+            pen.line(stroke, fill=_HALO, width=line_width + 2)
+        for stroke in strokes:
+            pen.line(stroke, fill=colour, width=line_width)
     if len(detections) <= _MOST_LABELS:
         plates: list[Box] = []
         for row in order[::-1]:
@@ -78,6 +92,16 @@ def draw_detections(
             box = _upright(detections.xyxy[row] * scale)
             plates.append(_write_label(pen, text, box, class_colour(class_id), size=drawing.size, taken=plates))
     return np.asarray(drawing)
+
+
+def _strokes(box: Box, on: float, off: float) -> list[Box]:
+    """Returns the strokes of a box's broken line, `on` pixels long, `off` apart, each from a corner to the next."""
+    left, top, right, bottom = box
+    across = [(start, min(start + on, right)) for start in np.arange(left, right, on + off).tolist()]
+    down = [(start, min(start + on, bottom)) for start in np.arange(top, bottom, on + off).tolist()]
+    return [(start, y, end, y) for y in (top, bottom) for start, end in across] + [
+        (x, start, x, end) for x in (left, right) for start, end in down
+    ]
 
 
 def _resized(mask: NDArray[np.bool_], size: tuple[int, int]) -> NDArray[np.bool_]:

@@ -166,7 +166,7 @@ def plot_class_distribution(splits: Mapping[str, Mapping[str, Any]]) -> "Figure"
     for index, (split_name, split) in enumerate(splits.items()):
         counts = [split["per_class"].get(name, 0) for name in names]
         at = [row + (index - (len(splits) - 1) / 2) * height for row in range(len(names))]
-        label = f"{split_name}: {split['images']} images, {sum(split['per_class'].values())} objects"
+        label = f"{split_name.replace('_', ' ')}: {split['images']} images, {sum(split['per_class'].values())} objects"
         bars = axes.barh(at, counts, height * 0.9, color=_matplotlib(PALETTE[index % len(PALETTE)]), label=label)
         shares = [
             f"{count}  ({count / total:.0%})" if total else "0" for count, total in zip(counts, totals, strict=True)
@@ -176,7 +176,7 @@ def plot_class_distribution(splits: Mapping[str, Mapping[str, Any]]) -> "Figure"
     axes.invert_yaxis()
     some = "" if len(names) == len(every) else f", the most frequent and the rarest of {len(every)} classes"
     axes.set_title(f"Objects per class and split{some}", loc="left", fontsize=11, fontweight="bold", color=_INK)
-    axes.legend(fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(0, -0.01), ncols=len(splits))
+    axes.legend(fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(0, -0.01), ncols=2)
     _tidy(axes)
     return figure
 

@@ -1,22 +1,14 @@
-"""Plots of the tuning of teachers: training curves, base against tuned for each class, the worst images."""
+"""Plots of the tuning of teachers: training curves, base against tuned for each class."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
 
-from gsam_edge.coco.annotations import Annotations
-from gsam_edge.coco.packed import PackedDetections
-from gsam_edge.metrics.label_quality import worst_images
-from gsam_edge.report.draw import PALETTE, draw_detections
+from gsam_edge.report.draw import PALETTE
 from gsam_edge.report.fonts import font_families, literal
 from gsam_edge.report.plots import FIGURE_DPI, shown_classes
 from gsam_edge.training.metrics import Curves
-from gsam_edge.vision import Detections
-from gsam_edge.vision.images import ImageSource
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,70 +20,6 @@ _BASE, _TUNED = "#bdbdbd", "#0072b2"
 _RATES, _VALIDATION = ("learning_rate",), "val_"
 #: A curve of more points is drawn as the mean of about so many stretches over its pale points.
 _STRETCHES = 60
-#: Width of an image of the contact sheet in inches, which sets the size of its text.
-_IMAGE_INCH = 3.2
-
-
-class WorstImagesConfig(BaseModel):
-    """Settings of the sheet of the teachers' worst images."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    count: int = Field(gt=0, description="most images, two in a row")
-    image_width: int = Field(gt=0, description="pixels, of one image with its margin")
-
-
-@dataclass(frozen=True)
-class WorstImage:
-    """One image of the sheet.
-
-    Attributes:
-        image: uint8 [H, W, 3] RGB.
-        file_name: its name.
-        truth: its objects.
-        found: what the teacher would label there.
-        why: why it is among the worst.
-    """
-
-    image: NDArray[np.uint8]
-    file_name: str
-    truth: Detections
-    found: Detections
-    why: str
-
-
-def worst_rows(
-    truth: Annotations,
-    images: ImageSource,
-    found: Mapping[int, PackedDetections],
-    *,
-    score_threshold: float,
-    match_iou: float,
-    prompted: bool,
-    count: int,
-) -> tuple[list[WorstImage], str]:
-    """Returns the images that a teacher labels worst, see `worst_images`, and by what they are ranked.
-
-    Args:
-        truth: the split.
-        images: by file name.
-        found: image ids to what the teacher found.
-        score_threshold: detections that score less are no labels (0..1); all are where it was given the true boxes.
-        match_iou: see `worst_images`.
-        prompted: see `worst_images`.
-        count: most images returned.
-    """
-    labels = found
-    if not prompted:
-        labels = {image_id: each.select(each.unmasked.scores >= score_threshold) for image_id, each in found.items()}
-    rows = []
-    for ranked in worst_images(truth, labels, match_iou=match_iou, prompted=prompted, count=count):
-        file_name, shown = truth.image_by_id[ranked.image_id]["file_name"], labels[ranked.image_id].unpack()
-        objects = truth.truth(ranked.image_id, masks=shown.masks is not None)
-        rows.append(WorstImage(images[file_name], file_name, objects, shown, ranked.why))
-    if prompted:
-        return rows, "lowest mean IoU of the masks in the true boxes"
-    return rows, f"lowest F1 of labels (score from {score_threshold:g}, box IoU from {match_iou:g})"
 
 
 def plot_teacher_curves(curves: Mapping[str, Curves], absent: Mapping[str, str]) -> "Figure":
@@ -142,44 +70,6 @@ def plot_teacher_classes(report: Mapping[str, Mapping[str, Any]]) -> "Figure":
         for axes, (name, part) in zip(panels, shown.items(), strict=True):
             _draw_classes(axes, name, part)
     _say_absent(figure, absent, alone=not shown)
-    return figure
-
-
-def plot_worst_images(
-    rows: Sequence[WorstImage], class_names: Sequence[str], *, ranked_by: str, image_width: int
-) -> "Figure":
-    """Plots the worst images, two in a row, each with its truth on the left and the teacher's labels on the right.
-
-    Args:
-        rows: the worst image first.
-        class_names: by class id.
-        ranked_by: by what the images are ranked, for the title.
-        image_width: pixels of one image with its margin.
-    """
-    from matplotlib.figure import Figure
-
-    lines = [rows[at : at + 2] for at in range(0, len(rows), 2)]
-    aspects = [max(row.image.shape[0] / row.image.shape[1] for row in line) for line in lines]
-    columns = 2 * min(2, max(1, len(rows)))
-    figure = Figure(
-        figsize=(columns * _IMAGE_INCH, _IMAGE_INCH * sum(aspects) + 0.25 * len(lines) + 0.6),
-        layout="constrained",
-        dpi=image_width / _IMAGE_INCH,
-    )
-    if not rows:
-        _say_absent(figure, {"worst images": "no image holds objects, nor was anything found"}, alone=True)
-        return figure
-    figure.suptitle(f"Worst validation images\n{ranked_by}", fontsize=10, color=_INK)
-    grid = figure.subplots(len(lines), columns, squeeze=False, height_ratios=aspects)
-    fonts = font_families([row.file_name for row in rows])
-    for axes in grid.flat:
-        axes.set_axis_off()
-        axes.set_anchor("N")
-    for (left, right), row in zip(grid.reshape(-1, 2), rows, strict=False):
-        left.imshow(draw_detections(row.image, row.truth, class_names, width=image_width, with_scores=False))
-        right.imshow(draw_detections(row.image, row.found, class_names, width=image_width))
-        left.set_title(f"truth: {literal(_end(row.file_name))}", fontsize=8, color=_INK, fontfamily=fonts, loc="left")
-        right.set_title(row.why, fontsize=8, color=_INK, loc="left")
     return figure
 
 
@@ -252,8 +142,3 @@ def _say_absent(figure: "Figure", absent: Mapping[str, str], *, alone: bool) -> 
         figure.text(0.5, 0.5, text, ha="center", va="center", fontsize=10, color=_INK)
     else:
         figure.supxlabel(text, x=0.01, ha="left", fontsize=8.5, color=_PALE)
-
-
-def _end(text: str) -> str:
-    """Returns the end of a name, which is where file names differ."""
-    return text if len(text) <= 40 else f"…{text[-39:]}"

@@ -1,9 +1,9 @@
 """Choice of the student's architecture by the data."""
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Self, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from gsam_edge.coco import Annotations
 from gsam_edge.students.table import ARCHITECTURES
@@ -11,7 +11,8 @@ from gsam_edge.vision.errors import UserError
 
 #: Value of `architecture` that chooses by the data.
 AUTO = "auto"
-Size: TypeAlias = Literal["n", "s", "m", "l", "x"]
+#: Compound scaling, a letter; None for an architecture that has a single size.
+Size: TypeAlias = str | None
 
 
 class EdgeConfig(BaseModel):
@@ -36,8 +37,11 @@ class StudentConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     architecture: str = Field(description="'auto' lets the data decide")
-    size: Size = Field(description="Ultralytics' compound scaling, nano to extra large")
+    size: Size = Field(description="compound scaling, a letter of the architecture's; null where it has one size only")
     image_size: int = Field(gt=0, multiple_of=32, description="side of the square network input, pixels")
+    least_start: float = Field(
+        ge=0, le=1, description="a start that gives a smaller share of the backbone's elements is called random"
+    )
     edge: EdgeConfig = Field(description="suppression and padding inside the exported student")
 
     @field_validator("architecture")
@@ -46,6 +50,21 @@ class StudentConfig(BaseModel):
         if architecture not in (AUTO, *ARCHITECTURES):
             raise ValueError(f"expected one of {[AUTO, *ARCHITECTURES]}, got {architecture!r}")
         return architecture
+
+    @model_validator(mode="after")
+    def _offered(self) -> Self:
+        """Refuses a size or an image size that the architecture, or one that the data may choose, does not have."""
+        for name in _automatic().values() if self.architecture == AUTO else [self.architecture]:
+            architecture = ARCHITECTURES[name]
+            if self.size not in (architecture.sizes or (None,)):
+                offered = f"one of {list(architecture.sizes)}" if architecture.sizes else "null, since it has one size"
+                raise ValueError(f"size: expected, for the architecture {name}, {offered}, got {self.size!r}")
+            if self.image_size % architecture.stride:
+                raise ValueError(
+                    f"image_size: expected a multiple of {architecture.stride}, the coarsest cell of {name}, got "
+                    f"{self.image_size}"
+                )
+        return self
 
 
 @dataclass(frozen=True)
@@ -67,6 +86,11 @@ class StudentChoiceError(UserError):
     """An architecture that the data cannot train."""
 
 
+def _automatic() -> dict[frozenset[str], str]:
+    """Returns, by what data may hold, the architecture that it chooses: the first that learns from exactly this."""
+    return {architecture.learns_from: name for name, architecture in list(ARCHITECTURES.items())[::-1]}
+
+
 def choose_student(annotations: Annotations, config: StudentConfig) -> StudentChoice:
     """Chooses the architecture: for "auto" the first that learns from exactly what the annotations hold.
 
@@ -82,7 +106,7 @@ def choose_student(annotations: Annotations, config: StudentConfig) -> StudentCh
         raise StudentChoiceError("student: expected annotations with boxes or masks, got neither")
     holds = " and ".join(sorted(held))
     if config.architecture == AUTO:
-        chosen = next(name for name, architecture in ARCHITECTURES.items() if architecture.learns_from == held)
+        chosen = _automatic()[frozenset(held)]
         return StudentChoice(chosen, config, f"the annotations hold {holds}{' only' if len(held) == 1 else ''}")
     if ARCHITECTURES[config.architecture].masks and "masks" not in held:
         without = [repr(name) for name, architecture in ARCHITECTURES.items() if not architecture.masks]

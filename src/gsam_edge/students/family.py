@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from gsam_edge.students.choice import StudentChoice
     from gsam_edge.students.images import LabelledImages
-    from gsam_edge.students.raw import WeightedLosses
+    from gsam_edge.students.maps import WeightedLosses
+    from gsam_edge.students.start import Start, Transfer
     from gsam_edge.students.weights import StudentWeights
 
 
@@ -26,13 +27,20 @@ class Architecture:
 
     Attributes:
         task: the kind of its outputs, a name of `runtime.tasks.table.TASKS`.
-        learns_from: "boxes", "masks" or both; it is chosen for data that holds exactly these.
+        learns_from: "boxes", "masks" or both; the first of them that learns from exactly what the data holds is chosen.
         masks: whether it outputs masks.
+        sizes: its compound scalings, smallest first; empty for one that has a single size.
+        stride: side of its coarsest cell in pixels, of which the image size is a multiple.
+        pretrained: name of a file of pretrained weights, by its makers, that give all or most of it; `{size}` stands
+            for the scaling; empty where there is none.
     """
 
     task: str
     learns_from: frozenset[str]
     masks: bool
+    sizes: tuple[str, ...]
+    stride: int
+    pretrained: str
 
 
 @dataclass(frozen=True)
@@ -40,7 +48,7 @@ class StudentValidation:
     """Result of a student's validation.
 
     Attributes:
-        fitness: decides which epoch's weights are kept, higher is better.
+        fitness: decides which weights are kept, higher is better.
         metrics: metrics to log, by name.
     """
 
@@ -53,32 +61,20 @@ Validate: TypeAlias = Callable[[Callable[[NDArray[np.uint8]], Detections]], Stud
 
 
 @dataclass(frozen=True)
-class Transfer:
-    """How many tensors of a network were initialised with trained weights.
-
-    Attributes:
-        taken: tensors whose name and shape matched.
-        total: tensors of the network.
-    """
-
-    taken: int
-    total: int
-
-
-@dataclass(frozen=True)
 class StudentTraining:
     """A trained student with facts about its training.
 
     Attributes:
         weights: the best weights.
-        history: one mapping per epoch: `epoch`, losses `train_...`, metrics `val_...`, `learning_rate`.
-        transfer: how many tensors were initialised with trained weights; None where all were random.
+        history: one mapping per validation: `step`, the mean losses since the one before, `train_...` and `pseudo_...`
+            (those of images whose labels no person gave), metrics `val_...`, `learning_rate`.
+        transfer: what was taken over from the weights that the training started from.
         without_area: labelled objects left out because their box has no area.
     """
 
     weights: "StudentWeights"
     history: list[dict[str, float]]
-    transfer: Transfer | None
+    transfer: "Transfer"
     without_area: int
 
 
@@ -104,7 +100,8 @@ class StudentFamily(Protocol[Config]):
         config: Config,
         *,
         losses: "WeightedLosses",
-        initial: "StudentWeights | None",
+        pseudo_weight: float,
+        initial: "Start | None",
         validate: Validate | None,
         run: Run,
     ) -> StudentTraining:
@@ -115,13 +112,14 @@ class StudentFamily(Protocol[Config]):
             choice: architecture, size and input, as `choose_student` gives it.
             config: schedule and gains of the family's own losses.
             losses: distillation losses; empty where only the labels are learnt.
+            pseudo_weight: weight of the family's own loss on the images `data.pseudo`, beside 1 for the others.
             initial: weights to start from as far as they fit, or None for random ones.
-            validate: decides which epoch is the best; without it the last one is.
-            run: its log receives `student/train_...`, `student/val_...` once an epoch; its seed is that of all random
-                draws.
+            validate: decides which weights are the best; without it the last ones are.
+            run: its log receives `student/train_...`, `student/pseudo_...`, `student/val_...` at each validation; its
+                seed is that of all random draws.
 
         Raises:
-            InvalidDatasetError: if the labels hold no object.
+            InvalidDatasetError: if the labels hold no object, or no person gave those of any image.
             ValueError: if they hold unknown classes.
             TrainingError: if the loss becomes NaN or infinite, or a batch does not fit into memory.
         """

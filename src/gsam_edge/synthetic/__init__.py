@@ -1,4 +1,4 @@
-"""Generated images: a general world for pretraining, and the sample dataset, a bag inspection line."""
+"""Generated images: a general world for pretraining, and the sample dataset, two bag inspection lines."""
 
 from gsam_edge.synthetic.general import (
     GENERAL_WORDS,

@@ -1,5 +1,6 @@
 """The bag of the sample world: a filled sack with gathered ears, drawn as reflectance and relief, then lit."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import cos, pi, sin
 
@@ -17,6 +18,9 @@ _MATERIALS: dict[str, tuple[tuple[float, float, float], ...]] = {
     "plastic": ((0.72, 0.73, 0.73), (0.5, 0.57, 0.6), (0.68, 0.6, 0.36), (0.36, 0.46, 0.6)),
 }
 _TIES = ((0.75, 0.73, 0.68), (0.12, 0.12, 0.13), (0.5, 0.12, 0.1), (0.12, 0.25, 0.5))
+
+#: Least difference of reflectance, in one channel, between a tie and its bag: a person must see it.
+_TIE_CONTRAST = 0.25
 
 
 @dataclass
@@ -54,12 +58,14 @@ class Bag:
         surface: its reflectance and relief.
         body: bool [H, W], the filled part without the ears.
         ears: bool [E, H, W], each gathered ear.
+        necks: bool [H, W], where the ears are tied or not.
         angle: its long axis, radians.
     """
 
     surface: Surface
     body: NDArray[np.bool_]
     ears: NDArray[np.bool_]
+    necks: NDArray[np.bool_]
     angle: float
 
 
@@ -69,20 +75,20 @@ def slope_of(height: Field) -> NDArray[np.float32]:
     return np.stack([dx, dy]).astype(np.float32)
 
 
-def draw_bag(rng: np.random.Generator, side: int, ears: int) -> Bag:
+def draw_bag(rng: np.random.Generator, side: int, tied: Sequence[bool]) -> Bag:
     """Draws a bag at a random place in the image.
 
     Args:
         rng: random generator.
         side: image side, pixels; sizes scale with it.
-        ears: how many of its four corners are gathered into ears (0..4); two lie at one end.
+        tied: for each ear (0..4) whether a tie holds it; every ear is a gathered corner, and two lie at one end.
     """
     hw, unit = (side, side), side / 320
     half_x = rng.uniform(70, 108) * unit
     half_y = half_x * rng.uniform(0.6, 0.82)
     angle = rng.normal(0, 0.35) + (pi / 2 if rng.random() < 0.5 else 0)
     flip = rng.choice([-1, 1], 2)
-    corners = np.array([(1, 1), (1, -1), (-1, 1), (-1, -1)][:ears]).reshape(-1, 2) * flip * [half_x, half_y]
+    corners = np.array([(1, 1), (1, -1), (-1, 1), (-1, -1)][: len(tied)]).reshape(-1, 2) * flip * [half_x, half_y]
     centre = _centre(rng, side, corners, angle)
     outline = _outline(rng, half_x, half_y, angle, centre)
     cover = coverage((outline,), hw)
@@ -99,9 +105,14 @@ def draw_bag(rng: np.random.Generator, side: int, ears: int) -> Bag:
     )
     if rng.random() < 0.5:
         _stitching(rng, surface, u, v, half_x)
-    masks = [_gather_ear(rng, surface, centre, angle, (float(x), float(y)), unit=unit) for x, y in corners]
-    taken = np.any(masks, axis=0) if masks else np.zeros(hw, bool)
-    return Bag(surface, (cover > 0.5) & ~taken, np.array(masks, bool).reshape(-1, *hw), angle)
+    ties = [_tie_colour(rng, colour) if has_tie else None for has_tie in tied]
+    drawn = [
+        _gather_ear(rng, surface, centre, angle, (float(x), float(y)), tie=tie, unit=unit)
+        for (x, y), tie in zip(corners, ties, strict=True)
+    ]
+    masks = np.array([mask for mask, _ in drawn], bool).reshape(-1, *hw)
+    necks = np.array([neck for _, neck in drawn], bool).reshape(-1, *hw)
+    return Bag(surface, (cover > 0.5) & ~masks.any(axis=0), masks, np.asarray(necks.any(axis=0)), angle)
 
 
 def _centre(rng: np.random.Generator, side: int, corners: NDArray[np.float64], angle: float) -> tuple[float, float]:
@@ -176,6 +187,13 @@ def _stitching(rng: np.random.Generator, surface: Surface, u: Field, v: Field, h
     surface.slope += slope_of(np.float32(-1.2) * bell(across / np.float32(2.5)))
 
 
+def _tie_colour(rng: np.random.Generator, cloth: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Draws the reflectance (RGB, 0..1) of a tie that stands out from its bag's."""
+    ties = np.array(_TIES, np.float32)
+    distinct = ties[np.abs(ties - cloth).max(axis=1) > _TIE_CONTRAST]
+    return np.asarray(distinct[rng.integers(len(distinct))])
+
+
 def _gather_ear(
     rng: np.random.Generator,
     surface: Surface,
@@ -183,11 +201,13 @@ def _gather_ear(
     angle: float,
     corner: tuple[float, float],
     *,
+    tie: NDArray[np.float32] | None,
     unit: float,
-) -> NDArray[np.bool_]:
-    """Adds one ear at a corner of the bag (given in its own axes) and returns its mask, bool [H, W].
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Adds one ear at a corner of the bag (given in its own axes); returns masks of it and of its neck, bool [H, W].
 
-    The cloth is pinched at a neck, often tied there, and fans out or twists to a tip beyond it, with pleats along.
+    The cloth is pinched at a neck and fans out or twists to a tip beyond it, with pleats along. `tie` is the colour of
+    what is wound around the neck, None where nothing is: nothing else tells a tied ear from an open one.
     """
     c, s = cos(angle), sin(angle)
     at = np.array(corner) * 0.9
@@ -217,16 +237,15 @@ def _gather_ear(
     surface.slope += cover * (slope - surface.slope)
     neck = bell((u - np.float32(0.06 * length)) / np.float32(0.09 * length))
     shade = 1 - np.float32(0.35) * neck + np.float32(0.1) * fold
-    if rng.random() < 0.55:
-        tie = np.clip(np.float32(rng.uniform(2.2, 3.6) * unit) - np.abs(u - np.float32(0.07 * length)) + 0.5, 0, 1)
-        weight = (cover * tie)[..., None]
-        surface.albedo += weight * (np.array(_TIES[rng.integers(len(_TIES))], np.float32) - surface.albedo)
-        shade = 1 + (shade - 1) * (1 - tie)
+    winding = np.clip(np.float32(rng.uniform(2.2, 3.6) * unit) - np.abs(u - np.float32(0.07 * length)) + 0.5, 0, 1)
+    if tie is not None:
+        surface.albedo += (cover * winding)[..., None] * (tie - surface.albedo)
+        shade = 1 + (shade - 1) * (1 - winding)
     surface.albedo *= (1 + cover * (shade - 1))[..., None]
     edge = cv2.GaussianBlur(cover, (0, 0), 2.0 * unit) * (1 - cover)
     surface.albedo *= (1 - np.float32(0.7) * edge)[..., None]
     np.maximum(surface.cover, cover, out=surface.cover)
-    return mask
+    return mask, mask & (winding > 0.5)
 
 
 def light_surface(surface: Surface, azimuth: float, elevation: float) -> NDArray[np.float32]:

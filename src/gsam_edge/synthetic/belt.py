@@ -1,18 +1,17 @@
 """The conveyor of the sample world: the belt, litter on it, and occluders in front of the camera."""
 
+from collections.abc import Callable
 from math import cos, pi, sin
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from gsam_edge.synthetic.line import Line
 from gsam_edge.synthetic.shapes import blot, coverage, speck
 from gsam_edge.synthetic.texture import Field, bell, fractal_noise, rotated_grid, sine, value_noise, woven
 
 Image = NDArray[np.float32]
-
-#: Reflectance (RGB, 0..1) of belts: black rubber, grey rubber, green PVC, blue food-grade PU, worn beige canvas.
-_BELTS = ((0.13, 0.13, 0.14), (0.3, 0.3, 0.31), (0.12, 0.3, 0.22), (0.14, 0.24, 0.38), (0.46, 0.41, 0.33))
 
 
 def blend(image: Image, weight: Field, paint: Image | tuple[float, ...]) -> None:
@@ -31,12 +30,12 @@ def strip(u: Field, v: Field, length: float, width: float) -> Field:
     return along * np.clip(np.float32(width / 2 + 0.5) - np.abs(v), 0, 1)
 
 
-def draw_belt(rng: np.random.Generator, side: int, angle: float) -> Image:
+def draw_belt(rng: np.random.Generator, side: int, angle: float, line: Line) -> Image:
     """Draws an empty belt, float32 [side, side, 3], running along `angle` (radians): surface, wear, dirt, seam."""
     u, v = rotated_grid((side, side), (side / 2, side / 2), angle)
-    colour = np.array(_BELTS[rng.integers(len(_BELTS))], np.float32) * rng.uniform(0.8, 1.25)
+    colour = np.array(line.belts[rng.integers(len(line.belts))], np.float32) * rng.uniform(0.8, 1.25)
     colour = np.clip(colour + rng.uniform(-0.02, 0.02, 3), 0.04, 1).astype(np.float32)
-    relief = [_ribs, _weave, _rubber, _nubs][rng.integers(4)](rng, u, v)
+    relief = RELIEFS[line.reliefs[rng.integers(len(line.reliefs))]](rng, u, v)
     wear = fractal_noise(rng, (side, side), (3, 8, 21)) - 0.5
     tracks = value_noise(rng, (1, 4 * side), 24)[0][np.clip(v + 2 * side, 0, 4 * side - 1).astype(np.int32)] - 0.5
     tone = 1 + relief + rng.uniform(0.1, 0.35) * wear + rng.uniform(0.05, 0.3) * tracks
@@ -66,6 +65,15 @@ def _nubs(rng: np.random.Generator, u: Field, v: Field) -> Field:
     k = np.float32(2 * pi / rng.uniform(7, 12))
     height = np.clip(sine(u * k) + sine((v + u * np.float32(0.5)) * k) - np.float32(0.7), 0, 1)
     return np.float32(rng.uniform(0.12, 0.25)) * height
+
+
+#: Surfaces of belts by name: each draws its relative brightness around 0, float32 [H, W].
+RELIEFS: dict[str, Callable[[np.random.Generator, Field, Field], Field]] = {
+    "ribs": _ribs,
+    "weave": _weave,
+    "rubber": _rubber,
+    "nubs": _nubs,
+}
 
 
 def _soil(rng: np.random.Generator, image: Image, u: Field, v: Field) -> None:

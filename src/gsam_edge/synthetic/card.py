@@ -1,4 +1,4 @@
-"""Printed labels: cards and blocks of print with text, logo and barcode."""
+"""Labels: cards and blocks of print with text and logo, with a barcode or with more text in its place."""
 
 from string import ascii_uppercase, digits
 
@@ -26,8 +26,8 @@ def _text(rng: np.random.Generator, length: int, alphabet: str) -> str:
     return "".join(alphabet[i] for i in rng.integers(len(alphabet), size=length))
 
 
-def draw_print(rng: np.random.Generator, width: int, height: int) -> Card:
-    """Draws a printed card, uint8 [height, width, 3], RGB: head, lines of text, logo, barcode, frame."""
+def draw_print(rng: np.random.Generator, width: int, height: int, *, barcode: bool) -> Card:
+    """Draws a card, uint8 [height, width, 3], RGB: head, logo, frame and text, below it a barcode or more text."""
     paper = _PAPERS[rng.integers(len(_PAPERS))]
     ink = _PALE if sum(paper) < 300 else _INKS[rng.integers(len(_INKS))]
     card = np.full((height, width, 3), paper, np.uint8)
@@ -46,12 +46,11 @@ def draw_print(rng: np.random.Generator, width: int, height: int) -> Card:
         centre = (margin + radius, top + radius)
         cv2.circle(card, centre, radius, ink, margin // 2 if rng.random() < 0.5 else -1, cv2.LINE_AA)
         left = 3 * margin + 2 * radius
-    coded = rng.random() < 0.65
-    bottom = height - margin - (height // 4 if coded else 0)
+    bottom = height - margin - (height // 4 if barcode else 0)
     for y in range(top + margin, bottom - margin // 2, round(1.8 * margin)):
         words = " ".join(_text(rng, int(n), ascii_uppercase + digits) for n in rng.integers(2, 7, 3))
         _write(card, words[: max(4, int((width - left) / (1.05 * margin)))], (left, y), height / 260, ink)
-    if coded:
+    if barcode:
         _barcode(rng, card[bottom : height - margin, margin : width - margin], ink)
     return card
 
@@ -71,7 +70,7 @@ def _barcode(rng: np.random.Generator, area: Card, ink: Ink) -> None:
 
 
 def stick_label(
-    rng: np.random.Generator, surface: Surface, at_xy: tuple[float, float], angle: float, unit: float
+    rng: np.random.Generator, surface: Surface, at_xy: tuple[float, float], angle: float, unit: float, *, barcode: bool
 ) -> NDArray[np.bool_]:
     """Puts a label on a surface, slightly out of square, and returns its mask bool [H, W].
 
@@ -81,9 +80,10 @@ def stick_label(
         at_xy: centre, pixels.
         angle: direction of its text, radians.
         unit: pixels per design pixel.
+        barcode: whether it carries a barcode: nothing else tells the two kinds of labels apart.
     """
     width, height = rng.uniform(46, 86) * unit, rng.uniform(32, 54) * unit
-    card = draw_print(rng, round(width * _OVERSAMPLING), round(height * _OVERSAMPLING))
+    card = draw_print(rng, round(width * _OVERSAMPLING), round(height * _OVERSAMPLING), barcode=barcode)
     c, s = np.cos(angle), np.sin(angle)
     corners = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * [width / 2, height / 2]
     corners = corners + rng.uniform(-0.05, 0.05, (4, 2)) * [width, height]

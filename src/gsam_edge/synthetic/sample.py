@@ -1,6 +1,6 @@
-"""The sample world: bags on an inspection line, imaged by a cheap industrial camera."""
+"""The sample world: bags on two inspection lines, imaged by a cheap industrial camera."""
 
-from math import cos, pi, sin
+from math import cos, log, pi, sin
 
 import cv2
 import numpy as np
@@ -10,14 +10,18 @@ from pydantic import BaseModel, ConfigDict, Field
 from gsam_edge.synthetic.bag import Bag, draw_bag, light_surface
 from gsam_edge.synthetic.belt import Image, blend, draw_belt, draw_occluder, drop_shadow, litter
 from gsam_edge.synthetic.card import stick_label
-from gsam_edge.synthetic.defects import DEFECTS
+from gsam_edge.synthetic.defects import draw_spot
+from gsam_edge.synthetic.line import Line
 from gsam_edge.synthetic.scene import Scene
 from gsam_edge.synthetic.texture import uneven_light
 
-EAR, DEFECT, LABEL = "ear of bag", "surface defect", "printed label"
+# Each pair differs in one attribute alone: a tie, a cut through the cloth, a barcode.
+EARS = ("open ear of bag", "tied ear of bag")
+SPOTS = ("oily spot", "torn spot")
+LABELS = ("text label", "barcode label")
 
 #: The sample's classes in category order.
-SAMPLE_CLASSES = (EAR, DEFECT, LABEL)
+SAMPLE_CLASSES = (*EARS, *SPOTS, *LABELS)
 
 Masks = list[tuple[str, NDArray[np.bool_]]]
 
@@ -28,14 +32,20 @@ class SampleWorldConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     seed: int = Field(ge=0, description="seed of the whole dataset")
-    labelled: int = Field(ge=1, description="images with annotations")
-    unlabelled: int = Field(ge=0, description="images without annotations")
+    train: int = Field(ge=1, description="labelled images to train on, of line A")
+    val: int = Field(ge=0, description="labelled images to choose by, of line A")
+    test: int = Field(ge=0, description="labelled images to measure on, of both lines")
+    held_back: int = Field(ge=0, description="images of both lines whose truth only an oracle may see")
+    unlabelled: int = Field(ge=0, description="images of both lines without annotations")
+    line_b_share: float = Field(ge=0, le=1, description="share of line B where both lines are shown")
     image_size: int = Field(ge=96, description="side of the square image, pixels")
     polygon_tolerance: float = Field(ge=0, description="how far a polygon may leave its mask's outline, pixels")
     jpeg_quality: int = Field(ge=1, le=100, description="quality of the JPEG files")
     empty_probability: float = Field(ge=0, le=1, description="share of images without any object")
     max_ears: int = Field(ge=1, le=4, description="most ears of a bag")
     max_defects: int = Field(ge=0, description="most defects of a bag")
+    min_defect: float = Field(ge=8, description="longer side of the smallest defect, pixels")
+    max_defect: float = Field(ge=8, description="longer side of the largest defect, pixels")
     max_labels: int = Field(ge=0, description="most labels of a bag")
     max_litter: int = Field(ge=0, description="most look-alikes on the belt")
     occluder_probability: float = Field(ge=0, le=1, description="share of images with something before the camera")
@@ -73,7 +83,7 @@ def _counts(rng: np.random.Generator, config: SampleWorldConfig) -> tuple[int, i
     return ears, min(defects, 6 - ears - min(labels, 1)), labels if ears + defects + labels <= 6 else 1
 
 
-def _furnish(rng: np.random.Generator, bag: Bag, defects: int, labels: int) -> Masks:
+def _furnish(rng: np.random.Generator, bag: Bag, defects: int, labels: int, config: SampleWorldConfig) -> Masks:
     """Draws labels, then defects, on a bag's body; those without room are left out, later ones hide earlier ones."""
     side = len(bag.body)
     unit = side / 320
@@ -83,15 +93,19 @@ def _furnish(rng: np.random.Generator, bag: Bag, defects: int, labels: int) -> M
     whole = bag.surface.copy()
     free = bag.body.copy()
     drawn: Masks = []
-    for name in [LABEL] * labels + [DEFECT] * defects:
-        place = _free_place(rng, free, (36 if name == LABEL else 22) * unit, margin)
+    for pair in [LABELS] * labels + [SPOTS] * defects:
+        name = pair[rng.integers(2)]
+        length = float(
+            np.exp(rng.uniform(log(config.min_defect), log(config.max_defect)))
+        )  # small ones are as frequent
+        place = _free_place(rng, free, 36 * unit if pair is LABELS else 0.5 * length + 4 * unit, margin)
         if place is None:
             continue
-        if name == LABEL:
+        if pair is LABELS:
             tilt = rng.normal(0, 0.2) + (pi / 2) * rng.integers(4)
-            mask = stick_label(rng, bag.surface, place, bag.angle + tilt, unit)
+            mask = stick_label(rng, bag.surface, place, bag.angle + tilt, unit, barcode=name == LABELS[1])
         else:
-            mask = DEFECTS[rng.integers(len(DEFECTS))](rng, bag.surface, place, unit)
+            mask = draw_spot(rng, bag.surface, place, length, torn=name == SPOTS[1])
         mask = mask & bag.body
         free &= ~mask
         drawn = [(other, below & ~mask) for other, below in drawn] + [(name, mask)]
@@ -105,10 +119,13 @@ def _enough_visible(masks: Masks, hidden: NDArray[np.bool_], min_visible: float)
     return all(share >= min_visible or share == 0 for share in shares)
 
 
-def _photograph(rng: np.random.Generator, scene: Image, angle: float, config: SampleWorldConfig) -> NDArray[np.uint8]:
+def _photograph(
+    rng: np.random.Generator, scene: Image, angle: float, line: Line, config: SampleWorldConfig
+) -> NDArray[np.uint8]:
     """Simulates the camera: uneven light, exposure, white balance, blur along the belt or from focus, shot noise."""
     image = scene * uneven_light(rng, scene.shape[:2], config.light_strength)[..., None]
-    image *= np.float32(rng.uniform(0.8, 1.2)) * rng.uniform(0.94, 1.06, 3).astype(np.float32)
+    white = np.array(line.white, np.float32) * rng.uniform(0.96, 1.04, 3).astype(np.float32)
+    image *= np.float32(rng.uniform(*line.exposure)) * white
     image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.45, config.max_blur))
     if rng.random() < 0.35:
         steps = np.linspace(-0.5, 0.5, 9) * rng.uniform(1, config.max_motion)
@@ -127,47 +144,54 @@ def _photograph(rng: np.random.Generator, scene: Image, angle: float, config: Sa
     return (np.clip(image, 0, 1) * 255 + np.float32(0.5)).astype(np.uint8)
 
 
-def draw_sample_scene(rng: np.random.Generator, config: SampleWorldConfig) -> Scene:
-    """Draws one image of the inspection line.
+def draw_sample_scene(rng: np.random.Generator, config: SampleWorldConfig, line: Line) -> Scene:
+    """Draws one image of an inspection line.
 
     Args:
         rng: random generator; the same state draws the same image.
         config: limits of the world; counts, seed and JPEG quality are not used here.
+        line: belt, lamp and exposure.
 
     Returns:
         A scene of `image_size` pixels whose phrases are class names; about `empty_probability` of all hold no object.
     """
     side = config.image_size
     angle = float(rng.normal(0, 0.06) + (pi / 2 if rng.random() < 0.5 else 0))
-    image = draw_belt(rng, side, angle)
+    image = draw_belt(rng, side, angle, line)
     empty = rng.random() < config.empty_probability
     ears, defects, labels = (0, 0, 0) if empty else _counts(rng, config)
-    bag = draw_bag(rng, side, ears)
+    tied = rng.random(ears) < 0.5
+    bag = draw_bag(rng, side, tied.tolist())
     with_bag = not empty or rng.random() < 0.5
     cover = bag.surface.cover if with_bag else np.zeros((side, side), np.float32)
     keep_out = cv2.dilate(cover, np.ones((7, 7), np.uint8))
     for _ in range(int(rng.integers(config.max_litter + 1))):
         litter(rng, image, keep_out)
-    masks: Masks = [(EAR, mask) for mask in bag.ears]
-    azimuth, elevation = rng.uniform(0, 2 * pi), rng.uniform(0.75, 1.15)
+    masks: Masks = [(EARS[int(has_tie)], mask) for has_tie, mask in zip(tied, bag.ears, strict=True)]
+    azimuth, elevation = rng.uniform(0, 2 * pi), rng.uniform(*line.elevation)
     if with_bag:
-        masks += _furnish(rng, bag, defects, labels)
-        reach = rng.uniform(7, 15) * side / 320
-        drop_shadow(image, cover, (-cos(azimuth) * reach, -sin(azimuth) * reach), reach * 0.5, rng.uniform(0.4, 0.65))
+        masks += _furnish(rng, bag, defects, labels, config)
+        reach = rng.uniform(*line.reach) * side / 320
+        drop_shadow(
+            image, cover, (-cos(azimuth) * reach, -sin(azimuth) * reach), reach * 0.5, rng.uniform(*line.shadow)
+        )
         drop_shadow(image, cover, (0, 0), 3.0, 0.5)
         blend(image, cover, light_surface(bag.surface, azimuth, elevation))
     hidden = np.zeros((side, side), bool)
     if rng.random() < config.occluder_probability:
-        for _ in range(5):
+        telling = bag.necks.copy()  # what tells look-alikes apart is never hidden
+        for name, mask in masks:
+            telling |= mask & (name in LABELS)
+        for _ in range(20):
             front, paint = draw_occluder(rng, side, angle)
-            if _enough_visible(masks, front > 0.5, config.min_visible):
+            if not np.any(telling & (front > 0.5)) and _enough_visible(masks, front > 0.5, config.min_visible):
                 drop_shadow(image, front, (-cos(azimuth) * 5, -sin(azimuth) * 5), 3.0, 0.4)
                 blend(image, front, paint)
                 hidden = front > 0.5
                 break
     visible = [(name, mask & ~hidden) for name, mask in masks if np.any(mask & ~hidden)]
     return Scene(
-        image=_photograph(rng, image, angle, config),
+        image=_photograph(rng, image, angle, line, config),
         masks=np.array([mask for _, mask in visible], bool).reshape(-1, side, side),
         phrases=tuple(name for name, _ in visible),
     )

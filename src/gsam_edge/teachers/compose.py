@@ -91,7 +91,7 @@ def compose_teacher(
         BaseModelError: if the base of an adapter is not named.
         AdapterError: if an adapter belongs to another family.
     """
-    tuned = {name: pair for name in choice.names if (pair := _tuned(name, teachers[name], data)) is not None}
+    tuned = {name: pair for name in choice.names if (pair := tuned_pair(name, teachers[name], data)) is not None}
     if not tuned:
         titles = " or ".join(TEACHERS[name].title for name in choice.names)
         raise InvalidDatasetError(
@@ -153,7 +153,7 @@ def named_base(name: str, base: Base | dict[str, str]) -> Base:
     return base
 
 
-def _tuned(name: str, teacher: TunedTeacher, data: Annotations) -> tuple[Base, Adapter] | None:
+def tuned_pair(name: str, teacher: TunedTeacher, data: Annotations) -> tuple[Base, Adapter] | None:
     """Returns a chosen teacher's base and adapter, or None where the data does not call for it."""
     family, adapter = TEACHERS[name], teacher.adapter
     remedy = "run the pipeline teacher_finetune"

@@ -32,13 +32,16 @@ class TuningConfig(BaseModel):
 
 
 class FloorConfig(BaseModel):
-    """What a teacher must reach on the validation images, and its labels on the training images, to teach a student."""
+    """What a teacher, and its labels behind the gate, must reach on the validation images to teach a student."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     map50: float = Field(ge=0, le=1, description="least mAP50 of boxes, or of masks where found objects are outlined")
     mask_iou: float = Field(ge=0, le=1, description="least mean IoU of masks that are drawn in given boxes")
     recall: float = Field(ge=0, le=1, description="least share of the true objects that its labels hold")
+    score_threshold: float = Field(
+        ge=0, le=1, description="labels that score less are not counted in precision and recall where they are judged"
+    )
     below: Literal["error", "keep"] = Field(
         description="what distillation does with a teacher below the floor: end the run, or go on with a warning"
     )

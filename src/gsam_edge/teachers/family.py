@@ -12,6 +12,7 @@ from gsam_edge.coco import Annotations
 from gsam_edge.coco.needs import Need
 from gsam_edge.teachers.config import DetectionConfig, TuningConfig
 from gsam_edge.teachers.features import FeatureStore
+from gsam_edge.teachers.maps import NoMaps, TeacherMaps
 from gsam_edge.training.device import DeviceName
 from gsam_edge.training.run import Run
 from gsam_edge.vision import Detections
@@ -146,6 +147,12 @@ class TeacherFamily(Protocol[BaseModelType, ConfigType]):
         `setting.detection.batch_size` of them. For one that outlines, `predict(images, prompts)` returns the rows of
         each prompt unchanged and in the same order, with masks, and in `mask_scores` its own estimate of each mask's
         IoU (0..1). `one_by_one` makes such a function of one for a single image.
+        """
+
+    def maps(self, base: BaseModelType, adapter: "Adapter | None", setting: Setting) -> TeacherMaps | NoMaps:
+        """Builds the function that says what the teacher knows of every place of an image, or says why there is none.
+
+        Arguments as those of `predictor`.
         """
 
 

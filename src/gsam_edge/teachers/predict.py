@@ -17,6 +17,7 @@ from gsam_edge.teachers.lora.adapter import Adapter
 from gsam_edge.teachers.table import TEACHERS
 from gsam_edge.training.device import DeviceName
 from gsam_edge.vision import Detections
+from gsam_edge.vision.boxes import paired_box_iou
 from gsam_edge.vision.masks import masks_to_xyxy
 
 
@@ -72,10 +73,10 @@ class GroundedSam:
 
         Returns:
             For each image in order, made when it is read, so that only one image's masks are held. Without prompts the
-            finder's boxes, scores and class scores, with the outliner's masks and `mask_scores` where there is one; a
-            box is the tight one of its mask where `boxes_from_masks` says so and the mask is not empty. With prompts
-            their rows, with the outliner's masks and `mask_scores`; since boxes and classes are given, nothing but the
-            mask is uncertain, and the `scores` are the `mask_scores`.
+            finder's boxes, scores and class scores, with the outliner's masks, `mask_scores` and `box_agreement` where
+            there is one; a box is the tight one of its mask where `boxes_from_masks` says so and the mask is not empty.
+            With prompts their rows, with the outliner's masks and `mask_scores`; since boxes and classes are given,
+            nothing but the mask is uncertain, and the `scores` are the `mask_scores`.
 
         Raises:
             ValueError: if there are neither boxes nor a finder, or boxes but no outliner.
@@ -104,11 +105,14 @@ class GroundedSam:
     def _outlined(self, outline: TeacherPredict, image: Image, found: Detections) -> Detections:
         """Returns what was found with masks, and perhaps their boxes."""
         drawn = _masks(outline, image, found)
+        if drawn.masks is None:
+            return drawn
+        tight = masks_to_xyxy(drawn.masks)
         xyxy = found.xyxy
-        if self.boxes_from_masks and drawn.masks is not None:
-            tight = masks_to_xyxy(drawn.masks)
+        if self.boxes_from_masks:
             xyxy = np.where((tight[:, 2] > tight[:, 0])[:, None], tight, xyxy)  # the box of an empty mask stays
-        return replace(found, xyxy=xyxy, masks=drawn.masks, mask_scores=drawn.mask_scores)
+        agreement = paired_box_iou(found.xyxy, tight)
+        return replace(found, xyxy=xyxy, masks=drawn.masks, mask_scores=drawn.mask_scores, box_agreement=agreement)
 
     @staticmethod
     def _draw(outline: TeacherPredict, prompted: Iterable[tuple[Image, Detections]]) -> Iterator[Detections]:

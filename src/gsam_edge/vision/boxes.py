@@ -36,14 +36,24 @@ def clip_xyxy(xyxy: ArrayLike, image_hw: tuple[int, int]) -> NDArray[np.float32]
 
 
 def box_area(xyxy: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Returns the areas [N] of corners [N, 4]; 0 for boxes without size."""
-    return np.prod(np.clip(xyxy[:, 2:] - xyxy[:, :2], 0, None), axis=1)
+    """Returns the areas [...] of corners [..., 4]; 0 for boxes without size."""
+    return np.prod(np.clip(xyxy[..., 2:] - xyxy[..., :2], 0, None), axis=-1)
 
 
 def box_iou(a_xyxy: NDArray[np.float32], b_xyxy: NDArray[np.float32]) -> NDArray[np.float32]:
     """Returns intersection over union [N, M] of corners [N, 4] and [M, 4]; 0 where both have no area."""
-    top_left = np.maximum(a_xyxy[:, None, :2], b_xyxy[None, :, :2])
-    bottom_right = np.minimum(a_xyxy[:, None, 2:], b_xyxy[None, :, 2:])
-    intersection = np.prod(np.clip(bottom_right - top_left, 0, None), axis=2)
-    union = box_area(a_xyxy)[:, None] + box_area(b_xyxy)[None, :] - intersection
+    return _iou(a_xyxy[:, None], b_xyxy[None, :])
+
+
+def paired_box_iou(a_xyxy: NDArray[np.float32], b_xyxy: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Returns intersection over union [N] of corners [N, 4], row by row; 0 where both have no area."""
+    return _iou(a_xyxy, b_xyxy)
+
+
+def _iou(a_xyxy: NDArray[np.float32], b_xyxy: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Returns intersection over union [...] of corners [..., 4] of shapes that broadcast."""
+    top_left = np.maximum(a_xyxy[..., :2], b_xyxy[..., :2])
+    bottom_right = np.minimum(a_xyxy[..., 2:], b_xyxy[..., 2:])
+    intersection = np.prod(np.clip(bottom_right - top_left, 0, None), axis=-1)
+    union = box_area(a_xyxy) + box_area(b_xyxy) - intersection
     return (intersection / np.maximum(union, np.finfo(np.float32).tiny)).astype(np.float32)

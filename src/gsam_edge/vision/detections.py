@@ -19,6 +19,8 @@ class Detections:
             where the source gives only the best.
         mask_scores: float32 [N] in 0..1, the source's own estimate of each mask's IoU with the object; or None where
             the source estimates none.
+        box_agreement: float32 [N] in 0..1, IoU of the box that a mask was drawn in with the mask's tight box, 0 for an
+            empty mask; or None where the masks were drawn in no given box.
 
     Raises:
         ValueError: if the arrays do not agree in their first dimension or have another rank.
@@ -30,6 +32,7 @@ class Detections:
     masks: NDArray[np.bool_] | None = None
     class_scores: NDArray[np.float32] | None = None
     mask_scores: NDArray[np.float32] | None = None
+    box_agreement: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         n = len(self.xyxy)
@@ -37,7 +40,7 @@ class Detections:
         for name, shape in expected.items():
             if getattr(self, name).shape != shape:
                 raise ValueError(f"Detections.{name}: expected shape {shape}, got {getattr(self, name).shape}")
-        for name, rank in (("masks", 3), ("class_scores", 2), ("mask_scores", 1)):
+        for name, rank in (("masks", 3), ("class_scores", 2), ("mask_scores", 1), ("box_agreement", 1)):
             array = getattr(self, name)
             if array is not None and (array.ndim != rank or len(array) != n):
                 raise ValueError(f"Detections.{name}: expected rank {rank} with {n} rows, got shape {array.shape}")
@@ -66,4 +69,5 @@ class Detections:
             masks=None if self.masks is None else self.masks[index],
             class_scores=None if self.class_scores is None else self.class_scores[index],
             mask_scores=None if self.mask_scores is None else self.mask_scores[index],
+            box_agreement=None if self.box_agreement is None else self.box_agreement[index],
         )

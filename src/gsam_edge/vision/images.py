@@ -1,16 +1,17 @@
 """Decodes untrusted image files."""
 
+import hashlib
 import struct
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from typing import TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageFile, ImageOps
+from PIL import ExifTags, Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from gsam_edge.vision.errors import UserError
 
@@ -19,6 +20,9 @@ ImageSource: TypeAlias = Mapping[str, NDArray[np.uint8]]
 
 #: The formats that are read. Pillow reads more, but some of them start other programs (EPS) or fetch other files.
 FORMATS = ("BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
+
+#: What is said of a file that none of them knows.
+_NO_IMAGE = f"expected a complete image file of a known format ({', '.join(FORMATS)}), got another file"
 
 #: What Pillow's readers raise on damaged files of these formats, found by mutating valid ones.
 _DAMAGE = (
@@ -36,6 +40,28 @@ class ImageError(UserError):
 
 class MissingImageError(ImageError):
     """An image that the annotations name and that is not there."""
+
+
+@runtime_checkable
+class ImageDigests(Protocol):
+    """Images that are known without decoding them."""
+
+    def digest(self, file_name: str) -> str:
+        """Returns the SHA-256 of the file's bytes, hexadecimal. Raises `ImageError` or `OSError` for a bad file."""
+        ...
+
+
+def image_digest(images: ImageSource, file_name: str) -> str:
+    """Returns a digest that changes with an image's pixels, hexadecimal, undecoded where the source has files.
+
+    A file that is encoded anew is another one, even where that changed no pixel.
+    """
+    if isinstance(images, ImageDigests):
+        return images.digest(file_name)
+    image = images[file_name]
+    digest = hashlib.sha256(repr(image.shape).encode())
+    digest.update(np.ascontiguousarray(image).tobytes())
+    return digest.hexdigest()
 
 
 def decode_image(content: bytes, *, name: str, max_pixels: int) -> NDArray[np.uint8]:
@@ -93,6 +119,8 @@ def opened_image(content: bytes, *, name: str, max_pixels: int) -> Iterator[Imag
             yield image
     except ImageError:
         raise
+    except UnidentifiedImageError as error:  # its text holds a place in memory
+        raise ImageError(f"{name}: {_NO_IMAGE}") from error
     except _DAMAGE as error:
         raise ImageError(f"{name}: expected a complete image file, but decoding fails: {error}") from error
 
@@ -125,6 +153,8 @@ def _opened_header(path: Path, name: str, max_pixels: int) -> Iterator[Image.Ima
             yield image
     except ImageError:
         raise
+    except UnidentifiedImageError as error:
+        raise ImageError(f"{name}: {_NO_IMAGE}") from error
     except _DAMAGE as error:
         raise ImageError(f"{name}: expected an image file, but its header does not read: {error}") from error
 

@@ -17,6 +17,7 @@ from gsam_edge.coco.geometry.segmentation import (
     mask_to_rle,
     polygon_areas,
     rle_areas,
+    rle_boxes,
     rle_iou,
     segmentation_area,
     segmentation_pixels,
@@ -145,3 +146,11 @@ def test_hundreds_of_polygons_are_measured_at_once():
 def test_an_rle_of_exchanged_sides_is_called_so():
     with pytest.raises(ValueError, match=r"expected size \[2, 3\], got \[3, 2\]: height and width are exchanged"):
         decode_segmentation({"size": [3, 2], "counts": [6]}, (2, 3))
+
+
+@given(st.integers(0, 4), st.integers(0, 2**32 - 1))
+def test_boxes_of_encoded_masks_are_those_of_the_masks(count, seed):
+    stack = np.random.default_rng(seed).random((count, 7, 9)) < 0.05
+    boxes = rle_boxes([mask_to_rle(mask) for mask in stack])
+    assert boxes.dtype == np.float32
+    np.testing.assert_array_equal(boxes, masks.masks_to_xyxy(stack))

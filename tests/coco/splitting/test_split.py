@@ -10,42 +10,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from gsam_edge.coco import Annotations, InvalidDatasetError, SplitConfig, group_images, split
+from gsam_edge.coco import Annotations, InvalidDatasetError, group_images, split
 from gsam_edge.coco.splitting.grouping import related_images
-
-
-def dataset(classes_of_images, extras=None):
-    """Images with one object of each class listed."""
-    num_classes = max((c for classes in classes_of_images for c in classes), default=0) + 1
-    images = tuple(
-        {"id": row, "file_name": f"{row:04}.png", "height": 8, "width": 8, **((extras or {}).get(row, {}))}
-        for row in range(len(classes_of_images))
-    )
-    objects = [
-        {"image_id": row, "category_id": c, "bbox": [0, 0, 2, 2]}
-        for row, classes in enumerate(classes_of_images)
-        for c in classes
-    ]
-    numbered = tuple({"id": row, **record} for row, record in enumerate(objects))
-    return Annotations(images, numbered, tuple({"id": c, "name": f"class {c}"} for c in range(num_classes)))
-
-
-def ratios(train=0.7, val=0.15, test=0.15, group_by="auto", ready_made="auto"):
-    return SplitConfig(train=train, val=val, test=test, group_by=group_by, ready_made=ready_made)
-
-
-def ids(parts):
-    return {name: {image["id"] for image in part.images} for name, part in parts.items()}
+from support.splits import dataset, ids, ratios
 
 
 @given(st.lists(st.sets(st.integers(0, 4)), min_size=3, max_size=60), st.integers(0, 5), st.randoms())
 def test_parts_are_disjoint_whole_filled_and_independent_of_order(classes_of_images, seed, shuffler):
     value = dataset(classes_of_images)
     parts = split(value, ratios(), seed=seed)
-    assert list(parts) == ["train", "val", "test"]
+    assert list(parts) == ["train", "val", "test", "held_back"]
+    assert not parts["held_back"].images
     assert sum(len(part.images) for part in parts.values()) == len(value.images)
     assert set.union(*ids(parts).values()) == set(value.image_by_id)
-    assert all(part.images for part in parts.values())
+    assert all(parts[name].images for name in ("train", "val", "test"))
     assert all(part.categories == value.categories for part in parts.values())
     images, objects = list(value.images), list(value.objects)
     shuffler.shuffle(images)
@@ -135,7 +113,7 @@ def test_too_few_images_are_an_error():
 
 def test_a_ratio_of_0_gives_an_empty_part():
     parts = split(dataset([{0}] * 10), ratios(0.8, 0.2, 0.0), seed=0)
-    assert [len(part.images) for part in parts.values()] == [8, 2, 0]
+    assert [len(part.images) for part in parts.values()] == [8, 2, 0, 0]
 
 
 @pytest.mark.parametrize("shares", [(0.7, 0.2, 0.2), (0.5, 0.2, 0.2), (1.2, -0.1, -0.1)])
@@ -193,13 +171,15 @@ def test_a_part_of_the_file_name_groups():
 @pytest.mark.parametrize("shares", [(1, 0, 0), (0.8, 0.2, 0), (0.8, 0, 0.2), (0, 0, 1)])
 def test_any_subset_of_the_splits(shares):
     parts = split(dataset([{0}] * 10), ratios(*shares), seed=0)
-    assert [len(part.images) for part in parts.values()] == [round(10 * share) for share in shares]
+    assert [len(part.images) for part in parts.values()] == [*(round(10 * share) for share in shares), 0]
 
 
 def test_ready_made_splits_are_taken_over():
     names = ["train", "Training", "valid", "val", "test"]
     value = dataset([{0}] * 5, {row: {"split": name} for row, name in enumerate(names)})
-    assert ids(split(value, ratios(), seed=0)) == {"train": {0, 1}, "val": {2, 3}, "test": {4}}
+    assert ids(split(value, ratios(), seed=0)) == {
+        "train": {0, 1}, "val": {2, 3}, "test": {4}, "held_back": set(),
+    }  # fmt: skip
     assert len(ids(split(value, ratios(1, 0, 0, ready_made="none"), seed=0))["train"]) == 5
     folders = Annotations(
         tuple(
@@ -210,6 +190,17 @@ def test_ready_made_splits_are_taken_over():
         value.categories,
     )
     assert ids(split(folders, ratios(ready_made="file_name:^([^/]+)/"), seed=0))["val"] == {2, 3}
+
+
+def test_a_ready_made_split_may_hold_labels_back():
+    """They are in no other split, and labels that `labels` leaves unused join them."""
+    names = ["train", "train", "held_back", "val", "test", "held_back"]
+    value = dataset([{0}] * 6, {row: {"split": name} for row, name in enumerate(names)})
+    parts = ids(split(value, ratios(), seed=0))
+    assert parts == {"train": {0, 1}, "val": {3}, "test": {4}, "held_back": {2, 5}}
+    parts = ids(split(value, ratios(labels={"count": 1}), seed=0))
+    assert len(parts["train"]) == 1
+    assert parts["held_back"] == {0, 1, 2, 5} - parts["train"]
 
 
 @pytest.mark.parametrize(

@@ -22,13 +22,14 @@ from support.runs import a_run
 SIDE = 64
 CLASS_NAMES = ("disc", "square")
 EDGE = EdgeConfig(max_detections=10, candidates=60, iou_threshold=0.6, nms_iterations=10, score_floor=0.01)
-STUDENT = StudentConfig(architecture="auto", size="n", image_size=SIDE, edge=EDGE)
+STUDENT = StudentConfig(architecture="auto", size="n", least_start=0.5, image_size=SIDE, edge=EDGE)
 TRAINING = StudentTrainingConfig(
-    epochs=25, batch_size=8, optimizer="AdamW", learning_rate=2e-3, final_learning_rate=0.05, momentum=0.9,
-    weight_decay=5e-4, warmup_epochs=1, box_gain=7.5, class_gain=0.5, distribution_gain=1.5,
-    validate_every=100, patience=0, workers=0, cache_megabytes=64, mixed_precision=False,
+    steps=300, batch_size=8, pseudo_share=0.5, truth_only=0.0,
+    optimizer="AdamW", learning_rate=2e-3, final_learning_rate=0.05, momentum=0.9,
+    weight_decay=5e-4, warmup_steps=12, ema_decay=0.98, box_gain=7.5, class_gain=0.5, distribution_gain=1.5,
+    close_mosaic_steps=0, validate_every=300, patience=0, workers=0, cache_megabytes=64, mixed_precision=False,
     rare_below=1.0, ultralytics=UltralyticsAugmentation(
-        mosaic=0, close_mosaic=0, mixup=0, copy_paste=0, fliplr=0.5, flipud=0.5, degrees=0, translate=0.1, scale=0.3,
+        mosaic=0, mixup=0, copy_paste=0, fliplr=0.5, flipud=0.5, degrees=0, translate=0.1, scale=0.3,
         hsv_h=0, hsv_s=0, hsv_v=0.2,
     ),
 )  # fmt: skip
@@ -79,6 +80,7 @@ def test_int8_loses_less_than_two_points_of_map50():
         StudentChoice("yolov8-seg", STUDENT, "a test"),
         TRAINING,
         losses={},
+        pseudo_weight=0.0,
         initial=None,
         validate=None,
         run=a_run(),

@@ -4,17 +4,15 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from PIL import Image
 from ultralytics.cfg import get_cfg
-from ultralytics.data.utils import polygon2mask
 
 from gsam_edge.augmentation import Description, build
-from gsam_edge.students.ultralytics.dataset import MemoryDataset, change_label, collect_labels
+from gsam_edge.students.images import LabelWeights
+from gsam_edge.students.ultralytics.dataset import MemoryDataset, change_label
 from gsam_edge.students.ultralytics.imports import InfiniteDataLoader, YOLODataset, seed_worker
-from gsam_edge.students.ultralytics.polygons import mask_polygon, polygon_masks
-from gsam_edge.vision.masks import masks_to_xyxy
+from gsam_edge.students.ultralytics.labels import collect_labels
+from gsam_edge.students.ultralytics.polygons import polygon_masks
 
 SIDE = 96
 
@@ -24,8 +22,13 @@ def colour_of(row: int) -> tuple[int, int, int]:
     return tuple(40 + 85 * ((row + 1) // 3**place % 3) for place in range(3))
 
 
-def build_dataset(make_images, described=None, rare_below=9.0, **augmentation) -> tuple[MemoryDataset, object]:
-    """Images in which every object is filled with the colour of its row in the table."""
+def build_dataset(
+    make_images, described=None, rare_below=9.0, pseudo=(), weights=None, **augmentation
+) -> tuple[MemoryDataset, object]:
+    """Images in which every object is filled with the colour of its row in the table.
+
+    `pseudo` names the images, by number, whose labels no person gave.
+    """
     labelled = make_images(9, masks=True)
     images, first = {}, 0
     for name, objects in labelled.labels.items():
@@ -34,7 +37,8 @@ def build_dataset(make_images, described=None, rare_below=9.0, **augmentation) -
             image[mask] = colour_of(first + row)
         images[name] = image
         first += len(objects)
-    labels = collect_labels(replace(labelled, images=images))
+    names = frozenset(f"{number}.png" for number in pseudo)
+    labels = collect_labels(replace(labelled, images=images, pseudo=names, weights=weights or {}))
     off = dict.fromkeys(("hsv_h", "hsv_s", "hsv_v", "mosaic", "mixup", "copy_paste", "cutmix", "fliplr", "flipud"), 0.0)
     hyp = get_cfg(overrides={**off, "augmentations": [], "overlap_mask": False, "mask_ratio": 1, **augmentation})
     dataset = MemoryDataset(
@@ -72,6 +76,53 @@ def test_every_object_keeps_its_row_through_what_a_description_asks_for(make_ima
     torch.manual_seed(0)
     described = build(words, augmentation_rules)
     assert_rows_kept(*build_dataset(make_images, described, mosaic=0.5, scale=0.1, translate=0.0))
+
+
+def test_pools_mix_with_themselves_alone(make_images):
+    """In mosaic and mixup; an image with one partner, itself, works too."""
+    pseudo = {1, 3, 4, 5, 6, 7, 8}
+    torch.manual_seed(0)
+    dataset, table = build_dataset(make_images, pseudo=pseudo, mosaic=1.0, mixup=1.0, scale=0.1)
+    assert_rows_kept(*build_dataset(make_images, pseudo=pseudo, mosaic=1.0, scale=0.1))
+    met = {False: set(), True: set()}
+    for index in list(range(9)) * 3:
+        rows = dataset[index]["cls"][:, 0].long()
+        met[index in pseudo] |= set(rows.tolist())
+        assert (table.is_pseudo[rows] == (index in pseudo)).all()
+    assert met[True] == set(table.is_pseudo.nonzero()[:, 0].tolist())
+    alone, table = build_dataset(make_images, pseudo=set(range(1, 9)), mosaic=1.0, mixup=1.0)
+    assert not table.is_pseudo[alone[0]["cls"][:, 0].long()].any()
+
+
+def test_an_image_past_the_last_is_one_of_them_unmixed(make_images):
+    """Of no other image any object."""
+    mixing = {"mosaic": 1.0, "mixup": 1.0, "copy_paste": 1.0, "scale": 0.0, "translate": 0.0}
+    dataset, _ = build_dataset(make_images, pseudo={7, 8}, **mixing)
+    for index in range(9):
+        own = dataset.labels[index]["cls"][:, 0].tolist()
+        unmixed = dataset[index + 9]
+        assert sorted(unmixed["cls"][:, 0].tolist()) == own
+        assert unmixed["im_file"] == dataset.im_files[index]
+    assert any(len(dataset[index]["cls"]) > len(dataset.labels[index]["cls"]) for index in range(9))
+
+
+def test_weights_travel_with_their_objects_and_neither_pseudo_nor_ignored_ones_are_pasted(make_images):
+    labelled = make_images(9, masks=True)
+    weights = {}
+    for name, objects in labelled.labels.items():
+        own = np.linspace(0.1, 0.9, len(objects)).astype(np.float32)
+        weights[name] = LabelWeights(own, own / 2, own / 4, ignored=own < 0.5)
+    dataset, table = build_dataset(make_images, pseudo={4, 5, 6, 7, 8}, weights=weights, copy_paste=1.0, fliplr=0.5)
+    expected = np.concatenate([weights[name].classes for name in labelled.labels])
+    for name, factor in (("class_weight", 1), ("box_weight", 0.5), ("mask_weight", 0.25)):
+        np.testing.assert_allclose(getattr(table, name), factor * expected)
+    assert table.ignored.tolist() == (expected < 0.5).tolist()
+    twice = set()
+    for index in range(9):
+        rows = dataset[index]["cls"][:, 0].long().tolist()
+        twice |= {row for row in rows if rows.count(row) > 1}
+    assert twice
+    assert not any(table.is_pseudo[row] or table.ignored[row] for row in twice)
 
 
 def test_a_description_without_consequences_changes_no_label(make_images, augmentation_rules):
@@ -164,38 +215,11 @@ def test_loading_resizes_as_inference_does_and_keeps_to_its_memory(make_images):
     assert list(dataset._resized) == [0]
 
 
-@settings(deadline=None, max_examples=40)
-@given(st.integers(0, 2**32 - 1))
-def test_a_polygon_gives_its_mask_back(seed):
-    """Blobs with several parts and holes."""
-    noise = cv2.GaussianBlur(np.random.default_rng(seed).normal(size=(120, 120)), (0, 0), 7)
-    mask = noise > np.quantile(noise, 0.7)
-    polygon = mask_polygon(mask)
-    assert polygon is not None
-    again = polygon2mask(mask.shape, [polygon.reshape(-1)]).astype(bool)
-    assert (again & mask).sum() / (again | mask).sum() > 0.85
-    corners = np.concatenate([polygon.min(0), polygon.max(0)])
-    np.testing.assert_allclose(corners, masks_to_xyxy(mask[None])[0], atol=1e-3)
-    ours = polygon_masks([polygon], mask.shape)[0]
-    assert (ours & mask).sum() / (ours | mask).sum() > 0.9
-    np.testing.assert_array_equal(masks_to_xyxy(ours[None]), masks_to_xyxy(mask[None]))
-
-
-def test_polygons_of_slivers_and_of_nothing():
-    assert mask_polygon(np.zeros((5, 5), bool)) is None
-    sliver = np.zeros((9, 9), bool)
-    sliver[3, 2:7] = True
-    polygon = mask_polygon(sliver)
-    assert np.concatenate([polygon.min(0), polygon.max(0)]).tolist() == [2, 3, 7, 4]
-
-
-def test_the_table_knows_classes_teachers_and_missing_masks(make_images):
+def test_the_table_knows_classes_and_missing_masks(make_images):
     labelled = make_images(3, masks=True)
-    first, second, third = labelled.labels
+    first, _, third = labelled.labels
     objects = dict(labelled.labels)
     objects[first] = replace(objects[first], masks=np.zeros_like(objects[first].masks))
-    scores = np.full((len(objects[second]), 2), 0.25, np.float32)
-    objects[second] = replace(objects[second], class_scores=scores)
     thin = objects[third].xyxy.copy()
     thin[0, 2] = thin[0, 0]
     objects[third] = replace(objects[third], xyxy=thin)
@@ -203,9 +227,6 @@ def test_the_table_knows_classes_teachers_and_missing_masks(make_images):
     counts = [len(objects[name]) for name in objects]
     assert collected.without_area == 1
     assert collected.table.has_mask.tolist() == [False] * counts[0] + [True] * (counts[1] + counts[2] - 1)
-    assert collected.table.teacher.isnan().all(1).tolist() == [True] * counts[0] + [False] * counts[1] + [True] * (
-        counts[2] - 1
-    )
     rows = np.concatenate([record["cls"][:, 0] for record in collected.records])
     assert rows.tolist() == list(range(sum(counts) - 1))
 

@@ -8,8 +8,9 @@ from ultralytics.cfg import get_cfg
 
 from gsam_edge.augmentation import Description, build
 from gsam_edge.students.images import LabelledImages
-from gsam_edge.students.ultralytics.dataset import MemoryDataset, collect_labels
+from gsam_edge.students.ultralytics.dataset import MemoryDataset
 from gsam_edge.students.ultralytics.imports import RandomPerspective
+from gsam_edge.students.ultralytics.labels import collect_labels
 from gsam_edge.students.ultralytics.own_boxes import box_differs_from_mask
 from gsam_edge.training.seed import seed_everything
 from gsam_edge.vision import Detections
@@ -109,7 +110,7 @@ def test_boxes_of_masks_are_what_ultralytics_makes_of_them_to_the_last_bit(loose
     augmentation = {"mosaic": 0.5, "degrees": 20.0, "scale": 0.4, "fliplr": 0.5, "mixup": 0.3}
     dataset, table = build_dataset(labels, **augmentation)
     ours = samples(dataset, 0)
-    steps = dataset.transforms.transforms[0].transforms
+    steps = dataset.transforms["truth"].transforms[0].transforms
     settings = {name: value for name, value in vars(steps[-1]).items() if name != "_own_box"}
     steps[-1] = RandomPerspective(**settings)
     compared = 0
@@ -142,7 +143,7 @@ def test_an_own_box_ends_where_the_picture_does_and_goes_with_its_object():
     labels = {"0.png": Detections(xyxy, np.ones(2, np.float32), np.zeros(2, np.int64), masks)}
     dataset, table = build_dataset(labels)
     assert table.own_box.all()
-    perspective = dataset.transforms.transforms[0].transforms[-1]
+    perspective = dataset.transforms["truth"].transforms[0].transforms[-1]
     shifted = np.array([[1, 0, -50], [0, 1, 0], [0, 0, 1]], np.float32)
     perspective._compute_affine_matrix = lambda *_: (shifted, 1.0)
     ((rows, boxes, _),) = samples(dataset, 0)

@@ -2,11 +2,14 @@
 
 import os
 import pickle
+import sys
+from types import ModuleType
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
+from ultralytics.utils import IterableSimpleNamespace
 
 from gsam_edge.teachers.errors import BaseModelError
 from gsam_edge.teachers.yolo.model import load_yolo
@@ -50,6 +53,21 @@ def test_modules_of_an_old_torch_which_list_no_passing_buffers_are_read(tmp_path
         del module.__dict__["_non_persistent_buffers_set"]
     torch.save({"model": network}, tmp_path / "own.pt")
     assert load_yolo(tmp_path / "own.pt").class_names == CLASSES
+
+
+def test_weights_from_before_version_8_0_44_are_read(tmp_path, monkeypatch):
+    """They name a class that has moved since; Ultralytics' own published files do, too."""
+    network = random_network()
+    network.args = IterableSimpleNamespace(box=7.5)
+    old = ModuleType("ultralytics.yolo.utils")
+    monkeypatch.setitem(sys.modules, "ultralytics.yolo", ModuleType("ultralytics.yolo"))
+    monkeypatch.setitem(sys.modules, "ultralytics.yolo.utils", old)
+    monkeypatch.setattr(old, "IterableSimpleNamespace", IterableSimpleNamespace, raising=False)
+    monkeypatch.setattr(IterableSimpleNamespace, "__module__", old.__name__)
+    path = save_weights(tmp_path / "own.pt", network)
+    monkeypatch.undo()
+    assert b"ultralytics.yolo.utils" in path.read_bytes()
+    assert load_yolo(path).class_names == CLASSES
 
 
 def test_loading_draws_no_chance(tmp_path):

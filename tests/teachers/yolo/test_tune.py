@@ -10,20 +10,18 @@ import torch
 
 from gsam_edge.coco import Annotations, InvalidDatasetError
 from gsam_edge.coco.needs import not_needed
-from gsam_edge.distill.config import LabellingConfig
-from gsam_edge.distill.labels import label_images
-from gsam_edge.distill.merge import merge_labels
-from gsam_edge.distill.reports import label_report
+from gsam_edge.distill.labels.label_report import label_figures
+from gsam_edge.distill.labels.labelling import label_images
 from gsam_edge.teachers.compose import TunedTeacher, compose_teacher
 from gsam_edge.teachers.config import FloorConfig
 from gsam_edge.teachers.errors import AdapterError, BaseModelError, ClassMatchError
 from gsam_edge.teachers.family import Setting
 from gsam_edge.teachers.features import MemoryFeatures
+from gsam_edge.teachers.judging.report import LabelRule, teacher_report
+from gsam_edge.teachers.judging.verdict import UNKNOWN
 from gsam_edge.teachers.lora.layers import adapter_parameters, add_lora, weights_digest
-from gsam_edge.teachers.report import LabelRule, teacher_report
 from gsam_edge.teachers.table import TEACHERS, TeacherChoice
 from gsam_edge.teachers.tuning import tune_where_needed
-from gsam_edge.teachers.verdict import UNKNOWN
 from gsam_edge.teachers.yolo.model import load_yolo
 from gsam_edge.teachers.yolo.network import columns_of, detection_loss, raw_answers
 from gsam_edge.teachers.yolo.tune import labelled_batch, tune_yolo
@@ -36,7 +34,7 @@ ALONE = TeacherChoice(finder="yolo", outliner="yolo")
 RULES = {
     "detection": DETECTION,
     "labelling": LabelRule(score_threshold=0.25, match_iou=0.5),
-    "floor": FloorConfig(map50=0, mask_iou=0, recall=0, below="error"),
+    "floor": FloorConfig(map50=0, mask_iou=0, recall=0, score_threshold=0.25, below="error"),
     "device": "cpu",
 }
 
@@ -206,7 +204,7 @@ def composed(base, adapter, data):
 
 
 @pytest.mark.parametrize("masks", [True, False])
-def test_it_labels_merges_and_is_reported_like_the_others(segmenter, masks, caplog):
+def test_it_labels_and_is_reported_like_the_others(segmenter, masks, caplog):
     data = dataset(range(4), masks=masks)
     adapter = tune(segmenter, TUNING.model_copy(update={"tune": False}), data)
     assert not adapter.is_tuned
@@ -217,9 +215,8 @@ def test_it_labels_merges_and_is_reported_like_the_others(segmenter, masks, capl
     found = labels.objects[0]
     assert len(found) > 0
     assert (found.mask_hw is not None) == masks
-    labelling = LabellingConfig(detection=DETECTION, score_threshold=0.25, match_iou=0.5)
-    assert label_report(data, labels, counts, labelling)["labels"] == sum(len(labels.objects[n]) for n in range(4))
-    merge_labels(data, labels, match_iou=0.1)
+    figures = label_figures(data, labels.objects, match_iou=0.5, prompted=False)
+    assert {"precision", "recall"} < set(figures)
     with caplog.at_level(logging.WARNING):
         report = teacher_report(data, IMAGES, {"yolo": TunedTeacher(segmenter, adapter)}, ALONE, **RULES).content
     assert report["yolo"]["status"] == "as it is"

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
 from gsam_edge.coco.geometry.rle import run_lengths
+from gsam_edge.vision.boxes import xywh_to_xyxy
 
 #: A mask as one compressed COCO RLE: `size` [height, width] and `counts`, column-major runs as bytes (in JSON as text).
 Rle: TypeAlias = dict[str, Any]
@@ -106,6 +107,11 @@ def empty_rle(image_hw: tuple[int, int]) -> Rle:
 def rle_areas(rles: Sequence[Rle]) -> NDArray[np.int64]:
     """Returns the number of pixels of each of N masks, int64 [N]."""
     return np.array([coco_mask.area(rle) for rle in rles], np.int64)
+
+
+def rle_boxes(rles: Sequence[Rle]) -> NDArray[np.float32]:
+    """Returns the tight corners of N masks, float32 [N, 4] pixels, as `masks_to_xyxy` does; zeros for empty ones."""
+    return xywh_to_xyxy([coco_mask.toBbox(rle) for rle in rles])
 
 
 def rle_iou(a: Rle, b: Rle) -> float:

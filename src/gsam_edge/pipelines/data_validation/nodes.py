@@ -18,6 +18,7 @@ from gsam_edge.coco.health import health as coco_health
 from gsam_edge.coco.health.cases import Inspected
 from gsam_edge.coco.health.table import HealthConfig
 from gsam_edge.coco.images.scan import ImageFiles
+from gsam_edge.coco.provenance import HELD_BACK
 from gsam_edge.coco.splitting.grouping import related_images
 from gsam_edge.pipelines.types import Figure
 from gsam_edge.teachers.table import TeacherChoice
@@ -58,10 +59,10 @@ def plot_health(annotations: Annotations, health: HealthConfig) -> tuple[Figure,
 
 def split_annotations(
     annotations: Annotations, duplicates: dict[str, Any], split_config: SplitConfig, seed: int
-) -> tuple[Annotations, Annotations, Annotations]:
-    """Returns train, val and test split, stratified by class; related images stay together."""
+) -> tuple[Annotations, Annotations, Annotations, Annotations]:
+    """Returns train, val and test split, stratified by class, and what is held back; related images stay together."""
     parts = split(annotations, split_config, seed=seed, near_duplicates=duplicates["near"])
-    return parts["train"], parts["val"], parts["test"]
+    return parts["train"], parts["val"], parts["test"], parts[HELD_BACK]
 
 
 def report_validation(
@@ -72,6 +73,7 @@ def report_validation(
     train: Annotations,
     val: Annotations,
     test: Annotations,
+    held_back: Annotations,
     split_config: SplitConfig,
     health: HealthConfig,
     choice: TeacherChoice,
@@ -80,7 +82,7 @@ def report_validation(
     """Returns the `validation_report` (keys: see `coco.report.validation_report`) and a plot of classes per split."""
     from gsam_edge.report.plots import plot_class_distribution
 
-    parts = {"train": train, "val": val, "test": test}
+    parts = {"train": train, "val": val, "test": test, HELD_BACK: held_back}
     related = related_images(annotations, split_config.group_by, duplicates["near"])
     report = validation_report(
         findings,

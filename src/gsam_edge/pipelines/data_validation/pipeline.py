@@ -4,7 +4,7 @@ from kedro.pipeline import Pipeline, node
 
 from gsam_edge.pipelines.data_validation import nodes
 
-SPLITS = ("annotations_train", "annotations_val", "annotations_test")
+SPLITS = ("annotations_train", "annotations_val", "annotations_test", "annotations_held_back")
 
 
 def create_pipeline() -> Pipeline:
@@ -45,6 +45,7 @@ def create_pipeline() -> Pipeline:
                     "train": "annotations_train",
                     "val": "annotations_val",
                     "test": "annotations_test",
+                    "held_back": "annotations_held_back",
                     "split_config": "params:split",
                     "health": "params:health",
                     "choice": "params:teachers",

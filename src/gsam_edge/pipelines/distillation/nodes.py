@@ -1,13 +1,22 @@
 """Nodes of `distillation`."""
 
 from collections.abc import MutableMapping
-from typing import Any
+from dataclasses import asdict
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from gsam_edge.augmentation import RuleAdditions, SceneDescription, rules_with
 from gsam_edge.coco import Annotations
+from gsam_edge.coco.images.scan import ImageFiles
+from gsam_edge.coco.needs import is_not_needed
+from gsam_edge.coco.provenance import require_one_split
+from gsam_edge.distill.arms.table import DISTILLED, seeds_of
 from gsam_edge.distill.config import DistillationConfig, LabellingConfig
+from gsam_edge.distill.labels.pool import PooledImages
+from gsam_edge.distill.labels.pool import collect_pool as pool_of
 from gsam_edge.pipelines.templates import tuned_teachers
-from gsam_edge.pipelines.types import CheckpointStore, Predictions, StudentWeights
+from gsam_edge.pipelines.types import ArmRun, CheckpointStore, Figure, Predictions, Start, StudentWeights
+from gsam_edge.report.worst_images import WorstImagesConfig
 from gsam_edge.students.choice import StudentConfig
 from gsam_edge.teachers.config import FloorConfig
 from gsam_edge.teachers.features import FeatureStore
@@ -17,10 +26,43 @@ from gsam_edge.training.metrics import MetricLogger
 from gsam_edge.training.run import Run
 from gsam_edge.vision.images import ImageSource
 
+if TYPE_CHECKING:
+    from gsam_edge.distill.arms.distillation import ArmData
+    from gsam_edge.distill.arms.stage import ArmSettings
 
-def label_training_images(
+
+def collect_pool(
+    held_back: Annotations,
     train: Annotations,
+    val: Annotations,
+    test: Annotations,
     images: ImageSource,
+    unlabelled: ImageFiles,
+    image_scan: MutableMapping[str, Any],
+    choice: TeacherChoice,
+) -> tuple[Annotations, dict[str, Any]]:
+    """Collects the images without used labels; also returns the `pool_report` (keys: see `distill.pool.collect_pool`).
+
+    Of `held_back` it takes the images alone.
+    """
+    pool = pool_of(
+        held_back,
+        {"train": train, "val": val, "test": test},
+        images,
+        unlabelled,
+        finder=choice.need(choice.finder, train),
+        scanned=image_scan,
+    )
+    return pool.annotations, pool.report
+
+
+def label_with_teachers(
+    train: Annotations,
+    val: Annotations,
+    test: Annotations,
+    pool: Annotations,
+    images: ImageSource,
+    unlabelled: ImageSource,
     store: MutableMapping[str, dict[str, Any]],
     features: FeatureStore,
     choice: TeacherChoice,
@@ -29,64 +71,202 @@ def label_training_images(
     floor: FloorConfig,
     device: DeviceName,
     **teachers: Any,
-) -> tuple[Predictions, dict[str, Any]]:
-    """Labels the training images with the tuned teachers; also returns how the labels compare with the annotations.
+) -> tuple[Predictions, Predictions, Predictions, Predictions, dict[str, dict[str, int]]]:
+    """Labels the images of all splits and the pool with the tuned teachers; those of the test split for reports alone.
 
     With a teacher that the report calls useless it does not begin (`floor.below`).
+
+    Returns:
+        The labels of each, and by its name how many images' labels were in the store before (`hits`) or are `new`.
     """
-    from gsam_edge.distill.labels import label_images
-    from gsam_edge.distill.reports import label_report
+    from gsam_edge.distill.labels.labelling import label_images, require_labels
     from gsam_edge.teachers.compose import compose_teacher
-    from gsam_edge.teachers.verdict import label_verdict, refuse_useless_teachers
+    from gsam_edge.teachers.judging.verdict import refuse_useless_teachers
 
     tuned = tuned_teachers(teachers, choice)
     refuse_useless_teachers(teacher_report, tuned, floor)
+    parts = {"train": train, "val": val, "test": test, "pool": pool}
+    require_one_split({f"annotations_{name}": part for name, part in parts.items()})
+    # Composed for the training images alone: what the pool lacks, which is all objects, says nothing of the data.
     teacher = compose_teacher(
         train, tuned, choice, detection=labelling.label_detection, device=device, features=features
     )
-    batch_size = labelling.detection.batch_size
-    labels, counts = label_images(
-        teacher.factory, teacher.description, train, images, batch_size=batch_size, store=store
+    predictor = cache(teacher.factory)  # it applies the adapters to the bases, once for all
+    source = PooledImages(images, unlabelled)
+    labels, counts = {}, {}
+    for name, part in parts.items():
+        labels[name], counted = label_images(
+            predictor, teacher.description, part, source, batch_size=labelling.detection.batch_size, store=store
+        )
+        counts[name] = asdict(counted)
+    require_labels({name: found for name, found in labels.items() if name != "test"}, floor)
+    return labels["train"], labels["val"], labels["test"], labels["pool"], counts
+
+
+def check_labels(
+    train: Annotations,
+    val: Annotations,
+    pool: Annotations,
+    held_back: Annotations,
+    teacher_labels: Predictions,
+    teacher_labels_val: Predictions,
+    teacher_labels_pool: Predictions,
+    counts: dict[str, dict[str, int]],
+    images: ImageSource,
+    labelling: LabellingConfig,
+    floor: FloorConfig,
+    shown: WorstImagesConfig,
+) -> tuple[dict[str, Any], dict[str, Any], Figure]:
+    """Fits the gate on the labels of the validation images, and reports all labels before and behind it.
+
+    Of `held_back` the report alone reads the truth.
+
+    Returns:
+        The gate (`Gate.to_dict`), the report (keys: see `distill.label_report.label_report`), and a plot of the images
+        on which labels and truth disagree most.
+    """
+    from gsam_edge.distill.labels.checking import check_labels as checked_labels
+    from gsam_edge.distill.labels.disagreement import LEGEND
+    from gsam_edge.report.worst_images import plot_worst_images
+
+    checked = checked_labels(
+        {"train": train, "val": val, "pool": pool},
+        {"train": train, "val": val, "pool": held_back},
+        {"train": teacher_labels, "val": teacher_labels_val, "pool": teacher_labels_pool},
+        labelling,
+        floor,
+        store={key: sum(each[key] for each in counts.values()) for key in ("hits", "new")},
+        count=shown.count,
     )
-    report = label_report(train, labels, counts, labelling)
-    return labels, report | label_verdict(report, floor)
+    sheet = plot_worst_images(
+        [each.row(images) for each in checked.disagreements],
+        train.class_names,
+        title="Images on which truth and the teacher's labels disagree most: look for mistakes of either",
+        image_width=shown.image_width,
+        legend=LEGEND,
+    )
+    return checked.gate.to_dict(), checked.report, sheet
 
 
 def distil(
-    initial: StudentWeights,
-    train: Annotations,
-    val: Annotations,
-    images: ImageSource,
-    teacher_labels: Predictions,
+    initial: Start | dict[str, str],
     label_report: dict[str, Any],
     floor: FloorConfig,
     student: StudentConfig,
+    labelling: LabellingConfig,
     distillation: DistillationConfig,
+    choice: TeacherChoice,
+    features: FeatureStore,
     scene: SceneDescription,
     additions: RuleAdditions,
     checkpoints: CheckpointStore,
     log: MetricLogger,
     seed: int,
     device: DeviceName,
-) -> tuple[StudentWeights, dict[str, Any]]:
-    """Trains the student that the data calls for; returns the weights of its best epoch and the report.
+    **inputs: Any,
+) -> tuple[tuple[ArmRun, ...], StudentWeights]:
+    """Trains the distilled student with the first seed; returns what it finds on the test images, and its weights.
 
     With labels that their report calls useless it does not begin (`floor.below`).
     """
-    from gsam_edge.distill.distillation import distil_student
-    from gsam_edge.teachers.verdict import refuse_useless
+    from gsam_edge.distill.arms import distillation as arms
+    from gsam_edge.distill.arms.stage import ArmSettings
+    from gsam_edge.teachers.judging.verdict import refuse_useless
 
     refuse_useless({"the labels": label_report}, floor)
-    distilled = distil_student(
-        train,
-        val,
-        images,
-        teacher_labels,
-        student=student,
-        config=distillation,
-        scene=scene,
-        rules=rules_with(additions),
-        initial=initial,
-        run=Run.on(device, log=log, checkpoints=checkpoints, seed=seed),
+    start = None if is_not_needed(initial) else initial
+    settings = ArmSettings(student, distillation, labelling, scene, rules_with(additions), start)
+    data = _arm_data(inputs, settings, choice, features, device)
+    run = Run.on(device, log=log, checkpoints=checkpoints, seed=seeds_of(distillation.seeds, seed)[0])
+    trained = arms.train_arm(DISTILLED, data, settings, run)
+    return (arms.arm_run(DISTILLED, trained, data, run),), trained.weights
+
+
+def train_controls(
+    initial: Start | dict[str, str],
+    label_report: dict[str, Any],
+    floor: FloorConfig,
+    student: StudentConfig,
+    labelling: LabellingConfig,
+    distillation: DistillationConfig,
+    choice: TeacherChoice,
+    features: FeatureStore,
+    scene: SceneDescription,
+    additions: RuleAdditions,
+    checkpoints: CheckpointStore,
+    log: MetricLogger,
+    seed: int,
+    device: DeviceName,
+    **inputs: Any,
+) -> tuple[ArmRun, ...]:
+    """Trains the controls, and the distilled student with other seeds; returns what they find on the test images.
+
+    With labels that their report calls useless it does not begin (`floor.below`).
+    """
+    from gsam_edge.distill.arms import distillation as arms
+    from gsam_edge.distill.arms.stage import ArmSettings
+    from gsam_edge.teachers.judging.verdict import refuse_useless
+
+    refuse_useless({"the labels": label_report}, floor)
+    start = None if is_not_needed(initial) else initial
+    settings = ArmSettings(student, distillation, labelling, scene, rules_with(additions), start)
+    data = _arm_data(inputs, settings, choice, features, device)
+    run = Run.on(device, log=log, checkpoints=checkpoints, seed=seed)
+    return tuple(arms.train_controls(data, settings, run))
+
+
+def report_distillation(
+    distilled_runs: tuple[ArmRun, ...],
+    control_runs: tuple[ArmRun, ...],
+    train: Annotations,
+    test: Annotations,
+    held_back: Annotations,
+    pool: Annotations,
+    pool_report: dict[str, Any],
+    teacher_labels_test: Predictions,
+    distillation: DistillationConfig,
+) -> tuple[dict[str, Any], Figure]:
+    """Compares the distilled student with its controls on the test images: as a report and as a plot."""
+    from gsam_edge.distill.arms.reports import distillation_report
+    from gsam_edge.report.arm_plots import plot_distillation_arms
+
+    report = distillation_report(
+        test,
+        (*distilled_runs, *control_runs),
+        None if teacher_labels_test.predictor.prompted_with_boxes else teacher_labels_test,
+        data={"labelled": len(train.images), "pool": len(pool.images), "held_back": len(held_back.images)},
+        no_pool=pool_report.get("why"),
+        control=distillation.control,
+        listens=distillation.losses.listens,
     )
-    return distilled.weights, distilled.report
+    return report, plot_distillation_arms(report)
+
+
+def _arm_data(
+    inputs: dict[str, Any],
+    settings: "ArmSettings",
+    choice: TeacherChoice,
+    features: FeatureStore,
+    device: DeviceName,
+) -> "ArmData":
+    """Returns images and labels of the arms; the teachers are loaded only where a loss asks about every place."""
+    from gsam_edge.distill.arms.distillation import ArmData
+    from gsam_edge.distill.losses import asked_maps
+    from gsam_edge.distill.maps import StoredMaps
+    from gsam_edge.teachers.compose_maps import mapping_teachers
+
+    config, maps = settings.distillation, None
+    source = PooledImages(inputs["images"], inputs["unlabelled"])
+    if parts := asked_maps(config.losses):
+        tuned = tuned_teachers(inputs, choice)
+        detection = settings.labelling.detection
+        maps = StoredMaps(
+            mapping_teachers(inputs["train"], tuned, choice, parts, detection=detection, device=device),
+            config.losses,
+            source,
+            features,
+            image_size=settings.student.image_size,
+            plain_share=config.maps.plain_share,
+        )
+    named = ("train", "val", "test", "held_back", "pool", "teacher_val", "teacher_pool", "store")
+    return ArmData(images=source, maps=maps, **{name: inputs[name] for name in named})

@@ -53,12 +53,12 @@ def train_tiny_student(
     seed: int,
     device: DeviceName,
 ) -> tuple[StudentWeights, dict[str, Any]]:
-    """Trains the weights that students start from; also returns the metrics on the scenes that chose the best epoch."""
+    """Trains the weights that students start from; also returns the metrics on the scenes that chose the best."""
     from gsam_edge.students.pretrain import pretrain_student as pretrain
 
     run = Run.on(device, log=log, checkpoints=checkpoints, seed=seed)
     trained = pretrain(config, world, run=run.opened(_fingerprint(config, world, seed)))
-    return trained.weights, {"epochs": len(trained.history), "history": trained.history}
+    return trained.weights, {"steps": int(trained.history[-1]["step"]), "history": trained.history}
 
 
 def _fingerprint(config: BaseModel, world: BaseModel, seed: int) -> str:

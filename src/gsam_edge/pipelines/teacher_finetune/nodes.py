@@ -7,7 +7,7 @@ from gsam_edge.coco.needs import is_not_needed
 from gsam_edge.distill.config import LabellingConfig
 from gsam_edge.pipelines.templates import tuned_teachers
 from gsam_edge.pipelines.types import Adapter, Figure, LiveMetrics
-from gsam_edge.report.teacher_plots import WorstImagesConfig
+from gsam_edge.report.worst_images import WorstImagesConfig
 from gsam_edge.teachers.config import FloorConfig
 from gsam_edge.teachers.table import TeacherChoice
 from gsam_edge.training.device import DeviceName
@@ -28,10 +28,11 @@ def report_teachers(
 
     Also plots the figures of each class, and the images that the tuned teachers label worst.
     """
-    from gsam_edge.report.teacher_plots import plot_teacher_classes, plot_worst_images, worst_rows
-    from gsam_edge.teachers.report import LabelRule, teacher_report
+    from gsam_edge.report.teacher_plots import plot_teacher_classes
+    from gsam_edge.report.worst_images import plot_worst_images, worst_rows
+    from gsam_edge.teachers.judging.report import LabelRule, teacher_report
 
-    rule = LabelRule(labelling.score_threshold, labelling.match_iou)
+    rule = LabelRule(floor.score_threshold, labelling.match_iou)
     measured = teacher_report(
         val,
         images,
@@ -45,7 +46,8 @@ def report_teachers(
     rows, ranked_by = worst_rows(
         val, images, measured.found, **rule._asdict(), prompted=measured.prompted, count=worst.count
     )
-    sheet = plot_worst_images(rows, val.class_names, ranked_by=ranked_by, image_width=worst.image_width)
+    title = f"Worst validation images\n{ranked_by}"
+    sheet = plot_worst_images(rows, val.class_names, title=title, image_width=worst.image_width, legend={})
     return measured.content, plot_teacher_classes(measured.content), sheet
 
 

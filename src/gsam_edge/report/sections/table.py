@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 from rich.console import RenderableType
 
 from gsam_edge.report.console import comparison_summary, import_summary, validation_summary
+from gsam_edge.report.sections.arms import arms_summary
 from gsam_edge.report.sections.teachers import teachers_summary
 
 #: A rendered section: anything that rich prints.
@@ -40,6 +41,7 @@ SECTIONS: Mapping[str, Section] = {
             lambda reports: None if "comparison" in reports else validation_summary(reports["validation_report"]),
         ),
         Section("teachers", ("teacher_report",), lambda reports: teachers_summary(reports["teacher_report"])),
+        Section("arms", ("distillation_report",), lambda reports: arms_summary(reports["distillation_report"])),
         Section("import", ("import_report",), lambda reports: import_summary(reports["import_report"])),
     )
 }

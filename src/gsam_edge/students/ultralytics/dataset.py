@@ -1,25 +1,27 @@
 """Labelled images from memory in the format of Ultralytics' augmentation."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
 from rich.progress import track
-from torch import Tensor
 
 from gsam_edge.augmentation import Sample
-from gsam_edge.coco.errors import InvalidDatasetError
-from gsam_edge.students.images import LabelledImages
 from gsam_edge.students.ultralytics.copy_paste import RareCopyPaste, rare_classes
-from gsam_edge.students.ultralytics.imports import CopyPaste, RandomPerspective, YOLODataset
-from gsam_edge.students.ultralytics.own_boxes import OwnBoxPerspective, box_differs_from_mask
+from gsam_edge.students.ultralytics.imports import BaseMixTransform, CopyPaste, RandomPerspective, YOLODataset
+from gsam_edge.students.ultralytics.labels import TrainingLabels
+from gsam_edge.students.ultralytics.mask_targets import CoverageFormat
+from gsam_edge.students.ultralytics.own_boxes import OwnBoxPerspective
+from gsam_edge.students.ultralytics.plain.images import PlainImages, not_plain
 from gsam_edge.students.ultralytics.polygons import outlines, polygon_masks
 from gsam_edge.vision import Detections
-from gsam_edge.vision.boxes import box_area, clip_xyxy, cxcywh_to_xyxy, xyxy_to_cxcywh
+from gsam_edge.vision.boxes import cxcywh_to_xyxy, xyxy_to_cxcywh
 from gsam_edge.vision.images import ImageSource
 
 if TYPE_CHECKING:
@@ -27,100 +29,27 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class LabelTable:
-    """Facts about every labelled object besides its position; augmentation carries the row number.
+class _Pool:
+    """What Ultralytics' mosaic and mixup take for their dataset: the images that they draw partners from."""
 
-    Attributes:
-        class_ids: int64 [R].
-        teacher: float32 [R, C], the teacher's score per class in 0..1, NaN where no teacher found the object or it did
-            not score the class.
-        has_mask: bool [R].
-        own_box: bool [R], whether the object's box is not its mask's (see `box_differs_from_mask`).
-    """
+    dataset: "MemoryDataset"
+    indices: Sequence[int]
 
-    class_ids: Tensor
-    teacher: Tensor
-    has_mask: Tensor
-    own_box: Tensor
+    def __len__(self) -> int:
+        return len(self.indices)
 
-
-@dataclass(frozen=True)
-class TrainingLabels:
-    """Labels in Ultralytics' format, and the table whose rows they refer to.
-
-    Attributes:
-        records: one label mapping per image.
-        table: see `LabelTable`.
-        without_area: labelled objects left out because their box has no area in the image.
-    """
-
-    records: list[dict[str, Any]]
-    table: LabelTable
-    without_area: int
-
-
-def collect_labels(data: LabelledImages) -> TrainingLabels:
-    """Collects the labels of all images with their table.
-
-    Raises:
-        InvalidDatasetError: if no object is left.
-        ValueError: if a class id is unknown, or `class_scores` does not have one column per class.
-    """
-    num_classes = len(data.class_names)
-    records: list[dict[str, Any]] = []
-    class_ids: list[NDArray[np.int64]] = []
-    teacher: list[NDArray[np.float32]] = []
-    has_mask: list[bool] = []
-    own_box: list[NDArray[np.bool_]] = []
-    without_area = 0
-    for name, objects in data.labels.items():
-        _check_classes(name, objects, num_classes)
-        height, width = data.image_hw[name]
-        xyxy = clip_xyxy(objects.xyxy, (height, width))
-        sized = box_area(xyxy) > 0
-        without_area += int((~sized).sum())
-        kept, xyxy = objects.select(sized), xyxy[sized]
-        scale = np.array([width, height, width, height], np.float32)
-        first_row = len(has_mask)
-        records.append(
-            {
-                "im_file": name,
-                "shape": (height, width),
-                "cls": np.arange(first_row, first_row + len(kept), dtype=np.float32)[:, None],
-                "bboxes": xyxy_to_cxcywh(xyxy / scale),
-                "segments": [polygon / scale[:2] for polygon in outlines(kept.masks, xyxy)],
-                "normalized": True,
-                "bbox_format": "xywh",
-            }
-        )
-        class_ids.append(kept.class_ids)
-        unseen = np.full((len(kept), num_classes), np.nan, np.float32)
-        teacher.append(unseen if kept.class_scores is None else kept.class_scores)
-        has_mask += [False] * len(kept) if kept.masks is None else [bool(mask.any()) for mask in kept.masks]
-        own_box.append(box_differs_from_mask(xyxy, kept.masks))
-    if not has_mask:
-        raise InvalidDatasetError(
-            f"student: expected a labelled object in {len(data.labels)} training images, got none"
-        )
-    table = LabelTable(
-        torch.from_numpy(np.concatenate(class_ids)),
-        torch.from_numpy(np.concatenate(teacher)),
-        torch.tensor(has_mask),
-        torch.from_numpy(np.concatenate(own_box)),
-    )
-    return TrainingLabels(records, table, without_area)
-
-
-def _check_classes(name: str, objects: Detections, num_classes: int) -> None:
-    wrong = [int(i) for i in objects.class_ids if not 0 <= i < num_classes]
-    if wrong:
-        raise ValueError(f"labels of {name}: expected class ids 0..{num_classes - 1}, got {wrong}")
-    if objects.class_scores is not None and objects.class_scores.shape[1] != num_classes:
-        raise ValueError(f"labels of {name}: expected {num_classes} class scores, got {objects.class_scores.shape[1]}")
+    def get_image_and_label(self, number: int) -> dict[str, Any]:
+        return self.dataset.get_image_and_label(self.indices[number])
 
 
 class MemoryDataset(YOLODataset):  # type: ignore[misc]
-    """Ultralytics' dataset without files: images from an `ImageSource`, labels from `collect_labels`."""
+    """Ultralytics' dataset without files: images from an `ImageSource`, labels from `collect_labels`.
+
+    Index i is an image mixed with others of its pool, by the probabilities of mosaic, mixup and copy-paste; the pools
+    are the images with the truth and those whose labels no person gave. Index i + n, of n images, is image i unmixed.
+    """
+
+    format_class = CoverageFormat
 
     def __init__(
         self,
@@ -139,7 +68,8 @@ class MemoryDataset(YOLODataset):  # type: ignore[misc]
             labels: labels of all images.
             images: RGB images by `file_name`.
             augmentation: changes each image with its objects before Ultralytics' own changes, or None.
-            rare_below: classes with fewer objects than this fraction of an equal share are copied and pasted.
+            rare_below: objects of classes with fewer objects than this fraction of an equal share are pasted in again.
+                Only the truth is counted, and only its objects are pasted.
             cache_megabytes: resized images are kept in memory up to this size together.
             names: class names by class id.
             options: Ultralytics' further options by name: `imgsz`, `augment`, `hyp`, `task` and the like.
@@ -148,8 +78,9 @@ class MemoryDataset(YOLODataset):  # type: ignore[misc]
         self._images = images
         self._augmentation = augmentation
         table = labels.table
-        rare = rare_classes(table.class_ids.numpy(), len(names), rare_below)
-        self._may_be_pasted = rare[table.class_ids.numpy()] & table.has_mask.numpy()
+        class_ids, is_true = table.class_ids.numpy(), ~(table.is_pseudo | table.ignored).numpy()
+        rare = rare_classes(class_ids[is_true], len(names), rare_below)
+        self._may_be_pasted = rare[class_ids] & is_true & table.has_mask.numpy()
         self._own_box = table.own_box.numpy()
         self._free_bytes = cache_megabytes * 2**20
         self._resized: dict[int, tuple[NDArray[np.uint8], tuple[int, int]]] = {}
@@ -157,7 +88,20 @@ class MemoryDataset(YOLODataset):  # type: ignore[misc]
         super().__init__(img_path="", data={"names": dict(names), "nc": len(names)}, cache="ram", **options)
 
     def build_transforms(self, hyp: Any = None) -> Any:
-        """Builds Ultralytics' transforms, with copy-paste of rare classes only and with the data's own boxes kept."""
+        """Builds Ultralytics' transforms: those of each pool, by name, of "unmixed" and "plain" images."""
+        still = copy(hyp)
+        still.mosaic = still.mixup = still.cutmix = still.copy_paste = 0.0
+        everything = range(len(self.im_files))
+        pools = {
+            "truth": [index for index in everything if index not in self._labels.pseudo],
+            "pseudo": sorted(self._labels.pseudo),
+        }
+        mixed = {name: self._own_transforms(hyp, indices) for name, indices in pools.items()}
+        unmixed = self._own_transforms(still, everything)
+        return {**mixed, "unmixed": unmixed, "plain": PlainImages(unmixed, self.imgsz)}
+
+    def _own_transforms(self, hyp: Any, partners: Sequence[int]) -> Any:
+        """Builds them with copy-paste of rare classes only, with the data's own boxes kept and partners of one pool."""
         transforms = super().build_transforms(hyp)
         steps = transforms.transforms[0].transforms  # shared with mixup, which draws its second image by them
         for place, step in enumerate(steps):
@@ -165,7 +109,18 @@ class MemoryDataset(YOLODataset):  # type: ignore[misc]
                 steps[place] = OwnBoxPerspective(self._own_box, **vars(step))
             elif isinstance(step, CopyPaste) and hyp.copy_paste > 0:
                 steps[place] = RareCopyPaste(self._may_be_pasted, hyp.copy_paste)
+        for step in (*steps, *transforms.transforms):
+            if isinstance(step, BaseMixTransform):
+                step.dataset = _Pool(self, partners)
         return transforms
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        """Returns an image with its labels, augmented; see `PoolSampler` for the index."""
+        way, index = divmod(index, len(self))
+        if way == 2:
+            return self.transforms["plain"](self, index)
+        name = "unmixed" if way else "pseudo" if index in self._labels.pseudo else "truth"
+        return not_plain(self.transforms[name](self.get_image_and_label(index)))
 
     def get_img_files(self, img_path: str | list[str]) -> list[str]:
         """Returns names instead of paths."""
@@ -250,7 +205,7 @@ def change_label(
         # [N + K, H, W], those of the boxes empty
         masks=np.pad(masks, ((0, len(owners)), (0, 0), (0, 0))) if label["segments"] else None,
     )
-    changed = augmentation(Sample(np.ascontiguousarray(label["img"][..., ::-1]), objects), seed=seed)
+    changed = augmentation(Sample(cv2.cvtColor(label["img"], cv2.COLOR_BGR2RGB), objects), seed=seed)
     ids, moved = changed.instance_ids, changed.objects  # [I], of 0..N+K-1
     own = {int(owners[i - count]): box for i, box in zip(ids, moved.xyxy, strict=True) if i >= count}
     left = [place for place, i in enumerate(ids.tolist()) if i < count and (i in own or not own_box[i])]
@@ -261,7 +216,7 @@ def change_label(
     scale = np.array([width, height], np.float32)
     return {
         **label,
-        "img": np.ascontiguousarray(changed.image[..., ::-1]),
+        "img": cv2.cvtColor(changed.image, cv2.COLOR_RGB2BGR),
         "resized_shape": (height, width),
         "cls": label["cls"][ids],
         "bboxes": xyxy_to_cxcywh(boxes.reshape(-1, 4) / np.tile(scale, 2)),

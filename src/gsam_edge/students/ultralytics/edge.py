@@ -6,14 +6,17 @@ import torch
 from torch import Tensor, nn
 
 from gsam_edge.students.choice import EdgeConfig
-from gsam_edge.students.ultralytics.network import build_network
+from gsam_edge.students.ultralytics.imports import Proto26
+from gsam_edge.students.ultralytics.network import build_network, has_end_to_end
 from gsam_edge.students.weights import StudentWeights
 
-_MASK_STRIDE = 4  # of YOLOv8-seg's prototypes
+_MASK_STRIDE = 4  # of all prototypes
 
 
 class EdgeStudent(nn.Module):
     """A network followed by decoding, suppression and padding; all shapes are fixed.
+
+    An end-to-end network (YOLOv10, YOLO26) finds each object once, so nothing is suppressed.
 
     Input: images float32 [B, 3, S, S], RGB in 0..1, letterboxed; S is `image_size`.
 
@@ -27,9 +30,18 @@ class EdgeStudent(nn.Module):
     def __init__(self, weights: StudentWeights) -> None:
         """Builds the network, with its normalisation folded into its convolutions."""
         super().__init__()
-        network = build_network(weights).fuse(verbose=False)
+        network = build_network(weights)
+        end_to_end = has_end_to_end(network)
+        network.model[-1].end2end = end_to_end  # which branch of its last layer `fuse` leaves
+        network.fuse(verbose=False)
         self.network = RawNetwork(network)
-        self.head = EdgeHead(weights.image_size, network.stride.tolist(), network.model[-1].reg_max, weights.edge)
+        self.head = EdgeHead(
+            weights.image_size,
+            network.stride.tolist(),
+            network.model[-1].reg_max,
+            weights.edge,
+            suppressed=not end_to_end,
+        )
         self.eval()
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
@@ -49,6 +61,8 @@ class RawNetwork(nn.Module):
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """Maps images [B, 3, S, S] to box distributions [B, 4 R, A], class logits [B, C, A] and, with masks,
         coefficients [B, M, A] and prototypes [B, M, S/4, S/4]; A anchors over all levels.
+
+        Of an end-to-end network they are those of the branch that finds each object once.
         """
         *body, head = self.layers
         kept: list[Tensor | None] = []
@@ -57,10 +71,12 @@ class RawNetwork(nn.Module):
             x = layer(self._inputs(layer.f, x, kept))
             kept.append(x if layer.i in self._kept else None)
         features = self._inputs(head.f, x, kept)
-        raw = head.forward_head(features, **head.one2many)
+        raw = head.forward_head(features, **(head.one2one if head.end2end else head.one2many))
         if "mask_coefficient" not in raw:
             return raw["boxes"], raw["scores"]
-        return raw["boxes"], raw["scores"], raw["mask_coefficient"], head.proto(features[0])
+        # YOLO26's prototypes are made of all levels, those of its elders of the finest
+        prototypes = head.proto(features if isinstance(head.proto, Proto26) else features[0])
+        return raw["boxes"], raw["scores"], raw["mask_coefficient"], prototypes
 
     @staticmethod
     def _inputs(source: int | list[int], previous: Any, kept: list[Tensor | None]) -> Any:
@@ -78,10 +94,21 @@ class EdgeHead(nn.Module):
     distances: Tensor
     pixels: Tensor
 
-    def __init__(self, image_size: int, strides: list[float], bins: int, config: EdgeConfig) -> None:
-        """Computes the anchors: one in the middle of every cell of every level."""
+    def __init__(
+        self, image_size: int, strides: list[float], bins: int, config: EdgeConfig, *, suppressed: bool
+    ) -> None:
+        """Computes the anchors: one in the middle of every cell of every level.
+
+        Args:
+            image_size: side of the canvas in pixels.
+            strides: sides of the levels' cells in pixels.
+            bins: of the distribution of a distance; 1 where the network says the distance itself.
+            config: suppression and padding.
+            suppressed: whether several boxes of an object are to be expected, so that all but the best are dropped.
+        """
         super().__init__()
         self._config = config
+        self._suppressed = suppressed
         self._bins = bins
         centres, steps = [], []
         for stride in strides:
@@ -111,8 +138,9 @@ class EdgeHead(nn.Module):
         scores, order = scores.topk(self._candidates)
         class_ids = class_ids.gather(1, order)
         boxes = _gather(self._decode(distributions), order)  # [B, K, 4]
-        keep = suppress(boxes, class_ids, config.iou_threshold, config.nms_iterations)
-        kept_scores = scores * keep * (scores > config.score_floor)
+        kept_scores = scores * (scores > config.score_floor)
+        if self._suppressed:
+            kept_scores = kept_scores * suppress(boxes, class_ids, config.iou_threshold, config.nms_iterations)
 
         best, chosen = kept_scores.topk(self._answers)
         there = best > 0
@@ -127,10 +155,16 @@ class EdgeHead(nn.Module):
         return tuple(_pad(output, config.max_detections - self._answers) for output in outputs)
 
     def _decode(self, distributions: Tensor) -> Tensor:
-        """Returns box corners [B, A, 4] from distributions over distances to the four sides (DFL, arXiv:2006.04388)."""
+        """Returns box corners [B, A, 4] from distances to the four sides, or distributions over them.
+
+        The distance is the mean of the distribution (DFL, arXiv:2006.04388).
+        """
         batch, _, anchors = distributions.shape
-        per_side = distributions.transpose(1, 2).reshape(batch, anchors, 4, self._bins)
-        sides = (per_side.softmax(-1) * self.distances).sum(-1) * self.steps  # left, top, right, bottom in pixels
+        sides = distributions.transpose(1, 2)  # [B, A, 4 R]
+        if self._bins > 1:
+            per_side = sides.reshape(batch, anchors, 4, self._bins)
+            sides = (per_side.softmax(-1) * self.distances).sum(-1)
+        sides = sides * self.steps  # left, top, right, bottom in pixels
         return torch.cat([self.centres - sides[..., :2], self.centres + sides[..., 2:]], -1)
 
     def _masks(self, coefficients: Tensor, prototypes: Tensor, boxes: Tensor) -> Tensor:

@@ -12,12 +12,13 @@ if TYPE_CHECKING:
 
     from gsam_edge.students.choice import StudentChoice
     from gsam_edge.students.images import LabelledImages
-    from gsam_edge.students.raw import WeightedLosses
+    from gsam_edge.students.maps import WeightedLosses
+    from gsam_edge.students.start import Start
     from gsam_edge.students.weights import StudentWeights
 
 
 class Ultralytics:
-    """YOLOv8, YOLOv8-seg and FastSAM, trained with Ultralytics' trainer on images in memory; see `StudentFamily`."""
+    """Ultralytics' detect and segment networks, trained with its trainer on images in memory; see `StudentFamily`."""
 
     architectures = ARCHITECTURES
     config = StudentTrainingConfig
@@ -29,14 +30,24 @@ class Ultralytics:
         config: StudentTrainingConfig,
         *,
         losses: "WeightedLosses",
-        initial: "StudentWeights | None",
+        pseudo_weight: float,
+        initial: "Start | None",
         validate: Validate | None,
         run: Run,
     ) -> StudentTraining:
         """See `train.train_student`."""
-        from gsam_edge.students.ultralytics.train import train_student
+        from gsam_edge.students.ultralytics.training.train import train_student
 
-        return train_student(data, choice, config, losses=losses, initial=initial, validate=validate, run=run)
+        return train_student(
+            data,
+            choice,
+            config,
+            losses=losses,
+            pseudo_weight=pseudo_weight,
+            initial=initial,
+            validate=validate,
+            run=run,
+        )
 
     def module(self, weights: "StudentWeights") -> "nn.Module":
         """See `edge.EdgeStudent`."""

@@ -28,15 +28,22 @@ os.environ["ULTRALYTICS_SAFE_LOAD"] = "true"  # a network's definition names lay
 
 _pillow_open = Image.open
 
-from ultralytics.data.augment import CopyPaste, RandomPerspective  # noqa: E402
+from ultralytics.data.augment import (  # noqa: E402
+    BaseMixTransform,
+    CopyPaste,
+    Format,
+    LetterBox,
+    RandomFlip,
+    RandomPerspective,
+)
 from ultralytics.data.build import InfiniteDataLoader, seed_worker  # noqa: E402
-from ultralytics.data.converter import merge_multi_segment  # noqa: E402
 from ultralytics.data.dataset import YOLODataset  # noqa: E402
 from ultralytics.models.yolo.detect import DetectionTrainer  # noqa: E402
 from ultralytics.nn import modules  # noqa: E402
+from ultralytics.nn.modules.block import Proto26  # noqa: E402
 from ultralytics.nn.tasks import DetectionModel, SegmentationModel  # noqa: E402
 from ultralytics.utils import LOGGER, ROOT, SAFE_LOAD, SETTINGS, YAML  # noqa: E402
-from ultralytics.utils.loss import v8DetectionLoss, v8SegmentationLoss  # noqa: E402
+from ultralytics.utils.loss import E2ELoss, v8DetectionLoss, v8SegmentationLoss  # noqa: E402
 
 # Ultralytics replaces Pillow's `open` for the whole process by one that, for a damaged file, imports a HEIF package.
 Image.open = _pillow_open
@@ -64,14 +71,19 @@ __all__ = [
     "LAYERS",
     "ROOT",
     "YAML",
+    "BaseMixTransform",
     "CopyPaste",
     "DetectionModel",
     "DetectionTrainer",
+    "E2ELoss",
+    "Format",
     "InfiniteDataLoader",
+    "LetterBox",
+    "Proto26",
+    "RandomFlip",
     "RandomPerspective",
     "SegmentationModel",
     "YOLODataset",
-    "merge_multi_segment",
     "seed_worker",
     "v8DetectionLoss",
     "v8SegmentationLoss",

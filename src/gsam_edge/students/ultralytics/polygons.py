@@ -1,4 +1,4 @@
-"""Converts masks to the polygons that Ultralytics augments, and back."""
+"""Masks as the polygons that Ultralytics augments, and back."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from gsam_edge.students.ultralytics.imports import merge_multi_segment
+from gsam_edge.students.ultralytics.coverage import coverage
+from gsam_edge.vision.letterbox import MASK_THRESHOLD
 
 
 def outlines(masks: NDArray[np.bool_] | None, xyxy: NDArray[np.float32]) -> list[NDArray[np.float32]]:
@@ -20,19 +21,21 @@ def outlines(masks: NDArray[np.bool_] | None, xyxy: NDArray[np.float32]) -> list
 def mask_polygon(mask: NDArray[np.bool_]) -> NDArray[np.float32] | None:
     """Returns one closed polygon [P, 2] (x, y pixels) around all parts and holes of a mask [H, W]; None if it is empty.
 
-    Parts and holes are joined by lines without width. Filling by the even-odd rule, as Ultralytics does with OpenCV,
-    restores the mask, plus one pixel along those lines.
+    It runs along the pixels' edges, so that `coverage` gives the mask back exactly. Parts and holes are joined by
+    lines that are run along and back, and cover nothing.
     """
-    contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
-    if not contours:
+    lines, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not len(lines):
         return None
-    parts = [contour.reshape(-1, 2).astype(np.float32) for contour in contours]
-    joined = parts[0] if len(parts) == 1 else np.concatenate(merge_multi_segment(parts), axis=0).astype(np.float32)
-    first, last = joined.min(0), joined.max(0)
-    if (last == first).any():
-        return rectangle(np.concatenate([first, last + 1]))
-    # OpenCV's points are pixel indices, a polygon's are coordinates: stretched by one pixel, it fits the mask's box.
-    return first + (joined - first) * ((last + 1 - first) / (last - first))
+    part = mask[lines[0] : lines[-1] + 1, columns[0] : columns[-1] + 1].astype(np.uint8)
+    # OpenCV's contours run through the middle of pixels. In a mask of twice the size the two pixels on either side of a
+    # corner have numbers that halve, rounded up, to the corner's coordinate.
+    doubled = cv2.resize(part, None, fx=2, fy=2, interpolation=cv2.INTER_NEAREST)
+    contours, _ = cv2.findContours(doubled, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
+    loops = [(contour[[*range(len(contour)), 0], 0] + 1) // 2 for contour in contours]
+    back = [loop[:1] for loop in loops[-2:0:-1]]  # through the loops' first corners to the first loop's
+    corner = np.array([columns[0], lines[0]])
+    return (np.concatenate([*loops, *back]) + corner).astype(np.float32)
 
 
 def rectangle(xyxy: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -44,12 +47,14 @@ def rectangle(xyxy: NDArray[np.float32]) -> NDArray[np.float32]:
 def polygon_masks(polygons: Sequence[NDArray[np.float32]], image_hw: tuple[int, int]) -> NDArray[np.bool_]:
     """Returns masks bool [N, H, W] of closed polygons [P, 2] (x, y pixels) of `mask_polygon`, also after scaling.
 
-    Filled by the even-odd rule, as Ultralytics does; a hole lacks its outermost pixels, on which OpenCV draws its line.
+    A pixel belongs to the object that covers half of it. Of an object so thin that such pixels hold less than half of
+    its area, the most covered ones belong to it, as many as make up its area, and those covered as much.
     """
-    masks = np.zeros((len(polygons), *image_hw), np.uint8)
-    for mask, polygon in zip(masks, polygons, strict=True):
-        first, end = polygon.min(0), polygon.max(0)
-        last = np.maximum(end - 1, first)
-        named = first + (polygon - first) * ((last - first) / (end - first))
-        cv2.fillPoly(mask, [np.rint(named).astype(np.int32)], 1)
-    return masks.astype(bool)
+    masks = np.zeros((len(polygons), *image_hw), bool)
+    for mask, (top, left, part) in zip(masks, coverage(polygons, image_hw), strict=True):
+        least, area = MASK_THRESHOLD, part.sum()
+        if part[part >= least].sum() < area / 2:
+            pixels = max(1, round(float(area)))
+            least = np.partition(part.ravel(), -pixels)[-pixels]
+        mask[top : top + part.shape[0], left : left + part.shape[1]] = part >= least
+    return masks

@@ -4,14 +4,20 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
 from gsam_edge.coco import Annotations
 from gsam_edge.coco.needs import Need
 from gsam_edge.teachers.family import Image, Role, Setting, TeacherPredict, TuningData
 from gsam_edge.teachers.grounding_dino.config import GroundingDinoTuningConfig
+from gsam_edge.teachers.maps import TeacherMaps
 from gsam_edge.training.run import Run
 from gsam_edge.vision import Detections
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from gsam_edge.teachers.grounding_dino.model import GroundingDino
     from gsam_edge.teachers.lora.adapter import Adapter
 
@@ -58,14 +64,29 @@ class GroundingDinoFamily:
 
     def predictor(self, base: "GroundingDino", adapter: "Adapter | None", setting: Setting) -> TeacherPredict:
         """Builds the prediction for all classes, in one prompt or, past the text encoder's limit, in several."""
-        from gsam_edge.teachers.grounding_dino.text import read_prompts_once
-        from gsam_edge.teachers.lora.adapter import adapted
-
-        model = adapted(base.model, adapter, device=setting.device, keep_base=setting.keep_base)
-        read_prompts_once(model)
-        tuned = replace(base, model=model)
+        tuned = self._tuned(base, adapter, setting)
 
         def find(images: Sequence[Image], prompts: Sequence[Detections] | None) -> list[Detections]:
             return tuned.predict_batch(images, setting.class_names, setting.detection)
 
         return find
+
+    def maps(self, base: "GroundingDino", adapter: "Adapter | None", setting: Setting) -> TeacherMaps:
+        """See `encoder_maps`."""
+        from gsam_edge.teachers.grounding_dino.maps import encoder_maps
+
+        tuned = self._tuned(base, adapter, setting)
+
+        def maps(canvas: Image, boxes: NDArray[np.float32]) -> "dict[str, Tensor]":
+            return encoder_maps(tuned, canvas, setting.class_names)
+
+        return maps
+
+    @staticmethod
+    def _tuned(base: "GroundingDino", adapter: "Adapter | None", setting: Setting) -> "GroundingDino":
+        from gsam_edge.teachers.grounding_dino.text import read_prompts_once
+        from gsam_edge.teachers.lora.adapter import adapted
+
+        model = adapted(base.model, adapter, device=setting.device, keep_base=setting.keep_base)
+        read_prompts_once(model)
+        return replace(base, model=model)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from gsam_edge.coco import Annotations
 from gsam_edge.coco.needs import Need
 from gsam_edge.teachers.family import Role, Setting, TeacherPredict, TuningData
+from gsam_edge.teachers.maps import TeacherMaps
 from gsam_edge.teachers.outlining.config import OutliningConfig
 from gsam_edge.training.run import Run
 
@@ -44,9 +45,19 @@ class OutlinerFamily:
 
     def predictor(self, base: "PromptableModel", adapter: "Adapter | None", setting: Setting) -> TeacherPredict:
         """See `outliner`."""
-        from gsam_edge.teachers.lora.adapter import adapted
         from gsam_edge.teachers.outlining.predictor import outliner
 
+        return outliner(self._tuned(base, adapter, setting), adapter, setting)
+
+    def maps(self, base: "PromptableModel", adapter: "Adapter | None", setting: Setting) -> TeacherMaps:
+        """See `soft_outliner`."""
+        from gsam_edge.teachers.outlining.predictor import soft_outliner
+
+        return soft_outliner(self._tuned(base, adapter, setting), adapter, setting)
+
+    @staticmethod
+    def _tuned(base: "PromptableModel", adapter: "Adapter | None", setting: Setting) -> "PromptableModel":
+        from gsam_edge.teachers.lora.adapter import adapted
+
         model = adapted(base.model, adapter, device=setting.device, keep_base=setting.keep_base)
-        tuned = replace(base, model=model)  # type: ignore[type-var]  # bases are dataclasses, which no Protocol can say
-        return outliner(tuned, adapter, setting)
+        return replace(base, model=model)  # type: ignore[type-var]  # bases are dataclasses, which no Protocol can say

@@ -2,10 +2,16 @@
 
 from dataclasses import replace
 
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
 from gsam_edge.teachers.family import Image, Setting, TeacherPredict, one_by_one
 from gsam_edge.teachers.lora.adapter import Adapter
+from gsam_edge.teachers.maps import TeacherMaps
 from gsam_edge.teachers.outlining.calibration import IouCalibration, OutlinerFacts
 from gsam_edge.teachers.outlining.features import ImageFeatures
+from gsam_edge.teachers.outlining.maps import mask_maps
 from gsam_edge.teachers.outlining.model import PromptableModel, predict_masks
 from gsam_edge.vision import Detections
 
@@ -22,9 +28,7 @@ def outliner(model: PromptableModel, adapter: Adapter | None, setting: Setting) 
             without matrices, leaves the estimates as they are, clipped to 0..1.
         setting: its store keeps what a frozen image encoder gives.
     """
-    facts = _UNTUNED
-    if adapter is not None and adapter.config.facts is not None:
-        facts = OutlinerFacts.model_validate(adapter.config.facts)
+    facts = _facts(adapter)
     # The calibration is that of the tuned model.
     calibration = facts.iou if adapter is not None and adapter.is_tuned else _UNTUNED.iou
     features = ImageFeatures(model, setting.features)
@@ -38,3 +42,22 @@ def outliner(model: PromptableModel, adapter: Adapter | None, setting: Setting) 
         return replace(prompt, masks=masks, mask_scores=calibration.calibrated(iou))
 
     return one_by_one(outline)
+
+
+def soft_outliner(model: PromptableModel, adapter: Adapter | None, setting: Setting) -> TeacherMaps:
+    """Builds the function that gives the logits of the masks; arguments as those of `outliner`."""
+    facts, features = _facts(adapter), ImageFeatures(model, setting.features)
+
+    def maps(canvas: Image, boxes: NDArray[np.float32]) -> dict[str, Tensor]:
+        embedded = features.of_pixels(canvas) if len(boxes) else {}
+        canvas_hw = (canvas.shape[0], canvas.shape[1])
+        return mask_maps(model, embedded, boxes, canvas_hw, multimask=facts.multimask)
+
+    return maps
+
+
+def _facts(adapter: Adapter | None) -> OutlinerFacts:
+    """Returns how the model is asked."""
+    if adapter is None or adapter.config.facts is None:
+        return _UNTUNED
+    return OutlinerFacts.model_validate(adapter.config.facts)

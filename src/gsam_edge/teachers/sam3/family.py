@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from gsam_edge.coco import Annotations
 from gsam_edge.coco.needs import Need
 from gsam_edge.teachers.family import Image, Role, Setting, TeacherPredict, TuningData, one_by_one
+from gsam_edge.teachers.maps import NoMaps
 from gsam_edge.teachers.sam3.config import Sam3TuningConfig
 from gsam_edge.training.run import Run
 from gsam_edge.vision import Detections
@@ -66,3 +67,7 @@ class Sam3Family:
             return tuned.predict(tokens, image_hw, texts, setting.detection, masks=setting.own_masks)
 
         return one_by_one(find)
+
+    def maps(self, base: "Sam3", adapter: "Adapter | None", setting: Setting) -> NoMaps:
+        """Says why there are none."""
+        return NoMaps("SAM 3 scores no places of an image, only what it finds")

@@ -1,13 +1,13 @@
 """Which of the weights' classes means which of the data's."""
 
 import logging
-import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+from gsam_edge.coco.class_names import plain_name
 from gsam_edge.teachers.errors import ClassMatchError
 
 logger = logging.getLogger(__name__)
@@ -63,10 +63,10 @@ def match_classes(
     meant: dict[str, list[str]] = {name: [] for name in ours}
     similar: dict[str, list[str]] = {}
     for name in meant:
-        similar.setdefault(_plain(name), []).append(name)
+        similar.setdefault(plain_name(name), []).append(name)
     for name in dict.fromkeys(theirs):
         exact = mapping.get(name, name)
-        alike = [exact] if exact in meant else similar.get(_plain(name), [])
+        alike = [exact] if exact in meant else similar.get(plain_name(name), [])
         if len(alike) > 1:
             raise ClassMatchError(
                 f"yolo: expected one class of the data that the weights' class {name!r} means, got {alike}, which "
@@ -102,7 +102,3 @@ def class_scores(scores: NDArray[np.float32], columns: Sequence[Sequence[int]]) 
         if meant:
             ours[:, class_id] = scores[:, list(meant)].max(1)
     return ours
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[\s_-]", "", name).casefold()

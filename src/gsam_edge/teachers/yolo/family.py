@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from gsam_edge.coco import Annotations
 from gsam_edge.coco.needs import Need
 from gsam_edge.teachers.family import Image, Role, Setting, TeacherPredict, TuningData, one_by_one
+from gsam_edge.teachers.maps import NoMaps
 from gsam_edge.teachers.yolo.config import YoloTuningConfig
 from gsam_edge.training.run import Run
 from gsam_edge.vision import Detections
@@ -83,3 +84,7 @@ class YoloFamily:
             return tuned.predict(image, asked, setting.detection, masks=setting.own_masks)
 
         return one_by_one(find)
+
+    def maps(self, base: "Yolo", adapter: "Adapter | None", setting: Setting) -> NoMaps:
+        """Says why there are none."""
+        return NoMaps("of a YOLO its labels are read, not the scores of its grid")

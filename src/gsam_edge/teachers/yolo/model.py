@@ -13,11 +13,12 @@ from torch import Tensor
 from gsam_edge.teachers.config import DetectionConfig
 from gsam_edge.teachers.detections import best_detections
 from gsam_edge.teachers.errors import BaseModelError
-from gsam_edge.teachers.yolo.checkpoint import read_checkpoint
 from gsam_edge.teachers.yolo.classes import Asked, class_scores
 from gsam_edge.teachers.yolo.network import HEADS, build_network, decoded
+from gsam_edge.training.weights_file import read_checkpoint
 from gsam_edge.vision import Detections
 from gsam_edge.vision.boxes import box_area, cxcywh_to_xyxy
+from gsam_edge.vision.errors import FileError
 from gsam_edge.vision.letterbox import letterboxed
 
 
@@ -119,7 +120,10 @@ def load_yolo(path: Path | str) -> Yolo:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"YOLO {path}: expected a .pt file of Ultralytics, found none there")
-    content = read_checkpoint(path)
+    try:
+        content = read_checkpoint(path)
+    except FileError as error:
+        raise BaseModelError(f"YOLO {path}: {error}") from error
     network = build_network(content.definition, len(content.class_names), content.tensors, str(path))
     return Yolo(network, content.class_names, content.definition, path.name)
 

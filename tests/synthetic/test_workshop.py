@@ -21,9 +21,7 @@ from support.tiny import SMALL_WORKSHOP
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = WorkshopConfig.model_validate(
-    yaml.safe_load((ROOT / "conf/pretraining/parameters_pretrain_tiny_teachers.yml").read_text())[
-        "grounding_dino_world"
-    ]
+    yaml.safe_load((ROOT / "conf/base/parameters_pretrain_tiny_teachers.yml").read_text())["grounding_dino_world"]
 )
 #: Words of the nouns that a direction can go with.
 LONG = {*LONG_SHAPES, *(name for name, thing in (*PARTS.items(), *FLAWS.items()) if thing.is_long)}
@@ -185,7 +183,7 @@ def test_no_name_of_the_sample_is_a_phrase_or_a_word_of_the_workshop():
 def test_no_drawing_of_the_sample_is_used_by_the_workshop():
     """What draws bags, belts, labels and defects stays unseen by the teachers until they are tuned."""
     folder = Path(synthetic.__file__).parent
-    of_the_sample = {"bag", "belt", "card", "defects", "sample", "sample_dataset"}
+    of_the_sample = {"bag", "belt", "card", "defects", "line", "sample", "sample_dataset"}
     seen: set[str] = set()
     waiting = {"workshop.world"}
     while waiting:

@@ -344,6 +344,19 @@ def test_an_image_that_is_mostly_ignored_is_left_out_by_name_and_its_labels_are_
     assert same(passed.objects[1].unmasked, labels.objects[1].unmasked)
 
 
+def test_an_image_on_which_nothing_is_certain_is_left_out_and_one_on_which_nothing_is_seen_is_not():
+    """It would teach nothing but the background around what is ignored."""
+    annotations, _ = world(0, images=3)
+    small = Detections(
+        np.array([[0, 0, 6, 4], [20, 20, 26, 24]], np.float32), np.array([0.5, 0.9], np.float32), np.zeros(2, np.int64)
+    )
+    nothing = small.select(np.zeros(0, np.int64))
+    labels = predictions(annotations, {0: small.select(np.array([0])), 1: nothing, 2: small})
+    passed = gated(labels, replace(Gate.hard(0.8, 2), low=(0.3, 0.3)), GATE, split=annotations)
+    assert passed.left_out == {"0.png": pytest.approx(6 * 4 / 60**2)}
+    assert {image_id: len(packed) for image_id, packed in passed.objects.items()} == {1: 0, 2: 2}
+
+
 @given(st.lists(st.tuples(*[st.integers(-5, 25)] * 4), max_size=6))
 def test_the_share_that_boxes_cover_is_that_of_their_pixels(rows):
     xyxy = np.array([[min(a, c), min(b, d), max(a, c), max(b, d)] for a, b, c, d in rows], np.float32).reshape(-1, 4)

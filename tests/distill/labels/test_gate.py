@@ -249,20 +249,17 @@ def test_labels_of_other_classes_are_refused():
 
 @given(seeds)
 @settings(max_examples=20, deadline=None)
-def test_a_gate_survives_json(seed):
+def test_a_gate_is_written_as_json_in_which_null_is_a_threshold_that_no_label_reaches(seed):
     annotations, rng = world(seed)
     for gate in (
         fitted(annotations, noisy(annotations, rng)),
         Gate.hard(0.25, 3),
         replace(Gate.hard(0, 1), high=(inf,)),
     ):
-        assert Gate.from_dict(json.loads(json.dumps(gate.to_dict(), allow_nan=False))) == gate
-
-
-@pytest.mark.parametrize("damage", [{"high": None}, {"high": [0.1]}, {"low": [0.9, 0.9]}, {"calibration": [[1], []]}])
-def test_a_damaged_gate_is_refused(damage):
-    with pytest.raises(InvalidDatasetError, match="run the pipeline distillation"):
-        Gate.from_dict(Gate.hard(0.5, 2).to_dict() | damage)
+        written = json.loads(json.dumps(gate.to_dict(), allow_nan=False))
+        assert [inf if score is None else score for score in written["high"]] == list(gate.high)
+        assert [inf if score is None else score for score in written["low"]] == list(gate.low)
+        assert written["basis"] == list(gate.basis)
 
 
 def test_a_hard_gate_has_one_threshold_and_full_weights():

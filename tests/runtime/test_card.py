@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from gsam_edge.runtime import ArtefactError, Card
 from gsam_edge.runtime.tasks.table import interface_fault, output_names
+from gsam_edge.runtime.tensors import InputTensor
 
 CARD = Card("detect", ("ear of bag", "Ähre 🌾"), 320, "yolov8-seg", "0.1.0")
 
@@ -49,12 +50,13 @@ def test_a_missing_card_is_refused():
     ],
 )
 def test_the_interface_of_a_student(inputs, outputs, good):
-    assert (interface_fault(CARD, inputs, outputs) is None) is good
+    tensors = [InputTensor(name, (1, 3, 320, 320), "float32") for name in inputs]
+    assert (interface_fault(CARD, tensors, outputs) is None) is good
 
 
 def test_a_task_of_another_version_is_refused():
     with pytest.raises(ArtefactError, match=r"metadata task: expected one of \['detect'\], got 'dream'"):
-        interface_fault(replace(CARD, task="dream"), ["images"], ["dreams"])
+        interface_fault(replace(CARD, task="dream"), [InputTensor("images", (1, 3, 320, 320), "float32")], ["dreams"])
 
 
 def test_outputs_have_their_names_by_their_number():

@@ -32,7 +32,7 @@ class PromptFreeCheck:
 
 
 def check_prompt_free(inputs: Sequence[InputTensor], card: Card) -> PromptFreeCheck:
-    """Checks the inputs of an artefact, as its format reads them from the file, against its card: name, shape, dtype."""
+    """Checks name, shape and dtype of an artefact's inputs, as its format reads them from the file, by its card."""
     return PromptFreeCheck(tuple(tensor.name for tensor in inputs), input_fault(inputs, card))
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gsam_edge.runtime.card import ArtefactError, Card
+from gsam_edge.runtime.engines.onnx_file import require_plain
 from gsam_edge.runtime.tasks.table import INPUT_NAME
 from gsam_edge.runtime.tensors import InputTensor
 
@@ -38,6 +39,7 @@ class OnnxRuntimeEngine:
         if missing := [name for name in providers if name not in installed]:
             # ONNX Runtime itself would only warn, and compute elsewhere.
             raise ArtefactError(f"providers: expected some of {installed}, which ONNX Runtime has here, got {missing}")
+        require_plain(content)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3

@@ -7,6 +7,7 @@ from pydantic import BaseModel
 
 from gsam_edge.coco import Annotations
 from gsam_edge.runtime.card import Card
+from gsam_edge.runtime.tensors import InputTensor
 from gsam_edge.vision.images import ImageSource
 
 if TYPE_CHECKING:
@@ -111,8 +112,8 @@ class Format(Protocol[Source_contra, Config]):
         """
         ...
 
-    def inputs(self, content: bytes) -> tuple[str, ...]:
-        """Returns the names of everything that must be fed to the artefact, read from the file itself.
+    def inputs(self, content: bytes) -> tuple[InputTensor, ...]:
+        """Returns everything that can be fed to the artefact, also what has a default, read from the file itself.
 
         Raises:
             ArtefactError: if the content is no such file.

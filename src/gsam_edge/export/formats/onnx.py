@@ -7,9 +7,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from gsam_edge.export.end_to_end import metadata
 from gsam_edge.export.format import BuildData, StudentModule
 from gsam_edge.runtime.card import ArtefactError, Card
-from gsam_edge.runtime.tasks.table import INPUT_NAME, output_names
+from gsam_edge.runtime.tasks.table import INPUT_NAME, ROWS_NAME, output_names
 from gsam_edge.runtime.tensors import InputTensor
 
 
@@ -48,16 +49,18 @@ class Onnx:
 
 
 def to_onnx(student: StudentModule, config: OnnxConfig) -> bytes:
-    """Traces a student for one image at a time, simplifies the graph and writes the card into it.
+    """Traces a student for any number of images, simplifies the graph and writes the card into it.
 
-    The module is left in evaluation mode on the CPU, where it is traced.
+    Beside the task's outputs the file has `output0`, the same answers as Ultralytics reads them (`export.end_to_end`),
+    and keeps the names of the student's stages for tensors within the graph (`export.stages`). The module is left in
+    evaluation mode on the CPU, where it is traced.
 
     Args:
         student: the module and the card of the file; the card's `image_size` is S.
         config: the operator set.
 
     Returns:
-        The file's content: input `images`; outputs as the card's task names them.
+        The file's content: input `images` [any, 3, S, S]; `output0`, then the outputs as the card's task names them.
 
     Raises:
         ValueError: if the module's output is not a tuple of its task's outputs.
@@ -68,32 +71,59 @@ def to_onnx(student: StudentModule, config: OnnxConfig) -> bytes:
     import torch
     from torch.jit._trace import TracerWarning
 
-    module, card = student.module.eval().cpu(), student.card
-    example = torch.zeros(1, 3, card.image_size, card.image_size)
-    with torch.no_grad():
-        answer = module(example)
-    if not isinstance(answer, tuple):
-        raise ValueError(f"to_onnx: expected a module that gives the tuple of its outputs, got {type(answer).__name__}")
-    names = output_names(card, len(answer))
+    from gsam_edge.export.traced import TracedStudent, example_outputs
 
+    module, card = student.module.eval().cpu(), student.card
+    example = torch.zeros(2, 3, card.image_size, card.image_size)  # of one image, tracing would fix the number
+    answers, stages = example_outputs(module, example)
+    outputs = [ROWS_NAME, *output_names(card, len(answers))]
+    names = [INPUT_NAME, *outputs, *stages]
     with TemporaryDirectory(prefix="gsam_edge_onnx_") as folder, warnings.catch_warnings():
         # The other exporter needs onnxscript. The tracer warns of shapes that become constants, which is intended.
         warnings.simplefilter("ignore", DeprecationWarning)
         warnings.simplefilter("ignore", TracerWarning)
         path = Path(folder, "student.onnx")
         torch.onnx.export(
-            module,
+            TracedStudent(module).eval(),
             (example,),
             path,
-            input_names=[INPUT_NAME],
-            output_names=list(names),
+            input_names=names[:1],
+            output_names=names[1:],
+            dynamic_axes={name: {0: "batch"} for name in names},
             opset_version=config.opset,
             dynamo=False,
         )
         model = onnxslim.slim(onnx.load(path))
-    onnx.helper.set_model_props(model, card.to_properties())
+    kept = [value for value in model.graph.output if value.name in outputs]
+    del model.graph.output[:]
+    model.graph.output.extend(kept)
+    return finished(model, card)
+
+
+def finished(model: Any, card: Card) -> bytes:
+    """Writes the card into a graph, and for Ultralytics its own metadata; returns the file's content.
+
+    The number of images is left open without a name: to Ultralytics a name means images of any size, and it would not
+    read the size from the metadata.
+
+    Args:
+        model: the student's `onnx.ModelProto`, which is changed.
+        card: of the file.
+
+    Raises:
+        onnx.checker.ValidationError: if the graph is not valid ONNX.
+    """
+    import onnx
+
+    for value in (*model.graph.input, *model.graph.output):
+        images = value.type.tensor_type.shape.dim[0]
+        if images.HasField("dim_param"):
+            images.ClearField("dim_param")
+    del model.graph.value_info[:]  # which repeat the name
+    onnx.helper.set_model_props(model, card.to_properties() | metadata(card))
     onnx.checker.check_model(model, full_check=True)
-    return model.SerializeToString()
+    content: bytes = model.SerializeToString()
+    return content
 
 
 def read_card(content: bytes) -> Card:

@@ -44,6 +44,8 @@ class OnnxInt8:
     source = "onnx"
     engine = "onnxruntime"
     precision = "integer"
+    must_be_faster = True
+    oldest_runtime = None
     config = QuantizationConfig
     install = "pip install onnx onnxruntime"
 

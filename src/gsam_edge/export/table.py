@@ -6,8 +6,13 @@ from typing import Any
 from gsam_edge.export.format import Format
 from gsam_edge.export.formats.onnx import Onnx
 from gsam_edge.export.formats.onnx_int8 import OnnxInt8
+from gsam_edge.export.formats.onnx_ultralytics import OnnxUltralytics
 
-FORMATS: Mapping[str, Format[Any, Any]] = {"onnx": Onnx(), "onnx_int8": OnnxInt8()}
+FORMATS: Mapping[str, Format[Any, Any]] = {
+    "onnx": Onnx(),
+    "onnx_int8": OnnxInt8(),
+    "onnx_ultralytics": OnnxUltralytics(),
+}
 
 #: The format that others are compared with in speed: single precision, on every CPU.
 REFERENCE = "onnx"

@@ -32,5 +32,7 @@ def example_outputs(student: nn.Module, images: Tensor) -> tuple[tuple[Tensor, .
     with torch.no_grad(), watched(student) as seen:
         answers = student(images)
     if not isinstance(answers, tuple):
-        raise ValueError(f"to_onnx: expected a module that gives the tuple of its outputs, got {type(answers).__name__}")
+        raise ValueError(
+            f"to_onnx: expected a module that gives the tuple of its outputs, got {type(answers).__name__}"
+        )
     return answers, tuple(seen)

@@ -1,13 +1,14 @@
 """Exports a trained student to ONNX."""
 
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from gsam_edge.export.end_to_end import metadata
+from gsam_edge.export.end_to_end import DETECT, metadata
 from gsam_edge.export.format import BuildData, StudentModule
 from gsam_edge.runtime.card import ArtefactError, Card
 from gsam_edge.runtime.tasks.table import INPUT_NAME, ROWS_NAME, output_names
@@ -102,7 +103,7 @@ def to_onnx(student: StudentModule, config: OnnxConfig) -> bytes:
     return finished(model, card)
 
 
-def finished(model: Any, card: Card) -> bytes:
+def finished(model: Any, card: Card, *, task: str = DETECT) -> bytes:
     """Writes the card into a graph, and for Ultralytics its own metadata; returns the file's content.
 
     The number of images is left open without a name: to Ultralytics a name means images of any size, and it would not
@@ -111,6 +112,7 @@ def finished(model: Any, card: Card) -> bytes:
     Args:
         model: the student's `onnx.ModelProto`, which is changed.
         card: of the file.
+        task: what Ultralytics finds in the file, `end_to_end.DETECT` or `SEGMENT`.
 
     Raises:
         onnx.checker.ValidationError: if the graph is not valid ONNX.
@@ -122,10 +124,25 @@ def finished(model: Any, card: Card) -> bytes:
         if images.HasField("dim_param"):
             images.ClearField("dim_param")
     del model.graph.value_info[:]  # which repeat the name
-    onnx.helper.set_model_props(model, card.to_properties() | metadata(card))
+    onnx.helper.set_model_props(model, card.to_properties() | metadata(card, task))
     onnx.checker.check_model(model, full_check=True)
     content: bytes = model.SerializeToString()
     return content
+
+
+def with_outputs(content: bytes, names: Sequence[str]) -> bytes:
+    """Returns an ONNX file that gives tensors within its graph as outputs, too; names that it lacks are left out.
+
+    Raises:
+        ArtefactError: if the bytes are no ONNX file.
+    """
+    model = parsed(content)
+    present = {name for node in model.graph.node for name in node.output}
+    for name in names:
+        if name in present:
+            model.graph.output.add(name=name)
+    opened: bytes = model.SerializeToString()
+    return opened
 
 
 def read_card(content: bytes) -> Card:
@@ -134,7 +151,7 @@ def read_card(content: bytes) -> Card:
     Raises:
         ArtefactError: if the bytes are no ONNX file, or one that holds no card.
     """
-    return Card.from_properties({entry.key: entry.value for entry in _parsed(content).metadata_props})
+    return Card.from_properties({entry.key: entry.value for entry in parsed(content).metadata_props})
 
 
 def graph_inputs(content: bytes) -> tuple[InputTensor, ...]:
@@ -145,7 +162,7 @@ def graph_inputs(content: bytes) -> tuple[InputTensor, ...]:
     Raises:
         ArtefactError: if the bytes are no ONNX file.
     """
-    return tuple(_input_tensor(value) for value in _parsed(content).graph.input)
+    return tuple(_input_tensor(value) for value in parsed(content).graph.input)
 
 
 def _input_tensor(value: Any) -> InputTensor:
@@ -164,8 +181,12 @@ def _input_tensor(value: Any) -> InputTensor:
     return InputTensor(value.name, sides, dtype)
 
 
-def _parsed(content: bytes) -> Any:
-    """Parses the file to an `onnx.ModelProto`."""
+def parsed(content: bytes) -> Any:
+    """Parses the file to an `onnx.ModelProto`.
+
+    Raises:
+        ArtefactError: if the bytes are no ONNX file.
+    """
     import onnx
     from google.protobuf.message import DecodeError
 

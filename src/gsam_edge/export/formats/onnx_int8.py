@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from gsam_edge.export.body import convolutional_body
 from gsam_edge.export.calibration import CalibrationCanvases, Canvases, CanvasReader
 from gsam_edge.export.format import BuildData
-from gsam_edge.export.formats.onnx import graph_inputs, read_card
+from gsam_edge.export.formats.onnx import finished, graph_inputs, read_card
 from gsam_edge.runtime.card import Card
 from gsam_edge.runtime.tensors import InputTensor
 
@@ -119,6 +119,4 @@ def quantize_static(model: bytes, calibration: Canvases, config: QuantizationCon
                 },
             )
         quantised = onnx.load(quantised_path)
-    onnx.helper.set_model_props(quantised, {p.key: p.value for p in onnx.load_from_string(model).metadata_props})
-    onnx.checker.check_model(quantised, full_check=True)
-    return quantised.SerializeToString()
+    return finished(quantised, read_card(model))

@@ -12,7 +12,7 @@ TASKS: Mapping[str, Task] = {"detect": Detect()}
 #: The one input of every student.
 INPUT_NAME = "images"
 
-#: What a file may hold beside its answers: the same in the layout of Ultralytics, whose `YOLO()` reads it. No engine does.
+#: What a file may hold beside its answers: the same in the layout of Ultralytics, for its `YOLO()`; no engine reads it.
 ROWS_NAME, PROTOTYPES_NAME = "output0", "output1"
 
 

@@ -43,8 +43,8 @@ class SearchConfig(BaseModel):
     sensitivity_images: int = Field(ge=1, description="training images that the layers' sensitivity is taken on")
     trials_in_float: int = Field(ge=0, description="layers that are tried in float at most; 0 is none")
 
-    def ways(self) -> list[QuantizationConfig]:
-        """Returns every method with every number of images, in the order in which they are tried."""
+    def ways(self, available: int) -> list[QuantizationConfig]:
+        """Returns every method with every number of images (at most those `available`), in the order of trial."""
         return [
             QuantizationConfig(
                 calibration_images=count,
@@ -54,7 +54,7 @@ class SearchConfig(BaseModel):
                 reduce_range=self.reduce_range,
             )
             for method in self.methods
-            for count in self.calibration_images
+            for count in dict.fromkeys(min(count, available) for count in self.calibration_images)
         ]
 
 
@@ -114,7 +114,7 @@ def quantize_by_validation(
     with prepared(source) as quantizer:
         trials = _Trials(source, data, config)
         tried: list[tuple[QuantizationConfig, Ranges, _Trial]] = []
-        for way in config.ways():
+        for way in config.ways(len(data.train.images)):
             canvases = CalibrationCanvases.of_training(card, data, what=what, count=way.calibration_images)
             ranges = quantizer.calibrate(canvases, way)
             trial = trials.measure(_quantized(quantizer, ranges, way))

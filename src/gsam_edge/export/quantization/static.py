@@ -6,7 +6,7 @@ cheap, and one scale over pixels and probabilities together would leave the prob
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from gsam_edge.export.body import body_outputs, convolution_units, convolutional_body
 from gsam_edge.export.calibration import Canvases, CanvasReader
 from gsam_edge.export.quantization.operator_sets import drop_unused_operator_sets
+from gsam_edge.runtime.card import Card
 from gsam_edge.runtime.tasks.table import INPUT_NAME
 
 Method = Literal["minmax", "entropy", "percentile"]
@@ -160,7 +161,6 @@ class Quantizer:
         Returns:
             The INT8 file's content, with the tensors and the metadata of the FP32 file.
         """
-        import onnx
         from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
 
         left_out = {node for convolution in in_float for node in self.units[convolution]}
@@ -181,7 +181,38 @@ class Quantizer:
             weight_type=QuantType.QInt8,
             extra_options=dict(layout.options),
         )
-        quantised = onnx.load(target)
+        return self._finished(target)
+
+    def quantize_dynamic(self, *, reduce_range: bool) -> bytes:
+        """Quantises the weights of the body's convolutions; the ranges of activations are taken while it runs.
+
+        Weights are uint8 with one scale per tensor: ONNX Runtime's kernel for CPUs takes no others.
+
+        Args:
+            reduce_range: 7-bit weights.
+
+        Returns:
+            As `quantize`.
+        """
+        from onnxruntime.quantization import QuantType, quantize_dynamic
+
+        target = self._folder / "quantised.onnx"
+        quantize_dynamic(
+            self._whole,
+            target,
+            op_types_to_quantize=["Conv"],
+            nodes_to_quantize=[node.name for node in self._nodes if node.op_type == "Conv"],
+            per_channel=False,
+            reduce_range=reduce_range,
+            weight_type=QuantType.QUInt8,
+        )
+        return self._finished(target)
+
+    def _finished(self, path: Path) -> bytes:
+        """Returns a quantised file with the metadata of the FP32 file, and checks it."""
+        import onnx
+
+        quantised = onnx.load(path)
         drop_unused_operator_sets(quantised)
         onnx.helper.set_model_props(quantised, self._properties)
         onnx.checker.check_model(quantised, full_check=True)
@@ -230,3 +261,22 @@ def _library_method(method: Method) -> Any:
         "entropy": CalibrationMethod.Entropy,
         "percentile": CalibrationMethod.Percentile,
     }[method]
+
+
+def with_notes(content: bytes, notes: Sequence[str]) -> bytes:
+    """Returns an exported ONNX file with other notes in its card.
+
+    Args:
+        content: the file's content.
+        notes: sentences, see `Card.notes`.
+
+    Raises:
+        ArtefactError: if the file holds no card.
+    """
+    import onnx
+
+    model = onnx.load_from_string(content)
+    properties = {entry.key: entry.value for entry in model.metadata_props}
+    card = replace(Card.from_properties(properties), notes=tuple(notes))
+    onnx.helper.set_model_props(model, properties | card.to_properties())
+    return model.SerializeToString()

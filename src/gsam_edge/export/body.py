@@ -15,7 +15,9 @@ _SPATIAL = _CONVOLUTIONS | frozenset(
 )  # fmt: skip
 
 #: Operators that shape a convolution's answer value by value.
-_ACTIVATIONS = frozenset({"BatchNormalization", "Clip", "HardSigmoid", "HardSwish", "LeakyRelu", "Mul", "Relu", "Sigmoid"})
+_ACTIVATIONS = frozenset(
+    {"BatchNormalization", "Clip", "HardSigmoid", "HardSwish", "LeakyRelu", "Mul", "Relu", "Sigmoid"}
+)
 
 
 def convolutional_body(graph: Any) -> list[Any]:

@@ -23,7 +23,9 @@ def test_sets_of_which_no_node_is_used_are_dropped():
 
 
 def test_a_set_stays_for_a_node_of_it_also_within_a_branch():
-    branch = helper.make_graph([helper.make_node("Gelu", ["a"], ["b"], domain="com.microsoft")], "then", [], [value("b")])
+    branch = helper.make_graph(
+        [helper.make_node("Gelu", ["a"], ["b"], domain="com.microsoft")], "then", [], [value("b")]
+    )
     node = helper.make_node("If", ["a"], ["b"], then_branch=branch, else_branch=branch)
     model = model_of([node], ("", 17), ("ai.onnx.ml", 5), ("com.microsoft", 1))
     assert declared_after(model) == {"": 17, "com.microsoft": 1}
@@ -33,6 +35,8 @@ def test_a_set_stays_for_a_function_of_the_model():
     inner = helper.make_node("Gelu", ["x"], ["y"], domain="com.microsoft")
     sets = [helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1), helper.make_opsetid("own", 1)]
     function = helper.make_function("own", "Twice", ["x"], ["y"], [inner], sets)
-    model = model_of([helper.make_node("Twice", ["a"], ["b"], domain="own")], ("", 17), ("com.microsoft", 1), ("own", 1))
+    model = model_of(
+        [helper.make_node("Twice", ["a"], ["b"], domain="own")], ("", 17), ("com.microsoft", 1), ("own", 1)
+    )
     model.functions.append(function)
     assert declared_after(model) == {"": 17, "com.microsoft": 1, "own": 1}

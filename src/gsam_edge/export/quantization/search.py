@@ -143,24 +143,28 @@ def _leave_in_float(
     data: BuildData,
     config: SearchConfig,
 ) -> tuple[_Trial, str]:
-    """Leaves layers in float, the most sensitive first, as long as it helps; returns the best and a sentence."""
+    """Leaves the most sensitive layers in float, one more at a time, until the loss is small enough.
+
+    Two layers may help only together (one gives what the other reads), so a layer that did not help alone stays.
+
+    Returns:
+        The trial that lost least, of the fewest layers, and a sentence about it.
+    """
     canvases = CalibrationCanvases.of_training(card, data, what=what, count=config.sensitivity_images)
-    won = sensitivities(quantizer, ranges, canvases, way, data.threads)
-    best, kept, measured = start, list[str](), 0
-    for name, decibels in won.items():
-        if best.drop <= config.max_drop or measured == config.trials_in_float or decibels <= 0:
-            break
-        measured += 1
-        trial = trials.measure(_quantized(quantizer, ranges, way, [*kept, name]))
-        logger.info("INT8 with %s in float (%.2f dB won): mAP50-95 falls by %.4f", name, decibels, trial.drop)
+    ranked = list(sensitivities(quantizer, ranges, canvases, way, data.threads))[: config.trials_in_float]
+    best, kept = start, 0
+    for count, name in enumerate(ranked, start=1):
+        trial = trials.measure(_quantized(quantizer, ranges, way, ranked[:count]))
+        logger.info("INT8 with %s in float, too (%d layers): mAP50-95 falls by %.4f", name, count, trial.drop)
         if trial.drop < best.drop:
-            best = trial
-            kept.append(name)
+            best, kept = trial, count
+        if best.drop <= config.max_drop:
+            break
     if not kept:
-        return best, f"none of the {measured} most sensitive layers helped in float, so all are in INT8"
+        return best, f"none of the {len(ranked)} most sensitive layers helped in float, so all are in INT8"
     return best, (
-        f"in float, of {len(quantizer.units)} convolutions, those that helped among the {measured} most sensitive: "
-        f"{', '.join(kept)}; the loss fell from {start.drop:.4f} to {best.drop:.4f}"
+        f"in float, of {len(quantizer.units)} convolutions, the most sensitive: {', '.join(ranked[:kept])}; the loss "
+        f"fell from {start.drop:.4f} to {best.drop:.4f}"
     )
 
 

@@ -55,9 +55,7 @@ def sensitivities(
     return dict(sorted(won.items(), key=lambda entry: -entry[1]))
 
 
-def signal_to_noise_db(
-    exact: Mapping[str, NDArray[np.float32]], rounded: Mapping[str, NDArray[np.float32]]
-) -> float:
+def signal_to_noise_db(exact: Mapping[str, NDArray[np.float32]], rounded: Mapping[str, NDArray[np.float32]]) -> float:
     """Returns 10 log10(sum of signal² / sum of noise²) in dB, the mean over the tensors.
 
     Args:

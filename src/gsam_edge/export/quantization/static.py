@@ -5,6 +5,7 @@ cheap, and one scale over pixels and probabilities together would leave the prob
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field, replace
 from io import StringIO
@@ -155,7 +156,8 @@ class Quantizer:
             per_channel: one weight scale per output channel instead of one per tensor.
             reduce_range: 7-bit weights.
             layout: which tensors become integers.
-            in_float: names of convolutions, keys of `units`, that are left in float with their activations.
+            in_float: names of convolutions, keys of `units`, that are left in float with their activations, and that
+                read float where nothing else reads the tensor.
             body_only: gives the INT8 form of `body`, instead of that of the whole student.
 
         Returns:
@@ -181,7 +183,7 @@ class Quantizer:
             weight_type=QuantType.QInt8,
             extra_options=dict(layout.options),
         )
-        return self._finished(target)
+        return self._finished(target, left_out)
 
     def quantize_dynamic(self, *, reduce_range: bool) -> bytes:
         """Quantises the weights of the body's convolutions; the ranges of activations are taken while it runs.
@@ -208,11 +210,12 @@ class Quantizer:
         )
         return self._finished(target)
 
-    def _finished(self, path: Path) -> bytes:
+    def _finished(self, path: Path, left_out: AbstractSet[str] = frozenset()) -> bytes:
         """Returns a quantised file with the metadata of the FP32 file, and checks it."""
         import onnx
 
         quantised = onnx.load(path)
+        _drop_rounding_before(quantised.graph, left_out)
         drop_unused_operator_sets(quantised)
         onnx.helper.set_model_props(quantised, self._properties)
         onnx.checker.check_model(quantised, full_check=True)
@@ -252,6 +255,31 @@ def quantize_static(model: bytes, calibration: Canvases, config: QuantizationCon
         return quantizer.quantize(ranges, per_channel=config.per_channel, reduce_range=config.reduce_range)
 
 
+def _drop_rounding_before(graph: Any, left_out: AbstractSet[str]) -> None:
+    """Removes what rounds a tensor that only nodes in float read.
+
+    A convolution's answer stays rounded: the convolution would compute in float, too, without it.
+    """
+    makers = {name: node for node in graph.node for name in node.output}
+    readers: dict[str, list[Any]] = {}
+    for node in graph.node:
+        for name in node.input:
+            readers.setdefault(name, []).append(node)
+    for rounding in [node for node in graph.node if node.op_type == "QuantizeLinear"]:
+        tensor = rounding.input[0]
+        pairs = readers[rounding.output[0]]
+        behind = [node for pair in pairs for node in readers.get(pair.output[0], [])]
+        maker = makers.get(tensor)
+        if maker is None or maker.op_type in {"Conv", "ConvTranspose"} or not behind:
+            continue
+        if all(node.name in left_out for node in behind):
+            dequantised = {pair.output[0] for pair in pairs}
+            for node in behind:
+                node.input[:] = [tensor if name in dequantised else name for name in node.input]
+            for node in (rounding, *pairs):
+                graph.node.remove(node)
+
+
 def _library_method(method: Method) -> Any:
     """Returns ONNX Runtime's name of a method."""
     from onnxruntime.quantization import CalibrationMethod
@@ -278,5 +306,6 @@ def with_notes(content: bytes, notes: Sequence[str]) -> bytes:
     model = onnx.load_from_string(content)
     properties = {entry.key: entry.value for entry in model.metadata_props}
     card = replace(Card.from_properties(properties), notes=tuple(notes))
+    properties.pop("notes", None)  # a card without notes does not name them
     onnx.helper.set_model_props(model, properties | card.to_properties())
     return model.SerializeToString()

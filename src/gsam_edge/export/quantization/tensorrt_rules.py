@@ -107,7 +107,11 @@ def _convolution_faults(node: Any, graph: _Graph) -> Iterator[str]:
     if (activation is None) != (weights is None):
         which = "weights" if activation is None else "activation"
         yield f"{node.name}: expected its activation and its weights quantised, or neither, got its {which} alone"
-    if len(node.input) > 2 and node.input[2] and graph.constants.get(node.input[2], np.empty(0, bool)).dtype.kind != "f":
+    if (
+        len(node.input) > 2
+        and node.input[2]
+        and graph.constants.get(node.input[2], np.empty(0, bool)).dtype.kind != "f"
+    ):
         yield f"{node.name}: expected a bias that is a float constant, got {_shown(graph.constants.get(node.input[2]))}"
     if activation is not None and graph.constants.get(activation.input[1], np.empty(1)).size != 1:
         yield f"{node.name}: expected one scale for its activation, got several"

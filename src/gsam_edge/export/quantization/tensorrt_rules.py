@@ -35,8 +35,8 @@ def tensorrt_faults(content: bytes) -> tuple[str, ...]:
     1. Operators are of the default set, of opset 13 or later.
     2. Integers are int8, and 0 is 0: no zero point but zeros.
     3. A scale is a positive float32 constant: one for activations, one or one per output channel for weights.
-    4. QuantizeLinear and DequantizeLinear come in pairs, each before one input of one convolution and nowhere else: what
-       lies between convolutions TensorRT fuses itself.
+    4. QuantizeLinear and DequantizeLinear come in pairs, each before one input of one convolution and nowhere else:
+       what lies between convolutions TensorRT fuses itself.
     5. A convolution has both its inputs quantised or none; its bias is float.
     6. TopK asks for at most 3840.
 

@@ -1,5 +1,6 @@
 """What others make of our ONNX files: ONNX Runtime without our engine, Ultralytics' YOLO(), Netron."""
 
+import importlib
 import urllib.request
 
 import numpy as np
@@ -10,8 +11,8 @@ from torch import nn
 
 from gsam_edge.export.format import NotBuilt, StudentModule
 from gsam_edge.export.formats.onnx import OnnxConfig, to_onnx
-from gsam_edge.export.formats.onnx_int8 import quantize_static
 from gsam_edge.export.formats.onnx_ultralytics import OnnxUltralytics, UltralyticsConfig
+from gsam_edge.export.quantization.static import quantize_static
 from gsam_edge.runtime import Card, Detector
 
 THRESHOLD = 0.25
@@ -24,7 +25,7 @@ def image(canvases):
 
 
 def read_by_ultralytics(content, image, folder):
-    from gsam_edge.students.ultralytics.imports import safe_torch_load  # sets Ultralytics up, before its first import
+    importlib.import_module("gsam_edge.students.ultralytics.imports")  # sets Ultralytics up, before its first import
     from ultralytics import YOLO
 
     path = folder / "student.onnx"

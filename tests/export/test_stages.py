@@ -113,6 +113,12 @@ def test_a_student_without_stages_is_compared_by_its_outputs(blob_student, blob_
     assert certificate.first_divergence is None
 
 
+def test_the_real_student_says_its_stages(edge_student, edge_onnx, canvases):
+    certificate = certify(edge_student, ONNX, edge_onnx, canvases[:2], CONFIG)
+    assert [stage.name for stage in certificate.stages] == ["stem", "neck", "raw", "decode", "suppression", "masks"]
+    assert certificate.first_divergence is None
+
+
 def test_padding_does_not_hide_a_wrong_object():
     """One object among 99 rows of padding: its score is all that is compared."""
     right, wrong = np.zeros((1, 100), np.float32), np.zeros((1, 100), np.float32)

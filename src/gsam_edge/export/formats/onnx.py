@@ -106,9 +106,6 @@ def to_onnx(student: StudentModule, config: OnnxConfig) -> bytes:
 def finished(model: Any, card: Card, *, task: str = DETECT) -> bytes:
     """Writes the card into a graph, and for Ultralytics its own metadata; returns the file's content.
 
-    The number of images is left open without a name: to Ultralytics a name means images of any size, and it would not
-    read the size from the metadata.
-
     Args:
         model: the student's `onnx.ModelProto`, which is changed.
         card: of the file.
@@ -119,15 +116,23 @@ def finished(model: Any, card: Card, *, task: str = DETECT) -> bytes:
     """
     import onnx
 
-    for value in (*model.graph.input, *model.graph.output):
-        images = value.type.tensor_type.shape.dim[0]
-        if images.HasField("dim_param"):
-            images.ClearField("dim_param")
-    del model.graph.value_info[:]  # which repeat the name
+    leave_number_open(model.graph)
     onnx.helper.set_model_props(model, card.to_properties() | metadata(card, task))
     onnx.checker.check_model(model, full_check=True)
     content: bytes = model.SerializeToString()
     return content
+
+
+def leave_number_open(graph: Any) -> None:
+    """Takes the name away that tracing, or the inference of shapes, gave the number of images of inputs and outputs.
+
+    To Ultralytics a name there means images of any size, and it would not read their size from the metadata.
+    """
+    for value in (*graph.input, *graph.output):
+        images = value.type.tensor_type.shape.dim[0]
+        if images.HasField("dim_param"):
+            images.ClearField("dim_param")
+    del graph.value_info[:]  # which repeat the name
 
 
 def with_outputs(content: bytes, names: Sequence[str]) -> bytes:

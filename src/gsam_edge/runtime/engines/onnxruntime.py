@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from gsam_edge.runtime.card import ArtefactError, Card
 from gsam_edge.runtime.engines.onnx_file import require_plain
-from gsam_edge.runtime.tasks.table import INPUT_NAME
+from gsam_edge.runtime.tasks.table import INPUT_NAME, answers_among
 from gsam_edge.runtime.tensors import InputTensor
 
 _CPU = "CPUExecutionProvider"
@@ -27,7 +27,7 @@ class OnnxRuntimeEngine:
         self.card = Card.from_properties(session.get_modelmeta().custom_metadata_map)
         fed = [*session.get_inputs(), *session.get_overridable_initializers()]
         self.inputs = tuple(_input_tensor(value) for value in fed)
-        self.outputs = tuple(value.name for value in session.get_outputs())
+        self.outputs = answers_among([value.name for value in session.get_outputs()])
 
     @classmethod
     def open(cls, content: bytes, *, threads: int, providers: Sequence[str]) -> "OnnxRuntimeEngine":
@@ -59,7 +59,7 @@ class OnnxRuntimeEngine:
 
     def run(self, batch: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
         """See `Engine`."""
-        return dict(zip(self.outputs, self._session.run(None, {INPUT_NAME: batch}), strict=True))
+        return dict(zip(self.outputs, self._session.run(self.outputs, {INPUT_NAME: batch}), strict=True))
 
     def close(self) -> None:
         """See `Engine`."""

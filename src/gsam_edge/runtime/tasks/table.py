@@ -12,6 +12,9 @@ TASKS: Mapping[str, Task] = {"detect": Detect()}
 #: The one input of every student.
 INPUT_NAME = "images"
 
+#: What a file may hold beside its answers: the same in the layout of Ultralytics, for its `YOLO()`; no engine reads it.
+ROWS_NAME, PROTOTYPES_NAME = "output0", "output1"
+
 
 def task_of(card: Card) -> Task:
     """Returns the task of a student.
@@ -61,15 +64,21 @@ def interface_fault(card: Card, inputs: Sequence[InputTensor], outputs: Sequence
     Args:
         card: its metadata.
         inputs: everything that can be fed to the artefact, also what has a default.
-        outputs: names of its outputs, in order.
+        outputs: names of its outputs, in order; those for Ultralytics may stand among them.
 
     Raises:
         ArtefactError: see `task_of`.
     """
     allowed = task_of(card).outputs(card)
+    outputs = answers_among(outputs)
     if fault := input_fault(inputs, card):
         return fault
-    return None if tuple(outputs) in allowed else f"expected the outputs {_either(allowed)}, got {list(outputs)}"
+    return None if outputs in allowed else f"expected the outputs {_either(allowed)}, got {list(outputs)}"
+
+
+def answers_among(outputs: Sequence[str]) -> tuple[str, ...]:
+    """Returns the names of outputs without those that only Ultralytics reads."""
+    return tuple(name for name in outputs if name not in {ROWS_NAME, PROTOTYPES_NAME})
 
 
 def _either(allowed: Sequence[Sequence[str]]) -> str:

@@ -1,0 +1,197 @@
+"""The parity certificate: compares an artefact with its PyTorch student stage by stage, and names where they part."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from gsam_edge.export.calibration import Canvases
+from gsam_edge.export.format import Format, StudentModule
+from gsam_edge.export.formats.onnx import with_outputs
+from gsam_edge.runtime.engines.engine import Engine
+from gsam_edge.runtime.engines.table import ENGINES
+from gsam_edge.runtime.tasks.table import output_names
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+#: Tensors of one canvas by name.
+Tensors: TypeAlias = Mapping[str, NDArray[Any]]
+#: The stages that end in the outputs themselves.
+_OUTPUT_STAGES: Mapping[str, tuple[str, ...]] = {"suppression": ("boxes", "scores", "class_ids"), "masks": ("masks",)}
+
+
+@runtime_checkable
+class Staged(Protocol):
+    """A student's module that says where its stages end."""
+
+    def stages(self) -> "Mapping[str, Sequence[nn.Module]]":
+        """Returns the submodules whose outputs a stage ends in, by the stage's name, in the order of computation."""
+        ...
+
+
+class StagesConfig(BaseModel):
+    """When a stage of two artefacts of one student counts as the same."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    tolerance: float = Field(
+        ge=0, le=1, description="largest difference of a value, as a share of its tensor's largest absolute value"
+    )
+    half_tolerance: float = Field(ge=0, le=1, description="the same in half precision")
+    agreement: float = Field(
+        gt=0,
+        le=1,
+        description="least share of a stage's values within the tolerance; two of one score may change places",
+    )
+
+
+@dataclass(frozen=True)
+class Stage:
+    """How far an artefact agrees with PyTorch at the end of a stage, over all images.
+
+    Attributes:
+        name: the stage.
+        values: number of values compared, those that are not 0 in both.
+        agreement: share of them within the tolerance.
+        difference: largest difference, as a share of its tensor's largest absolute value in PyTorch.
+    """
+
+    name: str
+    values: int
+    agreement: float
+    difference: float
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """The stages in the order of computation, and the first that diverges; None where none does."""
+
+    stages: tuple[Stage, ...]
+    first_divergence: str | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the attributes for JSON."""
+        return asdict(self)
+
+
+@contextmanager
+def watched(module: "nn.Module") -> "Iterator[dict[str, Tensor]]":
+    """Yields a mapping that fills with the stages' tensors when the module is called: "stem.0", "neck.0", "neck.1"...
+
+    It stays empty for a module that is not `Staged`. The tensors are those of the last call.
+    """
+    seen: dict[str, Tensor] = {}
+
+    def keep(stage: str, start: int) -> Callable[..., None]:
+        def hook(_module: Any, _inputs: Any, output: Any) -> None:
+            for place, tensor in enumerate(output if isinstance(output, tuple) else (output,), start):
+                seen[f"{stage}.{place}"] = tensor
+
+        return hook
+
+    stages = module.stages() if isinstance(module, Staged) else {}
+    handles = [
+        part.register_forward_hook(keep(stage, place))
+        for stage, parts in stages.items()
+        for place, part in enumerate(parts)
+    ]
+    try:
+        yield seen
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def certify(
+    student: StudentModule, made_as: Format[Any, Any], content: bytes, canvases: Canvases, config: StagesConfig
+) -> Certificate:
+    """Runs PyTorch and an artefact on canvases and compares what every stage ends in.
+
+    Of an ONNX file the stages within the graph are compared, of others those that end in outputs. What the artefact no
+    longer has, because a compiler merged it, is left out.
+
+    Args:
+        student: the reference.
+        made_as: the artefact's format.
+        content: the artefact.
+        canvases: float32 [1, 3, S, S] each.
+        config: tolerances.
+
+    Raises:
+        ArtefactError: if the artefact's engine cannot open it.
+        ValueError: if there is no canvas, or two tensors of one name have different shapes.
+    """
+    import torch
+
+    module = student.module.eval()
+    device = next(module.parameters()).device
+    pairs = []
+    engine: Engine | None = None
+    try:
+        for index in range(len(canvases)):
+            batch = canvases[index]
+            with torch.no_grad(), watched(module) as seen:
+                answers = module(torch.from_numpy(batch).to(device))
+            named = seen | dict(zip(output_names(student.card, len(answers)), answers, strict=True))
+            if engine is None:
+                opened = with_outputs(content, tuple(seen)) if made_as.suffix.endswith(".onnx") else content
+                engine = ENGINES[made_as.engine].open(opened, threads=0, providers=())
+            pairs.append(({name: tensor.cpu().numpy() for name, tensor in named.items()}, engine.run(batch)))
+    finally:
+        if engine is not None:
+            engine.close()
+    return compare_stages(pairs, config.half_tolerance if made_as.precision == "half" else config.tolerance, config)
+
+
+def compare_stages(pairs: Sequence[tuple[Tensors, Tensors]], tolerance: float, config: StagesConfig) -> Certificate:
+    """Compares tensors of PyTorch and of an artefact; see `certify`.
+
+    Args:
+        pairs: for each canvas PyTorch's tensors in the order of computation and the artefact's, by the names that
+            `watched` and the outputs have.
+        tolerance: largest difference of a value, as a share of its tensor's largest absolute value.
+        config: the agreement that is asked for.
+
+    Raises:
+        ValueError: if there is no pair, or two tensors of one name have different shapes.
+    """
+    if not pairs:
+        raise ValueError("compare_stages: expected at least one canvas, got none")
+    by_stage: dict[str, list[str]] = {}
+    for name in pairs[0][0]:
+        if name in pairs[0][1]:
+            by_stage.setdefault(_stage_of(name), []).append(name)
+    compared = (_compared(stage, tensors, pairs, tolerance) for stage, tensors in by_stage.items())
+    stages = tuple(stage for stage in compared if stage.values)
+    diverging = (stage.name for stage in stages if stage.agreement < config.agreement)
+    return Certificate(stages, next(diverging, None))
+
+
+def _stage_of(tensor: str) -> str:
+    for stage, outputs in _OUTPUT_STAGES.items():
+        if tensor in outputs:
+            return stage
+    return tensor.rpartition(".")[0]
+
+
+def _compared(stage: str, tensors: Sequence[str], pairs: Sequence[tuple[Tensors, Tensors]], tolerance: float) -> Stage:
+    """Returns a stage's figures. Values that are 0 in both, such as padding, say nothing and do not count."""
+    values = within = 0
+    worst = 0.0
+    for tensor in tensors:
+        for reference, other in pairs:
+            expected, got = reference[tensor].astype(np.float64), other[tensor].astype(np.float64)
+            if expected.shape != got.shape:
+                raise ValueError(f"stage {stage}, {tensor}: expected shape {expected.shape}, got {got.shape}")
+            largest = max(float(np.abs(expected).max(initial=0)), float(np.finfo(np.float32).tiny))
+            counted = (expected != 0) | (got != 0)
+            difference = np.nan_to_num(np.abs(expected - got)[counted] / largest, nan=np.inf)
+            values += difference.size
+            within += int((difference <= tolerance).sum())
+            worst = max(worst, float(difference.max(initial=0)))
+    return Stage(stage, values, within / values if values else 1.0, worst)

@@ -108,7 +108,7 @@ def test_no_pictures_is_an_error(blob_student, blob_onnx):
 )
 def test_the_report_has_the_keys_that_others_rely_on(matched, unmatched, close, precision, verdict, blob_onnx):
     found = Parity(4, matched, unmatched, 1.0, 0.01, 0.001, None, within_tolerance=close)
-    check = check_prompt_free(ONNX.inputs(blob_onnx))
+    check = check_prompt_free(ONNX.inputs(blob_onnx), ONNX.read_card(blob_onnx))
     evidence = ArtefactEvidence("student_onnx", len(blob_onnx), check, found, precision)
     row = report_row(evidence)
     assert set(row) == {"artefact", "size_mb", "prompt_free", "parity", "verdict"}
@@ -119,7 +119,7 @@ def test_the_report_has_the_keys_that_others_rely_on(matched, unmatched, close, 
 
 
 def test_the_report_rejects_what_needs_a_prompt(prompted_onnx):
-    check = check_prompt_free(ONNX.inputs(prompted_onnx))
+    check = check_prompt_free(ONNX.inputs(prompted_onnx), ONNX.read_card(prompted_onnx))
     found = Parity(4, 9, 0, 1.0, 0.01, 0.001, None, within_tolerance=True)
     row = report_row(ArtefactEvidence("student_onnx", 1, check, found, "single"))
     assert row["prompt_free"] is False

@@ -53,10 +53,11 @@ def collect_evidence(
         if isinstance(content, NotBuilt):
             rows.append(not_built_row(name, content))
             continue
-        check = check_prompt_free(made_as.inputs(content))
+        card = made_as.read_card(content)
+        check = check_prompt_free(made_as.inputs(content), card)
         if check.fault:
             raise RejectedArtefactError(f"{name} is not prompt-free: {check.fault}")
-        canvases = CalibrationCanvases(images, chosen, made_as.read_card(content))
+        canvases = CalibrationCanvases(images, chosen, card)
         try:
             engine = open_engine(content, made_as.suffix, threads=0)
         except ArtefactError as error:

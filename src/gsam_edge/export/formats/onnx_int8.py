@@ -10,6 +10,7 @@ from gsam_edge.export.formats.onnx import graph_inputs, read_card
 from gsam_edge.export.quantization.search import SearchConfig, quantize_by_validation
 from gsam_edge.export.quantization.static import with_notes
 from gsam_edge.runtime.card import Card
+from gsam_edge.runtime.tensors import InputTensor
 
 
 class OnnxInt8:
@@ -20,6 +21,8 @@ class OnnxInt8:
     source = "onnx"
     engine = "onnxruntime"
     precision: Precision = "integer"
+    must_be_faster = True
+    oldest_runtime: str | None = "onnxruntime 1.15.1"
     config = SearchConfig
     install = "pip install onnx onnxruntime"
 
@@ -33,6 +36,6 @@ class OnnxInt8:
         """See `onnx.read_card`."""
         return read_card(content)
 
-    def inputs(self, content: bytes) -> tuple[str, ...]:
+    def inputs(self, content: bytes) -> tuple[InputTensor, ...]:
         """See `onnx.graph_inputs`."""
         return graph_inputs(content)

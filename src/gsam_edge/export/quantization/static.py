@@ -48,7 +48,7 @@ class Layout:
     """Which tensors become integers, and which integers.
 
     Attributes:
-        operators: types of the body's nodes that are quantised; None for all.
+        operators: types of the body's nodes that are quantised, and that alone read integers; None for all.
         signed: activations become int8 instead of uint8.
         options: of ONNX Runtime's quantiser, its `extra_options`.
     """
@@ -163,6 +163,7 @@ class Quantizer:
         Returns:
             The INT8 file's content, with the tensors and the metadata of the FP32 file.
         """
+        import onnx
         from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
 
         left_out = {node for convolution in in_float for node in self.units[convolution]}
@@ -183,7 +184,11 @@ class Quantizer:
             weight_type=QuantType.QInt8,
             extra_options=dict(layout.options),
         )
-        return self._finished(target, left_out)
+        quantised = onnx.load(target)
+        if layout.operators is not None:
+            _read_float(quantised.graph, layout.operators)
+        _drop_rounding_before(quantised.graph, left_out)
+        return self._finished(quantised)
 
     def quantize_dynamic(self, *, reduce_range: bool) -> bytes:
         """Quantises the weights of the body's convolutions; the ranges of activations are taken while it runs.
@@ -196,6 +201,7 @@ class Quantizer:
         Returns:
             As `quantize`.
         """
+        import onnx
         from onnxruntime.quantization import QuantType, quantize_dynamic
 
         target = self._folder / "quantised.onnx"
@@ -208,14 +214,12 @@ class Quantizer:
             reduce_range=reduce_range,
             weight_type=QuantType.QUInt8,
         )
-        return self._finished(target)
+        return self._finished(onnx.load(target))
 
-    def _finished(self, path: Path, left_out: AbstractSet[str] = frozenset()) -> bytes:
-        """Returns a quantised file with the metadata of the FP32 file, and checks it."""
+    def _finished(self, quantised: Any) -> bytes:
+        """Returns the file of a quantised `onnx.ModelProto`, with the metadata of the FP32 file, and checks it."""
         import onnx
 
-        quantised = onnx.load(path)
-        _drop_rounding_before(quantised.graph, left_out)
         drop_unused_operator_sets(quantised)
         onnx.helper.set_model_props(quantised, self._properties)
         onnx.checker.check_model(quantised, full_check=True)
@@ -253,6 +257,18 @@ def quantize_static(model: bytes, calibration: Canvases, config: QuantizationCon
     with prepared(model) as quantizer:
         ranges = quantizer.calibrate(calibration, config)
         return quantizer.quantize(ranges, per_channel=config.per_channel, reduce_range=config.reduce_range)
+
+
+def _read_float(graph: Any, operators: AbstractSet[str]) -> None:
+    """Lets every node that is not of these operators read a tensor as it was before it was rounded."""
+    makers = {name: node for node in graph.node for name in node.output}
+    exact = {}
+    for node in graph.node:
+        if node.op_type == "DequantizeLinear" and (rounding := makers.get(node.input[0])) is not None:
+            exact[node.output[0]] = rounding.input[0]
+    for node in graph.node:
+        if node.op_type not in operators:
+            node.input[:] = [exact.get(name, name) for name in node.input]
 
 
 def _drop_rounding_before(graph: Any, left_out: AbstractSet[str]) -> None:

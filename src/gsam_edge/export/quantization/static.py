@@ -5,7 +5,6 @@ cheap, and one scale over pixels and probabilities together would leave the prob
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field, replace
 from io import StringIO
@@ -18,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from gsam_edge.export.body import body_outputs, convolution_units, convolutional_body
 from gsam_edge.export.calibration import Canvases, CanvasReader
 from gsam_edge.export.quantization.operator_sets import drop_unused_operator_sets
+from gsam_edge.export.quantization.rounding import drop_rounding_before, read_float
 from gsam_edge.runtime.card import Card
 from gsam_edge.runtime.tasks.table import INPUT_NAME
 
@@ -186,8 +186,8 @@ class Quantizer:
         )
         quantised = onnx.load(target)
         if layout.operators is not None:
-            _read_float(quantised.graph, layout.operators)
-        _drop_rounding_before(quantised.graph, left_out)
+            read_float(quantised.graph, layout.operators)
+        drop_rounding_before(quantised.graph, left_out)
         return self._finished(quantised)
 
     def quantize_dynamic(self, *, reduce_range: bool) -> bytes:
@@ -257,43 +257,6 @@ def quantize_static(model: bytes, calibration: Canvases, config: QuantizationCon
     with prepared(model) as quantizer:
         ranges = quantizer.calibrate(calibration, config)
         return quantizer.quantize(ranges, per_channel=config.per_channel, reduce_range=config.reduce_range)
-
-
-def _read_float(graph: Any, operators: AbstractSet[str]) -> None:
-    """Lets every node that is not of these operators read a tensor as it was before it was rounded."""
-    makers = {name: node for node in graph.node for name in node.output}
-    exact = {}
-    for node in graph.node:
-        if node.op_type == "DequantizeLinear" and (rounding := makers.get(node.input[0])) is not None:
-            exact[node.output[0]] = rounding.input[0]
-    for node in graph.node:
-        if node.op_type not in operators:
-            node.input[:] = [exact.get(name, name) for name in node.input]
-
-
-def _drop_rounding_before(graph: Any, left_out: AbstractSet[str]) -> None:
-    """Removes what rounds a tensor that only nodes in float read.
-
-    A convolution's answer stays rounded: the convolution would compute in float, too, without it.
-    """
-    makers = {name: node for node in graph.node for name in node.output}
-    readers: dict[str, list[Any]] = {}
-    for node in graph.node:
-        for name in node.input:
-            readers.setdefault(name, []).append(node)
-    for rounding in [node for node in graph.node if node.op_type == "QuantizeLinear"]:
-        tensor = rounding.input[0]
-        pairs = readers[rounding.output[0]]
-        behind = [node for pair in pairs for node in readers.get(pair.output[0], [])]
-        maker = makers.get(tensor)
-        if maker is None or maker.op_type in {"Conv", "ConvTranspose"} or not behind:
-            continue
-        if all(node.name in left_out for node in behind):
-            dequantised = {pair.output[0] for pair in pairs}
-            for node in behind:
-                node.input[:] = [tensor if name in dequantised else name for name in node.input]
-            for node in (rounding, *pairs):
-                graph.node.remove(node)
 
 
 def _library_method(method: Method) -> Any:

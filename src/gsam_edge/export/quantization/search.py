@@ -123,9 +123,10 @@ def quantize_by_validation(
             logger.info("INT8 by %s: mAP50-95 falls by %.2f points", _name(way), trial.drop)
             tried.append((way, ranges, trial))
         way, ranges, best = min(tried, key=lambda entry: entry[2].drop)
+        losses = ", ".join(f"{_name(each)} {trial.drop:.2f}" for each, _, trial in tried)
         notes = [
-            f"ranges by {_name(way)}, chosen by mAP50-95 on {len(trials.val.images)} validation images; "
-            f"loss in points of each way tried: {', '.join(f'{_name(each)} {trial.drop:.2f}' for each, _, trial in tried)}"
+            f"ranges by {_name(way)}, chosen by mAP50-95 on {len(trials.val.images)} validation images; loss in points "
+            f"of each way tried: {losses}"
         ]
         if best.drop > config.most_drop and config.trials_in_float:
             best, note = _leave_in_float(quantizer, ranges, way, best, trials, card, what, data, config)

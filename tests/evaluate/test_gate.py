@@ -16,8 +16,8 @@ from gsam_edge.evaluate.gate import gate_artefacts
 from gsam_edge.export.evidence import RejectedArtefactError, require_accepted
 from gsam_edge.export.format import NotBuilt, StudentModule
 from gsam_edge.export.formats.onnx import OnnxConfig, to_onnx
-from gsam_edge.export.formats.onnx_int8 import quantize_static
 from gsam_edge.export.parity import ParityConfig
+from gsam_edge.export.quantization.static import QuantizationConfig, quantize_static
 from gsam_edge.export.table import FORMATS
 from gsam_edge.runtime import Detector
 from support.blobs import CARD, CLASS_NAMES, SIZE, BlobStudent, blob_canvas
@@ -93,7 +93,7 @@ def clock(monkeypatch):
 
 
 def int8(model, canvases, **options):
-    config = FORMATS["onnx_int8"].config.model_validate(INT8_PARAMETERS | options)
+    config = QuantizationConfig.model_validate(INT8_PARAMETERS | options)
     return quantize_static(model, canvases, config)
 
 

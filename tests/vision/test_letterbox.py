@@ -70,7 +70,7 @@ def test_a_mask_comes_back_at_any_stride(image_hw, stride, span):
     probabilities = np.zeros((128 // stride, 128 // stride), np.float32)
     probabilities[top:bottom, left:right] = 1
     whole_image = np.array([[0, 0, width, height]], np.float32)
-    (mask,) = box.masks_to_image(probabilities[None], whole_image)
+    (mask,) = box.masks_to_image(probabilities[None], whole_image).whole()
     assert mask.shape == image_hw
     assert mask.dtype == bool
     drawn = box.boxes_to_image(np.array([[left, top, right, bottom]], np.float32) * stride)
@@ -85,10 +85,24 @@ def test_masks_within_their_boxes_are_the_whole_masks_cut_to_them():
     rng = np.random.default_rng(0)
     probabilities = rng.random((3, 16, 16)).astype(np.float32)
     xyxy = np.array([[0, 0, 70, 90], [10.2, 20.7, 40.1, 60.5], [5, 5, 5, 5]], np.float32)
-    masks = box.masks_to_image(probabilities, xyxy)
-    (whole,) = box.masks_to_image(probabilities[1:2], xyxy[:1])
+    masks = box.masks_to_image(probabilities, xyxy).whole()
+    (whole,) = box.masks_to_image(probabilities[1:2], xyxy[:1]).whole()
     inside = np.zeros_like(whole)
-    inside[20:61, 10:41] = True
+    inside[21:60, 10:40] = True  # the pixels whose middle is in the box
     assert not masks[1][~inside].any()
     assert (masks[1] == whole)[inside].mean() > 0.99
     assert not masks[2].any()
+
+
+@given(st.data())
+def test_a_box_holds_the_pixels_whose_middle_is_in_it(data):
+    """One rule for the edge of a mask, that of the area which a student learns: half a pixel of error at most."""
+    height, width = image_hw = data.draw(st.tuples(st.integers(1, 90), st.integers(1, 90)))
+    canvas = data.draw(st.sampled_from([32, 64]))
+    x, y = (sorted(data.draw(st.tuples(*2 * [st.floats(0, side, width=32)]))) for side in (width, height))
+    xyxy = np.array([[x[0], y[0], x[1], y[1]]], np.float32)
+    everywhere = np.ones((1, canvas // 4, canvas // 4), np.float32)
+    (mask,) = Letterbox.fit(image_hw, (canvas, canvas)).masks_to_image(everywhere, xyxy).whole()
+    columns, rows = np.arange(width) + 0.5, np.arange(height) + 0.5
+    expected = ((rows >= y[0]) & (rows < y[1]))[:, None] & (columns >= x[0]) & (columns < x[1])
+    np.testing.assert_array_equal(mask, expected)

@@ -12,10 +12,14 @@ from gsam_edge.runtime.engines.engine import Engine
 from gsam_edge.runtime.engines.table import open_engine
 from gsam_edge.runtime.tasks.table import task_of
 from gsam_edge.vision.detections import Detections
+from gsam_edge.vision.letterbox import Letterbox
 
 
 class Detector:
-    """A student that takes an image and nothing else; `card` is its metadata, with the class names."""
+    """A student that takes an image and nothing else; `card` is its metadata, with the class names.
+
+    Several threads may call one detector at the same time. Not while another closes it.
+    """
 
     def __init__(self, engine: Engine, *, score_threshold: float) -> None:
         """Takes an opened artefact; see `open`."""
@@ -62,7 +66,31 @@ class Detector:
         Raises:
             ArtefactError: if an object's class is none of the card's.
         """
-        batch, letterbox = self._task.prepare(image, self.card)
+        return self._found(*self._task.prepare(image, self.card))
+
+    def file(self, source: bytes | str | Path, *, max_pixels: int, reduced: bool = True) -> Detections:
+        """Returns the objects in one image file, in pixels of the image as its EXIF orientation turns it.
+
+        It takes less time than decoding the image for `__call__`, which would make pixels that the network's input has
+        no room for.
+
+        Args:
+            source: the file, or its content.
+            max_pixels: images with more pixels (width x height) are refused before they are decoded.
+            reduced: whether a JPEG that becomes half as large or smaller on the input may be decoded at 1/2, 1/4 or 1/8
+                of its size. Otherwise the answer is that for `decode_image`'s array.
+
+        Raises:
+            ImageError: see `decode_image`.
+            ArtefactError: see `__call__`.
+            FileNotFoundError: if there is no such file.
+        """
+        content, name = (source, "image") if isinstance(source, bytes) else (Path(source).read_bytes(), str(source))
+        prepared = self._task.prepare_file(content, self.card, name=name, max_pixels=max_pixels, reduced=reduced)
+        return self._found(*prepared)
+
+    def _found(self, batch: NDArray[np.float32], letterbox: Letterbox) -> Detections:
+        """Runs the network on a prepared image and reads what it found."""
         found = self._task.read(self._engine.run(batch), letterbox, self.card, threshold=self._score_threshold)
         known = len(self.card.class_names)
         if strange := sorted({class_id for class_id in found.class_ids.tolist() if not 0 <= class_id < known}):

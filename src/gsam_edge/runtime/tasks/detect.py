@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from gsam_edge.runtime.card import Card
 from gsam_edge.vision.boxes import box_area
 from gsam_edge.vision.detections import Detections
-from gsam_edge.vision.letterbox import Letterbox, letterboxed
+from gsam_edge.vision.letterbox import Letterbox, letterboxed, letterboxed_file
 
 _OUTPUTS = ("boxes", "scores", "class_ids")
 MASKS_NAME = "masks"
@@ -30,12 +30,19 @@ class Detect:
         """See `Task`; the image is letterboxed."""
         return letterboxed(image, card.image_size)
 
+    def prepare_file(
+        self, content: bytes, card: Card, *, name: str, max_pixels: int, reduced: bool
+    ) -> tuple[NDArray[np.float32], Letterbox]:
+        """See `Task`."""
+        return letterboxed_file(content, card.image_size, name=name, max_pixels=max_pixels, reduced=reduced)
+
     def read(
         self, outputs: Mapping[str, NDArray[Any]], geometry: Letterbox, card: Card, *, threshold: float
     ) -> Detections:
         """Returns objects in the original image's pixels, by falling score; see `Task`.
 
-        A mask is read only inside its box: this is what YOLOv8-seg is trained for, and it is cheap.
+        A mask is read only inside its box: this is what YOLOv8-seg is trained for, and it is cheap. Only those of the
+        objects that are returned are, and they stay cropped until `Detections.masks` is read.
         Padding is dropped at any threshold, and so are objects without area in the image. `masks` is None where the
         outputs hold none.
         """
@@ -50,7 +57,7 @@ class Detect:
             xyxy=xyxy,
             scores=scores[kept],
             class_ids=class_ids[kept],
-            masks=None if masks is None else geometry.masks_to_image(masks[kept], xyxy),
+            masks=None if masks is None else geometry.masks_to_image([masks[row] for row in kept], xyxy),
         )
 
 
@@ -74,5 +81,5 @@ def _read(
         outputs["boxes"][0].astype(np.float32, copy=False),
         outputs["scores"][0].astype(np.float32, copy=False),
         outputs["class_ids"][0].astype(np.int64, copy=False),
-        outputs[MASKS_NAME][0].astype(np.float32, copy=False) if MASKS_NAME in outputs else None,
+        outputs[MASKS_NAME][0] if MASKS_NAME in outputs else None,
     )

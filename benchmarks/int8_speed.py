@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from gsam_edge.export.format import StudentModule
 from gsam_edge.export.formats.onnx import OnnxConfig, to_onnx
-from gsam_edge.export.formats.onnx_int8 import QuantizationConfig, quantize_static
+from gsam_edge.export.quantization.static import QuantizationConfig, quantize_static
 from gsam_edge.runtime.engines.table import open_engine
 from gsam_edge.students.choice import EdgeConfig
 from gsam_edge.students.ultralytics.edge import EdgeStudent

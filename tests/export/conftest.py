@@ -9,7 +9,7 @@ from torch import nn
 
 from gsam_edge.export.format import StudentModule
 from gsam_edge.export.formats.onnx import OnnxConfig, to_onnx
-from gsam_edge.export.formats.onnx_int8 import QuantizationConfig, quantize_static
+from gsam_edge.export.quantization.static import QuantizationConfig, quantize_static
 from gsam_edge.runtime import Card
 
 SIZE = 64

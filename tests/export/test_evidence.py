@@ -6,9 +6,9 @@ from torch import nn
 from gsam_edge.export.evidence import RejectedArtefactError, collect_evidence, require_accepted
 from gsam_edge.export.format import NotBuilt, StudentModule
 from gsam_edge.export.formats.onnx import OnnxConfig, to_onnx
-from gsam_edge.export.formats.onnx_int8 import quantize_static
 from gsam_edge.export.parity import Parity, ParityConfig
 from gsam_edge.export.prompt_free import check_prompt_free
+from gsam_edge.export.quantization.static import quantize_static
 from gsam_edge.export.report import ArtefactEvidence, report_row
 from gsam_edge.export.table import FORMATS
 

@@ -5,9 +5,16 @@ from typing import Any
 
 from gsam_edge.export.format import Format
 from gsam_edge.export.formats.onnx import Onnx
+from gsam_edge.export.formats.onnx_dynamic import OnnxDynamic
 from gsam_edge.export.formats.onnx_int8 import OnnxInt8
+from gsam_edge.export.formats.onnx_tensorrt import OnnxTensorrt
 
-FORMATS: Mapping[str, Format[Any, Any]] = {"onnx": Onnx(), "onnx_int8": OnnxInt8()}
+FORMATS: Mapping[str, Format[Any, Any]] = {
+    "onnx": Onnx(),
+    "onnx_dynamic": OnnxDynamic(),
+    "onnx_int8": OnnxInt8(),
+    "onnx_tensorrt": OnnxTensorrt(),
+}
 
 #: The format that others are compared with in speed: single precision, on every CPU.
 REFERENCE = "onnx"

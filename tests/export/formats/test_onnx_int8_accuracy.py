@@ -5,8 +5,8 @@ import pytest
 
 from gsam_edge.export.format import StudentModule
 from gsam_edge.export.formats.onnx import OnnxConfig, to_onnx
-from gsam_edge.export.formats.onnx_int8 import QuantizationConfig, quantize_static
 from gsam_edge.export.parity import ParityConfig, compare_with_torch
+from gsam_edge.export.quantization.static import QuantizationConfig, quantize_static
 from gsam_edge.metrics.average_precision import average_precision
 from gsam_edge.runtime import Detector
 from gsam_edge.runtime.engines.table import open_engine

@@ -5,6 +5,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from gsam_edge.runtime.decode import Decoding
+from gsam_edge.students.ultralytics.architectures import ARCHITECTURES
 from gsam_edge.students.ultralytics.edge.head import EdgeHead
 from gsam_edge.students.ultralytics.edge.upsample import shuffle_upsampling
 from gsam_edge.students.ultralytics.imports import Proto26
@@ -42,6 +44,16 @@ class EdgeStudent(nn.Module):
             weights.edge,
             suppressed=not end_to_end,
         )
+        self.decoding = Decoding(
+            strides=tuple(int(stride) for stride in network.stride.tolist()),
+            bins=network.model[-1].reg_max,
+            candidates=weights.edge.candidates,
+            max_detections=weights.edge.max_detections,
+            iou_threshold=weights.edge.iou_threshold,
+            score_floor=weights.edge.score_floor,
+            suppressed=not end_to_end,
+            masks=ARCHITECTURES[weights.architecture].masks,
+        )  # for backends that run the network alone
         self.eval()
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:

@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from gsam_edge.export.format import Format
+from gsam_edge.export.formats.executorch import ExecuTorch
 from gsam_edge.export.formats.ncnn import Ncnn
 from gsam_edge.export.formats.onnx import Onnx
 from gsam_edge.export.formats.onnx_int8 import OnnxInt8
 
 FORMATS: Mapping[str, Format[Any, Any]] = {
+    "executorch": ExecuTorch(),
     "ncnn": Ncnn(),
     "onnx": Onnx(),
     "onnx_int8": OnnxInt8(),

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gsam_edge.export.format import Format
+from gsam_edge.export.formats.executorch import ExecuTorch
 from gsam_edge.export.formats.ncnn import Ncnn
 from gsam_edge.export.formats.onnx import Onnx
 from gsam_edge.export.formats.onnx_dynamic import OnnxDynamic
@@ -12,6 +13,7 @@ from gsam_edge.export.formats.onnx_tensorrt import OnnxTensorrt
 from gsam_edge.export.formats.onnx_ultralytics import OnnxUltralytics
 
 FORMATS: Mapping[str, Format[Any, Any]] = {
+    "executorch": ExecuTorch(),
     "ncnn": Ncnn(),
     "onnx": Onnx(),
     "onnx_dynamic": OnnxDynamic(),

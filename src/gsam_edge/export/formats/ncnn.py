@@ -11,8 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from gsam_edge.export.format import MODULE, BuildData, NotBuilt, Precision, StudentModule
 from gsam_edge.export.raw import TwoPart
-from gsam_edge.runtime.archive import CARD_FILE, pack, pack_properties, unpack, unpack_properties
+from gsam_edge.runtime.archive import pack, unpack
 from gsam_edge.runtime.card import ArtefactError, Card
+from gsam_edge.runtime.card_file import CARD_FILE, pack_properties, unpack_properties
 from gsam_edge.runtime.engines.ncnn import FILES, PARAM_FILE, WEIGHTS_FILE, NcnnEngine, read_inputs
 from gsam_edge.runtime.tasks.table import INPUT_NAME
 from gsam_edge.runtime.tensors import InputTensor
@@ -92,6 +93,7 @@ def convert(network: "nn.Module", image_size: int, outputs: Sequence[str], confi
             ended = subprocess.run(
                 command,
                 cwd=folder,
+                check=False,
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 text=True,

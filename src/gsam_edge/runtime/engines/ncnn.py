@@ -1,6 +1,6 @@
 """Runs an exported student in ncnn, for the processors of phones and small boards.
 
-ncnn has no operators that choose rows by their score, so its network gives raw outputs, and `runtime.decode` reads them.
+ncnn has no operators that choose rows by their score: its network gives raw outputs, which `runtime.decode` reads.
 """
 
 from collections.abc import Sequence
@@ -12,8 +12,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from gsam_edge.runtime.archive import CARD_FILE, unpack, unpack_properties
+from gsam_edge.runtime.archive import unpack
 from gsam_edge.runtime.card import ArtefactError, Card
+from gsam_edge.runtime.card_file import CARD_FILE, unpack_properties
 from gsam_edge.runtime.decode import Decoder, Decoding
 from gsam_edge.runtime.tasks.table import INPUT_NAME
 from gsam_edge.runtime.tensors import InputTensor
@@ -24,7 +25,7 @@ FILES = (PARAM_FILE, WEIGHTS_FILE, CARD_FILE)
 
 
 class NcnnEngine:
-    """A network of ncnn on the CPU, in single precision; see `Engine`."""
+    """A network of ncnn on the CPU, in single precision; threads may share it, each call is by itself; see `Engine`."""
 
     suffixes: ClassVar[tuple[str, ...]] = (".ncnn.zip",)
     device: ClassVar[str] = "cpu"
@@ -41,8 +42,10 @@ class NcnnEngine:
     @classmethod
     def open(cls, content: bytes, *, threads: int, providers: Sequence[str]) -> "NcnnEngine":
         """See `Engine`; there is one provider, the CPU, which needs no name."""
-        import ncnn
-
+        try:
+            import ncnn
+        except ModuleNotFoundError as error:
+            raise ArtefactError(f"expected {error.name}, which runs such files: pip install ncnn") from error
         if providers:
             raise ArtefactError(f"providers: expected none, ncnn computes on the CPU here, got {list(providers)}")
         files = unpack(content, FILES)
@@ -91,8 +94,8 @@ class NcnnEngine:
 def read_inputs(param: bytes) -> tuple[InputTensor, ...]:
     """Returns everything that must be fed to a network, read from ncnn's text of its graph.
 
-    A line is a layer: its type, its name, the numbers of its inputs and outputs, their names, and parameters `key=value`;
-    those of an input are 0, 1 and 2 for width, height and channels.
+    A line is a layer: its type, its name, the numbers of its inputs and outputs, their names, and parameters
+    `key=value`; those of an input are 0, 1 and 2 for width, height and channels.
 
     Raises:
         ArtefactError: if it is no such text.

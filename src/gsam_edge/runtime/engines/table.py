@@ -5,12 +5,14 @@ from pathlib import Path
 
 from gsam_edge.runtime.card import ArtefactError
 from gsam_edge.runtime.engines.engine import Engine
+from gsam_edge.runtime.engines.executorch import ExecuTorchEngine
 from gsam_edge.runtime.engines.ncnn import NcnnEngine
 from gsam_edge.runtime.engines.onnxruntime import OnnxRuntimeEngine
 from gsam_edge.runtime.tasks.table import interface_fault
 
 #: Names as `export.format.Format.engine` and the reports spell them.
 ENGINES: Mapping[str, type[Engine]] = {
+    "executorch": ExecuTorchEngine,
     "ncnn": NcnnEngine,
     "onnxruntime": OnnxRuntimeEngine,
 }

@@ -8,7 +8,7 @@ from gsam_edge.export.format import BuildData, NotBuilt
 from gsam_edge.export.formats.onnx import OnnxConfig
 from gsam_edge.export.formats.onnx_int8 import OnnxInt8
 
-DATA = BuildData(Annotations((), (), ()), {}, 0)
+DATA = BuildData(Annotations((), (), ()), Annotations((), (), ()), {}, 0, 1)
 CONFIG = OnnxConfig(opset=17)
 
 

@@ -14,7 +14,7 @@ CONFIG = ParityConfig(
     score_tolerance=0.01,
     mask_tolerance=0.02,
     agreement=0.99,
-    least_matched_share=0.5,
+    half={"box_tolerance": 0.5, "score_tolerance": 0.01, "mask_tolerance": 0.05},
 )
 
 

@@ -10,9 +10,9 @@ from gsam_edge.runtime.tasks.table import interface_fault, output_names
 CARD = Card("detect", ("ear of bag", "Ähre 🌾"), 320, "yolov8-seg", "0.1.0")
 
 
-@given(st.lists(st.text()), st.integers(1, 4096))
-def test_the_card_survives_as_text(names, size):
-    card = Card("detect", tuple(names), size, "yolov8", "0.1.0")
+@given(st.lists(st.text()), st.integers(1, 4096), st.lists(st.text()))
+def test_the_card_survives_as_text(names, size, notes):
+    card = Card("detect", tuple(names), size, "yolov8", "0.1.0", notes=tuple(notes))
     assert Card.from_properties(card.to_properties() | {"stride": "32"}) == card
 
 
@@ -22,6 +22,8 @@ def test_the_card_survives_as_text(names, size):
         ({"class_names": "not json"}, "unreadable"),
         ({"class_names": '{"0": "a"}'}, "expected a JSON list of names"),
         ({"class_names": "[1]"}, "expected a JSON list of names"),
+        ({"notes": "many"}, "unreadable"),
+        ({"notes": "[1]"}, "expected a JSON list of sentences"),
         ({"image_size": "large"}, "unreadable"),
         ({"image_size": "0"}, "expected a positive number"),
     ],

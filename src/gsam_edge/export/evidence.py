@@ -62,8 +62,8 @@ def collect_evidence(
         except ArtefactError as error:
             raise RejectedArtefactError(f"{name}: {error}") from error
         with closing(engine):
-            compared = compare_with_torch(student, engine, canvases, config)
-        evidence = ArtefactEvidence(name, len(content), check, compared, made_as.exact, config.least_matched_share)
+            compared = compare_with_torch(student, engine, canvases, config.for_precision(made_as.precision))
+        evidence = ArtefactEvidence(name, len(content), check, compared, made_as.precision)
         rows.append(report_row(evidence))
     return rows
 

@@ -1,7 +1,7 @@
 """The interface of an export format."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from pydantic import BaseModel
 
@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
 #: The `source` of a format that is made from the PyTorch student itself.
 MODULE: Literal["module"] = "module"
+
+#: How a format computes, which decides what it must prove. "single": outputs equal PyTorch's within the tolerances of
+#: parity; "half": within the wider ones of `parity.half`; "integer": outputs differ by design, and accuracy decides.
+Precision: TypeAlias = Literal["single", "half", "integer"]
 
 
 @dataclass(frozen=True)
@@ -35,18 +39,25 @@ class BuildData:
 
     Attributes:
         train: the training split, the only one that may set a quantised student's ranges.
-        images: its images by `file_name`.
+        val: the validation split, by whose accuracy a format may choose among several ways to build itself.
+        images: the images of both by `file_name`.
         seed: seed of random draws.
+        threads: CPU threads that the format may use to build and to measure.
     """
 
     train: Annotations
+    val: Annotations
     images: ImageSource
     seed: int
+    threads: int
 
 
 @dataclass(frozen=True)
 class NotBuilt:
-    """The value that the graph holds for an artefact that this machine cannot build, with the reason."""
+    """The value that the graph holds for an artefact that there is not, with the reason.
+
+    It was not asked for, this machine cannot build it, or the gate refused it.
+    """
 
     why: str
 
@@ -60,12 +71,12 @@ class Format(Protocol[Source_contra, Config]):
     """A kind of file that a student is exported to.
 
     Attributes:
-        name: key of `export.table.FORMATS`, name of its parameters and, behind the student's name, of its catalog
-            entry.
+        name: key of `export.table.FORMATS`, name of its parameters and, behind "candidate" and "student", of its two
+            catalog entries: as it was built, and as the gate accepted it.
         suffix: appended to the student's name to give the name of the file.
-        source: "module" for `StudentModule`, or the name of another format for the content of its file.
+        source: "module" for `StudentModule`, or the name of another format for the content of its candidate.
         engine: the engine that runs it, a name of `runtime.engines.table.ENGINES`.
-        exact: whether its outputs must equal PyTorch's; for a quantised format the accuracy is measured instead.
+        precision: see `Precision`.
         config: class of its parameters.
         install: the command that installs what `build` imports.
     """
@@ -74,12 +85,16 @@ class Format(Protocol[Source_contra, Config]):
     suffix: str
     source: str
     engine: str
-    exact: bool
+    precision: Precision
     config: type[Config]
     install: str
 
     def build(self, source: Source_contra, data: BuildData, config: Config) -> bytes | NotBuilt:
-        """Returns the file's content; a module that is not installed needs no handling here."""
+        """Returns the file's content; a module that is not installed needs no handling here.
+
+        What the format chose and did (images, method, layers left out, with figures) belongs into the card's `notes`,
+        sentences that `optimization_report` shows.
+        """
         ...
 
     def read_card(self, content: bytes) -> Card:

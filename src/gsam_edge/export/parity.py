@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from gsam_edge.export.calibration import Canvases
-from gsam_edge.export.format import StudentModule
+from gsam_edge.export.format import Precision, StudentModule
 from gsam_edge.runtime.engines.engine import Engine
 from gsam_edge.runtime.tasks.detect import MASKS_NAME
 from gsam_edge.runtime.tasks.table import output_names
@@ -19,21 +19,28 @@ from gsam_edge.vision.boxes import box_iou
 Outputs = Mapping[str, NDArray[Any]]
 
 
-class ParityConfig(BaseModel):
-    """Thresholds and tolerances for comparing two artefacts of one student."""
+class Tolerances(BaseModel):
+    """How far the outputs of two artefacts may differ where they find the same object."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    box_tolerance: float = Field(ge=0, description="largest difference of a box's edge in canvas pixels")
+    score_tolerance: float = Field(ge=0, le=1, description="largest difference of a score")
+    mask_tolerance: float = Field(ge=0, le=1, description="largest difference of a mask's probability")
+
+
+class ParityConfig(Tolerances):
+    """Thresholds for comparing two artefacts of one student, and the tolerances of single precision."""
 
     images: int = Field(ge=1, description="images that are compared")
     score_threshold: float = Field(ge=0, le=1, description="objects that score less are not compared")
     match_iou: float = Field(gt=0, le=1, description="least box IoU of two objects of one class that are the same one")
-    box_tolerance: float = Field(ge=0, description="largest difference of a box's edge in canvas pixels")
-    score_tolerance: float = Field(ge=0, le=1, description="largest difference of a score")
-    mask_tolerance: float = Field(ge=0, le=1, description="largest difference of a mask's probability")
     agreement: float = Field(gt=0, le=1, description="least share of objects that must be within all tolerances")
-    least_matched_share: float = Field(
-        ge=0, le=1, description="a quantised artefact that shares less of its objects with PyTorch is broken"
-    )
+    half: Tolerances = Field(description="the tolerances of formats that compute in half precision")
+
+    def for_precision(self, precision: Precision) -> "ParityConfig":
+        """Returns the configuration with the tolerances of a precision; integer formats are reported by single's."""
+        return self.model_copy(update=self.half.model_dump()) if precision == "half" else self
 
 
 @dataclass(frozen=True)

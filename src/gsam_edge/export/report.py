@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from gsam_edge.export.format import NotBuilt
+from gsam_edge.export.format import NotBuilt, Precision
 from gsam_edge.export.parity import Parity
 from gsam_edge.export.prompt_free import PromptFreeCheck
 
@@ -19,16 +19,14 @@ class ArtefactEvidence:
         size_bytes: size of the file.
         check: whether it is prompt-free.
         parity: how its outputs differ from PyTorch's.
-        exact: whether its outputs must equal PyTorch's; a quantised artefact's accuracy is measured instead.
-        least_matched_share: see `ParityConfig`.
+        precision: how it computes, which decides whether its outputs must equal PyTorch's.
     """
 
     artefact: str
     size_bytes: int
     check: PromptFreeCheck
     parity: Parity
-    exact: bool
-    least_matched_share: float
+    precision: Precision
 
     @property
     def verdict(self) -> str:
@@ -40,15 +38,8 @@ class ArtefactEvidence:
             return "unproven: prompt-free, but neither it nor PyTorch found an object in the compared images"
         if self.parity.within_tolerance:
             return "accepted: prompt-free, its outputs equal PyTorch's within the tolerances"
-        if self.exact:
+        if self.precision != "integer":
             return f"{REJECTED}: its outputs differ from PyTorch's by more than the tolerances"
-        if share < self.least_matched_share:
-            objects = self.parity.matched + self.parity.unmatched
-            return (
-                f"{REJECTED}: broken, not merely rounded: expected it to find at least {self.least_matched_share:.0%} "
-                f"of the objects together with PyTorch (parity.least_matched_share), got {self.parity.matched} of "
-                f"{objects}"
-            )
         return "to be measured: prompt-free, differs from PyTorch by its rounding; the evaluation tells what this costs"
 
 

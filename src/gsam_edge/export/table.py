@@ -8,3 +8,6 @@ from gsam_edge.export.formats.onnx import Onnx
 from gsam_edge.export.formats.onnx_int8 import OnnxInt8
 
 FORMATS: Mapping[str, Format[Any, Any]] = {"onnx": Onnx(), "onnx_int8": OnnxInt8()}
+
+#: The format that others are compared with in speed: single precision, on every CPU.
+REFERENCE = "onnx"

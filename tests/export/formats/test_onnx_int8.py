@@ -115,7 +115,7 @@ def test_pictures_that_may_not_have_taught_the_student_calibrate_nothing(blob_on
     with pytest.raises(
         InvalidDatasetError, match=r"student_onnx: expected one made from the present splits.*distillation"
     ):
-        OnnxInt8().build(blob_onnx, BuildData(shared_out_anew, {}, 0), int8_config)
+        OnnxInt8().build(blob_onnx, BuildData(shared_out_anew, shared_out_anew, {}, 0, 1), int8_config)
 
 
 def test_calibration_pictures_are_drawn_by_seed_and_read_one_by_one(card):
@@ -127,7 +127,9 @@ def test_calibration_pictures_are_drawn_by_seed_and_read_one_by_one(card):
             return super().__getitem__(name)
 
     def draw(count, seed):
-        return CalibrationCanvases.of_training(card, BuildData(train, images, seed), what="student_onnx", count=count)
+        return CalibrationCanvases.of_training(
+            card, BuildData(train, train, images, seed, 1), what="student_onnx", count=count
+        )
 
     images = Images({f"{n}.jpg": np.full((10, 20, 3), n, np.uint8) for n in range(20)})
     train = training_split(images, card.class_names)

@@ -44,7 +44,7 @@ PARITY = ParityConfig(
     score_tolerance=0.001,
     mask_tolerance=0.01,
     agreement=0.98,
-    least_matched_share=0.5,
+    half={"box_tolerance": 0.5, "score_tolerance": 0.01, "mask_tolerance": 0.05},
 )
 
 

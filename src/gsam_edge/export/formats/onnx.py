@@ -29,7 +29,7 @@ class Onnx:
     suffix = ".onnx"
     source = "module"
     engine = "onnxruntime"
-    exact = True
+    precision = "single"
     config = OnnxConfig
     install = "pip install onnx onnxslim"
 

@@ -42,7 +42,7 @@ class OnnxInt8:
     suffix = "_int8.onnx"
     source = "onnx"
     engine = "onnxruntime"
-    exact = False
+    precision = "integer"
     config = QuantizationConfig
     install = "pip install onnx onnxruntime"
 

@@ -8,18 +8,21 @@ from gsam_edge.pipelines.optimization import nodes
 
 
 def create_pipeline() -> Pipeline:
-    """Exports the student in every format, compares each with PyTorch and checks that it needs no prompt."""
+    """Builds the student in every format that is asked for, and ships those that pass the gate."""
     exports = [
         node(
             nodes.export_as(name),
-            inputs=[
-                "student_weights" if made_as.source == MODULE else f"student_{made_as.source}",
-                "annotations_train",
-                "raw_images",
-                f"params:{name}",
-                "params:seed",
-            ],
-            outputs=f"student_{name}",
+            inputs={
+                "source": "student_weights" if made_as.source == MODULE else f"candidate_{made_as.source}",
+                "formats": "params:formats",
+                "annotations_train": "annotations_train",
+                "annotations_val": "annotations_val",
+                "images": "raw_images",
+                "config": f"params:{name}",
+                "gate": "params:gate",
+                "seed": "params:seed",
+            },
+            outputs=f"candidate_{name}",
             name=f"export_{name}",
         )
         for name, made_as in FORMATS.items()
@@ -28,16 +31,16 @@ def create_pipeline() -> Pipeline:
         [
             *exports,
             node(
-                nodes.report_optimization,
+                nodes.gate_artefacts,
                 inputs={
                     "student_weights": "student_weights",
                     "annotations_val": "annotations_val",
                     "images": "raw_images",
                     "parity": "params:parity",
-                    **{name: f"student_{name}" for name in FORMATS},
+                    **{name: f"candidate_{name}" for name in FORMATS},
                 },
-                outputs="optimization_report",
-                name="report_optimization",
+                outputs={"report": "optimization_report", **{name: f"student_{name}" for name in FORMATS}},
+                name="gate_artefacts",
             ),
             node(nodes.accept_artefacts, inputs="optimization_report", outputs=None, name="accept_artefacts"),
         ]

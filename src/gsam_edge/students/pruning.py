@@ -29,8 +29,8 @@ class Pruning:
 
     Attributes:
         weights: of the channels that stayed.
-        facts: as JSON values `multiplications` and `parameters`, each {before, after}; `layers`, by name the channels
-            out of those that are narrower, {before, after}.
+        facts: as JSON values `flops` and `parameters` of the convolutions, each {before, after}: a multiplication with
+            its addition counts two, for one image.
     """
 
     weights: "StudentWeights"

@@ -75,7 +75,19 @@ def build_network(weights: StudentWeights) -> Any:
             f"{len(weights.class_names)} classes, got {len(actual)}; {len(different)} differ, first {different[:3]}"
         )
     network.load_state_dict(full_precision(weights.tensors))
+    if weights.widths:
+        _require_fit(network, weights)
     return network.eval()
+
+
+def _require_fit(network: Any, weights: StudentWeights) -> None:
+    """Raises StudentWeightsError if a layer's channels are not those that the layer before gives."""
+    side = 2 * ARCHITECTURES[weights.architecture].stride
+    try:
+        with torch.inference_mode():
+            network.eval()(torch.zeros(1, _IMAGE_CHANNELS, side, side))
+    except RuntimeError as error:
+        raise StudentWeightsError(f"student weights: widths: the layers do not fit together: {error}") from error
 
 
 def start_from(network: Any, class_names: Sequence[str], start: Start | None) -> Transfer:

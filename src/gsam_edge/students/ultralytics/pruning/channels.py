@@ -7,9 +7,10 @@ into fixed sizes) keeps all its channels: so a network is pruned less, never wro
 """
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -116,6 +117,27 @@ class _Numbering:
         return np.array([self.of(number) for number in numbers.ravel().tolist()], np.int64).reshape(numbers.shape)
 
 
+class _Shape(tuple[int, ...]):
+    """A tensor's shape that tells when its number of channels is read: what reads it counts on it."""
+
+    _on_channels: Callable[[], None]
+
+    def __new__(cls, shape: tuple[int, ...], *, on_channels: Callable[[], None]) -> Self:
+        self = super().__new__(cls, shape)
+        self._on_channels = on_channels
+        return self
+
+    def __getitem__(self, index: Any) -> Any:
+        read = range(len(self))[index]
+        if 1 in (read if isinstance(index, slice) else [read]):
+            self._on_channels()
+        return super().__getitem__(index)
+
+    def __iter__(self) -> Iterator[int]:
+        self._on_channels()
+        return super().__iter__()
+
+
 class _Watch(TorchFunctionMode):
     """Numbers the channels of all tensors [B, C, H, W] of a forward pass."""
 
@@ -132,6 +154,10 @@ class _Watch(TorchFunctionMode):
         kwargs = kwargs or {}
         name = func.__name__
         answer = func(*args, **kwargs)
+        if (func == _READ_SHAPE or name == "size") and id(args[0]) in self._of:
+            if isinstance(answer, tuple):
+                return _Shape(answer, on_channels=partial(self._fix, args[0]))
+            self._fix(args[0])  # one number, which may be that of the channels
         if name in _UNCHANGED:
             self._hand_on(args[0], answer)
         elif name in _OPERATIONS:
@@ -272,6 +298,7 @@ class _Watch(TorchFunctionMode):
             self._set(part, numbers)
 
 
+_READ_SHAPE = Tensor.shape.__get__  # type: ignore[attr-defined]
 #: Operations on each channel by itself that leave one of zeros as it is.
 _UNCHANGED = frozenset(
     ("silu", "relu", "leaky_relu", "hardswish", "gelu", "mish", "max_pool2d", "_max_pool2d", "avg_pool2d", "interpolate", "detach")

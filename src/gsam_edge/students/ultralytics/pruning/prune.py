@@ -1,7 +1,6 @@
 """Pruning of a student: channels leave in rounds, the least important first."""
 
 import logging
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,7 +9,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
 
 from gsam_edge.students.images import LabelledImages
 from gsam_edge.students.pruning import Pruning, PruningConfig
@@ -48,24 +46,21 @@ def prune_student(
 
     Arguments and errors are those of `StudentFamily.prune`.
     """
-    original = channels_of(build_network(weights), weights.architecture)
-    before = _cost(original, weights.tensors, weights)
+    network = build_network(weights)
+    channels = channels_of(network, weights.architecture)
+    before = after = _cost(channels, weights)
     for number in range(config.rounds):
+        importance = _importance(data, network, channels, weights, config, training, round_=number, run=run)
+        # of the whole cost an equal part leaves in each round
+        goal = before[config.of] * (1 - (1 - config.left) * (number + 1) / config.rounds)
+        left = min(1.0, goal / after[config.of])
+        leaving = choose_leaving(channels, weights.tensors, importance, config, left=left)
+        weights = without(weights, channels, leaving)
         network = build_network(weights)
         channels = channels_of(network, weights.architecture)
-        importance = _importance(
-            data, network, channels, weights, config, training, seed=derived_seed(run.seed, number), run=run
-        )
-        # of the whole cost an equal part leaves in each round
-        goal = 1 - (1 - config.left) * (number + 1) / config.rounds
-        now = _cost(channels, weights.tensors, weights)[config.of]
-        left = goal * before[config.of] / now
-        leaving = choose_leaving(channels, weights.tensors, importance, config, left=min(left, 1.0))
-        weights = without(weights, channels, leaving)
-        logger.info(
-            "pruning: round %d of %d: %d channels left, %d stay", number + 1, config.rounds, leaving.sum(), (~leaving).sum()
-        )
-    after = _cost(channels_of(build_network(weights), weights.architecture), weights.tensors, weights)
+        after = _cost(channels, weights)
+        told = number + 1, config.rounds, int(leaving.sum()), 100 * after[config.of] / before[config.of], config.of
+        logger.info("pruning: round %d of %d: %d channels leave, %.1f %% of the %s stay", *told, extra={"markup": False})
     if after[config.of] > config.left * before[config.of]:
         logger.warning(
             "pruning: %.1f %% of the %s stay, more than the %.1f %% asked for: every other channel is the last "
@@ -75,15 +70,7 @@ def prune_student(
             100 * config.left,
             extra={"markup": False},
         )
-    facts = {name: {"before": before[name], "after": after[name]} for name in before}
-    full = new_network(weights.architecture, weights.size, len(weights.class_names))
-    full_widths = {name: layer.out_channels for name, layer in full.named_modules() if isinstance(layer, nn.Conv2d)}
-    layers = {
-        name: {"before": full_widths[name], "after": out}
-        for name, (_, out) in weights.widths.items()
-        if name in full_widths and out < full_widths[name]
-    }
-    return Pruning(weights, {**facts, "layers": layers})
+    return Pruning(weights, {name: {"before": before[name], "after": after[name]} for name in before})
 
 
 def channels_of(network: Any, architecture: str) -> Channels:
@@ -107,11 +94,12 @@ def without(weights: StudentWeights, channels: Channels, leaving: NDArray[np.boo
     return replace(weights, tensors=tensors, widths=widths_in(tensors, full))
 
 
-def _cost(channels: Channels, state: Mapping[str, Tensor], weights: StudentWeights) -> dict[str, int]:
-    """Returns `flops` (two a multiplication) of the convolutions for one image, and `parameters`."""
+def _cost(channels: Channels, weights: StudentWeights) -> dict[str, int]:
+    """Returns the `flops` of the convolutions for one image, and their `parameters`."""
     side = _CELLS * ARCHITECTURES[weights.architecture].stride
-    flops = 2 * channels.multiplications(state) * weights.image_size**2 // side**2
-    return {"flops": flops, "parameters": sum(state[each.weight].numel() for each in channels.convolutions)}
+    flops = 2 * channels.multiplications(weights.tensors) * weights.image_size**2 // side**2
+    parameters = sum(weights.tensors[each.weight].numel() for each in channels.convolutions)
+    return {"flops": flops, "parameters": parameters}
 
 
 def _importance(
@@ -122,7 +110,7 @@ def _importance(
     config: PruningConfig,
     training: StudentTrainingConfig,
     *,
-    seed: int,
+    round_: int,
     run: Run,
 ) -> NDArray[np.float64]:
     """Returns the importance of each channel, by number, on batches as the training shows them."""
@@ -138,7 +126,7 @@ def _importance(
         maps=None,
         plain_share=0.0,
         pseudo_weight=1.0,
-        seed=seed,
+        seed=derived_seed(run.seed, round_),
         validate=None,
         log=discard_metric,
         on_step=lambda done: None,

@@ -5,6 +5,7 @@ import re
 import runpy
 import subprocess
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -85,20 +86,53 @@ def test_the_factory_can_be_sent_to_another_process():
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        (b"no model", "expected an ONNX model that ONNX Runtime can load, got 8 bytes"),
+        (b"no model", "expected an ONNX model that ONNX Runtime can load, got bytes that are no protocol buffer"),
+        (b"", "expected an ONNX model that ONNX Runtime can load, got 0 bytes"),
         (
             constant_student(inputs=("images", "boxes_prompt")),
             r"expected exactly one input, 'images', got \['images', 'boxes_p",
         ),
         (
             constant_student(card=None),
-            r"expected \['architecture', 'class_names', 'image_size', 'task', 'version'\] too",
+            r"expected \['architecture', 'class_names', 'gsam_edge_task', 'image_size', 'version'\] too",
         ),
     ],
 )
 def test_what_is_no_student_is_refused(model, message):
     with pytest.raises(ArtefactError, match=message):
         Detector.open(model, ".onnx", score_threshold=0.5, threads=1)
+
+
+@pytest.mark.parametrize("threshold", [30, -0.1, float("nan"), float("inf"), "0.25", None])
+def test_a_threshold_that_is_no_score_is_refused_before_any_image(threshold):
+    with pytest.raises(ValueError, match=rf"score_threshold: expected a number in 0..1, got {threshold!r}"):
+        Detector.open(constant_student(), ".onnx", score_threshold=threshold, threads=1)
+
+
+@pytest.mark.parametrize("size", [64, 1024])
+def test_a_card_of_another_size_than_the_graphs_is_refused(size):
+    with pytest.raises(
+        ArtefactError, match=rf"\[1 or any, 3, {size}, {size}\] by the card, got float32 \[1, 3, 32, 32\]"
+    ):
+        Detector.open(constant_student(card=replace(CARD, image_size=size)), ".onnx", score_threshold=0.5, threads=1)
+
+
+def test_an_object_of_a_class_that_the_card_does_not_name_is_refused():
+    detect = Detector.open(
+        constant_student(card=replace(CARD, class_names=("dot",))), ".onnx", score_threshold=0.5, threads=1
+    )
+    with pytest.raises(ArtefactError, match=r"class_ids: expected 0..0 by the card, which names 1, got \[1\]"):
+        detect(np.full((32, 32, 3), 255, np.uint8))
+
+
+def test_a_student_whose_weights_lie_beside_it_is_refused(tmp_path, monkeypatch):
+    """An artefact is its bytes; ONNX Runtime would read the file from wherever the process happens to run."""
+    model = onnx.load_from_string(constant_student())
+    onnx.external_data_helper.convert_model_to_external_data(model, location="weights.bin", size_threshold=0)
+    onnx.save(model, tmp_path / "student.onnx")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ArtefactError, match="expected all of them inside the ONNX file"):
+        Detector.open(tmp_path / "student.onnx", score_threshold=0.5, threads=1)
 
 
 def renamed_output():

@@ -7,6 +7,7 @@ from pydantic import BaseModel
 
 from gsam_edge.coco import Annotations
 from gsam_edge.runtime.card import Card
+from gsam_edge.runtime.tensors import InputTensor
 from gsam_edge.vision.images import ImageSource
 
 if TYPE_CHECKING:
@@ -77,6 +78,10 @@ class Format(Protocol[Source_contra, Config]):
         source: "module" for `StudentModule`, or the name of another format for the content of its candidate.
         engine: the engine that runs it, a name of `runtime.engines.table.ENGINES`.
         precision: see `Precision`.
+        must_be_faster: whether it is refused where it is not faster than `export.table.REFERENCE` on the machine that
+            builds it; false for files that are made for other devices, whose speed here says nothing.
+        oldest_runtime: the oldest runtime in which its files were tried, such as "onnxruntime 1.15.1"; None where no
+            older one than the installed was tried.
         config: class of its parameters.
         install: the command that installs what `build` imports.
     """
@@ -86,6 +91,8 @@ class Format(Protocol[Source_contra, Config]):
     source: str
     engine: str
     precision: Precision
+    must_be_faster: bool
+    oldest_runtime: str | None
     config: type[Config]
     install: str
 
@@ -105,8 +112,8 @@ class Format(Protocol[Source_contra, Config]):
         """
         ...
 
-    def inputs(self, content: bytes) -> tuple[str, ...]:
-        """Returns the names of everything that must be fed to the artefact, read from the file itself.
+    def inputs(self, content: bytes) -> tuple[InputTensor, ...]:
+        """Returns everything that can be fed to the artefact, also what has a default, read from the file itself.
 
         Raises:
             ArtefactError: if the content is no such file.

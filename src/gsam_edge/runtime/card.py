@@ -6,7 +6,11 @@ from dataclasses import dataclass
 
 from gsam_edge.vision.errors import UserError
 
-_REQUIRED = ("task", "class_names", "image_size", "architecture", "version")
+#: Ultralytics keeps a `task` of its own in the same place.
+_TASK = "gsam_edge_task"
+_REQUIRED = (_TASK, "class_names", "image_size", "architecture", "version")
+#: Longest side of a network input in pixels; its canvas takes 200 MB.
+MAX_IMAGE_SIZE = 4096
 
 
 class ArtefactError(UserError):
@@ -41,7 +45,7 @@ class Card:
         """Returns the card as text by key, the form in which model formats keep metadata."""
         recorded = {"weights": self.weights, "split": self.split}
         return {
-            "task": self.task,
+            _TASK: self.task,
             "class_names": json.dumps(self.class_names, ensure_ascii=False),
             "image_size": str(self.image_size),
             "architecture": self.architecture,
@@ -64,17 +68,19 @@ class Card:
             class_names = json.loads(properties["class_names"])
             notes = json.loads(properties.get("notes", "[]"))
             image_size = int(properties["image_size"])
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ArtefactError(
                 f"metadata of the artefact: class_names, notes or image_size is unreadable: {error}"
             ) from error
         for key, what, texts in (("class_names", "names", class_names), ("notes", "sentences", notes)):
             if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
-                raise ArtefactError(f"metadata {key}: expected a JSON list of {what}, got {properties[key]!r}")
-        if image_size < 1:
-            raise ArtefactError(f"metadata image_size: expected a positive number of pixels, got {image_size}")
+                raise ArtefactError(f"metadata {key}: expected a JSON list of {what}, got {properties[key]!r:.80}")
+        if not class_names:
+            raise ArtefactError("metadata class_names: expected at least one name, got none")
+        if not 1 <= image_size <= MAX_IMAGE_SIZE:
+            raise ArtefactError(f"metadata image_size: expected 1..{MAX_IMAGE_SIZE} pixels, got {image_size}")
         return cls(
-            task=properties["task"],
+            task=properties[_TASK],
             class_names=tuple(class_names),
             image_size=image_size,
             architecture=properties["architecture"],

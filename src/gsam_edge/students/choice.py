@@ -7,6 +7,7 @@ from typing import Self, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from gsam_edge.coco import Annotations
+from gsam_edge.runtime.card import MAX_IMAGE_SIZE
 from gsam_edge.students.table import ARCHITECTURES
 from gsam_edge.vision.errors import UserError
 
@@ -41,7 +42,9 @@ class StudentConfig(BaseModel):
 
     architecture: str = Field(description="'auto' lets the data decide")
     size: Size = Field(description="compound scaling, a letter of the architecture's; null where it has one size only")
-    image_size: int = Field(gt=0, multiple_of=32, description="side of the square network input, pixels")
+    image_size: int = Field(
+        gt=0, le=MAX_IMAGE_SIZE, multiple_of=32, description="side of the square network input, pixels"
+    )
     least_start: float = Field(
         ge=0, le=1, description="a start that gives a smaller share of the backbone's elements is called random"
     )

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from gsam_edge.export.format import BuildData, StudentModule
 from gsam_edge.runtime.card import ArtefactError, Card
 from gsam_edge.runtime.tasks.table import INPUT_NAME, output_names
+from gsam_edge.runtime.tensors import InputTensor
 
 
 class OnnxConfig(BaseModel):
@@ -30,6 +31,8 @@ class Onnx:
     source = "module"
     engine = "onnxruntime"
     precision = "single"
+    must_be_faster = False
+    oldest_runtime = None
     config = OnnxConfig
     install = "pip install onnx onnxslim"
 
@@ -41,7 +44,7 @@ class Onnx:
         """See `read_card`."""
         return read_card(content)
 
-    def inputs(self, content: bytes) -> tuple[str, ...]:
+    def inputs(self, content: bytes) -> tuple[InputTensor, ...]:
         """See `graph_inputs`."""
         return graph_inputs(content)
 
@@ -104,15 +107,31 @@ def read_card(content: bytes) -> Card:
     return Card.from_properties({entry.key: entry.value for entry in _parsed(content).metadata_props})
 
 
-def graph_inputs(content: bytes) -> tuple[str, ...]:
-    """Returns the names of everything that must be fed to an ONNX file, read from the graph itself.
+def graph_inputs(content: bytes) -> tuple[InputTensor, ...]:
+    """Returns everything that can be fed to an ONNX file, read from the graph itself.
+
+    An input with an initializer counts: whoever runs the graph may feed it, so it is a prompt with a default.
 
     Raises:
         ArtefactError: if the bytes are no ONNX file.
     """
-    graph = _parsed(content).graph
-    weights = {weight.name for weight in graph.initializer}
-    return tuple(value.name for value in graph.input if value.name not in weights)
+    return tuple(_input_tensor(value) for value in _parsed(content).graph.input)
+
+
+def _input_tensor(value: Any) -> InputTensor:
+    """Reads an `onnx.ValueInfoProto`; what is no tensor (a sequence, a map) has its kind for its dtype and no shape."""
+    import onnx
+
+    kind = value.type.WhichOneof("value") or "no type"
+    if kind != "tensor_type":
+        return InputTensor(value.name, (), kind)
+    tensor = value.type.tensor_type
+    try:
+        dtype = onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type).name
+    except (KeyError, ValueError):  # a number that this version of ONNX gives no meaning
+        dtype = f"element type {tensor.elem_type}"
+    sides = tuple(side.dim_value if side.HasField("dim_value") else None for side in tensor.shape.dim)
+    return InputTensor(value.name, sides, dtype)
 
 
 def _parsed(content: bytes) -> Any:

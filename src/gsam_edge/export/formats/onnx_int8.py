@@ -19,6 +19,7 @@ from gsam_edge.export.calibration import CalibrationCanvases, Canvases, CanvasRe
 from gsam_edge.export.format import BuildData
 from gsam_edge.export.formats.onnx import graph_inputs, read_card
 from gsam_edge.runtime.card import Card
+from gsam_edge.runtime.tensors import InputTensor
 
 
 class QuantizationConfig(BaseModel):
@@ -43,6 +44,8 @@ class OnnxInt8:
     source = "onnx"
     engine = "onnxruntime"
     precision = "integer"
+    must_be_faster = True
+    oldest_runtime = None
     config = QuantizationConfig
     install = "pip install onnx onnxruntime"
 
@@ -56,7 +59,7 @@ class OnnxInt8:
         """See `onnx.read_card`."""
         return read_card(content)
 
-    def inputs(self, content: bytes) -> tuple[str, ...]:
+    def inputs(self, content: bytes) -> tuple[InputTensor, ...]:
         """See `onnx.graph_inputs`."""
         return graph_inputs(content)
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gsam_edge.runtime.card import Card
+from gsam_edge.runtime.tensors import InputTensor
 
 
 @runtime_checkable
@@ -17,14 +18,14 @@ class Engine(Protocol):
         suffixes: suffixes of the files that it opens, such as ".onnx".
         device: where it computes unless `providers` say otherwise, "cpu" or "cuda".
         card: the artefact's metadata.
-        inputs: names of everything that must be fed to it.
+        inputs: everything that can be fed to it, also what has a default.
         outputs: names of what `run` gives, in the artefact's order.
     """
 
     suffixes: ClassVar[tuple[str, ...]]
     device: ClassVar[str]
     card: Card
-    inputs: tuple[str, ...]
+    inputs: tuple[InputTensor, ...]
     outputs: tuple[str, ...]
 
     @classmethod

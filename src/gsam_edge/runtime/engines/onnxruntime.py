@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gsam_edge.runtime.card import ArtefactError, Card
+from gsam_edge.runtime.engines.onnx_file import require_plain
 from gsam_edge.runtime.tasks.table import INPUT_NAME
+from gsam_edge.runtime.tensors import InputTensor
 
 _CPU = "CPUExecutionProvider"
 
@@ -23,7 +25,8 @@ class OnnxRuntimeEngine:
         """Wraps an `onnxruntime.InferenceSession`; see `open`."""
         self._session = session
         self.card = Card.from_properties(session.get_modelmeta().custom_metadata_map)
-        self.inputs = tuple(value.name for value in session.get_inputs())
+        fed = [*session.get_inputs(), *session.get_overridable_initializers()]
+        self.inputs = tuple(_input_tensor(value) for value in fed)
         self.outputs = tuple(value.name for value in session.get_outputs())
 
     @classmethod
@@ -36,6 +39,7 @@ class OnnxRuntimeEngine:
         if missing := [name for name in providers if name not in installed]:
             # ONNX Runtime itself would only warn, and compute elsewhere.
             raise ArtefactError(f"providers: expected some of {installed}, which ONNX Runtime has here, got {missing}")
+        require_plain(content)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3
@@ -60,3 +64,10 @@ class OnnxRuntimeEngine:
     def close(self) -> None:
         """See `Engine`."""
         self._session = None
+
+
+def _input_tensor(value: Any) -> InputTensor:
+    """Reads an `onnxruntime.NodeArg`, whose free dimensions are names or None."""
+    element = value.type.removeprefix("tensor(").removesuffix(")")
+    shape = tuple(side if isinstance(side, int) else None for side in value.shape)
+    return InputTensor(value.name, shape, {"float": "float32", "double": "float64"}.get(element, element))

@@ -6,14 +6,13 @@ from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
-
 from gsam_edge.augmentation import build, description_for
 from gsam_edge.coco.provenance import require_made_from
 from gsam_edge.distill.arms.distillation import ArmData, train_arm
 from gsam_edge.distill.arms.scores import score_student
 from gsam_edge.distill.arms.stage import ArmSettings
 from gsam_edge.distill.arms.table import DISTILLED
+from gsam_edge.distill.config import RecoveryConfig
 from gsam_edge.students.images import LabelledImages
 from gsam_edge.students.predictor import StudentPredictor
 from gsam_edge.students.pruning import Pruning, PruningConfig
@@ -27,17 +26,6 @@ logger = logging.getLogger(__name__)
 
 #: Points (of 100) of mAP50-95 that a pruned student may lose and is still called as good.
 _TOLERATED = 1.0
-
-
-class RecoveryConfig(BaseModel):
-    """The training of a pruned student; all else is that of `distillation`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    steps: int = Field(gt=1, description="optimiser steps of both stages together")
-    learning_rate: float = Field(gt=0, le=1, description="peak learning rate; the weights are not random any more")
-    seeds: int = Field(gt=0, description="how many seeds, from `seed` on; the first is the pruned student's")
-    control: bool = Field(description="whether the student itself is trained as much longer, to know what was lost")
 
 
 @dataclass(frozen=True)
@@ -58,9 +46,7 @@ def recovery_training(training: TrainingConfig, recovery: RecoveryConfig) -> Tra
     share = recovery.steps / training.steps
     counted = {name: round(share * getattr(training, name)) for name in ("warmup_steps", "close_mosaic_steps")}
     counted["validate_every"] = min(training.validate_every, recovery.steps)
-    return training.model_copy(
-        update={"steps": recovery.steps, "learning_rate": recovery.learning_rate, **counted}
-    )
+    return training.model_copy(update={"steps": recovery.steps, "learning_rate": recovery.learning_rate, **counted})
 
 
 def prune_and_recover(
@@ -120,7 +106,9 @@ def prune_and_recover(
         test["pruned"].append(figures(pruned.weights))
         test["recovered"].append(figures(recovered))
         if recovery.control:
-            longer = train_arm(DISTILLED, data, config, replace(run, seed=seed, log=_renamed(run, f"longer_seed{seed}")))
+            longer = train_arm(
+                DISTILLED, data, config, replace(run, seed=seed, log=_renamed(run, f"longer_seed{seed}"))
+            )
             test.setdefault("longer", []).append(figures(longer.weights))
     first, weights = done[0]
     report = {"asked": {"of": pruning.of, "left": pruning.left}, **first.facts, "test": test}
@@ -152,7 +140,9 @@ def lost(test: Mapping[str, list[dict[str, float]]]) -> dict[str, dict[str, floa
 
     return {
         name: {
-            other: 100 * (mean(other, name) - mean("recovered", name)) for other in ("student", "longer") if other in test
+            other: 100 * (mean(other, name) - mean("recovered", name))
+            for other in ("student", "longer")
+            if other in test
         }
         for name in test["student"][0]
     }
@@ -160,16 +150,17 @@ def lost(test: Mapping[str, list[dict[str, float]]]) -> dict[str, dict[str, floa
 
 def verdict(facts: Mapping[str, Mapping[str, int]], test: Mapping[str, list[dict[str, float]]]) -> str:
     """Returns what the pruning came to, as a sentence: of the mAP50-95, against the control where there is one."""
-    fewer = ", ".join(f"{100 * (1 - cost['after'] / cost['before']):.1f} % fewer {name}" for name, cost in facts.items())
+    fewer = ", ".join(
+        f"{100 * (1 - cost['after'] / cost['before']):.1f} % fewer {name}" for name, cost in facts.items()
+    )
     against = "longer" if "longer" in test else "student"
     named = {"longer": "the same student trained as much longer", "student": "the student it was made from"}[against]
     points = {name: by[against] for name, by in lost(test).items() if name.endswith("map50_95")}
-    told = ", ".join(f"{value:+.2f} points of {name}" for name, value in ((n, -p) for n, p in points.items()))
+    told = ", ".join(f"{-value:+.2f} points of {name}" for name, value in points.items())
     seeds = len(test["recovered"])
     within = "within" if max(points.values()) <= _TOLERATED else "more than"
-    return (
-        f"{fewer}; {told} on the test images against {named}, {within} {_TOLERATED:g} point"
-        + (f"; means of {seeds} seeds" if seeds > 1 else "; one seed, so the luck of the seed is not known")
+    return f"{fewer}; {told} on the test images against {named}, {within} {_TOLERATED:g} point" + (
+        f"; means of {seeds} seeds" if seeds > 1 else "; one seed, so the luck of the seed is not known"
     )
 
 

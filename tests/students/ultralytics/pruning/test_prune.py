@@ -1,4 +1,4 @@
-"""The least important channels leave until the cost is what was asked for, and what is left is a student like others."""
+"""The least important channels leave until the cost is what was asked for, and what is left is a student."""
 
 import math
 
@@ -117,7 +117,9 @@ def test_a_pruned_student_is_trained_further_in_its_widths(
     flops = pruned.facts["flops"]
     assert flops["before"] == 2 * cost(weights, "flops")
     assert flops["after"] == 2 * cost(pruned.weights, "flops") <= CONFIG.left * flops["before"]
-    assert family.prune(data, weights, CONFIG, training_config, run=a_run(seed=3)).weights.digest == pruned.weights.digest
+    assert (
+        family.prune(data, weights, CONFIG, training_config, run=a_run(seed=3)).weights.digest == pruned.weights.digest
+    )
     kept = pruned.weights.tensors["model.22.proto.cv3.conv.weight"]
     assert kept.shape[0] == 32  # prototypes leave the network, so all of them stay
 

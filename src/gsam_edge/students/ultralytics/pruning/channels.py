@@ -7,18 +7,17 @@ into fixed sizes) keeps all its channels: so a network is pruned less, never wro
 """
 
 import copy
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-Numbers = NDArray[np.int64]
+from gsam_edge.students.ultralytics.pruning.numbering import Numbering, Numbers, WatchedShape
 
 
 class Axis(NamedTuple):
@@ -92,59 +91,13 @@ def find_channels(network: nn.Module, side: int) -> Channels:
     return watch.finish(_tensors(outputs))
 
 
-class _Numbering:
-    """Numbers that can become one (union-find)."""
-
-    def __init__(self) -> None:
-        self._same: list[int] = []
-
-    def new(self, count: int) -> Numbers:
-        first = len(self._same)
-        self._same.extend(range(first, first + count))
-        return np.arange(first, first + count)
-
-    def of(self, number: int) -> int:
-        while self._same[number] != number:
-            self._same[number] = self._same[self._same[number]]
-            number = self._same[number]
-        return number
-
-    def join(self, some: Numbers, others: Numbers) -> None:
-        for one, other in zip(some.tolist(), others.tolist(), strict=True):
-            self._same[self.of(other)] = self.of(one)
-
-    def now(self, numbers: Numbers) -> Numbers:
-        return np.array([self.of(number) for number in numbers.ravel().tolist()], np.int64).reshape(numbers.shape)
-
-
-class _Shape(tuple[int, ...]):
-    """A tensor's shape that tells when its number of channels is read: what reads it counts on it."""
-
-    _on_channels: Callable[[], None]
-
-    def __new__(cls, shape: tuple[int, ...], *, on_channels: Callable[[], None]) -> Self:
-        self = super().__new__(cls, shape)
-        self._on_channels = on_channels
-        return self
-
-    def __getitem__(self, index: Any) -> Any:
-        read = range(len(self))[index]
-        if 1 in (read if isinstance(index, slice) else [read]):
-            self._on_channels()
-        return super().__getitem__(index)
-
-    def __iter__(self) -> Iterator[int]:
-        self._on_channels()
-        return super().__iter__()
-
-
 class _Watch(TorchFunctionMode):
     """Numbers the channels of all tensors [B, C, H, W] of a forward pass."""
 
     def __init__(self, names: Mapping[int, str]) -> None:
         super().__init__()
         self._names = names
-        self._numbering = _Numbering()
+        self._numbering = Numbering()
         self._of: dict[int, tuple[Tensor, Numbers]] = {}  # by id; holding the tensor keeps its id its own
         self._fixed: list[Numbers] = []
         self._channels = Channels()
@@ -156,7 +109,7 @@ class _Watch(TorchFunctionMode):
         answer = func(*args, **kwargs)
         if (func == _READ_SHAPE or name == "size") and id(args[0]) in self._of:
             if isinstance(answer, tuple):
-                return _Shape(answer, on_channels=partial(self._fix, args[0]))
+                return WatchedShape(answer, on_channels=partial(self._fix, args[0]))
             self._fix(args[0])  # one number, which may be that of the channels
         if name in _UNCHANGED:
             self._hand_on(args[0], answer)
@@ -279,7 +232,9 @@ class _Watch(TorchFunctionMode):
 
     def _add(self, answer: Tensor, some: Any, others: Any) -> None:
         """Adds, or multiplies, channel by channel."""
-        alike = [isinstance(each, Tensor) and each.dim() == 4 and each.shape[1] == answer.shape[1] for each in (some, others)]
+        alike = [
+            isinstance(each, Tensor) and each.dim() == 4 and each.shape[1] == answer.shape[1] for each in (some, others)
+        ]
         if not all(alike):
             self._fix(some, others)
             return
@@ -301,7 +256,19 @@ class _Watch(TorchFunctionMode):
 _READ_SHAPE = Tensor.shape.__get__  # type: ignore[attr-defined]
 #: Operations on each channel by itself that leave one of zeros as it is.
 _UNCHANGED = frozenset(
-    ("silu", "relu", "leaky_relu", "hardswish", "gelu", "mish", "max_pool2d", "_max_pool2d", "avg_pool2d", "interpolate", "detach")
+    (
+        "silu",
+        "relu",
+        "leaky_relu",
+        "hardswish",
+        "gelu",
+        "mish",
+        "max_pool2d",
+        "_max_pool2d",
+        "avg_pool2d",
+        "interpolate",
+        "detach",
+    )
 )
 _OPERATIONS: Mapping[str, str] = {
     "conv2d": "convolve",

@@ -60,7 +60,9 @@ def prune_student(
         channels = channels_of(network, weights.architecture)
         after = _cost(channels, weights)
         told = number + 1, config.rounds, int(leaving.sum()), 100 * after[config.of] / before[config.of], config.of
-        logger.info("pruning: round %d of %d: %d channels leave, %.1f %% of the %s stay", *told, extra={"markup": False})
+        logger.info(
+            "pruning: round %d of %d: %d channels leave, %.1f %% of the %s stay", *told, extra={"markup": False}
+        )
     if after[config.of] > config.left * before[config.of]:
         logger.warning(
             "pruning: %.1f %% of the %s stay, more than the %.1f %% asked for: every other channel is the last "

@@ -149,6 +149,8 @@ def gate_artefacts(
     parity: ParityConfig,
     config: GateConfig,
     evaluation: EvaluationConfig,
+    *,
+    model: str = "student",
 ) -> tuple[list[Row], Artefacts]:
     """Checks and measures every candidate.
 
@@ -160,6 +162,7 @@ def gate_artefacts(
         parity: how outputs are compared with PyTorch's.
         config: what a candidate must reach.
         evaluation: how it is measured.
+        model: what the rows call the student.
 
     Returns:
         The rows of `optimization_report`, and by format the content that is shipped, or `NotBuilt` with the verdict.
@@ -175,11 +178,11 @@ def gate_artefacts(
     objects = count_objects(truth, "validation")
     if fault := check_module_prompt_free(student.module).fault:
         verdict = f"{REJECTED}: the PyTorch student is not prompt-free: {fault}"
-        rows: list[Row] = [{"artefact": "student", "prompt_free": False, "verdict": verdict}]
+        rows: list[Row] = [{"artefact": model, "prompt_free": False, "verdict": verdict}]
         return rows, {name: NotBuilt(verdict) for name in candidates}
 
     built = {name: content for name, content in candidates.items() if not isinstance(content, NotBuilt)}
-    made = {f"student_{name}": (FORMATS[name], content) for name, content in built.items()}
+    made = {f"{model}_{name}": (FORMATS[name], content) for name, content in built.items()}
     names = [image["file_name"] for image in truth.images]
     evidence = dict(zip(built, collect_evidence(student, made, images, names, parity), strict=True))
     bench = Bench(truth, images, evaluation)
@@ -188,11 +191,11 @@ def gate_artefacts(
     for name in sorted(candidates, key=lambda name: name != REFERENCE):
         content = candidates[name]
         if isinstance(content, NotBuilt):
-            rows.append({"artefact": f"student_{name}", "verdict": content.why})
+            rows.append({"artefact": f"{model}_{name}", "verdict": content.why})
             continue
         row, verdict = evidence[name].to_row(), evidence[name].objection
         if verdict is None and name != REFERENCE and reference is None:
-            verdict = f"{REFUSED}: not measured, since student_{REFERENCE}, which it is compared with, is not accepted"
+            verdict = f"{REFUSED}: not measured, since {model}_{REFERENCE}, which it is compared with, is not accepted"
         if verdict is None:
             try:
                 if reference is None:
@@ -204,7 +207,7 @@ def gate_artefacts(
             else:
                 counts = {"images": len(truth.images), "objects": objects}
                 row |= {"accuracy": counts | _accuracy_row(measured), "latency": _latency_row(measured, evaluation)}
-                verdict = _verdict(evidence[name], measured, reference, FORMATS[name], config, evaluation)
+                verdict = _verdict(evidence[name], measured, reference, FORMATS[name], config, evaluation, model)
                 if name == REFERENCE and not verdict.startswith(REFUSED):
                     reference = measured
         rows.append(row | {"verdict": verdict})
@@ -220,9 +223,10 @@ def _verdict(
     made_as: Format[Any, Any],
     config: GateConfig,
     evaluation: EvaluationConfig,
+    model: str,
 ) -> str:
     """Returns the verdict on an artefact that was measured: "refused" with every reason, or "accepted"."""
-    against = f"student_{REFERENCE}"
+    against = f"{model}_{REFERENCE}"
     reasons = []
     if not measured.accuracy.found:
         least = evaluation.timed_score_threshold

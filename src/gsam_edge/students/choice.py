@@ -1,6 +1,7 @@
 """Choice of the student's architecture by the data."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -14,6 +15,8 @@ from gsam_edge.vision.errors import UserError
 AUTO = "auto"
 #: Compound scaling, a letter; None for an architecture that has a single size.
 Size: TypeAlias = str | None
+#: Channels in and out of layers that are narrower than the architecture's, by name of the layer; empty where none is.
+Widths: TypeAlias = Mapping[str, tuple[int, int]]
 
 
 class EdgeConfig(BaseModel):
@@ -78,11 +81,13 @@ class StudentChoice:
         architecture: one of `ARCHITECTURES`, never "auto".
         student: size, input and postprocessing.
         why: reason for the architecture, as a clause.
+        widths: of a pruned network, which is trained in these widths.
     """
 
     architecture: str
     student: StudentConfig
     why: str
+    widths: Widths = field(default_factory=dict)
 
 
 class StudentChoiceError(UserError):

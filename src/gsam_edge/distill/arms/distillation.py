@@ -118,7 +118,7 @@ def train_arm(name: str, data: ArmData, settings: ArmSettings, run: Run) -> Trai
     """
     arm, config = ARMS[name], settings.distillation
     _require_sound(data, arm)
-    choice = choose_student(data.train, settings.student)
+    choice = replace(choose_student(data.train, settings.student), widths=settings.widths)
     truth = (data.train, data.held_back) if arm.held_back else (data.train,)
 
     def stage(pool: PoolLabels, training: TrainingConfig, initial: Start | None, before: int) -> StudentTraining:

@@ -35,21 +35,26 @@ def measure_teacher(
     return evaluate_teacher(teacher, annotations_test, images, evaluation, device)
 
 
-def measure_student(
-    student_weights: StudentWeights,
-    annotations_test: Annotations,
-    images: ImageSource,
-    evaluation: EvaluationConfig,
-    device: DeviceName,
-) -> tuple[Row, Predictions]:
-    """Measures the student in PyTorch."""
-    from gsam_edge.evaluate.artefacts import evaluate_student
+def measure_model(model: str) -> Callable[..., tuple[Row, Predictions]]:
+    """Builds the function that measures a student."""
 
-    return evaluate_student(student_weights, annotations_test, images, evaluation, device)
+    def measure_student(
+        student_weights: StudentWeights,
+        annotations_test: Annotations,
+        images: ImageSource,
+        evaluation: EvaluationConfig,
+        device: DeviceName,
+    ) -> tuple[Row, Predictions]:
+        """Measures the student in PyTorch."""
+        from gsam_edge.evaluate.artefacts import evaluate_student
+
+        return evaluate_student(student_weights, annotations_test, images, evaluation, device, model=model)
+
+    return measure_student
 
 
-def measure_exported(name: str) -> Callable[..., tuple[Row, Predictions]]:
-    """Builds the function that measures the student as exported in one format."""
+def measure_exported(model: str, name: str) -> Callable[..., tuple[Row, Predictions]]:
+    """Builds the function that measures a student as exported in one format."""
 
     def measure(
         content: bytes | NotBuilt,
@@ -62,7 +67,7 @@ def measure_exported(name: str) -> Callable[..., tuple[Row, Predictions]]:
         from gsam_edge.evaluate.artefacts import evaluate_exported
 
         return evaluate_exported(
-            f"student_{name}", FORMATS[name], content, student_weights, annotations_test, images, evaluation
+            f"{model}_{name}", FORMATS[name], content, student_weights, annotations_test, images, evaluation
         )
 
     return measure

@@ -42,21 +42,28 @@ def export_as(name: str) -> Callable[..., bytes | NotBuilt]:
     return export
 
 
-def gate_artefacts(
-    student_weights: StudentWeights,
-    annotations_val: Annotations,
-    images: ImageSource,
-    parity: ParityConfig,
-    gate: GateConfig,
-    evaluation: EvaluationConfig,
-    **candidates: bytes | NotBuilt,
-) -> dict[str, Any]:
-    """Returns the report, one row per format, and by format the artefact that is shipped (see `evaluate.gate`)."""
-    from gsam_edge.evaluate.gate import gate_artefacts
+def gate_artefacts_of(model: str) -> Callable[..., dict[str, Any]]:
+    """Builds the function that decides which artefacts of a model are shipped."""
 
-    student = _module(student_weights)
-    rows, shipped = gate_artefacts(student, candidates, annotations_val, images, parity, gate, evaluation)
-    return {"report": rows, **shipped}
+    def gate_artefacts(
+        student_weights: StudentWeights,
+        annotations_val: Annotations,
+        images: ImageSource,
+        parity: ParityConfig,
+        gate: GateConfig,
+        evaluation: EvaluationConfig,
+        **candidates: bytes | NotBuilt,
+    ) -> dict[str, Any]:
+        """Returns the report, one row per format, and by format the artefact that is shipped (see `evaluate.gate`)."""
+        from gsam_edge.evaluate.gate import gate_artefacts
+
+        student = _module(student_weights)
+        rows, shipped = gate_artefacts(
+            student, candidates, annotations_val, images, parity, gate, evaluation, model=model
+        )
+        return {"report": rows, **shipped}
+
+    return gate_artefacts
 
 
 def accept_artefacts(optimization_report: list[dict[str, Any]]) -> None:

@@ -188,7 +188,7 @@ def gate_artefacts(
     for name in sorted(candidates, key=lambda name: name != REFERENCE):
         content = candidates[name]
         if isinstance(content, NotBuilt):
-            rows.append({"artefact": f"student_{name}", "verdict": content.why})
+            rows.append({"artefact": f"student_{name}", "verdict": f"not built: {content.why}"})
             continue
         row, verdict = evidence[name].to_row(), evidence[name].objection
         if verdict is None and name != REFERENCE and reference is None:

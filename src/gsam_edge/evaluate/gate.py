@@ -177,9 +177,8 @@ def gate_artefacts(
     """
     objects = count_objects(truth, "validation")
     if fault := check_module_prompt_free(student.module).fault:
-        verdict = f"{REJECTED}: the PyTorch student is not prompt-free: {fault}"
-        rows: list[Row] = [{"artefact": model, "prompt_free": False, "verdict": verdict}]
-        return rows, {name: NotBuilt(verdict) for name in candidates}
+        why = f"{REJECTED}: the PyTorch student is not prompt-free: {fault}"
+        return [{"artefact": model, "prompt_free": False, "verdict": why}], dict.fromkeys(candidates, NotBuilt(why))
 
     built = {name: content for name, content in candidates.items() if not isinstance(content, NotBuilt)}
     made = {f"{model}_{name}": (FORMATS[name], content) for name, content in built.items()}
@@ -187,11 +186,12 @@ def gate_artefacts(
     evidence = dict(zip(built, collect_evidence(student, made, images, names, parity), strict=True))
     bench = Bench(truth, images, evaluation)
     reference: Measured | None = None
-    rows, shipped = [], dict(candidates)
+    rows: list[Row] = []
+    shipped = dict(candidates)
     for name in sorted(candidates, key=lambda name: name != REFERENCE):
         content = candidates[name]
         if isinstance(content, NotBuilt):
-            rows.append({"artefact": f"{model}_{name}", "verdict": content.why})
+            rows.append({"artefact": f"{model}_{name}", "verdict": f"not built: {content.why}"})
             continue
         row, verdict = evidence[name].to_row(), evidence[name].objection
         if verdict is None and name != REFERENCE and reference is None:

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
-
 from gsam_edge.export.calibration import Canvases
 from gsam_edge.export.format import Format, StudentModule
 from gsam_edge.export.formats.onnx import with_outputs
+from gsam_edge.export.parity import ParityConfig
 from gsam_edge.runtime.engines.engine import Engine
 from gsam_edge.runtime.engines.table import ENGINES
 from gsam_edge.runtime.tasks.table import output_names
@@ -32,22 +31,6 @@ class Staged(Protocol):
     def stages(self) -> "Mapping[str, Sequence[nn.Module]]":
         """Returns the submodules whose outputs a stage ends in, by the stage's name, in the order of computation."""
         ...
-
-
-class StagesConfig(BaseModel):
-    """When a stage of two artefacts of one student counts as the same."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    tolerance: float = Field(
-        ge=0, le=1, description="largest difference of a value, as a share of its tensor's largest absolute value"
-    )
-    half_tolerance: float = Field(ge=0, le=1, description="the same in half precision")
-    agreement: float = Field(
-        gt=0,
-        le=1,
-        description="least share of a stage's values within the tolerance; two of one score may change places",
-    )
 
 
 @dataclass(frozen=True)
@@ -108,7 +91,7 @@ def watched(module: "nn.Module") -> "Iterator[dict[str, Tensor]]":
 
 
 def certify(
-    student: StudentModule, made_as: Format[Any, Any], content: bytes, canvases: Canvases, config: StagesConfig
+    student: StudentModule, made_as: Format[Any, Any], content: bytes, canvases: Canvases, config: ParityConfig
 ) -> Certificate:
     """Runs PyTorch and an artefact on canvases and compares what every stage ends in.
 
@@ -120,7 +103,7 @@ def certify(
         made_as: the artefact's format.
         content: the artefact.
         canvases: float32 [1, 3, S, S] each.
-        config: tolerances.
+        config: `stage_tolerance` of the format's precision, and the `agreement` that every stage must reach.
 
     Raises:
         ArtefactError: if the artefact's engine cannot open it.
@@ -145,17 +128,20 @@ def certify(
     finally:
         if engine is not None:
             engine.close()
-    return compare_stages(pairs, config.half_tolerance if made_as.precision == "half" else config.tolerance, config)
+    tolerance = config.for_precision(made_as.precision).stage_tolerance
+    return compare_stages(pairs, tolerance=tolerance, agreement=config.agreement)
 
 
-def compare_stages(pairs: Sequence[tuple[Tensors, Tensors]], tolerance: float, config: StagesConfig) -> Certificate:
+def compare_stages(
+    pairs: Sequence[tuple[Tensors, Tensors]], *, tolerance: float, agreement: float
+) -> Certificate:
     """Compares tensors of PyTorch and of an artefact; see `certify`.
 
     Args:
         pairs: for each canvas PyTorch's tensors in the order of computation and the artefact's, by the names that
             `watched` and the outputs have.
         tolerance: largest difference of a value, as a share of its tensor's largest absolute value.
-        config: the agreement that is asked for.
+        agreement: least share of a stage's values within the tolerance.
 
     Raises:
         ValueError: if there is no pair, or two tensors of one name have different shapes.
@@ -168,7 +154,7 @@ def compare_stages(pairs: Sequence[tuple[Tensors, Tensors]], tolerance: float, c
             by_stage.setdefault(_stage_of(name), []).append(name)
     compared = (_compared(stage, tensors, pairs, tolerance) for stage, tensors in by_stage.items())
     stages = tuple(stage for stage in compared if stage.values)
-    diverging = (stage.name for stage in stages if stage.agreement < config.agreement)
+    diverging = (stage.name for stage in stages if stage.agreement < agreement)
     return Certificate(stages, next(diverging, None))
 
 

@@ -10,13 +10,13 @@ import torch
 from gsam_edge.export.format import BuildData, StudentModule
 from gsam_edge.export.formats.onnx import OnnxConfig, read_card, to_onnx
 from gsam_edge.export.formats.onnx_int8 import OnnxInt8
-from gsam_edge.export.quantization.accuracy import accuracy_on, drop, evenly
+from gsam_edge.export.quantization.accuracy import accuracy_on, drop_points, evenly
 from gsam_edge.export.quantization.search import SearchConfig
 from gsam_edge.runtime.engines.table import open_engine
 
 CONFIG = SearchConfig(
     methods=("minmax", "percentile"), calibration_images=(2, 4), percentile=99.0, per_channel=False, reduce_range=False,
-    val_images=8, score_threshold=0.1, max_drop=0.01, sensitivity_images=2, trials_in_float=2,
+    val_images=8, score_threshold=0.1, most_drop=1.0, sensitivity_images=2, trials_in_float=2,
 )  # fmt: skip
 
 
@@ -38,9 +38,9 @@ def test_accuracy_is_that_of_the_artefact_in_its_engine(blob_onnx, data):
 
 
 def test_the_loss_is_the_larger_of_boxes_and_masks():
-    assert drop({"box": 0.5, "mask": 0.4}, {"box": 0.45, "mask": 0.3}) == pytest.approx(0.1)
-    assert drop({"box": 0.5}, {"box": 0.6}) == pytest.approx(-0.1)
-    assert drop({}, {}) == 0
+    assert drop_points({"box": 0.5, "mask": 0.4}, {"box": 0.45, "mask": 0.3}) == pytest.approx(10)
+    assert drop_points({"box": 0.5}, {"box": 0.6}) == pytest.approx(-10)
+    assert drop_points({}, {}) == 0
 
 
 def test_images_for_a_trial_are_spread_evenly(data):

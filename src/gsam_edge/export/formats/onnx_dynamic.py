@@ -30,7 +30,7 @@ class OnnxDynamic:
     engine = "onnxruntime"
     precision: Precision = "integer"
     must_be_faster = True
-    oldest_runtime = None
+    oldest_runtime: str | None = "onnxruntime 1.15.1"
     config = DynamicConfig
     install = "pip install onnx onnxruntime"
 

@@ -22,7 +22,7 @@ class OnnxInt8:
     engine = "onnxruntime"
     precision: Precision = "integer"
     must_be_faster = True
-    oldest_runtime = None
+    oldest_runtime: str | None = "onnxruntime 1.15.1"
     config = SearchConfig
     install = "pip install onnx onnxruntime"
 

@@ -37,7 +37,7 @@ class OnnxTensorrt:
     engine = "onnxruntime"
     precision: Precision = "integer"
     must_be_faster = False
-    oldest_runtime = None
+    oldest_runtime: str | None = "onnxruntime 1.15.1"
     config = CalibrationConfig
     install = "pip install onnx onnxruntime"
 

@@ -47,6 +47,9 @@ def accuracy_on(
     return {name: figure for name, figure in measured.items() if figure is not None}
 
 
-def drop(reference: Mapping[str, float], other: Mapping[str, float]) -> float:
-    """Returns the larger of the losses of box and mask mAP50-95 (0..1); below 0 where both won; 0 without figures."""
-    return max((reference[name] - other[name] for name in reference), default=0.0)
+def drop_points(reference: Mapping[str, float], other: Mapping[str, float]) -> float:
+    """Returns the larger of the losses of box and mask mAP50-95, in points (hundredths).
+
+    Below 0 where both won; 0 without figures.
+    """
+    return 100 * max((reference[name] - other[name] for name in reference), default=0.0)

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from gsam_edge.export.calibration import CalibrationCanvases
 from gsam_edge.export.format import BuildData
-from gsam_edge.export.quantization.accuracy import accuracy_on, drop, evenly
+from gsam_edge.export.quantization.accuracy import accuracy_on, drop_points, evenly
 from gsam_edge.export.quantization.sensitivity import sensitivities
 from gsam_edge.export.quantization.static import Method, QuantizationConfig, Quantizer, Ranges, prepared
 from gsam_edge.runtime.card import Card
@@ -39,7 +39,9 @@ class SearchConfig(BaseModel):
     reduce_range: bool = Field(description="7-bit weights, for x86 processors without VNNI, whose sums would saturate")
     val_images: int = Field(ge=1, description="validation images that a trial is measured on, evenly spread")
     score_threshold: float = Field(ge=0, le=1, description="objects that score less do not count in a trial")
-    max_drop: float = Field(ge=0, le=1, description="loss of mAP50-95 (box or mask, the larger) that is good enough")
+    most_drop: float = Field(
+        ge=0, description="loss of mAP50-95 (box or mask, the larger) that is good enough, in points (hundredths)"
+    )
     sensitivity_images: int = Field(ge=1, description="training images that the layers' sensitivity is taken on")
     trials_in_float: int = Field(ge=0, description="layers that are tried in float at most; 0 is none")
 
@@ -60,7 +62,7 @@ class SearchConfig(BaseModel):
 
 @dataclass(frozen=True)
 class _Trial:
-    """A quantised student with its accuracy."""
+    """A quantised student with its accuracy, and the points that it lost."""
 
     content: bytes
     accuracy: Mapping[str, float]
@@ -79,7 +81,7 @@ class _Trials:
     def measure(self, content: bytes) -> _Trial:
         """Measures one."""
         accuracy = self._accuracy(content)
-        return _Trial(content, accuracy, drop(self.reference, accuracy))
+        return _Trial(content, accuracy, drop_points(self.reference, accuracy))
 
     def _accuracy(self, content: bytes) -> dict[str, float]:
         return accuracy_on(
@@ -118,14 +120,15 @@ def quantize_by_validation(
             canvases = CalibrationCanvases.of_training(card, data, what=what, count=way.calibration_images)
             ranges = quantizer.calibrate(canvases, way)
             trial = trials.measure(_quantized(quantizer, ranges, way))
-            logger.info("INT8 by %s: mAP50-95 falls by %.4f", _name(way), trial.drop)
+            logger.info("INT8 by %s: mAP50-95 falls by %.2f points", _name(way), trial.drop)
             tried.append((way, ranges, trial))
         way, ranges, best = min(tried, key=lambda entry: entry[2].drop)
+        losses = ", ".join(f"{_name(each)} {trial.drop:.2f}" for each, _, trial in tried)
         notes = [
-            f"ranges by {_name(way)}, chosen by mAP50-95 on {len(trials.val.images)} validation images; "
-            f"loss of each way tried: {', '.join(f'{_name(each)} {trial.drop:.4f}' for each, _, trial in tried)}"
+            f"ranges by {_name(way)}, chosen by mAP50-95 on {len(trials.val.images)} validation images; loss in points "
+            f"of each way tried: {losses}"
         ]
-        if best.drop > config.max_drop and config.trials_in_float:
+        if best.drop > config.most_drop and config.trials_in_float:
             best, note = _leave_in_float(quantizer, ranges, way, best, trials, card, what, data, config)
             notes.append(note)
         notes.append(f"mAP50-95 on these images, FP32 and INT8: {_figures(trials.reference, best.accuracy)}")
@@ -155,16 +158,16 @@ def _leave_in_float(
     best, kept = start, 0
     for count, name in enumerate(ranked, start=1):
         trial = trials.measure(_quantized(quantizer, ranges, way, ranked[:count]))
-        logger.info("INT8 with %s in float, too (%d layers): mAP50-95 falls by %.4f", name, count, trial.drop)
+        logger.info("INT8 with %s in float, too (%d layers): mAP50-95 falls by %.2f points", name, count, trial.drop)
         if trial.drop < best.drop:
             best, kept = trial, count
-        if best.drop <= config.max_drop:
+        if best.drop <= config.most_drop:
             break
     if not kept:
         return best, f"none of the {len(ranked)} most sensitive layers helped in float, so all are in INT8"
     return best, (
         f"in float, of {len(quantizer.units)} convolutions, the most sensitive: {', '.join(ranked[:kept])}; the loss "
-        f"fell from {start.drop:.4f} to {best.drop:.4f}"
+        f"fell from {start.drop:.2f} to {best.drop:.2f} points"
     )
 
 

@@ -5,7 +5,6 @@ cheap, and one scale over pixels and probabilities together would leave the prob
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field, replace
 from io import StringIO
@@ -19,6 +18,7 @@ from gsam_edge.export.body import body_outputs, convolution_units, convolutional
 from gsam_edge.export.calibration import Canvases, CanvasReader
 from gsam_edge.export.formats.onnx import leave_number_open
 from gsam_edge.export.quantization.operator_sets import drop_unused_operator_sets
+from gsam_edge.export.quantization.rounding import drop_rounding_before, read_float
 from gsam_edge.runtime.card import Card
 from gsam_edge.runtime.tasks.table import INPUT_NAME
 
@@ -49,7 +49,7 @@ class Layout:
     """Which tensors become integers, and which integers.
 
     Attributes:
-        operators: types of the body's nodes that are quantised; None for all.
+        operators: types of the body's nodes that are quantised, and that alone read integers; None for all.
         signed: activations become int8 instead of uint8.
         options: of ONNX Runtime's quantiser, its `extra_options`.
     """
@@ -164,6 +164,7 @@ class Quantizer:
         Returns:
             The INT8 file's content, with the tensors and the metadata of the FP32 file.
         """
+        import onnx
         from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
 
         left_out = {node for convolution in in_float for node in self.units[convolution]}
@@ -184,7 +185,11 @@ class Quantizer:
             weight_type=QuantType.QInt8,
             extra_options=dict(layout.options),
         )
-        return self._finished(target, left_out)
+        quantised = onnx.load(target)
+        if layout.operators is not None:
+            read_float(quantised.graph, layout.operators)
+        drop_rounding_before(quantised.graph, left_out)
+        return self._finished(quantised)
 
     def quantize_dynamic(self, *, reduce_range: bool) -> bytes:
         """Quantises the weights of the body's convolutions; the ranges of activations are taken while it runs.
@@ -197,6 +202,7 @@ class Quantizer:
         Returns:
             As `quantize`.
         """
+        import onnx
         from onnxruntime.quantization import QuantType, quantize_dynamic
 
         target = self._folder / "quantised.onnx"
@@ -209,14 +215,12 @@ class Quantizer:
             reduce_range=reduce_range,
             weight_type=QuantType.QUInt8,
         )
-        return self._finished(target)
+        return self._finished(onnx.load(target))
 
-    def _finished(self, path: Path, left_out: AbstractSet[str] = frozenset()) -> bytes:
-        """Returns a quantised file with the metadata of the FP32 file, and checks it."""
+    def _finished(self, quantised: Any) -> bytes:
+        """Returns the file of a quantised `onnx.ModelProto`, with the metadata of the FP32 file, and checks it."""
         import onnx
 
-        quantised = onnx.load(path)
-        _drop_rounding_before(quantised.graph, left_out)
         drop_unused_operator_sets(quantised)
         leave_number_open(quantised.graph)
         onnx.helper.set_model_props(quantised, self._properties)
@@ -255,31 +259,6 @@ def quantize_static(model: bytes, calibration: Canvases, config: QuantizationCon
     with prepared(model) as quantizer:
         ranges = quantizer.calibrate(calibration, config)
         return quantizer.quantize(ranges, per_channel=config.per_channel, reduce_range=config.reduce_range)
-
-
-def _drop_rounding_before(graph: Any, left_out: AbstractSet[str]) -> None:
-    """Removes what rounds a tensor that only nodes in float read.
-
-    A convolution's answer stays rounded: the convolution would compute in float, too, without it.
-    """
-    makers = {name: node for node in graph.node for name in node.output}
-    readers: dict[str, list[Any]] = {}
-    for node in graph.node:
-        for name in node.input:
-            readers.setdefault(name, []).append(node)
-    for rounding in [node for node in graph.node if node.op_type == "QuantizeLinear"]:
-        tensor = rounding.input[0]
-        pairs = readers[rounding.output[0]]
-        behind = [node for pair in pairs for node in readers.get(pair.output[0], [])]
-        maker = makers.get(tensor)
-        if maker is None or maker.op_type in {"Conv", "ConvTranspose"} or not behind:
-            continue
-        if all(node.name in left_out for node in behind):
-            dequantised = {pair.output[0] for pair in pairs}
-            for node in behind:
-                node.input[:] = [tensor if name in dequantised else name for name in node.input]
-            for node in (rounding, *pairs):
-                graph.node.remove(node)
 
 
 def _library_method(method: Method) -> Any:

@@ -142,4 +142,4 @@ def _shown(values: NDArray[Any] | None) -> str:
     """Returns a constant for a message."""
     if values is None:
         return "no constant"
-    return f"{values.dtype} {np.array2string(values, threshold=4, edgeitems=2, precision=3)}"
+    return f"{values.dtype} {np.array2string(values, threshold=4, edgeitems=2, precision=3).strip()}"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
+
 from gsam_edge.export.calibration import Canvases
 from gsam_edge.export.format import Format, StudentModule
 from gsam_edge.export.formats.onnx import with_outputs
@@ -132,9 +133,7 @@ def certify(
     return compare_stages(pairs, tolerance=tolerance, agreement=config.agreement)
 
 
-def compare_stages(
-    pairs: Sequence[tuple[Tensors, Tensors]], *, tolerance: float, agreement: float
-) -> Certificate:
+def compare_stages(pairs: Sequence[tuple[Tensors, Tensors]], *, tolerance: float, agreement: float) -> Certificate:
     """Compares tensors of PyTorch and of an artefact; see `certify`.
 
     Args:

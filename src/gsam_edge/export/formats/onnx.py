@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from gsam_edge.export.end_to_end import DETECT, metadata
-from gsam_edge.export.format import BuildData, StudentModule
+from gsam_edge.export.format import BuildData, Precision, StudentModule
 from gsam_edge.runtime.card import ArtefactError, Card
 from gsam_edge.runtime.tasks.table import INPUT_NAME, ROWS_NAME, output_names
 from gsam_edge.runtime.tensors import InputTensor
@@ -32,9 +32,9 @@ class Onnx:
     suffix = ".onnx"
     source = "module"
     engine = "onnxruntime"
-    precision = "single"
+    precision: Precision = "single"
     must_be_faster = False
-    oldest_runtime = None
+    oldest_runtime: str | None = None
     config = OnnxConfig
     install = "pip install onnx onnxslim"
 

@@ -52,7 +52,7 @@ class ArtefactEvidence:
             return None
         if not self.parity.objects:
             return f"{REFUSED}: {self.parity.words}"
-        parted = self.stages and self.stages.first_divergence
+        parted = self.stages.first_divergence if self.stages else None
         where = f"; the first stage that differs is {parted}" if parted else ""
         return f"{wrong}: its outputs differ from PyTorch's by more than the tolerances: {self.parity.words}{where}"
 

@@ -93,7 +93,7 @@ def test_other_outputs_are_rejected(blob_student, blob_onnx, images):
     for node in model.graph.node:
         node.output[:] = ["confidences" if name == "scores" else name for name in node.output]
         node.input[:] = ["confidences" if name == "scores" else name for name in node.input]
-    model.graph.output[1].name = "confidences"
+    next(value for value in model.graph.output if value.name == "scores").name = "confidences"
     renamed = {"student_onnx": (ONNX, model.SerializeToString()), "student_int8": (INT8, model.SerializeToString())}
     exact, rounded = collect_evidence(blob_student, renamed, images, sorted(images), CONFIG)
     assert exact.objection is not None

@@ -24,7 +24,8 @@ from support.blobs import CARD, CLASS_NAMES, SIZE, BlobStudent, blob_canvas
 
 PARITY = ParityConfig(
     images=3, score_threshold=0.1, match_iou=0.5, box_tolerance=0.1, score_tolerance=1e-5, mask_tolerance=1e-5,
-    agreement=0.99, half={"box_tolerance": 0.5, "score_tolerance": 0.01, "mask_tolerance": 0.05},
+    stage_tolerance=1e-4, agreement=0.99,
+    half={"box_tolerance": 0.5, "score_tolerance": 0.01, "mask_tolerance": 0.05, "stage_tolerance": 0.05},
 )  # fmt: skip
 EVALUATION = EvaluationConfig(
     warmup_calls=0, timed_calls=2, threads=1, score_threshold=0.001, timed_score_threshold=0.1, match_box_iou=0.5,

@@ -22,8 +22,9 @@ CONFIG = ParityConfig(
     box_tolerance=0.1,
     score_tolerance=1e-5,
     mask_tolerance=1e-5,
+    stage_tolerance=1e-4,
     agreement=0.99,
-    half={"box_tolerance": 0.5, "score_tolerance": 0.01, "mask_tolerance": 0.05},
+    half={"box_tolerance": 0.5, "score_tolerance": 0.01, "mask_tolerance": 0.05, "stage_tolerance": 0.05},
 )
 
 
@@ -44,6 +45,7 @@ def test_each_artefact_is_compared_with_pytorch(blob_student, blob_onnx, canvase
         row = evidence.to_row()
         assert row["prompt_free"] is True
         assert row["parity"]["images"] == 3
+        assert ("stages" in row) == (evidence.precision == "single")
         assert row["size_mb"] == pytest.approx(len(content) / 1e6)
 
 
@@ -59,6 +61,19 @@ def test_another_student_under_the_same_name_is_rejected(blob_student, card, ima
     assert found.objection.startswith("rejected: its outputs differ from PyTorch's by more than the tolerances: of ")
     with pytest.raises(RejectedArtefactError, match=r"student_onnx rejected: its outputs .*'box_difference': 1\.0"):
         require_accepted([found.to_row() | {"verdict": found.objection}])
+
+
+def test_the_verdict_names_the_stage_where_an_artefact_and_pytorch_part(blob_student, blob_onnx, images):
+    """Its masks alone are wrong: squares of probabilities."""
+    model = onnx.load_from_string(blob_onnx)
+    for node in model.graph.node:
+        node.output[:] = ["right_masks" if name == "masks" else name for name in node.output]
+    model.graph.node.append(onnx.helper.make_node("Mul", ["right_masks", "right_masks"], ["masks"]))
+    wrong = {"student_onnx": (ONNX, model.SerializeToString())}
+    (found,) = collect_evidence(blob_student, wrong, images, sorted(images), CONFIG)
+    assert found.objection is not None
+    assert found.objection.endswith("; the first stage that differs is masks")
+    assert found.to_row()["stages"]["first_divergence"] == "masks"
 
 
 def test_what_needs_a_prompt_is_rejected_and_compared_with_nothing(blob_student, blob_onnx, prompted_onnx, images):
@@ -78,7 +93,7 @@ def test_other_outputs_are_rejected(blob_student, blob_onnx, images):
     for node in model.graph.node:
         node.output[:] = ["confidences" if name == "scores" else name for name in node.output]
         node.input[:] = ["confidences" if name == "scores" else name for name in node.input]
-    model.graph.output[1].name = "confidences"
+    next(value for value in model.graph.output if value.name == "scores").name = "confidences"
     renamed = {"student_onnx": (ONNX, model.SerializeToString()), "student_int8": (INT8, model.SerializeToString())}
     exact, rounded = collect_evidence(blob_student, renamed, images, sorted(images), CONFIG)
     assert exact.objection is not None
@@ -123,7 +138,9 @@ def test_no_pictures_is_an_error(blob_student, blob_onnx):
 def test_the_precision_decides_what_parity_must_show(objects, close, precision, objection, blob_onnx):
     found = Parity(4, objects, objects, 0, 0.01, 0.001, None, within_tolerance=close)
     check = check_prompt_free(ONNX.inputs(blob_onnx), ONNX.read_card(blob_onnx))
-    evidence = ArtefactEvidence("student_onnx", 1, precision, check, found, None, "onnxruntime 1.15.1", ("did this",))
+    evidence = ArtefactEvidence(
+        "student_onnx", 1, precision, check, found, None, "onnxruntime 1.15.1", ("did this",), None
+    )
     assert (evidence.objection or "accepted").startswith(objection or "accepted")
     row = json.loads(json.dumps(evidence.to_row()))
     assert set(row) == {"artefact", "size_mb", "prompt_free", "parity", "oldest_runtime", "notes"}

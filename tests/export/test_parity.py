@@ -13,8 +13,9 @@ CONFIG = ParityConfig(
     box_tolerance=0.1,
     score_tolerance=0.01,
     mask_tolerance=0.02,
+    stage_tolerance=0.02,
     agreement=0.99,
-    half={"box_tolerance": 0.5, "score_tolerance": 0.01, "mask_tolerance": 0.05},
+    half={"box_tolerance": 0.5, "score_tolerance": 0.01, "mask_tolerance": 0.05, "stage_tolerance": 0.05},
 )
 
 

@@ -9,11 +9,16 @@ from torch import nn
 
 from gsam_edge.export.format import StudentModule
 from gsam_edge.export.formats.onnx import OnnxConfig, to_onnx
-from gsam_edge.export.stages import StagesConfig, certify, compare_stages
+from gsam_edge.export.parity import ParityConfig
+from gsam_edge.export.stages import certify, compare_stages
 from gsam_edge.export.table import FORMATS
 
 ONNX = FORMATS["onnx"]
-CONFIG = StagesConfig(tolerance=1e-4, half_tolerance=0.02, agreement=0.99)
+CONFIG = ParityConfig(
+    images=3, score_threshold=0.25, match_iou=0.5, box_tolerance=0.1, score_tolerance=1e-5, mask_tolerance=1e-5,
+    stage_tolerance=1e-4, agreement=0.99,
+    half={"box_tolerance": 0.5, "score_tolerance": 0.01, "mask_tolerance": 0.05, "stage_tolerance": 0.02},
+)  # fmt: skip
 
 
 class StagedBlobs(nn.Module):
@@ -123,18 +128,18 @@ def test_padding_does_not_hide_a_wrong_object():
     """One object among 99 rows of padding: its score is all that is compared."""
     right, wrong = np.zeros((1, 100), np.float32), np.zeros((1, 100), np.float32)
     right[0, 0], wrong[0, 0] = 0.9, 0.8
-    certificate = compare_stages([({"scores": right}, {"scores": wrong})], 1e-3, CONFIG)
+    certificate = compare_stages([({"scores": right}, {"scores": wrong})], tolerance=1e-3, agreement=0.99)
     assert certificate.first_divergence == "suppression"
     assert certificate.stages[0].values == 1
 
 
 def test_what_is_no_number_diverges():
     right, wrong = np.ones((1, 4), np.float32), np.full((1, 4), np.nan, np.float32)
-    certificate = compare_stages([({"stem.0": right}, {"stem.0": wrong})], 1e-3, CONFIG)
+    certificate = compare_stages([({"stem.0": right}, {"stem.0": wrong})], tolerance=1e-3, agreement=0.99)
     assert certificate.first_divergence == "stem"
     assert certificate.stages[0].difference == np.inf
 
 
 def test_no_canvas_is_an_error():
     with pytest.raises(ValueError, match="expected at least one canvas, got none"):
-        compare_stages([], 1e-3, CONFIG)
+        compare_stages([], tolerance=1e-3, agreement=0.99)

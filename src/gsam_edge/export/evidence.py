@@ -9,6 +9,7 @@ from gsam_edge.export.format import Format, StudentModule
 from gsam_edge.export.parity import Parity, ParityConfig, compare_with_torch
 from gsam_edge.export.prompt_free import check_prompt_free
 from gsam_edge.export.report import REJECTED, ArtefactEvidence
+from gsam_edge.export.stages import Certificate, certify
 from gsam_edge.runtime.card import ArtefactError
 from gsam_edge.runtime.engines.table import open_engine
 from gsam_edge.vision.errors import UserError
@@ -26,7 +27,7 @@ def collect_evidence(
     file_names: Sequence[str],
     config: ParityConfig,
 ) -> list[ArtefactEvidence]:
-    """Checks every artefact for prompts and compares it with PyTorch.
+    """Checks every artefact for prompts and compares it with PyTorch; by its stages, too, if it computes in floats.
 
     Args:
         student: the student that the artefacts were made from.
@@ -48,8 +49,12 @@ def collect_evidence(
         card = made_as.read_card(content)
         check = check_prompt_free(made_as.inputs(content), card)
         compared: Parity | str | None = None
+        stages: Certificate | None = None
         if check.prompt_free:
-            compared = _compared(student, made_as, content, CalibrationCanvases(images, chosen, card), config)
+            canvases = CalibrationCanvases(images, chosen, card)
+            compared = _compared(student, made_as, content, canvases, config)
+            if isinstance(compared, Parity) and made_as.precision != "integer":
+                stages = certify(student, made_as, content, canvases, config)
         evidence = ArtefactEvidence(
             artefact=name,
             size_bytes=len(content),
@@ -59,6 +64,7 @@ def collect_evidence(
             unusable=compared if isinstance(compared, str) else None,
             oldest_runtime=made_as.oldest_runtime,
             notes=card.notes,
+            stages=stages,
         )
         collected.append(evidence)
     return collected

@@ -27,6 +27,9 @@ class Tolerances(BaseModel):
     box_tolerance: float = Field(ge=0, description="largest difference of a box's edge in canvas pixels")
     score_tolerance: float = Field(ge=0, le=1, description="largest difference of a score")
     mask_tolerance: float = Field(ge=0, le=1, description="largest difference of a mask's probability")
+    stage_tolerance: float = Field(
+        ge=0, le=1, description="largest difference at the end of a stage, as a share of its tensor's largest value"
+    )
 
 
 class ParityConfig(Tolerances):
@@ -35,7 +38,9 @@ class ParityConfig(Tolerances):
     images: int = Field(ge=1, description="images that are compared")
     score_threshold: float = Field(ge=0, le=1, description="objects that score less are not compared")
     match_iou: float = Field(gt=0, le=1, description="least box IoU of two objects of one class that are the same one")
-    agreement: float = Field(gt=0, le=1, description="least share of objects that must be within all tolerances")
+    agreement: float = Field(
+        gt=0, le=1, description="least share of objects, and of a stage's values, within the tolerances"
+    )
     half: Tolerances = Field(description="the tolerances of formats that compute in half precision")
 
     def for_precision(self, precision: Precision) -> "ParityConfig":

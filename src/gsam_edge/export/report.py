@@ -6,6 +6,7 @@ from typing import Any
 from gsam_edge.export.format import Precision
 from gsam_edge.export.parity import Parity
 from gsam_edge.export.prompt_free import PromptFreeCheck
+from gsam_edge.export.stages import Certificate
 
 #: Begins the verdict on an artefact that is wrong: the run ends once the report is stored.
 REJECTED = "rejected"
@@ -26,6 +27,7 @@ class ArtefactEvidence:
         unusable: why it could not be run; None where it was.
         oldest_runtime: see `Format`.
         notes: see `Card`.
+        stages: where it and PyTorch part; None where it could not be run, or rounds everywhere by design.
     """
 
     artefact: str
@@ -36,6 +38,7 @@ class ArtefactEvidence:
     unusable: str | None
     oldest_runtime: str | None
     notes: tuple[str, ...]
+    stages: Certificate | None
 
     @property
     def objection(self) -> str | None:
@@ -49,11 +52,13 @@ class ArtefactEvidence:
             return None
         if not self.parity.objects:
             return f"{REFUSED}: {self.parity.words}"
-        return f"{wrong}: its outputs differ from PyTorch's by more than the tolerances: {self.parity.words}"
+        parted = self.stages.first_divergence if self.stages else None
+        where = f"; the first stage that differs is {parted}" if parted else ""
+        return f"{wrong}: its outputs differ from PyTorch's by more than the tolerances: {self.parity.words}{where}"
 
     def to_row(self) -> dict[str, Any]:
         """Returns the evidence for JSON: artefact, size_mb (10^6 bytes), prompt_free, parity (see `Parity`),
-        oldest_runtime and notes; what does not apply is absent.
+        oldest_runtime, notes and stages (see `Certificate`); what does not apply is absent.
         """
         row = {
             "artefact": self.artefact,
@@ -62,5 +67,6 @@ class ArtefactEvidence:
             "parity": None if self.parity is None else self.parity.to_dict(),
             "oldest_runtime": self.oldest_runtime,
             "notes": list(self.notes) or None,
+            "stages": None if self.stages is None else self.stages.to_dict(),
         }
         return {key: value for key, value in row.items() if value is not None}

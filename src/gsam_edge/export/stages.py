@@ -1,17 +1,18 @@
 """The parity certificate: compares an artefact with its PyTorch student stage by stage, and names where they part."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
+from itertools import count
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
 
 from gsam_edge.export.calibration import Canvases
 from gsam_edge.export.format import Format, StudentModule
 from gsam_edge.export.formats.onnx import with_outputs
+from gsam_edge.export.parity import ParityConfig
 from gsam_edge.runtime.engines.engine import Engine
 from gsam_edge.runtime.engines.table import ENGINES
 from gsam_edge.runtime.tasks.table import output_names
@@ -32,22 +33,6 @@ class Staged(Protocol):
     def stages(self) -> "Mapping[str, Sequence[nn.Module]]":
         """Returns the submodules whose outputs a stage ends in, by the stage's name, in the order of computation."""
         ...
-
-
-class StagesConfig(BaseModel):
-    """When a stage of two artefacts of one student counts as the same."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    tolerance: float = Field(
-        ge=0, le=1, description="largest difference of a value, as a share of its tensor's largest absolute value"
-    )
-    half_tolerance: float = Field(ge=0, le=1, description="the same in half precision")
-    agreement: float = Field(
-        gt=0,
-        le=1,
-        description="least share of a stage's values within the tolerance; two of one score may change places",
-    )
 
 
 @dataclass(frozen=True)
@@ -81,25 +66,25 @@ class Certificate:
 
 @contextmanager
 def watched(module: "nn.Module") -> "Iterator[dict[str, Tensor]]":
-    """Yields a mapping that fills with the stages' tensors when the module is called: "stem.0", "neck.0", "neck.1"...
+    """Yields a mapping that fills with the stages' tensors in one call of the module: "stem.0", "neck.0", "neck.1"...
 
-    It stays empty for a module that is not `Staged`. The tensors are those of the last call.
+    It stays empty for a module that is not `Staged`.
     """
     seen: dict[str, Tensor] = {}
 
-    def keep(stage: str, start: int) -> Callable[..., None]:
+    def keep(stage: str) -> Callable[..., None]:
+        places = count()
+
         def hook(_module: Any, _inputs: Any, output: Any) -> None:
-            for place, tensor in enumerate(output if isinstance(output, tuple) else (output,), start):
-                seen[f"{stage}.{place}"] = tensor
+            for tensor in output if isinstance(output, tuple) else (output,):
+                seen[f"{stage}.{next(places)}"] = tensor
 
         return hook
 
-    stages = module.stages() if isinstance(module, Staged) else {}
-    handles = [
-        part.register_forward_hook(keep(stage, place))
-        for stage, parts in stages.items()
-        for place, part in enumerate(parts)
-    ]
+    handles = []
+    for stage, parts in (module.stages() if isinstance(module, Staged) else {}).items():
+        hook = keep(stage)
+        handles += [part.register_forward_hook(hook) for part in parts]
     try:
         yield seen
     finally:
@@ -108,7 +93,7 @@ def watched(module: "nn.Module") -> "Iterator[dict[str, Tensor]]":
 
 
 def certify(
-    student: StudentModule, made_as: Format[Any, Any], content: bytes, canvases: Canvases, config: StagesConfig
+    student: StudentModule, made_as: Format[Any, Any], content: bytes, canvases: Canvases, config: ParityConfig
 ) -> Certificate:
     """Runs PyTorch and an artefact on canvases and compares what every stage ends in.
 
@@ -120,17 +105,25 @@ def certify(
         made_as: the artefact's format.
         content: the artefact.
         canvases: float32 [1, 3, S, S] each.
-        config: tolerances.
+        config: `stage_tolerance` of the format's precision, and the `agreement` that every stage must reach.
 
     Raises:
         ArtefactError: if the artefact's engine cannot open it.
         ValueError: if there is no canvas, or two tensors of one name have different shapes.
     """
+    tolerance = config.for_precision(made_as.precision).stage_tolerance
+    with closing(_running(student, made_as, content, canvases)) as pairs:
+        return compare_stages(pairs, tolerance=tolerance, agreement=config.agreement)
+
+
+def _running(
+    student: StudentModule, made_as: Format[Any, Any], content: bytes, canvases: Canvases
+) -> Generator[tuple[Tensors, Tensors], None, None]:
+    """Yields the tensors of PyTorch and of the artefact, canvas by canvas: together they would fill the memory."""
     import torch
 
     module = student.module.eval()
     device = next(module.parameters()).device
-    pairs = []
     engine: Engine | None = None
     try:
         for index in range(len(canvases)):
@@ -141,35 +134,40 @@ def certify(
             if engine is None:
                 opened = with_outputs(content, tuple(seen)) if made_as.suffix.endswith(".onnx") else content
                 engine = ENGINES[made_as.engine].open(opened, threads=0, providers=())
-            pairs.append(({name: tensor.cpu().numpy() for name, tensor in named.items()}, engine.run(batch)))
+            yield {name: tensor.cpu().numpy() for name, tensor in named.items()}, engine.run(batch)
     finally:
         if engine is not None:
             engine.close()
-    return compare_stages(pairs, config.half_tolerance if made_as.precision == "half" else config.tolerance, config)
 
 
-def compare_stages(pairs: Sequence[tuple[Tensors, Tensors]], tolerance: float, config: StagesConfig) -> Certificate:
+def compare_stages(pairs: Iterable[tuple[Tensors, Tensors]], *, tolerance: float, agreement: float) -> Certificate:
     """Compares tensors of PyTorch and of an artefact; see `certify`.
 
     Args:
         pairs: for each canvas PyTorch's tensors in the order of computation and the artefact's, by the names that
             `watched` and the outputs have.
         tolerance: largest difference of a value, as a share of its tensor's largest absolute value.
-        config: the agreement that is asked for.
+        agreement: least share of a stage's values within the tolerance.
 
     Raises:
         ValueError: if there is no pair, or two tensors of one name have different shapes.
     """
-    if not pairs:
+    found: dict[str, list[tuple[int, int, float]]] = {}  # by stage: of every tensor values, those within, the largest
+    images = 0
+    for reference, other in pairs:
+        images += 1
+        for name in reference:
+            if name in other:
+                found.setdefault(_stage_of(name), []).append(_compared(name, reference[name], other[name], tolerance))
+    if not images:
         raise ValueError("compare_stages: expected at least one canvas, got none")
-    by_stage: dict[str, list[str]] = {}
-    for name in pairs[0][0]:
-        if name in pairs[0][1]:
-            by_stage.setdefault(_stage_of(name), []).append(name)
-    compared = (_compared(stage, tensors, pairs, tolerance) for stage, tensors in by_stage.items())
-    stages = tuple(stage for stage in compared if stage.values)
-    diverging = (stage.name for stage in stages if stage.agreement < config.agreement)
-    return Certificate(stages, next(diverging, None))
+    stages = []
+    for stage, figures in found.items():
+        if values := sum(number for number, _, _ in figures):
+            agreeing = sum(within for _, within, _ in figures)
+            stages.append(Stage(stage, values, agreeing / values, max(difference for *_, difference in figures)))
+    diverging = (stage.name for stage in stages if stage.agreement < agreement)
+    return Certificate(tuple(stages), next(diverging, None))
 
 
 def _stage_of(tensor: str) -> str:
@@ -179,19 +177,15 @@ def _stage_of(tensor: str) -> str:
     return tensor.rpartition(".")[0]
 
 
-def _compared(stage: str, tensors: Sequence[str], pairs: Sequence[tuple[Tensors, Tensors]], tolerance: float) -> Stage:
-    """Returns a stage's figures. Values that are 0 in both, such as padding, say nothing and do not count."""
-    values = within = 0
-    worst = 0.0
-    for tensor in tensors:
-        for reference, other in pairs:
-            expected, got = reference[tensor].astype(np.float64), other[tensor].astype(np.float64)
-            if expected.shape != got.shape:
-                raise ValueError(f"stage {stage}, {tensor}: expected shape {expected.shape}, got {got.shape}")
-            largest = max(float(np.abs(expected).max(initial=0)), float(np.finfo(np.float32).tiny))
-            counted = (expected != 0) | (got != 0)
-            difference = np.nan_to_num(np.abs(expected - got)[counted] / largest, nan=np.inf)
-            values += difference.size
-            within += int((difference <= tolerance).sum())
-            worst = max(worst, float(difference.max(initial=0)))
-    return Stage(stage, values, within / values if values else 1.0, worst)
+def _compared(name: str, reference: NDArray[Any], other: NDArray[Any], tolerance: float) -> tuple[int, int, float]:
+    """Returns a tensor's number of values, of those within the tolerance, and the largest difference.
+
+    Values that are 0 in both, such as padding, say nothing and do not count.
+    """
+    expected, got = reference.astype(np.float64), other.astype(np.float64)
+    if expected.shape != got.shape:
+        raise ValueError(f"{name}: expected shape {expected.shape}, got {got.shape}")
+    largest = max(float(np.abs(expected).max(initial=0)), float(np.finfo(np.float32).tiny))
+    counted = (expected != 0) | (got != 0)
+    difference = np.nan_to_num(np.abs(expected - got)[counted] / largest, nan=np.inf)
+    return difference.size, int((difference <= tolerance).sum()), float(difference.max(initial=0))

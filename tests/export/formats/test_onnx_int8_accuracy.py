@@ -43,8 +43,9 @@ PARITY = ParityConfig(
     box_tolerance=0.05,
     score_tolerance=0.001,
     mask_tolerance=0.01,
+    stage_tolerance=0.001,
     agreement=0.98,
-    half={"box_tolerance": 0.5, "score_tolerance": 0.01, "mask_tolerance": 0.05},
+    half={"box_tolerance": 0.5, "score_tolerance": 0.01, "mask_tolerance": 0.05, "stage_tolerance": 0.05},
 )
 
 

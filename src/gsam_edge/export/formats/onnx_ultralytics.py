@@ -3,7 +3,7 @@
 from pydantic import BaseModel, ConfigDict
 
 from gsam_edge.export.end_to_end import SEGMENT
-from gsam_edge.export.format import BuildData, NotBuilt
+from gsam_edge.export.format import BuildData, NotBuilt, Precision
 from gsam_edge.export.formats.onnx import finished, graph_inputs, parsed, read_card
 from gsam_edge.runtime.card import Card
 from gsam_edge.runtime.tasks.detect import MASKS_NAME
@@ -28,9 +28,9 @@ class OnnxUltralytics:
     suffix = "_ultralytics.onnx"
     source = "onnx"
     engine = "onnxruntime"
-    precision = "single"
+    precision: Precision = "single"
     must_be_faster = False
-    oldest_runtime = None
+    oldest_runtime: str | None = None
     config = UltralyticsConfig
     install = "pip install onnx"
 

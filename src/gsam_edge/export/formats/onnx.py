@@ -32,7 +32,7 @@ class Onnx:
     engine = "onnxruntime"
     precision = "single"
     must_be_faster = False
-    oldest_runtime = None
+    oldest_runtime: str | None = "onnxruntime 1.15.1"
     config = OnnxConfig
     install = "pip install onnx onnxslim"
 

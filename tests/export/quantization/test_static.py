@@ -85,6 +85,7 @@ def test_a_layer_in_float_reads_and_gives_float_and_the_others_stay(edge_onnx, c
     convolution = next(node for node in graph.node if node.name == name)
     assert convolution.input[1] in floats
     assert makers[convolution.input[0]].op_type == "Mul"  # read by nothing else, so that nothing rounds it
+    assert {weight.name for weight in graph.initializer} <= {name for node in graph.node for name in node.input}
     readers = [node for node in graph.node if convolution.output[0] in node.input]
     assert {node.name for node in readers} == set(unit[1:])  # Sigmoid and Mul, no QuantizeLinear
     others = [node for node in graph.node if node.op_type == "Conv" and node.name != name]

@@ -34,7 +34,7 @@ class Onnx:
     engine = "onnxruntime"
     precision: Precision = "single"
     must_be_faster = False
-    oldest_runtime: str | None = None
+    oldest_runtime: str | None = "onnxruntime 1.15.1"
     config = OnnxConfig
     install = "pip install onnx onnxslim"
 

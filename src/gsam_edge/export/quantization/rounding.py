@@ -22,7 +22,7 @@ def read_float(graph: Any, operators: AbstractSet[str]) -> None:
 
 
 def drop_rounding_before(graph: Any, left_out: AbstractSet[str]) -> None:
-    """Removes what rounds a tensor that only nodes in float read.
+    """Removes what rounds a tensor that only nodes in float read, and its scale.
 
     A convolution's answer stays rounded: the convolution would compute in float, too, without it.
 
@@ -36,6 +36,7 @@ def drop_rounding_before(graph: Any, left_out: AbstractSet[str]) -> None:
     for node in graph.node:
         for name in node.input:
             readers.setdefault(name, []).append(node)
+    scales: set[str] = set()
     for rounding in [node for node in graph.node if node.op_type == "QuantizeLinear"]:
         tensor = rounding.input[0]
         pairs = readers[rounding.output[0]]
@@ -48,4 +49,8 @@ def drop_rounding_before(graph: Any, left_out: AbstractSet[str]) -> None:
             for node in behind:
                 node.input[:] = [tensor if name in dequantised else name for name in node.input]
             for node in (rounding, *pairs):
+                scales.update(node.input[1:])
                 graph.node.remove(node)
+    scales -= {name for node in graph.node for name in node.input}
+    for constant in [constant for constant in graph.initializer if constant.name in scales]:
+        graph.initializer.remove(constant)

@@ -103,7 +103,9 @@ class Quantizer:
             raise ValueError("quantisation: expected a model with convolutions on its input, found none")
         self.units = convolution_units(self._nodes)
         ends = body_outputs(whole.graph, self._nodes)
-        onnx.save(onnx.utils.Extractor(whole).extract_model([INPUT_NAME], ends), self._body)
+        body = onnx.utils.Extractor(whole).extract_model([INPUT_NAME], ends)
+        body.metadata_props.extend(whole.metadata_props)  # they say that it is prepared
+        onnx.save(body, self._body)
 
     def body(self) -> bytes:
         """Returns the body alone in FP32, an ONNX file from `images` to the tensors that the decoding reads."""

@@ -6,12 +6,14 @@ from typing import Any
 from gsam_edge.export.format import Format
 from gsam_edge.export.formats.onnx import Onnx
 from gsam_edge.export.formats.onnx_dynamic import OnnxDynamic
+from gsam_edge.export.formats.onnx_fp16 import OnnxFp16
 from gsam_edge.export.formats.onnx_int8 import OnnxInt8
 from gsam_edge.export.formats.onnx_tensorrt import OnnxTensorrt
 
 FORMATS: Mapping[str, Format[Any, Any]] = {
     "onnx": Onnx(),
     "onnx_dynamic": OnnxDynamic(),
+    "onnx_fp16": OnnxFp16(),
     "onnx_int8": OnnxInt8(),
     "onnx_tensorrt": OnnxTensorrt(),
 }

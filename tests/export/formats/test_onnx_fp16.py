@@ -1,5 +1,6 @@
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 import torch
 from onnx import TensorProto
@@ -19,7 +20,9 @@ def half(edge_onnx):
 def test_weights_are_halved_and_what_goes_in_and_out_keeps_its_type(edge_onnx, half):
     before, after = (onnx.load_from_string(content).graph for content in (edge_onnx, half))
     assert len(half) < 0.6 * len(edge_onnx)
-    assert {weight.data_type for weight in after.initializer} <= {TensorProto.FLOAT16, TensorProto.INT64}
+    assert sum(weight.data_type == TensorProto.FLOAT16 for weight in after.initializer) > 50
+    # the factors of a Resize are float32 by definition
+    assert all(list(w.dims) == [4] for w in after.initializer if w.data_type == TensorProto.FLOAT)
     for kind in ("input", "output"):
         assert [(v.name, v.type.tensor_type.elem_type) for v in getattr(after, kind)] == [
             (v.name, v.type.tensor_type.elem_type) for v in getattr(before, kind)
@@ -64,8 +67,6 @@ def test_large_boxes_are_suppressed_in_the_file(tmp_path):
         opset_version=17,
         dynamo=False,
     )
-    import onnxruntime
-
     content = to_half((tmp_path / "head.onnx").read_bytes())
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
     boxes, scores, _ = session.run(None, {"images": np.zeros((1, 3, 1280, 1280), np.float32)})

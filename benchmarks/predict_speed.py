@@ -164,30 +164,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--weights", type=Path, help="a student of this project; the shipped start if not given")
     parser.add_argument(
-        "--threshold", type=float, help="0..1, least score; chosen for ten objects an image if not given"
+        "--threshold", type=float, help="0..1, least score; that of ten objects an image if not given"
     )
     parser.add_argument("--sides", type=int, nargs="+", default=[256, 640], help="network input, pixels")
     parser.add_argument("--images", type=int, default=200, help="of each folder")
     parser.add_argument("--photographs", type=Path, nargs="*", default=[], help="folders of JPEG files")
     parser.add_argument(
-        "--native-masks", action="store_true", help="Ultralytics' masks in the image's size, as ours are"
+        "--native-masks", action="store_true", help="Ultralytics' masks in the image's size, as ours"
     )
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    headings = (
-        "score",
-        "objects",
-        "ours",
-        "theirs ms",
-        "ours ms",
-        "ratio",
-        "found too",
-        "reduced ms",
-        "ratio",
-        "as whole",
-    )
-    table = Table("images", "side", *headings)
+    counts, whole, reduced = ("score", "objects", "ours"), ("theirs ms", "ours ms", "ratio", "found too"), "reduced ms"
+    table = Table("images", "side", *counts, *whole, reduced, "ratio", "as whole")
     for folder in [SAMPLE, *arguments.photographs]:
         files = sorted(folder.glob("*.jpg"))[: arguments.images]
         for side in arguments.sides:

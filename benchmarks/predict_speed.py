@@ -163,15 +163,11 @@ def main() -> None:
     """Prints a row for each folder and size of the input."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--weights", type=Path, help="a student of this project; the shipped start if not given")
-    parser.add_argument(
-        "--threshold", type=float, help="0..1, least score; that of ten objects an image if not given"
-    )
+    parser.add_argument("--threshold", type=float, help="0..1, least score; that of ten objects an image if not given")
     parser.add_argument("--sides", type=int, nargs="+", default=[256, 640], help="network input, pixels")
     parser.add_argument("--images", type=int, default=200, help="of each folder")
     parser.add_argument("--photographs", type=Path, nargs="*", default=[], help="folders of JPEG files")
-    parser.add_argument(
-        "--native-masks", action="store_true", help="Ultralytics' masks in the image's size, as ours"
-    )
+    parser.add_argument("--native-masks", action="store_true", help="Ultralytics' masks in the image's size, as ours")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)

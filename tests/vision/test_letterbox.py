@@ -88,15 +88,15 @@ def test_a_mask_comes_back_at_any_stride(image_hw, stride, span):
 def test_masks_within_their_boxes_are_the_whole_masks_cut_to_them():
     box = Letterbox.fit((90, 70), (64, 64))
     rng = np.random.default_rng(0)
-    probabilities = rng.random((3, 16, 16)).astype(np.float32)
-    xyxy = np.array([[0, 0, 70, 90], [10.2, 20.7, 40.1, 60.5], [5, 5, 5, 5]], np.float32)
+    probabilities = rng.random((4, 16, 16)).astype(np.float32)
+    xyxy = np.array([[0, 0, 70, 90], [10.2, 20.7, 40.1, 60.5], [5, 5, 5, 5], [9, 9, 2, 20]], np.float32)
     masks = box.masks_to_image(probabilities, xyxy).whole()
     (whole,) = box.masks_to_image(probabilities[1:2], xyxy[:1]).whole()
     inside = np.zeros_like(whole)
     inside[21:60, 10:40] = True  # the pixels whose middle is in the box
     assert not masks[1][~inside].any()
     assert (masks[1] == whole)[inside].mean() > 0.99
-    assert not masks[2].any()
+    assert not masks[2:].any()
 
 
 @given(st.data())

@@ -123,12 +123,12 @@ def test_the_device_runs_on_python_3_10(device: Path, tmp_path: Path, monkeypatc
     if python is None or subprocess.run([python, "--version"], capture_output=True, check=False).returncode:
         pytest.skip("no python3.10 that starts is on the PATH")
     subprocess.run([python, "-m", "venv", tmp_path / "venv"], check=True)
-    python = tmp_path / "venv" / "bin" / "python"
-    install = [python, "-m", "pip", "install", "--quiet", "numpy", "pillow", "onnxruntime"]
+    own = tmp_path / "venv" / "bin" / "python"
+    install = [own, "-m", "pip", "install", "--quiet", "numpy", "pillow", "onnxruntime"]
     installed = subprocess.run(install, capture_output=True, text=True, check=False)
     if installed.returncode:
         why = installed.stderr.strip()[-200:]
         pytest.skip(f"numpy, Pillow and ONNX Runtime for Python 3.10 cannot be had here: {why}")
     (tmp_path / "student.onnx").write_bytes(constant_student())
     monkeypatch.chdir(tmp_path)
-    run(python, IMPORT_ALL + ROUND_TRIP + DETECT, device)
+    run(own, IMPORT_ALL + ROUND_TRIP + DETECT, device)

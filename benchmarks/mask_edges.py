@@ -1,4 +1,4 @@
-"""Claim: a mask that keeps the pixels whose middle is in its box is never worst, and fits better than every touched one.
+"""Claim: a mask of the pixels whose middle is in its box is never worst, and fits better than one of all touched ones.
 
     python benchmarks/mask_edges.py [--datasets data/01_raw/sample path/to/wagon_seals path/to/dsb2018] [--objects 200]
 

@@ -43,7 +43,7 @@ class Detector:
         """Opens a detector from an exported file.
 
         Args:
-            source: the file, or its content.
+            source: the file, a folder of versions as Kedro writes it, whose newest is taken, or a file's content.
             suffix: how the file's name ends, such as ".onnx"; not needed with a path.
             score_threshold: objects that score less are dropped (0..1).
             threads: CPU threads within one operator; 0 lets the backend choose.

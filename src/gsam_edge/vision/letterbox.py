@@ -94,6 +94,7 @@ class Letterbox:
         """
         # x <= pixel + 0.5 < x': computed from the whole number, where nothing is rounded
         windows = np.ceil(xyxy.astype(np.float64) - 0.5).astype(np.int64)
+        windows[:, 2:] = np.maximum(windows[:, 2:], windows[:, :2])  # of a box that ends before it starts
         parts = (
             self._read_mask(probability, window) > MASK_THRESHOLD
             for probability, window in zip(probabilities, windows.tolist(), strict=True)
@@ -103,7 +104,7 @@ class Letterbox:
     def _read_mask(self, probabilities: NDArray[np.float32], window_xyxy: Sequence[int]) -> NDArray[np.float32]:
         """Resamples the canvas's probabilities [h, w] at each pixel of a window of the image, bilinear."""
         left, top, right, bottom = window_xyxy
-        if right <= left or bottom <= top:
+        if left == right or top == bottom:
             return np.zeros((bottom - top, right - left), np.float32)
         columns = self._read_axis(left, right, probabilities.shape[1], 1)
         lines = self._read_axis(top, bottom, probabilities.shape[0], 0)

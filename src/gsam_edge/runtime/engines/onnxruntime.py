@@ -50,6 +50,11 @@ class OnnxRuntimeEngine:
             raise ArtefactError(
                 f"expected an ONNX model that ONNX Runtime can load, got {len(content)} bytes: {error}"
             ) from error
+        if absent := [name for name in providers if name not in session.get_providers()]:
+            raise ArtefactError(
+                f"providers: {absent} did not start, ONNX Runtime has only {session.get_providers()}; install the "
+                "libraries that they need (ONNX Runtime's page on execution providers names them), or leave them out"
+            )
         return cls(session)
 
     @classmethod

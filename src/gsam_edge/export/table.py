@@ -9,6 +9,8 @@ from gsam_edge.export.formats.onnx import Onnx
 from gsam_edge.export.formats.onnx_dynamic import OnnxDynamic
 from gsam_edge.export.formats.onnx_int8 import OnnxInt8
 from gsam_edge.export.formats.onnx_tensorrt import OnnxTensorrt
+from gsam_edge.export.formats.openvino import OpenVino
+from gsam_edge.export.formats.tensorrt import TensorRt
 
 FORMATS: Mapping[str, Format[Any, Any]] = {
     "ncnn": Ncnn(),
@@ -16,6 +18,10 @@ FORMATS: Mapping[str, Format[Any, Any]] = {
     "onnx_dynamic": OnnxDynamic(),
     "onnx_int8": OnnxInt8(),
     "onnx_tensorrt": OnnxTensorrt(),
+    "openvino": OpenVino("openvino", "onnx", "half"),
+    "openvino_int8": OpenVino("openvino_int8", "onnx_int8", "integer"),
+    "tensorrt": TensorRt("tensorrt", "onnx", "single", "student.onnx"),
+    "tensorrt_int8": TensorRt("tensorrt_int8", "onnx_tensorrt", "integer", "student_tensorrt.onnx"),
 }
 
 #: The format that others are compared with in speed: single precision, on every CPU.

@@ -5,6 +5,7 @@ give equal bytes.
 """
 
 import json
+import struct
 from collections.abc import Collection, Mapping
 from io import BytesIO
 from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
@@ -38,8 +39,13 @@ def unpack(content: bytes, names: Collection[str]) -> dict[str, bytes]:
                 raise ArtefactError(f"artefact: expected a zip of the files {sorted(names)}, got {found}")
             if compressed := [info.filename for info in infos if info.compress_type != ZIP_STORED]:
                 raise ArtefactError(f"artefact: expected files that are not compressed, got {compressed} compressed")
+            if (size := sum(info.file_size for info in infos)) > len(content):
+                raise ArtefactError(
+                    f"artefact: expected files within its {len(content)} bytes, got {size} bytes of them"
+                )
             return {name: archive.read(name) for name in names}
-    except (BadZipFile, EOFError, RuntimeError) as error:  # RuntimeError: it asks for a password
+    # RuntimeError: it asks for a password; the others: numbers and names in it that make no sense
+    except (BadZipFile, EOFError, RuntimeError, OSError, ValueError, OverflowError, struct.error) as error:
         raise ArtefactError(f"expected a zip, got {len(content)} bytes: {error}") from error
 
 

@@ -7,12 +7,16 @@ from gsam_edge.runtime.card import ArtefactError
 from gsam_edge.runtime.engines.engine import Engine
 from gsam_edge.runtime.engines.ncnn import NcnnEngine
 from gsam_edge.runtime.engines.onnxruntime import OnnxRuntimeEngine
+from gsam_edge.runtime.engines.openvino import OpenVinoEngine
+from gsam_edge.runtime.engines.tensorrt import TensorRtEngine
 from gsam_edge.runtime.tasks.table import interface_fault
 
 #: Names as `export.format.Format.engine` and the reports spell them.
 ENGINES: Mapping[str, type[Engine]] = {
     "ncnn": NcnnEngine,
     "onnxruntime": OnnxRuntimeEngine,
+    "openvino": OpenVinoEngine,
+    "tensorrt": TensorRtEngine,
 }
 
 

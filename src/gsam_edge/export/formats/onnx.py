@@ -31,6 +31,8 @@ class Onnx:
     source = "module"
     engine = "onnxruntime"
     precision = "single"
+    must_be_faster = False
+    oldest_runtime = None
     config = OnnxConfig
     install = "pip install onnx onnxslim"
 

@@ -10,6 +10,7 @@ from gsam_edge.export.format import BuildData, Precision
 from gsam_edge.export.formats.onnx import graph_inputs, read_card
 from gsam_edge.export.quantization.static import prepared
 from gsam_edge.runtime.card import Card
+from gsam_edge.runtime.tensors import InputTensor
 
 
 class DynamicConfig(BaseModel):
@@ -28,6 +29,8 @@ class OnnxDynamic:
     source = "onnx"
     engine = "onnxruntime"
     precision: Precision = "integer"
+    must_be_faster = True
+    oldest_runtime = None
     config = DynamicConfig
     install = "pip install onnx onnxruntime"
 
@@ -40,6 +43,6 @@ class OnnxDynamic:
         """See `onnx.read_card`."""
         return read_card(content)
 
-    def inputs(self, content: bytes) -> tuple[str, ...]:
+    def inputs(self, content: bytes) -> tuple[InputTensor, ...]:
         """See `onnx.graph_inputs`."""
         return graph_inputs(content)

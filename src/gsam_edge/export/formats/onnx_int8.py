@@ -21,6 +21,8 @@ class OnnxInt8:
     source = "onnx"
     engine = "onnxruntime"
     precision: Precision = "integer"
+    must_be_faster = True
+    oldest_runtime = None
     config = SearchConfig
     install = "pip install onnx onnxruntime"
 

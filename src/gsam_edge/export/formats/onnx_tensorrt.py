@@ -10,6 +10,7 @@ from gsam_edge.export.formats.onnx import graph_inputs, read_card
 from gsam_edge.export.quantization.static import CalibrationConfig, Layout, prepared, with_notes
 from gsam_edge.export.quantization.tensorrt_rules import tensorrt_faults
 from gsam_edge.runtime.card import Card
+from gsam_edge.runtime.tensors import InputTensor
 
 _CONVOLUTIONS = ("Conv", "ConvTranspose")
 
@@ -35,6 +36,8 @@ class OnnxTensorrt:
     source = "onnx"
     engine = "onnxruntime"
     precision: Precision = "integer"
+    must_be_faster = False
+    oldest_runtime = None
     config = CalibrationConfig
     install = "pip install onnx onnxruntime"
 
@@ -61,6 +64,6 @@ class OnnxTensorrt:
         """See `onnx.read_card`."""
         return read_card(content)
 
-    def inputs(self, content: bytes) -> tuple[str, ...]:
+    def inputs(self, content: bytes) -> tuple[InputTensor, ...]:
         """See `onnx.graph_inputs`."""
         return graph_inputs(content)

@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import numpy as np
+import onnx
 import pytest
 
 from gsam_edge.export.formats.onnx import read_card as read_onnx_card
@@ -59,6 +60,15 @@ def test_integers_stay_integers_and_answer_alike(edge_int8, canvases):
 def test_the_card_and_the_input_are_the_onnx_files(edge_onnx, edge_openvino):
     assert read_card(edge_openvino) == read_onnx_card(edge_onnx)
     assert graph_inputs(edge_openvino) == (InputTensor("images", (1, 3, 64, 64), "float32"),)
+
+
+def test_a_batch_of_any_size_becomes_one_of_one_image(blob_onnx, canvases):
+    model = onnx.load_from_string(blob_onnx)
+    model.graph.input[0].type.tensor_type.shape.dim[0].dim_param = "batch"
+    content = to_openvino(model.SerializeToString(), EXACT)
+    assert graph_inputs(content) == (InputTensor("images", (1, 3, 64, 64), "float32"),)
+    (expected,), (found,) = answers(blob_onnx, ".onnx", canvases[:1]), answers(content, SUFFIX, canvases[:1])
+    np.testing.assert_allclose(found["scores"], expected["scores"], atol=1e-5)
 
 
 def test_same_file_same_bytes_and_half_the_weights_half_the_size(edge_onnx, edge_openvino):

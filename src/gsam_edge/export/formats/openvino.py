@@ -69,11 +69,14 @@ class OpenVino:
 def to_openvino(onnx_file: bytes, config: OpenVinoConfig) -> bytes:
     """Converts an ONNX file with a card, in FP32 or INT8 (QDQ); its tensors and metadata stay.
 
+    A batch of any size becomes one of one image: OpenVINO is quicker with fixed shapes, and NPUs take no others.
+
     Returns:
         The archive that `OpenVinoEngine` opens; the same file gives the same bytes.
     """
     openvino = import_openvino()
     model = openvino.Core().read_model(onnx_file)
+    model.reshape({tensor.name: [side or 1 for side in tensor.shape] for tensor in model_inputs(model)})
     for place, node in enumerate(model.get_ordered_ops()):
         if node.get_friendly_name() == node.get_name():  # it has the number of OpenVINO's nodes in this process so far
             node.set_friendly_name(f"{node.get_type_name()}_at_{place}")

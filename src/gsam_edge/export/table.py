@@ -7,6 +7,7 @@ from gsam_edge.export.format import Format
 from gsam_edge.export.formats.ncnn import Ncnn
 from gsam_edge.export.formats.onnx import Onnx
 from gsam_edge.export.formats.onnx_dynamic import OnnxDynamic
+from gsam_edge.export.formats.onnx_fp16 import OnnxFp16
 from gsam_edge.export.formats.onnx_int8 import OnnxInt8
 from gsam_edge.export.formats.onnx_tensorrt import OnnxTensorrt
 from gsam_edge.export.formats.openvino import OpenVino
@@ -16,11 +17,13 @@ FORMATS: Mapping[str, Format[Any, Any]] = {
     "ncnn": Ncnn(),
     "onnx": Onnx(),
     "onnx_dynamic": OnnxDynamic(),
+    "onnx_fp16": OnnxFp16(),
     "onnx_int8": OnnxInt8(),
     "onnx_tensorrt": OnnxTensorrt(),
     "openvino": OpenVino("openvino", "onnx", "half"),
     "openvino_int8": OpenVino("openvino_int8", "onnx_int8", "integer"),
     "tensorrt": TensorRt("tensorrt", "onnx", "single", "student.onnx"),
+    "tensorrt_fp16": TensorRt("tensorrt_fp16", "onnx_fp16", "half", "student_fp16.onnx"),
     "tensorrt_int8": TensorRt("tensorrt_int8", "onnx_tensorrt", "integer", "student_tensorrt.onnx"),
 }
 

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from gsam_edge.export.body import body_outputs, convolution_units, convolutional_body
 from gsam_edge.export.calibration import Canvases, CanvasReader
+from gsam_edge.export.quantization.channels_last import shuffle_channels_last
 from gsam_edge.export.quantization.operator_sets import drop_unused_operator_sets
 from gsam_edge.runtime.card import Card
 from gsam_edge.runtime.tasks.table import INPUT_NAME
@@ -96,6 +97,8 @@ class Quantizer:
         self._whole, self._body = folder / "prepared.onnx", folder / "body.onnx"
         quant_pre_process(source, self._whole, skip_symbolic_shape=True)
         whole = onnx.load(self._whole)
+        shuffle_channels_last(whole.graph)
+        onnx.save(whole, self._whole)
         self._properties = {entry.key: entry.value for entry in onnx.load_from_string(model).metadata_props}
         self._nodes = convolutional_body(whole.graph)
         if not self._nodes:

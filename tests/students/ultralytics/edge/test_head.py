@@ -6,6 +6,9 @@ from gsam_edge.students.ultralytics.edge.head import EdgeHead
 from gsam_edge.students.ultralytics.edge.student import EdgeStudent, RawNetwork
 from gsam_edge.students.ultralytics.network import build_network, has_end_to_end
 
+#: One of each kind of head, and one with transposed convolutions in its neck; the others are in the slow tests.
+FAST = ("yolov8", "yolov8-seg", "yolov6", "yolov10", "yolo26-seg")
+
 
 class PlainHead:
     """The same answers by the formulas as they are written: all anchors are decoded, areas are in square pixels."""
@@ -97,7 +100,10 @@ def test_random_outputs_are_read_as_the_plain_formulas_read_them(edge_config, bi
     compare(head, config, raw[:2])
 
 
-@pytest.mark.parametrize("architecture", sorted(ARCHITECTURES))
+@pytest.mark.parametrize(
+    "architecture",
+    [*FAST, *(pytest.param(name, marks=pytest.mark.slow) for name in ARCHITECTURES if name not in FAST)],
+)
 def test_a_network_answers_as_before_it_was_rewritten(weights, edge_config, architecture):
     """Of every architecture: transposed convolutions, and the plain formulas behind them."""
     config = edge_config.model_copy(update={"max_detections": 60, "nms_iterations": 50})

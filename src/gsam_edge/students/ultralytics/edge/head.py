@@ -87,8 +87,7 @@ class EdgeHead(nn.Module):
         """
         sides = distributions  # left, top, right, bottom
         if self._bins > 1:
-            batch, _, count = distributions.shape
-            per_side = distributions.reshape(batch, 4, self._bins, count)
+            per_side = distributions.reshape(-1, 4, self._bins, distributions.shape[2])
             sides = (per_side.softmax(2) * self.distances).sum(2)
         anchors = self.anchors[order].transpose(1, 2)  # [B, 3, K]
         sides = sides * anchors[:, 2:]
@@ -101,9 +100,8 @@ class EdgeHead(nn.Module):
         One prototype pixel around the box is kept, so that a bilinear resize that is read inside the box alone does not
         fade towards the box's edge.
         """
-        height, width = prototypes.shape[2:]
-        batch, count = coefficients.shape[:2]
-        logits = torch.bmm(coefficients, prototypes.flatten(2)).reshape(batch, count, height, width)
+        side = len(self.pixels)
+        logits = torch.bmm(coefficients, prototypes.flatten(2)).reshape(-1, coefficients.shape[1], side, side)
         left, top, right, bottom = (boxes[..., side, None] / _MASK_STRIDE for side in range(4))  # [B, N, 1]
         columns = (self.pixels > left - 2) & (self.pixels < right + 1)  # [B, N, w]
         lines = (self.pixels > top - 2) & (self.pixels < bottom + 1)

@@ -30,14 +30,14 @@ def suppress(boxes: Tensor, class_ids: Tensor, iou_threshold: float, iterations:
     settled: list[tuple[slice, Tensor]] = []
     for start in range(0, boxes.shape[1], _BLOCK):
         block = slice(start, min(start + _BLOCK, boxes.shape[1]))
-        dropped = torch.zeros_like(boxes[:, None, block, 0])  # [B, 1, block], how many earlier boxes drop each
+        free = torch.ones_like(boxes[:, None, block, 0])  # [B, 1, block], 1 less the earlier boxes that drop each
         for earlier, kept in settled:
-            dropped = dropped + torch.bmm(kept, _drops(sides, class_ids, earlier, block, iou_threshold))
+            free = free - torch.bmm(kept, _drops(sides, class_ids, earlier, block, iou_threshold))
         within = _drops(sides, class_ids, block, block, iou_threshold)
         within = within * (rank[block, None] < rank[None, block]).to(boxes.dtype)
-        keep = (1 - dropped).relu()  # 1 where nothing drops it
+        keep = free.relu()  # 1 where nothing drops it
         for _ in range(iterations):
-            keep = (1 - dropped - torch.bmm(keep, within)).relu()
+            keep = (free - torch.bmm(keep, within)).relu()
         settled.append((block, keep))
     return torch.cat([keep[:, 0] for _, keep in settled], 1)
 

@@ -11,7 +11,8 @@ from gsam_edge.runtime.archive import pack
 from gsam_edge.runtime.card import Card
 from gsam_edge.runtime.engines.openvino import (
     CARD_SECTION,
-    MEMBERS,
+    FILES,
+    GRAPH_FILE,
     PRECISION_KEY,
     import_openvino,
     model_card,
@@ -33,17 +34,24 @@ class OpenVinoConfig(BaseModel):
 
 
 class OpenVino:
-    """The student's FP32 graph for OpenVINO; see `Format`."""
+    """The graph of an ONNX file for OpenVINO; see `Format`."""
 
-    name = "openvino"
-    suffix = ".openvino.zip"
-    source = "onnx"
     engine = "openvino"
-    precision: Precision = "half"
     must_be_faster = True
     oldest_runtime = None
     config = OpenVinoConfig
     install = 'pip install "gsam_edge[openvino]"'
+
+    def __init__(self, name: str, source: str, precision: Precision) -> None:
+        """Makes the format of one precision.
+
+        Args:
+            name: the format's name.
+            source: the format whose ONNX file it is made from.
+            precision: see `Format`.
+        """
+        self.name, self.source, self.precision = name, source, precision
+        self.suffix = f"{name.removeprefix('openvino')}.openvino.zip"
 
     def build(self, source: bytes, data: BuildData, config: OpenVinoConfig) -> bytes:
         """See `to_openvino`."""
@@ -61,18 +69,21 @@ class OpenVino:
 def to_openvino(onnx_file: bytes, config: OpenVinoConfig) -> bytes:
     """Converts an ONNX file with a card, in FP32 or INT8 (QDQ); its tensors and metadata stay.
 
+    A batch of any size becomes one of one image: OpenVINO is quicker with fixed shapes, and NPUs take no others.
+
     Returns:
         The archive that `OpenVinoEngine` opens; the same file gives the same bytes.
     """
     openvino = import_openvino()
     model = openvino.Core().read_model(onnx_file)
+    model.reshape({tensor.name: [side or 1 for side in tensor.shape] for tensor in model_inputs(model)})
     for place, node in enumerate(model.get_ordered_ops()):
         if node.get_friendly_name() == node.get_name():  # it has the number of OpenVINO's nodes in this process so far
             node.set_friendly_name(f"{node.get_type_name()}_at_{place}")
     model.set_rt_info(config.inference_precision, [CARD_SECTION, PRECISION_KEY])
     with TemporaryDirectory(prefix="gsam_edge_openvino_") as folder:
-        openvino.save_model(model, Path(folder, MEMBERS[0]), compress_to_fp16=config.weights == "float16")
-        return pack({name: Path(folder, name).read_bytes() for name in MEMBERS})
+        openvino.save_model(model, Path(folder, GRAPH_FILE), compress_to_fp16=config.weights == "float16")
+        return pack({name: Path(folder, name).read_bytes() for name in FILES})
 
 
 def read_card(content: bytes) -> Card:

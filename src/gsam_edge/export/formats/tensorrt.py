@@ -127,7 +127,13 @@ def build_plan(trt: Any, gpu: str, onnx_file: bytes, config: TensorRtConfig) -> 
 
 def trtexec_command(onnx_name: str, inputs: tuple[InputTensor, ...], config: TensorRtConfig) -> str:
     """Returns the command that builds the same engine with NVIDIA's tool, and measures it."""
-    parts = ["trtexec", f"--onnx={onnx_name}", f"--saveEngine={Path(onnx_name).stem}.plan", "--stronglyTyped", "--noTF32"]
+    parts = [
+        "trtexec",
+        f"--onnx={onnx_name}",
+        f"--saveEngine={Path(onnx_name).stem}.plan",
+        "--stronglyTyped",
+        "--noTF32",
+    ]
     for tensor in inputs:
         if tensor.name == INPUT_NAME and None in tensor.shape:
             for option, size in zip(("min", "opt", "max"), config.batch_sizes, strict=True):

@@ -14,8 +14,9 @@ from gsam_edge.runtime.card import ArtefactError, Card
 from gsam_edge.runtime.tasks.table import INPUT_NAME
 from gsam_edge.runtime.tensors import InputTensor
 
-#: Members of the archive: the graph, and its weights.
-MEMBERS = ("student.xml", "student.bin")
+#: The files in the artefact: the graph, with the card in its metadata, and its weights.
+GRAPH_FILE, WEIGHTS_FILE = "student.xml", "student.bin"
+FILES = (GRAPH_FILE, WEIGHTS_FILE)
 #: Where the card stands in the graph's metadata: OpenVINO brings the metadata of an ONNX file there.
 CARD_SECTION = "framework"
 #: Beside the card: the element type that the graph computes in.
@@ -27,7 +28,10 @@ _LOOPS = frozenset({"If", "Loop", "TensorIterator"})
 
 
 class OpenVinoEngine:
-    """A graph that OpenVINO compiled for a device; threads may share it, which compute one after the other; see `Engine`."""
+    """A graph that OpenVINO compiled for a device; see `Engine`.
+
+    Threads may share it: they compute one after the other.
+    """
 
     suffixes: ClassVar[tuple[str, ...]] = (".openvino.zip",)
     device: ClassVar[str] = "cpu"
@@ -50,7 +54,9 @@ class OpenVinoEngine:
         try:
             core = import_openvino().Core()
         except ModuleNotFoundError as error:
-            raise ArtefactError(f"expected the package {error.name}, which runs such files: pip install openvino") from error
+            raise ArtefactError(
+                f"expected the package {error.name}, which runs such files: pip install openvino"
+            ) from error
         installed = core.available_devices
         if missing := [name for name in providers if name not in installed]:
             raise ArtefactError(f"providers: expected some of {installed}, which OpenVINO has here, got {missing}")
@@ -60,9 +66,13 @@ class OpenVinoEngine:
         if _CPU in devices and threads:
             settings["INFERENCE_NUM_THREADS"] = threads
         try:
-            compiled = core.compile_model(model, devices[0] if len(devices) == 1 else f"HETERO:{','.join(devices)}", settings)
+            compiled = core.compile_model(
+                model, devices[0] if len(devices) == 1 else f"HETERO:{','.join(devices)}", settings
+            )
         except RuntimeError as error:
-            raise ArtefactError(f"expected a graph that OpenVINO can compile for {devices}, but: {error}") from error
+            raise ArtefactError(
+                f"expected a graph that OpenVINO can compile for {devices}, but: {_in_one_line(error)}"
+            ) from error
         return cls(model, compiled)
 
     @classmethod
@@ -103,13 +113,17 @@ def read_model(core: Any, content: bytes) -> Any:
     Raises:
         ArtefactError: if it is no such archive, OpenVINO cannot read it, or it loops or branches.
     """
-    xml, weights = unpack(content, MEMBERS).values()
+    files = unpack(content, FILES)
     try:
-        model = core.read_model(model=xml, weights=weights)
+        model = core.read_model(model=files[GRAPH_FILE], weights=files[WEIGHTS_FILE])
     except RuntimeError as error:
-        raise ArtefactError(f"expected a graph that OpenVINO can read, got {len(content)} bytes: {error}") from error
+        raise ArtefactError(
+            f"expected a graph that OpenVINO can read, got {len(content)} bytes: {_in_one_line(error)}"
+        ) from error
     if found := {node.get_type_name() for node in model.get_ops()} & _LOOPS:
-        raise ArtefactError(f"operators: expected none that loops or branches, got {sorted(found)}; export the student again")
+        raise ArtefactError(
+            f"operators: expected none that loops or branches, got {sorted(found)}; export the student again"
+        )
     return model
 
 
@@ -136,6 +150,10 @@ def model_inputs(model: Any) -> tuple[InputTensor, ...]:
         )
         for value in model.inputs
     )
+
+
+def _in_one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
 
 
 def _precision(model: Any) -> str:

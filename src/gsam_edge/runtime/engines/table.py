@@ -9,6 +9,8 @@ from gsam_edge.runtime.engines.executorch import ExecuTorchEngine
 from gsam_edge.runtime.engines.files import artefact_file, require_built
 from gsam_edge.runtime.engines.ncnn import NcnnEngine
 from gsam_edge.runtime.engines.onnxruntime import OnnxRuntimeEngine
+from gsam_edge.runtime.engines.openvino import OpenVinoEngine
+from gsam_edge.runtime.engines.tensorrt import TensorRtEngine
 from gsam_edge.runtime.tasks.table import interface_fault
 
 #: Names as `export.format.Format.engine` and the reports spell them.
@@ -16,6 +18,8 @@ ENGINES: Mapping[str, type[Engine]] = {
     "executorch": ExecuTorchEngine,
     "ncnn": NcnnEngine,
     "onnxruntime": OnnxRuntimeEngine,
+    "openvino": OpenVinoEngine,
+    "tensorrt": TensorRtEngine,
 }
 
 

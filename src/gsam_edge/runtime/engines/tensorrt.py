@@ -22,7 +22,10 @@ _PROFILE = 0
 
 
 class TensorRtEngine:
-    """A plan on the GPU; threads may share it, which compute one after the other; see `Engine`."""
+    """A plan on the GPU; see `Engine`.
+
+    Threads may share it: they compute one after the other.
+    """
 
     suffixes: ClassVar[tuple[str, ...]] = (".tensorrt.zip",)
     device: ClassVar[str] = "cuda"
@@ -82,7 +85,9 @@ class TensorRtEngine:
                 raise ArtefactError(f"batch: expected a shape of the plan's profile, got {batch.shape}")
             self._buffers.upload(INPUT_NAME, batch)
             if not self._context.execute_async_v3(self._buffers.stream):
-                raise ArtefactError("TensorRT: expected it to compute the batch, but it failed; its log above says more")
+                raise ArtefactError(
+                    "TensorRT: expected it to compute the batch, but it failed; its log above says more"
+                )
             self._buffers.wait()
             return {
                 name: self._buffers.download(name, tuple(self._context.get_tensor_shape(name)), self._dtypes[name])

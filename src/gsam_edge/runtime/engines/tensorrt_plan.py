@@ -50,7 +50,8 @@ class Plan:
         Raises:
             ArtefactError: if it is no such file.
         """
-        written, plan = unpack(content, (_LABEL, _PLAN)).values()
+        files = unpack(content, (_LABEL, _PLAN))
+        written, plan = files[_LABEL], files[_PLAN]
         if len(written) > _MAX_LABEL_BYTES:
             raise ArtefactError(f"{_LABEL}: expected at most {_MAX_LABEL_BYTES} bytes, got {len(written)}")
         try:
@@ -73,6 +74,7 @@ class Plan:
         """
         if (self.tensorrt, self.gpu) != (tensorrt, gpu):
             raise ArtefactError(
-                f"plan: built by TensorRT {self.tensorrt} for {self.gpu}, expected TensorRT {tensorrt} and {gpu}, which "
-                "are here; a plan runs only where it was built: export the student again on this device"
+                f"plan: expected one for TensorRT {tensorrt} and the GPU {gpu}, which are here, got one for TensorRT "
+                f"{self.tensorrt} and {self.gpu}; a plan runs only where it was built: export the student again on "
+                "this device"
             )

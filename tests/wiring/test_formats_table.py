@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from gsam_edge.coco import Annotations
 from gsam_edge.datasets.models import ArtefactDataset
-from gsam_edge.evaluate.gate import GateConfig
+from gsam_edge.evaluate.config import EvaluationConfig
 from gsam_edge.export.choice import FormatChoice
 from gsam_edge.export.format import MODULE, Format, NotBuilt
 from gsam_edge.export.table import FORMATS, REFERENCE
@@ -96,8 +96,8 @@ def test_a_format_that_nobody_asked_for_is_an_empty_value_with_its_reason() -> N
     nobody = Annotations((), (), ())
     for name in sorted(set(FORMATS) - FormatChoice((REFERENCE,)).built()):
         config = FORMATS[name].config.model_construct()
-        gate = GateConfig.model_construct(threads=1)
-        made = export_as(name)(b"", FormatChoice((REFERENCE,)), nobody, nobody, {}, config, gate, 0)
+        evaluation = EvaluationConfig.model_construct(threads=1)
+        made = export_as(name)(b"", FormatChoice((REFERENCE,)), nobody, nobody, {}, config, evaluation, 0)
         assert made == NotBuilt("not asked for: formats")
 
 

@@ -161,7 +161,7 @@ def _measured(
     *,
     prompts: Sequence[Detections] | None = None,
 ) -> tuple[Row, Predictions]:
-    count_objects(truth)  # refuses a split without objects before the long measurement
+    count_objects(truth, "test")  # refuses a split without objects before the long measurement
     measured = measure(
         with_score_threshold(config.score_threshold),
         with_score_threshold(config.timed_score_threshold),

@@ -78,6 +78,10 @@ class Format(Protocol[Source_contra, Config]):
         source: "module" for `StudentModule`, or the name of another format for the content of its candidate.
         engine: the engine that runs it, a name of `runtime.engines.table.ENGINES`.
         precision: see `Precision`.
+        must_be_faster: whether it is refused where it is not faster than `export.table.REFERENCE` on the machine that
+            builds it; false for files that are made for other devices, whose speed here says nothing.
+        oldest_runtime: the oldest runtime in which its files were tried, such as "onnxruntime 1.15.1"; None where no
+            older one than the installed was tried.
         config: class of its parameters.
         install: the command that installs what `build` imports.
     """
@@ -87,6 +91,8 @@ class Format(Protocol[Source_contra, Config]):
     source: str
     engine: str
     precision: Precision
+    must_be_faster: bool
+    oldest_runtime: str | None
     config: type[Config]
     install: str
 

@@ -47,42 +47,50 @@ class ParityConfig(Tolerances):
 class Parity:
     """The result of a comparison over all images.
 
+    Two candidates whose scores differ in the last bit may change places in the suppression, so one object that only one
+    side finds does not prove an artefact wrong, while a wrong one fails at nearly all objects.
+
     Attributes:
         images: number of images.
-        matched: objects found by both.
-        unmatched: objects found by one alone that scored above the threshold by more than the score tolerance.
-        agreement: share of matched and unmatched objects that matched within all tolerances; 1 where there is none.
-            Two candidates whose scores differ in the last bit may change places in the suppression, so one unmatched
-            object does not prove an artefact wrong, while a wrong one fails at nearly all objects.
+        objects: objects that either finds, each once; of those that one finds alone, only what scored above the
+            threshold by more than the score tolerance.
+        found_by_both: how many of them both find.
+        equal: how many of those are within all tolerances.
         box_difference: largest difference of matched objects' box edges in canvas pixels; None where nothing matched.
         score_difference: likewise of their scores.
         mask_difference: likewise of their masks' probabilities, inside the box and off its edge; None without masks,
             too.
-        within_tolerance: whether the agreement is high enough.
+        within_tolerance: whether there are objects, and enough of them are equal.
     """
 
     images: int
-    matched: int
-    unmatched: int
-    agreement: float
+    objects: int
+    found_by_both: int
+    equal: int
     box_difference: float | None
     score_difference: float | None
     mask_difference: float | None
     within_tolerance: bool
 
     @property
-    def matched_share(self) -> float | None:
-        """Share of matched and unmatched objects that matched, however closely; None where there is none.
-
-        It separates a rounded artefact, whose objects are all there but none within the tolerances, from a broken one.
-        """
-        objects = self.matched + self.unmatched
-        return self.matched / objects if objects else None
+    def words(self) -> str:
+        """The counts as a sentence."""
+        if not self.objects:
+            return f"nothing to compare: neither it nor PyTorch finds an object in {_count(self.images, 'image')}"
+        return (
+            f"of {_count(self.objects, 'object')} in {_count(self.images, 'image')}, it and PyTorch both find "
+            f"{self.found_by_both}, {self.equal} of them equal within the tolerances"
+        )
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns the attributes and `matched_share` for JSON; what does not apply is absent."""
-        values = asdict(self) | {"matched_share": self.matched_share}
+        """Returns the counts, the differences and `words` for JSON; what does not apply is absent."""
+        values = asdict(self) | {"words": self.words}
+        del values["within_tolerance"]
         return {key: value for key, value in values.items() if value is not None}
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def parity(pairs: Iterable[tuple[Outputs, Outputs]], config: ParityConfig) -> Parity:
@@ -118,18 +126,17 @@ def parity(pairs: Iterable[tuple[Outputs, Outputs]], config: ParityConfig) -> Pa
         raise ValueError("parity: expected at least one image, got none")
     found = np.array(differences).reshape(-1, 3)
     tolerated = (found <= [config.box_tolerance, config.score_tolerance, config.mask_tolerance]).all(axis=1)
-    objects = len(found) + unmatched
-    agreement = float(tolerated.sum() / objects) if objects else 1.0
+    objects, equal = len(found) + unmatched, int(tolerated.sum())
     box_difference, score_difference, mask_difference = found.max(axis=0).tolist() if len(found) else [None] * 3
     return Parity(
         images=images,
-        matched=len(found),
-        unmatched=unmatched,
-        agreement=agreement,
+        objects=objects,
+        found_by_both=len(found),
+        equal=equal,
         box_difference=box_difference,
         score_difference=score_difference,
         mask_difference=mask_difference if has_masks else None,
-        within_tolerance=agreement >= config.agreement,
+        within_tolerance=bool(objects) and equal >= config.agreement * objects,
     )
 
 

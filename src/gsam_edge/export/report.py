@@ -1,13 +1,16 @@
-"""The rows of the optimization report, one per exported artefact."""
+"""What is known of an exported student before its accuracy and speed are measured."""
 
 from dataclasses import dataclass
 from typing import Any
 
-from gsam_edge.export.format import NotBuilt, Precision
+from gsam_edge.export.format import Precision
 from gsam_edge.export.parity import Parity
 from gsam_edge.export.prompt_free import PromptFreeCheck
 
+#: Begins the verdict on an artefact that is wrong: the run ends once the report is stored.
 REJECTED = "rejected"
+#: Begins the verdict on an artefact that is not worth shipping: the run goes on with what is left.
+REFUSED = "refused"
 
 
 @dataclass(frozen=True)
@@ -17,43 +20,47 @@ class ArtefactEvidence:
     Attributes:
         artefact: its name in the catalog.
         size_bytes: size of the file.
-        check: whether it is prompt-free.
-        parity: how its outputs differ from PyTorch's.
         precision: how it computes, which decides whether its outputs must equal PyTorch's.
+        check: whether it is prompt-free.
+        parity: how its outputs differ from PyTorch's; None where it could not be run.
+        unusable: why it could not be run; None where it was.
+        oldest_runtime: see `Format`.
+        notes: see `Card`.
     """
 
     artefact: str
     size_bytes: int
-    check: PromptFreeCheck
-    parity: Parity
     precision: Precision
+    check: PromptFreeCheck
+    parity: Parity | None
+    unusable: str | None
+    oldest_runtime: str | None
+    notes: tuple[str, ...]
 
     @property
-    def verdict(self) -> str:
-        """One sentence that begins with "accepted", "rejected", "unproven" or "to be measured"."""
+    def objection(self) -> str | None:
+        """The verdict, if it needs no measurement: one sentence that begins with `REJECTED` or `REFUSED`; else None."""
+        wrong = REJECTED if self.precision == "single" else REFUSED
         if self.check.fault:
             return f"{REJECTED}: {self.check.fault}"
-        share = self.parity.matched_share
-        if share is None:
-            return "unproven: prompt-free, but neither it nor PyTorch found an object in the compared images"
-        if self.parity.within_tolerance:
-            return "accepted: prompt-free, its outputs equal PyTorch's within the tolerances"
-        if self.precision != "integer":
-            return f"{REJECTED}: its outputs differ from PyTorch's by more than the tolerances"
-        return "to be measured: prompt-free, differs from PyTorch by its rounding; the evaluation tells what this costs"
+        if self.unusable or self.parity is None:
+            return f"{wrong}: {self.unusable}"
+        if self.precision == "integer" or self.parity.within_tolerance:
+            return None
+        if not self.parity.objects:
+            return f"{REFUSED}: {self.parity.words}"
+        return f"{wrong}: its outputs differ from PyTorch's by more than the tolerances: {self.parity.words}"
 
-
-def report_row(found: ArtefactEvidence) -> dict[str, Any]:
-    """Builds an artefact's row: artefact, size_mb (10^6 bytes), prompt_free, parity (see `Parity`) and verdict."""
-    return {
-        "artefact": found.artefact,
-        "size_mb": found.size_bytes / 1e6,
-        "prompt_free": found.check.prompt_free,
-        "parity": found.parity.to_dict(),
-        "verdict": found.verdict,
-    }
-
-
-def not_built_row(artefact: str, reason: NotBuilt) -> dict[str, Any]:
-    """Builds the row of an artefact that this machine could not build: artefact and verdict."""
-    return {"artefact": artefact, "verdict": f"not built: {reason.why}"}
+    def to_row(self) -> dict[str, Any]:
+        """Returns the evidence for JSON: artefact, size_mb (10^6 bytes), prompt_free, parity (see `Parity`),
+        oldest_runtime and notes; what does not apply is absent.
+        """
+        row = {
+            "artefact": self.artefact,
+            "size_mb": self.size_bytes / 1e6,
+            "prompt_free": self.check.prompt_free,
+            "parity": None if self.parity is None else self.parity.to_dict(),
+            "oldest_runtime": self.oldest_runtime,
+            "notes": list(self.notes) or None,
+        }
+        return {key: value for key, value in row.items() if value is not None}

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from gsam_edge.coco import Annotations
-from gsam_edge.evaluate.gate import GateConfig
+from gsam_edge.evaluate.config import EvaluationConfig, GateConfig
 from gsam_edge.export.choice import FormatChoice
 from gsam_edge.export.format import BuildData, NotBuilt, StudentModule
 from gsam_edge.export.parity import ParityConfig
@@ -26,7 +26,7 @@ def export_as(name: str) -> Callable[..., bytes | NotBuilt]:
         annotations_val: Annotations,
         images: ImageSource,
         config: BaseModel,
-        gate: GateConfig,
+        evaluation: EvaluationConfig,
         seed: int,
     ) -> bytes | NotBuilt:
         """Exports the student in this format, or says why there is none: not asked for, or not on this machine."""
@@ -35,7 +35,7 @@ def export_as(name: str) -> Callable[..., bytes | NotBuilt]:
         if name not in formats.built():
             return NotBuilt("not asked for: formats")
         made_from = source if isinstance(source, bytes | NotBuilt) else _module(source)
-        data = BuildData(annotations_train, annotations_val, images, seed, gate.threads)
+        data = BuildData(annotations_train, annotations_val, images, seed, evaluation.threads)
         return build_artefact(target, made_from, data, config)
 
     export.__annotations__["config"] = target.config  # what Kedro checks the parameters by, before anything runs
@@ -47,13 +47,16 @@ def gate_artefacts(
     annotations_val: Annotations,
     images: ImageSource,
     parity: ParityConfig,
+    gate: GateConfig,
+    evaluation: EvaluationConfig,
     **candidates: bytes | NotBuilt,
 ) -> dict[str, Any]:
     """Returns the report, one row per format, and by format the artefact that is shipped (see `evaluate.gate`)."""
-    from gsam_edge.evaluate.gate import gate
+    from gsam_edge.evaluate.gate import gate_artefacts
 
-    rows, accepted = gate(_module(student_weights), candidates, annotations_val, images, parity)
-    return {"report": rows, **accepted}
+    student = _module(student_weights)
+    rows, shipped = gate_artefacts(student, candidates, annotations_val, images, parity, gate, evaluation)
+    return {"report": rows, **shipped}
 
 
 def accept_artefacts(optimization_report: list[dict[str, Any]]) -> None:

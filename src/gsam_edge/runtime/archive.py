@@ -1,54 +1,69 @@
-"""An artefact of several files as one: a ZIP whose members are stored as they are."""
+"""An artefact of several files as one zip.
 
+Nothing in it is compressed, so that it holds no more than its own size, and all times are the same, so that equal files
+give equal bytes.
+"""
+
+import json
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from io import BytesIO
 from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 from gsam_edge.runtime.card import ArtefactError
 
-#: The first moment that a ZIP can name: the same members are the same bytes whenever they are packed.
-_MOMENT = (1980, 1, 1, 0, 0, 0)
-_PLAIN_FILE = 0o644 << 16
-_UNIX = 3
+#: The file that holds the card's properties, where the other files have no place for them.
+CARD_FILE = "card.json"
 
 
-def pack(members: Mapping[str, bytes]) -> bytes:
-    """Returns a ZIP of the members, in their order."""
-    packed = BytesIO()
-    with ZipFile(packed, "w", ZIP_STORED) as archive:
-        for name, content in members.items():
-            entry = ZipInfo(name, _MOMENT)
-            entry.external_attr, entry.create_system = _PLAIN_FILE, _UNIX
-            archive.writestr(entry, content)
-    return packed.getvalue()
+def pack(files: Mapping[str, bytes]) -> bytes:
+    """Returns a zip of files by name, in their order."""
+    content = BytesIO()
+    with ZipFile(content, "w", ZIP_STORED) as archive:
+        for name, data in files.items():
+            archive.writestr(ZipInfo(name), data)  # of 1 January 1980, a zip's first day
+    return content.getvalue()
 
 
-def unpack(content: bytes, names: Sequence[str]) -> dict[str, bytes]:
-    """Reads a ZIP that `pack` could have written; nothing touches the disk, and no member grows by unpacking.
-
-    Args:
-        content: the ZIP.
-        names: the members that it must have, in order, and no other.
+def unpack(content: bytes, names: Collection[str]) -> dict[str, bytes]:
+    """Returns the files of a zip that `pack` wrote, by name; nothing is written to disk.
 
     Raises:
-        ArtefactError: if it is no ZIP, has other members, or one that is compressed, encrypted or damaged.
+        ArtefactError: if it is no zip, holds other files than `names`, or a compressed or damaged one.
     """
     try:
         with ZipFile(BytesIO(content)) as archive:
-            entries = archive.infolist()
-            found = [entry.filename for entry in entries]
-            if found != list(names):
-                raise ArtefactError(f"archive: expected the members {list(names)}, got {found[:8]!r:.200}")
-            stored = all(
-                entry.compress_type == ZIP_STORED and entry.compress_size == entry.file_size for entry in entries
-            )
-            size = sum(entry.file_size for entry in entries)
-            if not stored or size > len(content):
+            infos = archive.infolist()
+            found = sorted(info.filename for info in infos)
+            if found != sorted(names):
+                raise ArtefactError(f"artefact: expected a zip of the files {sorted(names)}, got {found}")
+            if compressed := [info.filename for info in infos if info.compress_type != ZIP_STORED]:
+                raise ArtefactError(f"artefact: expected files that are not compressed, got {compressed} compressed")
+            if (size := sum(info.file_size for info in infos)) > len(content):
                 raise ArtefactError(
-                    f"archive: expected members that are stored as they are, in {len(content)} bytes together, got "
-                    f"compressed ones or {size} bytes"
+                    f"artefact: expected files within its {len(content)} bytes, got {size} bytes of them"
                 )
-            return {entry.filename: archive.read(entry) for entry in entries}
-    except (BadZipFile, EOFError, NotImplementedError, OSError, RuntimeError, ValueError, struct.error) as error:
-        raise ArtefactError(f"expected a ZIP with {list(names)}, got {len(content)} bytes: {error}") from error
+            return {name: archive.read(name) for name in names}
+    # RuntimeError: it asks for a password; the others: numbers and names in it that make no sense
+    except (BadZipFile, EOFError, RuntimeError, OSError, ValueError, OverflowError, struct.error) as error:
+        raise ArtefactError(f"expected a zip, got {len(content)} bytes: {error}") from error
+
+
+def pack_properties(properties: Mapping[str, str]) -> bytes:
+    """Returns the content of `CARD_FILE`, JSON."""
+    return json.dumps(properties, ensure_ascii=False, indent=1, sort_keys=True).encode()
+
+
+def unpack_properties(content: bytes) -> dict[str, str]:
+    """The inverse of `pack_properties`.
+
+    Raises:
+        ArtefactError: if the content is no JSON object of texts.
+    """
+    try:
+        properties = json.loads(content)
+    except ValueError as error:
+        raise ArtefactError(f"{CARD_FILE}: expected JSON, got {len(content)} bytes: {error}") from error
+    if not isinstance(properties, dict) or not all(isinstance(value, str) for value in properties.values()):
+        raise ArtefactError(f"{CARD_FILE}: expected a JSON object of texts, got {type(properties).__name__}")
+    return properties

@@ -5,9 +5,8 @@ from contextlib import closing
 from pydantic import BaseModel, ConfigDict
 
 from gsam_edge.export.format import MODULE, BuildData, Precision, StudentModule
-from gsam_edge.runtime.archive import pack, unpack
+from gsam_edge.runtime.archive import CARD_FILE, pack, pack_properties, unpack, unpack_properties
 from gsam_edge.runtime.card import Card
-from gsam_edge.runtime.card_file import CARD_FILE, pack_properties, unpack_properties
 from gsam_edge.runtime.engines.executorch import FILES, PROGRAM_FILE, ExecuTorchEngine
 from gsam_edge.runtime.tensors import InputTensor
 
@@ -26,8 +25,10 @@ class ExecuTorch:
     source = MODULE
     engine = "executorch"
     precision: Precision = "single"
+    must_be_faster = False  # it is made for other processors
+    oldest_runtime: str | None = None
     config = ExecuTorchConfig
-    install = "pip install gsam_edge[executorch]"
+    install = 'pip install "gsam_edge[executorch]"'
 
     def build(self, source: StudentModule, data: BuildData, config: ExecuTorchConfig) -> bytes:
         """Lowers the student for one image at a time; what XNNPACK cannot compute, ExecuTorch's own operators do."""

@@ -11,9 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from gsam_edge.export.format import MODULE, BuildData, NotBuilt, Precision, StudentModule
 from gsam_edge.export.raw import TwoPart
-from gsam_edge.runtime.archive import pack, unpack
+from gsam_edge.runtime.archive import CARD_FILE, pack, pack_properties, unpack, unpack_properties
 from gsam_edge.runtime.card import ArtefactError, Card
-from gsam_edge.runtime.card_file import CARD_FILE, pack_properties, unpack_properties
 from gsam_edge.runtime.engines.ncnn import FILES, PARAM_FILE, WEIGHTS_FILE, NcnnEngine, read_inputs
 from gsam_edge.runtime.tasks.table import INPUT_NAME
 from gsam_edge.runtime.tensors import InputTensor
@@ -38,8 +37,10 @@ class Ncnn:
     source = MODULE
     engine = "ncnn"
     precision: Precision = "single"
+    must_be_faster = False  # it is made for other processors
+    oldest_runtime: str | None = None
     config = NcnnConfig
-    install = "pip install gsam_edge[ncnn]"
+    install = 'pip install "gsam_edge[ncnn]"'
 
     def build(self, source: StudentModule, data: BuildData, config: NcnnConfig) -> bytes | NotBuilt:
         """Converts the network with pnnx, and loads the result once, since pnnx writes layers that ncnn lacks, too."""

@@ -8,9 +8,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from gsam_edge.runtime.archive import unpack
+from gsam_edge.runtime.archive import CARD_FILE, unpack, unpack_properties
 from gsam_edge.runtime.card import ArtefactError, Card
-from gsam_edge.runtime.card_file import CARD_FILE, unpack_properties
 from gsam_edge.runtime.tasks.table import INPUT_NAME, output_names
 from gsam_edge.runtime.tensors import InputTensor
 
@@ -67,9 +66,7 @@ class ExecuTorchEngine:
             return cls(Runtime.get().load_program(files[PROGRAM_FILE]), card)
         except (RuntimeError, KeyError) as error:
             size = len(files[PROGRAM_FILE])
-            raise ArtefactError(
-                f"{PROGRAM_FILE}: expected an ExecuTorch program, got {size} bytes: {error}"
-            ) from error
+            raise ArtefactError(f"{PROGRAM_FILE}: expected an ExecuTorch program, got {size} bytes: {error}") from error
 
     @classmethod
     def version(cls) -> str:

@@ -12,9 +12,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from gsam_edge.runtime.archive import unpack
+from gsam_edge.runtime.archive import CARD_FILE, unpack, unpack_properties
 from gsam_edge.runtime.card import ArtefactError, Card
-from gsam_edge.runtime.card_file import CARD_FILE, unpack_properties
 from gsam_edge.runtime.decode import Decoder, Decoding
 from gsam_edge.runtime.tasks.table import INPUT_NAME
 from gsam_edge.runtime.tensors import InputTensor

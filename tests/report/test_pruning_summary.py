@@ -19,7 +19,7 @@ REPORT = {
 
 @pytest.mark.parametrize(
     ("latency", "told"),
-    [({"ratio": 1.234}, "1.23 times as fast"), ({"why": "not asked for: [x]"}, "not asked for: [x]")],
+    [({"ratio": 1.234}, "1.23 times as fast"), ({"why": "not asked: [x]"}, "not asked: [x]")],
 )
 def test_figures_are_means_over_seeds_and_what_is_absent_has_no_row(latency: dict, told: str) -> None:
     console = Console(width=120, record=True, file=StringIO())

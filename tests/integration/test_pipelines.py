@@ -85,9 +85,14 @@ def test_the_data_decides(
     for name in ("student", "student_onnx", "student_onnx_int8"):
         found = {kind for kind in ("box", "mask") if f"{kind}_map50" in rows[name]}
         assert found == outputs, name
-        assert rows[name]["score_threshold"] == 0.001
+        assert rows[name]["score_threshold"] == 0.0001
     assert ("score_threshold" in rows["teacher"]) == ("grounding_dino" in teachers)
-    assert all(row["prompt_free"] for row in report(project, "optimization_report"))
+    exported = {row["artefact"]: row for row in report(project, "optimization_report")}
+    for name in ("student_onnx", "student_onnx_int8"):
+        assert exported[name]["prompt_free"]
+        assert exported[name]["verdict"].startswith("accepted"), exported[name]
+        assert {f"{kind}_map50_95" for kind in outputs} <= set(exported[name]["accuracy"])
+        assert exported[name]["latency"]["ms"] > 0
     assert report(project, "validation_report")["images"]["in"] == IMAGES
     drawn = ["comparison", "predictions", "distillation_arms", "label_disagreements"]
     drawn += ["teacher_curves", "teacher_classes", "teacher_worst"]

@@ -166,7 +166,7 @@ def gate_artefacts(
 
     Returns:
         The rows of `optimization_report`, and by format the content that is shipped, or `NotBuilt` with the verdict.
-        A row holds `artefact`, `verdict` (a sentence that begins with "accepted", "refused", "rejected" or "not built"),
+        A row holds `artefact`, `verdict` (its first word is "accepted", "refused", "rejected" or "not built"),
         and, where they apply, what `ArtefactEvidence.to_row` holds, `accuracy` {images, objects, found,
         <kind>_map50_95 0..1, <kind>_drop in points against the reference, <kind>_drop_ci95} with <kind> "box" and
         "mask", and `latency` {ms, fp32_ms, ratio, calls, threads}. An artefact that is "rejected" is wrong, and the run
@@ -191,7 +191,7 @@ def gate_artefacts(
     for name in sorted(candidates, key=lambda name: name != REFERENCE):
         content = candidates[name]
         if isinstance(content, NotBuilt):
-            rows.append({"artefact": f"{model}_{name}", "verdict": content.why})
+            rows.append({"artefact": f"{model}_{name}", "verdict": f"not built: {content.why}"})
             continue
         row, verdict = evidence[name].to_row(), evidence[name].objection
         if verdict is None and name != REFERENCE and reference is None:

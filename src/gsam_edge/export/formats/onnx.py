@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from gsam_edge.export.format import BuildData, StudentModule
+from gsam_edge.export.format import BuildData, Precision, StudentModule
 from gsam_edge.runtime.card import ArtefactError, Card
 from gsam_edge.runtime.tasks.table import INPUT_NAME, output_names
 from gsam_edge.runtime.tensors import InputTensor
@@ -30,9 +30,9 @@ class Onnx:
     suffix = ".onnx"
     source = "module"
     engine = "onnxruntime"
-    precision = "single"
+    precision: Precision = "single"
     must_be_faster = False
-    oldest_runtime = None
+    oldest_runtime: str | None = None
     config = OnnxConfig
     install = "pip install onnx onnxslim"
 

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from gsam_edge.export.body import convolutional_body
 from gsam_edge.export.calibration import CalibrationCanvases, Canvases, CanvasReader
-from gsam_edge.export.format import BuildData
+from gsam_edge.export.format import BuildData, Precision
 from gsam_edge.export.formats.onnx import graph_inputs, read_card
 from gsam_edge.runtime.card import Card
 from gsam_edge.runtime.tensors import InputTensor
@@ -43,9 +43,9 @@ class OnnxInt8:
     suffix = "_int8.onnx"
     source = "onnx"
     engine = "onnxruntime"
-    precision = "integer"
+    precision: Precision = "integer"
     must_be_faster = True
-    oldest_runtime = None
+    oldest_runtime: str | None = None
     config = QuantizationConfig
     install = "pip install onnx onnxruntime"
 

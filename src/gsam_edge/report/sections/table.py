@@ -8,6 +8,7 @@ from rich.console import RenderableType
 
 from gsam_edge.report.console import comparison_summary, import_summary, validation_summary
 from gsam_edge.report.sections.arms import arms_summary
+from gsam_edge.report.sections.artefacts import artefacts_summary
 from gsam_edge.report.sections.pruning import pruning_summary
 from gsam_edge.report.sections.teachers import teachers_summary
 
@@ -40,6 +41,9 @@ SECTIONS: Mapping[str, Section] = {
             "validation",
             ("validation_report",),
             lambda reports: None if "comparison" in reports else validation_summary(reports["validation_report"]),
+        ),
+        Section(
+            "artefacts", ("optimization_report",), lambda reports: artefacts_summary(reports["optimization_report"])
         ),
         Section("teachers", ("teacher_report",), lambda reports: teachers_summary(reports["teacher_report"])),
         Section("arms", ("distillation_report",), lambda reports: arms_summary(reports["distillation_report"])),

@@ -68,7 +68,7 @@ def prune_and_recover(
         run: its log receives `pruned_seed<n>/...` and `longer_seed<n>/...`; its checkpoints are those of all trainings.
 
     Returns:
-        The student; and as report `asked` {of, left}, `flops` and `parameters`, {before, after}, `test`, the figures
+        The student; and as report `asked` {of, left}, `flops` and `parameters` of it, {before, after}, `test`, figures
         on the test images of the `student`, and of the students `pruned` (not trained yet), `recovered` and, where a
         control is asked for, `longer`, one mapping per seed; `lost`, by figure the points that `recovered` has less in
         the mean over the seeds, than `student` and `longer`; and `verdict`, a sentence.

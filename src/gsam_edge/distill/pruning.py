@@ -68,7 +68,7 @@ def prune_and_recover(
         run: its log receives `pruned_seed<n>/...` and `longer_seed<n>/...`; its checkpoints are those of all trainings.
 
     Returns:
-        The student; and as report `asked` {of, left}, `flops` and `parameters`, {before, after}, `test`, the figures
+        The student; and as report `asked` {of, left}, `flops` and `parameters` of it, {before, after}, `test`, figures
         on the test images of the `student`, and of the students `pruned` (not trained yet), `recovered` and, where a
         control is asked for, `longer`, one mapping per seed; `lost`, by figure the points that `recovered` has less in
         the mean over the seeds, than `student` and `longer`; and `verdict`, a sentence.
@@ -158,10 +158,10 @@ def verdict(facts: Mapping[str, Mapping[str, int]], test: Mapping[str, list[dict
     points = {name: by[against] for name, by in lost(test).items() if name.endswith("map50_95")}
     told = ", ".join(f"{-value:+.2f} points of {name}" for name, value in points.items())
     seeds = len(test["recovered"])
-    within = "within" if max(points.values()) <= _TOLERATED else "more than"
-    return f"{fewer}; {told} on the test images against {named}, {within} {_TOLERATED:g} point" + (
-        f"; means of {seeds} seeds" if seeds > 1 else "; one seed, so the luck of the seed is not known"
-    )
+    limit = f"{_TOLERATED:g} point"
+    far = f"within {limit}" if max(points.values()) <= _TOLERATED else f"more than {limit} lower"
+    luck = f"means of {seeds} seeds" if seeds > 1 else "one seed, so the luck of the seed is not known"
+    return f"{fewer}; {told} on the test images against {named}, {far}; {luck}"
 
 
 def _renamed(run: Run, training: str) -> MetricLogger:

@@ -69,6 +69,6 @@ def report_pruning(
     return figures | {"latency": latency_in_turns(student, pruned, annotations_test, images, evaluation)}
 
 
-def compare_pruned(*measurements: dict[str, Any]) -> list[dict[str, Any]]:
+def compare_pruned(**measurements: dict[str, Any]) -> list[dict[str, Any]]:
     """Returns the rows of the student, of the pruned student, and of what both were exported to."""
-    return [row for row in measurements if "status" not in row]
+    return [row for row in measurements.values() if "status" not in row]

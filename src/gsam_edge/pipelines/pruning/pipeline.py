@@ -42,7 +42,7 @@ def create_pipeline() -> Pipeline:
         ),
         node(
             nodes.compare_pruned,
-            inputs=[f"measurement_{artefact}" for artefact in (STUDENT, f"{STUDENT}_{REFERENCE}", *measured)],
+            inputs={name: f"measurement_{name}" for name in (STUDENT, f"{STUDENT}_{REFERENCE}", *measured)},
             outputs="pruning_comparison",
             name="compare_pruned",
         ),

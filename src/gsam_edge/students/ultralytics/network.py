@@ -1,5 +1,6 @@
 """Builds networks by name from Ultralytics' definitions; never loads weights from other sources."""
 
+import copy
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
@@ -84,8 +85,8 @@ def _require_fit(network: Any, weights: StudentWeights) -> None:
     """Raises StudentWeightsError if a layer's channels are not those that the layer before gives."""
     side = 2 * ARCHITECTURES[weights.architecture].stride
     try:
-        with torch.inference_mode():
-            network.eval()(torch.zeros(1, _IMAGE_CHANNELS, side, side))
+        with torch.no_grad():  # on a copy: the head keeps what it makes of an image's size
+            copy.deepcopy(network).eval()(torch.zeros(1, _IMAGE_CHANNELS, side, side))
     except RuntimeError as error:
         raise StudentWeightsError(f"student weights: widths: the layers do not fit together: {error}") from error
 

@@ -90,7 +90,7 @@ def test_importance_is_the_square_of_the_gradient_of_a_gate_on_the_channel() -> 
     class Gated(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.conv, self.norm, self.last = nn.Conv2d(3, 6, 3), nn.BatchNorm2d(6), nn.Conv2d(6, 1, 1)
+            self.conv, self.norm, self.last = nn.Conv2d(3, 6, 3), nn.BatchNorm2d(6, eps=1e-12), nn.Conv2d(6, 1, 1)
 
         def forward(self, images: torch.Tensor, gate: torch.Tensor | None = None) -> torch.Tensor:
             normed = self.norm(self.conv(images))

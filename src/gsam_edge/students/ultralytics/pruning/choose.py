@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gsam_edge.students.pruning import PruningConfig
-from gsam_edge.students.ultralytics.pruning.channels import Axis, Channels, Numbers
+from gsam_edge.students.ultralytics.pruning.channels import Axis, Channels
+from gsam_edge.students.ultralytics.pruning.numbering import Numbers
 
 
 @dataclass(frozen=True)

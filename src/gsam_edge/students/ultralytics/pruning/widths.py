@@ -63,7 +63,7 @@ def widths_in(state: Mapping[str, Tensor], network: nn.Module) -> dict[str, tupl
     for name, layer in network.named_modules():
         if isinstance(layer, nn.BatchNorm2d):
             had = layer.num_features, layer.num_features
-            width = (len(state[f"{name}.weight"]),) * 2
+            width = len(state[f"{name}.weight"]), len(state[f"{name}.weight"])
         elif isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
             first, second = state[f"{name}.weight"].shape[:2]
             had = layer.in_channels, layer.out_channels

@@ -71,8 +71,7 @@ class Detector:
     def file(self, source: bytes | str | Path, *, max_pixels: int, reduced: bool = False) -> Detections:
         """Returns the objects in one image file, in pixels of the image as its EXIF orientation turns it.
 
-        It takes less time than decoding the image for `__call__`, which would make pixels that the network's input has
-        no room for.
+        It copies the image's pixels less often than `decode_image` and `__call__` do.
 
         Args:
             source: the file, or its content.

@@ -43,14 +43,14 @@ class Stage:
         name: the stage.
         values: number of values compared, those that are not 0 in both.
         agreement: share of them within the tolerance.
-        difference: largest difference, as a share of its tensor's largest absolute value in PyTorch; None where a
-            value is NaN or infinite.
+        difference: largest difference, as a share of its tensor's largest absolute value in PyTorch; infinite
+            where a value is NaN or infinite.
     """
 
     name: str
     values: int
     agreement: float
-    difference: float | None
+    difference: float
 
 
 @dataclass(frozen=True)
@@ -61,8 +61,9 @@ class Certificate:
     first_divergence: str | None
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns the attributes for JSON."""
-        return asdict(self)
+        """Returns the attributes for JSON, which has no infinite difference: it is None there."""
+        stages = [asdict(stage) | {"difference": finite(stage.difference)} for stage in self.stages]
+        return asdict(self) | {"stages": stages}
 
 
 @contextmanager
@@ -167,8 +168,7 @@ def compare_stages(pairs: Iterable[tuple[Tensors, Tensors]], *, tolerance: float
     for stage, figures in found.items():
         if values := sum(number for number, _, _ in figures):
             agreeing = sum(within for _, within, _ in figures)
-            difference = finite(max(difference for *_, difference in figures))
-            stages.append(Stage(stage, values, agreeing / values, difference))
+            stages.append(Stage(stage, values, agreeing / values, max(difference for *_, difference in figures)))
     diverging = (stage.name for stage in stages if stage.agreement < agreement)
     return Certificate(tuple(stages), next(diverging, None))
 

@@ -9,7 +9,7 @@ import torch
 from gsam_edge.runtime import ArtefactError
 from gsam_edge.runtime.decode import Decoder, Decoding
 from gsam_edge.students.choice import EdgeConfig
-from gsam_edge.students.ultralytics.edge import EdgeHead
+from gsam_edge.students.ultralytics.edge.head import EdgeHead
 
 SIZE, STRIDES, CLASSES, COEFFICIENTS = 64, (8, 16, 32), 3, 4
 ANCHORS = sum((SIZE // stride) ** 2 for stride in STRIDES)

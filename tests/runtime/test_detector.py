@@ -110,7 +110,7 @@ def test_a_file_says_by_its_name_what_opens_it(tmp_path):
     path.write_bytes(constant_student())
     assert open_engine(path, threads=1).card == CARD
     other = str(path.rename(tmp_path / "student.unknown"))
-    with pytest.raises(ArtefactError, match=r"name ends with one of \['.onnx'.*\], got '.*student.unknown'"):
+    with pytest.raises(ArtefactError, match=r"name ends with one of \[.*'.onnx'.*\], got '.*student.unknown'"):
         open_engine(other, threads=1)
     with pytest.raises(ValueError, match="expected a suffix"):
         open_engine(constant_student(), threads=1)

@@ -125,7 +125,7 @@ def test_a_file_is_read_as_the_format_that_was_checked():
 
 def test_without_onnxruntime_one_line_says_how_it_is_installed(monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    with pytest.raises(ArtefactError, match="expected the package onnxruntime, .*: pip install onnxruntime"):
+    with pytest.raises(ArtefactError, match=r"expected the package onnxruntime, .*: pip install onnxruntime"):
         open_engine(constant_student(), ".onnx", threads=1)
 
 

@@ -65,13 +65,15 @@ def test_a_graph_that_hides_what_it_takes_is_refused(param, message):
 def test_a_layer_that_works_in_place_leaves_the_callers_image_alone():
     pytest.importorskip("ncnn", reason='pip install "gsam_edge[ncnn]"')
     canvas = np.full((1, 4, 8, 8), -1, np.float32)
-    with closing(NcnnEngine.open(artefact(graph([IMAGES, *BODY])), threads=1, providers=())) as engine:
-        with pytest.raises(ArtefactError, match=r"distributions: expected \[4, 1\], got \[4, 8, 8\]"):
-            engine.run(canvas)
+    with (
+        closing(NcnnEngine.open(artefact(graph([IMAGES, *BODY])), threads=1, providers=())) as engine,
+        pytest.raises(ArtefactError, match=r"distributions: expected \[4, 1\], got \[4, 8, 8\]"),
+    ):
+        engine.run(canvas)
     assert (canvas == -1).all()
 
 
 def test_without_ncnn_one_line_says_how_it_is_installed(monkeypatch):
     monkeypatch.setitem(sys.modules, "ncnn", None)
-    with pytest.raises(ArtefactError, match="expected ncnn, .*: pip install ncnn"):
+    with pytest.raises(ArtefactError, match=r"expected ncnn, .*: pip install ncnn"):
         NcnnEngine.open(b"", threads=1, providers=())

@@ -40,7 +40,7 @@ class OpenVinoEngine:
         """Wraps an `openvino.Model` and what was compiled from it; see `open`."""
         self.card = model_card(model)
         self.inputs = model_inputs(model)
-        self._names = [value.any_name for value in model.outputs]
+        self._names = tuple(value.any_name for value in model.outputs)
         self.outputs = answers_among(self._names)
         self._request = compiled.create_infer_request()
         self._lock = Lock()
@@ -85,8 +85,8 @@ class OpenVinoEngine:
         """See `Engine`."""
         with self._lock:
             answer = self._request.infer({INPUT_NAME: batch}, share_inputs=True)
-            found = dict(zip(self._names, answer.to_tuple(), strict=True))
-        return {name: found[name] for name in self.outputs}
+            named = zip(self._names, answer.to_tuple(), strict=True)
+            return {name: array for name, array in named if name in self.outputs}
 
     def close(self) -> None:
         """See `Engine`."""

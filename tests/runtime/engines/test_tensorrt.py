@@ -137,6 +137,8 @@ def test_batches_up_to_the_profiles_largest_are_computed_and_memory_is_given_bac
             np.testing.assert_array_equal(scores, batch + 1)
         flipped = np.random.default_rng(0).random((2, SIDE, SIDE, 3), np.float32).transpose(0, 3, 1, 2)
         np.testing.assert_array_equal(engine.run(flipped)["scores"], flipped + 1)
+        doubled = np.random.default_rng(0).random((8, 3, SIDE, SIDE))  # float64: twice what the block holds
+        np.testing.assert_array_equal(engine.run(doubled)["scores"], doubled.astype(np.float32) + 1)
         with pytest.raises(ArtefactError, match="expected at most 8 images, got 9"):
             engine.run(np.zeros((9, 3, SIDE, SIDE), np.float32))
         with pytest.raises(ArtefactError, match="expected a shape of the plan's profile"):

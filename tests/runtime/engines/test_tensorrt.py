@@ -132,7 +132,9 @@ def test_batches_up_to_the_profiles_largest_are_computed_and_memory_is_given_bac
         kept = []
         for size in (8, 1, 3):
             batch = np.random.default_rng(size).random((size, 3, SIDE, SIDE), np.float32)
-            kept.append((batch, engine.run(batch)["scores"]))
+            answer = engine.run(batch)
+            assert list(answer) == ["scores"]
+            kept.append((batch, answer["scores"]))
         for batch, scores in kept:  # none was overwritten by the next
             np.testing.assert_array_equal(scores, batch + 1)
         flipped = np.random.default_rng(0).random((2, SIDE, SIDE, 3), np.float32).transpose(0, 3, 1, 2)

@@ -55,7 +55,9 @@ from PIL import Image
 from gsam_edge.runtime import Detector
 file = BytesIO()
 Image.new("RGB", (200, 100), (255, 0, 0)).save(file, "JPEG", quality=95)
-found = Detector.open("student.onnx", score_threshold=0.5, threads=1).file(file.getvalue(), max_pixels=20_000)
+found = Detector.open("student.onnx", score_threshold=0.5, threads=1).file(
+    file.getvalue(), max_pixels=20_000, reduced=True
+)
 assert found.class_ids.tolist() == [1], found
 assert found.masks.shape == (1, 100, 200) and found.masks.any()
 """

@@ -116,7 +116,11 @@ def _importance(
     round_: int,
     run: Run,
 ) -> NDArray[np.float64]:
-    """Returns the importance of each channel, by number, on batches as the training shows them."""
+    """Returns the importance of each channel, by number, on batches as the last steps of a training show them.
+
+    So whether they are mixed (mosaic, mixup, copy-paste) does not depend on how many steps the training has.
+    """
+    schedule = dict.fromkeys(("steps", "validate_every", "close_mosaic_steps"), config.batches)
     task = TrainingTask(
         network=network,
         labels=collect_labels(data),
@@ -124,7 +128,7 @@ def _importance(
         augmentation=data.augmentation,
         class_names=weights.class_names,
         image_size=weights.image_size,
-        config=training.model_copy(update={"steps": config.batches, "validate_every": config.batches}),
+        config=training.model_copy(update=schedule),
         losses={},
         maps=None,
         plain_share=0.0,

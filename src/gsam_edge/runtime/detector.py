@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from numbers import Real
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,8 @@ class Detector:
 
     def __init__(self, engine: Engine, *, score_threshold: float) -> None:
         """Takes an opened artefact; see `open`."""
-        if not (isinstance(score_threshold, Real) and 0 <= score_threshold <= 1):
+        given: Any = score_threshold  # by a user's script, whose types nobody checked
+        if not (isinstance(given, Real) and 0 <= float(given) <= 1):
             raise ValueError(f"score_threshold: expected a number in 0..1, got {score_threshold!r}")
         self.card = engine.card
         self._engine = engine

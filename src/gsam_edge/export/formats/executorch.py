@@ -22,7 +22,7 @@ class ExecuTorch:
 
     name = "executorch"
     suffix = ".executorch.zip"
-    source = MODULE
+    source: str = MODULE
     engine = "executorch"
     precision: Precision = "single"
     must_be_faster = False  # it is made for other processors

@@ -5,7 +5,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -34,7 +34,7 @@ class Ncnn:
 
     name = "ncnn"
     suffix = ".ncnn.zip"
-    source = MODULE
+    source: str = MODULE
     engine = "ncnn"
     precision: Precision = "single"
     must_be_faster = False  # it is made for other processors
@@ -87,7 +87,8 @@ def convert(network: "nn.Module", image_size: int, outputs: Sequence[str], confi
 
     with TemporaryDirectory(prefix="gsam_edge_ncnn_") as folder:
         with torch.no_grad():
-            traced = torch.jit.trace(network.eval().cpu(), torch.zeros(1, 3, image_size, image_size), check_trace=False)
+            example = torch.zeros(1, 3, image_size, image_size)
+            traced: Any = torch.jit.trace(network.eval().cpu(), example, check_trace=False)  # type: ignore[no-untyped-call]
         traced.save(str(Path(folder, "student.pt")))
         command = [pnnx.EXEC_PATH, "student.pt", f"inputshape=[1,3,{image_size},{image_size}]", "fp16=0"]
         try:
@@ -116,7 +117,7 @@ def _named(param: str, image_size: int, outputs: Sequence[str]) -> str:
     names = {"in0": INPUT_NAME, **{f"out{index}": name for index, name in enumerate(outputs)}}
     magic, counts, *layers = param.splitlines()
     lines = []
-    found = set()
+    found: set[str] = set()
     for layer in layers:
         kind, name, input_count, output_count, *rest = layer.split()
         tensors, fields = rest[: int(input_count) + int(output_count)], rest[int(input_count) + int(output_count) :]

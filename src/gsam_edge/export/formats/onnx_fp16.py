@@ -26,7 +26,7 @@ class OnnxFp16:
     engine = "onnxruntime"
     precision: Precision = "half"
     must_be_faster = False
-    oldest_runtime = None
+    oldest_runtime: str | None = None
     config = HalfConfig
     install = "pip install onnx onnxruntime"
 

@@ -38,7 +38,7 @@ class OpenVino:
 
     engine = "openvino"
     must_be_faster = True
-    oldest_runtime = None
+    oldest_runtime: str | None = None
     config = OpenVinoConfig
     install = 'pip install "gsam_edge[openvino]"'
 

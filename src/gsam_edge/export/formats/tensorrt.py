@@ -45,7 +45,7 @@ class TensorRt:
     suffix: str
     engine = "tensorrt"
     must_be_faster = True
-    oldest_runtime = None
+    oldest_runtime: str | None = None
     config = TensorRtConfig
     install = 'pip install "gsam_edge[tensorrt]"'
 

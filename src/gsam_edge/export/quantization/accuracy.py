@@ -5,12 +5,12 @@ from contextlib import closing
 
 from gsam_edge.coco import Annotations
 from gsam_edge.coco.packed import PackedDetections
-from gsam_edge.metrics.detection import coco_metrics
+from gsam_edge.metrics.detection import IouType, coco_metrics
 from gsam_edge.runtime import Detector
 from gsam_edge.vision.images import ImageSource
 
 #: Names of the figures, and what COCO's evaluation compares for them.
-_FIGURES = {"box": "bbox", "mask": "segm"}
+_FIGURES: Mapping[str, IouType] = {"box": "bbox", "mask": "segm"}
 
 
 def evenly(truth: Annotations, count: int) -> Annotations:

@@ -15,12 +15,12 @@ class ShuffledConvolution(nn.Module):
         super().__init__()
         side = transposed.kernel_size[0]
         weight = transposed.weight.detach().permute(1, 2, 3, 0)  # [C, side, side, C_in]
-        self.convolution = nn.Conv2d(
-            transposed.in_channels, transposed.out_channels * side**2, 1, bias=transposed.bias is not None
-        )
-        self.convolution.weight.data = weight.reshape(-1, transposed.in_channels, 1, 1).clone()
+        state = {"weight": weight.reshape(-1, transposed.in_channels, 1, 1)}
         if transposed.bias is not None:
-            self.convolution.bias.data = transposed.bias.detach().repeat_interleave(side**2)
+            state["bias"] = transposed.bias.detach().repeat_interleave(side**2)
+        channels = transposed.out_channels * side**2
+        self.convolution = nn.Conv2d(transposed.in_channels, channels, 1, bias=transposed.bias is not None)
+        self.convolution.load_state_dict(state)
         self.shuffle = nn.PixelShuffle(side)
 
     def forward(self, maps: Tensor) -> Tensor:

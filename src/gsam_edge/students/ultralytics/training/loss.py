@@ -27,6 +27,8 @@ class _WeightedLoss:
     assigner: Any
     bce: Any
     bbox_loss: Any
+    _fit: Tensor
+    _true_fit: Tensor
 
     def __init__(self, *model: Any, **options: Any) -> None:
         """Binds Ultralytics' loss to a model; arguments are Ultralytics'."""

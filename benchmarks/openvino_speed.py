@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gsam_edge.export.formats.openvino import OpenVinoConfig, to_openvino
+from gsam_edge.runtime.engines.openvino import import_openvino
 from gsam_edge.runtime.engines.table import open_engine
 from int8_speed import artefacts, configured
 
@@ -42,6 +43,11 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=40)
     arguments = parser.parse_args()
 
+    try:
+        import_openvino()
+    except ModuleNotFoundError as absent:
+        print(f'{absent.name} is not installed: pip install "gsam_edge[openvino]"')
+        return
     files, canvas = made(arguments.env)
     engines = {
         name: open_engine(content, suffix, threads=arguments.threads) for name, (content, suffix) in files.items()

@@ -109,3 +109,8 @@ def test_an_artefact_that_was_not_built_says_why(tmp_path):
     path.write_bytes(json.dumps({"status": "not built", "why": "not asked for: formats"}).encode())
     with pytest.raises(ArtefactError, match=r"student\.onnx: .* was not built: not asked for: formats"):
         open_engine(path, threads=1)
+
+
+def test_a_file_that_gives_no_reason_why_it_was_not_built_is_one_message():
+    with pytest.raises(ArtefactError, match="expected JSON that says why it was not built"):
+        open_engine(b'{"status": "not built"}', ".ncnn.zip", threads=1)

@@ -48,15 +48,20 @@ def test_a_format_keeps_its_protocol_and_has_parameters_and_a_line_in_the_docs(n
     assert made_as.config.model_config["extra"] == "forbid"
     for env in ENVIRONMENTS:
         made_as.config.model_validate(load_config(env)["parameters"][name])
-    assert f"| `{name}` |" in (ROOT / "docs" / "optimisation.md").read_text()
+    lines = (ROOT / "docs" / "optimisation.md").read_text().splitlines()
+    rows = [line.split(" | ") for line in lines if line.startswith(f"| `{name}` | ")]
+    source = "the student" if made_as.source == MODULE else f"`{made_as.source}`"
+    faster = "yes" if made_as.must_be_faster else "no"
+    assert [row[1:5] for row in rows] == [[f"`student{made_as.suffix}`", source, made_as.precision, faster]]
 
 
 @pytest.mark.parametrize("env", ENVIRONMENTS)
 def test_every_format_is_in_the_catalog_under_a_file_of_its_own(env: str) -> None:
     catalog = DataCatalog.from_config(load_config(env)["catalog"])
-    datasets = [catalog[f"{stage}_{name}"] for name in FORMATS for stage in ("candidate", "student")]
+    stages = ("candidate", "student", "candidate_pruned", "student_pruned")
+    datasets = [catalog[f"{stage}_{name}"] for name in FORMATS for stage in stages]
     assert all(isinstance(dataset, ArtefactDataset) for dataset in datasets)
-    assert len({str(dataset._filepath) for dataset in datasets}) == 2 * len(FORMATS)
+    assert len({str(dataset._filepath) for dataset in datasets}) == len(stages) * len(FORMATS)
     # The pattern of the formats takes no other entry's place.
     others = {type(catalog[f"student_{name}"]).__name__ for name in ("weights", "base", "checkpoints")}
     assert others == {"StudentWeightsDataset", "StudentBaseDataset", "CheckpointsDataset"}

@@ -8,7 +8,7 @@ from typing import Any
 
 from gsam_edge.augmentation import build, description_for
 from gsam_edge.coco.provenance import require_made_from
-from gsam_edge.distill.arms.distillation import ArmData, train_arm
+from gsam_edge.distill.arms.distillation import ArmData, seeded_run, train_arm
 from gsam_edge.distill.arms.scores import score_student
 from gsam_edge.distill.arms.stage import ArmSettings
 from gsam_edge.distill.arms.table import DISTILLED
@@ -19,7 +19,6 @@ from gsam_edge.students.pruning import Pruning, PruningConfig
 from gsam_edge.students.start import Start
 from gsam_edge.students.table import TrainingConfig, family_of
 from gsam_edge.students.weights import StudentWeights
-from gsam_edge.training.metrics import MetricLogger
 from gsam_edge.training.run import Run
 
 logger = logging.getLogger(__name__)
@@ -96,7 +95,7 @@ def prune_and_recover(
     test: dict[str, list[dict[str, float]]] = {"student": [figures(student)], "pruned": [], "recovered": []}
     done: list[tuple[Pruning, StudentWeights]] = []
     for seed in range(run.seed, run.seed + recovery.seeds):
-        seeded = replace(run, seed=seed, log=_renamed(run, f"pruned_seed{seed}"))
+        seeded = seeded_run(run, "pruned", seed)
         pruned = family_of(student.architecture).prune(
             images, student, pruning, config.distillation.training, run=seeded
         )
@@ -106,9 +105,7 @@ def prune_and_recover(
         test["pruned"].append(figures(pruned.weights))
         test["recovered"].append(figures(recovered))
         if recovery.control:
-            longer = train_arm(
-                DISTILLED, data, config, replace(run, seed=seed, log=_renamed(run, f"longer_seed{seed}"))
-            )
+            longer = train_arm(DISTILLED, data, config, seeded_run(run, "longer", seed))
             test.setdefault("longer", []).append(figures(longer.weights))
     first, weights = done[0]
     report = {"asked": {"of": pruning.of, "left": pruning.left}, **first.facts, "test": test}
@@ -162,7 +159,3 @@ def verdict(facts: Mapping[str, Mapping[str, int]], test: Mapping[str, list[dict
     far = f"within {limit}" if max(points.values()) <= _TOLERATED else f"more than {limit} lower"
     luck = f"means of {seeds} seeds" if seeds > 1 else "one seed, so the luck of the seed is not known"
     return f"{fewer}; {told} on the test images against {named}, {far}; {luck}"
-
-
-def _renamed(run: Run, training: str) -> MetricLogger:
-    return lambda name, value, step: run.log(f"{training}/{name.removeprefix('student/')}", value, step)

@@ -18,7 +18,7 @@ class PruningConfig(BaseModel):
     of: Literal["flops", "parameters"] = Field(description="what is counted, of the convolutions")
     left: float = Field(gt=0, lt=1, description="share of it that stays")
     multiple_of: int = Field(gt=0, description="channels leave a group until a multiple of this is left")
-    least_width: float = Field(gt=0, le=1, description="share of a group's channels that stays in any case")
+    least_width: float = Field(gt=0, le=1, description="share of a layer's channels that stays in any case")
     rounds: int = Field(gt=0, description="times that channels leave; before each, their importance is found anew")
     batches: int = Field(gt=0, description="batches of training images by which importance is found, a round")
 

@@ -1,11 +1,11 @@
-"""Finds an artefact's file, also in the folder of versions that Kedro keeps."""
+"""Finds an artefact's file, also in the folder of versions that Kedro keeps, and reads why there is none."""
 
 import json
 from pathlib import Path
 
 from gsam_edge.runtime.card import ArtefactError
 
-#: How the project writes why there is no artefact, in its file's place.
+#: How the project writes why there is no artefact, in its file's place; no format's file begins like this.
 _NOT_BUILT = b'{"status"'
 
 
@@ -27,12 +27,15 @@ def artefact_file(path: Path) -> Path:
     return versions[-1] / path.name  # versions are named by their time, so that the newest is the last
 
 
-def require_built(content: bytes, name: str) -> None:
-    """Raises an `ArtefactError` with the reason if a file only says why there is no artefact."""
+def why_not_built(content: bytes) -> str | None:
+    """Returns the reason that a file holds in an artefact's place, as JSON; None for an artefact.
+
+    Raises:
+        ArtefactError: if it begins as such a file and gives no reason.
+    """
     if not content.startswith(_NOT_BUILT):
-        return
+        return None
     try:
-        why = json.loads(content)["why"]
-    except (ValueError, KeyError, RecursionError):
-        return  # no such file: the backend will say what is wrong with it
-    raise ArtefactError(f"{name}: expected an exported student, but it was not built: {why}")
+        return str(json.loads(content)["why"])
+    except (ValueError, KeyError, RecursionError) as error:
+        raise ArtefactError(f"artefact: expected JSON that says why it was not built, but: {error!r}") from error

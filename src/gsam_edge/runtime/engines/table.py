@@ -6,7 +6,7 @@ from pathlib import Path
 from gsam_edge.runtime.card import ArtefactError
 from gsam_edge.runtime.engines.engine import Engine
 from gsam_edge.runtime.engines.executorch import ExecuTorchEngine
-from gsam_edge.runtime.engines.files import artefact_file, require_built
+from gsam_edge.runtime.engines.files import artefact_file, why_not_built
 from gsam_edge.runtime.engines.ncnn import NcnnEngine
 from gsam_edge.runtime.engines.onnxruntime import OnnxRuntimeEngine
 from gsam_edge.runtime.engines.openvino import OpenVinoEngine
@@ -47,7 +47,8 @@ def open_engine(
     else:
         path = artefact_file(Path(source))
         name, content = str(path), path.read_bytes()
-    require_built(content, name)
+    if (why := why_not_built(content)) is not None:
+        raise ArtefactError(f"{name}: expected an exported student, but it was not built: {why}")
     fitting = [engine for engine in ENGINES.values() if name.endswith(engine.suffixes)]
     if not fitting:
         known = sorted(ending for engine in ENGINES.values() for ending in engine.suffixes)

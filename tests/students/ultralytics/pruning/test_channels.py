@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from gsam_edge.students.choice import EdgeConfig
 from gsam_edge.students.table import family_of
 from gsam_edge.students.ultralytics.architectures import ARCHITECTURES
-from gsam_edge.students.ultralytics.edge import RawNetwork
+from gsam_edge.students.ultralytics.edge.student import RawNetwork
 from gsam_edge.students.ultralytics.network import build_network, has_end_to_end, new_network
 from gsam_edge.students.ultralytics.pruning.channels import Channels, find_channels
 from gsam_edge.students.ultralytics.pruning.choose import joined_halves

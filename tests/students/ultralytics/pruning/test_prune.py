@@ -14,7 +14,7 @@ from gsam_edge.students.start import Start
 from gsam_edge.students.table import family_of
 from gsam_edge.students.ultralytics.network import build_network, new_network
 from gsam_edge.students.ultralytics.pruning.channels import find_channels
-from gsam_edge.students.ultralytics.pruning.choose import choose_leaving, joined_halves
+from gsam_edge.students.ultralytics.pruning.choose import choose_leaving, joined_halves, least_widths
 from gsam_edge.students.ultralytics.pruning.importance import batch_importance
 from gsam_edge.students.ultralytics.pruning.prune import channels_of, without
 from gsam_edge.students.weights import StudentWeights
@@ -45,7 +45,8 @@ def test_the_cost_is_what_was_asked_for_and_layers_are_as_wide_as_kernels_like(
     channels = channels_of(build_network(weights), weights.architecture)
     config = CONFIG.model_copy(update={"of": of, "left": left})
     importance = np.random.default_rng(0).random(channels.count)
-    leaving = choose_leaving(channels, weights.tensors, importance, config, left=left)
+    least = least_widths(channels, config)
+    leaving = choose_leaving(channels, weights.tensors, importance, config, least=least, left=left)
     pruned = without(weights, channels, leaving)
     assert left - 0.06 < cost(pruned, of) / cost(weights, of) <= left
     full = dict(new_network("yolov8-seg", "n", 2).named_modules())
@@ -58,13 +59,31 @@ def test_the_cost_is_what_was_asked_for_and_layers_are_as_wide_as_kernels_like(
 def test_what_cannot_be_reached_leaves_each_layer_its_least_width(weights: StudentWeights) -> None:
     channels = channels_of(build_network(weights), weights.architecture)
     config = CONFIG.model_copy(update={"least_width": 0.5})
-    leaving = choose_leaving(channels, weights.tensors, np.ones(channels.count), config, left=0.01)
+    least = least_widths(channels, config)
+    leaving = choose_leaving(channels, weights.tensors, np.ones(channels.count), config, least=least, left=0.01)
     pruned = without(weights, channels, leaving)
     full = dict(new_network("yolov8-seg", "n", 2).named_modules())
     layers = {name: layer for name, layer in full.items() if isinstance(layer, nn.Conv2d)}
     shares = [pruned.widths[name][1] / layer.out_channels for name, layer in layers.items() if name in pruned.widths]
     assert min(shares) == 0.5
     assert cost(pruned, "flops") > 0.2 * cost(weights, "flops")
+
+
+def test_the_least_width_is_a_share_of_the_student_whatever_the_number_of_rounds(
+    weights: StudentWeights, make_images, training_config, monkeypatch
+) -> None:
+    """A share of what a round before has left would be a share of a share."""
+    monkeypatch.setattr(
+        "gsam_edge.students.ultralytics.pruning.prune._importance",
+        lambda data, network, channels, *rest, **run: np.ones(channels.count),
+    )
+    config = CONFIG.model_copy(update={"left": 0.01, "least_width": 0.5, "rounds": 3})
+    family = family_of("yolov8-seg")
+    pruned = family.prune(make_images(1, masks=True), weights, config, training_config, run=a_run()).weights
+    full = dict(new_network("yolov8-seg", "n", 2).named_modules())
+    layers = {name: layer for name, layer in full.items() if isinstance(layer, nn.Conv2d)}
+    shares = [pruned.widths[name][1] / layer.out_channels for name, layer in layers.items() if name in pruned.widths]
+    assert min(shares) == 0.5
 
 
 def test_channels_that_are_worth_nothing_leave_first(weights: StudentWeights) -> None:
@@ -80,6 +99,7 @@ def test_channels_that_are_worth_nothing_leave_first(weights: StudentWeights) ->
         weights.tensors,
         np.where(useless, 0.0, importance),
         CONFIG.model_copy(update={"multiple_of": 1}),
+        least=least_widths(channels, CONFIG),
         left=0.85,
     )
     assert leaving.any()
@@ -111,15 +131,14 @@ def test_importance_is_the_square_of_the_gradient_of_a_gate_on_the_channel() -> 
 def test_a_pruned_student_is_trained_further_in_its_widths(
     weights: StudentWeights, make_images, student_config, training_config
 ) -> None:
-    """Twice the same: so a killed run prunes as the one before did."""
+    """Twice the same: so a killed run prunes as the one before did. The schedule chooses no channel."""
     data, family = make_images(4, masks=True), family_of("yolov8-seg")
     pruned = family.prune(data, weights, CONFIG, training_config, run=a_run(seed=3))
     flops = pruned.facts["flops"]
     assert flops["before"] == 2 * cost(weights, "flops")
     assert flops["after"] == 2 * cost(pruned.weights, "flops") <= CONFIG.left * flops["before"]
-    assert (
-        family.prune(data, weights, CONFIG, training_config, run=a_run(seed=3)).weights.digest == pruned.weights.digest
-    )
+    scheduled = training_config.model_copy(update={"steps": 1000, "close_mosaic_steps": 0, "learning_rate": 1e-4})
+    assert family.prune(data, weights, CONFIG, scheduled, run=a_run(seed=3)).weights.digest == pruned.weights.digest
     kept = pruned.weights.tensors["model.22.proto.cv3.conv.weight"]
     assert kept.shape[0] == 32  # prototypes leave the network, so all of them stay
 

@@ -1,5 +1,6 @@
 """Chooses the channels that leave, by what each is worth and what it costs."""
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -46,6 +47,13 @@ class _Groups:
         out, given = self._left(gone)
         return float((self.costs * out * given).sum())
 
+    def keep(self, gone: NDArray[np.int64], counts: NDArray[np.int64], least: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """By group, whether `least` channels stay along each of its axes if `counts` more of its channels leave."""
+        left = self.lengths - gone @ self.times
+        enough: NDArray[np.bool_] = (left - counts[:, None] * self.times >= least) | (self.times == 0)
+        kept: NDArray[np.bool_] = enough.all(axis=1)
+        return kept
+
     def savings(self, gone: NDArray[np.int64], counts: NDArray[np.int64]) -> NDArray[np.float64]:
         """By group, what is saved if `counts` more of its channels leave."""
         out, given = self._left(gone)
@@ -73,12 +81,18 @@ def joined_halves(channels: Channels, importance: NDArray[np.float64]) -> Number
     return same
 
 
+def least_widths(channels: Channels, config: PruningConfig) -> dict[Axis, int]:
+    """Returns how many channels stay along each axis of a student that is not pruned yet, whatever the rounds."""
+    return {axis: math.ceil(config.least_width * len(numbers)) for axis, numbers in channels.axes.items()}
+
+
 def choose_leaving(
     channels: Channels,
     state: Mapping[str, Tensor],
     importance: NDArray[np.float64],
     config: PruningConfig,
     *,
+    least: Mapping[Axis, int],
     left: float,
 ) -> NDArray[np.bool_]:
     """Returns which channels leave, by number.
@@ -90,7 +104,8 @@ def choose_leaving(
         channels: of the network.
         state: its tensors.
         importance: of each channel, by number; 0 and above.
-        config: what is counted as cost, and how narrow a layer may become.
+        config: what is counted as cost, and in which blocks channels leave.
+        least: channels that stay along each axis (`least_widths`).
         left: share of the cost to keep, 0..1.
     """
     same = joined_halves(channels, importance)
@@ -99,13 +114,13 @@ def choose_leaving(
     ranked = [members[np.argsort(worth[members], kind="stable")] for members in groups.members]
     sums = [np.concatenate([[0.0], np.cumsum(worth[members])]) for members in ranked]
     sizes = np.array([len(members) for members in ranked])
-    least = np.maximum(config.multiple_of, np.ceil(config.least_width * sizes).astype(np.int64))
+    floor = np.array([least[axis] for axis in channels.axes])
     gone = np.zeros(len(ranked), np.int64)
     goal = left * groups.cost(gone)
     while groups.cost(gone) > goal:
         # the first block makes what stays a multiple
         counts = (sizes - gone - 1) % config.multiple_of + 1
-        may = np.flatnonzero(sizes - gone - counts >= least)
+        may = np.flatnonzero((sizes - gone - counts >= config.multiple_of) & groups.keep(gone, counts, floor))
         if not len(may):
             break
         saved = groups.savings(gone, counts)[may]

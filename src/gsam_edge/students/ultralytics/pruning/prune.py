@@ -17,7 +17,7 @@ from gsam_edge.students.ultralytics.config import StudentTrainingConfig
 from gsam_edge.students.ultralytics.labels import collect_labels
 from gsam_edge.students.ultralytics.network import build_network, new_network
 from gsam_edge.students.ultralytics.pruning.channels import Channels, find_channels
-from gsam_edge.students.ultralytics.pruning.choose import choose_leaving
+from gsam_edge.students.ultralytics.pruning.choose import choose_leaving, least_widths
 from gsam_edge.students.ultralytics.pruning.importance import mean_importance
 from gsam_edge.students.ultralytics.pruning.widths import widths_in
 from gsam_edge.students.ultralytics.training.options import ultralytics_options
@@ -49,12 +49,13 @@ def prune_student(
     network = build_network(weights)
     channels = channels_of(network, weights.architecture)
     before = after = _cost(channels, weights)
+    least = least_widths(channels, config)
     for number in range(config.rounds):
         importance = _importance(data, network, channels, weights, config, training, round_=number, run=run)
         # of the whole cost an equal part leaves in each round
         goal = before[config.of] * (1 - (1 - config.left) * (number + 1) / config.rounds)
         left = min(1.0, goal / after[config.of])
-        leaving = choose_leaving(channels, weights.tensors, importance, config, left=left)
+        leaving = choose_leaving(channels, weights.tensors, importance, config, least=least, left=left)
         weights = without(weights, channels, leaving)
         network = build_network(weights)
         channels = channels_of(network, weights.architecture)
@@ -115,7 +116,11 @@ def _importance(
     round_: int,
     run: Run,
 ) -> NDArray[np.float64]:
-    """Returns the importance of each channel, by number, on batches as the training shows them."""
+    """Returns the importance of each channel, by number, on batches as the last steps of a training show them.
+
+    So whether they are mixed (mosaic, mixup, copy-paste) does not depend on how many steps the training has.
+    """
+    schedule = dict.fromkeys(("steps", "validate_every", "close_mosaic_steps"), config.batches)
     task = TrainingTask(
         network=network,
         labels=collect_labels(data),
@@ -123,7 +128,7 @@ def _importance(
         augmentation=data.augmentation,
         class_names=weights.class_names,
         image_size=weights.image_size,
-        config=training.model_copy(update={"steps": config.batches, "validate_every": config.batches}),
+        config=training.model_copy(update=schedule),
         losses={},
         maps=None,
         plain_share=0.0,

@@ -140,7 +140,7 @@ def _verdict(
     merits = ["prompt-free"]
     if evidence.precision != "integer":
         merits.append("its outputs equal PyTorch's within the tolerances")
-    merits += [f"{kind} mAP50-95 {-drop:+.1f} points" for kind, drop in measured.drop.items()]
+    merits += [f"{kind} mAP50-95 {0 - drop:+.1f} points" for kind, drop in measured.drop.items()]
     if reference is not None:
         merits.append(f"{measured.ratio:.2f} times as fast as {against}")
     return f"accepted: {', '.join(merits)}"

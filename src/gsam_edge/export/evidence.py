@@ -63,7 +63,8 @@ def _examined(
     check: PromptFreeCheck | None = None
     compared: Parity | None = None
     stages: Certificate | None = None
-    unusable = not_run = None
+    unusable: str | None = None
+    not_run: str | None = None
     try:
         card = made_as.read_card(content)
         notes, check = card.notes, check_prompt_free(made_as.inputs(content), card)

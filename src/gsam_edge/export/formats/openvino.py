@@ -22,8 +22,8 @@ from gsam_edge.runtime.engines.openvino import (
 )
 from gsam_edge.runtime.tensors import InputTensor
 
-#: How OpenVINO calls a node that the ONNX file does not name: by its type, and by its number in this process so far. What
-#: becomes of a node, such as the constant that its answer is, takes its name over.
+#: How OpenVINO calls a node that the ONNX file does not name: by its type, and by its number in this process so far.
+#: What becomes of a node, such as the constant that its answer is, takes its name over.
 _NUMBERED = re.compile(r"[A-Za-z0-9]+_\d+")
 
 

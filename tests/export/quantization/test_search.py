@@ -61,6 +61,7 @@ def test_a_layer_that_integers_ruin_is_found_and_left_in_float(fragile_onnx, dat
 
 def test_what_was_chosen_is_told_in_the_card_with_its_figures(blob_onnx, data):
     content = OnnxInt8().build(blob_onnx, data, CONFIG)
+    assert OnnxInt8().build(blob_onnx, data, CONFIG) == content  # the same seed and images give the same bytes
     chosen, figures = read_card(content).notes
     assert "chosen by mAP50-95 on 8 validation images" in chosen
     tried = ["minmax over 2 images", "minmax over 4 images", "percentile 99.0 over 2 images", "percentile 99.0 over 4"]

@@ -26,6 +26,7 @@ class OnnxFp16:
     engine = "onnxruntime"
     precision: Precision = "half"
     must_be_faster = False
+    # 1.15.1 and 1.20.1 gave today's answers on a CPU; 1.17.3 gave wrong ones, or failed, for two images at a time
     oldest_runtime: str | None = None
     config = HalfConfig
     install = "pip install onnx onnxruntime"

@@ -10,9 +10,10 @@ from torch import nn
 
 from gsam_edge.coco import Annotations, InvalidDatasetError
 from gsam_edge.coco.packed import PackedDetections
-from gsam_edge.evaluate import gate
+from gsam_edge.evaluate import bench, gate
 from gsam_edge.evaluate.config import EvaluationConfig, GateConfig
 from gsam_edge.evaluate.gate import gate_artefacts
+from gsam_edge.evaluate.measure import MeasurementError, MeasurementRefusedError, ProcessEndedError, ProcessKilledError
 from gsam_edge.export.evidence import RejectedArtefactError, require_accepted
 from gsam_edge.export.format import NotBuilt, StudentModule
 from gsam_edge.export.formats.onnx import OnnxConfig, to_onnx
@@ -20,6 +21,7 @@ from gsam_edge.export.parity import ParityConfig
 from gsam_edge.export.quantization.static import QuantizationConfig, quantize_static
 from gsam_edge.export.table import FORMATS
 from gsam_edge.runtime import Detector
+from gsam_edge.vision.errors import UserError
 from support.blobs import CARD, CLASS_NAMES, SIZE, BlobStudent, blob_canvas
 
 PARITY = ParityConfig(
@@ -82,14 +84,19 @@ def clock(monkeypatch):
     times = [2.0, 1.0]
 
     def predict_all(factory, images, *, threads):
-        detect = factory()
-        return [PackedDetections.pack(detect(image)) for image in images]
+        try:
+            detect = factory()
+            return [PackedDetections.pack(detect(image)) for image in images]
+        except UserError as error:
+            raise MeasurementRefusedError(str(error)) from error
+        except ValueError as error:
+            raise MeasurementError(f"it failed to predict:\nTraceback\nValueError: {error}") from error
 
     def in_turns(factories, images, *, warmup, repeats, threads):
         return np.array([times[: len(factories)]] * repeats)
 
-    monkeypatch.setattr(gate, "predict_all", predict_all)
-    monkeypatch.setattr(gate, "times_in_turns", in_turns)
+    monkeypatch.setattr(bench, "predict_all", predict_all)
+    monkeypatch.setattr(bench, "times_in_turns", in_turns)
     return times
 
 
@@ -111,7 +118,7 @@ def sound(model, canvases):
 def gated(student, candidates, truth, images, **changes):
     parity = PARITY.model_copy(update=changes)
     rows, shipped = gate_artefacts(student, candidates, truth, images, parity, CONFIG, EVALUATION)
-    json.dumps(rows)  # a report is JSON
+    json.dumps(rows, allow_nan=False)  # a report is JSON
     assert set(shipped) == set(candidates)
     return {row["artefact"]: row for row in rows}, shipped
 
@@ -234,3 +241,70 @@ def test_validation_images_without_objects_decide_nothing(student, model, truth,
     bare = Annotations(truth.images, (), truth.categories)
     with pytest.raises(InvalidDatasetError, match="validation split: expected at least one object in 10 images"):
         gated(student, {"onnx": model}, bare, images)
+
+
+@pytest.mark.parametrize(
+    "ends", [ProcessEndedError("its process was ended by SIGSEGV"), ProcessKilledError("it was killed by SIGKILL")]
+)
+def test_a_backend_that_takes_its_process_down_is_refused_and_never_runs_in_this_process(
+    student, model, truth, images, sound, monkeypatch, ends
+):
+    in_process, sees = bench.predict_all, []
+
+    def predict_all(factory, images, *, threads):
+        if factory.args[0] == sound:
+            raise ends
+        return in_process(factory, images, threads=threads)
+
+    def collect_evidence(student, artefacts, *others):
+        sees.extend(artefacts)
+        return collected(student, artefacts, *others)
+
+    collected = gate.collect_evidence
+    monkeypatch.setattr(bench, "predict_all", predict_all)
+    monkeypatch.setattr(gate, "collect_evidence", collect_evidence)
+    rows, shipped = gated(student, {"onnx": model, "onnx_int8": sound}, truth, images)
+    assert rows["student_onnx"]["verdict"].startswith("accepted")
+    assert rows["student_onnx_int8"]["verdict"] == f"refused: {ends}"
+    assert shipped == {"onnx": model, "onnx_int8": NotBuilt(f"refused: {ends}")}
+    assert sees == ["student_onnx"]
+    require_accepted(list(rows.values()))
+
+
+def test_a_backend_that_crashes_while_it_is_timed_is_refused_with_the_end_of_its_traceback(
+    student, model, truth, images, sound, monkeypatch, caplog
+):
+    in_turns = bench.times_in_turns
+
+    def crashing(factories, images, **options):
+        if len(factories) == 2:
+            raise MeasurementError(
+                "it failed to predict:\nTraceback (most recent call last):\n  ...\nRuntimeError: odd"
+            )
+        return in_turns(factories, images, **options)
+
+    monkeypatch.setattr(bench, "times_in_turns", crashing)
+    rows, shipped = gated(student, {"onnx": model, "onnx_int8": sound}, truth, images)
+    assert rows["student_onnx_int8"]["verdict"] == "refused: it failed to predict: RuntimeError: odd"
+    assert "most recent call last" in caplog.text
+    assert shipped["onnx"] == model
+
+
+def test_answers_that_are_no_numbers_are_refused_in_a_report_that_is_json(student, model, truth, images):
+    """Half precision overflows so, and JSON has neither NaN nor infinity."""
+    numbers = {"boxes": np.inf, "masks": np.nan}
+    for name, number in numbers.items():
+        broken = onnx.load_from_string(model)
+        for node in broken.graph.node:
+            node.output[:] = [f"right_{name}" if output == name else output for output in node.output]
+            node.input[:] = [f"right_{name}" if value == name else value for value in node.input]
+        constant = onnx.numpy_helper.from_array(np.array(number, np.float32), "odd")
+        broken.graph.initializer.append(constant)
+        broken.graph.node.append(onnx.helper.make_node("Add", [f"right_{name}", "odd"], [name]))
+        content = broken.SerializeToString()
+        candidates = {"onnx": model, "onnx_fp16": content, "onnx_int8": content}
+        rows, shipped = gated(student, candidates, truth, images)
+        assert shipped["onnx"] == model
+        assert rows["student_onnx_fp16"]["verdict"].startswith("refused: its outputs differ"), name
+        assert isinstance(shipped["onnx_int8"], NotBuilt), name
+        assert rows["student_onnx_int8"]["verdict"].startswith("refused: "), name

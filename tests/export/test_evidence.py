@@ -12,6 +12,7 @@ from gsam_edge.export.prompt_free import check_prompt_free
 from gsam_edge.export.quantization.static import quantize_static
 from gsam_edge.export.report import ArtefactEvidence
 from gsam_edge.export.table import FORMATS
+from gsam_edge.runtime.engines.onnxruntime import OnnxRuntimeEngine
 from support.blobs import BlobStudent
 
 ONNX, INT8 = FORMATS["onnx"], FORMATS["onnx_int8"]
@@ -109,12 +110,41 @@ def test_an_engine_whose_package_is_absent_is_said_with_the_line_that_installs_i
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
         monkeypatch.setattr("gsam_edge.export.evidence.open_engine", open_engine)
-        return collect_evidence(blob_student, {"student_onnx": (INT8, blob_onnx)}, images, sorted(images), CONFIG)
+        artefacts = {"student_onnx": (ONNX, blob_onnx), "student_onnx_int8": (INT8, blob_onnx)}
+        return collect_evidence(blob_student, artefacts, images, sorted(images), CONFIG)
 
-    (found,) = absent("abacus")
-    assert found.objection == f"refused: not run: the package abacus is not installed; {INT8.install}"
+    for found, made_as in zip(absent("abacus"), (ONNX, INT8), strict=True):
+        assert found.objection == f"refused: not run: the package abacus is not installed; {made_as.install}"
     with pytest.raises(ModuleNotFoundError, match=r"gsam_edge\.beads"):
         absent("gsam_edge.beads")
+
+
+def test_a_file_that_is_none_of_its_format_is_said_like_any_other_fault(blob_student, images):
+    broken = {"student_onnx": (ONNX, b"no such file"), "student_onnx_int8": (INT8, b"no such file")}
+    exact, rounded = collect_evidence(blob_student, broken, images, sorted(images), CONFIG)
+    assert exact.objection is not None
+    assert exact.objection.startswith("rejected: ")
+    assert rounded.objection == exact.objection.replace("rejected", "refused")
+    assert set(exact.to_row()) == {"artefact", "size_mb", "oldest_runtime"}
+
+
+def test_a_backend_that_fails_to_run_what_it_opened_is_refused(blob_student, blob_onnx, images, monkeypatch, caplog):
+    def run(self, batch):
+        raise RuntimeError("no such kernel")
+
+    monkeypatch.setattr(OnnxRuntimeEngine, "run", run)
+    (found,) = collect_evidence(blob_student, {"student_onnx": (ONNX, blob_onnx)}, images, sorted(images), CONFIG)
+    assert found.objection == "refused: it fails to run: RuntimeError: no such kernel"
+    assert "Traceback" in caplog.text
+
+
+def test_an_artefact_that_lost_its_masks_is_no_artefact_of_its_student(blob_student, blob_onnx, images):
+    model = onnx.load_from_string(blob_onnx)
+    model.graph.output.remove(next(value for value in model.graph.output if value.name == "masks"))
+    bare = {"student_onnx_int8": (INT8, model.SerializeToString())}
+    (found,) = collect_evidence(blob_student, bare, images, sorted(images), CONFIG)
+    assert found.objection is not None
+    assert found.objection.startswith("refused: expected the student's outputs {'boxes': (1, ")
 
 
 def test_no_pictures_is_an_error(blob_student, blob_onnx):
@@ -139,7 +169,7 @@ def test_the_precision_decides_what_parity_must_show(objects, close, precision, 
     found = Parity(4, objects, objects, 0, 0.01, 0.001, None, within_tolerance=close)
     check = check_prompt_free(ONNX.inputs(blob_onnx), ONNX.read_card(blob_onnx))
     evidence = ArtefactEvidence(
-        "student_onnx", 1, precision, check, found, None, "onnxruntime 1.15.1", ("did this",), None
+        "student_onnx", 1, precision, check, found, None, None, "onnxruntime 1.15.1", ("did this",), None
     )
     assert (evidence.objection or "accepted").startswith(objection or "accepted")
     row = json.loads(json.dumps(evidence.to_row()))

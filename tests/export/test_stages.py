@@ -138,6 +138,7 @@ def test_what_is_no_number_diverges():
     certificate = compare_stages([({"stem.0": right}, {"stem.0": wrong})], tolerance=1e-3, agreement=0.99)
     assert certificate.first_divergence == "stem"
     assert certificate.stages[0].difference == np.inf
+    assert certificate.to_dict()["stages"][0]["difference"] is None, "JSON has no infinity"
 
 
 def test_no_canvas_is_an_error():

@@ -40,7 +40,7 @@ def test_properties_are_read_back():
     assert unpack_properties(pack_properties(properties)) == properties
 
 
-@pytest.mark.parametrize("broken", [b"\xff", b"{", b"[]", b'{"image_size": 64}'])
+@pytest.mark.parametrize("broken", [b"\xff", b"{", b"[]", b'{"image_size": 64}', b"[" * 100_000])
 def test_properties_that_are_no_texts_are_refused(broken):
     with pytest.raises(ArtefactError, match=r"card\.json"):
         unpack_properties(broken)

@@ -9,7 +9,7 @@ import torch
 from gsam_edge.runtime import ArtefactError
 from gsam_edge.runtime.decode import Decoder, Decoding
 from gsam_edge.students.choice import EdgeConfig
-from gsam_edge.students.ultralytics.edge import EdgeHead
+from gsam_edge.students.ultralytics.edge.head import EdgeHead
 
 SIZE, STRIDES, CLASSES, COEFFICIENTS = 64, (8, 16, 32), 3, 4
 ANCHORS = sum((SIZE // stride) ** 2 for stride in STRIDES)
@@ -89,11 +89,13 @@ def test_the_settings_are_read_back_as_they_were_written():
         {"decoding": "{}"},
         settings(bins=0).to_properties(),
         settings(strides=()).to_properties(),
+        settings(strides=(1,) * 1000).to_properties(),
+        {"decoding": "[" * 100_000},
         settings(candidates=10**9).to_properties(),
         settings(score_floor=float("nan")).to_properties(),
         settings(masks="yes").to_properties(),
     ],
-    ids=str,
+    ids=lambda properties: str(properties)[:60],
 )
 def test_settings_that_cannot_be_true_are_refused(properties):
     with pytest.raises(ArtefactError, match="metadata decoding"):
@@ -106,6 +108,14 @@ def test_raw_outputs_of_another_shape_are_refused_by_name(index, name):
     raw = raw_outputs(0, decoding)
     raw[index] = raw[index][:-1] if index in (0, 3) else raw[index][:, :-1]
     with pytest.raises(ArtefactError, match=f"{name}: expected"):
+        Decoder(decoding, SIZE)(raw)
+
+
+def test_logits_that_are_no_numbers_are_refused_and_not_taken_for_an_empty_image():
+    decoding = settings()
+    raw = raw_outputs(0, decoding)
+    raw[1][2, 5] = np.nan
+    with pytest.raises(ArtefactError, match="logits: expected numbers, got NaN"):
         Decoder(decoding, SIZE)(raw)
 
 

@@ -110,10 +110,23 @@ def test_a_file_says_by_its_name_what_opens_it(tmp_path):
     path.write_bytes(constant_student())
     assert open_engine(path, threads=1).card == CARD
     other = str(path.rename(tmp_path / "student.unknown"))
-    with pytest.raises(ArtefactError, match=r"name ends with one of \['.onnx'.*\], got '.*student.unknown'"):
+    with pytest.raises(ArtefactError, match=r"name ends with one of \[.*'.onnx'.*\], got '.*student.unknown'"):
         open_engine(other, threads=1)
     with pytest.raises(ValueError, match="expected a suffix"):
         open_engine(constant_student(), threads=1)
+
+
+def test_a_file_is_read_as_the_format_that_was_checked():
+    """ONNX Runtime takes a file whose fifth to eighth bytes are ORTM for its own format, unless it is told not to."""
+    unknown_field = b"\x7a\x06\x00\x00ORTM"  # number 15, of 6 bytes
+    engine = open_engine(unknown_field + constant_student(), ".onnx", threads=1)
+    assert engine.card == CARD
+
+
+def test_without_onnxruntime_one_line_says_how_it_is_installed(monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(ArtefactError, match=r"expected the package onnxruntime, .*: pip install onnxruntime"):
+        open_engine(constant_student(), ".onnx", threads=1)
 
 
 def test_a_provider_that_is_not_there_is_refused_and_not_replaced():

@@ -37,9 +37,9 @@ class FakeBuilder:
 
 
 class FakeEngine:
-    """`images` [1..8, 3, 8, 8] in, `scores` of the same shape out."""
+    """`images` [1..8, 3, 8, 8] in; `output0`, which only Ultralytics reads, and `scores` of the same shape out."""
 
-    num_io_tensors = 2
+    num_io_tensors = 3
 
     def __init__(self, cuda):
         self._cuda = cuda
@@ -48,7 +48,7 @@ class FakeEngine:
         return FakeContext(self._cuda)
 
     def get_tensor_name(self, index):
-        return ("images", "scores")[index]
+        return ("images", "output0", "scores")[index]
 
     def get_tensor_mode(self, name):
         return "input" if name == "images" else "output"

@@ -45,6 +45,14 @@ class MeasurementRefusedError(UserError, MeasurementError):
     """A `MeasurementError` that the user can fix: the artefact raised a `UserError`, or memory ran out."""
 
 
+class ProcessEndedError(MeasurementError):
+    """The process of the measured artefact ended early: its backend crashed."""
+
+
+class ProcessKilledError(MeasurementRefusedError, ProcessEndedError):
+    """The process of the measured artefact was killed, most likely because memory ran out."""
+
+
 def measure(
     factory: Callable[[], Predict],
     timed: Callable[[], Predict],
@@ -199,13 +207,13 @@ def _worker_process(threads: int) -> Iterator[Callable[..., Any]]:
         process.communicate()
 
 
-def _why_it_ended(process: "subprocess.Popen[bytes]", request: str) -> MeasurementError:
+def _why_it_ended(process: "subprocess.Popen[bytes]", request: str) -> ProcessEndedError:
     """Returns the error that says why a worker ended without a reply."""
-    code, kind = process.wait(), MeasurementError
+    code, kind = process.wait(), ProcessEndedError
     if code >= 0:
         cause = f"ended with exit code {code}"
     elif -code == signal.SIGKILL:
-        kind = MeasurementRefusedError
+        kind = ProcessKilledError
         cause = "was killed by SIGKILL, most likely because memory ran out"
     else:
         cause = f"was ended by {signal.Signals(-code).name}"

@@ -6,8 +6,8 @@ from typing import Any
 
 from gsam_edge.export.calibration import CalibrationCanvases
 from gsam_edge.export.format import Format, StudentModule
-from gsam_edge.export.parity import Parity, ParityConfig, compare_with_torch
-from gsam_edge.export.prompt_free import check_prompt_free
+from gsam_edge.export.parity import Parity, ParityConfig, RunFailedError, compare_with_torch
+from gsam_edge.export.prompt_free import PromptFreeCheck, check_prompt_free
 from gsam_edge.export.report import REJECTED, ArtefactEvidence
 from gsam_edge.export.stages import Certificate, certify
 from gsam_edge.runtime.card import ArtefactError
@@ -37,57 +37,62 @@ def collect_evidence(
         config: thresholds and tolerances.
 
     Raises:
-        ArtefactError: if a file is none of its format's.
         ValueError: if there are no images.
     """
     if not file_names:
         raise ValueError("collect_evidence: expected images to compare on, got none")
     count = min(config.images, len(file_names))
     chosen = tuple(file_names[index * len(file_names) // count] for index in range(count))
-    collected = []
-    for name, (made_as, content) in artefacts.items():
-        card = made_as.read_card(content)
-        check = check_prompt_free(made_as.inputs(content), card)
-        compared: Parity | str | None = None
-        stages: Certificate | None = None
-        if check.prompt_free:
-            canvases = CalibrationCanvases(images, chosen, card)
-            compared = _compared(student, made_as, content, canvases, config)
-            if isinstance(compared, Parity) and made_as.precision != "integer":
-                stages = certify(student, made_as, content, canvases, config)
-        evidence = ArtefactEvidence(
-            artefact=name,
-            size_bytes=len(content),
-            precision=made_as.precision,
-            check=check,
-            parity=compared if isinstance(compared, Parity) else None,
-            unusable=compared if isinstance(compared, str) else None,
-            oldest_runtime=made_as.oldest_runtime,
-            notes=card.notes,
-            stages=stages,
-        )
-        collected.append(evidence)
-    return collected
+    return [
+        _examined(student, name, made_as, content, images, chosen, config)
+        for name, (made_as, content) in artefacts.items()
+    ]
 
 
-def _compared(
+def _examined(
     student: StudentModule,
+    name: str,
     made_as: Format[Any, Any],
     content: bytes,
-    canvases: CalibrationCanvases,
+    images: ImageSource,
+    chosen: tuple[str, ...],
     config: ParityConfig,
-) -> Parity | str:
-    """Compares an artefact with PyTorch, or says why it cannot be run here."""
+) -> ArtefactEvidence:
+    """Checks one artefact; what keeps it from being read or run becomes evidence, too."""
+    notes: tuple[str, ...] = ()
+    check: PromptFreeCheck | None = None
+    compared: Parity | None = None
+    stages: Certificate | None = None
+    unusable = not_run = None
     try:
-        engine = open_engine(content, made_as.suffix, threads=0)
+        card = made_as.read_card(content)
+        notes, check = card.notes, check_prompt_free(made_as.inputs(content), card)
+        if check.prompt_free:
+            canvases = CalibrationCanvases(images, chosen, card)
+            with closing(open_engine(content, made_as.suffix, threads=0)) as engine:
+                compared = compare_with_torch(student, engine, canvases, config.for_precision(made_as.precision))
+            if made_as.precision != "integer":
+                stages = certify(student, made_as, content, canvases, config)
     except ArtefactError as error:
-        return str(error)
+        unusable = str(error)
+    except RunFailedError as error:
+        not_run = str(error)
     except ModuleNotFoundError as error:
         if error.name is None or error.name.split(".")[0] == "gsam_edge":
             raise
-        return f"not run: the package {error.name} is not installed; {made_as.install}"
-    with closing(engine):
-        return compare_with_torch(student, engine, canvases, config.for_precision(made_as.precision))
+        not_run = f"not run: the package {error.name} is not installed; {made_as.install}"
+    return ArtefactEvidence(
+        artefact=name,
+        size_bytes=len(content),
+        precision=made_as.precision,
+        check=check,
+        parity=compared,
+        unusable=unusable,
+        not_run=not_run,
+        oldest_runtime=made_as.oldest_runtime,
+        notes=notes,
+        stages=stages,
+    )
 
 
 def require_accepted(rows: Sequence[Mapping[str, Any]]) -> None:

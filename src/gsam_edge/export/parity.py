@@ -1,7 +1,9 @@
 """Compares the outputs of two artefacts of one student."""
 
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -10,13 +12,20 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from gsam_edge.export.calibration import Canvases
 from gsam_edge.export.format import Precision, StudentModule
+from gsam_edge.runtime.card import ArtefactError
 from gsam_edge.runtime.engines.engine import Engine
 from gsam_edge.runtime.tasks.detect import MASKS_NAME
 from gsam_edge.runtime.tasks.table import output_names
 from gsam_edge.vision.boxes import box_iou
 
+logger = logging.getLogger(__name__)
+
 #: One image's raw outputs by name, as `Engine.run` gives them.
 Outputs = Mapping[str, NDArray[Any]]
+
+
+class RunFailedError(RuntimeError):
+    """An artefact's backend opened it and then failed to run it; the message is a sentence on the artefact."""
 
 
 class Tolerances(BaseModel):
@@ -61,7 +70,8 @@ class Parity:
             threshold by more than the score tolerance.
         found_by_both: how many of them both find.
         equal: how many of those are within all tolerances.
-        box_difference: largest difference of matched objects' box edges in canvas pixels; None where nothing matched.
+        box_difference: largest difference of matched objects' box edges in canvas pixels; None where nothing matched,
+            and, as of the others, where a number is NaN or infinite.
         score_difference: likewise of their scores.
         mask_difference: likewise of their masks' probabilities, inside the box and off its edge; None without masks,
             too.
@@ -132,7 +142,8 @@ def parity(pairs: Iterable[tuple[Outputs, Outputs]], config: ParityConfig) -> Pa
     found = np.array(differences).reshape(-1, 3)
     tolerated = (found <= [config.box_tolerance, config.score_tolerance, config.mask_tolerance]).all(axis=1)
     objects, equal = len(found) + unmatched, int(tolerated.sum())
-    box_difference, score_difference, mask_difference = found.max(axis=0).tolist() if len(found) else [None] * 3
+    largest = found.max(axis=0).tolist() if len(found) else [None] * 3
+    box_difference, score_difference, mask_difference = (finite(value) for value in largest)
     return Parity(
         images=images,
         objects=objects,
@@ -145,10 +156,40 @@ def parity(pairs: Iterable[tuple[Outputs, Outputs]], config: ParityConfig) -> Pa
     )
 
 
+def finite(value: float | None) -> float | None:
+    """Returns the number, or None for one that is NaN or infinite, which no report can hold."""
+    return value if value is not None and isfinite(value) else None
+
+
 def compare_with_torch(student: StudentModule, engine: Engine, canvases: Canvases, config: ParityConfig) -> Parity:
-    """Returns `parity` of a PyTorch student, the reference, and an opened artefact of it."""
-    batches = (canvases[index] for index in range(len(canvases)))
-    return parity(((torch_outputs(student, batch), engine.run(batch)) for batch in batches), config)
+    """Returns `parity` of a PyTorch student, the reference, and an opened artefact of it.
+
+    Raises:
+        ArtefactError: if the artefact has other outputs than the student, by names or shapes.
+        RunFailedError: see `run_artefact`.
+    """
+    return parity((_pair(student, engine, canvases[index]) for index in range(len(canvases))), config)
+
+
+def _pair(student: StudentModule, engine: Engine, batch: NDArray[np.float32]) -> tuple[Outputs, Outputs]:
+    reference, other = torch_outputs(student, batch), run_artefact(engine, batch)
+    expected, got = ({name: outputs[name].shape for name in outputs} for outputs in (reference, other))
+    if expected != {name: got.get(name) for name in expected}:
+        raise ArtefactError(f"expected the student's outputs {expected}, got {got}")
+    return reference, other
+
+
+def run_artefact(engine: Engine, batch: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
+    """Returns what `engine.run` does.
+
+    Raises:
+        RunFailedError: if the backend raises anything.
+    """
+    try:
+        return engine.run(batch)
+    except Exception as error:  # a backend may raise whatever it likes, and the run goes on without the artefact
+        logger.exception("%s fails to run an artefact", type(engine).__name__)
+        raise RunFailedError(f"it fails to run: {type(error).__name__}: {error}") from error
 
 
 def torch_outputs(student: StudentModule, batch: NDArray[np.float32]) -> dict[str, NDArray[Any]]:

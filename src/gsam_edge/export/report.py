@@ -22,9 +22,10 @@ class ArtefactEvidence:
         artefact: its name in the catalog.
         size_bytes: size of the file.
         precision: how it computes, which decides whether its outputs must equal PyTorch's.
-        check: whether it is prompt-free.
+        check: whether it is prompt-free; None where it could not be read.
         parity: how its outputs differ from PyTorch's; None where it could not be run.
-        unusable: why it could not be run; None where it was.
+        unusable: why it is no artefact of its student, by its content; None where it is one.
+        not_run: why it could not be run here; None where it was.
         oldest_runtime: see `Format`.
         notes: see `Card`.
         stages: where it and PyTorch part; None where it could not be run, or rounds everywhere by design.
@@ -33,9 +34,10 @@ class ArtefactEvidence:
     artefact: str
     size_bytes: int
     precision: Precision
-    check: PromptFreeCheck
+    check: PromptFreeCheck | None
     parity: Parity | None
     unusable: str | None
+    not_run: str | None
     oldest_runtime: str | None
     notes: tuple[str, ...]
     stages: Certificate | None
@@ -44,10 +46,12 @@ class ArtefactEvidence:
     def objection(self) -> str | None:
         """The verdict, if it needs no measurement: one sentence that begins with `REJECTED` or `REFUSED`; else None."""
         wrong = REJECTED if self.precision == "single" else REFUSED
-        if self.check.fault:
+        if self.check is not None and self.check.fault:
             return f"{REJECTED}: {self.check.fault}"
-        if self.unusable or self.parity is None:
+        if self.unusable:
             return f"{wrong}: {self.unusable}"
+        if self.not_run or self.parity is None:
+            return f"{REFUSED}: {self.not_run}"
         if self.precision == "integer" or self.parity.within_tolerance:
             return None
         if not self.parity.objects:
@@ -63,7 +67,7 @@ class ArtefactEvidence:
         row = {
             "artefact": self.artefact,
             "size_mb": self.size_bytes / 1e6,
-            "prompt_free": self.check.prompt_free,
+            "prompt_free": None if self.check is None else self.check.prompt_free,
             "parity": None if self.parity is None else self.parity.to_dict(),
             "oldest_runtime": self.oldest_runtime,
             "notes": list(self.notes) or None,

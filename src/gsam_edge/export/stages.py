@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from gsam_edge.export.calibration import Canvases
 from gsam_edge.export.format import Format, StudentModule
 from gsam_edge.export.formats.onnx import with_outputs
-from gsam_edge.export.parity import ParityConfig
+from gsam_edge.export.parity import ParityConfig, finite, run_artefact
 from gsam_edge.runtime.engines.engine import Engine
 from gsam_edge.runtime.engines.table import ENGINES
 from gsam_edge.runtime.tasks.table import output_names
@@ -43,7 +43,8 @@ class Stage:
         name: the stage.
         values: number of values compared, those that are not 0 in both.
         agreement: share of them within the tolerance.
-        difference: largest difference, as a share of its tensor's largest absolute value in PyTorch.
+        difference: largest difference, as a share of its tensor's largest absolute value in PyTorch; infinite
+            where a value is NaN or infinite.
     """
 
     name: str
@@ -60,8 +61,9 @@ class Certificate:
     first_divergence: str | None
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns the attributes for JSON."""
-        return asdict(self)
+        """Returns the attributes for JSON, which has no infinite difference: it is None there."""
+        stages = [asdict(stage) | {"difference": finite(stage.difference)} for stage in self.stages]
+        return asdict(self) | {"stages": stages}
 
 
 @contextmanager
@@ -109,6 +111,7 @@ def certify(
 
     Raises:
         ArtefactError: if the artefact's engine cannot open it.
+        RunFailedError: if it cannot run it.
         ValueError: if there is no canvas, or two tensors of one name have different shapes.
     """
     tolerance = config.for_precision(made_as.precision).stage_tolerance
@@ -134,7 +137,7 @@ def _running(
             if engine is None:
                 opened = with_outputs(content, tuple(seen)) if made_as.suffix.endswith(".onnx") else content
                 engine = ENGINES[made_as.engine].open(opened, threads=0, providers=())
-            yield {name: tensor.cpu().numpy() for name, tensor in named.items()}, engine.run(batch)
+            yield {name: tensor.cpu().numpy() for name, tensor in named.items()}, run_artefact(engine, batch)
     finally:
         if engine is not None:
             engine.close()
@@ -187,5 +190,5 @@ def _compared(name: str, reference: NDArray[Any], other: NDArray[Any], tolerance
         raise ValueError(f"{name}: expected shape {expected.shape}, got {got.shape}")
     largest = max(float(np.abs(expected).max(initial=0)), float(np.finfo(np.float32).tiny))
     counted = (expected != 0) | (got != 0)
-    difference = np.nan_to_num(np.abs(expected - got)[counted] / largest, nan=np.inf)
+    difference = np.nan_to_num(np.abs(expected - got)[counted] / largest, nan=np.inf, posinf=np.inf)
     return difference.size, int((difference <= tolerance).sum()), float(difference.max(initial=0))

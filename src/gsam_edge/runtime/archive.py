@@ -62,7 +62,7 @@ def unpack_properties(content: bytes) -> dict[str, str]:
     """
     try:
         properties = json.loads(content)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ArtefactError(f"{CARD_FILE}: expected JSON, got {len(content)} bytes: {error}") from error
     if not isinstance(properties, dict) or not all(isinstance(value, str) for value in properties.values()):
         raise ArtefactError(f"{CARD_FILE}: expected a JSON object of texts, got {type(properties).__name__}")

@@ -63,7 +63,7 @@ class Decoding:
         try:
             read = json.loads(properties[_KEY])
             decoding = cls(**(read | {"strides": tuple(read["strides"])}))
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, RecursionError) as error:
             raise ArtefactError(f"metadata {_KEY}: expected how raw outputs are read, got {error!r}") from error
         counts = (*decoding.strides, decoding.bins, decoding.candidates, decoding.max_detections)
         shares = (decoding.iou_threshold, decoding.score_floor)
@@ -72,8 +72,11 @@ class Decoding:
             and all(type(count) is int and 0 < count <= 10_000 for count in counts)
             and all(isinstance(share, int | float) and 0 <= share <= 1 for share in shares)
             and all(isinstance(flag, bool) for flag in (decoding.suppressed, decoding.masks))
+            and decoding.strides == tuple(sorted(set(decoding.strides)))  # which also bounds the number of anchors
         ):
-            raise ArtefactError(f"metadata {_KEY}: expected counts from 1 and shares in 0..1, got {read}")
+            raise ArtefactError(
+                f"metadata {_KEY}: expected counts from 1, rising strides and shares in 0..1, got {read!s:.200}"
+            )
         return decoding
 
 
@@ -111,12 +114,14 @@ class Decoder:
             the box.
 
         Raises:
-            ArtefactError: if the raw outputs have other shapes.
+            ArtefactError: if the raw outputs have other shapes, or logits are NaN.
         """
         decoding = self._decoding
         self._check(raw)
         distributions, logits = raw[:2]
         best = logits.max(0)
+        if np.isnan(best).any():
+            raise ArtefactError("logits: expected numbers, got NaN")  # which is above no floor: it would find nothing
         order = np.argsort(-best, kind="stable")[: decoding.candidates]
         scores = _sigmoid(best[order])
         there = scores > decoding.score_floor

@@ -5,7 +5,7 @@ import pytest
 import torch
 from onnx import TensorProto
 
-from gsam_edge.export.formats.onnx import OnnxConfig, to_onnx
+from gsam_edge.export.formats.onnx import OnnxConfig, to_onnx, with_outputs
 from gsam_edge.export.formats.onnx_fp16 import HalfConfig, OnnxFp16, to_half
 from gsam_edge.runtime.engines.table import open_engine
 from gsam_edge.students.choice import EdgeConfig
@@ -23,21 +23,33 @@ def test_weights_are_halved_and_what_goes_in_and_out_keeps_its_type(edge_onnx, h
     assert sum(weight.data_type == TensorProto.FLOAT16 for weight in after.initializer) > 50
     # the factors of a Resize are float32 by definition
     assert all(list(w.dims) == [4] for w in after.initializer if w.data_type == TensorProto.FLOAT)
-    for kind in ("input", "output"):
-        assert [(v.name, v.type.tensor_type.elem_type) for v in getattr(after, kind)] == [
-            (v.name, v.type.tensor_type.elem_type) for v in getattr(before, kind)
-        ]
+    assert list(after.input) == list(before.input)
+    assert list(after.output) == list(before.output)  # the number of images is open, and has no name
     assert OnnxFp16().read_card(half) == OnnxFp16().read_card(edge_onnx)
     assert OnnxFp16().inputs(half) == OnnxFp16().inputs(edge_onnx)
     assert to_half(edge_onnx) == half
 
 
-def test_it_finds_the_same_objects(edge_onnx, half, canvases):
-    exact, rounded = (open_engine(content, ".onnx", threads=1) for content in (edge_onnx, half))
+def test_it_finds_the_same_objects(blob_onnx, canvases):
+    exact, rounded = (open_engine(content, ".onnx", threads=1) for content in (blob_onnx, to_half(blob_onnx)))
     for canvas in canvases[:3]:
         expected, found = exact.run(canvas), rounded.run(canvas)
-        assert (expected["scores"] > 0.25).sum() > 3
+        assert (expected["scores"] > 0.25).sum() > 1
         np.testing.assert_allclose(found["scores"], expected["scores"], atol=0.01)
+
+
+def test_a_network_answers_as_in_single_precision(edge_onnx, half, canvases):
+    """Before suppression: scores that differ by less than half precision can tell change what is suppressed."""
+    stage = [f"raw.{place}" for place in range(4)]  # boxes, classes, coefficients, prototypes
+    exact, rounded = (
+        onnxruntime.InferenceSession(with_outputs(content, stage), providers=["CPUExecutionProvider"])
+        for content in (edge_onnx, half)
+    )
+    for canvas in canvases[:3]:
+        pairs = zip(*(session.run(stage, {"images": canvas}) for session in (exact, rounded)), strict=True)
+        for expected, found in pairs:
+            assert found.dtype == np.float16
+            np.testing.assert_allclose(found, expected, atol=0.01 * float(np.abs(expected).max()))
 
 
 class Said(torch.nn.Module):

@@ -17,21 +17,21 @@ COMMAND = "trtexec --onnx=student.onnx --saveEngine=student.plan --stronglyTyped
 
 
 @pytest.fixture(scope="module")
-def any_batch(blob_onnx):
-    """The blob student's file, which leaves the number of images open."""
+def one_image(blob_onnx):
+    """The blob student's file, which leaves the number of images open, for one image at a time."""
     model = onnx.load_from_string(blob_onnx)
-    model.graph.input[0].type.tensor_type.shape.dim[0].dim_param = "batch"
+    model.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 1
     return model.SerializeToString()
 
 
-def test_without_tensorrt_nothing_fails_and_the_command_for_the_device_is_said(blob_onnx, any_batch, monkeypatch):
+def test_without_tensorrt_nothing_fails_and_the_command_for_the_device_is_said(blob_onnx, one_image, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorrt", None)
-    made = FORMAT.build(blob_onnx, None, CONFIG)
+    made = FORMAT.build(one_image, None, CONFIG)
     assert isinstance(made, NotBuilt)
     assert made.why.startswith("not built here: ")
     assert made.why.endswith(f"{COMMAND} --memPoolSize=workspace:2048M")
     shapes = "--minShapes=images:1x3x64x64 --optShapes=images:4x3x64x64 --maxShapes=images:8x3x64x64"
-    assert f"{COMMAND} {shapes} --memPoolSize=workspace:2048M" in FORMAT.build(any_batch, None, CONFIG).why
+    assert f"{COMMAND} {shapes} --memPoolSize=workspace:2048M" in FORMAT.build(blob_onnx, None, CONFIG).why
 
 
 def test_the_command_names_the_timing_cache(blob_onnx):
@@ -39,11 +39,11 @@ def test_the_command_names_the_timing_cache(blob_onnx):
     assert trtexec_command("student.onnx", graph_inputs(blob_onnx), config).endswith(" --timingCacheFile=kernels.cache")
 
 
-def test_the_builder_is_asked_for_what_the_parameters_say(any_batch, tmp_path):
+def test_the_builder_is_asked_for_what_the_parameters_say(blob_onnx, tmp_path):
     trt = fake_tensorrt(FakeCuda())
     kept = tmp_path / "new" / "kernels.cache"
     config = CONFIG.model_copy(update={"timing_cache": kept})
-    plan = build_plan(trt, "Orin (8.7)", any_batch, config)
+    plan = build_plan(trt, "Orin (8.7)", blob_onnx, config)
     assert trt.asked == {
         "network": 1 << 1,
         "workspace": 2048 * 2**20,
@@ -52,16 +52,16 @@ def test_the_builder_is_asked_for_what_the_parameters_say(any_batch, tmp_path):
         "known": b"",
     }
     assert (plan.tensorrt, plan.gpu, plan.content) == ("10.3.0", "Orin (8.7)", b"a plan")
-    assert plan.inputs == graph_inputs(any_batch)
-    assert FORMAT.read_card(plan.to_bytes()) == read_card(any_batch)
+    assert plan.inputs == graph_inputs(blob_onnx)
+    assert FORMAT.read_card(plan.to_bytes()) == read_card(blob_onnx)
     assert [path.name for path in kept.parent.iterdir()] == ["kernels.cache"]
-    build_plan(trt, "Orin (8.7)", any_batch, config)
+    build_plan(trt, "Orin (8.7)", blob_onnx, config)
     assert trt.asked["known"] == b"kernels"
 
 
-def test_a_file_of_one_batch_size_needs_no_profile(blob_onnx):
+def test_a_file_of_one_batch_size_needs_no_profile(one_image):
     trt = fake_tensorrt(FakeCuda())
-    build_plan(trt, "Orin (8.7)", blob_onnx, CONFIG)
+    build_plan(trt, "Orin (8.7)", one_image, CONFIG)
     assert "images" not in trt.asked
 
 

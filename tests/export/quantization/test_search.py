@@ -55,8 +55,8 @@ def test_a_layer_that_integers_ruin_is_found_and_left_in_float(fragile_onnx, dat
     assert accuracy(spoilt, data)["box"] < 0.5
     assert accuracy(content, data)["box"] > 0.99
     notes = read_card(content).notes
-    assert any("/means/Conv; the loss fell from" in note and "of 2 convolutions" in note for note in notes)
-    assert "with /means/Conv in float" in caplog.text
+    assert any("/student/means/Conv; the loss fell from" in note and "of 2 convolutions" in note for note in notes)
+    assert "with /student/means/Conv in float" in caplog.text
 
 
 def test_what_was_chosen_is_told_in_the_card_with_its_figures(blob_onnx, data):

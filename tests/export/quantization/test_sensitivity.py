@@ -23,6 +23,6 @@ def test_every_layer_is_left_out_once_and_the_most_costly_comes_first(blob_onnx,
     with prepared(blob_onnx) as quantizer:
         ranges = quantizer.calibrate(canvases, config)
         won = sensitivities(quantizer, ranges, canvases[:2], config, 1)
-        assert set(won) == set(quantizer.units) == {"/means/Conv", "/logits/Conv"}
+        assert set(won) == set(quantizer.units) == {"/student/means/Conv", "/student/logits/Conv"}
     assert list(won.values()) == sorted(won.values(), reverse=True)
     assert max(won.values()) > 1  # dB

@@ -50,6 +50,17 @@ def test_weights_in_another_file_are_refused(tmp_path, monkeypatch):
         require_plain(content.SerializeToString())
 
 
+def test_a_field_whose_number_is_longer_than_protobuf_reads_hides_nothing():
+    """Protobuf reads the number's lowest 32 bits: such a field would be the graph to it, and unknown to us."""
+    content = model([ADD], [beside(weight())])
+    graph = content.graph.SerializeToString()
+    content.ClearField("graph")
+    length = onnx.ModelProto(graph=onnx.GraphProto.FromString(graph)).SerializeToString()[1 : -len(graph)]
+    hidden = content.SerializeToString() + b"\xba\x80\x80\x80\x10" + length + graph
+    with pytest.raises(ArtefactError, match="no protocol buffer"):
+        require_plain(hidden)
+
+
 def test_a_constants_value_in_another_file_is_refused():
     constant = helper.make_node("Constant", [], ["kernel"], value=weight())
     beside(constant.attribute[0].t)

@@ -8,6 +8,7 @@ import pytest
 from gsam_edge.runtime import ArtefactError
 from gsam_edge.runtime.archive import pack
 from gsam_edge.runtime.engines.openvino import FILES, OpenVinoEngine
+from support.constant_student import constant_student
 
 #: Fails where anything of the process looks for a host or opens a connection, or a file appears in the home folder.
 QUIET = """
@@ -48,7 +49,8 @@ def test_without_openvino_one_line_says_how_it_is_installed(monkeypatch):
     [
         (b"", "expected a zip, got 0 bytes"),
         (pack({"student.xml": b""}), "expected a zip of the files"),
-        (pack(dict.fromkeys(FILES, b"")), "expected a graph that OpenVINO can read"),
+        (pack(dict.fromkeys(FILES, b"<")), "expected a graph that OpenVINO can read"),
+        (pack({FILES[0]: constant_student(), FILES[1]: b""}), "expected a graph that OpenVINO can read, in XML"),
         (
             pack({FILES[0]: b"<net name='x' version='11'></net>", FILES[1]: b""}),
             "metadata inference_precision: expected one of",

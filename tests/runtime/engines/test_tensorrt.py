@@ -132,11 +132,15 @@ def test_batches_up_to_the_profiles_largest_are_computed_and_memory_is_given_bac
         kept = []
         for size in (8, 1, 3):
             batch = np.random.default_rng(size).random((size, 3, SIDE, SIDE), np.float32)
-            kept.append((batch, engine.run(batch)["scores"]))
+            answer = engine.run(batch)
+            assert list(answer) == ["scores"]
+            kept.append((batch, answer["scores"]))
         for batch, scores in kept:  # none was overwritten by the next
             np.testing.assert_array_equal(scores, batch + 1)
         flipped = np.random.default_rng(0).random((2, SIDE, SIDE, 3), np.float32).transpose(0, 3, 1, 2)
         np.testing.assert_array_equal(engine.run(flipped)["scores"], flipped + 1)
+        doubled = np.random.default_rng(0).random((8, 3, SIDE, SIDE))  # float64: twice what the block holds
+        np.testing.assert_array_equal(engine.run(doubled)["scores"], doubled.astype(np.float32) + 1)
         with pytest.raises(ArtefactError, match="expected at most 8 images, got 9"):
             engine.run(np.zeros((9, 3, SIDE, SIDE), np.float32))
         with pytest.raises(ArtefactError, match="expected a shape of the plan's profile"):

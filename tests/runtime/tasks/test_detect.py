@@ -117,3 +117,13 @@ def test_what_is_no_students_answer_is_refused():
         DETECT.read(good | {"boxes": np.zeros((1, 2, 4), np.float32)}, LETTERBOX, CARD, threshold=0.1)
     with pytest.raises(ValueError, match=r"outputs\['scores'\]: expected finite numbers"):
         DETECT.read(good | {"scores": np.array([[np.nan]], np.float32)}, LETTERBOX, CARD, threshold=0.1)
+
+
+def test_a_mask_that_is_no_number_is_refused_where_its_object_is_returned():
+    """NaN is above no threshold: half precision that overflows would be an empty mask without a word."""
+    masks = np.ones((2, 16, 16), np.float32)
+    masks[1, 3, 3] = np.nan
+    found = outputs([[0, 16, 32, 48]] * 2, [0.9, 0.2], masks=masks)
+    assert len(DETECT.read(found, LETTERBOX, CARD, threshold=0.5)) == 1
+    with pytest.raises(ValueError, match=r"outputs\['masks'\]: expected finite numbers"):
+        DETECT.read(found, LETTERBOX, CARD, threshold=0.1)

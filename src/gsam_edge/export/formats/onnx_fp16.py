@@ -6,7 +6,7 @@ A CPU computes it in single precision between casts, so it is slower there than 
 from pydantic import BaseModel, ConfigDict
 
 from gsam_edge.export.format import BuildData, Precision
-from gsam_edge.export.formats.onnx import graph_inputs, read_card
+from gsam_edge.export.formats.onnx import graph_inputs, leave_number_open, read_card
 from gsam_edge.runtime.card import Card
 from gsam_edge.runtime.tensors import InputTensor
 
@@ -62,6 +62,7 @@ def to_half(model: bytes) -> bytes:
     # None of our operators lacks a half-precision form; the library's own list keeps some in float32 for old runtimes.
     half = convert_float_to_float16(onnx.load_from_string(model), keep_io_types=True, op_block_list=[])
     OnnxModel(half).topological_sort(is_deterministic=True)  # the casts were appended at the end
+    leave_number_open(half.graph)
     onnx.checker.check_model(half, full_check=True)
     content: bytes = half.SerializeToString()
     return content

@@ -1,5 +1,6 @@
 """Exports a student to OpenVINO: its graph and its weights in one archive."""
 
+import re
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
@@ -20,6 +21,10 @@ from gsam_edge.runtime.engines.openvino import (
     read_model,
 )
 from gsam_edge.runtime.tensors import InputTensor
+
+#: How OpenVINO calls a node that the ONNX file does not name: by its type, and by its number in this process so far.
+#: What becomes of a node, such as the constant that its answer is, takes its name over.
+_NUMBERED = re.compile(r"[A-Za-z0-9]+_\d+")
 
 
 class OpenVinoConfig(BaseModel):
@@ -78,7 +83,7 @@ def to_openvino(onnx_file: bytes, config: OpenVinoConfig) -> bytes:
     model = openvino.Core().read_model(onnx_file)
     model.reshape({tensor.name: [side or 1 for side in tensor.shape] for tensor in model_inputs(model)})
     for place, node in enumerate(model.get_ordered_ops()):
-        if node.get_friendly_name() == node.get_name():  # it has the number of OpenVINO's nodes in this process so far
+        if _NUMBERED.fullmatch(node.get_friendly_name()):
             node.set_friendly_name(f"{node.get_type_name()}_at_{place}")
     model.set_rt_info(config.inference_precision, [CARD_SECTION, PRECISION_KEY])
     with TemporaryDirectory(prefix="gsam_edge_openvino_") as folder:

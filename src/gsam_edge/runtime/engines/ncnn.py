@@ -22,6 +22,8 @@ from gsam_edge.runtime.tensors import InputTensor
 PARAM_FILE, WEIGHTS_FILE = "student.param", "student.bin"
 FILES = (PARAM_FILE, WEIGHTS_FILE, CARD_FILE)
 
+_CONSTANT = "MemoryData"  # the one layer that needs no input
+
 
 class NcnnEngine:
     """A network of ncnn on the CPU, in single precision; threads may share it, each call is by itself; see `Engine`."""
@@ -81,7 +83,8 @@ class NcnnEngine:
 
         raw = []
         with self._net.create_extractor() as extractor:
-            extractor.input(INPUT_NAME, ncnn.Mat(canvas))
+            # a copy in ncnn's own memory: a layer that works in place crashes on memory that is not
+            extractor.input(INPUT_NAME, ncnn.Mat(canvas).clone())
             for name in self._decoding.raw_outputs:
                 code, value = extractor.extract(name)
                 if code != 0:
@@ -93,24 +96,34 @@ class NcnnEngine:
 def read_inputs(param: bytes) -> tuple[InputTensor, ...]:
     """Returns everything that must be fed to a network, read from ncnn's text of its graph.
 
-    A line is a layer: its type, its name, the numbers of its inputs and outputs, their names, and parameters
-    `key=value`; those of an input are 0, 1 and 2 for width, height and channels.
+    Its first line is a number, its second the counts of layers and tensors. Each other line is a layer: its type, its
+    name, the numbers of its inputs and outputs, their names, and parameters `key=value`; those of an input are 0, 1 and
+    2 for width, height and channels.
 
     Raises:
-        ArtefactError: if it is no such text.
+        ArtefactError: if it is no such text, or a layer reads what no layer before it gives.
     """
     try:
-        magic, _, *lines = param.decode().splitlines()
+        magic, counts, *lines = param.decode().splitlines()
         if magic.strip() != "7767517":
             raise ValueError(f"it begins with {magic[:20]!r}")
-        inputs = []
-        for layer in (line.split() for line in lines):
-            if layer[:1] == ["Input"]:
-                sizes = dict(field.split("=") for field in layer[5:])
+        layers = [line.split() for line in lines if line.strip()]
+        # ncnn itself goes on to read layers on the line of the counts
+        if len(counts.split()) != 2 or int(counts.split()[0]) != len(layers):
+            raise ValueError(f"{len(layers)} lines of layers, where it counts {counts[:40]!r}")
+        inputs: list[InputTensor] = []
+        given: set[str] = set()
+        for kind, name, input_count, output_count, *rest in layers:
+            start, end = int(input_count), int(input_count) + int(output_count)
+            if missing := set(rest[:start]) - given:
+                raise ValueError(f"the layer {name!r}, which reads {sorted(missing)}, given by no layer before it")
+            given.update(rest[start:end])
+            if start == 0 and kind != _CONSTANT:
+                sizes = dict(field.split("=") for field in rest[end:])
                 shape = tuple(int(sizes[key]) if key in sizes else None for key in ("2", "1", "0"))
-                inputs.append(InputTensor(layer[4], (1, *shape), "float32"))
+                inputs += [InputTensor(tensor, (1, *shape), "float32") for tensor in rest[:end]]
         return tuple(inputs)
-    except (ValueError, IndexError) as error:
+    except ValueError as error:
         raise ArtefactError(f"{PARAM_FILE}: expected ncnn's text of a graph, got {error}") from error
 
 

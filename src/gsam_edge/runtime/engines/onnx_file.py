@@ -101,7 +101,8 @@ def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
     while at < len(message):
         tag, at = _varint(message, at)
         number, kind = tag >> 3, tag & 7
-        if number == 0 or not (kind in {_NUMBER, _BYTES} or kind in _FIXED_SIZES):
+        # protobuf's own parser drops what a tag has beyond 32 bits, so that such a field would be another one there
+        if number == 0 or tag >= 2**32 or not (kind in {_NUMBER, _BYTES} or kind in _FIXED_SIZES):
             raise _unreadable()
         if kind == _NUMBER:
             value, at = _varint(message, at)

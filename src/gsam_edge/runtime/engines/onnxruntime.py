@@ -32,9 +32,13 @@ class OnnxRuntimeEngine:
     @classmethod
     def open(cls, content: bytes, *, threads: int, providers: Sequence[str]) -> "OnnxRuntimeEngine":
         """See `Engine`; providers are ONNX Runtime's execution providers, the CPU's where none is named."""
-        import onnxruntime
-        from onnxruntime.capi import onnxruntime_pybind11_state as state
-
+        try:
+            import onnxruntime
+            from onnxruntime.capi import onnxruntime_pybind11_state as state
+        except ModuleNotFoundError as error:
+            raise ArtefactError(
+                f"expected the package {error.name}, which runs such files: pip install onnxruntime"
+            ) from error
         installed = onnxruntime.get_available_providers()
         if missing := [name for name in providers if name not in installed]:
             # ONNX Runtime itself would only warn, and compute elsewhere.
@@ -43,6 +47,8 @@ class OnnxRuntimeEngine:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3
+        # ONNX Runtime's own format, which it would look for, is not what was checked
+        options.add_session_config_entry("session.load_model_format", "ONNX")
         refusals = (state.Fail, state.InvalidProtobuf, state.InvalidGraph, state.InvalidArgument, state.NotImplemented)
         try:
             session = onnxruntime.InferenceSession(content, options, providers=list(providers) or [_CPU])

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from gsam_edge.runtime.archive import unpack
 from gsam_edge.runtime.card import ArtefactError, Card
-from gsam_edge.runtime.tasks.table import INPUT_NAME
+from gsam_edge.runtime.tasks.table import INPUT_NAME, answers_among
 from gsam_edge.runtime.tensors import InputTensor
 
 #: The files in the artefact: the graph, with the card in its metadata, and its weights.
@@ -40,7 +40,8 @@ class OpenVinoEngine:
         """Wraps an `openvino.Model` and what was compiled from it; see `open`."""
         self.card = model_card(model)
         self.inputs = model_inputs(model)
-        self.outputs = tuple(value.any_name for value in model.outputs)
+        self._names = tuple(value.any_name for value in model.outputs)
+        self.outputs = answers_among(self._names)
         self._request = compiled.create_infer_request()
         self._lock = Lock()
 
@@ -84,7 +85,8 @@ class OpenVinoEngine:
         """See `Engine`."""
         with self._lock:
             answer = self._request.infer({INPUT_NAME: batch}, share_inputs=True)
-            return dict(zip(self.outputs, answer.to_tuple(), strict=True))
+            named = zip(self._names, answer.to_tuple(), strict=True)
+            return {name: array for name, array in named if name in self.outputs}
 
     def close(self) -> None:
         """See `Engine`."""
@@ -114,6 +116,11 @@ def read_model(core: Any, content: bytes) -> Any:
         ArtefactError: if it is no such archive, OpenVINO cannot read it, or it loops or branches.
     """
     files = unpack(content, FILES)
+    if not files[GRAPH_FILE].startswith(b"<"):
+        # OpenVINO also reads other formats under this name, some of which name files beside them
+        raise ArtefactError(
+            f"expected a graph that OpenVINO can read, in XML, got {len(files[GRAPH_FILE])} bytes of another kind"
+        )
     try:
         model = core.read_model(model=files[GRAPH_FILE], weights=files[WEIGHTS_FILE])
     except RuntimeError as error:

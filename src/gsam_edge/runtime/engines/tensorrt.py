@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from gsam_edge.runtime.card import ArtefactError
 from gsam_edge.runtime.engines.cuda import CudaBuffers, gpu_name
 from gsam_edge.runtime.engines.tensorrt_plan import Plan
-from gsam_edge.runtime.tasks.table import INPUT_NAME
+from gsam_edge.runtime.tasks.table import INPUT_NAME, answers_among
 from gsam_edge.runtime.tensors import InputTensor
 
 _INSTALL = 'pip install "gsam_edge[tensorrt]", or NVIDIA\'s JetPack on a Jetson'
@@ -38,7 +38,7 @@ class TensorRtEngine:
         fed = [name for name in names if engine.get_tensor_mode(name) == trt.TensorIOMode.INPUT]
         self._dtypes = {name: np.dtype(trt.nptype(engine.get_tensor_dtype(name))) for name in names}
         self.inputs = tuple(self._input(name) for name in fed)
-        self.outputs = tuple(name for name in names if name not in fed)
+        self.outputs = answers_among([name for name in names if name not in fed])
         for name in fed:  # the largest of the profile, so that one block per tensor serves every batch
             self._context.set_input_shape(name, engine.get_tensor_profile_shape(name, _PROFILE)[-1])
         self._most = {name: tuple(self._context.get_tensor_shape(name)) for name in names}
@@ -83,7 +83,7 @@ class TensorRtEngine:
         with self._lock:
             if not self._context.set_input_shape(INPUT_NAME, batch.shape):
                 raise ArtefactError(f"batch: expected a shape of the plan's profile, got {batch.shape}")
-            self._buffers.upload(INPUT_NAME, batch)
+            self._buffers.upload(INPUT_NAME, batch.astype(np.float32, copy=False))  # no more than its block holds
             if not self._context.execute_async_v3(self._buffers.stream):
                 raise ArtefactError(
                     "TensorRT: expected it to compute the batch, but it failed; its log above says more"

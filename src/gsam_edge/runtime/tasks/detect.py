@@ -53,6 +53,8 @@ class Detect:
         kept, xyxy = kept[sized], xyxy[sized]
         order = np.argsort(-scores[kept], kind="stable")
         kept, xyxy = kept[order], xyxy[order]
+        if masks is not None and not all(np.isfinite(masks[row]).all() for row in kept):
+            raise _not_finite(MASKS_NAME)
         return Detections(
             xyxy=xyxy,
             scores=scores[kept],
@@ -76,10 +78,14 @@ def _read(
             raise ValueError(f"outputs[{name!r}]: expected shape {shape}, got {outputs[name].shape}")
     for name in ("boxes", "scores"):
         if not np.isfinite(outputs[name]).all():
-            raise ValueError(f"outputs[{name!r}]: expected finite numbers, got NaN or infinity")
+            raise _not_finite(name)
     return (
         outputs["boxes"][0].astype(np.float32, copy=False),
         outputs["scores"][0].astype(np.float32, copy=False),
         outputs["class_ids"][0].astype(np.int64, copy=False),
         outputs[MASKS_NAME][0] if MASKS_NAME in outputs else None,
     )
+
+
+def _not_finite(name: str) -> ValueError:
+    return ValueError(f"outputs[{name!r}]: expected finite numbers, got NaN or infinity")

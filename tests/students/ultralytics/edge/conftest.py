@@ -34,13 +34,18 @@ def weights(edge_config):
 
 @torch.no_grad()
 def _calm(network, images) -> None:
-    """Scales the last layers of the exported branch, which nothing bounds: scores neither 0 nor 1, boxes of some cells.
+    """Scales the last layers of the exported branch, which nothing bounds: scores and masks neither 0 nor 1, boxes of
+    some cells.
 
     The rounding errors of large numbers would else hide whether two runtimes agree.
     """
-    (_, said), head = network.eval()(images), network.model[-1]
+    (answer, said), head = network.eval()(images), network.model[-1]
     branch = "one2one_" if has_end_to_end(network) else ""
     said = said["one2one"] if branch else said
     for scores, distances in zip(getattr(head, f"{branch}cv3"), getattr(head, f"{branch}cv2"), strict=True):
         scores[-1].weight.div_(said["scores"].std())
         distances[-1].weight.div_(2 * said["boxes"].std())
+    if "mask_coefficient" in said:
+        masks = torch.bmm(said["mask_coefficient"].transpose(1, 2), answer[1].flatten(2))  # before the sigmoid
+        for coefficients in getattr(head, f"{branch}cv4"):
+            coefficients[-1].weight.div_(masks.std())

@@ -50,9 +50,8 @@ class _Groups:
     def keep(self, gone: NDArray[np.int64], counts: NDArray[np.int64], least: NDArray[np.int64]) -> NDArray[np.bool_]:
         """By group, whether `least` channels stay along each of its axes if `counts` more of its channels leave."""
         left = self.lengths - gone @ self.times
-        enough: NDArray[np.bool_] = (left - counts[:, None] * self.times >= least) | (self.times == 0)
-        kept: NDArray[np.bool_] = enough.all(axis=1)
-        return kept
+        enough = (left - counts[:, None] * self.times >= least) | (self.times == 0)
+        return np.asarray(np.all(enough, axis=1), np.bool_)
 
     def savings(self, gone: NDArray[np.int64], counts: NDArray[np.int64]) -> NDArray[np.float64]:
         """By group, what is saved if `counts` more of its channels leave."""

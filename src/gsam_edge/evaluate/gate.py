@@ -82,8 +82,9 @@ def gate_artefacts(
             rows.append({"artefact": f"{model}_{name}", "verdict": f"not built: {content.why}"})
             continue
         if name in crashes:
-            shipped[name] = NotBuilt(f"{REFUSED}: {_told(crashes[name], f'{model}_{name}')}")
-            rows.append({"artefact": f"{model}_{name}", "size_mb": len(content) / 1e6, "verdict": shipped[name].why})
+            why = f"{REFUSED}: {_told(crashes[name], f'{model}_{name}')}"
+            shipped[name] = NotBuilt(why)
+            rows.append({"artefact": f"{model}_{name}", "size_mb": len(content) / 1e6, "verdict": why})
             continue
         row, verdict = evidence[name].to_row(), evidence[name].objection
         if verdict is None and name != REFERENCE and reference is None:

@@ -73,12 +73,12 @@ def measure_exported(model: str, name: str) -> Callable[..., tuple[Row, Predicti
     return measure
 
 
-def compare(*measurements: Row) -> tuple[list[Row], DataFrame, Figure]:
+def compare(**measurements: Row) -> tuple[list[Row], DataFrame, Figure]:
     """Compares all artefacts that were built: as a report, as a table for kedro-viz, as a bar plot."""
     from gsam_edge.evaluate.comparison import comparison_frame
     from gsam_edge.report.plots import plot_comparison
 
-    rows = [row for row in measurements if "status" not in row]
+    rows = [row for row in measurements.values() if "status" not in row]
     return rows, comparison_frame(rows), plot_comparison(rows)
 
 

@@ -58,7 +58,7 @@ def create_pipeline() -> Pipeline:
             *measuring(STUDENT),
             node(
                 nodes.compare,
-                inputs=[f"measurement_{artefact}" for artefact in ARTEFACTS],
+                inputs={artefact: f"measurement_{artefact}" for artefact in ARTEFACTS},
                 outputs=["comparison", "comparison_table", "plot_comparison"],
                 name="compare",
             ),

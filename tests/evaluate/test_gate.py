@@ -227,13 +227,17 @@ def test_single_precision_that_differs_ends_the_run_after_the_report(student, tr
         require_accepted(list(rows.values()))
 
 
-def test_what_was_not_built_has_its_row_and_its_reason(student, model, truth, images):
-    absent = NotBuilt("not asked for: formats")
+@pytest.mark.parametrize(
+    ("why", "verdict"),
+    [
+        ("not asked for: formats", "not built: not asked for: formats"),
+        ("not built here: no GPU", "not built here: no GPU"),
+    ],
+)
+def test_what_was_not_built_has_its_row_and_its_reason(student, model, truth, images, why, verdict):
+    absent = NotBuilt(why)
     rows, shipped = gated(student, {"onnx": model, "onnx_int8": absent}, truth, images)
-    assert rows["student_onnx_int8"] == {
-        "artefact": "student_onnx_int8",
-        "verdict": "not built: not asked for: formats",
-    }
+    assert rows["student_onnx_int8"] == {"artefact": "student_onnx_int8", "verdict": verdict}
     assert shipped["onnx_int8"] == absent
 
 

@@ -17,7 +17,7 @@ from gsam_edge.export.evidence import collect_evidence
 from gsam_edge.export.format import Format, NotBuilt, StudentModule
 from gsam_edge.export.parity import ParityConfig
 from gsam_edge.export.prompt_free import check_module_prompt_free
-from gsam_edge.export.report import REFUSED, REJECTED, ArtefactEvidence
+from gsam_edge.export.report import NOT_BUILT, REFUSED, REJECTED, ArtefactEvidence
 from gsam_edge.export.table import FORMATS, REFERENCE
 from gsam_edge.vision.images import ImageSource
 
@@ -79,7 +79,8 @@ def gate_artefacts(
     for name in sorted(candidates, key=lambda name: name != REFERENCE):
         content = candidates[name]
         if isinstance(content, NotBuilt):
-            rows.append({"artefact": f"{model}_{name}", "verdict": f"not built: {content.why}"})
+            why = content.why if content.why.startswith(NOT_BUILT) else f"{NOT_BUILT}: {content.why}"
+            rows.append({"artefact": f"{model}_{name}", "verdict": why})
             continue
         if name in crashes:
             why = f"{REFUSED}: {_told(crashes[name], f'{model}_{name}')}"

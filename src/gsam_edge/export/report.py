@@ -12,6 +12,8 @@ from gsam_edge.export.stages import Certificate
 REJECTED = "rejected"
 #: Begins the verdict on an artefact that is not worth shipping: the run goes on with what is left.
 REFUSED = "refused"
+#: There is no file: it was not asked for, or could not be made here.
+NOT_BUILT = "not built"
 
 
 @dataclass(frozen=True)

@@ -124,7 +124,7 @@ def areas(data: LabelledImages, config: StudentTrainingConfig) -> NDArray[np.flo
             height, width = true[row].shape
             box = Letterbox.fit((height, width), (SIDE, SIDE))
             whole = np.array([[0, 0, width, height]], np.float32)
-            read = box.masks_to_image(target[None].float().numpy(), whole).sum()
+            read = box.masks_to_image(target[None].float().numpy(), whole).whole().sum()
             found.append((true[row].sum() * (SIDE / max(height, width)) ** 2, read / true[row].sum()))
     return np.array(found)
 

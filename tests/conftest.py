@@ -12,7 +12,7 @@ settings.load_profile("steady")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Puts the whole pipelines first: one process runs them all, and the others have the rest meanwhile."""
+    """Puts the whole pipelines first: a process runs a file of them, and the others have the rest meanwhile."""
     items.sort(key=lambda item: "integration" not in item.path.parts)
 
 

@@ -144,7 +144,7 @@ def test_an_artefact_that_could_not_be_made_keeps_its_reason(tmp_path: Path) -> 
 
 
 def test_a_format_that_nobody_writes_is_refused_with_those_that_are(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match=r"expected a format among \['onnx', 'onnx_int8'.*\], got 'tflite'"):
+    with pytest.raises(DatasetError, match=r"expected a format among \[.*'onnx', .*\], got 'tflite'"):
         ArtefactDataset(filepath=str(tmp_path / "student"), format="tflite")
 
 

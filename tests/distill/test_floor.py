@@ -27,7 +27,7 @@ TEACHERS = {
 
 
 def test_labels_with_a_recall_of_six_in_a_hundred_are_useless(caplog):
-    judged = label_verdict({"recall": 0.06, "precision": 0.4, "mask_iou": 0.8}, {"recall": 0.01}, FLOOR)
+    judged = label_verdict({"recall": 0.06, "precision": 0.4, "mask_iou": 0.8}, {"recall": 0.01}, FLOOR, never_found={})
     assert judged["verdict"] == USELESS
     assert judged["why"] == (
         "of 100 objects the labels hold about 6 on the validation images from a score of 0.25 on, and of 100 labels "
@@ -38,21 +38,21 @@ def test_labels_with_a_recall_of_six_in_a_hundred_are_useless(caplog):
 
 
 def test_good_labels_are_said_to_be_what_they_are(caplog):
-    judged = label_verdict({"recall": 0.73, "precision": 0.69}, {"recall": 0.4}, FLOOR)
+    judged = label_verdict({"recall": 0.73, "precision": 0.69}, {"recall": 0.4}, FLOOR, never_found={})
     assert judged == {
         "verdict": SUFFICIENT,
         "why": "of 100 objects the labels hold about 73 on the validation images from a score of 0.25 on, and of 100 "
         "labels about 69 are right; of 100 objects about 40 pass the gate",
     }
     assert not caplog.records
-    assert label_verdict({}, {}, FLOOR)["why"] == "the labels lie in the true boxes"
-    assert label_verdict({"mask_iou": 0.4}, {}, FLOOR)["verdict"] == USELESS
+    assert label_verdict({}, {}, FLOOR, never_found={})["why"] == "the labels lie in the true boxes"
+    assert label_verdict({"mask_iou": 0.4}, {}, FLOOR, never_found={})["verdict"] == USELESS
     assert len(caplog.records) == 1
 
 
 def test_a_strict_gate_is_warned_of_and_ends_no_run(caplog):
     """What passes is right, and the rest is ignored: that few labels teach is no reason not to teach them."""
-    judged = label_verdict({"recall": 0.47, "precision": 0.42}, {"recall": 0.07}, FLOOR)
+    judged = label_verdict({"recall": 0.47, "precision": 0.42}, {"recall": 0.07}, FLOOR, never_found={})
     assert judged["verdict"] == SUFFICIENT
     assert "few labels pass the gate: of 100 objects the labels hold about 47" in caplog.text
     assert "labelling.gate.precision" in caplog.text

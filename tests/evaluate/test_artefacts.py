@@ -88,7 +88,7 @@ def test_what_was_not_built_is_no_row_of_the_comparison():
     assert row == {"artefact": "student_x", "status": "not built", "why": "no such package"}
     assert not predictions.objects
     measured = {"artefact": "student", "runtime": "torch", "device": "cpu", "box_map50": 0.5, "size_mb": 1.0}
-    rows, frame, _ = compare(measured, row)
+    rows, frame, _ = compare(student=measured, student_onnx=row)
     assert rows == [measured]
     assert frame["artefact"].tolist() == ["student"]
 

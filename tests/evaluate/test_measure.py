@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from gsam_edge.evaluate import worker
-from gsam_edge.evaluate.measure import MeasurementError, MeasurementRefusedError, measure
+from gsam_edge.evaluate.measure import MeasurementError, MeasurementRefusedError, measure, times_in_turns
 from gsam_edge.evaluate.memory import peak_memory_mb
 from gsam_edge.vision import Detections
 
@@ -165,6 +165,20 @@ class TestFigures:
         large = quick(artefacts.large, 1).peak_memory_mb
         assert small < 150
         assert large - small == pytest.approx(25_000_000 * 8 / 1e6, rel=0.03)  # 2^20 would be 5 % off
+
+
+def test_artefacts_are_timed_in_turns_on_the_same_images_each_in_its_process(artefacts, tmp_path):
+    """Each beginning every second turn, so that neither always runs in the other's wake."""
+    notes = [tmp_path / "slow", tmp_path / "fast"]
+    factories = [functools.partial(artefacts.noting, str(path)) for path in notes]
+    times = times_in_turns(factories, images(3), warmup=1, repeats=3, threads=1)
+    assert times.shape == (3, 2)
+    assert (times > 0).all()
+    assert notes[0].read_text() == notes[1].read_text() == "0 1 2 0 "
+    slow = times_in_turns([artefacts.sleeper, functools.partial(artefacts.echo, False)], images(1), warmup=0,
+                          repeats=2, threads=1)  # fmt: skip
+    assert (slow[:, 0] > 20).all()
+    assert (slow[:, 1] < slow[:, 0]).all()
 
 
 class TestGraphicsCard:

@@ -1,16 +1,19 @@
+import json
+
 import numpy as np
 import onnx
 import pytest
-from torch import nn
 
 from gsam_edge.export.evidence import RejectedArtefactError, collect_evidence, require_accepted
-from gsam_edge.export.format import NotBuilt, StudentModule
+from gsam_edge.export.format import StudentModule
 from gsam_edge.export.formats.onnx import OnnxConfig, to_onnx
-from gsam_edge.export.formats.onnx_int8 import quantize_static
 from gsam_edge.export.parity import Parity, ParityConfig
 from gsam_edge.export.prompt_free import check_prompt_free
-from gsam_edge.export.report import ArtefactEvidence, report_row
+from gsam_edge.export.quantization.static import quantize_static
+from gsam_edge.export.report import ArtefactEvidence
 from gsam_edge.export.table import FORMATS
+from gsam_edge.runtime.engines.onnxruntime import OnnxRuntimeEngine
+from support.blobs import BlobStudent
 
 ONNX, INT8 = FORMATS["onnx"], FORMATS["onnx_int8"]
 CONFIG = ParityConfig(
@@ -20,8 +23,9 @@ CONFIG = ParityConfig(
     box_tolerance=0.1,
     score_tolerance=1e-5,
     mask_tolerance=1e-5,
+    stage_tolerance=1e-4,
     agreement=0.99,
-    least_matched_share=0.5,
+    half={"box_tolerance": 0.5, "score_tolerance": 0.01, "mask_tolerance": 0.05, "stage_tolerance": 0.05},
 )
 
 
@@ -30,87 +34,117 @@ def images(canvases):
     return {f"{n}.png": (canvas[0].transpose(1, 2, 0) * 255).astype(np.uint8) for n, canvas in enumerate(canvases)}
 
 
-def test_each_artefact_gets_its_row(blob_student, blob_onnx, canvases, images, int8_config):
+def test_each_artefact_is_compared_with_pytorch(blob_student, blob_onnx, canvases, images, int8_config):
     artefacts = {
         "student_onnx": (ONNX, blob_onnx),
         "student_onnx_int8": (INT8, quantize_static(blob_onnx, canvases, int8_config)),
     }
-    rows = collect_evidence(blob_student, artefacts, images, sorted(images), CONFIG)
-    require_accepted(rows)
-    assert [row["artefact"] for row in rows] == ["student_onnx", "student_onnx_int8"]
-    assert [row["verdict"].split(":")[0] for row in rows] == ["accepted", "to be measured"]
-    assert all(row["prompt_free"] and row["parity"]["images"] == 3 for row in rows)
+    collected = collect_evidence(blob_student, artefacts, images, sorted(images), CONFIG)
+    assert [evidence.artefact for evidence in collected] == ["student_onnx", "student_onnx_int8"]
+    assert [evidence.objection for evidence in collected] == [None, None]
+    for evidence, (_, content) in zip(collected, artefacts.values(), strict=True):
+        row = evidence.to_row()
+        assert row["prompt_free"] is True
+        assert row["parity"]["images"] == 3
+        assert ("stages" in row) == (evidence.precision == "single")
+        assert row["size_mb"] == pytest.approx(len(content) / 1e6)
 
 
 def test_another_student_under_the_same_name_is_rejected(blob_student, card, images):
-    class Louder(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.student = blob_student.module
-
+    class Louder(BlobStudent):
         def forward(self, images):
-            boxes, scores, class_ids, masks = self.student(images)
+            boxes, scores, class_ids, masks = super().forward(images)
             return boxes + 1, scores, class_ids, masks
 
     model = to_onnx(StudentModule(Louder(), card), OnnxConfig(opset=17))
-    rows = collect_evidence(blob_student, {"student_onnx": (ONNX, model)}, images, sorted(images), CONFIG)
+    (found,) = collect_evidence(blob_student, {"student_onnx": (ONNX, model)}, images, sorted(images), CONFIG)
+    assert found.objection is not None
+    assert found.objection.startswith("rejected: its outputs differ from PyTorch's by more than the tolerances: of ")
     with pytest.raises(RejectedArtefactError, match=r"student_onnx rejected: its outputs .*'box_difference': 1\.0"):
-        require_accepted(rows)
+        require_accepted([found.to_row() | {"verdict": found.objection}])
 
 
-@pytest.mark.parametrize("least", [0.5, 0.0])
-def test_a_quantised_artefact_that_detects_nothing_is_broken_not_rounded(
-    blob_student, blob_onnx, canvases, images, int8_config, least
-):
-    """Its convolutions all zero, with the sizes and the calibration of a sound one."""
-    model = onnx.load_from_string(quantize_static(blob_onnx, canvases, int8_config))
-    for tensor in model.graph.initializer:
-        values = onnx.numpy_helper.to_array(tensor)
-        if values.dtype == np.int8 and values.ndim == 4:
-            tensor.CopyFrom(onnx.numpy_helper.from_array(np.zeros_like(values), tensor.name))
-    dead = {"student_onnx_int8": (INT8, model.SerializeToString())}
-    config = CONFIG.model_copy(update={"least_matched_share": least})
-    rows = collect_evidence(blob_student, dead, images, sorted(images), config)
-    assert rows[0]["parity"]["matched_share"] == 0
-    assert "box_difference" not in rows[0]["parity"]
-    if least:
-        expected = r"student_onnx_int8 rejected: broken.* expected it to find at least 50% .*, got 0 of \d+"
-        with pytest.raises(RejectedArtefactError, match=expected):
-            require_accepted(rows)
-    else:
-        require_accepted(rows)
+def test_the_verdict_names_the_stage_where_an_artefact_and_pytorch_part(blob_student, blob_onnx, images):
+    """Its masks alone are wrong: squares of probabilities."""
+    model = onnx.load_from_string(blob_onnx)
+    for node in model.graph.node:
+        node.output[:] = ["right_masks" if name == "masks" else name for name in node.output]
+    model.graph.node.append(onnx.helper.make_node("Mul", ["right_masks", "right_masks"], ["masks"]))
+    wrong = {"student_onnx": (ONNX, model.SerializeToString())}
+    (found,) = collect_evidence(blob_student, wrong, images, sorted(images), CONFIG)
+    assert found.objection is not None
+    assert found.objection.endswith("; the first stage that differs is masks")
+    assert found.to_row()["stages"]["first_divergence"] == "masks"
 
 
-def test_what_needs_a_prompt_is_rejected(blob_student, blob_onnx, prompted_onnx, images, card):
+def test_what_needs_a_prompt_is_rejected_and_compared_with_nothing(blob_student, blob_onnx, prompted_onnx, images):
     artefacts = {"student_onnx": (ONNX, blob_onnx), "student_litert": (ONNX, prompted_onnx)}
-    with pytest.raises(RejectedArtefactError, match=r"student_litert is not prompt-free: .*\['images', 'prompt'\]"):
-        collect_evidence(blob_student, artefacts, images, sorted(images), CONFIG)
+    sound, prompted = collect_evidence(blob_student, artefacts, images, sorted(images), CONFIG)
+    assert sound.objection is None
+    assert prompted.objection == "rejected: expected exactly one input, 'images', got ['images', 'prompt']"
+    row = prompted.to_row()
+    assert row["prompt_free"] is False
+    assert "parity" not in row
+    with pytest.raises(RejectedArtefactError, match=r"student_litert rejected: .*\['images', 'prompt'\]$"):
+        require_accepted([row | {"verdict": prompted.objection}])
 
-    class Prompted(nn.Module):
-        def forward(self, images, boxes):
-            return images, boxes
 
-    with pytest.raises(RejectedArtefactError, match=r"the PyTorch student is not prompt-free: .*\(images, boxes\)"):
-        collect_evidence(StudentModule(Prompted(), card), artefacts, images, sorted(images), CONFIG)
-
-
-def test_other_outputs_are_rejected_by_the_artefacts_name(blob_student, blob_onnx, images):
+def test_other_outputs_are_rejected(blob_student, blob_onnx, images):
     model = onnx.load_from_string(blob_onnx)
     for node in model.graph.node:
         node.output[:] = ["confidences" if name == "scores" else name for name in node.output]
         node.input[:] = ["confidences" if name == "scores" else name for name in node.input]
-    model.graph.output[1].name = "confidences"
-    renamed = {"student_onnx": (ONNX, model.SerializeToString())}
-    with pytest.raises(RejectedArtefactError, match=r"student_onnx: artefact: expected the outputs .*'confidences'"):
-        collect_evidence(blob_student, renamed, images, sorted(images), CONFIG)
+    next(value for value in model.graph.output if value.name == "scores").name = "confidences"
+    renamed = {"student_onnx": (ONNX, model.SerializeToString()), "student_int8": (INT8, model.SerializeToString())}
+    exact, rounded = collect_evidence(blob_student, renamed, images, sorted(images), CONFIG)
+    assert exact.objection is not None
+    assert exact.objection.startswith("rejected: artefact: expected the outputs ")
+    assert rounded.objection == exact.objection.replace("rejected", "refused")
 
 
-def test_what_this_machine_could_not_make_has_a_row_that_says_so(blob_student, blob_onnx, images):
-    artefacts = {"student_onnx": (ONNX, blob_onnx), "student_onnx_int8": (INT8, NotBuilt("no calibrator"))}
-    exact, absent = collect_evidence(blob_student, artefacts, images, sorted(images), CONFIG)
-    assert exact["prompt_free"]
-    assert absent == {"artefact": "student_onnx_int8", "verdict": "not built: no calibrator"}
-    require_accepted([exact, absent])
+def test_an_engine_whose_package_is_absent_is_said_with_the_line_that_installs_it(
+    blob_student, blob_onnx, images, monkeypatch
+):
+    def absent(name):
+        def open_engine(content, suffix, *, threads):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+        monkeypatch.setattr("gsam_edge.export.evidence.open_engine", open_engine)
+        artefacts = {"student_onnx": (ONNX, blob_onnx), "student_onnx_int8": (INT8, blob_onnx)}
+        return collect_evidence(blob_student, artefacts, images, sorted(images), CONFIG)
+
+    for found, made_as in zip(absent("abacus"), (ONNX, INT8), strict=True):
+        assert found.objection == f"refused: not run: the package abacus is not installed; {made_as.install}"
+    with pytest.raises(ModuleNotFoundError, match=r"gsam_edge\.beads"):
+        absent("gsam_edge.beads")
+
+
+def test_a_file_that_is_none_of_its_format_is_said_like_any_other_fault(blob_student, images):
+    broken = {"student_onnx": (ONNX, b"no such file"), "student_onnx_int8": (INT8, b"no such file")}
+    exact, rounded = collect_evidence(blob_student, broken, images, sorted(images), CONFIG)
+    assert exact.objection is not None
+    assert exact.objection.startswith("rejected: ")
+    assert rounded.objection == exact.objection.replace("rejected", "refused")
+    assert set(exact.to_row()) == {"artefact", "size_mb", "oldest_runtime"}
+
+
+def test_a_backend_that_fails_to_run_what_it_opened_is_refused(blob_student, blob_onnx, images, monkeypatch, caplog):
+    def run(self, batch):
+        raise RuntimeError("no such kernel")
+
+    monkeypatch.setattr(OnnxRuntimeEngine, "run", run)
+    (found,) = collect_evidence(blob_student, {"student_onnx": (ONNX, blob_onnx)}, images, sorted(images), CONFIG)
+    assert found.objection == "refused: it fails to run: RuntimeError: no such kernel"
+    assert "Traceback" in caplog.text
+
+
+def test_an_artefact_that_lost_its_masks_is_no_artefact_of_its_student(blob_student, blob_onnx, images):
+    model = onnx.load_from_string(blob_onnx)
+    model.graph.output.remove(next(value for value in model.graph.output if value.name == "masks"))
+    bare = {"student_onnx_int8": (INT8, model.SerializeToString())}
+    (found,) = collect_evidence(blob_student, bare, images, sorted(images), CONFIG)
+    assert found.objection is not None
+    assert found.objection.startswith("refused: expected the student's outputs {'boxes': (1, ")
 
 
 def test_no_pictures_is_an_error(blob_student, blob_onnx):
@@ -119,31 +153,26 @@ def test_no_pictures_is_an_error(blob_student, blob_onnx):
 
 
 @pytest.mark.parametrize(
-    ("matched", "unmatched", "close", "exact", "verdict"),
+    ("objects", "close", "precision", "objection"),
     [
-        (9, 0, True, True, "accepted"),
-        (9, 0, False, True, "rejected: its outputs differ from PyTorch"),
-        (9, 0, False, False, "to be measured"),
-        (9, 9, False, False, "to be measured"),
-        (8, 9, False, False, "rejected: broken"),
-        (0, 0, True, True, "unproven"),
+        (9, True, "single", None),
+        (9, False, "single", "rejected: its outputs differ from PyTorch"),
+        (9, True, "half", None),
+        (9, False, "half", "refused: its outputs differ from PyTorch"),
+        (9, False, "integer", None),
+        (0, False, "integer", None),
+        (0, False, "single", "refused: nothing to compare"),
+        (0, False, "half", "refused: nothing to compare"),
     ],
 )
-def test_the_report_has_the_keys_that_others_rely_on(matched, unmatched, close, exact, verdict, blob_onnx):
-    found = Parity(4, matched, unmatched, 1.0, 0.01, 0.001, None, within_tolerance=close)
-    check = check_prompt_free(ONNX.inputs(blob_onnx))
-    evidence = ArtefactEvidence("student_onnx", len(blob_onnx), check, found, exact, 0.5)
-    row = report_row(evidence)
-    assert set(row) == {"artefact", "size_mb", "prompt_free", "parity", "verdict"}
-    assert row["size_mb"] == pytest.approx(len(blob_onnx) / 1e6)
-    assert row["prompt_free"] is True
-    assert row["verdict"].startswith(verdict)
+def test_the_precision_decides_what_parity_must_show(objects, close, precision, objection, blob_onnx):
+    found = Parity(4, objects, objects, 0, 0.01, 0.001, None, within_tolerance=close)
+    check = check_prompt_free(ONNX.inputs(blob_onnx), ONNX.read_card(blob_onnx))
+    evidence = ArtefactEvidence(
+        "student_onnx", 1, precision, check, found, None, None, "onnxruntime 1.15.1", ("did this",), None
+    )
+    assert (evidence.objection or "accepted").startswith(objection or "accepted")
+    row = json.loads(json.dumps(evidence.to_row()))
+    assert set(row) == {"artefact", "size_mb", "prompt_free", "parity", "oldest_runtime", "notes"}
+    assert (row["oldest_runtime"], row["notes"]) == ("onnxruntime 1.15.1", ["did this"])
     assert "mask_difference" not in row["parity"]
-
-
-def test_the_report_rejects_what_needs_a_prompt(prompted_onnx):
-    check = check_prompt_free(ONNX.inputs(prompted_onnx))
-    found = Parity(4, 9, 0, 1.0, 0.01, 0.001, None, within_tolerance=True)
-    row = report_row(ArtefactEvidence("student_onnx", 1, check, found, True, 0.5))
-    assert row["prompt_free"] is False
-    assert row["verdict"].startswith("rejected: expected exactly one input")

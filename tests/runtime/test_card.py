@@ -6,13 +6,14 @@ from hypothesis import strategies as st
 
 from gsam_edge.runtime import ArtefactError, Card
 from gsam_edge.runtime.tasks.table import interface_fault, output_names
+from gsam_edge.runtime.tensors import InputTensor
 
 CARD = Card("detect", ("ear of bag", "Ähre 🌾"), 320, "yolov8-seg", "0.1.0")
 
 
-@given(st.lists(st.text()), st.integers(1, 4096))
-def test_the_card_survives_as_text(names, size):
-    card = Card("detect", tuple(names), size, "yolov8", "0.1.0")
+@given(st.lists(st.text(), min_size=1), st.integers(1, 4096), st.lists(st.text()))
+def test_the_card_survives_as_text(names, size, notes):
+    card = Card("detect", tuple(names), size, "yolov8", "0.1.0", notes=tuple(notes))
     assert Card.from_properties(card.to_properties() | {"stride": "32"}) == card
 
 
@@ -22,8 +23,15 @@ def test_the_card_survives_as_text(names, size):
         ({"class_names": "not json"}, "unreadable"),
         ({"class_names": '{"0": "a"}'}, "expected a JSON list of names"),
         ({"class_names": "[1]"}, "expected a JSON list of names"),
+        ({"notes": "many"}, "unreadable"),
+        ({"notes": "[1]"}, "expected a JSON list of sentences"),
         ({"image_size": "large"}, "unreadable"),
-        ({"image_size": "0"}, "expected a positive number"),
+        ({"class_names": "[]"}, "class_names: expected at least one name, got none"),
+        ({"class_names": "[" * 100_000}, "class_names, notes or image_size is unreadable"),
+        ({"image_size": "0"}, r"expected 1..4096 pixels, got 0"),
+        ({"image_size": "60000"}, r"expected 1..4096 pixels, got 60000"),
+        ({"image_size": "9" * 19}, r"expected 1..4096 pixels, got 9999999999999999999"),
+        ({"image_size": "9" * 5000}, "unreadable"),
     ],
 )
 def test_a_broken_card_is_refused(change, message):
@@ -32,7 +40,9 @@ def test_a_broken_card_is_refused(change, message):
 
 
 def test_a_missing_card_is_refused():
-    with pytest.raises(ArtefactError, match=r"expected \['class_names', 'image_size', 'task'\] too, got \['arc"):
+    with pytest.raises(
+        ArtefactError, match=r"expected \['class_names', 'gsam_edge_task', 'image_size'\] too, got \['arc"
+    ):
         Card.from_properties({"architecture": "yolov8", "version": "0.1.0"})
 
 
@@ -49,12 +59,13 @@ def test_a_missing_card_is_refused():
     ],
 )
 def test_the_interface_of_a_student(inputs, outputs, good):
-    assert (interface_fault(CARD, inputs, outputs) is None) is good
+    tensors = [InputTensor(name, (1, 3, 320, 320), "float32") for name in inputs]
+    assert (interface_fault(CARD, tensors, outputs) is None) is good
 
 
 def test_a_task_of_another_version_is_refused():
     with pytest.raises(ArtefactError, match=r"metadata task: expected one of \['detect'\], got 'dream'"):
-        interface_fault(replace(CARD, task="dream"), ["images"], ["dreams"])
+        interface_fault(replace(CARD, task="dream"), [InputTensor("images", (1, 3, 320, 320), "float32")], ["dreams"])
 
 
 def test_outputs_have_their_names_by_their_number():

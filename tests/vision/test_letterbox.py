@@ -1,11 +1,16 @@
 """The way to the canvas and back."""
 
+from io import BytesIO
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import ExifTags, Image
 
 from gsam_edge.vision import Letterbox
+from gsam_edge.vision.images import ImageError, decode_image
+from gsam_edge.vision.letterbox import letterboxed, letterboxed_file
 
 sides = st.integers(1, 900)
 
@@ -70,7 +75,7 @@ def test_a_mask_comes_back_at_any_stride(image_hw, stride, span):
     probabilities = np.zeros((128 // stride, 128 // stride), np.float32)
     probabilities[top:bottom, left:right] = 1
     whole_image = np.array([[0, 0, width, height]], np.float32)
-    (mask,) = box.masks_to_image(probabilities[None], whole_image)
+    (mask,) = box.masks_to_image(probabilities[None], whole_image).whole()
     assert mask.shape == image_hw
     assert mask.dtype == bool
     drawn = box.boxes_to_image(np.array([[left, top, right, bottom]], np.float32) * stride)
@@ -83,12 +88,78 @@ def test_a_mask_comes_back_at_any_stride(image_hw, stride, span):
 def test_masks_within_their_boxes_are_the_whole_masks_cut_to_them():
     box = Letterbox.fit((90, 70), (64, 64))
     rng = np.random.default_rng(0)
-    probabilities = rng.random((3, 16, 16)).astype(np.float32)
-    xyxy = np.array([[0, 0, 70, 90], [10.2, 20.7, 40.1, 60.5], [5, 5, 5, 5]], np.float32)
-    masks = box.masks_to_image(probabilities, xyxy)
-    (whole,) = box.masks_to_image(probabilities[1:2], xyxy[:1])
+    probabilities = rng.random((4, 16, 16)).astype(np.float32)
+    xyxy = np.array([[0, 0, 70, 90], [10.2, 20.7, 40.1, 60.5], [5, 5, 5, 5], [9, 9, 2, 20]], np.float32)
+    masks = box.masks_to_image(probabilities, xyxy).whole()
+    (whole,) = box.masks_to_image(probabilities[1:2], xyxy[:1]).whole()
     inside = np.zeros_like(whole)
-    inside[20:61, 10:41] = True
+    inside[21:60, 10:40] = True  # the pixels whose middle is in the box
     assert not masks[1][~inside].any()
     assert (masks[1] == whole)[inside].mean() > 0.99
-    assert not masks[2].any()
+    assert not masks[2:].any()
+
+
+@given(st.data())
+def test_a_box_holds_the_pixels_whose_middle_is_in_it(data):
+    """One rule for the edge of a mask, that of the area which a student learns: half a pixel of error at most."""
+    height, width = image_hw = data.draw(st.tuples(st.integers(1, 90), st.integers(1, 90)))
+    canvas = data.draw(st.sampled_from([32, 64]))
+    x, y = (sorted(data.draw(st.tuples(*2 * [st.floats(0, side, width=32)]))) for side in (width, height))
+    xyxy = np.array([[x[0], y[0], x[1], y[1]]], np.float32)
+    everywhere = np.ones((1, canvas // 4, canvas // 4), np.float32)
+    (mask,) = Letterbox.fit(image_hw, (canvas, canvas)).masks_to_image(everywhere, xyxy).whole()
+    columns, rows = np.arange(width) + 0.5, np.arange(height) + 0.5
+    expected = ((rows >= y[0]) & (rows < y[1]))[:, None] & (columns >= x[0]) & (columns < x[1])
+    np.testing.assert_array_equal(mask, expected)
+
+
+def photograph(hw, kind="JPEG", *, mode="RGB", orientation=1):
+    """A file of an image without sharp edges, as photographs are at the size of a pixel."""
+    waves = np.linspace(0, 9, hw[0])[:, None, None], np.linspace(0, 7, hw[1])[None, :, None], np.arange(3)[None, None]
+    pixels = 127 + 60 * np.sin(waves[0] + waves[2]) + 60 * np.cos(waves[1] * 1.3 - waves[2])
+    image = Image.fromarray(pixels.astype(np.uint8)).convert(mode)
+    exif = image.getexif()
+    exif[ExifTags.Base.Orientation] = orientation
+    content = BytesIO()
+    image.save(content, kind, exif=exif, **({"quality": 95} if kind == "JPEG" else {}))
+    return content.getvalue()
+
+
+FILE = {"name": "a.jpg", "max_pixels": 10**6}
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_a_file_gives_the_numbers_of_its_decoded_image(kind, orientation):
+    content = photograph((90, 141), kind, orientation=orientation)
+    expected, place = letterboxed(decode_image(content, **FILE), 64)
+    batch, letterbox = letterboxed_file(content, 64, **FILE, reduced=False)
+    assert letterbox == place
+    np.testing.assert_array_equal(batch, expected)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_reduced_jpeg_lies_as_the_whole_one_whatever_its_orientation(mode, orientation):
+    """Sides that 8 does not divide: a reduced image that counted its last half pixel whole would be shifted."""
+    content = photograph((403, 587), mode=mode, orientation=orientation)
+    expected, place = letterboxed_file(content, 64, **FILE, reduced=False)
+    batch, letterbox = letterboxed_file(content, 64, **FILE, reduced=True)
+    assert letterbox == place
+    assert 0 < np.abs(batch - expected).max() < 6 / 255
+    assert np.abs(batch - expected).mean() < 1 / 255
+
+
+def test_a_jpeg_that_shrinks_less_than_to_a_half_is_decoded_whole():
+    content = photograph((120, 127))
+    expected, _ = letterboxed_file(content, 64, **FILE, reduced=False)
+    np.testing.assert_array_equal(letterboxed_file(content, 64, **FILE, reduced=True)[0], expected)
+
+
+def test_a_damaged_or_too_large_file_is_refused_reduced_or_not():
+    content = photograph((300, 300))
+    for reduced in (False, True):
+        with pytest.raises(ImageError, match=r"a\.jpg: expected at most 999 pixels"):
+            letterboxed_file(content, 64, name="a.jpg", max_pixels=999, reduced=reduced)
+        with pytest.raises(ImageError, match=r"a\.jpg: expected a complete image file"):
+            letterboxed_file(content[:2000], 64, **FILE, reduced=reduced)

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from support.constant_student import constant_student
+
 PACKAGE = Path(__file__).parents[2] / "src" / "gsam_edge"
 ROOMS = ("vision", "runtime")
 FILES = sorted([PACKAGE / "__init__.py", *(path for room in ROOMS for path in (PACKAGE / room).rglob("*.py"))])
@@ -45,6 +47,19 @@ letterbox = Letterbox.fit((30, 50), (64, 64))
 assert letterbox.image(image).shape == (64, 64, 3)
 xyxy = np.array([[3, 4, 40, 20]], np.float32)
 assert np.allclose(letterbox.boxes_to_image(letterbox.boxes_to_canvas(xyxy)), xyxy, atol=1e-4)
+"""
+#: Comes after IMPORT_ALL: a student in student.onnx finds its object in a JPEG file that is decoded at reduced size.
+DETECT = """
+from io import BytesIO
+from PIL import Image
+from gsam_edge.runtime import Detector
+file = BytesIO()
+Image.new("RGB", (200, 100), (255, 0, 0)).save(file, "JPEG", quality=95)
+found = Detector.open("student.onnx", score_threshold=0.5, threads=1).file(
+    file.getvalue(), max_pixels=20_000, reduced=True
+)
+assert found.class_ids.tolist() == [1], found
+assert found.masks.shape == (1, 100, 200) and found.masks.any()
 """
 
 
@@ -83,13 +98,18 @@ def run(python: str | Path, program: str, source: Path) -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_a_file_of_the_device_is_python_3_10_and_imports_what_is_there(path: Path) -> None:
-    """An engine imports its one backend inside a function; nothing else comes from anywhere else."""
+    """An engine imports its one backend inside a function; nothing else comes from anywhere else.
+
+    ExecuTorch's Python binding takes PyTorch's tensors and no others.
+    """
     tree = ast.parse(path.read_text(encoding="utf-8"), feature_version=(3, 10))
     foreign = {name.partition(".")[0] for name in imported(tree) if not is_there(name)}
-    if "engine" in str(path.relative_to(PACKAGE)):
+    if foreign == {"executorch", "torch"}:
+        assert path == PACKAGE / "runtime" / "engines" / "executorch.py"
+    elif "engine" in str(path.relative_to(PACKAGE)):
         assert len(foreign) <= 1, f"an engine has one backend, this one imports {sorted(foreign)}"
-        return
-    assert not foreign
+    else:
+        assert not foreign
 
 
 def test_the_device_needs_numpy_and_pillow_alone(device: Path) -> None:
@@ -104,14 +124,18 @@ def test_the_block_can_fail(device: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_device_runs_on_python_3_10(device: Path, tmp_path: Path) -> None:
-    """In an environment of Python 3.10 with numpy and Pillow, both rooms import and do their work."""
+def test_the_device_runs_on_python_3_10(device: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In an environment of Python 3.10 with numpy, Pillow and ONNX Runtime, both rooms import and do their work."""
     python = shutil.which("python3.10")
     if python is None or subprocess.run([python, "--version"], capture_output=True, check=False).returncode:
         pytest.skip("no python3.10 that starts is on the PATH")
     subprocess.run([python, "-m", "venv", tmp_path / "venv"], check=True)
-    install = [tmp_path / "venv" / "bin" / "python", "-m", "pip", "install", "--quiet", "numpy", "pillow"]
+    own = tmp_path / "venv" / "bin" / "python"
+    install = [own, "-m", "pip", "install", "--quiet", "numpy", "pillow", "onnxruntime"]
     installed = subprocess.run(install, capture_output=True, text=True, check=False)
     if installed.returncode:
-        pytest.skip(f"numpy and Pillow for Python 3.10 cannot be had here: {installed.stderr.strip()[-200:]}")
-    run(tmp_path / "venv" / "bin" / "python", IMPORT_ALL + ROUND_TRIP, device)
+        why = installed.stderr.strip()[-200:]
+        pytest.skip(f"numpy, Pillow and ONNX Runtime for Python 3.10 cannot be had here: {why}")
+    (tmp_path / "student.onnx").write_bytes(constant_student())
+    monkeypatch.chdir(tmp_path)
+    run(own, IMPORT_ALL + ROUND_TRIP + DETECT, device)

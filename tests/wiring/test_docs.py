@@ -1,4 +1,4 @@
-"""Links between the pages lead to a file and a heading that are there."""
+"""What the pages name is there: files, headings, commands; and each claim's benchmark has its row."""
 
 import re
 from pathlib import Path
@@ -24,3 +24,21 @@ def test_links_lead_somewhere(page):
         target = (page.parent / path).resolve() if path else page
         assert target.exists(), f"{page}: {link}"
         assert not anchor or anchor in anchors(target), f"{page}: {link}"
+
+
+def test_every_benchmark_has_a_row_and_no_page_names_one_that_there_is_not():
+    there = {path.name for path in ROOT.glob("benchmarks/*.py")}
+    table = [line for line in (ROOT / "benchmarks/README.md").read_text("utf-8").splitlines() if line.startswith("| ")]
+    assert set(re.findall(r"benchmarks/(\w+\.py)", "".join(line.split(" | ")[1] for line in table))) == there
+    assert len({line.split(" | ")[0] for line in table}) == len(table), "a claim stands in two rows"
+    for page in PAGES:
+        named = set(re.findall(r"benchmarks/(\w+\.py)", page.read_text("utf-8")))
+        assert named <= there, f"{page}: there is no {sorted(named - there)}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_options_of_a_benchmark_are_those_that_it_has(page):
+    for name, options in re.findall(r"benchmarks/(\w+)\.py([^`|#\n]*)", page.read_text("utf-8")):
+        program = (ROOT / "benchmarks" / f"{name}.py").read_text("utf-8")
+        for option in re.findall(r"--[\w-]+", options):
+            assert f'"{option}"' in program, f"{page}: {name}.py has no option {option}"

@@ -37,7 +37,11 @@ from gsam_edge.vision.errors import FileError, UserError
 
 ROOT = Path(__file__).parents[2]
 #: Exceptions of this package that a user cannot mend, with the reason.
-DEFECTS = {"MeasurementError": "an artefact of ours raised an exception, or its process crashed"}
+DEFECTS = {
+    "MeasurementError": "an artefact of ours raised an exception",
+    "ProcessEndedError": "the process of an artefact of ours crashed",
+    "RunFailedError": "the backend of an artefact of ours raised an exception",
+}
 BUGS = [ValueError("two shapes"), KeyError("boxes"), ImportError("no such name"), TypeError("got None"), OSError("odd")]
 
 

@@ -21,8 +21,12 @@ HEAVY = (
     "onnxruntime",
     "segment_anything",
     "peft",
-    "tensorrt",
     "albumentations",
+    "executorch",
+    "ncnn",
+    "onnx",
+    "openvino",
+    "tensorrt",
 )
 
 

@@ -16,6 +16,7 @@ from gsam_edge.coco.geometry.segmentation import (
     rle_boxes,
     rle_to_json,
     segmentation_to_rle,
+    window_to_rle,
 )
 from gsam_edge.vision import Detections
 from gsam_edge.vision.boxes import paired_box_iou
@@ -59,8 +60,13 @@ class PackedDetections:
     @classmethod
     def pack(cls, detections: Detections) -> Self:
         """Encodes the masks; `unpack` gives an equal value back."""
-        masks = detections.masks
+        cropped = detections.cropped
         unmasked = replace(detections, masks=None)
+        if cropped is not None:
+            corners = [(left, top) for left, top, _, _ in cropped.windows_xyxy.tolist()]
+            rles = (window_to_rle(cropped.part(row), corner, cropped.image_hw) for row, corner in enumerate(corners))
+            return cls(unmasked, cropped.image_hw, tuple(rles))
+        masks = detections.masks
         if masks is None:
             return cls(unmasked, None, ())
         return cls(unmasked, (masks.shape[1], masks.shape[2]), tuple(mask_to_rle(mask) for mask in masks))

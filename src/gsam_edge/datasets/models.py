@@ -14,7 +14,7 @@ from gsam_edge.datasets.atomic import new_folder, write_bytes
 from gsam_edge.datasets.versioned_bytes import BytesDataset, FolderDataset
 from gsam_edge.export.format import NotBuilt
 from gsam_edge.export.table import FORMATS
-from gsam_edge.runtime.card import ArtefactError
+from gsam_edge.runtime.engines.files import why_not_built
 from gsam_edge.teachers.errors import AdapterError
 from gsam_edge.teachers.family import BaseSource, SavedBase
 from gsam_edge.teachers.table import TEACHERS
@@ -203,10 +203,5 @@ class ArtefactDataset(BytesDataset["bytes | NotBuilt"]):
         return json.dumps({"status": "not built", "why": value.why}).encode() if isinstance(value, NotBuilt) else value
 
     def decode(self, content: bytes) -> bytes | NotBuilt:
-        # No format's file starts like this JSON.
-        if not content.startswith(b'{"status"'):
-            return content
-        try:
-            return NotBuilt(json.loads(content)["why"])
-        except (ValueError, KeyError, RecursionError) as error:
-            raise ArtefactError(f"artefact: expected JSON that says why it was not built, but: {error!r}") from error
+        why = why_not_built(content)
+        return content if why is None else NotBuilt(why)

@@ -123,3 +123,14 @@ class DistillationConfig(BaseModel):
         if len(set(control)) < len(control):
             raise ValueError(f"expected each arm once, got {list(control)}")
         return control
+
+
+class RecoveryConfig(BaseModel):
+    """The training of a pruned student; all else is that of `distillation`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    steps: int = Field(gt=1, description="optimiser steps of both stages together")
+    learning_rate: float = Field(gt=0, le=1, description="peak learning rate; the weights are not random any more")
+    seeds: int = Field(gt=0, description="how many seeds, from `seed` on; the first is the pruned student's")
+    control: bool = Field(description="whether the student itself is trained as much longer, to know what was lost")

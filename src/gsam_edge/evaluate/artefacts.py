@@ -88,16 +88,22 @@ def evaluate_teacher(
 
 
 def evaluate_student(
-    weights: StudentWeights, truth: Annotations, images: ImageSource, config: EvaluationConfig, device: DeviceName
+    weights: StudentWeights,
+    truth: Annotations,
+    images: ImageSource,
+    config: EvaluationConfig,
+    device: DeviceName,
+    *,
+    model: str = "student",
 ) -> tuple[Row, Predictions]:
-    """Measures the student in PyTorch; returns as `evaluate_teacher` does.
+    """Measures the student in PyTorch; returns as `evaluate_teacher` does. `model` is what its row calls it.
 
     Raises:
         InvalidDatasetError: if it was trained for other classes or on another split.
     """
     require_made_from(
         truth,
-        what="student_weights",
+        what=f"{model}_weights",
         class_names=weights.class_names,
         split_digest=weights.split,
         remedy="run the pipeline distillation",
@@ -109,7 +115,7 @@ def evaluate_student(
         return student_predictor(content, score_threshold=score_threshold, device=where)
 
     return _measured(
-        "student", f"torch {version('torch')} {where}", where, with_score_threshold, truth, images, len(content), config
+        model, f"torch {version('torch')} {where}", where, with_score_threshold, truth, images, len(content), config
     )
 
 
@@ -161,7 +167,7 @@ def _measured(
     *,
     prompts: Sequence[Detections] | None = None,
 ) -> tuple[Row, Predictions]:
-    count_objects(truth)  # refuses a split without objects before the long measurement
+    count_objects(truth, "test")  # refuses a split without objects before the long measurement
     measured = measure(
         with_score_threshold(config.score_threshold),
         with_score_threshold(config.timed_score_threshold),

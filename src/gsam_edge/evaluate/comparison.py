@@ -52,7 +52,7 @@ def comparison_row(
         ValueError: if there is not one prediction per image, or one does not fit the truth
             (see `evaluate_predictions`).
     """
-    objects = count_objects(truth)
+    objects = count_objects(truth, "test")
     predictions = by_image(truth, measurement.predictions)
     row: dict[str, Any] = {"artefact": artefact, "runtime": runtime, "device": device}
     row |= {"images": len(truth.images), "objects": objects}
@@ -74,8 +74,8 @@ def comparison_row(
     return row | {"per_class": {name: values for name, values in per_class.items() if values}}
 
 
-def count_objects(truth: Annotations) -> int:
-    """Returns how many objects, crowd regions aside, the test split holds.
+def count_objects(truth: Annotations, split: str) -> int:
+    """Returns how many objects, crowd regions aside, a split holds; `split` is its name.
 
     Raises:
         InvalidDatasetError: if it holds none, so that no accuracy can be computed.
@@ -83,8 +83,8 @@ def count_objects(truth: Annotations) -> int:
     objects = int((~truth.columns.is_crowd).sum())
     if not objects:
         raise InvalidDatasetError(
-            f"test split: expected at least one object in {len(truth.images)} images, got none (crowd regions do not "
-            "count), so no accuracy can be measured; label some of these images, or give the split other ones"
+            f"{split} split: expected at least one object in {len(truth.images)} images, got none (crowd regions do "
+            "not count), so no accuracy can be measured; label some of these images, or give the split other ones"
         )
     return objects
 

@@ -1,4 +1,4 @@
-"""Settings of the evaluation."""
+"""Settings of the evaluation, and of the gate that measures as the evaluation does."""
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -27,3 +27,16 @@ class EvaluationConfig(BaseModel):
     )
     image_rows: int = Field(gt=0, description="rows of the image grid, one image each")
     image_width: int = Field(gt=0, description="width in pixels of one image of the grid")
+
+
+class GateConfig(BaseModel):
+    """What an exported student must reach to be shipped; it is measured as `EvaluationConfig` says, on validation."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    most_drop: float = Field(
+        ge=0, description="points of mAP50-95, of boxes and of masks, that it may lose against single precision"
+    )
+    least_speedup: float = Field(
+        ge=0, description="a format that must be faster is more than this many times as fast as single precision"
+    )

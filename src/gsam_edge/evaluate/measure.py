@@ -1,7 +1,8 @@
 """Measures an artefact's predictions, latency and memory in processes of their own.
 
 One process makes the predictions for the accuracy, down to very low scores. Another runs the artefact as in normal use,
-for latency and memory. Each is a plain interpreter (`python -m gsam_edge.evaluate.worker`), not one of
+for latency and memory; where the latencies of two artefacts are compared, their processes answer in turns, so that what
+else the machine does falls on both. Each is a plain interpreter (`python -m gsam_edge.evaluate.worker`), not one of
 `multiprocessing`: that would import the parent's main module again, whose libraries would count as the artefact's
 memory and whose unguarded code would run. Images are sent one by one, so that the process holds the artefact and one
 image.
@@ -13,7 +14,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -42,6 +43,14 @@ class MeasurementError(RuntimeError):
 
 class MeasurementRefusedError(UserError, MeasurementError):
     """A `MeasurementError` that the user can fix: the artefact raised a `UserError`, or memory ran out."""
+
+
+class ProcessEndedError(MeasurementError):
+    """The process of the measured artefact ended early: its backend crashed."""
+
+
+class ProcessKilledError(MeasurementRefusedError, ProcessEndedError):
+    """The process of the measured artefact was killed, most likely because memory ran out."""
 
 
 def measure(
@@ -87,9 +96,7 @@ def measure(
         row %= len(images)
         return "predict", images[row], None if prompts is None else prompts[row]
 
-    with _worker_process(threads) as ask:
-        ask("load", factory, threads)
-        predictions: list[PackedDetections] = [ask(*request(row))[0] for row in range(len(images))]
+    predictions = predict_all(factory, images, prompts=prompts, threads=threads)
     with _worker_process(threads) as ask:
         ask("load", timed, threads)
         for row in range(warmup):
@@ -106,6 +113,56 @@ def measure(
         threads=threads,
         peak_gpu_memory_mb=gpu_memory_mb,
     )
+
+
+def predict_all(
+    factory: Callable[[], Predict],
+    images: Sequence[NDArray[np.uint8]],
+    *,
+    prompts: Sequence[Any] | None = None,
+    threads: int,
+) -> list[PackedDetections]:
+    """Returns what an artefact finds in each image, in a fresh process; arguments and errors as of `measure`."""
+    with _worker_process(threads) as ask:
+        ask("load", factory, threads)
+        asked = [None] * len(images) if prompts is None else prompts
+        return [ask("predict", images[row], asked[row])[0] for row in range(len(images))]
+
+
+def times_in_turns(
+    factories: Sequence[Callable[[], Predict]],
+    images: Sequence[NDArray[np.uint8]],
+    *,
+    warmup: int,
+    repeats: int,
+    threads: int,
+) -> NDArray[np.float64]:
+    """Times artefacts in turns, each in a fresh process of its own; all of them are loaded at once.
+
+    In each turn all get the same image, and the one that begins changes from turn to turn.
+
+    Args:
+        factories: of the artefacts with the settings of normal use; else, and all errors, as of `measure`.
+        images: uint8 [H, W, 3] RGB, read one at a time.
+        warmup: turns that are not timed, at least 0.
+        repeats: timed turns, at least 1.
+        threads: CPU threads of each.
+
+    Returns:
+        Milliseconds of each call, float64 [repeats, artefacts].
+    """
+    times = np.empty((warmup + repeats, len(factories)))
+    step = max(1.0, len(images) / repeats)
+    with ExitStack() as processes:
+        asks = [processes.enter_context(_worker_process(threads)) for _ in factories]
+        for ask, factory in zip(asks, factories, strict=True):
+            ask("load", factory, threads)
+        for turn in range(warmup + repeats):
+            image = images[int(turn * step) % len(images)]
+            for place in range(len(asks)):
+                column = (turn + place) % len(asks)
+                times[turn, column] = asks[column]("predict", image, None)[1]
+    return times[warmup:]
 
 
 @contextmanager
@@ -150,13 +207,13 @@ def _worker_process(threads: int) -> Iterator[Callable[..., Any]]:
         process.communicate()
 
 
-def _why_it_ended(process: "subprocess.Popen[bytes]", request: str) -> MeasurementError:
+def _why_it_ended(process: "subprocess.Popen[bytes]", request: str) -> ProcessEndedError:
     """Returns the error that says why a worker ended without a reply."""
-    code, kind = process.wait(), MeasurementError
+    code, kind = process.wait(), ProcessEndedError
     if code >= 0:
         cause = f"ended with exit code {code}"
     elif -code == signal.SIGKILL:
-        kind = MeasurementRefusedError
+        kind = ProcessKilledError
         cause = "was killed by SIGKILL, most likely because memory ran out"
     else:
         cause = f"was ended by {signal.Signals(-code).name}"

@@ -6,6 +6,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from gsam_edge.export.format import BuildData, Format, NotBuilt, StudentModule
+from gsam_edge.export.table import REFERENCE
+from gsam_edge.vision.errors import UserError
 
 logger = logging.getLogger(__name__)
 
@@ -13,13 +15,17 @@ logger = logging.getLogger(__name__)
 def build_artefact(
     target: Format[Any, Any], source: StudentModule | bytes | NotBuilt, data: BuildData, config: BaseModel
 ) -> bytes | NotBuilt:
-    """Exports a student to one format; where this machine cannot, logs the reason and returns it.
+    """Exports a student to one format; where this machine or the converter cannot, logs the reason and returns it.
 
     Args:
         target: the format.
         source: as `target.source` says.
         data: the data that a format may use.
         config: of the class `target.config`.
+
+    Raises:
+        UserError: what the user can mend before the artefact is built.
+        Exception: whatever a converter raises for `REFERENCE`, without which nothing is shipped.
     """
     if isinstance(source, NotBuilt):
         return _not_built(target, f"it is made from {target.source}, which was not built: {source.why}")
@@ -29,6 +35,13 @@ def build_artefact(
         if error.name is None or error.name.split(".")[0] == "gsam_edge":
             raise
         return _not_built(target, f"the package {error.name} is not installed; {target.install}")
+    except UserError:
+        raise
+    except Exception as error:  # converters raise all kinds, and the run goes on with the other formats
+        if target.name == REFERENCE:
+            raise
+        logger.exception("the format %s could not be built", target.name)
+        return _not_built(target, f"its converter failed: {type(error).__name__}: {error}")
 
 
 def _not_built(target: Format[Any, Any], why: str) -> NotBuilt:

@@ -1,14 +1,15 @@
-"""Checks artefacts before they are used: that they are prompt-free and give the outputs of the PyTorch student."""
+"""Checks artefacts before they are measured: that they are prompt-free and give the outputs of the PyTorch student."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from typing import Any
 
 from gsam_edge.export.calibration import CalibrationCanvases
-from gsam_edge.export.format import Format, NotBuilt, StudentModule
-from gsam_edge.export.parity import ParityConfig, compare_with_torch
-from gsam_edge.export.prompt_free import check_module_prompt_free, check_prompt_free
-from gsam_edge.export.report import REJECTED, ArtefactEvidence, not_built_row, report_row
+from gsam_edge.export.format import Format, StudentModule
+from gsam_edge.export.parity import Parity, ParityConfig, RunFailedError, compare_with_torch
+from gsam_edge.export.prompt_free import PromptFreeCheck, check_prompt_free
+from gsam_edge.export.report import REJECTED, ArtefactEvidence
+from gsam_edge.export.stages import Certificate, certify
 from gsam_edge.runtime.card import ArtefactError
 from gsam_edge.runtime.engines.table import open_engine
 from gsam_edge.vision.errors import UserError
@@ -21,12 +22,12 @@ class RejectedArtefactError(UserError):
 
 def collect_evidence(
     student: StudentModule,
-    artefacts: Mapping[str, tuple[Format[Any, Any], bytes | NotBuilt]],
+    artefacts: Mapping[str, tuple[Format[Any, Any], bytes]],
     images: ImageSource,
     file_names: Sequence[str],
     config: ParityConfig,
-) -> list[dict[str, Any]]:
-    """Checks every artefact for prompts and compares it with PyTorch.
+) -> list[ArtefactEvidence]:
+    """Checks every artefact for prompts and compares it with PyTorch; by its stages, too, if it computes in floats.
 
     Args:
         student: the student that the artefacts were made from.
@@ -35,46 +36,79 @@ def collect_evidence(
         file_names: images to compare on; `config.images` of them are taken, evenly spread.
         config: thresholds and tolerances.
 
-    Returns:
-        The catalog's `optimization_report`, one row per artefact: see `export.report`.
-
     Raises:
-        RejectedArtefactError: if the module or an artefact needs more than an image, or gives other outputs.
         ValueError: if there are no images.
     """
-    if fault := check_module_prompt_free(student.module).fault:
-        raise RejectedArtefactError(f"the PyTorch student is not prompt-free: {fault}")
     if not file_names:
         raise ValueError("collect_evidence: expected images to compare on, got none")
     count = min(config.images, len(file_names))
     chosen = tuple(file_names[index * len(file_names) // count] for index in range(count))
-    rows = []
-    for name, (made_as, content) in artefacts.items():
-        if isinstance(content, NotBuilt):
-            rows.append(not_built_row(name, content))
-            continue
-        check = check_prompt_free(made_as.inputs(content))
-        if check.fault:
-            raise RejectedArtefactError(f"{name} is not prompt-free: {check.fault}")
-        canvases = CalibrationCanvases(images, chosen, made_as.read_card(content))
-        try:
-            engine = open_engine(content, made_as.suffix, threads=0)
-        except ArtefactError as error:
-            raise RejectedArtefactError(f"{name}: {error}") from error
-        with closing(engine):
-            compared = compare_with_torch(student, engine, canvases, config)
-        evidence = ArtefactEvidence(name, len(content), check, compared, made_as.exact, config.least_matched_share)
-        rows.append(report_row(evidence))
-    return rows
+    return [
+        _examined(student, name, made_as, content, images, chosen, config)
+        for name, (made_as, content) in artefacts.items()
+    ]
+
+
+def _examined(
+    student: StudentModule,
+    name: str,
+    made_as: Format[Any, Any],
+    content: bytes,
+    images: ImageSource,
+    chosen: tuple[str, ...],
+    config: ParityConfig,
+) -> ArtefactEvidence:
+    """Checks one artefact; what keeps it from being read or run becomes evidence, too."""
+    notes: tuple[str, ...] = ()
+    check: PromptFreeCheck | None = None
+    compared: Parity | None = None
+    stages: Certificate | None = None
+    unusable: str | None = None
+    not_run: str | None = None
+    try:
+        card = made_as.read_card(content)
+        notes, check = card.notes, check_prompt_free(made_as.inputs(content), card)
+        if check.prompt_free:
+            canvases = CalibrationCanvases(images, chosen, card)
+            with closing(open_engine(content, made_as.suffix, threads=0)) as engine:
+                compared = compare_with_torch(student, engine, canvases, config.for_precision(made_as.precision))
+            if made_as.precision != "integer":
+                stages = certify(student, made_as, content, canvases, config)
+    except ArtefactError as error:
+        unusable = str(error)
+    except RunFailedError as error:
+        not_run = str(error)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.split(".")[0] == "gsam_edge":
+            raise
+        not_run = f"not run: the package {error.name} is not installed; {made_as.install}"
+    return ArtefactEvidence(
+        artefact=name,
+        size_bytes=len(content),
+        precision=made_as.precision,
+        check=check,
+        parity=compared,
+        unusable=unusable,
+        not_run=not_run,
+        oldest_runtime=made_as.oldest_runtime,
+        notes=notes,
+        stages=stages,
+    )
 
 
 def require_accepted(rows: Sequence[Mapping[str, Any]]) -> None:
     """Checks that no artefact was rejected.
+
+    Args:
+        rows: of `optimization_report`.
 
     Raises:
         RejectedArtefactError: naming every rejected artefact, the reason and the figures.
     """
     rejected = [row for row in rows if row["verdict"].startswith(REJECTED)]
     if rejected:
-        reasons = "; ".join(f"{row['artefact']} {row['verdict']}, found {row['parity']}" for row in rejected)
-        raise RejectedArtefactError(f"expected artefacts with the outputs of their PyTorch student: {reasons}")
+        reasons = "; ".join(
+            f"{row['artefact']} {row['verdict']}" + (f" ({row['parity']})" if "parity" in row else "")
+            for row in rejected
+        )
+        raise RejectedArtefactError(f"expected prompt-free artefacts with their student's outputs: {reasons}")

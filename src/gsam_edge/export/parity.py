@@ -1,7 +1,9 @@
 """Compares the outputs of two artefacts of one student."""
 
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -9,73 +11,101 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from gsam_edge.export.calibration import Canvases
-from gsam_edge.export.format import StudentModule
+from gsam_edge.export.format import Precision, StudentModule
+from gsam_edge.runtime.card import ArtefactError
 from gsam_edge.runtime.engines.engine import Engine
 from gsam_edge.runtime.tasks.detect import MASKS_NAME
 from gsam_edge.runtime.tasks.table import output_names
 from gsam_edge.vision.boxes import box_iou
 
+logger = logging.getLogger(__name__)
+
 #: One image's raw outputs by name, as `Engine.run` gives them.
 Outputs = Mapping[str, NDArray[Any]]
 
 
-class ParityConfig(BaseModel):
-    """Thresholds and tolerances for comparing two artefacts of one student."""
+class RunFailedError(RuntimeError):
+    """An artefact's backend opened it and then failed to run it; the message is a sentence on the artefact."""
+
+
+class Tolerances(BaseModel):
+    """How far the outputs of two artefacts may differ where they find the same object."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    box_tolerance: float = Field(ge=0, description="largest difference of a box's edge in canvas pixels")
+    score_tolerance: float = Field(ge=0, le=1, description="largest difference of a score")
+    mask_tolerance: float = Field(ge=0, le=1, description="largest difference of a mask's probability")
+    stage_tolerance: float = Field(
+        ge=0, le=1, description="largest difference at the end of a stage, as a share of its tensor's largest value"
+    )
+
+
+class ParityConfig(Tolerances):
+    """Thresholds for comparing two artefacts of one student, and the tolerances of single precision."""
 
     images: int = Field(ge=1, description="images that are compared")
     score_threshold: float = Field(ge=0, le=1, description="objects that score less are not compared")
     match_iou: float = Field(gt=0, le=1, description="least box IoU of two objects of one class that are the same one")
-    box_tolerance: float = Field(ge=0, description="largest difference of a box's edge in canvas pixels")
-    score_tolerance: float = Field(ge=0, le=1, description="largest difference of a score")
-    mask_tolerance: float = Field(ge=0, le=1, description="largest difference of a mask's probability")
-    agreement: float = Field(gt=0, le=1, description="least share of objects that must be within all tolerances")
-    least_matched_share: float = Field(
-        ge=0, le=1, description="a quantised artefact that shares less of its objects with PyTorch is broken"
+    agreement: float = Field(
+        gt=0, le=1, description="least share of objects, and of a stage's values, within the tolerances"
     )
+    half: Tolerances = Field(description="the tolerances of formats that compute in half precision")
+
+    def for_precision(self, precision: Precision) -> "ParityConfig":
+        """Returns the configuration with the tolerances of a precision; integer formats are reported by single's."""
+        return self.model_copy(update=self.half.model_dump()) if precision == "half" else self
 
 
 @dataclass(frozen=True)
 class Parity:
     """The result of a comparison over all images.
 
+    Two candidates whose scores differ in the last bit may change places in the suppression, so one object that only one
+    side finds does not prove an artefact wrong, while a wrong one fails at nearly all objects.
+
     Attributes:
         images: number of images.
-        matched: objects found by both.
-        unmatched: objects found by one alone that scored above the threshold by more than the score tolerance.
-        agreement: share of matched and unmatched objects that matched within all tolerances; 1 where there is none.
-            Two candidates whose scores differ in the last bit may change places in the suppression, so one unmatched
-            object does not prove an artefact wrong, while a wrong one fails at nearly all objects.
-        box_difference: largest difference of matched objects' box edges in canvas pixels; None where nothing matched.
+        objects: objects that either finds, each once; of those that one finds alone, only what scored above the
+            threshold by more than the score tolerance.
+        found_by_both: how many of them both find.
+        equal: how many of those are within all tolerances.
+        box_difference: largest difference of matched objects' box edges in canvas pixels; None where nothing matched,
+            and, as of the others, where a number is NaN or infinite.
         score_difference: likewise of their scores.
         mask_difference: likewise of their masks' probabilities, inside the box and off its edge; None without masks,
             too.
-        within_tolerance: whether the agreement is high enough.
+        within_tolerance: whether there are objects, and enough of them are equal.
     """
 
     images: int
-    matched: int
-    unmatched: int
-    agreement: float
+    objects: int
+    found_by_both: int
+    equal: int
     box_difference: float | None
     score_difference: float | None
     mask_difference: float | None
     within_tolerance: bool
 
     @property
-    def matched_share(self) -> float | None:
-        """Share of matched and unmatched objects that matched, however closely; None where there is none.
-
-        It separates a rounded artefact, whose objects are all there but none within the tolerances, from a broken one.
-        """
-        objects = self.matched + self.unmatched
-        return self.matched / objects if objects else None
+    def words(self) -> str:
+        """The counts as a sentence."""
+        if not self.objects:
+            return f"nothing to compare: neither it nor PyTorch finds an object in {_count(self.images, 'image')}"
+        return (
+            f"of {_count(self.objects, 'object')} in {_count(self.images, 'image')}, it and PyTorch both find "
+            f"{self.found_by_both}, {self.equal} of them equal within the tolerances"
+        )
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns the attributes and `matched_share` for JSON; what does not apply is absent."""
-        values = asdict(self) | {"matched_share": self.matched_share}
+        """Returns the counts, the differences and `words` for JSON; what does not apply is absent."""
+        values = asdict(self) | {"words": self.words}
+        del values["within_tolerance"]
         return {key: value for key, value in values.items() if value is not None}
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def parity(pairs: Iterable[tuple[Outputs, Outputs]], config: ParityConfig) -> Parity:
@@ -111,25 +141,55 @@ def parity(pairs: Iterable[tuple[Outputs, Outputs]], config: ParityConfig) -> Pa
         raise ValueError("parity: expected at least one image, got none")
     found = np.array(differences).reshape(-1, 3)
     tolerated = (found <= [config.box_tolerance, config.score_tolerance, config.mask_tolerance]).all(axis=1)
-    objects = len(found) + unmatched
-    agreement = float(tolerated.sum() / objects) if objects else 1.0
-    box_difference, score_difference, mask_difference = found.max(axis=0).tolist() if len(found) else [None] * 3
+    objects, equal = len(found) + unmatched, int(tolerated.sum())
+    largest = found.max(axis=0).tolist() if len(found) else [None] * 3
+    box_difference, score_difference, mask_difference = (finite(value) for value in largest)
     return Parity(
         images=images,
-        matched=len(found),
-        unmatched=unmatched,
-        agreement=agreement,
+        objects=objects,
+        found_by_both=len(found),
+        equal=equal,
         box_difference=box_difference,
         score_difference=score_difference,
         mask_difference=mask_difference if has_masks else None,
-        within_tolerance=agreement >= config.agreement,
+        within_tolerance=bool(objects) and equal >= config.agreement * objects,
     )
 
 
+def finite(value: float | None) -> float | None:
+    """Returns the number, or None for one that is NaN or infinite, which no report can hold."""
+    return value if value is not None and isfinite(value) else None
+
+
 def compare_with_torch(student: StudentModule, engine: Engine, canvases: Canvases, config: ParityConfig) -> Parity:
-    """Returns `parity` of a PyTorch student, the reference, and an opened artefact of it."""
-    batches = (canvases[index] for index in range(len(canvases)))
-    return parity(((torch_outputs(student, batch), engine.run(batch)) for batch in batches), config)
+    """Returns `parity` of a PyTorch student, the reference, and an opened artefact of it.
+
+    Raises:
+        ArtefactError: if the artefact has other outputs than the student, by names or shapes.
+        RunFailedError: see `run_artefact`.
+    """
+    return parity((_pair(student, engine, canvases[index]) for index in range(len(canvases))), config)
+
+
+def _pair(student: StudentModule, engine: Engine, batch: NDArray[np.float32]) -> tuple[Outputs, Outputs]:
+    reference, other = torch_outputs(student, batch), run_artefact(engine, batch)
+    expected, got = ({name: outputs[name].shape for name in outputs} for outputs in (reference, other))
+    if expected != {name: got.get(name) for name in expected}:
+        raise ArtefactError(f"expected the student's outputs {expected}, got {got}")
+    return reference, other
+
+
+def run_artefact(engine: Engine, batch: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
+    """Returns what `engine.run` does.
+
+    Raises:
+        RunFailedError: if the backend raises anything.
+    """
+    try:
+        return engine.run(batch)
+    except Exception as error:  # a backend may raise whatever it likes, and the run goes on without the artefact
+        logger.exception("%s fails to run an artefact", type(engine).__name__)
+        raise RunFailedError(f"it fails to run: {type(error).__name__}: {error}") from error
 
 
 def torch_outputs(student: StudentModule, batch: NDArray[np.float32]) -> dict[str, NDArray[Any]]:

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gsam_edge.runtime.card import Card
 from gsam_edge.runtime.tasks.table import INPUT_NAME, input_fault
+from gsam_edge.runtime.tensors import InputTensor
 
 if TYPE_CHECKING:
     from torch import nn
@@ -16,7 +18,7 @@ class PromptFreeCheck:
     """The inputs of an artefact, and what is wrong with them.
 
     Attributes:
-        inputs: names of everything that has to be fed.
+        inputs: names of everything that can be fed, also of what has a default.
         fault: what is wrong, or None if the artefact is prompt-free.
     """
 
@@ -29,9 +31,9 @@ class PromptFreeCheck:
         return self.fault is None
 
 
-def check_prompt_free(inputs: Sequence[str]) -> PromptFreeCheck:
-    """Checks the inputs of an artefact, as its format reads them from the file."""
-    return PromptFreeCheck(tuple(inputs), input_fault(inputs))
+def check_prompt_free(inputs: Sequence[InputTensor], card: Card) -> PromptFreeCheck:
+    """Checks name, shape and dtype of an artefact's inputs, as its format reads them from the file, by its card."""
+    return PromptFreeCheck(tuple(tensor.name for tensor in inputs), input_fault(inputs, card))
 
 
 def check_module_prompt_free(module: "nn.Module") -> PromptFreeCheck:

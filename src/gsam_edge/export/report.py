@@ -1,13 +1,19 @@
-"""The rows of the optimization report, one per exported artefact."""
+"""What is known of an exported student before its accuracy and speed are measured."""
 
 from dataclasses import dataclass
 from typing import Any
 
-from gsam_edge.export.format import NotBuilt
+from gsam_edge.export.format import Precision
 from gsam_edge.export.parity import Parity
 from gsam_edge.export.prompt_free import PromptFreeCheck
+from gsam_edge.export.stages import Certificate
 
+#: Begins the verdict on an artefact that is wrong: the run ends once the report is stored.
 REJECTED = "rejected"
+#: Begins the verdict on an artefact that is not worth shipping: the run goes on with what is left.
+REFUSED = "refused"
+#: There is no file: it was not asked for, or could not be made here.
+NOT_BUILT = "not built"
 
 
 @dataclass(frozen=True)
@@ -17,52 +23,56 @@ class ArtefactEvidence:
     Attributes:
         artefact: its name in the catalog.
         size_bytes: size of the file.
-        check: whether it is prompt-free.
-        parity: how its outputs differ from PyTorch's.
-        exact: whether its outputs must equal PyTorch's; a quantised artefact's accuracy is measured instead.
-        least_matched_share: see `ParityConfig`.
+        precision: how it computes, which decides whether its outputs must equal PyTorch's.
+        check: whether it is prompt-free; None where it could not be read.
+        parity: how its outputs differ from PyTorch's; None where it could not be run.
+        unusable: why it is no artefact of its student, by its content; None where it is one.
+        not_run: why it could not be run here; None where it was.
+        oldest_runtime: see `Format`.
+        notes: see `Card`.
+        stages: where it and PyTorch part; None where it could not be run, or rounds everywhere by design.
     """
 
     artefact: str
     size_bytes: int
-    check: PromptFreeCheck
-    parity: Parity
-    exact: bool
-    least_matched_share: float
+    precision: Precision
+    check: PromptFreeCheck | None
+    parity: Parity | None
+    unusable: str | None
+    not_run: str | None
+    oldest_runtime: str | None
+    notes: tuple[str, ...]
+    stages: Certificate | None
 
     @property
-    def verdict(self) -> str:
-        """One sentence that begins with "accepted", "rejected", "unproven" or "to be measured"."""
-        if self.check.fault:
+    def objection(self) -> str | None:
+        """The verdict, if it needs no measurement: one sentence that begins with `REJECTED` or `REFUSED`; else None."""
+        wrong = REJECTED if self.precision == "single" else REFUSED
+        if self.check is not None and self.check.fault:
             return f"{REJECTED}: {self.check.fault}"
-        share = self.parity.matched_share
-        if share is None:
-            return "unproven: prompt-free, but neither it nor PyTorch found an object in the compared images"
-        if self.parity.within_tolerance:
-            return "accepted: prompt-free, its outputs equal PyTorch's within the tolerances"
-        if self.exact:
-            return f"{REJECTED}: its outputs differ from PyTorch's by more than the tolerances"
-        if share < self.least_matched_share:
-            objects = self.parity.matched + self.parity.unmatched
-            return (
-                f"{REJECTED}: broken, not merely rounded: expected it to find at least {self.least_matched_share:.0%} "
-                f"of the objects together with PyTorch (parity.least_matched_share), got {self.parity.matched} of "
-                f"{objects}"
-            )
-        return "to be measured: prompt-free, differs from PyTorch by its rounding; the evaluation tells what this costs"
+        if self.unusable:
+            return f"{wrong}: {self.unusable}"
+        if self.not_run or self.parity is None:
+            return f"{REFUSED}: {self.not_run}"
+        if self.precision == "integer" or self.parity.within_tolerance:
+            return None
+        if not self.parity.objects:
+            return f"{REFUSED}: {self.parity.words}"
+        parted = self.stages.first_divergence if self.stages else None
+        where = f"; the first stage that differs is {parted}" if parted else ""
+        return f"{wrong}: its outputs differ from PyTorch's by more than the tolerances: {self.parity.words}{where}"
 
-
-def report_row(found: ArtefactEvidence) -> dict[str, Any]:
-    """Builds an artefact's row: artefact, size_mb (10^6 bytes), prompt_free, parity (see `Parity`) and verdict."""
-    return {
-        "artefact": found.artefact,
-        "size_mb": found.size_bytes / 1e6,
-        "prompt_free": found.check.prompt_free,
-        "parity": found.parity.to_dict(),
-        "verdict": found.verdict,
-    }
-
-
-def not_built_row(artefact: str, reason: NotBuilt) -> dict[str, Any]:
-    """Builds the row of an artefact that this machine could not build: artefact and verdict."""
-    return {"artefact": artefact, "verdict": f"not built: {reason.why}"}
+    def to_row(self) -> dict[str, Any]:
+        """Returns the evidence for JSON: artefact, size_mb (10^6 bytes), prompt_free, parity (see `Parity`),
+        oldest_runtime, notes and stages (see `Certificate`); what does not apply is absent.
+        """
+        row = {
+            "artefact": self.artefact,
+            "size_mb": self.size_bytes / 1e6,
+            "prompt_free": None if self.check is None else self.check.prompt_free,
+            "parity": None if self.parity is None else self.parity.to_dict(),
+            "oldest_runtime": self.oldest_runtime,
+            "notes": list(self.notes) or None,
+            "stages": None if self.stages is None else self.stages.to_dict(),
+        }
+        return {key: value for key, value in row.items() if value is not None}

@@ -1,4 +1,4 @@
-"""Nodes and inputs that pipelines build from the table of teachers."""
+"""Nodes, inputs and names that several pipelines build alike."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -9,6 +9,7 @@ from kedro.pipeline.node import Node
 from gsam_edge.augmentation import RuleAdditions, SceneDescription, rules_with
 from gsam_edge.coco import Annotations
 from gsam_edge.coco.needs import is_not_needed, not_needed
+from gsam_edge.distill.labels.pool import PooledImages
 from gsam_edge.pipelines.types import Adapter, CheckpointStore
 from gsam_edge.teachers.family import AnyFamily, BaseSource
 from gsam_edge.teachers.features import FeatureStore
@@ -19,11 +20,44 @@ from gsam_edge.training.run import Run
 from gsam_edge.vision.images import ImageSource
 
 if TYPE_CHECKING:
+    from gsam_edge.distill.arms.distillation import ArmData
+    from gsam_edge.distill.arms.stage import ArmSettings
     from gsam_edge.teachers.compose import TunedTeachers
+
+#: The model that the job ships; another model of the same kind has a name that begins with it.
+STUDENT = "student"
 
 #: Base and adapter of every teacher, each under its own name: a node takes them as `**teachers`.
 TEACHER_INPUTS: Mapping[str, str] = {
     dataset: dataset for name in TEACHERS for dataset in (f"{name}_base", f"{name}_adapter")
+}
+
+
+#: What a student is trained from by the recipe of `distillation`; `arm_data` reads images, labels and teachers of it.
+ARM_INPUTS: Mapping[str, str] = {
+    "train": "annotations_train",
+    "val": "annotations_val",
+    "test": "annotations_test",
+    "held_back": "annotations_held_back",
+    "pool": "annotations_pool",
+    "images": "raw_images",
+    "unlabelled": "unlabelled_images",
+    "teacher_val": "teacher_labels_val",
+    "teacher_pool": "teacher_labels_pool",
+    "store": "teacher_label_store",
+    "label_report": "label_report",
+    "floor": "params:teacher_floor",
+    "student": "params:student",
+    "labelling": "params:labelling",
+    "distillation": "params:distillation",
+    "choice": "params:teachers",
+    "features": "teacher_features",
+    "scene": "params:scene",
+    "additions": "params:augmentation_rules",
+    "log": "live_metrics",
+    "seed": "params:seed",
+    "device": "params:device",
+    **TEACHER_INPUTS,
 }
 
 
@@ -88,3 +122,33 @@ def tune_node(family: AnyFamily) -> Node:
         "device": "params:device",
     }
     return node(tune, inputs=inputs, outputs=f"{name}_adapter", name=f"tune_{name}")
+
+
+def arm_data(
+    inputs: dict[str, Any],
+    settings: "ArmSettings",
+    choice: TeacherChoice,
+    features: FeatureStore,
+    device: DeviceName,
+) -> "ArmData":
+    """Returns images and labels of the arms; the teachers are loaded only where a loss asks about every place."""
+    from gsam_edge.distill.arms.distillation import ArmData
+    from gsam_edge.distill.losses import asked_maps
+    from gsam_edge.distill.maps import StoredMaps
+    from gsam_edge.teachers.compose_maps import mapping_teachers
+
+    config, maps = settings.distillation, None
+    source = PooledImages(inputs["images"], inputs["unlabelled"])
+    if parts := asked_maps(config.losses):
+        tuned = tuned_teachers(inputs, choice)
+        detection = settings.labelling.detection
+        maps = StoredMaps(
+            mapping_teachers(inputs["train"], tuned, choice, parts, detection=detection, device=device),
+            config.losses,
+            source,
+            features,
+            image_size=settings.student.image_size,
+            plain_share=config.maps.plain_share,
+        )
+    named = ("train", "val", "test", "held_back", "pool", "teacher_val", "teacher_pool", "store")
+    return ArmData(images=source, maps=maps, **{name: inputs[name] for name in named})

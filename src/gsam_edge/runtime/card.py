@@ -6,7 +6,11 @@ from dataclasses import dataclass
 
 from gsam_edge.vision.errors import UserError
 
-_REQUIRED = ("task", "class_names", "image_size", "architecture", "version")
+#: Ultralytics keeps a `task` of its own in the same place.
+_TASK = "gsam_edge_task"
+_REQUIRED = (_TASK, "class_names", "image_size", "architecture", "version")
+#: Longest side of a network input in pixels; its canvas takes 200 MB.
+MAX_IMAGE_SIZE = 4096
 
 
 class ArtefactError(UserError):
@@ -25,6 +29,7 @@ class Card:
         version: version of gsam_edge that made it.
         weights: SHA-256 of the student's weights that it was exported from; None where it was not recorded.
         split: digest of the split of the images that it was trained with; None where it was not recorded.
+        notes: what was chosen and done when the artefact was made, in sentences.
     """
 
     task: str
@@ -34,17 +39,19 @@ class Card:
     version: str
     weights: str | None = None
     split: str | None = None
+    notes: tuple[str, ...] = ()
 
     def to_properties(self) -> dict[str, str]:
         """Returns the card as text by key, the form in which model formats keep metadata."""
         recorded = {"weights": self.weights, "split": self.split}
         return {
-            "task": self.task,
+            _TASK: self.task,
             "class_names": json.dumps(self.class_names, ensure_ascii=False),
             "image_size": str(self.image_size),
             "architecture": self.architecture,
             "version": self.version,
             **{key: value for key, value in recorded.items() if value is not None},
+            **({"notes": json.dumps(self.notes, ensure_ascii=False)} if self.notes else {}),
         }
 
     @classmethod
@@ -59,23 +66,26 @@ class Card:
             raise ArtefactError(f"metadata of the artefact: expected {sorted(missing)} too, got {sorted(properties)}")
         try:
             class_names = json.loads(properties["class_names"])
+            notes = json.loads(properties.get("notes", "[]"))
             image_size = int(properties["image_size"])
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ArtefactError(
-                f"metadata of the artefact: class_names or image_size is unreadable: {error}"
+                f"metadata of the artefact: class_names, notes or image_size is unreadable: {error}"
             ) from error
-        if not isinstance(class_names, list) or not all(isinstance(name, str) for name in class_names):
-            raise ArtefactError(
-                f"metadata class_names: expected a JSON list of names, got {properties['class_names']!r}"
-            )
-        if image_size < 1:
-            raise ArtefactError(f"metadata image_size: expected a positive number of pixels, got {image_size}")
+        for key, what, texts in (("class_names", "names", class_names), ("notes", "sentences", notes)):
+            if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+                raise ArtefactError(f"metadata {key}: expected a JSON list of {what}, got {properties[key]!r:.80}")
+        if not class_names:
+            raise ArtefactError("metadata class_names: expected at least one name, got none")
+        if not 1 <= image_size <= MAX_IMAGE_SIZE:
+            raise ArtefactError(f"metadata image_size: expected 1..{MAX_IMAGE_SIZE} pixels, got {image_size}")
         return cls(
-            task=properties["task"],
+            task=properties[_TASK],
             class_names=tuple(class_names),
             image_size=image_size,
             architecture=properties["architecture"],
             version=properties["version"],
             weights=properties.get("weights"),
             split=properties.get("split"),
+            notes=tuple(notes),
         )

@@ -1,22 +1,32 @@
 """A detector: an exported student's engine and task together."""
 
 from collections.abc import Sequence
+from numbers import Real
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gsam_edge.runtime.card import ArtefactError
 from gsam_edge.runtime.engines.engine import Engine
 from gsam_edge.runtime.engines.table import open_engine
 from gsam_edge.runtime.tasks.table import task_of
 from gsam_edge.vision.detections import Detections
+from gsam_edge.vision.letterbox import Letterbox
 
 
 class Detector:
-    """A student that takes an image and nothing else; `card` is its metadata, with the class names."""
+    """A student that takes an image and nothing else; `card` is its metadata, with the class names.
+
+    Several threads may call one detector at the same time. Not while another closes it.
+    """
 
     def __init__(self, engine: Engine, *, score_threshold: float) -> None:
         """Takes an opened artefact; see `open`."""
+        given: Any = score_threshold  # by a user's script, whose types nobody checked
+        if not (isinstance(given, Real) and 0 <= float(given) <= 1):
+            raise ValueError(f"score_threshold: expected a number in 0..1, got {score_threshold!r}")
         self.card = engine.card
         self._engine = engine
         self._task = task_of(engine.card)
@@ -35,7 +45,7 @@ class Detector:
         """Opens a detector from an exported file.
 
         Args:
-            source: the file, or its content.
+            source: the file, a folder of versions as Kedro writes it, whose newest is taken, or a file's content.
             suffix: how the file's name ends, such as ".onnx"; not needed with a path.
             score_threshold: objects that score less are dropped (0..1).
             threads: CPU threads within one operator; 0 lets the backend choose.
@@ -43,14 +53,54 @@ class Detector:
 
         Raises:
             ArtefactError: see `open_engine`.
+            ValueError: if the threshold is no number in 0..1.
         """
         engine = open_engine(source, suffix, threads=threads, providers=providers)
-        return cls(engine, score_threshold=score_threshold)
+        try:
+            return cls(engine, score_threshold=score_threshold)
+        except ValueError:
+            engine.close()
+            raise
 
     def __call__(self, image: NDArray[np.uint8]) -> Detections:
-        """Returns the objects in one image, uint8 RGB [H, W, 3], in its own pixels."""
-        batch, letterbox = self._task.prepare(image, self.card)
-        return self._task.read(self._engine.run(batch), letterbox, self.card, threshold=self._score_threshold)
+        """Returns the objects in one image, uint8 RGB [H, W, 3], in its own pixels.
+
+        Raises:
+            ArtefactError: if an object's class is none of the card's.
+        """
+        return self._found(*self._task.prepare(image, self.card))
+
+    def file(self, source: bytes | str | Path, *, max_pixels: int, reduced: bool = False) -> Detections:
+        """Returns the objects in one image file, in pixels of the image as its EXIF orientation turns it.
+
+        It copies the image's pixels less often than `decode_image` and `__call__` do.
+
+        Args:
+            source: the file, or its content.
+            max_pixels: images with more pixels (width x height) are refused before they are decoded.
+            reduced: whether a JPEG that becomes half as large or smaller on the input may be decoded at 1/2, 1/4 or 1/8
+                of its size, which takes less time and gives slightly other pixels than those that evaluation measured.
+                Otherwise the answer is that for `decode_image`'s array.
+
+        Raises:
+            ImageError: see `decode_image`.
+            ArtefactError: see `__call__`.
+            FileNotFoundError: if there is no such file.
+        """
+        content, name = (source, "image") if isinstance(source, bytes) else (Path(source).read_bytes(), str(source))
+        prepared = self._task.prepare_file(content, self.card, name=name, max_pixels=max_pixels, reduced=reduced)
+        return self._found(*prepared)
+
+    def _found(self, batch: NDArray[np.float32], letterbox: Letterbox) -> Detections:
+        """Runs the network on a prepared image and reads what it found."""
+        found = self._task.read(self._engine.run(batch), letterbox, self.card, threshold=self._score_threshold)
+        known = len(self.card.class_names)
+        if strange := sorted({class_id for class_id in found.class_ids.tolist() if not 0 <= class_id < known}):
+            raise ArtefactError(
+                f"class_ids: expected 0..{known - 1} by the card, which names {known}, got {strange}; it is not this "
+                "student's card: export the student again"
+            )
+        return found
 
     def close(self) -> None:
         """Frees what the backend holds; the detector is of no use afterwards."""

@@ -1,11 +1,13 @@
 """Choice of the student's architecture by the data."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from gsam_edge.coco import Annotations
+from gsam_edge.runtime.card import MAX_IMAGE_SIZE
 from gsam_edge.students.table import ARCHITECTURES
 from gsam_edge.vision.errors import UserError
 
@@ -13,6 +15,8 @@ from gsam_edge.vision.errors import UserError
 AUTO = "auto"
 #: Compound scaling, a letter; None for an architecture that has a single size.
 Size: TypeAlias = str | None
+#: Channels in and out of layers that are narrower than the architecture's, by name of the layer; empty where none is.
+Widths: TypeAlias = Mapping[str, tuple[int, int]]
 
 
 class EdgeConfig(BaseModel):
@@ -38,7 +42,9 @@ class StudentConfig(BaseModel):
 
     architecture: str = Field(description="'auto' lets the data decide")
     size: Size = Field(description="compound scaling, a letter of the architecture's; null where it has one size only")
-    image_size: int = Field(gt=0, multiple_of=32, description="side of the square network input, pixels")
+    image_size: int = Field(
+        gt=0, le=MAX_IMAGE_SIZE, multiple_of=32, description="side of the square network input, pixels"
+    )
     least_start: float = Field(
         ge=0, le=1, description="a start that gives a smaller share of the backbone's elements is called random"
     )
@@ -75,11 +81,13 @@ class StudentChoice:
         architecture: one of `ARCHITECTURES`, never "auto".
         student: size, input and postprocessing.
         why: reason for the architecture, as a clause.
+        widths: of a pruned network, which is trained in these widths.
     """
 
     architecture: str
     student: StudentConfig
     why: str
+    widths: Widths = field(default_factory=dict)
 
 
 class StudentChoiceError(UserError):

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from gsam_edge.students.choice import StudentChoice
     from gsam_edge.students.images import LabelledImages
     from gsam_edge.students.maps import WeightedLosses
+    from gsam_edge.students.pruning import Pruning, PruningConfig
     from gsam_edge.students.start import Start, Transfer
     from gsam_edge.students.weights import StudentWeights
 
@@ -122,6 +123,30 @@ class StudentFamily(Protocol[Config]):
             InvalidDatasetError: if the labels hold no object, or no person gave those of any image.
             ValueError: if they hold unknown classes.
             TrainingError: if the loss becomes NaN or infinite, or a batch does not fit into memory.
+        """
+        ...
+
+    def prune(
+        self,
+        data: "LabelledImages",
+        weights: "StudentWeights",
+        config: "PruningConfig",
+        training: Config,
+        *,
+        run: Run,
+    ) -> "Pruning":
+        """Takes the least important channels out of a student, which is not trained any further.
+
+        Args:
+            data: images and labels by whose loss a channel's importance is found.
+            weights: the student.
+            config: what it may cost, and how its channels are chosen.
+            training: batches, augmentation and gains of the losses, as `train` reads them; its schedule is not read.
+            run: where it runs; its seed is that of the batches.
+
+        Raises:
+            StudentWeightsError: if the tensors are not those of the architecture.
+            InvalidDatasetError: if the labels hold no object.
         """
         ...
 

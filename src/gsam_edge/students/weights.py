@@ -15,7 +15,7 @@ from torch import Tensor
 
 from gsam_edge import __version__
 from gsam_edge.runtime.card import Card
-from gsam_edge.students.choice import EdgeConfig, Size
+from gsam_edge.students.choice import EdgeConfig, Size, Widths
 from gsam_edge.students.table import ARCHITECTURES
 from gsam_edge.vision.errors import UserError
 
@@ -40,6 +40,7 @@ class StudentWeights:
         facts: how it was trained (epochs, seed, initial weights); JSON values.
         split: digest of the train/val/test split it was trained with (`Annotations.split_digest`); None where it was
             not trained on a part of a split.
+        widths: of a pruned network; empty for the architecture's own.
     """
 
     architecture: str
@@ -50,6 +51,7 @@ class StudentWeights:
     tensors: Mapping[str, Tensor]
     facts: Mapping[str, Any] = field(default_factory=dict)
     split: str | None = None
+    widths: Widths = field(default_factory=dict)
 
     @property
     def card(self) -> Card:
@@ -88,6 +90,7 @@ class StudentWeights:
             "edge": self.edge.model_dump(),
             "facts": self.facts,
             **({} if self.split is None else {"split": self.split}),
+            **({"widths": dict(self.widths)} if self.widths else {}),
         }
         tensors = {name: tensor.contiguous() for name, tensor in self.tensors.items()}
         return save_safetensors(tensors, {_KEY: json.dumps(content, sort_keys=True)})
@@ -114,8 +117,9 @@ class StudentWeights:
                 tensors,
                 card["facts"],
                 card.get("split"),
+                {name: _width(width) for name, width in card.get("widths", {}).items()},
             )
-        except (SafetensorError, ValidationError, KeyError, TypeError, ValueError) as error:
+        except (SafetensorError, ValidationError, KeyError, TypeError, ValueError, AttributeError) as error:
             raise StudentWeightsError(
                 f"student weights: expected a safetensors file with the metadata {_KEY!r}, got {len(content)} bytes: "
                 f"{error!r}"
@@ -131,6 +135,13 @@ class StudentWeights:
                 f"{weights.size!r}"
             )
         return weights
+
+
+def _width(width: Any) -> tuple[int, int]:
+    inputs, outputs = width
+    if type(inputs) is not int or type(outputs) is not int:
+        raise ValueError(f"widths: expected numbers of channels in and out, got {width!r}")
+    return inputs, outputs
 
 
 def full_precision(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

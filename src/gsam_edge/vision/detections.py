@@ -1,9 +1,27 @@
 """Detections of one image: the output of every model, teacher or student."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from gsam_edge.vision.masks import CroppedMasks
+
+
+class _Masks:
+    """The field `masks`: cropped ones are filled out to arrays where they are first read, and stay so."""
+
+    def __get__(self, detections: Any, owner: Any) -> NDArray[np.bool_] | None:
+        if detections is None:
+            return None  # the field's default
+        held: NDArray[np.bool_] | CroppedMasks | None = vars(detections)["masks"]
+        if isinstance(held, CroppedMasks):
+            held = vars(detections)["masks"] = held.whole()
+        return held
+
+    def __set__(self, detections: Any, masks: NDArray[np.bool_] | CroppedMasks | None) -> None:
+        vars(detections)["masks"] = masks
 
 
 @dataclass(frozen=True)
@@ -14,7 +32,8 @@ class Detections:
         xyxy: float32 [N, 4], corners in pixels of the original image, x right and y down.
         scores: float32 [N] in 0..1; 1 for ground truth.
         class_ids: int64 [N], the student's ids 0..C-1.
-        masks: bool [N, H, W] in the original image's size, or None where the source gives no masks.
+        masks: bool [N, H, W] in the original image's size, or None where the source gives no masks. They may be given
+            as `CroppedMasks`, which take less memory until the arrays are asked for; see `cropped`.
         class_scores: float32 [N, C] in 0..1, one score per class, NaN for classes that were not in the prompt; or None
             where the source gives only the best.
         mask_scores: float32 [N] in 0..1, the source's own estimate of each mask's IoU with the object; or None where
@@ -29,7 +48,7 @@ class Detections:
     xyxy: NDArray[np.float32]
     scores: NDArray[np.float32]
     class_ids: NDArray[np.int64]
-    masks: NDArray[np.bool_] | None = None
+    masks: _Masks = _Masks()  # a descriptor, which every value shares
     class_scores: NDArray[np.float32] | None = None
     mask_scores: NDArray[np.float32] | None = None
     box_agreement: NDArray[np.float32] | None = None
@@ -41,12 +60,18 @@ class Detections:
             if getattr(self, name).shape != shape:
                 raise ValueError(f"Detections.{name}: expected shape {shape}, got {getattr(self, name).shape}")
         for name, rank in (("masks", 3), ("class_scores", 2), ("mask_scores", 1), ("box_agreement", 1)):
-            array = getattr(self, name)
-            if array is not None and (array.ndim != rank or len(array) != n):
+            array = vars(self)[name]
+            if array is not None and (len(array.shape) != rank or len(array) != n):
                 raise ValueError(f"Detections.{name}: expected rank {rank} with {n} rows, got shape {array.shape}")
 
     def __len__(self) -> int:
         return len(self.xyxy)
+
+    @property
+    def cropped(self) -> CroppedMasks | None:
+        """The masks as they were given, cropped; None where they were not, or `masks` was read since."""
+        held = vars(self)["masks"]
+        return held if isinstance(held, CroppedMasks) else None
 
     @classmethod
     def empty(cls, *, mask_hw: tuple[int, int] | None = None, num_classes: int | None = None) -> "Detections":
@@ -61,12 +86,13 @@ class Detections:
 
     def select(self, index: NDArray[np.bool_] | NDArray[np.int64]) -> "Detections":
         """Returns the rows of a boolean mask [N] or an index array [M], in the index's order."""
+        held = vars(self)["masks"]  # cropped ones stay cropped
         return replace(
             self,
             xyxy=self.xyxy[index],
             scores=self.scores[index],
             class_ids=self.class_ids[index],
-            masks=None if self.masks is None else self.masks[index],
+            masks=None if held is None else held[index],
             class_scores=None if self.class_scores is None else self.class_scores[index],
             mask_scores=None if self.mask_scores is None else self.mask_scores[index],
             box_agreement=None if self.box_agreement is None else self.box_agreement[index],

@@ -84,9 +84,34 @@ def decode_image(content: bytes, *, name: str, max_pixels: int) -> NDArray[np.ui
             floating-point or signed ones, for which no file states the value of white.
     """
     with opened_image(content, name=name, max_pixels=max_pixels) as image:
-        white = _white(image)
-        ImageOps.exif_transpose(image, in_place=True)
-        return _to_rgb(image, white)
+        rgb = upright_rgb(image)
+    # A bytearray makes the array writable; np.array(rgb) would copy the pixels once more.
+    return np.frombuffer(bytearray(rgb.tobytes()), np.uint8).reshape(rgb.height, rgb.width, 3)
+
+
+def upright_rgb(image: ImageFile.ImageFile) -> Image.Image:
+    """Decodes an opened image as `decode_image` does; the pixels are the image's own where they need no conversion."""
+    white = _white(image)
+    ImageOps.exif_transpose(image, in_place=True)
+    return to_rgb(image, white)
+
+
+def reduce_jpeg(image: ImageFile.ImageFile, least_hw: tuple[int, int]) -> tuple[float, float, float, float] | None:
+    """Has an opened JPEG decoded at 1/2, 1/4 or 1/8 of its size, as small as it can be above a least size.
+
+    Its coefficients are read as always, but fewer pixels are made of them.
+
+    Args:
+        image: not yet decoded.
+        least_hw: least height and width in pixels after the EXIF rotation.
+
+    Returns:
+        Left, top, right and bottom, in pixels of the reduced image before the rotation, of what the whole image covers:
+        its last column and line may be covered in part. None where nothing is reduced, as in other formats.
+    """
+    whole = image.size
+    drafted = image.draft(None, least_hw if is_turned(image) else least_hw[::-1])
+    return None if drafted is None or image.size == whole else drafted[1]
 
 
 def brightest_if_deep(image: ImageFile.ImageFile) -> int | None:
@@ -97,7 +122,7 @@ def brightest_if_deep(image: ImageFile.ImageFile) -> int | None:
     """
     if not image.mode.startswith("I") and ";16" not in _raw_mode(image):
         return None
-    return int(_to_rgb(image, _white(image)).max())
+    return int(np.asarray(to_rgb(image, _white(image))).max())
 
 
 @contextmanager
@@ -142,7 +167,7 @@ def probe_orientation(path: Path, *, name: str, max_pixels: int) -> int:
         ImageError: as `probe_image` does.
     """
     with _opened_header(path, name, max_pixels) as image:
-        return int(image.getexif()[ExifTags.Base.Orientation]) if _is_turned(image) else 1
+        return int(image.getexif()[ExifTags.Base.Orientation]) if is_turned(image) else 1
 
 
 @contextmanager
@@ -161,7 +186,7 @@ def _opened_header(path: Path, name: str, max_pixels: int) -> Iterator[Image.Ima
 
 def upright_hw(image: Image.Image) -> tuple[int, int]:
     """Returns height and width in pixels of an opened image after its EXIF rotation."""
-    return (image.width, image.height) if _is_turned(image) else (image.height, image.width)
+    return (image.width, image.height) if is_turned(image) else (image.height, image.width)
 
 
 def _raw_mode(image: ImageFile.ImageFile) -> str:
@@ -176,15 +201,14 @@ def _white(image: ImageFile.ImageFile) -> int:
     return 0x0FFF if _raw_mode(image) == "I;12" else 0xFFFF
 
 
-def _to_rgb(image: Image.Image, white: int) -> NDArray[np.uint8]:
+def to_rgb(image: Image.Image, white: int = 0xFFFF) -> Image.Image:
+    """Decodes an opened image, not turned, to 8 bits of RGB; `white` is its largest number where it has more bits."""
     if image.mode.startswith("I"):
         image = Image.fromarray((np.asarray(image, np.int32) * 255 // white).astype(np.uint8))
-    rgb = image if image.mode == "RGB" else image.convert("RGB")
-    # A bytearray makes the array writable; np.array(rgb) would copy the pixels once more.
-    return np.frombuffer(bytearray(rgb.tobytes()), np.uint8).reshape(rgb.height, rgb.width, 3)
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
-def _is_turned(image: Image.Image) -> bool:
+def is_turned(image: Image.Image) -> bool:
     """Whether the EXIF rotation swaps the sides of an opened, not yet decoded image."""
     if image.format == "TIFF":
         return False  # Pillow's TIFF reader turns the image itself and gives its size after the turn

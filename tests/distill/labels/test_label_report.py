@@ -13,7 +13,6 @@ from gsam_edge.coco.predictions import Predictions, PredictorInfo
 from gsam_edge.distill.config import LabellingConfig
 from gsam_edge.distill.labels.checking import CheckedLabels, check_labels
 from gsam_edge.distill.labels.disagreement import LEGEND
-from gsam_edge.distill.labels.gate import Gate
 from gsam_edge.pipelines.distillation import nodes
 from gsam_edge.report.worst_images import WorstImagesConfig, plot_worst_images
 from gsam_edge.teachers.config import DetectionConfig, FloorConfig
@@ -77,13 +76,19 @@ POOL = Annotations(images(20, 4), (), CLASSES)
 
 
 def checked(
-    train: Predictions, val: Predictions, pool: Predictions, *, pooled: Annotations = POOL, count: int = 3
+    train: Predictions,
+    val: Predictions,
+    pool: Predictions,
+    *,
+    pooled: Annotations = POOL,
+    config: LabellingConfig = CONFIG,
+    count: int = 3,
 ) -> CheckedLabels:
     return check_labels(
         {"train": TRAIN, "val": VAL, "pool": pooled},
         {"train": TRAIN, "val": VAL, "pool": HELD_BACK},
         {"train": train, "val": val, "pool": pool},
-        CONFIG,
+        config,
         FLOOR,
         store={"hits": 3, "new": 11},
         count=count,
@@ -186,6 +191,16 @@ def test_classes_that_teach_nothing_are_told_with_what_to_try(caplog):
     assert advice[0] in caplog.text
 
 
+@pytest.mark.parametrize(("min_objects", "verdict"), [(6, USELESS), (7, SUFFICIENT)])
+def test_a_class_that_is_never_found_ends_the_run_unless_it_has_too_few_objects_to_tell(min_objects, verdict):
+    """The six labels of the validation images are missed, the ears are found."""
+    blind = {f"i{i}": boxes((5, 5, 0.9, 0)) for i in VAL.image_by_id}
+    config = CONFIG.model_copy(update={"gate": CONFIG.gate.model_copy(update={"min_objects": min_objects})})
+    report = checked(labelled(TRAIN), labelled(VAL, **blind), labelled(POOL), config=config).report
+    assert report["verdict"] == verdict
+    assert ("none of the 6 validation objects of 'label' is found" in report["why"]) == (verdict == USELESS)
+
+
 @pytest.mark.parametrize("answer", [boxes(), boxes((30, 35, 0.9, 0))])
 def test_where_nothing_is_right_the_labels_are_useless(answer):
     val = {f"i{i}": answer for i in VAL.image_by_id}
@@ -258,6 +273,7 @@ def test_the_node_gives_gate_report_and_sheet():
         floor=FLOOR,
         shown=WorstImagesConfig(count=1, image_width=120),
     )
-    assert Gate.from_dict(json.loads(json.dumps(gate))).high[0] == pytest.approx(0.9)
+    assert gate["high"][0] == pytest.approx(0.9)
+    json.dumps(gate, allow_nan=False)
     assert report["store"] == {"hits": 1, "new": 9}
     assert [axes.get_title(loc="left") for axes in sheet.axes] == ["truth: 2.png", report["disagreements"][0]["why"]]

@@ -16,7 +16,7 @@ def test_the_file_has_the_names_and_the_card(name, card, request):
     model = request.getfixturevalue(name)
     graph = onnx.load_from_string(model).graph
     assert [value.name for value in graph.input] == ["images"]
-    assert [value.name for value in graph.output] == ["boxes", "scores", "class_ids", "masks"]
+    assert [value.name for value in graph.output] == ["output0", "boxes", "scores", "class_ids", "masks"]
     assert open_engine(model, ".onnx", threads=1).card == card
 
 
@@ -38,7 +38,8 @@ def test_a_student_without_masks_has_no_mask_output(blob_student, card):
             return self.student(images)[:3]
 
     model = to_onnx(StudentModule(Boxes(), card), OnnxConfig(opset=17))
-    assert [value.name for value in onnx.load_from_string(model).graph.output] == ["boxes", "scores", "class_ids"]
+    outputs = [value.name for value in onnx.load_from_string(model).graph.output]
+    assert outputs == ["output0", "boxes", "scores", "class_ids"]
 
 
 @pytest.mark.parametrize(("answer", "arrived"), [(torch.zeros(1), "Tensor"), ((torch.zeros(1),) * 2, "2 outputs")])

@@ -5,8 +5,8 @@ import pytest
 
 from gsam_edge.export.format import StudentModule
 from gsam_edge.export.formats.onnx import OnnxConfig, to_onnx
-from gsam_edge.export.formats.onnx_int8 import QuantizationConfig, quantize_static
 from gsam_edge.export.parity import ParityConfig, compare_with_torch
+from gsam_edge.export.quantization.static import QuantizationConfig, quantize_static
 from gsam_edge.metrics.average_precision import average_precision
 from gsam_edge.runtime import Detector
 from gsam_edge.runtime.engines.table import open_engine
@@ -43,8 +43,9 @@ PARITY = ParityConfig(
     box_tolerance=0.05,
     score_tolerance=0.001,
     mask_tolerance=0.01,
+    stage_tolerance=0.001,
     agreement=0.98,
-    least_matched_share=0.5,
+    half={"box_tolerance": 0.5, "score_tolerance": 0.01, "mask_tolerance": 0.05, "stage_tolerance": 0.05},
 )
 
 
@@ -101,5 +102,5 @@ def test_int8_loses_less_than_two_points_of_map50():
 
     unseen = [TASKS["detect"].prepare(image, card)[0] for image, _ in held_out]
     same = compare_with_torch(student, open_engine(exact, ".onnx", threads=1), unseen, PARITY)
-    assert same.matched > 40
+    assert same.found_by_both > 40
     assert same.within_tolerance, same

@@ -87,7 +87,7 @@ def test_boxes_and_masks_come_back_to_half_a_pixel_of_the_image(image_hw, stride
         for low, high in ((left, right), (top, bottom))
     )
     probabilities = np.minimum(down[:, None], across[None, :]).astype(np.float32)
-    (mask,) = box.masks_to_image(probabilities[None], np.array([[0, 0, width, height]], np.float32))
+    (mask,) = box.masks_to_image(probabilities[None], np.array([[0, 0, width, height]], np.float32)).whole()
     lines, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     found = [columns[0], lines[0], columns[-1] + 1, lines[-1] + 1]
     np.testing.assert_allclose(found, xyxy[0], atol=0.5 + 0.05)

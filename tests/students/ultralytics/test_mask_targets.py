@@ -75,7 +75,7 @@ def ratios(masks, rng, described=None, scales=(0.7, 1.3)):
         (target,) = dataset[index]["masks"]
         assert (target > 0.5).any()
         whole = np.array([[0, 0, SIDE * FINE, SIDE * FINE]], np.float32)
-        areas.append(box.masks_to_image(target[None].float().numpy(), whole).sum() / FINE**2)
+        areas.append(box.masks_to_image(target[None].float().numpy(), whole).whole().sum() / FINE**2)
         y, x = np.mgrid[: SIDE * FINE, : SIDE * FINE]
         column, line = (((at + 0.5) / FINE - s) / scale for at, s in ((x, shift[0]), (y, shift[1])))
         inside = (column >= 0) & (line >= 0) & (column < SIDE) & (line < SIDE)

@@ -89,6 +89,25 @@ def mask_to_rle(mask: NDArray[np.bool_]) -> Rle:
     return coco_mask.encode(np.asfortranarray(mask, dtype=np.uint8))
 
 
+def window_to_rle(part: NDArray[np.bool_], corner_xy: tuple[int, int], image_hw: tuple[int, int]) -> Rle:
+    """Encodes a mask that is empty outside a window, without its pixels there; equal to `mask_to_rle`.
+
+    Args:
+        part: the mask in the window, bool [h, w].
+        corner_xy: left and top of the window in pixels of the image.
+        image_hw: height and width of the image in pixels.
+    """
+    (height, width), (left, top) = part.shape, corner_xy
+    columns = np.zeros((width, height + 1), bool)  # behind each column one pixel of background, where its last run ends
+    columns[:, :-1] = part.T
+    column, line = np.divmod(np.flatnonzero(np.diff(columns.ravel(), prepend=False)), height + 1)
+    ends = (left + column) * image_hw[0] + top + line  # where a run starts, where it ends, in turn
+    apart = np.ones(len(ends), bool)
+    apart[1:-1] = np.repeat(ends[1:-1:2] != ends[2::2], 2)  # a run may go on in the next column
+    runs = np.diff(ends[apart], prepend=0, append=image_hw[0] * image_hw[1]).tolist()
+    return segmentation_to_rle({"size": image_hw, "counts": runs if runs[-1] else runs[:-1]}, image_hw)
+
+
 def encode_mask(mask: NDArray[np.bool_]) -> dict[str, Any]:
     """Encodes a mask [H, W] as compressed COCO RLE with `counts` as text, ready for JSON."""
     return rle_to_json(mask_to_rle(mask))

@@ -118,7 +118,7 @@ def train_arm(name: str, data: ArmData, settings: ArmSettings, run: Run) -> Trai
     """
     arm, config = ARMS[name], settings.distillation
     _require_sound(data, arm)
-    choice = choose_student(data.train, settings.student)
+    choice = replace(choose_student(data.train, settings.student), widths=settings.widths)
     truth = (data.train, data.held_back) if arm.held_back else (data.train,)
 
     def stage(pool: PoolLabels, training: TrainingConfig, initial: Start | None, before: int) -> StudentTraining:
@@ -189,8 +189,17 @@ def train_controls(data: ArmData, settings: ArmSettings, run: Run) -> Iterator[A
     controls = [name for name in config.control if name not in useless]
     for seed in (first, *others):
         for name in ([] if seed == first else [DISTILLED]) + controls:
-            seeded = replace(run, seed=seed, log=_renamed(run.log, f"{name}_seed{seed}"))
+            seeded = seeded_run(run, name, seed)
             yield arm_run(name, train_arm(name, data, settings, seeded), data, seeded)
+
+
+def seeded_run(run: Run, training: str, seed: int) -> Run:
+    """Returns a run with another seed, whose log's names begin with a training's name and the seed."""
+
+    def log(name: str, value: float, step: int) -> None:
+        run.log(f"{training}_seed{seed}/{name.removeprefix('student/')}", value, step)
+
+    return replace(run, seed=seed, log=log)
 
 
 def _pool_labels(
@@ -264,7 +273,3 @@ def _student(choice: StudentChoice, training: StudentTraining) -> dict[str, Any]
 
 def _later(log: MetricLogger, before: int) -> MetricLogger:
     return lambda name, value, step: log(name, value, step + before)
-
-
-def _renamed(log: MetricLogger, training: str) -> MetricLogger:
-    return lambda name, value, step: log(f"{training}/{name.removeprefix('student/')}", value, step)

@@ -10,7 +10,7 @@ from gsam_edge.coco.packed import PackedDetections
 from gsam_edge.distill.config import DistillationConfig, LabellingConfig
 from gsam_edge.distill.losses import weighted_losses
 from gsam_edge.distill.maps import StoredMaps
-from gsam_edge.students.choice import StudentChoice, StudentConfig
+from gsam_edge.students.choice import StudentChoice, StudentConfig, Widths
 from gsam_edge.students.family import StudentTraining, Validate
 from gsam_edge.students.images import LabelledImages, LabelWeights, SplitLabels
 from gsam_edge.students.start import Start
@@ -32,6 +32,7 @@ class ArmSettings:
         scene: object and scene in words; the distillation's `augmentation` says which of them are applied.
         rules: the transforms of each word.
         initial: weights to start from as far as they fit, or None for random ones.
+        widths: of a pruned network, which is trained in these widths; `initial` has them, too.
     """
 
     student: StudentConfig
@@ -40,6 +41,7 @@ class ArmSettings:
     scene: SceneDescription
     rules: AugmentationRules
     initial: Start | None
+    widths: Widths = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

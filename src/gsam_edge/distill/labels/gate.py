@@ -5,7 +5,6 @@ truth. Soft Teacher (Xu et al. 2021, arXiv:2106.09018) likewise chooses by the s
 by a reliability of the box which of them teach it.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf, isfinite
 from typing import Any, Literal, Self, TypeAlias
@@ -117,28 +116,6 @@ class Gate:
         }
         calibration = [[list(step) for step in of_class] for of_class in self.calibration]
         return {**thresholds, "calibration": calibration, "basis": list(self.basis)}
-
-    @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> Self:
-        """The inverse of `to_dict`, exact.
-
-        Raises:
-            InvalidDatasetError: if a part is missing or damaged.
-        """
-        try:
-            high, low = (
-                tuple(inf if value is None else float(value) for value in content[name]) for name in ("high", "low")
-            )
-            calibration = tuple(
-                tuple((float(score), float(chance)) for score, chance in of_class)
-                for of_class in content["calibration"]
-            )
-            return cls(high, low, calibration, tuple(content["basis"]))
-        except (KeyError, TypeError, ValueError) as error:
-            raise InvalidDatasetError(
-                f"label_gate: expected the thresholds that this version writes, got {error!r}; run the pipeline "
-                "distillation from its beginning"
-            ) from error
 
 
 def fit_gate(val: Annotations, labels_val: Predictions, config: GateConfig, *, match_iou: float) -> Gate:

@@ -39,7 +39,8 @@ class GatedLabels:
         objects: image ids to the labels that are objects or ignored; an image of which nothing is left is all
             background.
         weights: image ids to what these labels count; those that are ignored count nothing.
-        left_out: file names of images with too much ignored to the share (0..1) of their area.
+        left_out: file names of images with too much ignored, or with something ignored and no object, to the ignored
+            share (0..1) of their area.
         counts: what became of the labels.
     """
 
@@ -54,6 +55,9 @@ def gated(labels: Predictions, gate: Gate, config: GateConfig, *, split: Annotat
 
     A label's class weight is the probability that it is correct (`Gate.class_weights`), its mask weight the mask's
     reliability (`PackedDetections.reliability`), its box weight 1 where that is at least `config.reliability`, else 0.
+
+    An image of which labels are ignored and none is an object would teach nothing but the background between them, and
+    take the place of one with objects: it is left out. One without any label is background and stays.
 
     Args:
         labels: of a teacher, or of a student.
@@ -73,7 +77,7 @@ def gated(labels: Predictions, gate: Gate, config: GateConfig, *, split: Annotat
         passed = unique.select(gate.objects(unique.unmasked) | gate.ignored(unique.unmasked))
         ignored = gate.ignored(passed.unmasked)
         share = covered_share(passed.unmasked.xyxy[ignored], (image["height"], image["width"]))
-        if share > config.max_ignored:
+        if share > config.max_ignored or (len(passed) and ignored.all()):
             left_out[image["file_name"]] = share
             continue
         duplicates += len(packed) - len(unique)

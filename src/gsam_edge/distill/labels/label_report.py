@@ -72,7 +72,8 @@ def label_report(
     teacher = val.labels.predictor
     prompted = teacher.prompted_with_boxes
     reports = {name: _set_report(part, config) for name, part in sets.items()}
-    advice = [] if prompted else _advice(gate, val, config)
+    never = {} if prompted else _never_found(val, config)
+    advice = [] if prompted else _advice(gate, val, never, config)
     for line in advice:
         logger.warning("%s", line)
     return {
@@ -84,7 +85,12 @@ def label_report(
         **reports,
         "disagreements": [{"image": each.file_name, "why": each.why} for each in disagreements],
         "advice": advice,
-        **label_verdict(_judged(val, config, floor), reports["val"]["gated"], floor),
+        **label_verdict(
+            _judged(val, config, floor),
+            reports["val"]["gated"],
+            floor,
+            never_found={name: objects for name, objects in never.items() if objects >= config.gate.min_objects},
+        ),
     }
 
 
@@ -212,9 +218,19 @@ def _gate_report(gate: Gate, val: LabelledSet) -> dict[str, Any]:
     }
 
 
-def _advice(gate: Gate, val: LabelledSet, config: LabellingConfig) -> list[str]:
+def _never_found(val: LabelledSet, config: LabellingConfig) -> dict[str, int]:
+    """Returns the classes of whose validation objects no label holds one, at any score, with their number."""
+    figures = label_figures(val.truth, val.labels.objects, match_iou=config.match_iou, prompted=False)["per_class"]
+    objects = val.truth.image_class_counts.sum(axis=0)
+    return {
+        name: int(objects[class_id])
+        for class_id, name in val.truth.class_mapping.items()
+        if objects[class_id] and not figures[name].get("recall")
+    }
+
+
+def _advice(gate: Gate, val: LabelledSet, never_found: Mapping[str, int], config: LabellingConfig) -> list[str]:
     """Returns for each class that teaches little, or nothing, why, and what to try."""
-    before = label_figures(val.truth, val.labels.objects, match_iou=config.match_iou, prompted=False)["per_class"]
     objects = val.truth.image_class_counts.sum(axis=0)
     lines = []
     for class_id, name in val.truth.class_mapping.items():
@@ -223,7 +239,7 @@ def _advice(gate: Gate, val: LabelledSet, config: LabellingConfig) -> list[str]:
                 f"{name!r}: no validation object tells what its labels are worth; give split.val a larger share, or "
                 "label more images that hold it"
             )
-        elif not before[name].get("recall"):
+        elif name in never_found:
             lines.append(
                 f"{name!r}: the teacher finds none of its {objects[class_id]} validation objects, so that a student "
                 "learns from images without labels that they are background. Try a plainer or more telling class name "

@@ -3,7 +3,7 @@
 from collections.abc import MutableMapping
 from dataclasses import asdict
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gsam_edge.augmentation import RuleAdditions, SceneDescription, rules_with
 from gsam_edge.coco import Annotations
@@ -14,7 +14,7 @@ from gsam_edge.distill.arms.table import DISTILLED, seeds_of
 from gsam_edge.distill.config import DistillationConfig, LabellingConfig
 from gsam_edge.distill.labels.pool import PooledImages
 from gsam_edge.distill.labels.pool import collect_pool as pool_of
-from gsam_edge.pipelines.templates import tuned_teachers
+from gsam_edge.pipelines.templates import arm_data, tuned_teachers
 from gsam_edge.pipelines.types import ArmRun, CheckpointStore, Figure, Predictions, Start, StudentWeights
 from gsam_edge.report.worst_images import WorstImagesConfig
 from gsam_edge.students.choice import StudentConfig
@@ -25,10 +25,6 @@ from gsam_edge.training.device import DeviceName
 from gsam_edge.training.metrics import MetricLogger
 from gsam_edge.training.run import Run
 from gsam_edge.vision.images import ImageSource
-
-if TYPE_CHECKING:
-    from gsam_edge.distill.arms.distillation import ArmData
-    from gsam_edge.distill.arms.stage import ArmSettings
 
 
 def collect_pool(
@@ -176,7 +172,7 @@ def distil(
     refuse_useless({"the labels": label_report}, floor)
     start = None if is_not_needed(initial) else initial
     settings = ArmSettings(student, distillation, labelling, scene, rules_with(additions), start)
-    data = _arm_data(inputs, settings, choice, features, device)
+    data = arm_data(inputs, settings, choice, features, device)
     run = Run.on(device, log=log, checkpoints=checkpoints, seed=seeds_of(distillation.seeds, seed)[0])
     trained = arms.train_arm(DISTILLED, data, settings, run)
     return (arms.arm_run(DISTILLED, trained, data, run),), trained.weights
@@ -210,7 +206,7 @@ def train_controls(
     refuse_useless({"the labels": label_report}, floor)
     start = None if is_not_needed(initial) else initial
     settings = ArmSettings(student, distillation, labelling, scene, rules_with(additions), start)
-    data = _arm_data(inputs, settings, choice, features, device)
+    data = arm_data(inputs, settings, choice, features, device)
     run = Run.on(device, log=log, checkpoints=checkpoints, seed=seed)
     return tuple(arms.train_controls(data, settings, run))
 
@@ -240,33 +236,3 @@ def report_distillation(
         listens=distillation.losses.listens,
     )
     return report, plot_distillation_arms(report)
-
-
-def _arm_data(
-    inputs: dict[str, Any],
-    settings: "ArmSettings",
-    choice: TeacherChoice,
-    features: FeatureStore,
-    device: DeviceName,
-) -> "ArmData":
-    """Returns images and labels of the arms; the teachers are loaded only where a loss asks about every place."""
-    from gsam_edge.distill.arms.distillation import ArmData
-    from gsam_edge.distill.losses import asked_maps
-    from gsam_edge.distill.maps import StoredMaps
-    from gsam_edge.teachers.compose_maps import mapping_teachers
-
-    config, maps = settings.distillation, None
-    source = PooledImages(inputs["images"], inputs["unlabelled"])
-    if parts := asked_maps(config.losses):
-        tuned = tuned_teachers(inputs, choice)
-        detection = settings.labelling.detection
-        maps = StoredMaps(
-            mapping_teachers(inputs["train"], tuned, choice, parts, detection=detection, device=device),
-            config.losses,
-            source,
-            features,
-            image_size=settings.student.image_size,
-            plain_share=config.maps.plain_share,
-        )
-    named = ("train", "val", "test", "held_back", "pool", "teacher_val", "teacher_pool", "store")
-    return ArmData(images=source, maps=maps, **{name: inputs[name] for name in named})

@@ -3,35 +3,10 @@
 from kedro.pipeline import Pipeline, node
 
 from gsam_edge.pipelines.distillation import nodes
-from gsam_edge.pipelines.templates import TEACHER_INPUTS
+from gsam_edge.pipelines.templates import ARM_INPUTS, TEACHER_INPUTS
 
 #: What all arms are trained from.
-_ARMS = {
-    "initial": "student_base",
-    "train": "annotations_train",
-    "val": "annotations_val",
-    "test": "annotations_test",
-    "held_back": "annotations_held_back",
-    "pool": "annotations_pool",
-    "images": "raw_images",
-    "unlabelled": "unlabelled_images",
-    "teacher_val": "teacher_labels_val",
-    "teacher_pool": "teacher_labels_pool",
-    "store": "teacher_label_store",
-    "label_report": "label_report",
-    "floor": "params:teacher_floor",
-    "student": "params:student",
-    "labelling": "params:labelling",
-    "distillation": "params:distillation",
-    "choice": "params:teachers",
-    "features": "teacher_features",
-    "scene": "params:scene",
-    "additions": "params:augmentation_rules",
-    "log": "live_metrics",
-    "seed": "params:seed",
-    "device": "params:device",
-    **TEACHER_INPUTS,
-}
+_ARMS = {"initial": "student_base", **ARM_INPUTS}
 
 
 def create_pipeline() -> Pipeline:

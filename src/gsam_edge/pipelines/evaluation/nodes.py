@@ -35,21 +35,26 @@ def measure_teacher(
     return evaluate_teacher(teacher, annotations_test, images, evaluation, device)
 
 
-def measure_student(
-    student_weights: StudentWeights,
-    annotations_test: Annotations,
-    images: ImageSource,
-    evaluation: EvaluationConfig,
-    device: DeviceName,
-) -> tuple[Row, Predictions]:
-    """Measures the student in PyTorch."""
-    from gsam_edge.evaluate.artefacts import evaluate_student
+def measure_model(model: str) -> Callable[..., tuple[Row, Predictions]]:
+    """Builds the function that measures a student."""
 
-    return evaluate_student(student_weights, annotations_test, images, evaluation, device)
+    def measure_student(
+        student_weights: StudentWeights,
+        annotations_test: Annotations,
+        images: ImageSource,
+        evaluation: EvaluationConfig,
+        device: DeviceName,
+    ) -> tuple[Row, Predictions]:
+        """Measures the student in PyTorch."""
+        from gsam_edge.evaluate.artefacts import evaluate_student
+
+        return evaluate_student(student_weights, annotations_test, images, evaluation, device, model=model)
+
+    return measure_student
 
 
-def measure_exported(name: str) -> Callable[..., tuple[Row, Predictions]]:
-    """Builds the function that measures the student as exported in one format."""
+def measure_exported(model: str, name: str) -> Callable[..., tuple[Row, Predictions]]:
+    """Builds the function that measures a student as exported in one format."""
 
     def measure(
         content: bytes | NotBuilt,
@@ -62,18 +67,18 @@ def measure_exported(name: str) -> Callable[..., tuple[Row, Predictions]]:
         from gsam_edge.evaluate.artefacts import evaluate_exported
 
         return evaluate_exported(
-            f"student_{name}", FORMATS[name], content, student_weights, annotations_test, images, evaluation
+            f"{model}_{name}", FORMATS[name], content, student_weights, annotations_test, images, evaluation
         )
 
     return measure
 
 
-def compare(*measurements: Row) -> tuple[list[Row], DataFrame, Figure]:
+def compare(**measurements: Row) -> tuple[list[Row], DataFrame, Figure]:
     """Compares all artefacts that were built: as a report, as a table for kedro-viz, as a bar plot."""
     from gsam_edge.evaluate.comparison import comparison_frame
     from gsam_edge.report.plots import plot_comparison
 
-    rows = [row for row in measurements if "status" not in row]
+    rows = [row for row in measurements.values() if "status" not in row]
     return rows, comparison_frame(rows), plot_comparison(rows)
 
 

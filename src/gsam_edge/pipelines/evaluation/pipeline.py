@@ -1,28 +1,44 @@
 """The graph of `evaluation`."""
 
 from kedro.pipeline import Pipeline, node
+from kedro.pipeline.node import Node
 
 from gsam_edge.export.table import FORMATS
 from gsam_edge.pipelines.evaluation import nodes
-from gsam_edge.pipelines.templates import TEACHER_INPUTS
+from gsam_edge.pipelines.templates import STUDENT, TEACHER_INPUTS
 
 TEST = ["annotations_test", "raw_images"]
 ARTEFACTS = ["teacher", "student", *(f"student_{name}" for name in FORMATS)]
-#: Exact formats are left out: their predictions are the student's.
-SHOWN = ["teacher", "student", *(f"student_{name}" for name, made_as in FORMATS.items() if not made_as.exact)]
+#: Formats that must equal PyTorch are left out: their predictions are the student's.
+SHOWN = [
+    "teacher",
+    "student",
+    *(f"student_{name}" for name, made_as in FORMATS.items() if made_as.precision == "integer"),
+]
+
+
+def measuring(model: str) -> list[Node]:
+    """Builds the nodes that measure a student, by its name in the catalog, in PyTorch and in every format."""
+    exported = [
+        node(
+            nodes.measure_exported(model, name),
+            inputs=[f"{model}_{name}", f"{model}_weights", *TEST, "params:evaluation"],
+            outputs=[f"measurement_{model}_{name}", f"predictions_{model}_{name}"],
+            name=f"measure_{model}_{name}",
+        )
+        for name in FORMATS
+    ]
+    in_pytorch = node(
+        nodes.measure_model(model),
+        inputs=[f"{model}_weights", *TEST, "params:evaluation", "params:device"],
+        outputs=[f"measurement_{model}", f"predictions_{model}"],
+        name=f"measure_{model}",
+    )
+    return [in_pytorch, *exported]
 
 
 def create_pipeline() -> Pipeline:
     """Measures every artefact on the test split, each in fresh processes, and compares them."""
-    exported = [
-        node(
-            nodes.measure_exported(name),
-            inputs=[f"student_{name}", "student_weights", *TEST, "params:evaluation"],
-            outputs=[f"measurement_student_{name}", f"predictions_student_{name}"],
-            name=f"measure_student_{name}",
-        )
-        for name in FORMATS
-    ]
     return Pipeline(
         [
             node(
@@ -39,16 +55,10 @@ def create_pipeline() -> Pipeline:
                 outputs=["measurement_teacher", "predictions_teacher"],
                 name="measure_teacher",
             ),
-            node(
-                nodes.measure_student,
-                inputs=["student_weights", *TEST, "params:evaluation", "params:device"],
-                outputs=["measurement_student", "predictions_student"],
-                name="measure_student",
-            ),
-            *exported,
+            *measuring(STUDENT),
             node(
                 nodes.compare,
-                inputs=[f"measurement_{artefact}" for artefact in ARTEFACTS],
+                inputs={artefact: f"measurement_{artefact}" for artefact in ARTEFACTS},
                 outputs=["comparison", "comparison_table", "plot_comparison"],
                 name="compare",
             ),

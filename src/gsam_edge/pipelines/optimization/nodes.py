@@ -6,6 +6,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from gsam_edge.coco import Annotations
+from gsam_edge.evaluate.config import EvaluationConfig, GateConfig
+from gsam_edge.export.choice import FormatChoice
 from gsam_edge.export.format import BuildData, NotBuilt, StudentModule
 from gsam_edge.export.parity import ParityConfig
 from gsam_edge.export.table import FORMATS
@@ -19,38 +21,53 @@ def export_as(name: str) -> Callable[..., bytes | NotBuilt]:
 
     def export(
         source: StudentWeights | bytes | NotBuilt,
+        formats: FormatChoice,
         annotations_train: Annotations,
+        annotations_val: Annotations,
         images: ImageSource,
         config: BaseModel,
+        evaluation: EvaluationConfig,
         seed: int,
     ) -> bytes | NotBuilt:
-        """Exports the student in this format, or says why this machine cannot."""
+        """Exports the student in this format, or says why there is none: not asked for, or not on this machine."""
         from gsam_edge.export.build import build_artefact
 
+        if name not in formats.built():
+            return NotBuilt("not asked for: formats")
         made_from = source if isinstance(source, bytes | NotBuilt) else _module(source)
-        return build_artefact(target, made_from, BuildData(annotations_train, images, seed), config)
+        data = BuildData(annotations_train, annotations_val, images, seed, evaluation.threads)
+        return build_artefact(target, made_from, data, config)
 
     export.__annotations__["config"] = target.config  # what Kedro checks the parameters by, before anything runs
     return export
 
 
-def report_optimization(
-    student_weights: StudentWeights,
-    annotations_val: Annotations,
-    images: ImageSource,
-    parity: ParityConfig,
-    **artefacts: bytes | NotBuilt,
-) -> list[dict[str, Any]]:
-    """Returns one row per artefact: artefact, size_mb, prompt_free, parity, verdict (see `export.report`)."""
-    from gsam_edge.export.evidence import collect_evidence
+def gate_artefacts_of(model: str) -> Callable[..., dict[str, Any]]:
+    """Builds the function that decides which artefacts of a model are shipped."""
 
-    made = {f"student_{name}": (FORMATS[name], content) for name, content in artefacts.items()}
-    names = [image["file_name"] for image in annotations_val.images]
-    return collect_evidence(_module(student_weights), made, images, names, parity)
+    def gate_artefacts(
+        student_weights: StudentWeights,
+        annotations_val: Annotations,
+        images: ImageSource,
+        parity: ParityConfig,
+        gate: GateConfig,
+        evaluation: EvaluationConfig,
+        **candidates: bytes | NotBuilt,
+    ) -> dict[str, Any]:
+        """Returns the report, one row per format, and by format the artefact that is shipped (see `evaluate.gate`)."""
+        from gsam_edge.evaluate.gate import gate_artefacts
+
+        student = _module(student_weights)
+        rows, shipped = gate_artefacts(
+            student, candidates, annotations_val, images, parity, gate, evaluation, model=model
+        )
+        return {"report": rows, **shipped}
+
+    return gate_artefacts
 
 
 def accept_artefacts(optimization_report: list[dict[str, Any]]) -> None:
-    """Ends the run if an artefact was rejected; the report that says why is stored already."""
+    """Ends the run at an artefact that has no business to exist; the report that says why is stored already."""
     from gsam_edge.export.evidence import require_accepted
 
     require_accepted(optimization_report)

@@ -5,21 +5,31 @@ from kedro.pipeline import Pipeline, node
 from gsam_edge.export.format import MODULE
 from gsam_edge.export.table import FORMATS
 from gsam_edge.pipelines.optimization import nodes
+from gsam_edge.pipelines.templates import STUDENT
 
 
-def create_pipeline() -> Pipeline:
-    """Exports the student in every format, compares each with PyTorch and checks that it needs no prompt."""
+def create_pipeline(model: str = STUDENT) -> Pipeline:
+    """Builds the student in every format that is asked for, and ships those that pass the gate.
+
+    Args:
+        model: the student's name in the catalog, which begins with "student". What stands behind that word stands in
+            the names of its candidates and of its report, too.
+    """
+    candidate, report = (model.replace(STUDENT, name, 1) for name in ("candidate", "optimization"))
     exports = [
         node(
             nodes.export_as(name),
-            inputs=[
-                "student_weights" if made_as.source == MODULE else f"student_{made_as.source}",
-                "annotations_train",
-                "raw_images",
-                f"params:{name}",
-                "params:seed",
-            ],
-            outputs=f"student_{name}",
+            inputs={
+                "source": f"{model}_weights" if made_as.source == MODULE else f"{candidate}_{made_as.source}",
+                "formats": "params:formats",
+                "annotations_train": "annotations_train",
+                "annotations_val": "annotations_val",
+                "images": "raw_images",
+                "config": f"params:{name}",
+                "evaluation": "params:evaluation",
+                "seed": "params:seed",
+            },
+            outputs=f"{candidate}_{name}",
             name=f"export_{name}",
         )
         for name, made_as in FORMATS.items()
@@ -28,17 +38,19 @@ def create_pipeline() -> Pipeline:
         [
             *exports,
             node(
-                nodes.report_optimization,
+                nodes.gate_artefacts_of(model),
                 inputs={
-                    "student_weights": "student_weights",
+                    "student_weights": f"{model}_weights",
                     "annotations_val": "annotations_val",
                     "images": "raw_images",
                     "parity": "params:parity",
-                    **{name: f"student_{name}" for name in FORMATS},
+                    "gate": "params:gate",
+                    "evaluation": "params:evaluation",
+                    **{name: f"{candidate}_{name}" for name in FORMATS},
                 },
-                outputs="optimization_report",
-                name="report_optimization",
+                outputs={"report": f"{report}_report", **{name: f"{model}_{name}" for name in FORMATS}},
+                name="gate_artefacts",
             ),
-            node(nodes.accept_artefacts, inputs="optimization_report", outputs=None, name="accept_artefacts"),
+            node(nodes.accept_artefacts, inputs=f"{report}_report", outputs=None, name="accept_artefacts"),
         ]
     )

@@ -8,6 +8,8 @@ from rich.console import RenderableType
 
 from gsam_edge.report.console import comparison_summary, import_summary, validation_summary
 from gsam_edge.report.sections.arms import arms_summary
+from gsam_edge.report.sections.artefacts import artefacts_summary
+from gsam_edge.report.sections.pruning import pruning_summary
 from gsam_edge.report.sections.teachers import teachers_summary
 
 #: A rendered section: anything that rich prints.
@@ -40,8 +42,12 @@ SECTIONS: Mapping[str, Section] = {
             ("validation_report",),
             lambda reports: None if "comparison" in reports else validation_summary(reports["validation_report"]),
         ),
+        Section(
+            "artefacts", ("optimization_report",), lambda reports: artefacts_summary(reports["optimization_report"])
+        ),
         Section("teachers", ("teacher_report",), lambda reports: teachers_summary(reports["teacher_report"])),
         Section("arms", ("distillation_report",), lambda reports: arms_summary(reports["distillation_report"])),
+        Section("pruning", ("pruning_report",), lambda reports: pruning_summary(reports["pruning_report"])),
         Section("import", ("import_report",), lambda reports: import_summary(reports["import_report"])),
     )
 }

@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gsam_edge.runtime.card import ArtefactError, Card
-from gsam_edge.runtime.tasks.table import INPUT_NAME
+from gsam_edge.runtime.engines.onnx_file import require_plain
+from gsam_edge.runtime.tasks.table import INPUT_NAME, answers_among
+from gsam_edge.runtime.tensors import InputTensor
 
 _CPU = "CPUExecutionProvider"
 
@@ -23,22 +25,30 @@ class OnnxRuntimeEngine:
         """Wraps an `onnxruntime.InferenceSession`; see `open`."""
         self._session = session
         self.card = Card.from_properties(session.get_modelmeta().custom_metadata_map)
-        self.inputs = tuple(value.name for value in session.get_inputs())
-        self.outputs = tuple(value.name for value in session.get_outputs())
+        fed = [*session.get_inputs(), *session.get_overridable_initializers()]
+        self.inputs = tuple(_input_tensor(value) for value in fed)
+        self.outputs = answers_among([value.name for value in session.get_outputs()])
 
     @classmethod
     def open(cls, content: bytes, *, threads: int, providers: Sequence[str]) -> "OnnxRuntimeEngine":
         """See `Engine`; providers are ONNX Runtime's execution providers, the CPU's where none is named."""
-        import onnxruntime
-        from onnxruntime.capi import onnxruntime_pybind11_state as state
-
+        try:
+            import onnxruntime
+            from onnxruntime.capi import onnxruntime_pybind11_state as state
+        except ModuleNotFoundError as error:
+            raise ArtefactError(
+                f"expected the package {error.name}, which runs such files: pip install onnxruntime"
+            ) from error
         installed = onnxruntime.get_available_providers()
         if missing := [name for name in providers if name not in installed]:
             # ONNX Runtime itself would only warn, and compute elsewhere.
             raise ArtefactError(f"providers: expected some of {installed}, which ONNX Runtime has here, got {missing}")
+        require_plain(content)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3
+        # ONNX Runtime's own format, which it would look for, is not what was checked
+        options.add_session_config_entry("session.load_model_format", "ONNX")
         refusals = (state.Fail, state.InvalidProtobuf, state.InvalidGraph, state.InvalidArgument, state.NotImplemented)
         try:
             session = onnxruntime.InferenceSession(content, options, providers=list(providers) or [_CPU])
@@ -46,6 +56,11 @@ class OnnxRuntimeEngine:
             raise ArtefactError(
                 f"expected an ONNX model that ONNX Runtime can load, got {len(content)} bytes: {error}"
             ) from error
+        if absent := [name for name in providers if name not in session.get_providers()]:
+            raise ArtefactError(
+                f"providers: {absent} did not start, ONNX Runtime has only {session.get_providers()}; install the "
+                "libraries that they need (ONNX Runtime's page on execution providers names them), or leave them out"
+            )
         return cls(session)
 
     @classmethod
@@ -55,8 +70,15 @@ class OnnxRuntimeEngine:
 
     def run(self, batch: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
         """See `Engine`."""
-        return dict(zip(self.outputs, self._session.run(None, {INPUT_NAME: batch}), strict=True))
+        return dict(zip(self.outputs, self._session.run(self.outputs, {INPUT_NAME: batch}), strict=True))
 
     def close(self) -> None:
         """See `Engine`."""
         self._session = None
+
+
+def _input_tensor(value: Any) -> InputTensor:
+    """Reads an `onnxruntime.NodeArg`, whose free dimensions are names or None."""
+    element = value.type.removeprefix("tensor(").removesuffix(")")
+    shape = tuple(side if isinstance(side, int) else None for side in value.shape)
+    return InputTensor(value.name, shape, {"float": "float32", "double": "float64"}.get(element, element))

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from gsam_edge.runtime.card import Card
 from gsam_edge.vision.boxes import box_area
 from gsam_edge.vision.detections import Detections
-from gsam_edge.vision.letterbox import Letterbox, letterboxed
+from gsam_edge.vision.letterbox import Letterbox, letterboxed, letterboxed_file
 
 _OUTPUTS = ("boxes", "scores", "class_ids")
 MASKS_NAME = "masks"
@@ -30,12 +30,19 @@ class Detect:
         """See `Task`; the image is letterboxed."""
         return letterboxed(image, card.image_size)
 
+    def prepare_file(
+        self, content: bytes, card: Card, *, name: str, max_pixels: int, reduced: bool
+    ) -> tuple[NDArray[np.float32], Letterbox]:
+        """See `Task`."""
+        return letterboxed_file(content, card.image_size, name=name, max_pixels=max_pixels, reduced=reduced)
+
     def read(
         self, outputs: Mapping[str, NDArray[Any]], geometry: Letterbox, card: Card, *, threshold: float
     ) -> Detections:
         """Returns objects in the original image's pixels, by falling score; see `Task`.
 
-        A mask is read only inside its box: this is what YOLOv8-seg is trained for, and it is cheap.
+        A mask is read only inside its box: this is what YOLOv8-seg is trained for, and it is cheap. Only those of the
+        objects that are returned are, and they stay cropped until `Detections.masks` is read.
         Padding is dropped at any threshold, and so are objects without area in the image. `masks` is None where the
         outputs hold none.
         """
@@ -46,11 +53,13 @@ class Detect:
         kept, xyxy = kept[sized], xyxy[sized]
         order = np.argsort(-scores[kept], kind="stable")
         kept, xyxy = kept[order], xyxy[order]
+        if masks is not None and not all(np.isfinite(masks[row]).all() for row in kept):
+            raise _not_finite(MASKS_NAME)
         return Detections(
             xyxy=xyxy,
             scores=scores[kept],
             class_ids=class_ids[kept],
-            masks=None if masks is None else geometry.masks_to_image(masks[kept], xyxy),
+            masks=None if masks is None else geometry.masks_to_image([masks[row] for row in kept], xyxy),
         )
 
 
@@ -69,10 +78,14 @@ def _read(
             raise ValueError(f"outputs[{name!r}]: expected shape {shape}, got {outputs[name].shape}")
     for name in ("boxes", "scores"):
         if not np.isfinite(outputs[name]).all():
-            raise ValueError(f"outputs[{name!r}]: expected finite numbers, got NaN or infinity")
+            raise _not_finite(name)
     return (
         outputs["boxes"][0].astype(np.float32, copy=False),
         outputs["scores"][0].astype(np.float32, copy=False),
         outputs["class_ids"][0].astype(np.int64, copy=False),
-        outputs[MASKS_NAME][0].astype(np.float32, copy=False) if MASKS_NAME in outputs else None,
+        outputs[MASKS_NAME][0] if MASKS_NAME in outputs else None,
     )
+
+
+def _not_finite(name: str) -> ValueError:
+    return ValueError(f"outputs[{name!r}]: expected finite numbers, got NaN or infinity")

@@ -34,6 +34,24 @@ class Task(Protocol):
         """
         ...
 
+    def prepare_file(
+        self, content: bytes, card: Card, *, name: str, max_pixels: int, reduced: bool
+    ) -> tuple[NDArray[np.float32], Letterbox]:
+        """Returns what `prepare` gives for the decoded image, from an image file's content.
+
+        Args:
+            content: the bytes of the file.
+            card: of the student; its `image_size` is S.
+            name: the file's name in errors.
+            max_pixels: images with more pixels (width x height) are refused before they are decoded.
+            reduced: whether fewer pixels than the image has may be decoded where the input has room for half of them a
+                side or less. Otherwise the numbers are those of `prepare`.
+
+        Raises:
+            ImageError: if the bytes are no complete image, or one that is too large.
+        """
+        ...
+
     def read(
         self, outputs: Mapping[str, NDArray[Any]], geometry: Letterbox, card: Card, *, threshold: float
     ) -> Detections:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from gsam_edge.students.choice import StudentChoice
     from gsam_edge.students.images import LabelledImages
     from gsam_edge.students.maps import WeightedLosses
+    from gsam_edge.students.pruning import Pruning, PruningConfig
     from gsam_edge.students.start import Start
     from gsam_edge.students.weights import StudentWeights
 
@@ -48,6 +49,20 @@ class Ultralytics:
             validate=validate,
             run=run,
         )
+
+    def prune(
+        self,
+        data: "LabelledImages",
+        weights: "StudentWeights",
+        config: "PruningConfig",
+        training: StudentTrainingConfig,
+        *,
+        run: Run,
+    ) -> "Pruning":
+        """See `prune.prune_student`."""
+        from gsam_edge.students.ultralytics.pruning.prune import prune_student
+
+        return prune_student(data, weights, config, training, run=run)
 
     def module(self, weights: "StudentWeights") -> "nn.Module":
         """See `edge.EdgeStudent`."""

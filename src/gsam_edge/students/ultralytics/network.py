@@ -1,5 +1,6 @@
 """Builds networks by name from Ultralytics' definitions; never loads weights from other sources."""
 
+import copy
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
@@ -8,22 +9,27 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gsam_edge.students.choice import Size
+from gsam_edge.students.choice import Size, Widths
 from gsam_edge.students.start import Start, Transfer, matching_rows
 from gsam_edge.students.ultralytics.architectures import ARCHITECTURES
 from gsam_edge.students.ultralytics.imports import ROOT, YAML, DetectionModel, Proto26, SegmentationModel
+from gsam_edge.students.ultralytics.pruning.widths import set_widths
 from gsam_edge.students.weights import StudentWeights, StudentWeightsError, full_precision
 
 _IMAGE_CHANNELS = 3
 
 
-def new_network(architecture: str, size: Size, num_classes: int) -> Any:
+def new_network(architecture: str, size: Size, num_classes: int, widths: Widths | None = None) -> Any:
     """Builds an Ultralytics model (a torch module) with random weights, drawn from PyTorch's generator.
 
     Args:
         architecture: one of `ARCHITECTURES`.
         size: compound scaling.
         num_classes: channels of the classification head.
+        widths: of a pruned network.
+
+    Raises:
+        StudentWeightsError: if the architecture has no such layers, or fewer channels.
     """
     chosen = ARCHITECTURES[architecture]
     # By full path: Ultralytics would prefer a file of the same name in the working directory.
@@ -34,6 +40,7 @@ def new_network(architecture: str, size: Size, num_classes: int) -> Any:
     if isinstance(prototypes := getattr(network.model[-1], "proto", None), Proto26):
         prototypes.__class__ = _PrototypesAlone
         prototypes.semseg = None
+    set_widths(network, widths or {})
     return network
 
 
@@ -59,7 +66,7 @@ def build_network(weights: StudentWeights) -> Any:
     Raises:
         StudentWeightsError: if the tensors are not those of the architecture.
     """
-    network = new_network(weights.architecture, weights.size, len(weights.class_names))
+    network = new_network(weights.architecture, weights.size, len(weights.class_names), weights.widths)
     expected = {name: tensor.shape for name, tensor in network.state_dict().items()}
     actual = {name: tensor.shape for name, tensor in weights.tensors.items()}
     if expected != actual:
@@ -69,7 +76,19 @@ def build_network(weights: StudentWeights) -> Any:
             f"{len(weights.class_names)} classes, got {len(actual)}; {len(different)} differ, first {different[:3]}"
         )
     network.load_state_dict(full_precision(weights.tensors))
+    if weights.widths:
+        _require_fit(network, weights)
     return network.eval()
+
+
+def _require_fit(network: Any, weights: StudentWeights) -> None:
+    """Raises StudentWeightsError if a layer's channels are not those that the layer before gives."""
+    side = 2 * ARCHITECTURES[weights.architecture].stride
+    try:
+        with torch.no_grad():  # on a copy: the head keeps what it makes of an image's size
+            copy.deepcopy(network).eval()(torch.zeros(1, _IMAGE_CHANNELS, side, side))
+    except RuntimeError as error:
+        raise StudentWeightsError(f"student weights: widths: the layers do not fit together: {error}") from error
 
 
 def start_from(network: Any, class_names: Sequence[str], start: Start | None) -> Transfer:

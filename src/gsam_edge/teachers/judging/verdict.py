@@ -86,7 +86,9 @@ def verdict(
     return {"verdict": words, "why": "; ".join([change, *held])}
 
 
-def label_verdict(figures: Mapping[str, float], gated: Mapping[str, Any], floor: FloorConfig) -> dict[str, str]:
+def label_verdict(
+    figures: Mapping[str, float], gated: Mapping[str, Any], floor: FloorConfig, *, never_found: Mapping[str, int]
+) -> dict[str, str]:
     """Returns `verdict` and `why` of a teacher's labels; warns where they are useless, or few pass the gate.
 
     Args:
@@ -94,9 +96,12 @@ def label_verdict(figures: Mapping[str, float], gated: Mapping[str, Any], floor:
             `floor.score_threshold` on; those that do not apply are absent.
         gated: `recall` (0..1) of those that are objects behind the gate, which may be absent.
         floor: what they must reach. The masks of a finder's labels are judged as those in given boxes are.
+        never_found: classes to the number of their validation objects, of which no label holds one at any score. In
+            images without labels they would be background to the student.
     """
     rough = _below({name: figures[name] for name in ("mask_iou",) if name in figures}, floor)
-    faults = [*rough, *_too_few(figures, floor)]
+    missed = [f"none of the {objects} validation objects of {name!r} is found" for name, objects in never_found.items()]
+    faults = [*rough, *_too_few(figures, floor), *missed]
     passed = [f"of 100 objects about {100 * gated['recall']:.0f} pass the gate"] if "recall" in gated else []
     where = f" on the validation images from a score of {floor.score_threshold:g} on"
     why = "; ".join([*_in_words(figures, "the labels hold", "are right", where), *passed, *faults])

@@ -101,7 +101,7 @@ class Yolo:
         if not masks or prototypes is None:
             return found
         probabilities = _masks(anchors[rows, last_score:], prototypes[0])
-        drawn = letterbox.masks_to_image(probabilities, found.xyxy)
+        drawn = letterbox.masks_to_image(list(probabilities), found.xyxy)
         return Detections(found.xyxy, found.scores, found.class_ids, drawn, found.class_scores)
 
 

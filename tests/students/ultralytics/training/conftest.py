@@ -59,6 +59,7 @@ def setting(request) -> Setting:
         "box_weight": torch.ones(3),
         "mask_weight": torch.ones(3),
         "ignored": torch.zeros(3, dtype=torch.bool),
+        "pseudo": torch.zeros(3, dtype=torch.bool),
     }
     batch["masks"][:, 4:9, 4:9] = 1
     ours, stock = (SegmentationLoss, v8SegmentationLoss) if masks else (DetectionLoss, v8DetectionLoss)

@@ -18,11 +18,17 @@ class _WeightedLoss:
     The batch holds, beside Ultralytics' keys, `class_weight`, `box_weight` and `mask_weight` [N] in 0..1, `ignored`
     bool [N] and `has_mask` bool [N]; their meaning is that of `students.images.LabelWeights`. The normaliser, the sum
     of how well the anchors fit, is that of objects of full weight: half the weight is half the gradient.
+
+    Images whose labels no person gave (`pseudo`, bool [B], the same for all of the batch) often have few objects or
+    none. Their normaliser is no smaller than that of as many images of the last batch with the truth: divided by next
+    to nothing, their background would count many times that of the truth, and teach that there is nothing anywhere.
     """
 
     assigner: Any
     bce: Any
     bbox_loss: Any
+    _fit: Tensor
+    _true_fit: Tensor
 
     def __init__(self, *model: Any, **options: Any) -> None:
         """Binds Ultralytics' loss to a model; arguments are Ultralytics'."""
@@ -35,6 +41,12 @@ class _WeightedLoss:
         """See Ultralytics; the foreground that it returns, of the mask loss, are anchors of objects with a mask."""
         self._batch = batch
         (foreground, index, *rest), loss, items = super().get_assigned_targets_and_loss(preds, batch)  # type: ignore[misc]
+        images = len(batch["pseudo"])
+        if batch["pseudo"].any():
+            share = self._fit / self._fit.clamp(min=self._true_fit * images)
+            loss, items = loss * share, {name: value * share for name, value in items.items()}
+        else:
+            self._true_fit = self._fit / images
         return (foreground & self._of_objects("has_mask"), index, *rest), loss, items
 
     def _of_objects(self, name: str) -> Tensor:
@@ -68,6 +80,7 @@ class _WeightedLoss:
         ignored = torch.zeros_like(there, dtype=torch.bool)  # [B, M, 1]
         ignored[image_of_object, place, 0] = self._batch["ignored"]
         answer = self._own_assigner(scores, boxes, centres, labels, gt_xyxy, there * ~ignored)
+        self._fit = answer[2].sum().clamp(min=1)  # Ultralytics' normaliser, of the target scores [B, A, C]
         self._foreground = answer[3]  # [B, A]
         self._object_index = first[:, None] + answer[4].long()  # [B, A], of the N objects; arbitrary for the background
         # Those with their centre in the box, and around a small box as many more as could find an object there.

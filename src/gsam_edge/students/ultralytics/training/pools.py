@@ -21,7 +21,8 @@ class PooledLoss:
     """A student's own loss of each pool by itself.
 
     The losses of a batch of the truth alone are the student's own. In a mixed batch each pool has its own normaliser,
-    so that many pseudo-labels do not make the truth count less.
+    so that many pseudo-labels do not make the truth count less; nor do few of them make their background count more
+    (`loss._WeightedLoss`).
     """
 
     def __init__(self, own: DetectionLoss, pseudo_weight: float) -> None:

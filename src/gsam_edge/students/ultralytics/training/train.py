@@ -47,7 +47,7 @@ def train_student(
     collected = collect_labels(data)
     class_names = data.class_names
     seed_everything(derived_seed(run.seed, 0))
-    network = new_network(architecture, student.size, len(class_names))
+    network = new_network(architecture, student.size, len(class_names), choice.widths)
     transfer = start_from(network, class_names, initial)
     announce(transfer, architecture, student)
     maps, plain_share = None, 0.0
@@ -59,7 +59,16 @@ def train_student(
             add_projector(network, channels)
 
     def as_weights(state: Mapping[str, Tensor], facts: Mapping[str, Any]) -> StudentWeights:
-        return StudentWeights(architecture, student.size, class_names, student.image_size, student.edge, state, facts)
+        return StudentWeights(
+            architecture,
+            student.size,
+            class_names,
+            student.image_size,
+            student.edge,
+            state,
+            facts,
+            widths=choice.widths,
+        )
 
     def score(state: Mapping[str, Tensor]) -> StudentValidation:
         predictor = StudentPredictor(as_weights(state, {}), score_threshold=0.0, device=run.device)

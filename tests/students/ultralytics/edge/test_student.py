@@ -4,86 +4,16 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from torchvision.ops import batched_nms
 
 from gsam_edge.students.predictor import student_predictor
 from gsam_edge.students.table import ARCHITECTURES
-from gsam_edge.students.ultralytics.edge import EdgeHead, EdgeStudent, suppress
-from gsam_edge.students.ultralytics.network import build_network, has_end_to_end, new_network
-from gsam_edge.students.weights import StudentWeights, StudentWeightsError, full_precision
+from gsam_edge.students.ultralytics.edge import EdgeStudent
+from gsam_edge.students.ultralytics.edge.head import EdgeHead
+from gsam_edge.students.ultralytics.network import build_network
+from gsam_edge.students.weights import StudentWeights, StudentWeightsError
 
 #: One of each kind of head; the others are exported in the slow tests.
 FAST = ("yolov8", "yolov8-seg", "yolov10", "yolo26-seg")
-
-
-@pytest.fixture
-def weights(edge_config):
-    """A random student with statistics of its own, so that its scores differ, and objects everywhere."""
-
-    def make(architecture: str, image_size: int = 64) -> StudentWeights:
-        torch.manual_seed(0)
-        size = next(iter(ARCHITECTURES[architecture].sizes), None)
-        network = new_network(architecture, size, 3)
-        for module in network.modules():
-            if isinstance(module, torch.nn.BatchNorm2d):
-                module.momentum = 1.0
-        network.train()(torch.rand(4, 3, image_size, image_size))
-        head = network.model[-1]
-        for level in [*head.cv3, *getattr(head, "one2one_cv3", ())]:
-            torch.nn.init.normal_(level[-1].weight, std=0.02)
-            torch.nn.init.normal_(level[-1].bias, std=0.5)
-        _calm(network, torch.rand(4, 3, image_size, image_size))
-        return StudentWeights(
-            architecture, size, ("a", "b", "ü"), image_size, edge_config, full_precision(network.state_dict())
-        )
-
-    return make
-
-
-@torch.no_grad()
-def _calm(network, images) -> None:
-    """Scales the last layers of the exported branch, which nothing bounds: scores neither 0 nor 1, boxes of some cells.
-
-    The rounding errors of large numbers would else hide whether two runtimes agree.
-    """
-    (_, said), head = network.eval()(images), network.model[-1]
-    branch = "one2one_" if has_end_to_end(network) else ""
-    said = said["one2one"] if branch else said
-    for scores, distances in zip(getattr(head, f"{branch}cv3"), getattr(head, f"{branch}cv2"), strict=True):
-        scores[-1].weight.div_(said["scores"].std())
-        distances[-1].weight.div_(2 * said["boxes"].std())
-
-
-@st.composite
-def boxes_and_classes(draw):
-    count = draw(st.integers(1, 40))
-    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    corner = rng.uniform(0, 50, (count, 2))
-    boxes = np.concatenate([corner, corner + rng.uniform(5, 40, (count, 2))], 1)
-    return torch.tensor(boxes, dtype=torch.float32), torch.tensor(rng.integers(0, 3, count))
-
-
-@settings(deadline=None, max_examples=60)
-@given(boxes_and_classes(), st.floats(0.1, 0.9))
-def test_suppression_is_greedy_suppression(case, iou_threshold):
-    boxes, classes = case
-    scores = torch.linspace(1, 0.1, len(boxes))
-    kept = suppress(boxes[None], classes[None], iou_threshold, iterations=len(boxes))[0]
-    expected = batched_nms(boxes, scores, classes, iou_threshold)
-    assert torch.equal(kept.nonzero()[:, 0], expected.sort().values)
-
-
-def test_chains_need_as_many_rounds_as_they_are_long():
-    """Each box overlaps only its neighbours: the first drops the second, which frees the third, and so on."""
-    left = torch.arange(6) * 4.0
-    boxes = torch.stack([left, torch.zeros(6), left + 10, torch.full((6,), 10.0)], 1)[None]
-    classes = torch.zeros(1, 6, dtype=torch.long)
-    exact = [1.0, 0.0, 1.0, 0.0, 1.0, 0.0]
-    assert suppress(boxes, classes, 0.4, 6)[0].tolist() == exact
-    assert suppress(boxes, classes, 0.4, 5)[0].tolist() == exact
-    assert suppress(boxes, classes, 0.4, 2)[0].tolist() != exact
 
 
 @pytest.mark.parametrize(("architecture", "branch", "bins"), [("yolov8-seg", None, 16), ("yolo26-seg", "one2one", 1)])
@@ -96,7 +26,7 @@ def test_decoding_is_ultralytics_decoding(weights, architecture, branch, bins):
         decoded = network.model[-1]._inference(said[branch] if branch else said)
         raw = EdgeStudent(student).network(images)
         head = EdgeHead(96, [8.0, 16.0, 32.0], bins, student.edge, suppressed=True)
-        boxes = head._decode(raw[0])
+        boxes = head._decode(raw[0], torch.arange(raw[0].shape[2]).expand(2, -1))
     centre, size = decoded[:, :2], decoded[:, 2:4]
     expected = torch.cat([centre - size / 2, centre + size / 2], 1).transpose(1, 2)
     torch.testing.assert_close(boxes, expected, atol=0.05, rtol=0)  # pixels

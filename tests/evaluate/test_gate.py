@@ -13,6 +13,7 @@ from gsam_edge.coco.packed import PackedDetections
 from gsam_edge.evaluate import bench, gate
 from gsam_edge.evaluate.config import EvaluationConfig, GateConfig
 from gsam_edge.evaluate.gate import gate_artefacts
+from gsam_edge.evaluate.in_turns import latency_in_turns
 from gsam_edge.evaluate.measure import MeasurementError, MeasurementRefusedError, ProcessEndedError, ProcessKilledError
 from gsam_edge.export.evidence import RejectedArtefactError, require_accepted
 from gsam_edge.export.format import NotBuilt, StudentModule
@@ -312,3 +313,10 @@ def test_answers_that_are_no_numbers_are_refused_in_a_report_that_is_json(studen
         assert rows["student_onnx_fp16"]["verdict"].startswith("refused: its outputs differ"), name
         assert isinstance(shipped["onnx_int8"], NotBuilt), name
         assert rows["student_onnx_int8"]["verdict"].startswith("refused: "), name
+
+
+def test_two_students_are_timed_in_turns_and_one_that_is_not_there_is_told(model, truth, images):
+    timed = latency_in_turns(model, model, truth, images, EVALUATION)
+    assert (timed["calls"], timed["threads"]) == (2, 1)
+    assert min(timed["student_ms"], timed["smaller_ms"], timed["ratio"]) > 0
+    assert latency_in_turns(model, NotBuilt("no room"), truth, images, EVALUATION) == {"why": "no room"}

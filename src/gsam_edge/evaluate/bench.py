@@ -98,7 +98,7 @@ class Bench:
 
     def reference(self, made_as: Format[Any, Any], content: bytes) -> Measured:
         """Measures the artefact that all others are compared with. Raises as `measure.measure` does."""
-        return Measured(self._accuracy(made_as, content), {}, {}, self._times([self._timed(made_as, content)]))
+        return Measured(self._accuracy(made_as, content), {}, {}, self.times([(made_as, content)]))
 
     def beside(
         self, reference: Measured, reference_content: bytes, made_as: Format[Any, Any], content: bytes
@@ -112,8 +112,16 @@ class Bench:
                 gain = paired_difference(reference.accuracy.resampled[kind], accuracy.resampled[kind])
                 if gain is not None:
                     intervals[kind] = (-100 * gain.high, -100 * gain.low)
-        timed = [self._timed(FORMATS[REFERENCE], reference_content), self._timed(made_as, content)]
-        return Measured(accuracy, drop, intervals, self._times(timed))
+        times = self.times([(FORMATS[REFERENCE], reference_content), (made_as, content)])
+        return Measured(accuracy, drop, intervals, times)
+
+    def times(self, artefacts: Sequence[tuple[Format[Any, Any], bytes]]) -> NDArray[np.float64]:
+        """Times N artefacts in turns, as in normal use: milliseconds [turns, N]. Raises as `measure.measure` does."""
+        config = self._config
+        factories = [self._factory(made_as, content, config.timed_score_threshold) for made_as, content in artefacts]
+        return times_in_turns(
+            factories, self._images, warmup=config.warmup_calls, repeats=config.timed_calls, threads=config.threads
+        )
 
     def _accuracy(self, made_as: Format[Any, Any], content: bytes) -> Accuracy:
         factory = self._factory(made_as, content, self._config.score_threshold)
@@ -127,20 +135,11 @@ class Bench:
         found = sum(_shown(packed, self._config.timed_score_threshold) for packed in predictions.values())
         return Accuracy(figures, resampled, found)
 
-    def _timed(self, made_as: Format[Any, Any], content: bytes) -> Callable[[], Callable[..., Detections]]:
-        return self._factory(made_as, content, self._config.timed_score_threshold)
-
     def _factory(
         self, made_as: Format[Any, Any], content: bytes, score_threshold: float
     ) -> Callable[[], Callable[..., Detections]]:
         threads = self._config.threads
         return partial(Detector.open, content, made_as.suffix, score_threshold=score_threshold, threads=threads)
-
-    def _times(self, factories: Sequence[Callable[[], Callable[..., Detections]]]) -> NDArray[np.float64]:
-        config = self._config
-        return times_in_turns(
-            factories, self._images, warmup=config.warmup_calls, repeats=config.timed_calls, threads=config.threads
-        )
 
 
 def _shown(packed: PackedDetections, least: float) -> int:

@@ -1,17 +1,14 @@
 """Latency of two students of the same format, timed in turns."""
 
-from functools import partial
 from typing import Any
 
 import numpy as np
 
 from gsam_edge.coco import Annotations
+from gsam_edge.evaluate.bench import Bench
 from gsam_edge.evaluate.config import EvaluationConfig
-from gsam_edge.evaluate.measure import times_in_turns
-from gsam_edge.evaluate.split_images import SplitImages
 from gsam_edge.export.format import NotBuilt
 from gsam_edge.export.table import FORMATS, REFERENCE
-from gsam_edge.runtime import Detector
 from gsam_edge.vision.images import ImageSource
 
 
@@ -38,21 +35,12 @@ def latency_in_turns(
     Raises:
         MeasurementRefusedError: if one cannot be run.
     """
-    factories = []
-    for content in (student, smaller):
-        if isinstance(content, NotBuilt):
-            return {"why": content.why}
-        threshold, threads = config.timed_score_threshold, config.threads
-        factories.append(
-            partial(Detector.open, content, FORMATS[REFERENCE].suffix, score_threshold=threshold, threads=threads)
-        )
-    times = times_in_turns(
-        factories,
-        SplitImages(truth, images),
-        warmup=config.warmup_calls,
-        repeats=config.timed_calls,
-        threads=config.threads,
-    )
+    if isinstance(student, NotBuilt):
+        return {"why": student.why}
+    if isinstance(smaller, NotBuilt):
+        return {"why": smaller.why}
+    made_as = FORMATS[REFERENCE]
+    times = Bench(truth, images, config).times([(made_as, student), (made_as, smaller)])
     before, after = np.median(times, axis=0)
     return {
         "student_ms": float(before),

@@ -15,7 +15,7 @@ from gsam_edge.teachers.grounding_dino.model import load_grounding_dino
 from gsam_edge.teachers.grounding_dino.pretrain import pretrain_grounding_dino
 from gsam_edge.teachers.lora.layers import weights_digest
 from gsam_edge.teachers.outlining.config import OutliningLoopConfig
-from gsam_edge.teachers.pretrain import main
+from gsam_edge.teachers.pretrain import main, read_parameters
 from gsam_edge.teachers.sam.config import PretrainSamConfig, SamStage
 from gsam_edge.teachers.sam.model import load_sam
 from gsam_edge.training.checkpoints import FolderCheckpoints
@@ -71,10 +71,12 @@ def parameters(tmp_path) -> Path:
 
 
 def test_the_configured_pretraining_is_sound_and_has_the_planned_sizes():
-    given = yaml.safe_load((ROOT / "conf/base/parameters_pretrain_tiny_teachers.yml").read_text())
+    given = read_parameters(ROOT / "conf/base/parameters_pretrain_tiny_teachers.yml")
     detector = PretrainGroundingDinoConfig.model_validate(given["pretrain_grounding_dino"])
     assert (detector.model.image_size, detector.model.width, detector.model.queries) == (320, 128, 80)
     assert (detector.model.encoder_layers, detector.model.decoder_layers) == (3, 4)
+    shared = yaml.safe_load((ROOT / "conf/base/globals.yml").read_text())
+    assert detector.detection.nms_iou == shared["suppression_iou"]
     assert PretrainSamConfig.model_validate(given["pretrain_sam"]).box_jitter == 0.12
     for world in ("grounding_dino_world", "sam_world"):
         WorkshopConfig.model_validate(given[world])

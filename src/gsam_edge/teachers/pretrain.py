@@ -6,13 +6,14 @@ A killed run continues with the same command, also on another machine if the sta
 import argparse
 import json
 import logging
+import re
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import yaml
 
@@ -90,7 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     from gsam_edge.training.checkpoints import FolderCheckpoints, fingerprint
 
-    parameters = yaml.safe_load(options.parameters.read_text("utf-8"))
+    parameters = read_parameters(options.parameters)
     config = _CONFIGS[options.teacher].model_validate(parameters[f"pretrain_{options.teacher}"])
     world = WorkshopConfig.model_validate(parameters[f"{options.teacher}_world"])
     if options.ship:
@@ -106,6 +107,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     model.save(folder)
     (options.state / f"{options.teacher}_report.json").write_text(json.dumps(report, indent=2) + "\n", "utf-8")
     logger.info("%s: %s, saved in %s", options.teacher, report, folder)
+
+
+def read_parameters(path: Path) -> dict[str, Any]:
+    """Reads a parameter file of Kedro without Kedro: `${globals:name}` is a value of the globals.yml beside it."""
+    text = path.read_text("utf-8")
+    named = re.compile(r'"\$\{globals:(\w+)\}"')
+    shared = yaml.safe_load((path.parent / "globals.yml").read_text("utf-8")) if named.search(text) else {}
+    return cast(dict[str, Any], yaml.safe_load(named.sub(lambda found: json.dumps(shared[found[1]]), text)))
 
 
 def _ship(config: Config, world: WorkshopConfig, source: Path, target: Path, seed: int) -> None:

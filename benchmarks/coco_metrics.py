@@ -26,8 +26,8 @@ from pycocotools.cocoeval import COCOeval
 from gsam_edge.coco import Annotations
 from gsam_edge.coco.packed import PackedDetections
 from gsam_edge.metrics.accuracy import Draws, accuracy
+from gsam_edge.metrics.coco.shapes import IouType, Shapes, found_shapes, true_shapes
 from gsam_edge.metrics.detection import COCO_FIGURES, evaluate_shapes
-from gsam_edge.metrics.shapes import IouType, Shapes, found_shapes, true_shapes
 from gsam_edge.metrics.thresholds import count_shown
 from gsam_edge.vision import Detections
 

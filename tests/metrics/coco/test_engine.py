@@ -15,11 +15,11 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from gsam_edge.coco.geometry.segmentation import segmentation_to_rle
-from gsam_edge.metrics.engine import AREAS, CocoEngine
+from gsam_edge.metrics.coco.engine import AREAS, CocoEngine
+from gsam_edge.metrics.coco.shapes import Shapes
 from gsam_edge.metrics.resampling import IOUS_50_95
-from gsam_edge.metrics.shapes import Shapes
 
-GOLDEN = Path(__file__).parents[2].parent / "shared" / "data" / "eval_golden"
+GOLDEN = Path(__file__).parents[3].parent / "shared" / "data" / "eval_golden"
 SIDE = 200
 
 

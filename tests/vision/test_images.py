@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from gsam_edge.vision.images import (
+    FORMATS,
+    IMAGE_SUFFIXES,
     ImageError,
     brightest_if_deep,
     decode_image,

@@ -20,7 +20,7 @@ NAME = "gsam-edge-runtime"
 OLDEST_PYTHON = "3.10"
 #: What its modules import, and by extra what an engine or a video needs; the lower bounds are the oldest that a test
 #: ran, or that somebody tried.
-NEEDS = ("numpy>=1.26.4", "pillow>=10.1")
+NEEDS = ("numpy>=1.26.4", "pillow>=11")
 EXTRAS: Mapping[str, str] = {
     "executorch": "executorch",
     "ncnn": "ncnn",

@@ -1,4 +1,4 @@
-"""The bundle in an environment that holds what its README installs and nothing else, on the oldest Python and on ours."""
+"""The bundle in an environment that holds what its README installs alone, on the oldest Python and on ours."""
 
 import csv
 import json

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from base64 import urlsafe_b64decode
 from hashlib import sha256
+from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
 from zipfile import ZipFile
@@ -74,8 +75,8 @@ def test_its_metadata_are_valid_and_say_the_licence(files):
 @pytest.mark.parametrize("engine", sorted(ENGINES))
 def test_what_is_pinned_is_what_the_wheel_allows(files, engine, python):
     """Each package is pinned once for each Python, to a version that the wheel's own bounds allow."""
-    if engine != "tensorrt":  # which no bundle pins
-        pytest.importorskip(engine, reason=f"pip install {engine}")
+    if engine != "tensorrt" and find_spec(engine) is None:  # which no bundle pins
+        pytest.skip(f"pip install {engine}")
     metadata = Metadata.from_email(about(files, "METADATA"), validate=True)
     environment = {"python_version": python, "python_full_version": f"{python}.0"}
     allowed = {needed.name: needed.specifier for needed in metadata.requires_dist}

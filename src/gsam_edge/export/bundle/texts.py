@@ -63,7 +63,7 @@ def _measured(row: Mapping[str, Any] | None, student: Student) -> str:
             between = "" if of is None else f"{of[0]:.{figure.decimals}f} to {of[1]:.{figure.decimals}f}"
             heading = _cell(figure.heading.replace("\n", " "))
             lines.append(f"| {heading} | {row[name]:.{figure.decimals}f} | {between} |")
-    where = f"Times and memory: {row['runtime']}, {row['threads']} threads, on the machine that made this bundle."
+    where = f"Times and memory: {row['runtime']}, threads: {row['threads']}, on the machine that made this bundle."
     return "\n".join([*said, "", *lines, "", where])
 
 

@@ -280,10 +280,10 @@ def _told(report: dict[str, Any], folder: Path) -> Iterator[str]:
     objects = report["objects"]
     found = ", ".join(f"{count} {name}" for name, count in objects.items() if count) or "none"
     speed = f", {report['images_per_second']} images a second" if "images_per_second" in report else ""
-    yield f"{report['images']} images{speed}; objects: {found}"
+    yield f"images: {report['images']}{speed}; objects: {found}"
     if unreadable := report.get("unreadable"):
-        yield f"{len(unreadable)} images cannot be read; {folder / REPORT_FILE} names them"
+        yield f"cannot be read: {len(unreadable)}; {folder / REPORT_FILE} names them"
     if left_out := report.get("left_out"):
         yield "not looked at: " + ", ".join(f"{count} {what}" for what, count in left_out.items())
-    written = (TABLE_FILE, RESULTS_FILE, SHEET_FILE, DRAWN_FOLDER, DRAWN_VIDEO, LATEST_FILE)
+    written = (TABLE_FILE, RESULTS_FILE, SHEET_FILE, DRAWN_FOLDER, DRAWN_VIDEO, LATEST_FILE, REPORT_FILE)
     yield from (str(folder / name) for name in written if (folder / name).exists())

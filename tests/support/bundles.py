@@ -12,9 +12,10 @@ from support.constant_student import CARD, constant_student
 
 NAME = "student_onnx"
 STUDENT = constant_student(card=replace(CARD, recommended_thresholds=(0.6, 0.5)))
-RECOMMENDATION = {"ship": NAME, "why": "it is the smallest within the budget", "digest": sha256(STUDENT).hexdigest()}
+RECOMMENDATION = {"ship": NAME, "why": "it is the smallest within the budget"}
 ROW = {
     "artefact": NAME,
+    "digest": sha256(STUDENT).hexdigest(),
     "runtime": "onnxruntime 1.31.1 cpu",
     "device": "cpu",
     "images": 45,
@@ -23,7 +24,13 @@ ROW = {
     "latency_ms_median": 11.81,
     "threads": 1,
     "intervals": {"box_map50": [0.4021, 0.6021]},
-    "at_threshold": {"found": 109, "objects": 182, "false_alarms": 9, "per_100_images": {"false_alarms": 20.0}},
+    "at_threshold": {
+        "threshold": "recommended",
+        "found": 109,
+        "objects": 182,
+        "false_alarms": 9,
+        "per_100_images": {"false_alarms": 20.0},
+    },
 }
 GATE = [{"artefact": NAME, "verdict": "accepted: prompt-free"}]
 USE = {
@@ -38,8 +45,8 @@ USE = {
 
 def a_bundle(name: str = NAME, content: bytes = STUDENT, **changed: Any) -> bytes:
     """Returns the bundle of the constant student, with some arguments of `build_bundle` changed."""
-    reports = {"recommendation": RECOMMENDATION, "comparison": [ROW], "gate": GATE}
-    return build_bundle(name, content, **({"why": RECOMMENDATION["why"], "use": USE} | reports | changed))
+    given = {"why": RECOMMENDATION["why"], "comparison": [ROW], "gate": GATE, "use": USE}
+    return build_bundle(name, content, **(given | changed))
 
 
 def files_of(bundle: bytes) -> dict[str, bytes]:

@@ -81,14 +81,14 @@ def test_an_artefact_that_was_not_measured_is_bundled_without_figures():
     assert "`student_onnx` was not measured on test images." in files["README.md"].decode()
 
 
-def test_a_file_that_was_exported_since_the_recommendation_is_refused():
-    with pytest.raises(ArtefactError, match=r"expected the file that was recommended .* run the pipeline evaluation"):
-        a_bundle(recommendation=RECOMMENDATION | {"digest": "0" * 64})
+def test_a_file_that_was_exported_since_it_was_measured_is_refused():
+    with pytest.raises(ArtefactError, match=r"expected the file that was measured .* run the pipeline evaluation"):
+        a_bundle(comparison=[ROW | {"digest": "0" * 64}])
 
 
 def test_a_student_without_thresholds_is_refused():
     with pytest.raises(ArtefactError, match=r"student_onnx: expected the scores .* run the pipeline optimization"):
-        a_bundle(content=constant_student(), recommendation=RECOMMENDATION | {"ship": None})
+        a_bundle(content=constant_student())
 
 
 def test_what_is_asked_for_comes_before_what_is_recommended():
@@ -98,7 +98,7 @@ def test_what_is_asked_for_comes_before_what_is_recommended():
 
 
 def test_where_nothing_is_recommended_there_is_no_bundle_and_it_says_why():
-    nothing = {"ship": None, "why": "none keeps the budget", "digest": None}
+    nothing = {"ship": None, "why": "none keeps the budget"}
     assert chosen(BundleConfig(artefact=None, max_pixels=1), nothing) == NotBuilt("none keeps the budget")
 
 

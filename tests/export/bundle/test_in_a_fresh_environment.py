@@ -64,7 +64,7 @@ def unpacked_bundle(request, edge_int8, tmp_path_factory):
     python = interpreter(request.param)
     folder = unpacked(
         tmp_path_factory.mktemp("device"),
-        a_bundle("student_onnx_int8", student(edge_int8), recommendation={"ship": None}, comparison=[], gate=[]),
+        a_bundle("student_onnx_int8", student(edge_int8), comparison=[], gate=[]),
     )
     (folder.parent / "images").mkdir()
     for number in range(3):

@@ -122,7 +122,7 @@ class ReportHooks:
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
-        """Logs a report as an artefact and its numbers as metrics, a figure as an image, a served student as a model."""
+        """Logs a report as an artefact and as metrics, a figure as an image, a served student as a model."""
         if mlflow.active_run() is None:
             return
         from matplotlib.figure import Figure  # late: it would take a fifth of the time of `kedro registry list`

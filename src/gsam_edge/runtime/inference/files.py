@@ -4,7 +4,7 @@ import csv
 import json
 import logging
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +28,8 @@ logger = logging.getLogger(__name__)
 #: Names in the folder of results.
 RESULTS_FILE, IMAGES_FILE, TABLE_FILE = "results.json", "images.json", "results.csv"
 DRAWN_FOLDER, DRAWN_VIDEO, SHEET_FILE = "drawn", "drawn.mp4", "contact_sheet.png"
+#: Of a camera: the latest image, drawn.
+LATEST_FILE = "latest.jpg"
 _DRAWN_SUFFIX = ".jpg"
 #: Bytes in a file's name that every file system takes.
 _LONGEST_NAME = 255
@@ -77,7 +79,10 @@ def write_results(folder: Path, results: Results, drawing: DrawingSettings, *, d
         draw: draws objects into an image.
         watch: shows how far the drawing is.
     """
-    _write_json(folder / RESULTS_FILE, _coco_results(results))
+    with json_list(folder / RESULTS_FILE) as add:
+        for looked, record in results:
+            for one in record["objects"]:
+                add({"image_id": looked.id, **one})
     images = [
         {"id": one.id, "file_name": one.name, "width": record["width"], "height": record["height"]}
         for one, record in results
@@ -94,37 +99,51 @@ def drawn_name(one: Looked) -> str:
     return os.fsdecode(name) + _DRAWN_SUFFIX
 
 
-def _coco_results(results: Results) -> Iterator[dict[str, Any]]:
-    return ({"image_id": looked.id, **one} for looked, record in results for one in record["objects"])
-
-
-def _write_json(path: Path, items: Iterable[Any]) -> None:
-    """Writes a list item by item, so that it need not fit into memory."""
+@contextmanager
+def json_list(path: Path) -> Iterator[Callable[[Any], None]]:
+    """Yields the function that appends an item to a list in a JSON file, which so need not fit into memory."""
     with path.open("w", encoding="utf-8") as stream:
         separator = "["
-        for item in items:
+
+        def add(item: Any) -> None:
+            nonlocal separator
             stream.write(separator + json.dumps(item, separators=(",", ":")))
             separator = ",\n"
-        stream.write("[]" if separator == "[" else "]")
+
+        try:
+            yield add
+        finally:
+            stream.write("[]" if separator == "[" else "]")
 
 
 def _write_table(path: Path, results: Results) -> None:
     """Writes a line for each object; columns that apply to none are absent."""
     in_time = any(one.seconds is not None for one in results.looked)
     masked = any("segmentation" in one for _, record in results for one in record["objects"])
-    times, areas = (["seconds"] if in_time else []), (["mask_pixels"] if masked else [])
     # names of files need not be text: their bytes are written as they are
     with path.open("w", encoding="utf-8", errors="surrogateescape", newline="") as stream:
         table = csv.writer(stream)
-        table.writerow(["image_id", "file_name", *times, "class", "score", "left", "top", "right", "bottom", *areas])
+        table.writerow(table_head(in_time=in_time, masked=masked))
         for looked, record in results:
-            for one in record["objects"]:
-                left, top, width, height = one["bbox"]
-                corners = [round(side, 2) for side in (left, top, left + width, top + height)]
-                time = [round(looked.seconds or 0.0, 3)] if in_time else []
-                pixels = [_mask_pixels(one, record)] if masked else []
-                name = results.class_names[one["category_id"]]
-                table.writerow([looked.id, looked.name, *time, name, one["score"], *corners, *pixels])
+            table.writerows(table_lines(looked, record, results.class_names, in_time=in_time, masked=masked))
+
+
+def table_head(*, in_time: bool, masked: bool) -> list[str]:
+    """Returns the names of the table's columns; of a video or camera it has times, of masks their sizes."""
+    times, areas = (["seconds"] if in_time else []), (["mask_pixels"] if masked else [])
+    return ["image_id", "file_name", *times, "class", "score", "left", "top", "right", "bottom", *areas]
+
+
+def table_lines(
+    looked: Looked, record: Record, class_names: Sequence[str], *, in_time: bool, masked: bool
+) -> Iterator[list[Any]]:
+    """Yields a line of the table for each object of an image; see `table_head`."""
+    for one in record["objects"]:
+        left, top, width, height = one["bbox"]
+        corners = [round(side, 2) for side in (left, top, left + width, top + height)]
+        time = [round(looked.seconds or 0.0, 3)] if in_time else []
+        pixels = [_mask_pixels(one, record)] if masked else []
+        yield [looked.id, looked.name, *time, class_names[one["category_id"]], one["score"], *corners, *pixels]
 
 
 def _mask_pixels(one: Record, record: Record) -> int:
@@ -150,9 +169,11 @@ def _write_drawings(folder: Path, results: Results, drawing: DrawingSettings, dr
                 logger.warning("not drawn: %s", error, extra={"markup": False})
                 continue
             found = from_record(record)
-            keep(looked[frame.id], draw(image, found, results.class_names, width=_width(image, drawing.width)))
+            keep(looked[frame.id], draw(image, found, results.class_names, width=drawing_width(image, drawing.width)))
             if frame.id in shown:
-                small = draw(image, found, results.class_names, width=_width(image, drawing.sheet_width, grow=True))
+                small = draw(
+                    image, found, results.class_names, width=drawing_width(image, drawing.sheet_width, grow=True)
+                )
                 cells.append((f"{frame.name}: {len(found)} object{'s' * (len(found) != 1)}", small))
     if cells:
         _sheet(cells, drawing).save(folder / SHEET_FILE)
@@ -169,7 +190,7 @@ def _kept(folder: Path, source: Source) -> Iterator[Callable[[Looked, NDArray[np
     yield lambda one, image: Image.fromarray(image).save(folder / DRAWN_FOLDER / drawn_name(one), quality=_JPEG_QUALITY)
 
 
-def _width(image: NDArray[np.uint8], most: int, *, grow: bool = False) -> int:
+def drawing_width(image: NDArray[np.uint8], most: int, *, grow: bool = False) -> int:
     """Returns how wide an image is drawn whose longer side may have `most` pixels, or is to have them."""
     height, width = image.shape[:2]
     longer = max(height, width)

@@ -43,7 +43,7 @@ class Video:
             VideoError: if OpenCV is not installed, the file is no video, or its frames have more than `max_pixels`.
         """
         self.name, self._path = str(path), path
-        cv2 = _opencv()
+        cv2 = opencv()
         capture = _opened(cv2, path)
         try:
             height, width = (int(capture.get(part)) for part in (cv2.CAP_PROP_FRAME_HEIGHT, cv2.CAP_PROP_FRAME_WIDTH))
@@ -67,7 +67,7 @@ class Video:
         return digest.hexdigest()
 
     def __iter__(self) -> Iterator[Frame]:
-        capture = _opened(_opencv(), self._path)
+        capture = _opened(opencv(), self._path)
         try:
             number = 0
             while capture.grab():  # decodes; the pixels are made where they are asked for
@@ -96,7 +96,7 @@ class VideoWriter:
 
     def __init__(self, path: Path, *, rate: float) -> None:
         """Takes a file that appears with the first frame; `rate` are frames a second."""
-        self._cv2, self._path, self._rate = _opencv(), path, rate
+        self._cv2, self._path, self._rate = opencv(), path, rate
         self._writer: Any = None
 
     def write(self, frame: NDArray[np.uint8]) -> None:
@@ -124,7 +124,12 @@ class VideoWriter:
             self._writer.release()
 
 
-def _opencv() -> Any:
+def opencv() -> Any:
+    """Imports OpenCV.
+
+    Raises:
+        VideoError: if it is not installed.
+    """
     try:
         import cv2
     except ModuleNotFoundError as error:

@@ -22,6 +22,8 @@ def test_a_folder_gives_its_images_in_order_and_says_what_else_there_is(tmp_path
     (folder / "notes.txt").write_text("no image")
     (folder / "README").write_text("no image")
     (folder / "film.mp4").write_bytes(b"")
+    (folder / "._0.png").write_bytes(b"of macOS")
+    image_folder(folder / ".cache", 1)
     (tmp_path / "secret.png").write_bytes(png(squares((4, 4))))
     for name, target in {
         "out.png": "../secret.png",
@@ -38,6 +40,7 @@ def test_a_folder_gives_its_images_in_order_and_says_what_else_there_is(tmp_path
     assert len(source) == 5
     assert source.left_out == {
         "links that lead out of the folder, to a folder, or nowhere": 4,
+        "hidden": 2,
         ".txt": 1,
         ".mp4": 1,
         "without a suffix": 1,

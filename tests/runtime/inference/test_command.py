@@ -37,9 +37,9 @@ def test_a_folder_becomes_a_table_cocos_results_and_drawings(bundle, tmp_path, c
     results = json.loads((tmp_path / "results" / "results.json").read_text())
     assert [one["image_id"] for one in results] == [1, 3]
     assert {path.name for path in (tmp_path / "results" / "drawn").iterdir()} == {
-        "000001_bright.png.jpg",
-        "000002_dark.png.jpg",
-        "000003_dim.png.jpg",
+        "000001_bright.jpg",
+        "000002_dark.jpg",
+        "000003_dim.jpg",
     }
     said = capsys.readouterr().out
     assert said.startswith("images: 3, ")

@@ -17,8 +17,8 @@ def inference_summary(report: Mapping[str, Any]) -> "Group":
     from rich.table import Table
     from rich.text import Text
 
-    title = f"Found in {report['source']} by {report['artefact']}"
-    table = Table(title=Text(title), title_justify="left", header_style="bold", box=SIMPLE_HEAD, pad_edge=False)
+    title = Text(f"Found in {report['source']} by {report['artefact']}", style="italic")
+    table = Table(header_style="bold", box=SIMPLE_HEAD, pad_edge=False)
     for heading in ("class", "from score", "objects"):
         table.add_column(heading, justify="left" if heading == "class" else "right")
     thresholds = report["score_threshold"]
@@ -37,4 +37,6 @@ def inference_summary(report: Mapping[str, Any]) -> "Group":
     named = [Text(f"  {one['why']}", style="yellow") for one in unreadable[:_MOST_NAMED]]
     head = [Text(f"{len(unreadable)} cannot be read:", style="yellow")] if unreadable else []
     more = [Text(f"  and {len(unreadable) - _MOST_NAMED} more")] if len(unreadable) > _MOST_NAMED else []
-    return Group(table, Text("; ".join(lines)), *map(Text, left if report["left_out"] else []), *head, *named, *more)
+    return Group(
+        title, table, Text("; ".join(lines)), *map(Text, left if report["left_out"] else []), *head, *named, *more
+    )

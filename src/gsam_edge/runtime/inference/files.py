@@ -94,8 +94,8 @@ def write_results(folder: Path, results: Results, drawing: DrawingSettings, *, d
 
 
 def drawn_name(one: Looked) -> str:
-    """Returns the name of an image's drawing: its number, which keeps equal names apart, and its file's name."""
-    name = os.fsencode(f"{one.id:06d}_{Path(one.name).name}")[: _LONGEST_NAME - len(_DRAWN_SUFFIX)]
+    """Returns the name of an image's drawing: its number, which keeps equal names apart, and that of its file."""
+    name = os.fsencode(f"{one.id:06d}_{Path(one.name).stem}")[: _LONGEST_NAME - len(_DRAWN_SUFFIX)]
     return os.fsdecode(name) + _DRAWN_SUFFIX
 
 
@@ -174,7 +174,7 @@ def _write_drawings(folder: Path, results: Results, drawing: DrawingSettings, dr
                 small = draw(
                     image, found, results.class_names, width=drawing_width(image, drawing.sheet_width, grow=True)
                 )
-                cells.append((f"{frame.name}: {len(found)}", small))
+                cells.append((f"{frame.name}: {len(found)} object{'s' * (len(found) != 1)}", small))
     if cells:
         _sheet(cells, drawing).save(folder / SHEET_FILE)
 

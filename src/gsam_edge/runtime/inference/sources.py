@@ -190,7 +190,9 @@ def _chosen(source: str, folder: Path, paths: Iterator[Path], max_pixels: int) -
     root, names, left = folder.resolve(), [], Counter[str]()
     for path in paths:
         suffix = path.suffix.lower()
-        if path.is_symlink() and not _leads_inside(path, root):
+        if any(part.startswith(".") for part in path.relative_to(folder).parts):
+            left["hidden"] += 1  # such as ._a.jpg, which is macOS's note on a.jpg
+        elif path.is_symlink() and not _leads_inside(path, root):
             left["links that lead out of the folder, to a folder, or nowhere"] += 1
         elif not path.is_file():
             left["neither files nor folders"] += 1

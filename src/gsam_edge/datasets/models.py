@@ -179,7 +179,18 @@ class StudentWeightsDataset(BytesDataset["StudentWeights"]):
         return StudentWeights.from_bytes(content)
 
 
-class ArtefactDataset(BytesDataset["bytes | NotBuilt"]):
+class BuiltDataset(BytesDataset["bytes | NotBuilt"]):
+    """What was built as the bytes of its file, or, as JSON, why there is none."""
+
+    def encode(self, value: bytes | NotBuilt) -> bytes:
+        return json.dumps({"status": "not built", "why": value.why}).encode() if isinstance(value, NotBuilt) else value
+
+    def decode(self, content: bytes) -> bytes | NotBuilt:
+        why = why_not_built(content)
+        return content if why is None else NotBuilt(why)
+
+
+class ArtefactDataset(BuiltDataset):
     """An exported student as the bytes of its file, or, as JSON, why this machine could not make it.
 
     Args:
@@ -198,10 +209,3 @@ class ArtefactDataset(BytesDataset["bytes | NotBuilt"]):
         if format not in FORMATS:
             raise DatasetError(f"{filepath}_{format}: expected a format among {list(FORMATS)}, got {format!r}")
         super().__init__(filepath=filepath + FORMATS[format].suffix, version=version, metadata=metadata)
-
-    def encode(self, value: bytes | NotBuilt) -> bytes:
-        return json.dumps({"status": "not built", "why": value.why}).encode() if isinstance(value, NotBuilt) else value
-
-    def decode(self, content: bytes) -> bytes | NotBuilt:
-        why = why_not_built(content)
-        return content if why is None else NotBuilt(why)

@@ -44,14 +44,14 @@ class SummaryHooks:
 
     @hook_impl
     def after_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog) -> None:
-        """Prints the sections of the run's reports, the paths of reports and plots, and the next command."""
+        """Prints the sections of the run's reports, the paths of reports, results and plots, and the next command."""
         console = Console(stderr=True)
         console.width = max(console.width, TABLE_WIDTH)
         outputs = pipeline.all_outputs()
         told = {name for section in SECTIONS.values() for name in section.needs}
         for fragment in fragments({name: catalog.load(name) for name in sorted(told & outputs)}):
             console.print(fragment)
-        shown = [name for name in outputs if name.endswith("_report") or name.startswith("plot_")]
+        shown = [name for name in outputs if name.endswith(("_report", "_results")) or name.startswith("plot_")]
         places = sorted(_place(catalog, name) for name in shown)
         if places:
             console.print(Panel("\n".join([*places, "", *VIEWERS]), title="Where to look", expand=False))

@@ -17,6 +17,8 @@ from kedro.pipeline.node import Node
 from kedro_mlflow.framework.hooks.mlflow_hook import MlflowHook
 from pydantic import BaseModel
 
+from gsam_edge.datasets.served import Serving, model_arguments
+
 #: Characters that MLflow refuses in the name of a metric, and the dot, which separates the parts here.
 NOT_IN_A_METRIC_NAME = re.compile(r"[^\w\- ]")
 
@@ -117,11 +119,11 @@ def _git_commit(run_params: dict[str, Any]) -> str:
 
 
 class ReportHooks:
-    """Logs reports and plots on the MLflow run as they are saved."""
+    """Logs reports, plots and served students on the MLflow run as they are saved."""
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
-        """Logs a report as an artefact and its numbers as metrics, a figure as an image."""
+        """Logs a report as an artefact and as metrics, a figure as an image, a served student as a model."""
         if mlflow.active_run() is None:
             return
         from matplotlib.figure import Figure  # late: it would take a fifth of the time of `kedro registry list`
@@ -132,3 +134,6 @@ class ReportHooks:
                 mlflow.log_metrics(numeric_leaves(data, dataset_name))
         elif isinstance(data, Figure):
             mlflow.log_figure(data, f"plots/{dataset_name.removeprefix('plot_')}.png")
+        elif isinstance(data, Serving):
+            with model_arguments(data) as arguments:
+                mlflow.pyfunc.log_model(name=data.exported.name, **arguments)

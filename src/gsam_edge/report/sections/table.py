@@ -9,6 +9,7 @@ from rich.console import RenderableType
 from gsam_edge.report.console import comparison_summary, import_summary, validation_summary
 from gsam_edge.report.sections.arms import arms_summary
 from gsam_edge.report.sections.artefacts import artefacts_summary
+from gsam_edge.report.sections.inference import inference_summary
 from gsam_edge.report.sections.pruning import pruning_summary
 from gsam_edge.report.sections.teachers import teachers_summary
 
@@ -48,6 +49,7 @@ SECTIONS: Mapping[str, Section] = {
         Section("teachers", ("teacher_report",), lambda reports: teachers_summary(reports["teacher_report"])),
         Section("arms", ("distillation_report",), lambda reports: arms_summary(reports["distillation_report"])),
         Section("pruning", ("pruning_report",), lambda reports: pruning_summary(reports["pruning_report"])),
+        Section("inference", ("inference_report",), lambda reports: inference_summary(reports["inference_report"])),
         Section("import", ("import_report",), lambda reports: import_summary(reports["import_report"])),
     )
 }

@@ -73,7 +73,7 @@ def test_what_fits_into_the_overlap_is_left_to_the_tiles():
     detect, _ = detector()
     assert len(detect(image)) > 0
     found = detect_in_tiles(
-        detect.all, image, Tiling(32, 0.25, whole=True, iou_threshold=0.6, cut_share=0.6), batch_size=1
+        detect.all, image, Tiling(32, 0.5, whole=True, iou_threshold=0.6, cut_share=0.6), batch_size=1
     )
     assert sorted(found.xyxy.tolist()) == [[40, 70, 46, 76], [90, 10, 96, 16]]
 

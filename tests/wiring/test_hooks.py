@@ -111,7 +111,7 @@ def test_a_parameter_that_nothing_reads_is_an_error(tmp_path, monkeypatch, runti
 
 
 def test_a_second_run_of_a_process_does_not_log_into_the_first(tmp_path) -> None:
-    """Under `kedro server`, where a thread may find the runs of an ended one with its number; a caller's own run stays."""
+    """Under `kedro server` a thread may find the runs of an ended one with its number; a caller's own run stays."""
     import mlflow
 
     from gsam_edge.hooks.tracking import TrackingHooks

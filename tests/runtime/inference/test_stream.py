@@ -97,7 +97,7 @@ def test_large_images_are_looked_at_in_tiles(tmp_path):
     folder = tmp_path / "a"
     folder.mkdir()
     (folder / "large.png").write_bytes(png(squares((100, 120), (0, 40, 70, 6), (1, 90, 10, 6))))
-    tiling = Tiling(side=32, overlap=0.25, whole=True, iou_threshold=0.6, cut_share=0.6)
+    tiling = Tiling(side=32, overlap=0.5, whole=True, iou_threshold=0.6, cut_share=0.6)
     assert look(folder, {}, tiling=tiling)[1]["objects"] == {"red": 1, "green": 1}
 
 

@@ -22,6 +22,7 @@ from gsam_edge.hooks import (  # noqa: E402
     FreshnessHooks,
     InputHooks,
     ProcessHooks,
+    RecordHooks,
     ReportHooks,
     SceneHooks,
     SummaryHooks,
@@ -36,6 +37,7 @@ _OF_A_RUN = (
     SceneHooks(),
     SummaryHooks(),
     CheckpointHooks(),
+    RecordHooks(),
     ReportHooks(),
     TrackingHooks(),
 )

@@ -27,6 +27,9 @@ LONGEST_PART = 90
 #: Reports that describe the data, not a result: their many counts would hide the figures by which runs are compared.
 DESCRIPTIVE_REPORTS = {"validation_report", "import_report"}
 
+#: Reports that are texts, and their files in the run.
+PAGES = {"report": "report.html", "model_card": "model_card.md"}
+
 RECORDED_PACKAGES = ("gsam_edge", "kedro", "torch", "transformers", "peft", "ultralytics", "onnxruntime", "numpy")
 
 
@@ -90,7 +93,7 @@ class TrackingHooks(MlflowHook):
         super().before_pipeline_run(run_params, pipeline, catalog)
         if self._is_mlflow_enabled:
             mlflow.set_tags({f"version.{name}": version(name) for name in RECORDED_PACKAGES})
-            mlflow.set_tags({"version.python": sys.version.split()[0], "git_commit": _git_commit(run_params)})
+            mlflow.set_tags({"version.python": sys.version.split()[0], "git_commit": git_commit(run_params)})
             if "raw_annotations" in catalog and catalog.exists("raw_annotations"):
                 mlflow.set_tag("data_digest", catalog["raw_annotations"].digest())
 
@@ -105,7 +108,7 @@ class TrackingHooks(MlflowHook):
             mlflow.MlflowClient().set_terminated(self.run_id, "FAILED")
 
 
-def _git_commit(run_params: dict[str, Any]) -> str:
+def git_commit(run_params: dict[str, Any]) -> str:
     """Returns the checked-out commit, marked as dirty where files differ from it, or why there is none."""
     command = ["git", "-C", str(run_params["project_path"]), "describe", "--always", "--dirty", "--abbrev=40"]
     try:
@@ -120,7 +123,7 @@ class ReportHooks:
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
-        """Logs a report as an artefact and its numbers as metrics, a figure as an image."""
+        """Logs a report as an artefact and its numbers as metrics, a figure as an image, a page as a text."""
         if mlflow.active_run() is None:
             return
         from matplotlib.figure import Figure  # late: it would take a fifth of the time of `kedro registry list`
@@ -131,3 +134,5 @@ class ReportHooks:
                 mlflow.log_metrics(numeric_leaves(data, dataset_name))
         elif isinstance(data, Figure):
             mlflow.log_figure(data, f"plots/{dataset_name.removeprefix('plot_')}.png")
+        elif dataset_name in PAGES:
+            mlflow.log_text(data, PAGES[dataset_name])

@@ -16,7 +16,7 @@ from gsam_edge.report.svg.markup import visible
 #: What Markdown, or the formulas that the hub adds to it, would read as something else than text.
 _MARKS = re.compile(r"([\\`*_\[\]|~$])")
 #: What would begin a heading, a list or a quotation at the beginning of a text.
-_BEGINNING = re.compile(r"^(\s*)([#+\-=>]+|\d+(?=[.)]))(?=[.)]?(\s|$))")
+_BEGINNING = re.compile(r"^(\s*(?:\d+(?=[.)]))?)([#+\-=>.)]+)(?=\s|$)")
 _LICENCE = "agpl-3.0"
 
 

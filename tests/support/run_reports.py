@@ -36,7 +36,10 @@ def run_reports(names: Sequence[str] = ("bag", "seam")) -> dict[str, Any]:
         "threshold": "recommended",
         **counted(100, 94, 3),
         "per_100_images": {"found": 188.0, "missed": 12.0, "false_alarms": 6.0},
-        "per_class": {first: counted(60, 58, 2) | {"threshold": 0.42}, second: counted(40, 36, 1) | {"threshold": 0.42}},
+        "per_class": {
+            first: counted(60, 58, 2) | {"threshold": 0.42},
+            second: counted(40, 36, 1) | {"threshold": 0.42},
+        },
     }
     figures = {"box_map50": {"value": 0.912, "ci95": [0.881, 0.936]}}
     row = {
@@ -93,8 +96,17 @@ def run_reports(names: Sequence[str] = ("bag", "seam")) -> dict[str, Any]:
             "sam": {"status": "not needed", "why": "the annotations hold no masks"},
         },
         "label_report": {
-            "train": {"images": 50, "labels": 90, "precision": 0.8, "recall": 0.7, "gated": {"objects": 40, "recall": 0.3}},
-            "gate": {first: {"low": 0.1, "high": 0.6, "objects": 60, "labels": 90}, second: {"objects": 40, "labels": 9}},
+            "train": {
+                "images": 50,
+                "labels": 90,
+                "precision": 0.8,
+                "recall": 0.7,
+                "gated": {"objects": 40, "recall": 0.3},
+            },
+            "gate": {
+                first: {"low": 0.1, "high": 0.6, "objects": 60, "labels": 90},
+                second: {"objects": 40, "labels": 9},
+            },
             "advice": [f"{second!r}: label more"],
             "verdict": "above the floor",
             "why": "of 100 objects the labels hold about 70",
@@ -102,7 +114,13 @@ def run_reports(names: Sequence[str] = ("bag", "seam")) -> dict[str, Any]:
         "distillation_report": {
             "verdict": "distillation adds 3.1 (1.2 to 5.0) mAP50-95 over your labels alone (3 seeds)",
             "titles": {"truth": "your labels alone", "distilled": "distilled"},
-            "student": {"architecture": "yolov8", "size": "n", "image_size": 256, "parameters": 3022475, "start": {"from": first, "share": 0.9}},
+            "student": {
+                "architecture": "yolov8",
+                "size": "n",
+                "image_size": 256,
+                "parameters": 3022475,
+                "start": {"from": first, "share": 0.9},
+            },
             "losses": {"box": 1.2},
             "seeds": [0, 1, 2],
             "images": {"test": 50, "labelled": 50, "pool": 100},
@@ -111,7 +129,9 @@ def run_reports(names: Sequence[str] = ("bag", "seam")) -> dict[str, Any]:
                 "distilled": {"box_map50_95": {"mean": 0.43, "ci95": [0.41, 0.46]}},
             },
             "gains": {"truth": {"box_map50_95": {"mean": 0.031, "ci95": [0.012, 0.050]}}},
-            "trainings": [{"stages": [{"labels": "teacher", "images": 100, "objects": 40, "ignored": 5, "steps": 200}]}],
+            "trainings": [
+                {"stages": [{"labels": "teacher", "images": 100, "objects": 40, "ignored": 5, "steps": 200}]}
+            ],
         },
         "optimization_report": [
             {
@@ -135,18 +155,37 @@ def run_reports(names: Sequence[str] = ("bag", "seam")) -> dict[str, Any]:
             "artefacts": {
                 "student_onnx_int8": {
                     "figures": figures,
-                    "per_class": {first: {"box_map50": {"value": 0.95}}, second: {"box_map50": {"value": 0.87}}},
-                    "per_size": {"small": {"box_map50": {"value": 0.7}}},
-                    "confusion": {"names": [first, second, "background"], "counts": [[50, 8, 2], [1, 37, 2], [2, 1, 0]]},
+                    "per_class": {
+                        first: {"box_map50": {"value": 0.95}, "recall": {"value": 58 / 60, "ci95": [0.9, 0.99]}},
+                        second: {"box_map50": {"value": 0.87}},
+                    },
+                    "per_size": {
+                        "small": {"box_map50_95": {"value": 0.7}, "recall": {"value": 0.8, "ci95": [0.7, 0.9]}}
+                    },
+                    "confusion": {
+                        "names": [first, second, "background"],
+                        "counts": [[50, 8, 2], [1, 37, 2], [2, 1, 0]],
+                    },
                     "curves": {first: [[0.0, 1.0], [0.9, 0.95], [1.0, 0.5]], second: [[0.0, 1.0], [0.9, 0.9]]},
-                    "calibration": {"ece": 0.21, "bins": [{"score": 0.5, "precision": 0.7, "count": 9}]},
+                    "calibration": {
+                        "ece": 0.21,
+                        "bins": [{"score": 0.5, "correct": 0.7, "count": 9}, {"low": 0.9, "high": 1.0, "count": 0}],
+                    },
+                    "errors": {"Cls": 0.08, "Miss": 0.17},
+                    "error_counts": {"Cls": 4, "Miss": 9},
                     "at_threshold": at,
                 }
             },
             "differences": {
                 "student_onnx_int8": {
                     "against": "student",
-                    "figures": {"box_map50": {"difference": -0.003, "ci95": [-0.007, 0.001], "verdict": "not distinguishable"}},
+                    "figures": {
+                        "box_map50": {
+                            "difference": -0.003,
+                            "ci95": [-0.007, 0.001],
+                            "verdict": "student_onnx_int8 loses 0.3 ± 0.4 points of box mAP50: not distinguishable",
+                        }
+                    },
                 }
             },
         },
@@ -160,9 +199,47 @@ def run_reports(names: Sequence[str] = ("bag", "seam")) -> dict[str, Any]:
         },
         "failure_report": {
             "artefact": "student",
-            "thresholds": {name: 0.42 for name in names},
-            "images": [{"image_id": 1, "file_name": f"{first}.jpg", "score": 2.0, "reasons": reasons}],
-            "groups": {"size": [{"name": f"small {first}", "objects": 20, "missed": 12}, {"name": "large", "objects": 80, "missed": 4}]},
+            "thresholds": dict.fromkeys(names, 0.42),
+            "totals": {
+                "images": 50,
+                "with_failures": 9,
+                "objects": 100,
+                "found": 84,
+                "missed": 12,
+                "confused": 3,
+                "outlined": 1,
+                "invented": 6,
+            },
+            "notable": [f"Objects that are small {first} are lost more often: 12 of 20 (60%), others 5%."],
+            "images": [
+                {"image_id": 1, "file_name": f"{first}.jpg", "score": 1.0, "counts": "1 missed", "reasons": reasons}
+            ],
+            "groups": {
+                "size": [
+                    {
+                        "name": f"small {first}",
+                        "objects": 20,
+                        "missed": 9,
+                        "confused": 3,
+                        "outlined": 0,
+                        "invented": 1,
+                        "lost": 0.6,
+                        "lost_ci95": [0.4, 0.8],
+                        "others": 0.05,
+                        "verdict": "lost more often than the others",
+                    },
+                    {"name": "large", "objects": 0, "missed": 0, "confused": 0, "outlined": 0, "invented": 2},
+                ],
+                "error": [
+                    {
+                        "name": "missed",
+                        "meaning": f"nothing of {second} is found",
+                        "count": 9,
+                        "share": 0.5,
+                        "objects": 9,
+                    }
+                ],
+            },
         },
         "run_record": {
             "steps": {

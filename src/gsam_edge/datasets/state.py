@@ -136,7 +136,8 @@ class RunRecordDataset(AbstractDataset[dict[str, Any], dict[str, Any]]):
             return json.loads(self._filepath.read_bytes())
         except ValueError as error:
             raise FileError(
-                f"{self._filepath}: expected the record of earlier runs in JSON, but it does not parse: {error}; delete it"
+                f"{self._filepath}: expected the record of earlier runs in JSON, but it does not parse: {error}; "
+                "delete it"
             ) from error
 
     def save(self, data: dict[str, Any]) -> None:

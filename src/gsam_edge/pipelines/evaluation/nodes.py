@@ -146,8 +146,8 @@ def write_report(
 ) -> tuple[str, str]:
     """Writes the report for people, one HTML file, and the model card: both say what the reports say."""
     from gsam_edge.report.facts.collect import collect_facts
-    from gsam_edge.report.html import html_report
-    from gsam_edge.report.model_card import model_card
+    from gsam_edge.report.pages.html import html_report
+    from gsam_edge.report.pages.model_card import model_card
 
     facts = collect_facts(
         annotations_test,

@@ -126,7 +126,7 @@ def _false_alarms(at: Mapping[str, Any], images: int) -> Estimate | None:
     given = at.get("per_100_images", {}).get("false_alarms")
     if given is None and "false_alarms" in at and images:
         given = 100 * at["false_alarms"] / images
-    return Estimate.of(given)
+    return Estimate.of({"value": given, "ci95": at.get("ci95", {}).get("false_alarms_per_100_images")})
 
 
 def _scores(at: Mapping[str, Any], thresholds: Mapping[str, Any] | None) -> tuple[float, float] | None:

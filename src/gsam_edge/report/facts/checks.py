@@ -58,7 +58,9 @@ def _budget(reports: Mapping[str, Any]) -> Iterator[Check]:
         return
     if recommendation.get("ship") is None:
         text = f"No file is recommended: {recommendation['why']}"
-        yield Check("Recommendation", "bad", sentence(text), "Raise the budget (parameter budget) or improve the model.")
+        yield Check(
+            "Recommendation", "bad", sentence(text), "Raise the budget (parameter budget) or improve the model."
+        )
 
 
 def _gate(reports: Mapping[str, Any], artefact: str | None, most_drop: float | None) -> Iterator[Check]:
@@ -75,9 +77,9 @@ def _gate(reports: Mapping[str, Any], artefact: str | None, most_drop: float | N
         ends = accuracy.get(f"{kind}_drop_ci95")
         if ends and most_drop is not None and ends[1] > most_drop:
             text = (
-                f"That this file is as accurate as the student is not proven: by {accuracy['images']} validation images it "
-                f"may lose up to {ends[1]:.1f} points of accuracy (mAP50-95 of {of}, 95 % interval), and {most_drop:g} "
-                "are allowed."
+                f"That this file is as accurate as the student is not proven: by {accuracy['images']} validation "
+                f"images it may lose up to {ends[1]:.1f} points of accuracy (mAP50-95 of {of}, 95 % interval), and "
+                f"{most_drop:g} are allowed."
             )
             yield Check("The file", "bad", text, "Label more validation images, so that the interval becomes narrower.")
             return
@@ -102,7 +104,7 @@ def _leaks(reports: Mapping[str, Any]) -> Iterator[Check]:
         text = "Whether test images are copies of training images was not checked."
         yield Check(name, "bad", text, "Set validation.decode_images to true and run everything again.")
     else:
-        text = f"{report['images_compared']:,} images were compared: no test image repeats one that the model learnt from."
+        text = f"{report['images_compared']:,} images were compared: no test image repeats one that was learnt from."
         yield Check(name, "good", text)
 
 
@@ -135,8 +137,8 @@ def _thresholds(reports: Mapping[str, Any]) -> Iterator[Check]:
     thresholds = reports.get("student_thresholds")
     if thresholds is not None:
         text = (
-            f"The scores from which an answer counts were chosen on {thresholds['images']} validation images, not on the "
-            "test images."
+            f"The scores from which an answer counts were chosen on {thresholds['images']} validation images, not on "
+            "the test images."
         )
         yield Check("Score limits", "good", text)
 

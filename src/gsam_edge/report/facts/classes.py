@@ -74,10 +74,10 @@ def class_facts(
                 name=name,
                 objects=objects,
                 trained_on=counts.get("train"),
-                found=share(at["found"], objects) if at and objects else None,
-                right=share(at["found"], answers) if answers else None,
+                found=_with_interval(of_class.get("recall"), at.get("found"), objects),
+                right=_with_interval(of_class.get("precision"), at.get("found"), answers),
                 false_alarms=at.get("false_alarms"),
-                f1=Estimate.of(at.get("f1")),
+                f1=Estimate.of(of_class.get("f1", at.get("f1"))),
                 map50=Estimate.of(map50),
                 threshold=chosen.get("threshold", at.get("threshold")),
                 borrowed=chosen.get("from") == "all",
@@ -86,3 +86,11 @@ def class_facts(
             )
         )
     return tuple(known)
+
+
+def _with_interval(figure: Any, part: int | None, whole: int | None) -> Estimate | None:
+    """Returns a figure as the report holds it; without its interval there, the share of counts with Wilson's."""
+    known = Estimate.of(figure)
+    if known is not None and known.ci95 is not None:
+        return known
+    return share(part, whole) if part is not None and whole else known

@@ -15,7 +15,18 @@ from gsam_edge.report.facts.pictures import choose_pictures
 from gsam_edge.vision.images import ImageSource
 
 #: Packages whose versions a figure may depend on.
-_PACKAGES = ("gsam_edge", "kedro", "torch", "transformers", "peft", "ultralytics", "onnx", "onnxruntime", "numpy", "pillow")
+_PACKAGES = (
+    "gsam_edge",
+    "kedro",
+    "torch",
+    "transformers",
+    "peft",
+    "ultralytics",
+    "onnx",
+    "onnxruntime",
+    "numpy",
+    "pillow",
+)
 
 
 def collect_facts(

@@ -10,5 +10,5 @@ class ReportConfig(BaseModel):
 
     few_objects: int = Field(ge=1, description="figures over fewer objects are grey and no ground for a decision")
     pictures: int = Field(ge=0, description="most images of each kind: found, missed, false alarms")
-    picture_width: int = Field(ge=64, description="pixels, largest width of an image")
+    picture_width: int = Field(ge=64, description="pixels, width of an image")
     jpeg_quality: int = Field(ge=1, le=95, description="quality of the images, as Pillow counts it")

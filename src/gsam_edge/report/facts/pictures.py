@@ -101,6 +101,7 @@ def choose_pictures(
     for kind in kinds:
         told = [(entry, _reasons(entry, kind)) for entry in (failures or {}).get("images", ())]
         worst = [(entry, reasons) for entry, reasons in told if reasons and entry["image_id"] in seen]
+        worst.sort(key=lambda pair: -len(pair[1]))  # of equal ones, the worse image stays first
         for entry, reasons in worst[: config.pictures]:
             text = " ".join(map(sentence, reasons[:_MOST_REASONS]))
             if len(reasons) > _MOST_REASONS:
@@ -136,13 +137,15 @@ def _reasons(entry: Mapping[str, Any], kind: Kind) -> list[str]:
 def _drawn(
     seen: _Seen, kind: Kind, text: str, truth: Annotations, images: ImageSource, config: ReportConfig
 ) -> Picture:
-    """Draws answers solid, false alarms dotted, and missed objects dashed and without a score."""
+    """Draws right answers solid, and what the image is shown for: missed objects dashed, false alarms dotted."""
     file_name = str(truth.image_by_id[seen.image_id]["file_name"])
     image = images[file_name]
-    width = min(config.picture_width, image.shape[1]) if image.shape[1] >= 200 else config.picture_width
-    lines: list[LineStyle] = ["dotted" if wrong else "solid" for wrong in seen.invented]
-    drawn = draw_detections(image, seen.answers.unpack(), truth.class_names, width=width, lines=lines)
-    if seen.missed.any():
+    width = config.picture_width
+    invented = seen.invented
+    shown = np.ones(len(invented), bool) if kind == "invented" else ~invented
+    lines: list[LineStyle] = ["dotted" if wrong else "solid" for wrong in invented[shown]]
+    drawn = draw_detections(image, seen.answers.select(shown).unpack(), truth.class_names, width=width, lines=lines)
+    if kind == "missed":
         missed = seen.matched.truth.select(seen.missed).unmasked
         scaled = replace(missed, xyxy=(missed.xyxy * (width / image.shape[1])).astype(np.float32))
         dashed: list[LineStyle] = ["dashed"] * len(scaled)
@@ -150,5 +153,4 @@ def _drawn(
     buffer = BytesIO()
     Image.fromarray(drawn).save(buffer, "JPEG", quality=config.jpeg_quality, optimize=True)
     source = f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
-    counts = f"{len(seen.answers)} answers drawn, {int(seen.missed.sum())} missed objects dashed."
-    return Picture(kind, file_name, text, f"Test image {file_name}. {text} {counts}", source, width, drawn.shape[0])
+    return Picture(kind, file_name, text, f"Test image {file_name}: {text}", source, width, drawn.shape[0])

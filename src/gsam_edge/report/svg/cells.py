@@ -31,7 +31,9 @@ def of_hundred(found: float, low: float, high: float, *, words: str) -> Markup:
     return element("svg", *dots, class_="hundred", viewBox=size, role="img", aria_label=words)
 
 
-def bar(value: float, *, most: float, ci95: Sequence[float] | None = None, faint: bool = False, hue: str = "") -> Markup:
+def bar(
+    value: float, *, most: float, ci95: Sequence[float] | None = None, faint: bool = False, hue: str = ""
+) -> Markup:
     """Draws one bar of a table's row, with its interval as a line; the number itself stands beside it.
 
     Args:

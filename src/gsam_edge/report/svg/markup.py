@@ -10,7 +10,9 @@ from markupsafe import Markup, escape
 _UNSEEN = {
     **{code: 0x2400 + code for code in range(0x20) if chr(code) not in "\t\n"},
     0x7F: 0x2421,
-    **dict.fromkeys((*range(0x80, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A), *range(0xD800, 0xE000)), 0xFFFD),
+    **dict.fromkeys(
+        (*range(0x80, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A), *range(0xD800, 0xE000)), 0xFFFD
+    ),
 }
 
 
@@ -33,8 +35,8 @@ def element(tag: str, *content: object, **attributes: object) -> Markup:
         for name, value in attributes.items()
         if value is not None
     ]
-    head = Markup("<{}{}>").format(Markup(tag), Markup("").join(written))
-    return head + joined(content) + Markup("</{}>").format(Markup(tag))
+    head = Markup("<{}{}>").format(tag, Markup("").join(written))
+    return head + joined(content) + Markup("</{}>").format(tag)
 
 
 def joined(parts: Iterable[object]) -> Markup:

@@ -67,7 +67,9 @@ _SHARES = _Axis(0.0, 1.0, (0, 0.2, 0.4, 0.6, 0.8, 1))
 
 def _logarithmic(low: float, high: float) -> _Axis:
     """Returns an axis from a round number below `low` to one above `high`, both above 0."""
-    steps = [factor * 10.0**power for power in range(floor(log10(low)) - 1, floor(log10(high)) + 2) for factor in (1, 2, 5)]
+    steps = [
+        factor * 10.0**power for power in range(floor(log10(low)) - 1, floor(log10(high)) + 2) for factor in (1, 2, 5)
+    ]
     start = max(step for step in steps if step <= low / 1.15)
     end = min(step for step in steps if step >= 1.15 * high)
     return _Axis(start, end, tuple(step for step in steps if start <= step <= end))
@@ -131,12 +133,16 @@ def scatter(points: Sequence[Point], *, x_title: str, y_title: str, words: str) 
     for point in sorted(points, key=lambda point: -point.area):
         x, y = frame.at(point.x, point.y)
         radius = max(_SMALLEST, _LARGEST * sqrt(point.area / largest))
-        parts.append(element("circle", element("title", point.title), cx=x, cy=y, r=radius, class_=f"mark {point.kind}"))
+        parts.append(
+            element("circle", element("title", point.title), cx=x, cy=y, r=radius, class_=f"mark {point.kind}")
+        )
     for point in sorted(points, key=lambda point: point.x):
         x, y = frame.at(point.x, point.y)
         above, below = y - _LARGEST - 3, y + _LARGEST + _TEXT
         places = [place for step in range(len(points)) for place in (above - step * _TEXT, below + step * _TEXT)]
-        free = [place for place in places if not any(abs(x - u) < 2 * _HALF and abs(place - v) < _TEXT for u, v in taken)]
+        free = [
+            place for place in places if not any(abs(x - u) < 2 * _HALF and abs(place - v) < _TEXT for u, v in taken)
+        ]
         taken.append((x, free[0]))
         parts.append(element("text", point.label, x=x, y=free[0], class_="mark-label", text_anchor="middle"))
     return frame.chart(parts, words)
@@ -183,4 +189,3 @@ def reliability(bins: Sequence[tuple[float, float, int]], *, words: str) -> Mark
             )
         )
     return frame.chart(parts, words)
-

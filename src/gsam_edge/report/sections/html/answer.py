@@ -1,6 +1,5 @@
 """The first screen: is it good enough?"""
 
-
 from markupsafe import Markup
 
 from gsam_edge.report.facts.facts import Facts
@@ -15,9 +14,10 @@ def answer(facts: Facts) -> Markup | None:
         return None
     dots = None
     if known.found is not None:
-        found, (low, high) = 100 * known.found.value, (100 * end for end in known.found.ci95 or (known.found.value,) * 2)
+        found, (low, high) = (
+            100 * known.found.value,
+            (100 * end for end in known.found.ci95 or (known.found.value,) * 2),
+        )
         words = f"Of 100 objects {found:.0f} are found; with other images between {low:.0f} and {high:.0f} would be."
         dots = of_hundred(found, low, high, words=words)
     return rendered("answer.html", facts=facts, answer=known, dots=dots)
-
-

@@ -8,13 +8,15 @@ from markupsafe import Markup
 from gsam_edge.report.facts.estimate import Estimate
 from gsam_edge.report.facts.facts import Facts
 from gsam_edge.report.sections.html.environment import rendered
-from gsam_edge.report.svg.cells import stacked
+from gsam_edge.report.svg.cells import difference, stacked
 from gsam_edge.report.svg.plots import Point, scatter
 
 #: A 95th percentile of the times this many times above the median says that something else used the machine.
 _DISTURBED = 3.0
 #: Verdicts by their first word, and the colour of each.
 _COLOURS = {"accepted": "good", "refused": "warn", "rejected": "bad"}
+#: Figures whose differences are told, and the least range of their drawing in points.
+_ACCURACY, _LEAST_RANGE = ("box_map50", "mask_map50"), 2.0
 _NOT_ASKED = "not built: not asked for"
 
 
@@ -66,13 +68,17 @@ def _verdict(row: Mapping[str, Any]) -> tuple[str, str, str]:
     return word, _COLOURS.get(word, ""), why
 
 
-def _differences(facts: Facts) -> list[tuple[str, str, str, Estimate, str]]:
-    """Returns artefact, what it is compared with, figure, difference in points and verdict."""
-    return [
-        (artefact, part["against"], figure.replace("_", " "), value.times(100), entry.get("verdict", ""))
+def _differences(facts: Facts) -> list[tuple[str, Estimate, str, Markup]]:
+    """Returns artefact, difference in points of its accuracy with a drawing, and the verdict on it."""
+    found = [
+        (artefact, value.times(100), entry["verdict"])
         for artefact, part in facts.reports.get("evaluation_report", {}).get("differences", {}).items()
-        for figure, entry in part["figures"].items()
-        if figure.endswith("map50") and (value := Estimate.of(entry)) is not None
+        for figure in _ACCURACY
+        if (entry := part["figures"].get(figure)) and (value := Estimate.of(entry)) is not None
+    ]
+    most = max([_LEAST_RANGE, *(abs(end) for _, value, _ in found for end in (value.value, *(value.ci95 or ())))])
+    return [
+        (artefact, value, verdict, difference(value.value, value.ci95, most=most)) for artefact, value, verdict in found
     ]
 
 
@@ -94,5 +100,7 @@ def artefact_advice(facts: Facts) -> Sequence[str]:
                 "measure again on a quiet machine."
             )
     if facts.rows:
-        steps.append("These times are of the machine that measured them: measure on your device before you promise any.")
+        steps.append(
+            "These times are of the machine that measured them: measure on your device before you promise any."
+        )
     return steps

@@ -5,6 +5,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from gsam_edge.metrics.diagnosis import ERRORS
 from gsam_edge.report.facts.estimate import Estimate
 from gsam_edge.report.facts.facts import Facts
 from gsam_edge.report.sections.html.environment import rendered
@@ -33,17 +34,15 @@ def classes(facts: Facts) -> Markup | None:
             chosen = (each.found.value, each.right.value) if each.found and each.right else None
             words = f"Precision against recall of {each.name}"
             curves.append((each.name, precision_recall(each.curve, chosen, hue=number, words=words)))
-    table = [
-        (each, *(None if value is None else bar(value.value, most=1, ci95=value.ci95, faint=each.few) for value in (each.found, each.right)))
-        for each in facts.classes
-    ]  # fmt: skip
+    table = [(each, *(_drawn(value, each.few) for value in (each.found, each.right))) for each in facts.classes]
     calibration = evaluated.get("calibration", {})
-    bins = [(each["score"], each["precision"], each["count"]) for each in calibration.get("bins", ()) if each["count"]]
+    bins = [(each["score"], each["correct"], each["count"]) for each in calibration.get("bins", ()) if each["count"]]
     drawn = reliability(bins, words="Share of right answers against the score that the student gives") if bins else None
+    kind = "mask" if facts.answer is not None and facts.answer.of_masks else "box"
     sizes = [
-        (name, part.get("objects"), next((value for key in ("mask_map50", "box_map50") if (value := Estimate.of(part.get(key)))), None))
+        (name, Estimate.of(part.get("recall")), Estimate.of(part.get(f"{kind}_map50_95")))
         for name, part in evaluated.get("per_size", {}).items()
-    ]  # fmt: skip
+    ]
     return rendered(
         "classes.html",
         facts=facts,
@@ -54,7 +53,23 @@ def classes(facts: Facts) -> Markup | None:
         reliability=drawn,
         ece=calibration.get("ece"),
         sizes=sizes,
+        errors=_errors(evaluated),
     )
+
+
+def _drawn(value: Estimate | None, few: bool) -> Markup | None:
+    return None if value is None else bar(value.value, most=1, ci95=value.ci95, faint=few)
+
+
+def _errors(evaluated: Mapping[str, Any]) -> list[tuple[str, int | None, float, Markup]]:
+    """Returns of each kind of mistake what it is, how often it occurs, and the points of accuracy that it costs."""
+    costs = {name: 100 * cost for name, cost in evaluated.get("errors", {}).items()}
+    most = max([1.0, *costs.values()])
+    counts = evaluated.get("error_counts", {})
+    return [
+        (ERRORS.get(name, name), counts.get(name), cost, bar(cost, most=most, hue="other"))
+        for name, cost in sorted(costs.items(), key=lambda item: -item[1])
+    ]
 
 
 def _confusion(confusion: Mapping[str, Any] | None) -> Mapping[str, Any] | None:

@@ -27,7 +27,11 @@ def data_health(facts: Facts) -> Markup:
     order = list(_SEVERITIES)
     findings = sorted(report["findings"], key=lambda finding: order.index(finding["severity"]))
     found = report["splits"]
-    splits = [(name, *_SPLITS.get(name, (name, "")), found[name]) for name in dict.fromkeys([*_SPLITS, *found]) if name in found]
+    splits = [
+        (name, *_SPLITS.get(name, (name, "")), found[name])
+        for name in dict.fromkeys([*_SPLITS, *found])
+        if name in found
+    ]
     return rendered(
         "data.html",
         report=report,
@@ -53,20 +57,19 @@ def _classes(report: Mapping[str, Any], splits: Sequence[str]) -> list[tuple[str
 def data_advice(facts: Facts) -> Sequence[str]:
     """Advises to label more of rare classes, and to look at severe findings."""
     report = facts.reports["validation_report"]
-    steps = []
-    for finding in report["findings"]:
-        if finding["severity"] == "error":
-            steps.append(
-                f"Look at '{finding['code']}' ({finding['count']}): {finding['meaning']}. All cases stand in "
-                "validation_report.json."
-            )
-    for each in facts.classes:
-        if each.few:
-            steps.append(
-                f"Class '{each.name}' has {each.objects} objects in the test images: label more before trusting its "
-                "figures."
-            )
-    for name, part in report["splits"].items():
-        for missing in part.get("classes_missing", ()):
-            steps.append(f"No image of the split {name} shows '{missing}': label some, or split anew.")
-    return steps
+    severe = [
+        f"Look at '{finding['code']}' ({finding['count']}): {finding['meaning']} (all cases: validation_report.json)."
+        for finding in report["findings"]
+        if finding["severity"] == "error"
+    ]
+    few = [
+        f"Class '{each.name}' has {each.objects} objects in the test images: label more before trusting its figures."
+        for each in facts.classes
+        if each.few
+    ]
+    missing = [
+        f"No image of the split {name} shows '{class_name}': label some, or split anew."
+        for name, part in report["splits"].items()
+        for class_name in part.get("classes_missing", ())
+    ]
+    return [*severe, *few, *missing]

@@ -63,7 +63,9 @@ def worth_advice(facts: Facts) -> Sequence[str]:
             "before you train longer."
         )
     if len(report["seeds"]) == 1:
-        steps.append("One seed is one throw of the dice: train with three (distillation.seeds) before you decide by it.")
+        steps.append(
+            "One seed is one throw of the dice: train with three (distillation.seeds) before you decide by it."
+        )
     for name, why in report.get("left_out", {}).items():
         steps.append(f"'{name}' was not trained: {why}.")
     return steps

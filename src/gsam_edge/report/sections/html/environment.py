@@ -10,17 +10,24 @@ from gsam_edge.report.facts.checks import sentence
 from gsam_edge.report.svg.markup import visible
 
 
+class Absent(StrictUndefined):
+    """A value that is not there: a template may ask for it, and does not print it."""
+
+    def __bool__(self) -> bool:
+        return False
+
+
 @cache
 def environment() -> Environment:
     """Returns the templates of `report/templates`.
 
     Names of classes, files and runtimes are hostile: markup in them is escaped, and control characters become their
-    pictures. A name that a template does not get is an error.
+    pictures.
     """
     made = Environment(
         loader=PackageLoader("gsam_edge", "report/templates"),
         autoescape=True,
-        undefined=StrictUndefined,
+        undefined=Absent,
         trim_blocks=True,
         lstrip_blocks=True,
         finalize=visible,

@@ -1,10 +1,11 @@
 """Where it fails: by class, size, place and quality of the image, and the worst images in words."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
-from gsam_edge.report.facts.estimate import share
+from gsam_edge.report.facts.estimate import Estimate, share
 from gsam_edge.report.facts.facts import Facts
 from gsam_edge.report.sections.html.environment import rendered
 from gsam_edge.report.svg.cells import bar
@@ -15,33 +16,39 @@ _GROUPS = {
     "size": "by size",
     "edge": "by place in the image",
     "quality": "by quality of the image",
-    "error": "by kind of mistake",
 }
-#: Images whose reasons are told in words.
-_MOST_IMAGES = 12
-#: Reasons that are told of an image.
-_MOST_REASONS = 4
-#: A group that misses this many times the share of all is worth a sentence.
-_WORSE = 1.3
+#: What becomes of an object that counts as lost.
+_LOST = ("missed", "confused", "outlined")
+#: Images whose reasons are told in words, and reasons of each.
+_MOST_IMAGES, _MOST_REASONS = 12, 4
+
+
+class _Group(NamedTuple):
+    """A line of a table of groups."""
+
+    name: str
+    objects: int
+    lost: int
+    part: Estimate | None
+    drawn: Markup | None
+    verdict: str
+    few: bool
 
 
 def failures(facts: Facts) -> Markup:
-    """Shows how many objects each group misses, and why the worst images are worst."""
+    """Shows how many objects each group loses, which mistakes there are, and why the worst images are worst."""
     report = facts.reports["failure_report"]
-    groups = []
-    for name, title in _GROUPS.items():
-        rows = []
-        for group in report.get("groups", {}).get(name, ()):
-            missed = share(group["missed"], group["objects"]) if group.get("objects") else None
-            few = group.get("objects", 0) < facts.config.few_objects
-            drawn = None if missed is None else bar(missed.value, most=1, ci95=missed.ci95, faint=few)
-            rows.append((group["name"], group.get("objects"), group.get("missed"), missed, drawn, few))
-        if rows:
-            groups.append((title, rows))
+    groups = report.get("groups", {})
     return rendered(
         "failures.html",
         report=report,
-        groups=groups,
+        totals=report.get("totals"),
+        groups=[
+            (title, [_group(row, facts.config.few_objects) for row in groups[name]])
+            for name, title in _GROUPS.items()
+            if groups.get(name)
+        ],
+        errors=[(row, bar(row["share"], most=1, hue="other")) for row in groups.get("error", ())],
         images=[
             (image["file_name"], image["reasons"][:_MOST_REASONS], max(0, len(image["reasons"]) - _MOST_REASONS))
             for image in report["images"][:_MOST_IMAGES]
@@ -50,18 +57,15 @@ def failures(facts: Facts) -> Markup:
     )
 
 
+def _group(row: Mapping[str, Any], few_objects: int) -> _Group:
+    objects, lost = row["objects"], sum(row.get(kind, 0) for kind in _LOST)
+    part, few = None, objects < few_objects
+    if objects:
+        part = Estimate(row["lost"], tuple(row["lost_ci95"])) if "lost_ci95" in row else share(lost, objects)
+    drawn = None if part is None else bar(part.value, most=1, ci95=part.ci95, faint=few)
+    return _Group(row["name"], objects, lost, part, drawn, row.get("verdict", ""), few)
+
+
 def failure_advice(facts: Facts) -> Sequence[str]:
-    """Advises about the groups that are missed far more often than the rest."""
-    groups = facts.reports["failure_report"].get("groups", {})
-    steps = []
-    for name in ("size", "edge", "quality"):
-        known = [group for group in groups.get(name, ()) if group.get("objects", 0) >= facts.config.few_objects]
-        objects = sum(group["objects"] for group in known)
-        usual = sum(group["missed"] for group in known) / objects if objects else 0.0
-        steps += [
-            f"Objects '{group['name']}' are missed in {100 * group['missed'] / group['objects']:.0f} of 100 cases, all "
-            f"together in {100 * usual:.0f}: label more such images."
-            for group in known
-            if usual and group["missed"] / group["objects"] >= _WORSE * usual
-        ]
-    return steps
+    """Returns what the report found worth a sentence."""
+    return [f"{text} Label more of them." for text in facts.reports["failure_report"].get("notable", ())]

@@ -16,8 +16,12 @@ def how_it_was_made(facts: Facts) -> Markup:
     for name, step in record.get("steps", {}).items():
         ended = max(node["ended"] for node in step["nodes"].values())
         took = duration(sum(node["seconds"] for node in step["nodes"].values()))
-        steps.append((name, ended[:16].replace("T", " "), took, step.get("commit", ""), list(_flat(step["parameters"]))))
-    seeds = sorted({step["parameters"]["seed"] for step in record.get("steps", {}).values() if "seed" in step["parameters"]})
+        steps.append(
+            (name, ended[:16].replace("T", " "), took, step.get("commit", ""), list(_flat(step["parameters"])))
+        )
+    seeds = sorted(
+        {step["parameters"]["seed"] for step in record.get("steps", {}).values() if "seed" in step["parameters"]}
+    )
     return rendered(
         "made.html",
         facts=facts,

@@ -10,8 +10,8 @@ from gsam_edge.report.sections.html.environment import rendered
 #: Kinds of images: heading and explanation.
 _KINDS = {
     "found": ("Typical hits", "Images in which every object is found and nothing else is reported."),
-    "missed": ("Worst misses", "Objects that the model does not report are dashed."),
-    "invented": ("Worst false alarms", "Answers without an object of that class are dotted."),
+    "missed": ("Worst misses", "Objects that the model does not report are dashed, those that it finds are not."),
+    "invented": ("Worst false alarms", "Answers without an object of their class are dotted."),
 }
 
 

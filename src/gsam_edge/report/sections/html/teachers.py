@@ -29,11 +29,23 @@ def teachers(facts: Facts) -> Markup | None:
         rows = []
         for figure, title in _FIGURES.items():
             values = [part.get(stage, {}).get(figure) for stage in ("base", "tuned")]
-            bars = [bar(value, most=1, hue=hue) for value, hue in zip(values, ("other", ""), strict=True) if value is not None]
+            bars = [
+                bar(value, most=1, hue=hue)
+                for value, hue in zip(values, ("other", ""), strict=True)
+                if value is not None
+            ]
             if bars:
                 rows.append((title, values, bars))
         words = part.get("verdict", part["status"])
-        colour = "good" if words.startswith(_GOOD) else "bad" if words.startswith(_BAD) else "warn" if "verdict" in part else ""
+        colour = (
+            "good"
+            if words.startswith(_GOOD)
+            else "bad"
+            if words.startswith(_BAD)
+            else "warn"
+            if "verdict" in part
+            else ""
+        )
         parts.append((name, part, words, colour, rows))
     return rendered("teachers.html", parts=parts, unused=unused) if parts else None
 
@@ -52,7 +64,7 @@ def teacher_advice(facts: Facts) -> Sequence[str]:
         worst = min(part.get("per_class", {}).items(), key=lambda item: item[1].get("tuned", 1.0), default=None)
         if worst is not None and worst[1].get("tuned", 1.0) < 0.5:
             steps.append(
-                f"{name} knows '{worst[0]}' worst ({worst[1]['tuned']:.2f}): label more images of it, or find a plainer "
-                "word for it, since class names are what this teacher is asked for."
+                f"{name} knows '{worst[0]}' worst ({worst[1]['tuned']:.2f}): label more images of it, or find a "
+                "plainer word for it, since class names are what this teacher is asked for."
             )
     return steps

@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
 from gsam_edge.report.facts.checks import sentence
 from gsam_edge.report.facts.estimate import Estimate
 from gsam_edge.report.facts.facts import Facts
+from gsam_edge.report.sections.html.environment import Absent
 from gsam_edge.report.svg.markup import visible
 
 #: What Markdown, or the formulas that the hub adds to it, would read as something else than text.
@@ -51,8 +52,15 @@ def model_card(facts: Facts) -> str:
             for name, figure in figures.items()
         ],
     )
-    text = _environment().get_template("model_card.md").render(
-        facts=facts, answer=answer, figures=figures, student=facts.reports.get("distillation_report", {}).get("student", {})
+    text = (
+        _environment()
+        .get_template("model_card.md")
+        .render(
+            facts=facts,
+            answer=answer,
+            figures=figures,
+            student=facts.reports.get("distillation_report", {}).get("student", {}),
+        )
     )
     return str(ModelCard(f"---\n{data.to_yaml()}\n---\n\n{text}"))
 
@@ -63,7 +71,11 @@ def _figures(facts: Facts) -> Mapping[str, Estimate]:
     if answer is None:
         return {}
     at = facts.rows.get(facts.described or "", {}).get("at_threshold", {})
-    named = {"mAP50": answer.map50, "recall": answer.found, **{name: Estimate.of(at.get(name)) for name in ("precision", "f1")}}
+    named = {
+        "mAP50": answer.map50,
+        "recall": answer.found,
+        **{name: Estimate.of(at.get(name)) for name in ("precision", "f1")},
+    }
     return {name: figure for name, figure in named.items() if figure is not None}
 
 
@@ -72,7 +84,7 @@ def _environment() -> Environment:
     made = Environment(
         loader=PackageLoader("gsam_edge", "report/templates"),
         autoescape=False,  # noqa: S701 - this is Markdown: `finalize` escapes what it would read as markup
-        undefined=StrictUndefined,
+        undefined=Absent,
         trim_blocks=True,
         lstrip_blocks=True,
         finalize=_markdown,
@@ -91,7 +103,7 @@ def _markdown(value: Any) -> Any:
     return _BEGINNING.sub(r"\1\\\2", text)
 
 
-def _code(value: Any) -> Markup:
-    """Returns a name as code, which knows no escape: backticks in it become apostrophes."""
-    text = " ".join(str(visible(str(value))).split()).replace("`", "'").replace("|", "/")
-    return Markup(f"`{text}`")  # noqa: S704 - Markdown, not HTML
+def _code(value: Any) -> Any:
+    """Returns a name as code; code knows no escape, so a name that could end it or be a tag is written as text."""
+    text = re.sub(r"\s+", " ", str(visible(str(value))))
+    return text if set("`<>|") & set(text) else Markup(f"`{text}`")  # noqa: S704 - Markdown, not HTML

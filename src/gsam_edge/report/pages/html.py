@@ -7,7 +7,7 @@ from typing import NamedTuple
 from markupsafe import Markup
 
 from gsam_edge.report.facts.facts import Facts
-from gsam_edge.report.sections.html.environment import environment, rendered
+from gsam_edge.report.sections.html.environment import environment
 from gsam_edge.report.sections.html.table import PAGE_SECTIONS
 
 #: Comments around the first screen, which a preview takes out of the file.
@@ -32,22 +32,28 @@ def html_report(facts: Facts) -> str:
     Args:
         facts: what the run came to. A section whose report is absent is left out.
     """
-    made = []
-    for section in PAGE_SECTIONS.values():
-        if facts.reports.keys() >= set(section.needs) and (body := section.render(facts)) is not None:
-            made.append(_Rendered(section.name, section.title, body, section.advise(facts)))
+    made = [
+        _Rendered(section.name, section.title, body, section.advise(facts))
+        for section in PAGE_SECTIONS.values()
+        if facts.reports.keys() >= set(section.needs) and (body := section.render(facts)) is not None
+    ]
     by_name = {each.name: each for each in made if each.advice}
     # Styles are no text: the quotes of a font's name stay quotes. The file is ours.
     style = Markup(environment().loader.get_source(environment(), "style.css")[0])  # type: ignore[union-attr]  # noqa: S704
-    return rendered(
-        "page.html",
-        dataset=facts.dataset,
-        about=_about(facts),
-        sections=made,
-        steps=[(name, by_name[name].title, by_name[name].advice[0]) for name in _ADVISING if name in by_name][:_MOST_STEPS],
-        markers=PREVIEW,
-        style=style,
-        version=version("gsam_edge"),
+    return (
+        environment()
+        .get_template("page.html")
+        .render(
+            dataset=facts.dataset,
+            about=_about(facts),
+            sections=made,
+            steps=[(name, by_name[name].title, by_name[name].advice[0]) for name in _ADVISING if name in by_name][
+                :_MOST_STEPS
+            ],
+            markers=PREVIEW,
+            style=style,
+            version=version("gsam_edge"),
+        )
     )
 
 

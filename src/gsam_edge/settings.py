@@ -23,6 +23,7 @@ from gsam_edge.hooks import (  # noqa: E402
     FreshnessHooks,
     InputHooks,
     ProcessHooks,
+    RecordHooks,
     ReportHooks,
     SceneHooks,
     SummaryHooks,
@@ -37,6 +38,7 @@ _OF_A_RUN = (
     SceneHooks(),
     SummaryHooks(),
     CheckpointHooks(),
+    RecordHooks(),
     ReportHooks(),
     TrackingHooks(),
 )

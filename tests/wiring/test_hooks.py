@@ -10,7 +10,7 @@ from kedro.validation import ParameterValidationError
 from pydantic import BaseModel
 
 from gsam_edge.hooks.console import ErrorHooks, show_error
-from gsam_edge.hooks.tracking import numeric_leaves, plain_parameters
+from gsam_edge.hooks.tracking import ReportHooks, numeric_leaves, plain_parameters
 
 
 class Inner(BaseModel):
@@ -132,3 +132,18 @@ def test_a_second_run_of_a_process_does_not_log_into_the_first(tmp_path) -> None
         while mlflow.active_run() is not None:
             mlflow.end_run()
         mlflow.set_tracking_uri(before)
+
+
+def test_the_report_and_the_card_are_artefacts_of_the_run_as_files_that_mlflow_shows(tmp_path) -> None:
+    import mlflow
+
+    mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
+    experiment = mlflow.create_experiment("pages", artifact_location=(tmp_path / "artefacts").as_uri())
+    with mlflow.start_run(experiment_id=experiment) as run:
+        ReportHooks().after_dataset_saved("report", "<!doctype html><title>\u00d6hr</title>")
+        ReportHooks().after_dataset_saved("model_card", "# \u00d6hr")
+        files = {file.path for file in mlflow.MlflowClient().list_artifacts(run.info.run_id)}
+    assert files == {"report.html", "model_card.md"}
+    assert (
+        (tmp_path / "artefacts" / run.info.run_id / "artifacts" / "report.html").read_text("utf-8").endswith("</title>")
+    )

@@ -1,6 +1,7 @@
 """Every entry of SECTIONS asks for reports that runs leave, and the hook prints those that have something to say."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from kedro.config import OmegaConfigLoader
@@ -9,6 +10,7 @@ from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import Pipeline, node
 
 from gsam_edge.hooks import console
+from gsam_edge.report.sections.html.table import PAGE_SECTIONS
 from gsam_edge.report.sections.table import SECTIONS, Section, fragments
 
 ROOT = Path(__file__).parents[2]
@@ -28,6 +30,33 @@ def test_a_section_needs_reports_that_some_pipeline_leaves_and_has_a_docs_line(n
         assert all(needed in catalog for needed in section.needs)
     docs = (ROOT / "docs" / "extending" / "report_section.md").read_text("utf-8")
     assert f"| `{name}` | {', '.join(f'`{needed}`' for needed in section.needs)} |" in docs
+
+
+@pytest.mark.parametrize("name", PAGE_SECTIONS)
+def test_a_section_of_the_page_has_a_template_and_a_docs_line(name):
+    section = PAGE_SECTIONS[name]
+    assert section.name == name
+    assert (ROOT / "src" / "gsam_edge" / "report" / "templates" / f"{name}.html").exists()
+    docs = (ROOT / "docs" / "extending" / "report_section.md").read_text("utf-8")
+    assert f"| `{name}` | {section.title} | {', '.join(f'`{needed}`' for needed in section.needs)} |" in docs
+
+
+def test_the_page_is_given_every_report_that_a_section_needs_as_soon_as_a_node_makes_it():
+    configure_project("gsam_edge")
+    pipeline = pipelines["__default__"]
+    given = next(node for node in pipeline.nodes if node.name == "evaluation.write_report").inputs
+    made = pipeline.all_outputs()
+    needed = {name for section in PAGE_SECTIONS.values() for name in section.needs}
+    assert needed & made <= set(given)
+
+
+def test_the_page_comes_first_among_the_places_to_look_at(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run = Pipeline([node(lambda: 1, None, ["a_report", "report", "plot_b", "model_card"], name="run")])
+    files = {name: SimpleNamespace(_filepath=tmp_path / f"{name}.x") for name in run.all_outputs()}
+    console.SummaryHooks().after_pipeline_run({}, run, files)
+    places = [line.strip("│ ") for line in capsys.readouterr().err.splitlines() if ".x" in line]
+    assert places == ["report.x", "a_report.x", "model_card.x", "plot_b.x"]
 
 
 @pytest.fixture

@@ -51,8 +51,14 @@ class SummaryHooks:
         told = {name for section in SECTIONS.values() for name in section.needs}
         for fragment in fragments({name: catalog.load(name) for name in sorted(told & outputs)}):
             console.print(fragment)
-        shown = [name for name in outputs if name.endswith(("_report", "_results")) or name.startswith("plot_")]
-        places = sorted(_place(catalog, name) for name in shown)
+        shown = [
+            name
+            for name in outputs
+            if name.endswith(("_report", "_results")) or name.startswith("plot_") or name == "model_card"
+        ]
+        # The page for people comes first: it says what the others hold.
+        places = [_place(catalog, name) for name in ("report",) if name in outputs]
+        places += sorted(_place(catalog, name) for name in shown)
         if places:
             console.print(Panel("\n".join([*places, "", *VIEWERS]), title="Where to look", expand=False))
         command = _next(run_params, outputs, catalog)

@@ -31,6 +31,9 @@ LONGEST_PART = 90
 #: evaluation, whose figures are those of `comparison`.
 DESCRIPTIVE_REPORTS = {"validation_report", "import_report", "evaluation_report"}
 
+#: Reports that are texts, and their files in the run.
+PAGES = {"report": "report.html", "model_card": "model_card.md"}
+
 RECORDED_PACKAGES = ("gsam_edge", "kedro", "torch", "transformers", "peft", "ultralytics", "onnxruntime", "numpy")
 
 
@@ -118,7 +121,7 @@ class TrackingHooks(MlflowHook):
             if not self._already_active_mlflow:
                 self._begun.add(self.run_id)
             mlflow.set_tags({f"version.{name}": version(name) for name in RECORDED_PACKAGES})
-            mlflow.set_tags({"version.python": sys.version.split()[0], "git_commit": _git_commit(run_params)})
+            mlflow.set_tags({"version.python": sys.version.split()[0], "git_commit": git_commit(run_params)})
             if "raw_annotations" in catalog and catalog.exists("raw_annotations"):
                 mlflow.set_tag("data_digest", catalog["raw_annotations"].digest())
 
@@ -133,7 +136,7 @@ class TrackingHooks(MlflowHook):
             mlflow.MlflowClient().set_terminated(self.run_id, "FAILED")
 
 
-def _git_commit(run_params: dict[str, Any]) -> str:
+def git_commit(run_params: dict[str, Any]) -> str:
     """Returns the checked-out commit, marked as dirty where files differ from it, or why there is none."""
     command = ["git", "-C", str(run_params["project_path"]), "describe", "--always", "--dirty", "--abbrev=40"]
     try:
@@ -148,7 +151,7 @@ class ReportHooks:
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
-        """Logs a report as an artefact and as metrics, a figure as an image, a served student as a model."""
+        """Logs a report as artefact and metrics, a figure as an image, a page as text, a served student as a model."""
         if mlflow.active_run() is None:
             return
         from matplotlib.figure import Figure  # late: it would take a fifth of the time of `kedro registry list`
@@ -162,3 +165,5 @@ class ReportHooks:
         elif isinstance(data, Serving):
             with model_arguments(data) as arguments:
                 mlflow.pyfunc.log_model(name=data.exported.name, **arguments)
+        elif dataset_name in PAGES:
+            mlflow.log_text(data, PAGES[dataset_name])

@@ -1,29 +1,29 @@
 """Average precision and mask IoU of a split in which each image counts any number of times, for the bootstrap.
 
-pycocotools matches detections with objects as COCO does and says which: faster-coco-eval, which computes the figures
-themselves, keeps its matches to itself.
+hotcoco matches detections with objects as COCO does and says which. It has a bootstrap of its own, which draws images
+one by one: near copies are drawn together here.
 """
 
 from collections.abc import Mapping, Sequence
-from contextlib import redirect_stdout
 from dataclasses import dataclass
-from io import StringIO
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gsam_edge.coco.annotations import Annotations
 from gsam_edge.coco.packed import PackedDetections
-from gsam_edge.metrics.detection import IouType, by_category, category_dataset, result_records, truth_records
+from gsam_edge.metrics.engine import CocoEngine, Matches
 from gsam_edge.metrics.mask_overlap import ImageIous
+from gsam_edge.metrics.shapes import IouType, found_shapes, true_shapes
 
 #: A detection is correct from this IoU with an object on: the 50 of mAP50.
 IOU_50: tuple[float, ...] = (0.5,)
 #: The IoUs 0.5, 0.55 ... 0.95 of mAP50-95.
 IOUS_50_95: tuple[float, ...] = tuple(float(iou) for iou in np.linspace(0.5, 0.95, 10))
-#: Most numbers in memory at once: draws times detections.
-_MOST_NUMBERS = 2_000_000
+#: Most numbers in memory at once, draws times detections: few enough to stay in a processor's cache.
+_MOST_NUMBERS = 200_000
+#: The recalls at which precision is read, and one beyond all.
+_RECALLS = np.append(np.linspace(0, 1, 101), np.inf)
 
 
 @dataclass(frozen=True)
@@ -49,17 +49,15 @@ class IouMatches:
         if len(ranks):
             image = self.image[: ranks[-1] + 1]
             step = max(1, _MOST_NUMBERS // len(image))
-            points = np.linspace(0, 1, 101)
             for start in range(0, len(draws), step):
                 rows = slice(start, start + step)
-                counts = np.take(draws[rows].astype(np.int32), image, axis=1)
-                correct = np.take(counts, ranks, axis=1).cumsum(axis=1)
+                counts = np.take(draws[rows], image, axis=1).astype(np.int32, copy=False)
+                correct = np.take(counts, ranks, axis=1).cumsum(axis=1, dtype=np.int32)
                 found = np.take(counts.cumsum(axis=1, dtype=np.int32), ranks, axis=1)
                 precision = correct / np.maximum(found, 1)
                 envelope = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
-                recall = correct / np.maximum(labelled[rows, None], 1)
-                reached = np.searchsorted(points, recall, side="right")
-                values[rows] = (envelope * np.diff(reached, prepend=0, axis=1)).sum(axis=1) / len(points)
+                reached = _reached(correct / np.maximum(labelled[rows, None], 1))
+                values[rows] = (envelope * np.diff(reached, prepend=0, axis=1)).sum(axis=1) / 101
         return np.where(labelled > 0, values, np.nan)
 
 
@@ -123,59 +121,38 @@ def resampled_map(
     ious: tuple[float, ...],
 ) -> ResampledMap:
     """Matches predictions at some IoUs; other arguments and errors as of `detection.evaluate_predictions`."""
-    row_of = {image["id"]: row for row, image in enumerate(truth.images)}
-    true_of = by_category(truth_records(truth, iou_type))
-    found_of = by_category(result_records(truth, predictions, iou_type))
-    classes = []
-    for category_id, true in true_of.items():
-        pair = category_dataset(truth.image_by_id, category_id, true, found_of.get(category_id, []))
-        matches = _class_matches(category_id, *pair, iou_type, ious, row_of)
-        if matches.objects.any():
-            classes.append(matches)
-    objects = sum((matches.objects for matches in classes), np.zeros(len(row_of), np.int64))
+    engine = CocoEngine(
+        truth.images,
+        truth.categories,
+        true_shapes(truth, iou_type),
+        found_shapes(truth, predictions, iou_type),
+        iou_type,
+    )
+    found = engine.matches(ious)
+    # In the order of the truth's categories, so that those of two models stand side by side.
+    classes = [
+        class_matches(category["id"], found[category["id"]]["all"])
+        for category in truth.categories
+        if category["id"] in found and found[category["id"]]["all"].objects.any()
+    ]
+    objects = sum((matches.objects for matches in classes), np.zeros(len(truth.images), np.int64))
     return ResampledMap(classes, objects)
 
 
-def _class_matches(
-    category_id: int,
-    true: Mapping[str, Any],
-    found: Mapping[str, Any],
-    iou_type: IouType,
-    ious: tuple[float, ...],
-    row_of: Mapping[int, int],
-) -> ClassMatches:
-    """Matches the datasets of one class; `row_of` is the row of each image."""
-    from pycocotools.coco import COCO
-    from pycocotools.cocoeval import COCOeval
+def class_matches(category_id: int, matches: Matches) -> ClassMatches:
+    """Returns the matches of one class by falling score, those that are neither correct nor wrong left out."""
+    order = np.argsort(-matches.score, kind="stable")
+    image, correct, counted = matches.image[order], matches.correct[:, order], matches.counted[:, order]
+    at = tuple(IouMatches(image[kept], hits[kept]) for kept, hits in zip(counted, correct, strict=True))
+    return ClassMatches(category_id, at, matches.objects)
 
-    with redirect_stdout(StringIO()):
-        indexed = []
-        for content in (true, found):
-            indexed.append(COCO())
-            indexed[-1].dataset = content
-            indexed[-1].createIndex()
-        evaluation = COCOeval(*indexed, iou_type)
-        evaluation.params.iouThrs = list(ious)
-        evaluation.params.areaRng = evaluation.params.areaRng[:1]  # all areas
-        evaluation.evaluate()
-    objects = np.zeros(len(row_of), np.int64)
-    image: list[list[NDArray[np.int64]]] = [[np.zeros(0, np.int64)] for _ in ious]
-    scores: list[list[NDArray[np.float64]]] = [[np.zeros(0)] for _ in ious]
-    correct: list[list[NDArray[np.bool_]]] = [[np.zeros(0, bool)] for _ in ious]
-    # By image id and falling score, so that of equal scores the lower image id comes first, as in COCO.
-    for each in evaluation.evalImgs:
-        row = row_of[each["image_id"]]
-        objects[row] = (each["gtIgnore"] == 0).sum()
-        for level in range(len(ious)):
-            counts = ~each["dtIgnore"][level]
-            image[level].append(np.full(counts.sum(), row, np.int64))
-            scores[level].append(np.array(each["dtScores"], np.float64)[counts])
-            correct[level].append(each["dtMatches"][level][counts] > 0)
-    at = []
-    for level in range(len(ious)):
-        order = np.argsort(-np.concatenate(scores[level]), kind="stable")
-        at.append(IouMatches(np.concatenate(image[level])[order], np.concatenate(correct[level])[order]))
-    return ClassMatches(category_id, tuple(at), objects)
+
+def _reached(recall: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Returns how many of COCO's 101 recall points are at most each recall (0..1), of the same shape."""
+    below = (recall * 100).astype(np.int64)  # right but for rounding, and quicker than a search
+    below += _RECALLS[below + 1] <= recall
+    below -= _RECALLS[below] > recall
+    return below + 1
 
 
 @dataclass(frozen=True)

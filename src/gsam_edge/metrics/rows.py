@@ -30,3 +30,12 @@ def is_disturbed(median_ms: float, p95_ms: float) -> bool:
 def main_figure(rows: Sequence[Mapping[str, Any]]) -> str:
     """Returns the name of the accuracy that rows are set against one another by: of boxes, where one of them has it."""
     return "box_map50" if any("box_map50" in row for row in rows) else "mask_map50"
+
+
+def is_distinguishable(difference: Mapping[str, Any]) -> bool | None:
+    """Whether a difference of `evaluation_report` is more than the luck of which images are in the split.
+
+    None where too few images hold objects, so that there is no interval.
+    """
+    interval = difference.get("ci95")
+    return None if interval is None else bool(interval[0] > 0 or interval[1] < 0)

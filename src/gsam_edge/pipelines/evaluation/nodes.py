@@ -76,7 +76,7 @@ def measure_exported(model: str, name: str) -> Callable[..., tuple[Row, Predicti
 def compare(**measurements: Row) -> tuple[list[Row], DataFrame, Figure]:
     """Compares all artefacts that were built: as a report, as a table for kedro-viz, as a bar plot."""
     from gsam_edge.evaluate.comparison import comparison_frame
-    from gsam_edge.report.plots import plot_comparison
+    from gsam_edge.report.comparison_plot import plot_comparison
 
     rows = [row for row in measurements.values() if "status" not in row]
     return rows, comparison_frame(rows), plot_comparison(rows)

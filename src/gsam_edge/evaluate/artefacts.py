@@ -11,8 +11,13 @@ from gsam_edge.coco.provenance import require_made_from
 from gsam_edge.evaluate.comparison import comparison_row, count_objects
 from gsam_edge.evaluate.config import EvaluationConfig
 from gsam_edge.evaluate.measure import measure
+from gsam_edge.evaluate.report import shown_accuracy
 from gsam_edge.evaluate.split_images import SplitImages
 from gsam_edge.export.format import Format, NotBuilt
+from gsam_edge.metrics.accuracy import Draws
+from gsam_edge.metrics.figures import FIGURES
+from gsam_edge.metrics.measured import Measurement
+from gsam_edge.metrics.thresholds import thresholds_of
 from gsam_edge.report.plots import TRUTH_COLUMN, choose_images, plot_image_grid
 from gsam_edge.runtime import Detector
 from gsam_edge.runtime.engines.table import ENGINES
@@ -54,12 +59,19 @@ class TrueBoxes(Sequence[Detections]):
 
 
 def evaluate_teacher(
-    teacher: Teacher, truth: Annotations, images: ImageSource, config: EvaluationConfig, device: DeviceName
+    teacher: Teacher,
+    truth: Annotations,
+    images: ImageSource,
+    config: EvaluationConfig,
+    device: DeviceName,
+    draws: Draws,
 ) -> tuple[Row, Predictions]:
     """Measures the tuned teachers in PyTorch. An outliner alone is prompted with the true boxes; the row says so.
 
     Returns:
-        The row of `comparison` (see `comparison_row`) with `prompt`, and the predictions.
+        The row of `comparison` (see `comparison_row`) with `prompt`, and the predictions. Beside the figures stand
+        `intervals` (95 %, by figure), `at_threshold` (see `metrics.thresholds.at_threshold`), `stages_ms` and, where it
+        can be read, `energy_mj` (see `Measurement`).
     """
     prompts = None
     if teacher.description.prompted_with_boxes:
@@ -77,6 +89,8 @@ def evaluate_teacher(
         images,
         teacher.size_bytes,
         config,
+        draws,
+        config.timed_score_threshold,
         prompts=prompts,
     )
     if prompts is not None:
@@ -93,10 +107,22 @@ def evaluate_student(
     images: ImageSource,
     config: EvaluationConfig,
     device: DeviceName,
+    draws: Draws,
+    recommended: Mapping[str, Any],
     *,
     model: str = "student",
 ) -> tuple[Row, Predictions]:
-    """Measures the student in PyTorch; returns as `evaluate_teacher` does. `model` is what its row calls it.
+    """Measures the student in PyTorch; returns as `evaluate_teacher` does.
+
+    Args:
+        weights: the student.
+        truth: the test split.
+        images: where its images come from.
+        config: how it is measured.
+        device: where PyTorch runs.
+        draws: of the split's images, for the intervals.
+        recommended: its thresholds (see `thresholds.student_thresholds`).
+        model: what its row calls it.
 
     Raises:
         InvalidDatasetError: if it was trained for other classes or on another split.
@@ -115,7 +141,16 @@ def evaluate_student(
         return student_predictor(content, score_threshold=score_threshold, device=where)
 
     return _measured(
-        model, f"torch {version('torch')} {where}", where, with_score_threshold, truth, images, len(content), config
+        model,
+        f"torch {version('torch')} {where}",
+        where,
+        with_score_threshold,
+        truth,
+        images,
+        len(content),
+        config,
+        draws,
+        thresholds_of(truth.class_names, recommended),
     )
 
 
@@ -127,8 +162,11 @@ def evaluate_exported(
     truth: Annotations,
     images: ImageSource,
     config: EvaluationConfig,
+    draws: Draws,
 ) -> tuple[Row, Predictions]:
     """Measures an exported student in the engine of its format; returns as `evaluate_teacher` does.
+
+    Its thresholds are those of its card.
 
     For an artefact that was not built, the row holds `artefact`, `status` and `why`, and there are no predictions.
 
@@ -152,7 +190,10 @@ def evaluate_exported(
 
     engine = ENGINES[made_as.engine]
     runtime = f"{made_as.engine} {engine.version()} {engine.device}"
-    return _measured(artefact, runtime, engine.device, with_score_threshold, truth, images, len(content), config)
+    least = card.recommended_thresholds or config.timed_score_threshold
+    return _measured(
+        artefact, runtime, engine.device, with_score_threshold, truth, images, len(content), config, draws, least
+    )
 
 
 def _measured(
@@ -164,6 +205,8 @@ def _measured(
     images: ImageSource,
     size_bytes: int,
     config: EvaluationConfig,
+    draws: Draws,
+    thresholds: float | Sequence[float],
     *,
     prompts: Sequence[Detections] | None = None,
 ) -> tuple[Row, Predictions]:
@@ -188,7 +231,26 @@ def _measured(
         match_box_iou=config.match_box_iou,
     )
     predictor = PredictorInfo(artefact, "", prompts is not None)
-    return row, Predictions(by_image(truth, measured.predictions), truth.class_names, predictor)
+    predictions = Predictions(by_image(truth, measured.predictions), truth.class_names, predictor)
+    return row | _shown_row(truth, predictions, thresholds, config, draws, measured), predictions
+
+
+def _shown_row(
+    truth: Annotations,
+    predictions: Predictions,
+    thresholds: float | Sequence[float],
+    config: EvaluationConfig,
+    draws: Draws,
+    measured: Measurement,
+) -> Row:
+    """Returns the parts of a row that say how sure its figures are, and what is seen at the threshold in use."""
+    shown, drawn = shown_accuracy(truth, predictions, thresholds, config, draws)
+    intervals = {name: drawn.figures[name].ci95 for name in FIGURES if name in drawn.figures}
+    row: Row = {"intervals": {name: ci95 for name, ci95 in intervals.items() if ci95 is not None}}
+    if shown:
+        row["at_threshold"] = {name: value for name, value in shown.items() if name != "per_class"}
+    row["stages_ms"] = dict(measured.stages_ms)
+    return row if measured.energy_mj is None else row | {"energy_mj": measured.energy_mj}
 
 
 def plot_predictions(

@@ -13,14 +13,16 @@ import pickle
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from time import perf_counter
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gsam_edge.coco.packed import PackedDetections
+from gsam_edge.evaluate.energy import counted_energy
 from gsam_edge.metrics.measured import Measurement
 from gsam_edge.vision import Detections
 from gsam_edge.vision.errors import UserError
@@ -28,6 +30,8 @@ from gsam_edge.vision.errors import UserError
 #: `predict(image)`, or `predict(image, prompt)` for a model that is prompted.
 Predict: TypeAlias = Callable[..., Detections]
 
+#: Images whose decoding is timed.
+_DECODED = 20
 _THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
     "MKL_NUM_THREADS",
@@ -102,7 +106,14 @@ def measure(
         for row in range(warmup):
             ask(*request(row))
         step = max(1.0, len(images) / repeats)
-        latencies_ms: list[float] = [ask(*request(int(call * step)))[1] for call in range(repeats)]
+        rows = [int(call * step) for call in range(repeats)]
+        latencies_ms: list[float] = []
+        stages: list[dict[str, float]] = []
+        with counted_energy() as energy:
+            for row in rows:
+                _, latency_ms, stages_ms = ask(*request(row))
+                latencies_ms.append(latency_ms)
+                stages.append(stages_ms)
         memory_mb, gpu_memory_mb = ask("memory")
     return Measurement(
         predictions=predictions,
@@ -112,7 +123,24 @@ def measure(
         timed_calls=len(latencies_ms),
         threads=threads,
         peak_gpu_memory_mb=gpu_memory_mb,
+        stages_ms={"decode": _decoding_ms(images, rows)} | _medians(stages),
+        energy_mj=None if energy.joules is None else 1000 * energy.joules / repeats,
     )
+
+
+def _decoding_ms(images: Sequence[NDArray[np.uint8]], rows: Sequence[int]) -> float:
+    """Returns the median time in milliseconds in which an image is read and decoded, in this process."""
+    times = []
+    for row in rows[:_DECODED]:
+        start = perf_counter()
+        images[row % len(images)]
+        times.append(1000 * (perf_counter() - start))
+    return float(np.median(times))
+
+
+def _medians(stages: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Returns the median of each part of a call, of calls that all tell the same parts apart."""
+    return {name: float(np.median([each[name] for each in stages])) for name in stages[0]}
 
 
 def predict_all(

@@ -24,8 +24,9 @@ NOT_IN_A_METRIC_NAME = re.compile(r"[^\w\- ]")
 #: has four of them), so that two parts of any length, a class and one more, still fit when each is cut to this.
 LONGEST_PART = 90
 
-#: Reports that describe the data, not a result: their many counts would hide the figures by which runs are compared.
-DESCRIPTIVE_REPORTS = {"validation_report", "import_report"}
+#: Reports of many numbers, which would hide the figures by which runs are compared: of the data, and every detail of an
+#: evaluation, whose figures are those of `comparison`.
+DESCRIPTIVE_REPORTS = {"validation_report", "import_report", "evaluation_report"}
 
 RECORDED_PACKAGES = ("gsam_edge", "kedro", "torch", "transformers", "peft", "ultralytics", "onnxruntime", "numpy")
 

@@ -7,12 +7,14 @@ time. Definitions: Lin et al. 2014, "Microsoft COCO: Common Objects in Context",
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gsam_edge.metrics.shapes import IouType, Shapes
+from gsam_edge.coco.annotations import Annotations
+from gsam_edge.coco.packed import PackedDetections
+from gsam_edge.metrics.shapes import IouType, Shapes, found_shapes, true_shapes
 
 #: The names of COCO's area ranges, in the order of its arrays.
 AREAS = ("all", "small", "medium", "large")
@@ -57,7 +59,7 @@ class CocoEngine:
         found: Shapes,
         iou_type: IouType,
     ) -> None:
-        """Takes the split's images and categories, COCO records, and the objects, all of known images and categories."""
+        """Takes a split's images and categories, COCO records, and objects, all of known images and categories."""
         from hotcoco import COCO
 
         self._iou_type = iou_type
@@ -79,6 +81,12 @@ class CocoEngine:
         self._found = self._true.load_res(rows, segmentation=None if found.rles is None else list(found.rles))
         if len(found):
             self._found.update_anns(ids=np.arange(1, len(found) + 1), area=found.area)
+
+    @classmethod
+    def of(cls, truth: Annotations, predictions: Mapping[int, PackedDetections], iou_type: IouType) -> Self:
+        """Compares predictions with a split; arguments and errors as of `detection.evaluate_predictions`."""
+        found = found_shapes(truth, predictions, iou_type)
+        return cls(truth.images, truth.categories, true_shapes(truth, iou_type), found, iou_type)
 
     @cached_property
     def _evaluation(self) -> Any:

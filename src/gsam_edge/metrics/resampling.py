@@ -14,7 +14,7 @@ from gsam_edge.coco.annotations import Annotations
 from gsam_edge.coco.packed import PackedDetections
 from gsam_edge.metrics.engine import CocoEngine, Matches
 from gsam_edge.metrics.mask_overlap import ImageIous
-from gsam_edge.metrics.shapes import IouType, found_shapes, true_shapes
+from gsam_edge.metrics.shapes import IouType
 
 #: A detection is correct from this IoU with an object on: the 50 of mAP50.
 IOU_50: tuple[float, ...] = (0.5,)
@@ -121,14 +121,7 @@ def resampled_map(
     ious: tuple[float, ...],
 ) -> ResampledMap:
     """Matches predictions at some IoUs; other arguments and errors as of `detection.evaluate_predictions`."""
-    engine = CocoEngine(
-        truth.images,
-        truth.categories,
-        true_shapes(truth, iou_type),
-        found_shapes(truth, predictions, iou_type),
-        iou_type,
-    )
-    found = engine.matches(ious)
+    found = CocoEngine.of(truth, predictions, iou_type).matches(ious)
     # In the order of the truth's categories, so that those of two models stand side by side.
     classes = [
         class_matches(category["id"], found[category["id"]]["all"])

@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
-from gsam_edge.coco import Annotations
+from gsam_edge.coco import Annotations, SplitConfig
 from gsam_edge.distill.config import LabellingConfig
 from gsam_edge.evaluate.config import EvaluationConfig
 from gsam_edge.export.format import NotBuilt
 from gsam_edge.export.table import FORMATS
-from gsam_edge.pipelines.templates import tuned_teachers
+from gsam_edge.pipelines.templates import STUDENT, tuned_teachers
 from gsam_edge.pipelines.types import DataFrame, Figure, Predictions, StudentWeights
 from gsam_edge.teachers.table import TeacherChoice
 from gsam_edge.training.device import DeviceName
@@ -24,15 +24,19 @@ def measure_teacher(
     evaluation: EvaluationConfig,
     labelling: LabellingConfig,
     device: DeviceName,
+    duplicates: dict[str, Any],
+    split: SplitConfig,
     **teachers: Any,
 ) -> tuple[Row, Predictions]:
     """Measures the tuned teachers that the data calls for, in PyTorch."""
     from gsam_edge.evaluate.artefacts import evaluate_teacher
+    from gsam_edge.evaluate.report import draws_of
     from gsam_edge.teachers.compose import compose_teacher
 
     tuned = tuned_teachers(teachers, choice)
     teacher = compose_teacher(annotations_test, tuned, choice, detection=labelling.detection, device=device)
-    return evaluate_teacher(teacher, annotations_test, images, evaluation, device)
+    draws = draws_of(annotations_test, split.group_by, duplicates)
+    return evaluate_teacher(teacher, annotations_test, images, evaluation, device, draws)
 
 
 def measure_model(model: str) -> Callable[..., tuple[Row, Predictions]]:
@@ -43,12 +47,19 @@ def measure_model(model: str) -> Callable[..., tuple[Row, Predictions]]:
         annotations_test: Annotations,
         images: ImageSource,
         evaluation: EvaluationConfig,
+        recommended: dict[str, Any],
+        duplicates: dict[str, Any],
+        split: SplitConfig,
         device: DeviceName,
     ) -> tuple[Row, Predictions]:
         """Measures the student in PyTorch."""
         from gsam_edge.evaluate.artefacts import evaluate_student
+        from gsam_edge.evaluate.report import draws_of
 
-        return evaluate_student(student_weights, annotations_test, images, evaluation, device, model=model)
+        draws = draws_of(annotations_test, split.group_by, duplicates)
+        return evaluate_student(
+            student_weights, annotations_test, images, evaluation, device, draws, recommended, model=model
+        )
 
     return measure_student
 
@@ -62,12 +73,16 @@ def measure_exported(model: str, name: str) -> Callable[..., tuple[Row, Predicti
         annotations_test: Annotations,
         images: ImageSource,
         evaluation: EvaluationConfig,
+        duplicates: dict[str, Any],
+        split: SplitConfig,
     ) -> tuple[Row, Predictions]:
         """Measures the exported student in the engine of its format."""
         from gsam_edge.evaluate.artefacts import evaluate_exported
+        from gsam_edge.evaluate.report import draws_of
 
+        draws = draws_of(annotations_test, split.group_by, duplicates)
         return evaluate_exported(
-            f"{model}_{name}", FORMATS[name], content, student_weights, annotations_test, images, evaluation
+            f"{model}_{name}", FORMATS[name], content, student_weights, annotations_test, images, evaluation, draws
         )
 
     return measure
@@ -86,12 +101,27 @@ def evaluate_artefacts(
     annotations_test: Annotations,
     evaluation: EvaluationConfig,
     recommended: dict[str, Any],
+    duplicates: dict[str, Any],
+    split: SplitConfig,
     **artefacts: Predictions,
 ) -> dict[str, Any]:
     """Returns every artefact's figures in detail, and how they differ from the student's (see `evaluate.report`)."""
-    from gsam_edge.evaluate.report import evaluation_report
+    from gsam_edge.evaluate.report import draws_of, evaluation_report
 
-    return evaluation_report(annotations_test, artefacts, recommended, evaluation)
+    draws = draws_of(annotations_test, split.group_by, duplicates)
+    return evaluation_report(annotations_test, artefacts, recommended, evaluation, draws)
+
+
+def plot_evaluation(evaluation_report: dict[str, Any]) -> tuple[Figure, Figure, Figure]:
+    """Plots the student's confusion of classes, precision by recall, and the share of right ones by score."""
+    from gsam_edge.report.accuracy_plots import plot_confusion, plot_precision_recall, plot_reliability
+
+    of_student = evaluation_report["artefacts"][STUDENT]
+    return (
+        plot_confusion(of_student["confusion"]),
+        plot_precision_recall(of_student["curves"], of_student["per_class"]),
+        plot_reliability(of_student["calibration"]),
+    )
 
 
 def draw_predictions(

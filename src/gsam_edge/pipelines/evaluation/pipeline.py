@@ -8,6 +8,8 @@ from gsam_edge.pipelines.evaluation import nodes
 from gsam_edge.pipelines.templates import STUDENT, TEACHER_INPUTS
 
 TEST = ["annotations_test", "raw_images"]
+#: Which images belong together, for the intervals of figures.
+GROUPS = {"duplicates": "image_duplicates", "split": "params:split"}
 ARTEFACTS = ["teacher", "student", *(f"student_{name}" for name in FORMATS)]
 #: Formats that must equal PyTorch are left out: their predictions are the student's.
 SHOWN = [
@@ -22,7 +24,14 @@ def measuring(model: str) -> list[Node]:
     exported = [
         node(
             nodes.measure_exported(model, name),
-            inputs=[f"{model}_{name}", f"{model}_weights", *TEST, "params:evaluation"],
+            inputs={
+                "content": f"{model}_{name}",
+                "student_weights": f"{model}_weights",
+                "annotations_test": TEST[0],
+                "images": TEST[1],
+                "evaluation": "params:evaluation",
+                **GROUPS,
+            },
             outputs=[f"measurement_{model}_{name}", f"predictions_{model}_{name}"],
             name=f"measure_{model}_{name}",
         )
@@ -30,7 +39,15 @@ def measuring(model: str) -> list[Node]:
     ]
     in_pytorch = node(
         nodes.measure_model(model),
-        inputs=[f"{model}_weights", *TEST, "params:evaluation", "params:device"],
+        inputs={
+            "student_weights": f"{model}_weights",
+            "annotations_test": TEST[0],
+            "images": TEST[1],
+            "evaluation": "params:evaluation",
+            "recommended": f"{model}_thresholds",
+            "device": "params:device",
+            **GROUPS,
+        },
         outputs=[f"measurement_{model}", f"predictions_{model}"],
         name=f"measure_{model}",
     )
@@ -50,6 +67,7 @@ def create_pipeline() -> Pipeline:
                     "evaluation": "params:evaluation",
                     "labelling": "params:labelling",
                     "device": "params:device",
+                    **GROUPS,
                     **TEACHER_INPUTS,
                 },
                 outputs=["measurement_teacher", "predictions_teacher"],
@@ -68,10 +86,17 @@ def create_pipeline() -> Pipeline:
                     "annotations_test": "annotations_test",
                     "evaluation": "params:evaluation",
                     "recommended": f"{STUDENT}_thresholds",
+                    **GROUPS,
                     **{artefact: f"predictions_{artefact}" for artefact in ARTEFACTS},
                 },
                 outputs="evaluation_report",
                 name="evaluate_artefacts",
+            ),
+            node(
+                nodes.plot_evaluation,
+                inputs="evaluation_report",
+                outputs=["plot_confusion", "plot_precision_recall", "plot_reliability"],
+                name="plot_evaluation",
             ),
             node(
                 nodes.draw_predictions,

@@ -10,8 +10,8 @@ from gsam_edge.coco.packed import PackedDetections
 from gsam_edge.evaluate.comparison import comparison_frame, comparison_row
 from gsam_edge.metrics.figures import FIGURES, PANELS, RATIOS, count_names, figures_of
 from gsam_edge.metrics.measured import EvaluatedDetector, Measurement
-from gsam_edge.report.console import comparison_summary
 from gsam_edge.report.comparison_plot import plot_comparison
+from gsam_edge.report.sections.comparison import comparison_summary
 from gsam_edge.vision import Detections
 
 DOCS = (Path(__file__).parents[2] / "docs" / "figures.md").read_text("utf-8").splitlines()

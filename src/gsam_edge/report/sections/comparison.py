@@ -1,24 +1,22 @@
-"""What the artefacts came to, for the terminal: their figures, what they find and miss in use, and which one to ship."""
+"""What the artefacts came to, for the terminal: their figures, what they miss in use, and which one to ship."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gsam_edge.metrics.figures import FIGURES, Figure, count_names
 from gsam_edge.metrics.rows import finds_nothing
-from gsam_edge.report.differences import NOT_DISTINGUISHABLE, SHOWN, heading_of, points, verdict_of
+from gsam_edge.report.differences import NOT_DISTINGUISHABLE, SAME, SHOWN, heading_of, points, verdict_of
 
 if TYPE_CHECKING:
     from rich.console import Group
     from rich.table import Table
 
-_COLOURS = {"better": "green", "worse": "red", NOT_DISTINGUISHABLE: "dim"}
+_COLOURS = {"better": "green", "worse": "red", NOT_DISTINGUISHABLE: "dim", SAME: "dim"}
 #: How the reason begins of a format that nobody asked for: such formats share one line.
 _NOT_ASKED = "not asked for"
 
 
-def comparison_summary(
-    rows: Sequence[Mapping[str, Any]], title: str = "Comparison on the test split"
-) -> "Table":
+def comparison_summary(rows: Sequence[Mapping[str, Any]], title: str = "Comparison on the test split") -> "Table":
     """Builds a table of the rows of `comparison` (see `evaluate.comparison.comparison_row`); what is absent is a dash.
 
     The best value of a column is bold where several rows have one, for figures that have a best value; where figures
@@ -86,26 +84,33 @@ def _best(rows: Sequence[Mapping[str, Any]], name: str, figure: Figure) -> set[s
 
 def _notes(row: Mapping[str, Any]) -> list[str]:
     """Returns what must be known of a row's figures, each in a few words."""
+    from rich.markup import escape
+
     notes = []
     if finds_nothing(row):
         notes.append("finds next to nothing")
     if row.get("latency_disturbed"):
         notes.append("p95 above 3 x p50, twice: times disturbed")
     if "latency_why" in row:
-        notes.append(f"not timed: {row['latency_why']}")
+        notes.append(escape(f"not timed: {row['latency_why']}"))
     return notes
 
 
-def threshold_summary(rows: Sequence[Mapping[str, Any]]) -> "Table | None":
-    """Builds a table of what each artefact finds, misses and invents in use; None where no row has `at_threshold`."""
+def threshold_summary(report: Mapping[str, Any]) -> "Table | None":
+    """Builds a table of what each artefact finds, misses and invents in use; None where that is known of none.
+
+    Args:
+        report: `evaluation_report`.
+    """
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    having = [row for row in rows if "at_threshold" in row]
-    if not having:
+    used_by = {name: part["at_threshold"] for name, part in report["artefacts"].items() if "at_threshold" in part}
+    if not used_by:
         return None
+    objects = 100 * report["objects"] / report["images"]
     table = Table(
-        title="In use, from the recommended score threshold on: of 100 test images",
+        title=f"In use: on 100 test images with their {objects:.0f} objects",
         title_justify="left",
         header_style="bold",
         box=SIMPLE_HEAD,
@@ -114,16 +119,21 @@ def threshold_summary(rows: Sequence[Mapping[str, Any]]) -> "Table | None":
     table.add_column("artefact", no_wrap=True)
     for heading in ("objects\nfound", "objects\nmissed", "false\nalarms", "precision", "recall"):
         table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("score threshold", overflow="fold")
-    for row in having:
-        used = row["at_threshold"]
-        counts = used["per_100_images"]
-        found = f"{counts['found']:.0f}" if "found" in counts else str(used["found"])
-        shares = [f"{used[name]:.2f}" if name in used else "-" for name in ("precision", "recall")]
-        table.add_row(
-            row["artefact"], found, f"{counts['missed']:.0f}", f"{counts['false_alarms']:.0f}", *shares, _threshold(used)
-        )
+    table.add_column("from the score", overflow="fold")
+    for name, used in used_by.items():
+        counts = [f"{used['per_100_images'][key]:.0f}" for key in ("found", "missed", "false_alarms")]
+        shares = [_share(used, key) for key in ("precision", "recall")]
+        table.add_row(name, *counts, *shares, _threshold(used))
     return table
+
+
+def _share(used: Mapping[str, Any], name: str) -> str:
+    if name not in used:
+        return "-"
+    if name not in used.get("ci95", {}):
+        return f"{used[name]:.2f}"
+    low, high = used["ci95"][name]
+    return f"{used[name]:.2f} [dim]{low:.2f}-{high:.2f}[/]"
 
 
 def _threshold(used: Mapping[str, Any]) -> str:
@@ -173,7 +183,8 @@ def differences_summary(report: Mapping[str, Any]) -> "Table | None":
                 cells.append("-")
                 continue
             verdict = verdict_of(entry["figures"][name])
-            cells.append(f"{points(entry['figures'][name])} [{_COLOURS.get(verdict, 'yellow')}]{verdict}[/]")
+            told = "" if verdict == SAME else f"{points(entry['figures'][name])} "
+            cells.append(f"{told}[{_COLOURS.get(verdict, 'yellow')}]{verdict}[/]")
         table.add_row(artefact, *cells)
     return table
 

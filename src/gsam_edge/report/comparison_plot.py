@@ -51,8 +51,8 @@ def plot_comparison(rows: Sequence[Mapping[str, Any]], told: Sequence[str] = ())
         raise ValueError("rows: expected at least one artefact, got none")
     heights = (1.0 + 0.62 * len(rows), 3.6 + 0.12 * len(rows))
     figure = Figure(figsize=(15, sum(heights) + 0.25 * len(told)), layout="constrained", dpi=FIGURE_DPI)
-    upper, lower = figure.add_gridspec(2, 1, height_ratios=heights)
-    grid = upper.subgridspec(1, len(PANELS), width_ratios=[_ROOM.get(name, _LEAST_ROOM) for name in PANELS])
+    halves = figure.add_gridspec(2, 1, height_ratios=heights)
+    grid = halves[0].subgridspec(1, len(PANELS), width_ratios=[_ROOM.get(name, _LEAST_ROOM) for name in PANELS])
     first = figure.add_subplot(grid[0])
     panels = [first, *(figure.add_subplot(grid[column], sharey=first) for column in range(1, len(PANELS)))]
     for axes, (name, panel) in zip(panels, PANELS.items(), strict=True):
@@ -70,7 +70,7 @@ def plot_comparison(rows: Sequence[Mapping[str, Any]], told: Sequence[str] = ())
     labels = ["\n".join([row["artefact"], *row["runtime"].split(", ")]) for row in rows]
     first.set_yticks(range(len(rows)), labels, fontsize=9, color=_INK)
     first.set_ylim(len(rows) - 0.45, -0.55)
-    below = lower.subgridspec(1, 2, width_ratios=[4, 1])
+    below = halves[1].subgridspec(1, 2, width_ratios=[4, 1])
     _draw_trade_off(figure.add_subplot(below[0]), figure.add_subplot(below[1]), rows)
     if told:
         figure.supxlabel("\n".join(told), x=0.01, ha="left", fontsize=9, color=_INK)
@@ -138,8 +138,9 @@ def _text(name: str, row: Mapping[str, Any], first: Mapping[str, Any]) -> str:
         low, high = row["intervals"][name]
         text += f"  ({low:.2f} to {high:.2f})"
     bar = FIGURES[name].bar
-    if bar is not None and bar.line_to in row and is_disturbed(value, row[bar.line_to]):
-        text += f"  (p95 {row[bar.line_to]:,.0f}: disturbed)"
+    line_to = None if bar is None else bar.line_to
+    if line_to is not None and line_to in row and is_disturbed(value, row[line_to]):
+        text += f"  (p95 {row[line_to]:,.0f}: disturbed)"
     for ratio in RATIOS:
         if ratio.figure != name or ratio.word is None:
             continue
@@ -207,7 +208,7 @@ def _draw_trade_off(axes: "Axes", beside: "Axes", rows: Sequence[Mapping[str, An
     if len(devices) > 1:
         legend = axes.legend(title="on", fontsize=8, title_fontsize=8, frameon=False, loc="lower right")
         for handle in legend.legend_handles:
-            handle.set_sizes([60])
+            handle.set_sizes([60])  # type: ignore[union-attr]
     _write_names(axes, beside, shown, name)
 
 
@@ -229,7 +230,7 @@ def _write_names(axes: "Axes", beside: "Axes", rows: Sequence[Mapping[str, Any]]
         rows: the artefacts.
         name: the figure of the vertical axis.
     """
-    axes.figure.draw_without_rendering()  # until then the layout, and so where the points are, is not known
+    axes.get_figure(root=True).draw_without_rendering()  # type: ignore[union-attr] # until then the layout, and so where the points are, is not known
     ordered = sorted(rows, key=lambda row: row["latency_ms_median"])
     points = [(row["latency_ms_median"], row[name]) for row in ordered]
     names = [_label(row) for row in ordered]

@@ -171,7 +171,7 @@ class TestFailures:
 
     @pytest.mark.parametrize("where", ["load", "predict"])
     def test_of_a_process_that_hangs(self, artefacts, where):
-        """A backend in a deadlock must not keep the run for ever. On a busy machine it does not even come to predict."""
+        """A backend in a deadlock must not keep the run for ever; a busy machine does not even come to predict."""
         begun = time.monotonic()
         message = r"gave no answer within 2 s \(evaluation.timeout_s\) when asked to (load|predict), and was ended"
         with pytest.raises(ProcessHungError, match=message):

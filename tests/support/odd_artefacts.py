@@ -71,6 +71,10 @@ def refusing():
     from gsam_edge.vision.errors import UserError
     raise UserError("expected a device, got none")
 
+class Staged:
+    def staged(self, image):
+        return answer(image[0, 0, 0]), {"preprocess": 1.0, "inference": float(image[0, 0, 0])}
+
 def dying(signal_number):
     return lambda image: os.kill(os.getpid(), signal_number)
 

@@ -77,9 +77,15 @@ class Measured:
 class Bench:
     """Measures artefacts on one split."""
 
-    def __init__(self, truth: Annotations, images: ImageSource, config: EvaluationConfig) -> None:
-        """Takes the split, where its images come from, and how artefacts are measured."""
-        self._truth, self._config = truth, config
+    def __init__(
+        self,
+        truth: Annotations,
+        images: ImageSource,
+        config: EvaluationConfig,
+        groups: NDArray[np.int64] | None = None,
+    ) -> None:
+        """Takes the split, where its images come from, how artefacts are measured, and groups (see `drawn_images`)."""
+        self._truth, self._config, self._groups = truth, config, groups
         self._images = SplitImages(truth, images)
 
     def crash(self, made_as: Format[Any, Any], content: bytes) -> ProcessEndedError | None:
@@ -109,7 +115,7 @@ class Bench:
         for kind, before in reference.accuracy.figures.items():
             drop[kind] = 100 * (before - accuracy.figures.get(kind, 0.0))
             if kind in accuracy.resampled:
-                gain = paired_difference(reference.accuracy.resampled[kind], accuracy.resampled[kind])
+                gain = paired_difference(reference.accuracy.resampled[kind], accuracy.resampled[kind], self._groups)
                 if gain is not None:
                     intervals[kind] = (-100 * gain.high, -100 * gain.low)
         times = self.times([(FORMATS[REFERENCE], reference_content), (made_as, content)])

@@ -7,6 +7,9 @@ equal PyTorch's: accuracy on the validation split, since the test split must not
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from gsam_edge.coco import Annotations
 from gsam_edge.evaluate.bench import Bench, Measured
 from gsam_edge.evaluate.comparison import count_objects
@@ -34,6 +37,7 @@ def gate_artefacts(
     config: GateConfig,
     evaluation: EvaluationConfig,
     *,
+    groups: NDArray[np.int64] | None = None,
     model: str = "student",
 ) -> tuple[list[Row], Artefacts]:
     """Checks and measures every candidate.
@@ -46,6 +50,7 @@ def gate_artefacts(
         parity: how outputs are compared with PyTorch's.
         config: what a candidate must reach.
         evaluation: how it is measured.
+        groups: label of each image; those of one label are drawn together (see `bootstrap.drawn_images`).
         model: what the rows call the student.
 
     Returns:
@@ -65,7 +70,7 @@ def gate_artefacts(
         return [{"artefact": model, "prompt_free": False, "verdict": why}], dict.fromkeys(candidates, NotBuilt(why))
 
     built = {name: content for name, content in candidates.items() if not isinstance(content, NotBuilt)}
-    bench = Bench(truth, images, evaluation)
+    bench = Bench(truth, images, evaluation, groups)
     crashes = {name: error for name, content in built.items() if (error := bench.crash(FORMATS[name], content))}
     running = {name: content for name, content in built.items() if name not in crashes}
     made = {f"{model}_{name}": (FORMATS[name], content) for name, content in running.items()}

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from gsam_edge.coco.annotations import Annotations
 from gsam_edge.coco.packed import PackedDetections
 from gsam_edge.metrics.bootstrap import drawn_images, enough_images, estimate
+from gsam_edge.metrics.coco.engine import AREAS, MOST_DETECTIONS, CocoEngine, Matches
+from gsam_edge.metrics.coco.shapes import IouType, predicts_masks
 from gsam_edge.metrics.detection import by_class
-from gsam_edge.metrics.engine import AREAS, MOST_DETECTIONS, CocoEngine, Matches
 from gsam_edge.metrics.mask_overlap import matched_mask_ious
 from gsam_edge.metrics.resampling import (
     IOUS_50_95,
@@ -19,7 +20,6 @@ from gsam_edge.metrics.resampling import (
     mean_over_classes,
     resampled_mean_iou,
 )
-from gsam_edge.metrics.shapes import IouType, predicts_masks
 from gsam_edge.metrics.thresholds import FALSE_ALARMS, FOUND, OBJECTS, ShownCounts
 
 #: The kinds of COCO's figures, by the word that stands before them.

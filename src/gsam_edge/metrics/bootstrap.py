@@ -66,19 +66,21 @@ class Estimate(NamedTuple):
     high: float
 
 
-def paired_difference(first: Resampled, second: Resampled) -> Interval | None:
+def paired_difference(first: Resampled, second: Resampled, groups: NDArray[np.int64] | None = None) -> Interval | None:
     """Returns by how much a figure of two models on the same images differs.
 
     Args:
         first: the figure of one model.
         second: of the other, on the same objects.
+        groups: see `drawn_images`.
 
     Returns:
-        The interval of `second - first`, or None where fewer than `LEAST_IMAGES` images hold objects.
+        The interval of `second - first`, or None where fewer than `LEAST_IMAGES` images, or groups of them, hold
+        objects.
     """
-    if not enough_images(first.objects):
+    if not enough_images(first.objects, groups):
         return None
-    draws = drawn_images(len(first.objects))
+    draws = drawn_images(len(first.objects), groups)
     return Interval(*estimate(second(draws) - first(draws)), len(first.objects))
 
 

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from gsam_edge.coco.annotations import Annotations
 from gsam_edge.coco.packed import PackedDetections
-from gsam_edge.metrics.engine import CocoEngine, Matches
+from gsam_edge.metrics.coco.engine import CocoEngine, Matches
+from gsam_edge.metrics.coco.shapes import IouType
 from gsam_edge.metrics.mask_overlap import ImageIous
-from gsam_edge.metrics.shapes import IouType
 
 #: A detection is correct from this IoU with an object on: the 50 of mAP50.
 IOU_50: tuple[float, ...] = (0.5,)

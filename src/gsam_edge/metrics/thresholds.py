@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from gsam_edge.coco.annotations import Annotations
 from gsam_edge.coco.packed import PackedDetections
-from gsam_edge.metrics.engine import AREAS, CocoEngine, Matches
+from gsam_edge.metrics.coco.engine import AREAS, CocoEngine, Matches
 from gsam_edge.metrics.score_curve import ScoreCurve
 
 #: Key of the threshold that is chosen over all classes together.

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from gsam_edge.coco.annotations import Annotations
 from gsam_edge.coco.packed import PackedDetections
-from gsam_edge.metrics.shapes import IouType, Shapes, found_shapes, true_shapes
+from gsam_edge.metrics.coco.shapes import IouType, Shapes, found_shapes, true_shapes
 
 #: The names of COCO's area ranges, in the order of its arrays.
 AREAS = ("all", "small", "medium", "large")

@@ -3,8 +3,10 @@
 import pytest
 
 from gsam_edge.coco import Annotations, InvalidDatasetError
+from gsam_edge.evaluate.comparison import NothingMeasuredError
 from gsam_edge.evaluate.failed import measured_or_why
 from gsam_edge.evaluate.measure import MeasurementError, MeasurementRefusedError, ProcessEndedError
+from gsam_edge.evaluate.report import diagnosed
 
 TRUTH = Annotations((), (), ({"id": 1, "name": "bag"},))
 
@@ -40,3 +42,15 @@ def test_what_is_wrong_with_the_data_ends_the_run():
 
 def test_what_was_measured_is_handed_on():
     assert measured_or_why("student", TRUTH, lambda: ("row", "predictions")) == ("row", "predictions")
+
+
+def test_where_the_student_fails_an_export_is_diagnosed_in_its_place():
+    parts = {name: {"confusion": name} for name in ("teacher", "student", "student_onnx")}
+    parts["prompted"] = {"figures": {}}
+    assert diagnosed({"artefacts": parts}, "student")["confusion"] == "student"
+    del parts["student"]
+    assert diagnosed({"artefacts": parts}, "student")["confusion"] == "student_onnx"
+    del parts["student_onnx"]
+    assert diagnosed({"artefacts": parts}, "student")["confusion"] == "teacher"
+    with pytest.raises(NothingMeasuredError, match="expected at least one artefact that can be measured"):
+        diagnosed({"artefacts": {"prompted": parts["prompted"]}}, "student")

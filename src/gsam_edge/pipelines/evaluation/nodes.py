@@ -189,9 +189,10 @@ def evaluate_artefacts(
 
 def plot_evaluation(evaluation_report: dict[str, Any]) -> tuple[Figure, Figure, Figure]:
     """Plots the student's confusion of classes, precision by recall, and the share of right ones by score."""
+    from gsam_edge.evaluate.report import diagnosed
     from gsam_edge.report.accuracy_plots import plot_confusion, plot_precision_recall, plot_reliability
 
-    of_student = evaluation_report["artefacts"][STUDENT]
+    of_student = diagnosed(evaluation_report, STUDENT)
     return (
         plot_confusion(of_student["confusion"]),
         plot_precision_recall(of_student["curves"], of_student["per_class"]),

@@ -80,6 +80,17 @@ def test_a_run_tells_of_the_reports_that_it_left(sections, left, told):
     assert fragments({name: name for name in left}) == [f"told of {name}" for name in told]
 
 
+def test_the_run_ends_with_the_whole_path_of_the_file_to_ship(monkeypatch, tmp_path, capsys):
+    monkeypatch.chdir(tmp_path)
+    told = {"budget": {}, "ship": "student_onnx", "why": "it is good", "others": [], "file": "data/student.onnx"}
+    run = Pipeline([node(lambda: told, None, "recommendation", name="recommend")])
+    for recommendation, expected in ((told, True), ({**told, "ship": None, "file": None}, False)):
+        catalog = DataCatalog({"recommendation": MemoryDataset(recommendation)})
+        console.SummaryHooks().after_pipeline_run({}, run, catalog)
+        lines = capsys.readouterr().err.splitlines()
+        assert (f"The file: {tmp_path}/data/student.onnx" in lines) == expected
+
+
 def test_the_hook_prints_what_the_sections_say_of_the_reports_of_this_run(monkeypatch, capsys):
     """And loads no report of an earlier run."""
 

@@ -51,6 +51,8 @@ class SummaryHooks:
         told = {name for section in SECTIONS.values() for name in section.needs}
         for fragment in fragments({name: catalog.load(name) for name in sorted(told & outputs)}):
             console.print(fragment)
+        if "recommendation" in outputs and (file := catalog.load("recommendation").get("file")):
+            console.print(Text.assemble("The file: ", (str(Path(file).resolve()), "bold")), soft_wrap=True)
         shown = [
             name
             for name in outputs

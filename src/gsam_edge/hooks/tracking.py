@@ -156,7 +156,7 @@ class ReportHooks:
             return
         from matplotlib.figure import Figure  # late: it would take a fifth of the time of `kedro registry list`
 
-        if dataset_name.endswith("_report") or dataset_name == "comparison":
+        if dataset_name.endswith("_report") or dataset_name in ("comparison", "recommendation"):
             mlflow.log_dict(data, f"reports/{dataset_name}.json")
             if dataset_name not in DESCRIPTIVE_REPORTS:
                 mlflow.log_metrics(numeric_leaves(data, dataset_name))

@@ -66,7 +66,7 @@ def measuring(model: str) -> list[Node]:
 
 
 def create_pipeline() -> Pipeline:
-    """Measures every artefact on the test split, each in fresh processes, and compares them."""
+    """Measures every artefact on the test split, each in fresh processes, compares them, and says which to ship."""
     made = Pipeline(
         [
             node(
@@ -86,10 +86,43 @@ def create_pipeline() -> Pipeline:
             ),
             *measuring(STUDENT),
             node(
+                nodes.time_artefacts,
+                inputs={
+                    "annotations_test": "annotations_test",
+                    "images": "raw_images",
+                    "choice": "params:teachers",
+                    "evaluation": "params:evaluation",
+                    "labelling": "params:labelling",
+                    "device": "params:device",
+                    "student_weights": f"{STUDENT}_weights",
+                    **TEACHER_INPUTS,
+                    **{f"{STUDENT}_{name}": f"{STUDENT}_{name}" for name in FORMATS},
+                    **{f"measured_{artefact}": f"measurement_{artefact}" for artefact in ARTEFACTS},
+                },
+                outputs="artefact_times",
+                name="time_artefacts",
+            ),
+            node(
                 nodes.compare,
-                inputs={artefact: f"measurement_{artefact}" for artefact in ARTEFACTS},
+                inputs={
+                    "times": "artefact_times",
+                    "evaluation_report": "evaluation_report",
+                    **{artefact: f"measurement_{artefact}" for artefact in ARTEFACTS},
+                },
                 outputs=["comparison", "comparison_table", "plot_comparison"],
                 name="compare",
+            ),
+            node(
+                nodes.recommend,
+                inputs={
+                    "comparison": "comparison",
+                    "evaluation_report": "evaluation_report",
+                    "budget": "params:budget",
+                    "files": "artefact_files",
+                    **{artefact: f"measurement_{artefact}" for artefact in ARTEFACTS},
+                },
+                outputs="recommendation",
+                name="recommend",
             ),
             node(
                 nodes.evaluate_artefacts,

@@ -107,8 +107,10 @@ def detect_in_tiles(
         corners = windows[start : start + batch_size].tolist()
         found += detect([image[top:bottom, left:right] for left, top, right, bottom in corners])
     if tiling.whole:
-        sides = found[-1].xyxy[:, 2:] - found[-1].xyxy[:, :2]
-        found[-1] = found[-1].select((sides > tiling.overlap * tiling.side).any(axis=1))
+        large = np.flatnonzero(
+            (found[-1].xyxy[:, 2:] - found[-1].xyxy[:, :2]).max(axis=1) > tiling.overlap * tiling.side
+        )
+        found[-1] = found[-1].select(large)
     moved = [_in_image(part, window, image_hw) for part, window in zip(found, windows, strict=True)]
     cut = [_is_cut(part.xyxy, window, image_hw) for part, window in zip(moved, windows, strict=True)]
     return merged(_joined(moved, image_hw), np.concatenate(cut), tiling)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -60,8 +61,17 @@ class Draws:
 
     def ratio(self, part: NDArray[Any], whole: NDArray[Any], objects: NDArray[np.int64]) -> "DrawnFigure":
         """Returns the ratio of two sums over images, of numbers [images]; NaN where the second is 0."""
-        parts, wholes = self.counts @ part.astype(np.float64), self.counts @ whole.astype(np.float64)
-        return self.figure(_divided(parts, wholes), objects)
+        return self.figure(_divided(self.sums(part), self.sums(whole)), objects)
+
+    def sums(self, values: NDArray[Any]) -> NDArray[np.float64]:
+        """Returns the sum over images of numbers [images, ...] for each draw, float64 [1 + RESAMPLES, ...]."""
+        sums: NDArray[np.float64] = self._weights @ values.astype(np.float64)
+        return sums
+
+    @cached_property
+    def _weights(self) -> NDArray[np.float64]:
+        """`counts` as numbers that are multiplied quickly."""
+        return self.counts.astype(np.float64)
 
 
 @dataclass(frozen=True)
@@ -194,7 +204,7 @@ def _add_coco(
 
 def _precision(category_id: int, matches: Matches, draws: Draws) -> NDArray[np.float64]:
     """Returns the average precision of a class, float64 [draws, IoUs]; NaN where a draw holds no object."""
-    labelled = draws.counts @ matches.objects.astype(np.float64)
+    labelled = draws.sums(matches.objects)
     by_score = class_matches(category_id, matches)
     return np.stack([at.average_precision(draws.counts, labelled) for at in by_score.at], axis=-1)
 
@@ -205,8 +215,8 @@ def _recall(matches: Matches, draws: Draws) -> NDArray[np.float64]:
     for column, limit in enumerate(MOST_DETECTIONS):
         taken = matches.rank < limit
         np.add.at(found[:, column], matches.image[taken], matches.correct[:, taken].mean(axis=0))
-    labelled = draws.counts @ matches.objects.astype(np.float64)
-    return _divided(draws.counts @ found, labelled[:, None])
+    labelled = draws.sums(matches.objects)
+    return _divided(draws.sums(found), labelled[:, None])
 
 
 def _add_shown(result: Accuracy, truth: Annotations, counted: ShownCounts, draws: Draws) -> None:
@@ -261,7 +271,7 @@ def _add_calibration(
             np.add.at(total, place, values)
     if not sums[0].any():
         return
-    count, correct, score = (draws.counts @ total for total in sums)
+    count, correct, score = (draws.sums(total) for total in sums)
     error = _divided(np.abs(correct - score).sum(axis=1), count.sum(axis=1))
     objects = np.asarray(truth.image_class_counts.sum(axis=1), np.int64)
     result.figures["ece"] = draws.figure(error, objects)

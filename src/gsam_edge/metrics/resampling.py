@@ -6,6 +6,7 @@ one by one: near copies are drawn together here.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,8 +39,10 @@ class IouMatches:
     image: NDArray[np.int64]
     correct: NDArray[np.bool_]
 
-    def average_precision(self, draws: NDArray[np.int64], labelled: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Returns AP (0..1) [D] for draws [D, images] that hold `labelled` [D] objects; NaN where they hold none.
+    def average_precision(self, draws: NDArray[Any], labelled: NDArray[Any]) -> NDArray[np.float64]:
+        """Returns AP (0..1) [D] for draws [D, images] that hold `labelled` [D] objects, whole numbers of any type.
+
+        NaN where they hold none.
 
         Precision is interpolated at COCO's 101 recall points. It only falls between correct detections, so their ranks
         decide, and what comes after the last of them does not matter.

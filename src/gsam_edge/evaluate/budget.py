@@ -155,7 +155,7 @@ def _fastest(rows: Sequence[Row]) -> Row | None:
 def _slower(row: Row, chosen: Row) -> list[str]:
     name = chosen["artefact"]
     if row["latency_ms_median"] <= _AS_FAST * chosen["latency_ms_median"]:
-        return [f"{_told(row, 'size_mb')} against {_told(chosen, 'size_mb')} of {name}, which is as good as as fast"]
+        return [f"{_told(row, 'size_mb')} against {_told(chosen, 'size_mb')} of {name}, which is as fast within 5 %"]
     return [f"{_told(row, 'latency_ms_median')} against {_told(chosen, 'latency_ms_median')} of {name}"]
 
 

@@ -10,8 +10,9 @@ import pytest
 from gsam_edge.coco.packed import PackedDetections
 from gsam_edge.coco.predictions import Predictions, PredictorInfo
 from gsam_edge.report.facts.collect import collect_facts
-from gsam_edge.report.pages.html import PREVIEW, html_report
+from gsam_edge.report.pages.html import html_report
 from gsam_edge.report.pages.model_card import model_card
+from gsam_edge.report.pages.preview import PREVIEW
 from gsam_edge.report.sections.html.made import duration
 from gsam_edge.report.sections.html.table import PAGE_SECTIONS
 from support.run_reports import CONFIG, run_facts, run_reports

@@ -7,11 +7,10 @@ from typing import NamedTuple
 from markupsafe import Markup
 
 from gsam_edge.report.facts.facts import Facts
+from gsam_edge.report.pages.preview import PREVIEW
 from gsam_edge.report.sections.html.environment import environment
 from gsam_edge.report.sections.html.table import PAGE_SECTIONS
 
-#: Comments around the first screen, which a preview takes out of the file.
-PREVIEW = (Markup("<!-- first screen -->"), Markup("<!-- end of the first screen -->"))
 #: The sections whose first advice stands on the first screen, too, the most useful first, and how many at most.
 _ADVISING = ("classes", "failures", "distillation", "teachers", "data", "file")
 _MOST_STEPS = 4

@@ -127,7 +127,8 @@ def scatter(points: Sequence[Point], *, x_title: str, y_title: str, words: str) 
     """
     values = [point.x for point in points]
     frame = _Frame(_logarithmic(min(values), max(values)))
-    parts, taken = frame.drawn(x_title, y_title), []
+    parts = frame.drawn(x_title, y_title)
+    taken: list[tuple[float, float]] = []
     largest = max(point.area for point in points) or 1.0
     # The largest first, so that no circle hides a smaller one.
     for point in sorted(points, key=lambda point: -point.area):

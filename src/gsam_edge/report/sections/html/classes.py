@@ -28,9 +28,9 @@ def classes(facts: Facts) -> Markup | None:
     if not facts.classes:
         return None
     evaluated = facts.evaluated.get(facts.described or "", {})
-    curves = []
+    curves: list[tuple[str, Markup]] = []
     for number, each in enumerate(facts.classes):
-        if each.curve and len(curves) < _MOST_CURVES:
+        if len(each.curve) > 1 and len(curves) < _MOST_CURVES:
             chosen = (each.found.value, each.right.value) if each.found and each.right else None
             words = f"Precision against recall of {each.name}"
             curves.append((each.name, precision_recall(each.curve, chosen, hue=number, words=words)))
@@ -48,7 +48,7 @@ def classes(facts: Facts) -> Markup | None:
         facts=facts,
         table=table,
         curves=curves,
-        hidden=max(0, len([each for each in facts.classes if each.curve]) - len(curves)),
+        hidden=sum(len(each.curve) > 1 for each in facts.classes) - len(curves),
         confusion=_confusion(evaluated.get("confusion")),
         reliability=drawn,
         ece=calibration.get("ece"),

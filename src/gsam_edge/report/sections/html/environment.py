@@ -13,7 +13,7 @@ from gsam_edge.report.svg.markup import visible
 class Absent(StrictUndefined):
     """A value that is not there: a template may ask for it, and does not print it."""
 
-    def __bool__(self) -> bool:
+    def __bool__(self) -> bool:  # type: ignore[override]
         return False
 
 

@@ -16,13 +16,13 @@ def student(facts: Facts) -> Markup | None:
     report = facts.reports["distillation_report"]
     if not report.get("student"):
         return None
-    trained = next((each for each in report.get("trainings", ()) if each.get("stages")), {})
+    stages = next((each["stages"] for each in report.get("trainings", ()) if each.get("stages")), ())
     return rendered(
         "student.html",
         student=report["student"],
         start=report["student"].get("start", {}),
         losses=list(report.get("losses", {}).items()),
-        stages=list(trained.get("stages", ())),
+        stages=list(stages),
         seeds=report["seeds"],
     )
 

@@ -75,7 +75,7 @@ def test_a_source_is_read_and_never_written(tmp_path):
     assert dataset.exists()
     assert len(dataset.load()) == 2
     with pytest.raises(DatasetError, match="never written"):
-        dataset.save(None)
+        dataset.save(dataset.load())
     missing = SourceDataset(filepath=str(tmp_path / "gone"), max_pixels=10_000)
     assert not missing.exists()
     with pytest.raises(DatasetError, match=r"found nothing: .*gone; name another with --params=source=path"):

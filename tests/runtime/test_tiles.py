@@ -67,6 +67,17 @@ def test_what_is_larger_than_a_tile_is_found_whole_by_the_view_of_the_whole_imag
     np.testing.assert_allclose(whole.xyxy, [[8, 8, 68, 68]], atol=3)  # the network sees it three times smaller
 
 
+def test_what_fits_into_the_overlap_is_left_to_the_tiles():
+    """Seen from afar it is found too, as a box of another size."""
+    image = squares((100, 120), (0, 40, 70, 6), (1, 90, 10, 6))
+    detect, _ = detector()
+    assert len(detect(image)) > 0
+    found = detect_in_tiles(
+        detect.all, image, Tiling(32, 0.5, whole=True, iou_threshold=0.6, cut_share=0.6), batch_size=1
+    )
+    assert sorted(found.xyxy.tolist()) == [[40, 70, 46, 76], [90, 10, 96, 16]]
+
+
 def test_an_image_that_is_one_tile_goes_in_as_it_is():
     detect, engine = detector(several=True)
     image = squares((32, 30), (1, 4, 4, 9))

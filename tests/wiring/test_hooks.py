@@ -108,3 +108,27 @@ def test_a_parameter_that_nothing_reads_is_an_error(tmp_path, monkeypatch, runti
         ErrorHooks().after_context_created(context)
     (tmp_path / "local" / "parameters.yml").write_text("distillation: {a: 3}")
     ErrorHooks().after_context_created(SimpleNamespace(**{**vars(context), "_runtime_params": {"seed": 2}}))
+
+
+def test_a_second_run_of_a_process_does_not_log_into_the_first(tmp_path) -> None:
+    """Under `kedro server` a thread may find the runs of an ended one with its number; a caller's own run stays."""
+    import mlflow
+
+    from gsam_edge.hooks.tracking import TrackingHooks
+
+    before = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    try:
+        hooks, client = TrackingHooks(), mlflow.MlflowClient()
+        own = mlflow.start_run().info.run_id
+        first = mlflow.start_run(nested=True).info.run_id
+        hooks._begun.add(first)
+        client.set_terminated(first, "FAILED", 12345)  # in the thread of the run; this one keeps it as active
+        hooks._leave_earlier_runs()
+        assert mlflow.active_run().info.run_id == own
+        ended = client.get_run(first).info
+        assert (ended.status, ended.end_time) == ("FAILED", 12345)
+    finally:
+        while mlflow.active_run() is not None:
+            mlflow.end_run()
+        mlflow.set_tracking_uri(before)

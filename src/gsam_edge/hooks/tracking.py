@@ -10,6 +10,7 @@ from typing import Any
 
 import mlflow
 import numpy as np
+from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
@@ -78,6 +79,28 @@ def metric_parts(keys: Iterable[object]) -> list[str]:
 class TrackingHooks(MlflowHook):
     """kedro-mlflow's hook, with typed parameters flattened, and a record of the environment on every run."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._begun: set[str] = set()
+
+    @hook_impl
+    def after_context_created(self, context: KedroContext) -> None:
+        """Sets MLflow up for a run, which under `kedro server` may not be the first of this process."""
+        self._leave_earlier_runs()
+        super().after_context_created(context)
+
+    def _leave_earlier_runs(self) -> None:
+        """Takes runs that ended from the stack of the active ones; they stay as they ended.
+
+        A run is opened in the thread of each node, too, and nobody takes it from that thread's stack. MLflow knows
+        threads by their numbers, which the system gives out again: another request would log into the earlier run.
+        """
+        client = mlflow.MlflowClient()
+        while (active := mlflow.active_run()) is not None and active.info.run_id in self._begun:
+            ended = client.get_run(active.info.run_id).info
+            mlflow.end_run(ended.status)
+            client.set_terminated(ended.run_id, ended.status, ended.end_time)
+
     @hook_impl
     def before_node_run(self, node: Node, catalog: DataCatalog, inputs: dict[str, Any], is_async: bool) -> None:
         """Seeds the global generators and logs the node's parameters one by one."""
@@ -91,6 +114,8 @@ class TrackingHooks(MlflowHook):
         """Starts the run and records versions, commit and data digest on it."""
         super().before_pipeline_run(run_params, pipeline, catalog)
         if self._is_mlflow_enabled:
+            if not self._already_active_mlflow:
+                self._begun.add(self.run_id)
             mlflow.set_tags({f"version.{name}": version(name) for name in RECORDED_PACKAGES})
             mlflow.set_tags({"version.python": sys.version.split()[0], "git_commit": _git_commit(run_params)})
             if "raw_annotations" in catalog and catalog.exists("raw_annotations"):

@@ -32,7 +32,8 @@ class Tiling:
         side: of a square tile in pixels of the image.
         overlap: share of a tile that the next one shows too (0..1, exclusive). An object no larger than that is whole
             in some tile.
-        whole: whether the whole image is one more view, which finds what is larger than a tile.
+        whole: whether the whole image is one more view, for objects that are larger than the overlap: of smaller ones
+            it sees less than the tiles.
         iou_threshold: a box is dropped when its IoU with a better one of its class is above this (0..1).
         cut_share: a box that a tile's edge cuts is dropped when this share of it (0..1) lies in a box of its class that
             is kept.
@@ -105,6 +106,11 @@ def detect_in_tiles(
     for start in range(0, len(windows), batch_size):
         corners = windows[start : start + batch_size].tolist()
         found += detect([image[top:bottom, left:right] for left, top, right, bottom in corners])
+    if tiling.whole:
+        large = np.flatnonzero(
+            (found[-1].xyxy[:, 2:] - found[-1].xyxy[:, :2]).max(axis=1) > tiling.overlap * tiling.side
+        )
+        found[-1] = found[-1].select(large)
     moved = [_in_image(part, window, image_hw) for part, window in zip(found, windows, strict=True)]
     cut = [_is_cut(part.xyxy, window, image_hw) for part, window in zip(moved, windows, strict=True)]
     return merged(_joined(moved, image_hw), np.concatenate(cut), tiling)

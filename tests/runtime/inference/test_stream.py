@@ -97,7 +97,7 @@ def test_large_images_are_looked_at_in_tiles(tmp_path):
     folder = tmp_path / "a"
     folder.mkdir()
     (folder / "large.png").write_bytes(png(squares((100, 120), (0, 40, 70, 6), (1, 90, 10, 6))))
-    tiling = Tiling(side=32, overlap=0.25, whole=True, iou_threshold=0.6, cut_share=0.6)
+    tiling = Tiling(side=32, overlap=0.5, whole=True, iou_threshold=0.6, cut_share=0.6)
     assert look(folder, {}, tiling=tiling)[1]["objects"] == {"red": 1, "green": 1}
 
 
@@ -138,7 +138,7 @@ def test_a_damaged_record_is_refused(record):
 
 def test_results_are_files_that_cocos_tools_and_tables_read(tmp_path):
     folder, out = image_folder(tmp_path / "a", 3), tmp_path / "out"
-    (folder / "1.png").write_bytes(png(squares((40, 200), (0, 3, 3, 9), (1, 150, 20, 8))))
+    (folder / "1.png").write_bytes(png(squares((40, 128), (0, 4, 4, 16), (1, 88, 20, 16))))
     (folder / "2.png").write_bytes(png(squares((32, 32))))
     out.mkdir()
     results, _, _ = look(folder, {})
@@ -162,7 +162,7 @@ def test_results_are_files_that_cocos_tools_and_tables_read(tmp_path):
     from PIL import Image
 
     with Image.open(out / files.DRAWN_FOLDER / "000002_1.jpg") as drawn:
-        assert drawn.size == (64, 13)  # the longer side is cut to drawing.width
+        assert drawn.size == (64, 20)  # the longer side is cut to drawing.width
     with Image.open(out / files.SHEET_FILE) as sheet:
         assert sheet.size == (2 * 54 + 6, 54 + 16 + 6)  # the two images with objects
 

@@ -15,7 +15,7 @@ class TilesConfig(BaseModel):
         ge=1, description="side of a square tile, pixels of the image; null looks at it as a whole"
     )
     overlap: float = Field(ge=0, lt=1, description="share of a tile that the next one shows too")
-    whole: bool = Field(description="whether the whole image is one more view")
+    whole: bool = Field(description="whether the whole image is one more view, for objects larger than the overlap")
     iou_threshold: float = Field(ge=0, le=1, description="boxes of a class that overlap more are one object")
     cut_share: float = Field(gt=0, le=1, description="share of a cut box inside another that makes it a part of it")
 

@@ -200,7 +200,7 @@ def drawing_width(image: NDArray[np.uint8], most: int, *, grow: bool = False) ->
 def _chosen(results: Results, count: int) -> frozenset[int]:
     """Returns the numbers of at most `count` images, spread evenly over those with objects, or over all."""
     ids = [one.id for one, record in results if record["objects"]] or [one.id for one in results.looked]
-    rows = np.unique(np.linspace(0, len(ids) - 1, min(count, len(ids))).round().astype(int)) if ids else []
+    rows = np.linspace(0, len(ids) - 1, min(count, len(ids))).round().astype(int)
     return frozenset(ids[row] for row in rows)
 
 

@@ -47,13 +47,12 @@ class Frame:
 
 
 class Source(Protocol):
-    """Images in an order, which may be gone through several times.
+    """Images in an order, which may be gone through several times."""
 
-    Attributes:
-        name: what the user called it.
-    """
-
-    name: str
+    @property
+    def name(self) -> str:
+        """Returns what the user called it."""
+        ...
 
     def __len__(self) -> int:
         """Returns how many images it holds, or says that it holds."""

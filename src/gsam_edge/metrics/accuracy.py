@@ -17,7 +17,7 @@ from gsam_edge.metrics.detection import by_class
 from gsam_edge.metrics.mask_overlap import matched_mask_ious
 from gsam_edge.metrics.resampling import (
     IOUS_50_95,
-    class_matches,
+    ClassMatches,
     mean_over_classes,
     resampled_mean_iou,
 )
@@ -175,7 +175,9 @@ def _add_coco(
         if not of_category:
             continue
         objects = np.sum([matches.objects for matches in of_category.values()], axis=0)
-        precision = {key: _precision(key, matches, draws) for key, matches in of_category.items()}
+        precision = {
+            key: ClassMatches.of(key, matches).average_precision(draws.counts) for key, matches in of_category.items()
+        }
         recall = {key: _recall(matches, draws) for key, matches in of_category.items()}
 
         def mean(of: Mapping[int, NDArray[np.float64]], objects: NDArray[np.int64] = objects) -> DrawnFigure:
@@ -200,13 +202,6 @@ def _add_coco(
                 f"{kind}_map50_95": draws.figure(values.mean(axis=-1), counts),
             }
             result.add("per_class", name, of_class)
-
-
-def _precision(category_id: int, matches: Matches, draws: Draws) -> NDArray[np.float64]:
-    """Returns the average precision of a class, float64 [draws, IoUs]; NaN where a draw holds no object."""
-    labelled = draws.sums(matches.objects)
-    by_score = class_matches(category_id, matches)
-    return np.stack([at.average_precision(draws.counts, labelled) for at in by_score.at], axis=-1)
 
 
 def _recall(matches: Matches, draws: Draws) -> NDArray[np.float64]:

@@ -129,7 +129,7 @@ def over_budget(reports):
     ("break_it", "name", "words"),
     [
         (no_gate, "The file", "did not pass the gate: refused: it is too slow."),
-        (wide_drop, "The file", "may lose up to 0.6 points"),
+        (wide_drop, "The file", "loses at most 0.6 points"),
         (leak, "Unseen images", "belong together in 4 cases"),
         (not_compared, "Unseen images", "was not checked"),
         (weak_teacher, "Teachers", "grounding_dino is useless"),

@@ -10,6 +10,8 @@ from gsam_edge.report.facts.classes import ClassFacts
 _ACCEPTED, _NOT_BUILT = "accepted", "not built"
 _WEAK_TEACHER = ("useless", "worse", "no different", "not known")
 _WORTHLESS_LABELS = "useless"
+#: Beginnings of the gate's figures, and what they are about.
+_KINDS = {"box": "boxes", "mask": "masks"}
 
 
 @dataclass(frozen=True)
@@ -73,19 +75,20 @@ def _gate(reports: Mapping[str, Any], artefact: str | None, most_drop: float | N
         yield Check("The file", "bad", sentence(f"This file did not pass the gate: {row['verdict']}"), again)
         return
     accuracy = row.get("accuracy", {})
-    for kind, of in (("box", "boxes"), ("mask", "masks")):
-        ends = accuracy.get(f"{kind}_drop_ci95")
-        if ends and most_drop is not None and ends[1] > most_drop:
-            text = (
-                f"That this file is as accurate as the student is not proven: by {accuracy['images']} validation "
-                f"images it may lose up to {ends[1]:.1f} points of accuracy (mAP50-95 of {of}, 95 % interval), and "
-                f"{most_drop:g} are allowed."
-            )
-            yield Check("The file", "bad", text, "Label more validation images, so that the interval becomes narrower.")
-            return
-    words = row.get("parity", {}).get("words")
-    text = "The file passed the gate: it needs no prompt and keeps the student's accuracy."
-    yield Check("The file", "good", f"{text} {sentence(words)}" if words else text)
+    kinds = [(of, accuracy[f"{kind}_drop_ci95"][1]) for kind, of in _KINDS.items() if f"{kind}_drop_ci95" in accuracy]
+    if not kinds:
+        yield Check(
+            "The file", "good", "The file passed the gate: it needs no prompt, and its answers are the student's."
+        )
+        return
+    of, most = max(kinds, key=lambda kind: kind[1])
+    lost = f"by {accuracy['images']} validation images it loses at most {max(0.0, most):.1f} points of accuracy"
+    measure = f"mAP50-95 of {of}, 95 % interval"
+    if most_drop is not None and most > most_drop:
+        text = f"That this file is as good as the student is not proven: {lost} ({measure}), {most_drop:g} are allowed."
+        yield Check("The file", "bad", text, "Label more validation images, so that the interval becomes narrower.")
+    else:
+        yield Check("The file", "good", f"The file passed the gate: it needs no prompt, and {lost} ({measure}).")
 
 
 def _leaks(reports: Mapping[str, Any]) -> Iterator[Check]:

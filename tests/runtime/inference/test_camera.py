@@ -99,6 +99,17 @@ def test_frames_ends_it(bundle, opened):
     assert len(table(bundle)) == 5
 
 
+def test_a_password_in_an_address_is_written_nowhere(bundle, opened, capsys):
+    cameras = opened([250])
+    address = "rtsp://me:secret@host:554/path?key=secret"
+    assert command.run([address], folder=bundle) == 0
+    assert cameras[0].source == address
+    assert table(bundle)[0]["file_name"] == "rtsp://host:554/path#1"
+    said = capsys.readouterr()
+    written = [path.read_text() for path in (bundle / "results").iterdir() if path.suffix in {".csv", ".json"}]
+    assert not [text for text in (*written, said.out, said.err) if "secret" in text]
+
+
 @pytest.mark.parametrize("source", ["camera:9", "rtsp://nobody"])
 def test_a_camera_that_does_not_open_is_one_message(bundle, opened, source, capsys):
     cameras = opened([])
@@ -118,6 +129,12 @@ def test_a_camera_has_a_number(opened):
     opened([])
     with pytest.raises(VideoError, match="expected a number behind camera:, such as camera:0, got camera:left"):
         open_camera("camera:left")
+
+
+def test_an_address_that_does_not_parse_is_one_message(bundle, opened, capsys):
+    opened([])
+    assert command.run(["rtsp://[host/path"], folder=bundle) == 1
+    assert "expected the address of a stream, such as rtsp://host/path" in capsys.readouterr().err
 
 
 def test_without_opencv_the_message_says_how_it_is_installed(bundle, monkeypatch, capsys):

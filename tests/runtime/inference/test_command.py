@@ -1,7 +1,9 @@
 """The command of a bundle, from a user's words to files and messages."""
 
 import csv
+import io
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -56,6 +58,23 @@ def test_what_cannot_be_read_and_what_is_no_image_is_counted_and_named(bundle, t
     assert "not looked at: 1 .txt" in said
     report = json.loads((tmp_path / "results" / "report.json").read_text())
     assert [one["file_name"] for one in report["unreadable"]] == ["broken.jpg"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems' names of files are text")
+def test_a_name_that_is_no_text_ends_nothing(bundle, tmp_path):
+    save(tmp_path / "images" / "b\udcffd.png", 250)
+    (tmp_path / "images" / "broken\udcff.jpg").write_bytes(b"\xff\xd8 no more")
+    assert command.run(["images"], folder=bundle) == 0
+    report = json.loads((tmp_path / "results" / "report.json").read_text())
+    assert [one["file_name"] for one in report["unreadable"]] == ["broken\udcff.jpg"]
+
+
+def test_letters_that_the_console_lacks_end_nothing(bundle, monkeypatch):
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, "ascii"))
+    assert command.run(["images", "--out", "\u888b"], folder=bundle) == 0
+    sys.stdout.flush()
+    assert b"\\u888b/results.csv" in written.getvalue()
 
 
 def test_several_files_keep_the_order_in_which_they_are_named(bundle, tmp_path):

@@ -4,6 +4,7 @@ A bundle is a folder whose `card.json` names the exported student beside it and 
 """
 
 import argparse
+import io
 import json
 import os
 import sys
@@ -105,6 +106,8 @@ def run(arguments: Sequence[str], *, folder: Path) -> int:
         arguments: of the command line.
         folder: the bundle's.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a console that lacks letters of a name ends no work
     asked = _parser().parse_args(arguments)
     try:
         for line in _predict(asked, Bundle.read(folder)):
@@ -189,7 +192,7 @@ def _predict(asked: argparse.Namespace, bundle: Bundle) -> Iterator[str]:
             )
         else:
             report = _look(source, detector, folder, bundle)
-        (folder / REPORT_FILE).write_text(json.dumps(report, indent=2, ensure_ascii=False), "utf-8")
+        (folder / REPORT_FILE).write_text(json.dumps(report, indent=2), "utf-8")
     yield from _told(report, folder)
 
 

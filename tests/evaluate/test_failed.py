@@ -1,5 +1,7 @@
 """An artefact that cannot be measured costs its own row, not the run."""
 
+from importlib.metadata import PackageNotFoundError
+
 import pytest
 
 from gsam_edge.coco import Annotations, InvalidDatasetError
@@ -30,6 +32,26 @@ def test_its_row_says_why_and_the_log_says_all(caplog, error, why):
     assert row == {"artefact": "student_onnx", "status": "failed", "why": why}
     assert not predictions.objects
     assert str(error) in caplog.text
+
+
+@pytest.mark.parametrize("error", [PackageNotFoundError("ncnn"), ModuleNotFoundError("ncnn", name="ncnn")])
+def test_a_backend_that_is_not_installed_here_costs_its_row_and_its_install_line_is_said(error):
+    """The artefact may have been exported on another machine."""
+
+    def measure():
+        raise error
+
+    row, _ = measured_or_why("student_ncnn", TRUTH, measure, install='pip install "gsam_edge[ncnn]"')
+    assert row["status"] == "failed"
+    assert row["why"] == 'it failed: the package ncnn is not installed; pip install "gsam_edge[ncnn]"'
+
+
+def test_a_module_of_ours_that_is_missing_is_a_defect():
+    def measure():
+        raise ModuleNotFoundError("gsam_edge.nowhere", name="gsam_edge.nowhere")
+
+    with pytest.raises(ModuleNotFoundError):
+        measured_or_why("student_ncnn", TRUTH, measure)
 
 
 def test_what_is_wrong_with_the_data_ends_the_run():

@@ -23,11 +23,25 @@ def told(error: MeasurementError, artefact: str) -> str:
 
 
 def measured_or_why(
-    artefact: str, truth: Annotations, measure: Callable[[], tuple[Row, Predictions]]
+    artefact: str, truth: Annotations, measure: Callable[[], tuple[Row, Predictions]], *, install: str = ""
 ) -> tuple[Row, Predictions]:
-    """Measures an artefact; where that fails, its row holds `artefact`, `status` and `why`, without predictions."""
+    """Measures an artefact; where that fails, its row holds `artefact`, `status` and `why`, without predictions.
+
+    Args:
+        artefact: its catalog name.
+        truth: the split.
+        measure: returns its row and predictions.
+        install: the command that installs its backend, for a machine that does not have it.
+    """
     try:
         return measure()
     except MeasurementError as error:
-        nothing = Predictions({}, truth.class_names, PredictorInfo(artefact, "", prompted_with_boxes=False))
-        return {"artefact": artefact, "status": FAILED, "why": f"it {FAILED}: {told(error, artefact)}"}, nothing
+        why = told(error, artefact)
+    except ModuleNotFoundError as error:
+        # importlib.metadata says by the same class that a distribution is not there.
+        if error.name is None or error.name.split(".")[0] == "gsam_edge":
+            raise
+        why = "; ".join(filter(None, (f"the package {error.name} is not installed", install)))
+        logger.warning("%s: %s", artefact, why)
+    nothing = Predictions({}, truth.class_names, PredictorInfo(artefact, "", prompted_with_boxes=False))
+    return {"artefact": artefact, "status": FAILED, "why": f"it {FAILED}: {why}"}, nothing

@@ -102,6 +102,7 @@ def measure_exported(model: str, name: str) -> Callable[..., tuple[Row, Predicti
             lambda: evaluate_exported(
                 artefact, made_as, content, student_weights, annotations_test, images, evaluation, draws
             ),
+            install=made_as.install,
         )
 
     return measure

@@ -1,3 +1,4 @@
+import contextlib
 import functools
 import importlib
 import os
@@ -9,7 +10,9 @@ import numpy as np
 import psutil
 import pytest
 
+from gsam_edge.evaluate import measure as measuring
 from gsam_edge.evaluate import worker
+from gsam_edge.evaluate.energy import Energy
 from gsam_edge.evaluate.measure import MeasurementError, MeasurementRefusedError, measure, times_in_turns
 from gsam_edge.evaluate.memory import peak_memory_mb
 from gsam_edge.vision import Detections
@@ -151,6 +154,18 @@ class TestFigures:
         noting = functools.partial(artefacts.noting, str(tmp_path / "seen"))
         measure(functools.partial(artefacts.echo, False), noting, images(count), warmup=0, repeats=repeats, threads=1)
         assert (tmp_path / "seen").read_text().split() == [str(row) for row in seen]
+
+    def test_parts_of_a_call_are_told_apart_where_the_artefact_does(self, artefacts):
+        stages_ms = quick(artefacts.Staged, 4, repeats=4).stages_ms
+        assert list(stages_ms) == ["decode", "preprocess", "inference"]
+        assert (stages_ms["preprocess"], stages_ms["inference"]) == (1.0, 1.5)  # the median of 0, 1, 2, 3
+        assert list(quick(artefacts.counter).stages_ms) == ["decode"]
+
+    def test_energy_is_that_of_a_call_and_absent_without_a_counter(self, artefacts, monkeypatch):
+        for joules, energy_mj in ((None, None), (3.0, 750.0)):
+            counted = functools.partial(contextlib.nullcontext, Energy(joules))
+            monkeypatch.setattr(measuring, "counted_energy", counted)
+            assert quick(artefacts.counter, repeats=4).energy_mj == energy_mj
 
     def test_latency_is_that_of_the_call(self, artefacts):
         measurement = quick(artefacts.sleeper, 5)

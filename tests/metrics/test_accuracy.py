@@ -7,8 +7,8 @@ import pytest
 
 from gsam_edge.metrics.accuracy import Draws, accuracy
 from gsam_edge.metrics.bootstrap import LEAST_IMAGES, RESAMPLES, drawn_images, enough_images
+from gsam_edge.metrics.coco.diagnosis import BACKGROUND, ERRORS, calibration, confusion, curves, errors
 from gsam_edge.metrics.detection import by_class, evaluate_predictions
-from gsam_edge.metrics.diagnosis import BACKGROUND, ERRORS, calibration, confusion, curves, errors
 from gsam_edge.metrics.mask_overlap import matched_mask_iou
 from gsam_edge.metrics.thresholds import at_threshold, count_shown
 from support.detections import packed

@@ -144,7 +144,7 @@ class TestAtThreshold:
 
     def test_the_masks_are_not_looked_at(self, monkeypatch):
         truth, predictions = random_world(4)
-        monkeypatch.setattr("gsam_edge.metrics.shapes.rle_areas", lambda _: pytest.fail("a mask was looked at"))
+        monkeypatch.setattr("gsam_edge.metrics.coco.shapes.rle_areas", lambda _: pytest.fail("a mask was looked at"))
         counted = count_shown(truth, packed(predictions), 0.2, match_iou=0.5)
         assert counted.counts[..., OBJECTS].sum() == (~truth.columns.is_crowd).sum()
         assert sum(of[:, OBJECTS].sum() for of in counted.of_area.values()) >= counted.counts[..., OBJECTS].sum()

@@ -11,10 +11,16 @@ from gsam_edge.runtime.tensors import InputTensor
 CARD = Card("detect", ("ear of bag", "Ähre 🌾"), 320, "yolov8-seg", "0.1.0")
 
 
-@given(st.lists(st.text(), min_size=1), st.integers(1, 4096), st.lists(st.text()), st.data())
-def test_the_card_survives_as_text(names, size, notes, data):
-    thresholds = data.draw(st.none() | st.tuples(*[st.floats(0, 1)] * len(names)))
-    card = Card("detect", tuple(names), size, "yolov8", "0.1.0", notes=tuple(notes), recommended_thresholds=thresholds)
+@given(
+    st.lists(st.tuples(st.text(), st.floats(0, 1)), min_size=1),
+    st.integers(1, 4096),
+    st.lists(st.text()),
+    st.booleans(),
+)
+def test_the_card_survives_as_text(classes, size, notes, recommended):
+    names, scores = zip(*classes, strict=True)
+    thresholds = scores if recommended else None
+    card = Card("detect", names, size, "yolov8", "0.1.0", notes=tuple(notes), recommended_thresholds=thresholds)
     assert Card.from_properties(card.to_properties() | {"stride": "32"}) == card
 
 

@@ -17,7 +17,7 @@ from gsam_edge.export.format import Format, NotBuilt
 from gsam_edge.metrics.accuracy import Draws
 from gsam_edge.metrics.figures import FIGURES
 from gsam_edge.metrics.measured import Measurement
-from gsam_edge.metrics.thresholds import thresholds_of
+from gsam_edge.metrics.thresholds import shown, thresholds_of
 from gsam_edge.report.plots import TRUTH_COLUMN, choose_images, plot_image_grid
 from gsam_edge.runtime import Detector
 from gsam_edge.runtime.engines.table import ENGINES
@@ -244,32 +244,42 @@ def _shown_row(
     measured: Measurement,
 ) -> Row:
     """Returns the parts of a row that say how sure its figures are, and what is seen at the threshold in use."""
-    shown, drawn = shown_accuracy(truth, predictions, thresholds, config, draws)
+    at_score, drawn = shown_accuracy(truth, predictions, thresholds, config, draws)
     intervals = {name: drawn.figures[name].ci95 for name in FIGURES if name in drawn.figures}
     row: Row = {"intervals": {name: ci95 for name, ci95 in intervals.items() if ci95 is not None}}
-    if shown:
-        row["at_threshold"] = {name: value for name, value in shown.items() if name != "per_class"}
+    if at_score:
+        row["at_threshold"] = {name: value for name, value in at_score.items() if name != "per_class"}
     row["stages_ms"] = dict(measured.stages_ms)
     return row if measured.energy_mj is None else row | {"energy_mj": measured.energy_mj}
 
 
 def plot_predictions(
-    truth: Annotations, images: ImageSource, columns: Mapping[str, Predictions], config: EvaluationConfig
+    truth: Annotations,
+    images: ImageSource,
+    columns: Mapping[str, Predictions],
+    config: EvaluationConfig,
+    recommended: Mapping[str, Any],
+    *,
+    model: str = "student",
 ) -> "Figure":
-    """Draws the annotations and each artefact's predictions side by side, on some images of the test split."""
+    """Draws the annotations and each artefact's predictions side by side, on some images of the test split.
+
+    Artefacts whose name begins with `model` are drawn from their recommended scores on, as they are used.
+    """
+    thresholds = thresholds_of(truth.class_names, recommended)
     chosen = choose_images(truth, config.image_rows)
-    shown = {TRUTH_COLUMN: [truth.truth(image_id) for image_id in chosen]}
+    drawn = {TRUTH_COLUMN: [truth.truth(image_id) for image_id in chosen]}
     for name, labels in columns.items():
         if not labels.objects:  # an artefact that was not built
             continue
         found = [labels.objects[image_id] for image_id in chosen]
         # Only what is drawn is unpacked: the predictions hold many objects of low scores, for the accuracy.
-        drawn = [packed.select(packed.unmasked.scores >= config.image_score_threshold) for packed in found]
-        shown[name] = [packed.unpack() for packed in drawn]
+        least = thresholds if name.startswith(model) else config.image_score_threshold
+        drawn[name] = [shown(packed, least).unpack() for packed in found]
     return plot_image_grid(
         [images[truth.image_by_id[image_id]["file_name"]] for image_id in chosen],
-        shown,
+        drawn,
         truth.class_names,
-        score_threshold=config.image_score_threshold,
+        score_threshold=0.0,
         image_width=config.image_width,
     )

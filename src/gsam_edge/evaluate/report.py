@@ -9,8 +9,8 @@ from gsam_edge.coco.splitting.grouping import related_images
 from gsam_edge.evaluate.comparison import count_objects
 from gsam_edge.evaluate.config import EvaluationConfig
 from gsam_edge.metrics.accuracy import Accuracy, DrawnFigure, Draws, accuracy
+from gsam_edge.metrics.coco.diagnosis import calibration, confusion, curves, errors
 from gsam_edge.metrics.detection import evaluate_predictions
-from gsam_edge.metrics.diagnosis import calibration, confusion, curves, errors
 from gsam_edge.metrics.figure_names import in_words
 from gsam_edge.metrics.thresholds import at_threshold, count_shown, thresholds_of
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -10,16 +11,16 @@ from numpy.typing import NDArray
 from gsam_edge.coco.annotations import Annotations
 from gsam_edge.coco.packed import PackedDetections
 from gsam_edge.metrics.bootstrap import drawn_images, enough_images, estimate
+from gsam_edge.metrics.coco.engine import AREAS, MOST_DETECTIONS, CocoEngine, Matches
+from gsam_edge.metrics.coco.shapes import IouType, predicts_masks
 from gsam_edge.metrics.detection import by_class
-from gsam_edge.metrics.engine import AREAS, MOST_DETECTIONS, CocoEngine, Matches
 from gsam_edge.metrics.mask_overlap import matched_mask_ious
 from gsam_edge.metrics.resampling import (
     IOUS_50_95,
-    class_matches,
+    ClassMatches,
     mean_over_classes,
     resampled_mean_iou,
 )
-from gsam_edge.metrics.shapes import IouType, predicts_masks
 from gsam_edge.metrics.thresholds import FALSE_ALARMS, FOUND, OBJECTS, ShownCounts
 
 #: The kinds of COCO's figures, by the word that stands before them.
@@ -60,8 +61,17 @@ class Draws:
 
     def ratio(self, part: NDArray[Any], whole: NDArray[Any], objects: NDArray[np.int64]) -> "DrawnFigure":
         """Returns the ratio of two sums over images, of numbers [images]; NaN where the second is 0."""
-        parts, wholes = self.counts @ part.astype(np.float64), self.counts @ whole.astype(np.float64)
-        return self.figure(_divided(parts, wholes), objects)
+        return self.figure(_divided(self.sums(part), self.sums(whole)), objects)
+
+    def sums(self, values: NDArray[Any]) -> NDArray[np.float64]:
+        """Returns the sum over images of numbers [images, ...] for each draw, float64 [1 + RESAMPLES, ...]."""
+        sums: NDArray[np.float64] = self._weights @ values.astype(np.float64)
+        return sums
+
+    @cached_property
+    def _weights(self) -> NDArray[np.float64]:
+        """`counts` as numbers that are multiplied quickly."""
+        return self.counts.astype(np.float64)
 
 
 @dataclass(frozen=True)
@@ -165,7 +175,9 @@ def _add_coco(
         if not of_category:
             continue
         objects = np.sum([matches.objects for matches in of_category.values()], axis=0)
-        precision = {key: _precision(key, matches, draws) for key, matches in of_category.items()}
+        precision = {
+            key: ClassMatches.of(key, matches).average_precision(draws.counts) for key, matches in of_category.items()
+        }
         recall = {key: _recall(matches, draws) for key, matches in of_category.items()}
 
         def mean(of: Mapping[int, NDArray[np.float64]], objects: NDArray[np.int64] = objects) -> DrawnFigure:
@@ -192,21 +204,14 @@ def _add_coco(
             result.add("per_class", name, of_class)
 
 
-def _precision(category_id: int, matches: Matches, draws: Draws) -> NDArray[np.float64]:
-    """Returns the average precision of a class, float64 [draws, IoUs]; NaN where a draw holds no object."""
-    labelled = draws.counts @ matches.objects.astype(np.float64)
-    by_score = class_matches(category_id, matches)
-    return np.stack([at.average_precision(draws.counts, labelled) for at in by_score.at], axis=-1)
-
-
 def _recall(matches: Matches, draws: Draws) -> NDArray[np.float64]:
     """Returns the mean over IoUs of a class's recall, float64 [draws, most detections]."""
     found = np.zeros((len(matches.objects), len(MOST_DETECTIONS)))
     for column, limit in enumerate(MOST_DETECTIONS):
         taken = matches.rank < limit
         np.add.at(found[:, column], matches.image[taken], matches.correct[:, taken].mean(axis=0))
-    labelled = draws.counts @ matches.objects.astype(np.float64)
-    return _divided(draws.counts @ found, labelled[:, None])
+    labelled = draws.sums(matches.objects)
+    return _divided(draws.sums(found), labelled[:, None])
 
 
 def _add_shown(result: Accuracy, truth: Annotations, counted: ShownCounts, draws: Draws) -> None:
@@ -261,7 +266,7 @@ def _add_calibration(
             np.add.at(total, place, values)
     if not sums[0].any():
         return
-    count, correct, score = (draws.counts @ total for total in sums)
+    count, correct, score = (draws.sums(total) for total in sums)
     error = _divided(np.abs(correct - score).sum(axis=1), count.sum(axis=1))
     objects = np.asarray(truth.image_class_counts.sum(axis=1), np.int64)
     result.figures["ece"] = draws.figure(error, objects)

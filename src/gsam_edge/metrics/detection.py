@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from gsam_edge.coco.annotations import Annotations
 from gsam_edge.coco.packed import PackedDetections
-from gsam_edge.metrics.engine import AREAS, MOST_DETECTIONS, CocoEngine
-from gsam_edge.metrics.shapes import IouType, Shapes, found_shapes, predicts_masks, true_shapes
+from gsam_edge.metrics.coco.engine import AREAS, MOST_DETECTIONS, CocoEngine
+from gsam_edge.metrics.coco.shapes import IouType, Shapes, found_shapes, predicts_masks, true_shapes
 
 __all__ = [
     "COCO_FIGURES",

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from gsam_edge.coco.annotations import Annotations
 from gsam_edge.coco.packed import PackedDetections
-from gsam_edge.metrics.engine import AREAS, CocoEngine, Matches
+from gsam_edge.metrics.coco.engine import AREAS, CocoEngine, Matches
 from gsam_edge.metrics.score_curve import ScoreCurve
 
 #: Key of the threshold that is chosen over all classes together.
@@ -51,7 +51,7 @@ def recommend_thresholds(
         row_of_all["why"] = f"no object is found at any score, so that {otherwise:g} is as good as another"
     classes = {}
     for category in truth.categories:
-        curve = _curve([matches[category["id"]]] if category["id"] in matches else [])
+        curve = _curve([matches[category["id"]]])
         own = best_threshold(curve)
         if own is not None and curve.objects >= least_objects:
             classes[category["name"]] = _row(curve, own) | {"from": "class"}

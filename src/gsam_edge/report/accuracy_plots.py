@@ -24,7 +24,7 @@ def plot_confusion(confusion: Mapping[str, Any]) -> "Figure":
     The colour is the share of the row; of the background's row, which has no whole, that of all false alarms.
 
     Args:
-        confusion: `names` and `counts` (see `metrics.diagnosis.confusion`).
+        confusion: `names` and `counts` (see `metrics.coco.diagnosis.confusion`).
     """
     from matplotlib.figure import Figure
 
@@ -67,7 +67,7 @@ def plot_precision_recall(
     """Plots precision by recall of each class at IoU 0.5, and where the recommended score lies on it.
 
     Args:
-        curves: class names to [recall, precision] (see `metrics.diagnosis.curves`).
+        curves: class names to [recall, precision] (see `metrics.coco.diagnosis.curves`).
         per_class: class names to `box_map50`, `precision` and `recall` as {value}; what is absent is not drawn.
     """
     from matplotlib.figure import Figure
@@ -105,7 +105,7 @@ def plot_reliability(calibration: Mapping[str, Any]) -> "Figure":
     """Plots which share of the detections of a score is right; on the diagonal a score is that share.
 
     Args:
-        calibration: `ece` and `bins` (see `metrics.diagnosis.calibration`); empty without detections.
+        calibration: `ece` and `bins` (see `metrics.coco.diagnosis.calibration`); empty without detections.
     """
     from matplotlib.figure import Figure
 

@@ -126,12 +126,16 @@ def plot_evaluation(evaluation_report: dict[str, Any]) -> tuple[Figure, Figure, 
 
 
 def draw_predictions(
-    annotations_test: Annotations, images: ImageSource, evaluation: EvaluationConfig, **columns: Predictions
+    annotations_test: Annotations,
+    images: ImageSource,
+    evaluation: EvaluationConfig,
+    recommended: dict[str, Any],
+    **columns: Predictions,
 ) -> Figure:
-    """Draws the annotations and the artefacts' predictions on the same images."""
+    """Draws the annotations and the artefacts' predictions on the same images, at the scores that are recommended."""
     from gsam_edge.evaluate.artefacts import plot_predictions
 
-    return plot_predictions(annotations_test, images, columns, evaluation)
+    return plot_predictions(annotations_test, images, columns, evaluation, recommended)
 
 
 def write_report(

@@ -115,6 +115,7 @@ def create_pipeline() -> Pipeline:
                     "annotations_test": "annotations_test",
                     "images": "raw_images",
                     "evaluation": "params:evaluation",
+                    "recommended": f"{STUDENT}_thresholds",
                     **{artefact: f"predictions_{artefact}" for artefact in SHOWN},
                 },
                 outputs="plot_predictions",

@@ -5,7 +5,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from gsam_edge.metrics.diagnosis import ERRORS
+from gsam_edge.metrics.coco.diagnosis import ERRORS
 from gsam_edge.report.facts.estimate import Estimate
 from gsam_edge.report.facts.facts import Facts
 from gsam_edge.report.sections.html.environment import rendered

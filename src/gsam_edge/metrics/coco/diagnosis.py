@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from gsam_edge.coco.annotations import Annotations
 from gsam_edge.coco.packed import PackedDetections
 from gsam_edge.metrics.accuracy import CALIBRATION_BINS, calibrated_part
+from gsam_edge.metrics.coco.engine import CocoEngine
 from gsam_edge.metrics.detection import CocoEvaluation, by_class
-from gsam_edge.metrics.engine import CocoEngine
 from gsam_edge.metrics.thresholds import shown
 
 #: The last row and column of a confusion matrix.

@@ -14,14 +14,15 @@ from numpy.typing import NDArray
 
 from gsam_edge.coco.annotations import Annotations
 from gsam_edge.coco.packed import PackedDetections
-from gsam_edge.metrics.shapes import IouType, Shapes, found_shapes, true_shapes
+from gsam_edge.coco.table.columns import positions
+from gsam_edge.metrics.coco.shapes import IouType, Shapes, found_shapes, true_shapes
 
 #: The names of COCO's area ranges, in the order of its arrays.
 AREAS = ("all", "small", "medium", "large")
 #: Most detections of an image and class that count, in the order of COCO's arrays.
 MOST_DETECTIONS = (1, 10, 100)
-#: Images whose matches are in memory at once as Python objects.
-_IMAGES_AT_ONCE = 256
+#: Above every score: nothing is asked about detections that may show an error of the labels.
+_NO_SCORE = 2.0
 
 
 @dataclass(frozen=True)
@@ -62,8 +63,10 @@ class CocoEngine:
         """Takes a split's images and categories, COCO records, and objects, all of known images and categories."""
         from hotcoco import COCO
 
-        self._iou_type = iou_type
+        self._iou_type, self._objects, self._shapes = iou_type, true, found
         self._image_ids = [int(image["id"]) for image in images]
+        #: The categories in the order of the arrays.
+        self.category_ids = sorted(int(category["id"]) for category in categories)
         # Ids from 1: COCO's matching takes the id 0 for "not matched".
         self._true = COCO.from_arrays(
             [{"id": image["id"], "width": image["width"], "height": image["height"]} for image in images],
@@ -101,11 +104,6 @@ class CocoEngine:
         return COCOeval(self._true, self._found, self._iou_type)
 
     @cached_property
-    def category_ids(self) -> list[int]:
-        """The categories in the order of the arrays."""
-        return [int(category_id) for category_id in self._evaluation.params.cat_ids]
-
-    @cached_property
     def precision(self) -> NDArray[np.float64]:
         """Interpolated precision [IoU, 101 recall points, category, area, most detections]; -1 without objects."""
         return np.asarray(self._evaluation.eval["precision"], np.float64)
@@ -133,52 +131,82 @@ class CocoEngine:
         return dict(self._evaluation.calibration(n_bins=bins, iou_threshold=iou))
 
     def matches(self, ious: Sequence[float], areas: Sequence[str] = ("all",)) -> dict[int, dict[str, Matches]]:
-        """Returns the matches by category id and area range, of the categories that have objects or detections.
+        """Returns the matches by category id and area range, of all categories.
 
         Args:
             ious: a detection is correct from this IoU with an object on.
             areas: names of `AREAS`.
         """
+        found = {area: self._matched(ious, area) for area in areas}
+        return {
+            category_id: {area: self._of_category(category_id, *found[area]) for area in areas}
+            for category_id in self.category_ids
+        }
+
+    def _matched(
+        self, ious: Sequence[float], area: str
+    ) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]:
+        """Returns whether each detection is correct and whether it counts, bool [T, N], and which objects do, bool [M].
+
+        The library's own lists of matches take fifty times as long to read: they hold every image and category by
+        itself. Its diagnosis of one area range, which must be named "all", holds the same by the ids of the objects.
+        """
         evaluation = self._new()
         ranges = dict(zip(AREAS, evaluation.params.area_rng, strict=True))
         evaluation.params.iou_thrs = [float(iou) for iou in ious]
-        evaluation.params.area_rng, evaluation.params.area_rng_lbl = [ranges[area] for area in areas], list(areas)
-        name_of = {tuple(ranges[area]): area for area in areas}
-        row_of = {image_id: row for row, image_id in enumerate(self._image_ids)}
-        collected: dict[tuple[int, str], list[dict[str, Any]]] = {}
-        # Images by id, so that of equal scores the lower image id comes first, as in COCO.
-        ordered = sorted(self._image_ids)
-        for start in range(0, len(ordered), _IMAGES_AT_ONCE):
-            evaluation.params.img_ids = ordered[start : start + _IMAGES_AT_ONCE]
-            evaluation.evaluate()
-            for each in evaluation.eval_imgs:
-                if each is not None:
-                    key = int(each["category_id"]), name_of[tuple(each["aRng"])]
-                    collected.setdefault(key, []).append(_compact(each, row_of, len(ious)))
-        matches: dict[int, dict[str, Matches]] = {}
-        for (category_id, area), parts in collected.items():
-            objects = np.zeros(len(self._image_ids), np.int64)
-            for part in parts:
-                objects[part["row"]] = part["objects"]
-            matches.setdefault(category_id, {})[area] = Matches(
-                np.repeat([part["row"] for part in parts], [len(part["score"]) for part in parts]).astype(np.int64),
-                np.concatenate([part["score"] for part in parts]),
-                np.concatenate([np.arange(len(part["score"])) for part in parts]),
-                np.concatenate([part["correct"] for part in parts], axis=1),
-                np.concatenate([part["counted"] for part in parts], axis=1),
-                objects,
-            )
-        return matches
+        evaluation.params.area_rng, evaluation.params.area_rng_lbl = [ranges[area]], ["all"]
+        evaluation.evaluate()
+        correct, counted = (np.zeros((len(ious), len(self._shapes)), bool) for _ in range(2))
+        objects = np.zeros(len(self._objects), bool)
+        for level, iou in enumerate(ious):
+            found = evaluation.image_diagnostics(iou_thr=float(iou), score_thr=_NO_SCORE)
+            for mask, ids in ((correct[level], found["dt_match"]), (counted[level], found["dt_status"])):
+                mask[np.fromiter(ids, np.int64, len(ids)) - 1] = True
+            objects[np.fromiter(found["gt_status"], np.int64, len(found["gt_status"])) - 1] = True
+        return correct, counted, objects
 
+    def _of_category(
+        self, category_id: int, correct: NDArray[np.bool_], counted: NDArray[np.bool_], objects: NDArray[np.bool_]
+    ) -> Matches:
+        image, rank, score = self._places
+        rows = self._by_category[category_id]
+        true = self._objects.category_id == category_id
+        return Matches(
+            image[rows],
+            score[rows],
+            rank[rows],
+            correct[:, rows],
+            counted[:, rows],
+            np.bincount(self._rows_of(self._objects.image_id[true & objects]), minlength=len(self._image_ids)).astype(
+                np.int64
+            ),
+        )
 
-def _compact(each: Mapping[str, Any], row_of: Mapping[int, int], ious: int) -> dict[str, Any]:
-    """Returns the matches of one image, category and area range as arrays."""
-    score = np.array(each["dtScores"], np.float64)
-    counted = ~np.array(each["dtIgnore"], bool).reshape(ious, len(score))
-    return {
-        "row": row_of[each["image_id"]],
-        "score": score,
-        "counted": counted,
-        "correct": np.array(each["dtMatched"], bool).reshape(ious, len(score)) & counted,
-        "objects": len(each["gtIgnore"]) - sum(each["gtIgnore"]),
-    }
+    @cached_property
+    def _places(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+        """Row of the image, rank within image and category, and score of each detection, [N]."""
+        shapes = self._shapes
+        score = np.zeros(len(shapes)) if shapes.score is None else shapes.score
+        order = np.lexsort((-score, shapes.category_id, shapes.image_id))
+        begins = np.ones(len(order), bool)
+        for column in (shapes.image_id[order], shapes.category_id[order]):
+            begins[1:] &= column[1:] == column[:-1]
+        begins[1:] = ~begins[1:]
+        place = np.arange(len(order))
+        rank = np.empty(len(order), np.int64)
+        rank[order] = place - np.maximum.accumulate(np.where(begins, place, 0))
+        return self._rows_of(shapes.image_id), rank, score
+
+    @cached_property
+    def _by_category(self) -> dict[int, NDArray[np.int64]]:
+        """Rows of the detections of each category that COCO looks at, by image id and falling score.
+
+        So of equal scores the lower image id comes first, as in COCO.
+        """
+        shapes, (_, rank, score) = self._shapes, self._places
+        order = np.lexsort((-score, shapes.image_id))
+        order = order[rank[order] < MOST_DETECTIONS[-1]]
+        return {key: order[shapes.category_id[order] == key] for key in self.category_ids}
+
+    def _rows_of(self, image_id: NDArray[np.int64]) -> NDArray[np.int64]:
+        return positions(self._image_ids, image_id)

@@ -102,11 +102,12 @@ def found_shapes(truth: Annotations, predictions: Mapping[int, PackedDetections]
     category_ids = np.array([category["id"] for category in truth.categories], np.int64)
     found = [packed.unmasked for packed in predictions.values()]
     counts = [len(of_image) for of_image in found]
-    xywh = xyxy_to_xywh(np.concatenate([np.zeros((0, 4), np.float32), *(each.xyxy for each in found)]))
-    xywh = xywh.astype(np.float64)
+    xyxy = np.concatenate([np.zeros((0, 4), np.float32), *(each.xyxy for each in found)])
+    xywh = xyxy_to_xywh(xyxy).astype(np.float64)
     class_ids = np.concatenate([np.zeros(0, np.int64), *(each.class_ids for each in found)])
     score = np.concatenate([np.zeros(0, np.float32), *(each.scores for each in found)])
-    rles, area = None, xywh[:, 2] * xywh[:, 3]
+    rles: tuple[Rle, ...] | None = None
+    area: NDArray[np.float64] = xywh[:, 2] * xywh[:, 3]
     if iou_type == "segm":
         rles = tuple(rle for packed in predictions.values() for rle in packed.rles)
         area = rle_areas(rles).astype(np.float64)

@@ -91,14 +91,12 @@ def _stages(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, dict[str, floa
 
 def artefact_advice(facts: Facts) -> Sequence[str]:
     """Advises to measure again what was disturbed, and to raise what the gate refused."""
-    steps = []
-    for row in facts.rows.values():
-        median, p95 = row.get("latency_ms_median"), row.get("latency_ms_p95")
-        if median and p95 and p95 > _DISTURBED * median:
-            steps.append(
-                f"The times of {row['artefact']} were disturbed (median {median:.1f} ms, 95th percentile {p95:.1f}): "
-                "measure again on a quiet machine."
-            )
+    steps = [
+        f"The times of {row['artefact']} were disturbed (median {row['latency_ms_median']:.1f} ms, 95th percentile "
+        f"{row['latency_ms_p95']:.1f}): measure again on a quiet machine."
+        for row in facts.rows.values()
+        if row.get("latency_ms_p95", 0.0) > _DISTURBED * row.get("latency_ms_median", 0.0)
+    ]
     if facts.rows:
         steps.append(
             "These times are of the machine that measured them: measure on your device before you promise any."

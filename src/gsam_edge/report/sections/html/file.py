@@ -21,7 +21,9 @@ def file_to_use(facts: Facts) -> Markup:
     """Shows the recommended file, why it is recommended, and what the others miss."""
     budget = facts.recommendation.get("budget") or {}
     limits = [_LIMITS[name].format(limit) for name, limit in budget.items() if limit is not None and name in _LIMITS]
-    path = json.dumps(facts.recommendation.get("file"))  # a text as Python reads it, whatever the name holds
+    path = json.dumps(
+        facts.recommendation.get("file") or "student.onnx"
+    )  # a text as Python reads it, whatever it holds
     return rendered("file.html", facts=facts, recommendation=facts.recommendation, limits=limits, path=path)
 
 

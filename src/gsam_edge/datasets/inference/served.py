@@ -14,7 +14,7 @@ from kedro.io import AbstractDataset
 
 import gsam_edge
 from gsam_edge.datasets.atomic import new_folder
-from gsam_edge.datasets.inference import Exported
+from gsam_edge.datasets.inference.exported import Exported
 from gsam_edge.runtime.engines.table import ENGINES
 
 _LOADER = "gsam_edge.runtime.served"

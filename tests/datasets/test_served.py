@@ -65,7 +65,7 @@ def test_the_signature_has_an_image_column_and_nothing_is_pickled(model):
     assert "data/student.onnx" in files
     assert not {name for name in files if name.endswith((".pkl", ".pyc"))}
     rooms = {name.split("/")[2] for name in files if name.startswith("code/gsam_edge/")}
-    assert rooms == {"__init__.py", "runtime", "vision"}
+    assert rooms == {"__init__.py", "py.typed", "runtime", "vision"}
     requirements = (model / "requirements.txt").read_text().split()
     assert [line.partition("==")[0] for line in requirements if not line.startswith("mlflow")] == [
         "numpy",

@@ -5,9 +5,11 @@ from pathlib import Path
 import pytest
 from kedro.config import OmegaConfigLoader
 from kedro.framework.project import configure_project, pipelines
-from kedro.io import DataCatalog, MemoryDataset
+from kedro.io import DataCatalog, MemoryDataset, Version
 from kedro.pipeline import Pipeline, node
 
+from gsam_edge.datasets.models import BuiltDataset
+from gsam_edge.export.format import NotBuilt
 from gsam_edge.hooks import console
 from gsam_edge.report.sections.table import SECTIONS, Section, fragments
 
@@ -64,3 +66,14 @@ def test_the_hook_prints_what_the_sections_say_of_the_reports_of_this_run(monkey
     catalog = DataCatalog({"first": MemoryDataset(1), "second": MemoryDataset(2), "third": MemoryDataset()})
     console.SummaryHooks().after_pipeline_run({}, run, catalog)
     assert capsys.readouterr().err.splitlines() == ["told of first, second"]
+
+
+@pytest.mark.parametrize("built", [b"a zip", NotBuilt("none keeps the budget")])
+def test_the_hook_prints_the_full_path_of_a_bundle_where_there_is_one(tmp_path, capsys, built):
+    bundle = BuiltDataset(filepath=str(tmp_path / "edge_bundle.zip"), version=Version(None, "2026-11-27T06.00.00.000Z"))
+    bundle.save(built)
+    run = Pipeline([node(lambda: built, None, "edge_bundle", name="run")])
+    console.SummaryHooks().after_pipeline_run({}, run, DataCatalog({"edge_bundle": bundle}))
+    said = capsys.readouterr().err.strip()
+    path = tmp_path / "edge_bundle.zip" / "2026-11-27T06.00.00.000Z" / "edge_bundle.zip"
+    assert said == ("" if isinstance(built, NotBuilt) else f"For the device: {path}")

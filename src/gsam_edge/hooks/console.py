@@ -55,6 +55,8 @@ class SummaryHooks:
         places = sorted(_place(catalog, name) for name in shown)
         if places:
             console.print(Panel("\n".join([*places, "", *VIEWERS]), title="Where to look", expand=False))
+        if "edge_bundle" in outputs and (path := _bundle(catalog)):
+            console.print(Text.assemble("For the device: ", (path, "bold")), soft_wrap=True)
         command = _next(run_params, outputs, catalog)
         if command:
             console.print(Text.assemble("Next: ", (command, "bold")), soft_wrap=True)
@@ -68,6 +70,12 @@ def _next(run_params: dict[str, Any], outputs: set[str], catalog: DataCatalog) -
     if "validation_report" in outputs and "comparison" not in outputs:
         return next_command("teacher_finetune", {key: given[key] for key in ("dataset",) if key in given}, env)
     return None
+
+
+def _bundle(catalog: DataCatalog) -> str | None:
+    """Returns the full path of the bundle that a run wrote; None where there is none, as the log says."""
+    bundle = catalog["edge_bundle"]
+    return str(Path(bundle._get_load_path()).resolve()) if isinstance(bundle.load(), bytes) else None
 
 
 def _place(catalog: DataCatalog, name: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,11 +14,10 @@ from kedro.io import AbstractDataset
 import gsam_edge
 from gsam_edge.datasets.atomic import new_folder
 from gsam_edge.datasets.inference.exported import Exported
+from gsam_edge.export.bundle.wheel import device_modules
 from gsam_edge.runtime.engines.table import ENGINES
 
 _LOADER = "gsam_edge.runtime.served"
-#: The rooms that run on the device, which travel inside the model: it is served where this project is not installed.
-_ROOMS = ("vision", "runtime")
 #: Packages that a model needs beside the backend of its file.
 _NEEDED = ("numpy", "pillow")
 
@@ -62,20 +60,18 @@ def model_arguments(serving: Serving) -> Iterator[dict[str, Any]]:
         for name, engine in ENGINES.items()
         if serving.exported.suffix.endswith(engine.suffixes)
     )
-    package = Path(gsam_edge.__file__).parent
     with TemporaryDirectory() as name:
         folder = Path(name)
         file = folder / f"student{serving.exported.suffix}"
         file.write_bytes(serving.exported.content)
-        code = folder / package.name
-        code.mkdir()
-        shutil.copy(package / "__init__.py", code)
-        for room in _ROOMS:
-            shutil.copytree(package / room, code / room, ignore=shutil.ignore_patterns("__pycache__"))
+        # what runs on the device travels inside the model: it is served where this project is not installed
+        for path, content in device_modules().items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_bytes(content)
         yield {
             "loader_module": _LOADER,
             "data_path": str(file),
-            "code_paths": [str(code)],
+            "code_paths": [str(folder / gsam_edge.__name__)],
             "model_config": dict(serving.settings),
             "signature": ModelSignature(Schema([ColSpec(DataType.binary, "image")]), Schema(outputs)),
             "pip_requirements": [*(f"{name}=={version(name)}" for name in _NEEDED), backend],

@@ -35,7 +35,6 @@ def build_bundle(
     content: bytes,
     *,
     why: str,
-    recommendation: Mapping[str, Any],
     comparison: Sequence[Mapping[str, Any]],
     gate: Sequence[Mapping[str, Any]],
     use: Mapping[str, Any],
@@ -46,7 +45,6 @@ def build_bundle(
         name: the artefact's name in the catalog.
         content: its file's content.
         why: a sentence that says why it is this one.
-        recommendation: the report `recommendation`.
         comparison: the report `comparison`.
         gate: the report `optimization_report`.
         use: settings of predict.py, see `runtime.inference.command.Bundle`.
@@ -55,12 +53,12 @@ def build_bundle(
         ArtefactError: if the artefact cannot be read, recommends no thresholds, or is not the one that was measured.
     """
     student = Student.read(name, content)
-    if name == recommendation["ship"] and student.digest != recommendation["digest"]:
-        raise ArtefactError(
-            f"{name}: expected the file that was recommended (SHA-256 {recommendation['digest']:.12}...), got another "
-            f"one ({student.digest:.12}...), exported since; run the pipeline evaluation again"
-        )
     measured, judged = (next((row for row in rows if row["artefact"] == name), None) for rows in (comparison, gate))
+    if measured is not None and measured["digest"] != student.digest:
+        raise ArtefactError(
+            f"{name}: expected the file that was measured (SHA-256 {measured['digest']:.12}...), got another one "
+            f"({student.digest:.12}...), exported since; run the pipeline evaluation again"
+        )
     card = bundle_card(
         student, why=why, measured=measured, verdict=None if judged is None else judged["verdict"], use=use
     )

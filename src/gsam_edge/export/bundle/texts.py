@@ -51,19 +51,20 @@ def _measured(row: Mapping[str, Any] | None, student: Student) -> str:
     at = row.get("at_threshold")
     if at is not None:
         alarms = at["per_100_images"]["false_alarms"]
+        scores = "the scores above" if at["threshold"] == "recommended" else f"a score of {at['threshold']}"
         said.append(
-            f"Shown from the scores above, it finds {at['found']} of the {at['objects']} objects and reports "
+            f"Shown from {scores}, it finds {at['found']} of the {at['objects']} objects and reports "
             f"{at['false_alarms']} that are none: {alarms:.0f} false alarms in 100 images."
         )
     intervals = row.get("intervals", {})
     lines = ["| figure | value | 95 % interval |", "|---|---|---|"]
     for name, figure in FIGURES.items():
-        if name in row:
+        if name in row and figure.heading:
             of = intervals.get(name)
             between = "" if of is None else f"{of[0]:.{figure.decimals}f} to {of[1]:.{figure.decimals}f}"
             heading = _cell(figure.heading.replace("\n", " "))
             lines.append(f"| {heading} | {row[name]:.{figure.decimals}f} | {between} |")
-    where = f"Times and memory: {row['runtime']}, {row['threads']} threads, on the machine that made this bundle."
+    where = f"Times and memory: {row['runtime']}, threads: {row['threads']}, on the machine that made this bundle."
     return "\n".join([*said, "", *lines, "", where])
 
 

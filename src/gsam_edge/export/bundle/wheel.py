@@ -53,7 +53,7 @@ It is cut from the package gsam_edge and has the same module names: install one 
 
 def runtime_wheel() -> bytes:
     """Returns the wheel as a file's content; its name is `WHEEL_NAME`."""
-    files = _modules()
+    files = device_modules()
     about = f"{_STEM}.dist-info"
     files[f"{about}/licenses/LICENSE"] = licence_text()
     files[f"{about}/METADATA"] = _metadata().encode()
@@ -61,6 +61,14 @@ def runtime_wheel() -> bytes:
     lines = [f"{name},sha256={_digest(content)},{len(content)}\n" for name, content in files.items()]
     files[f"{about}/RECORD"] = "".join([*lines, f"{about}/RECORD,,\n"]).encode()
     return pack(files)
+
+
+def device_modules() -> dict[str, bytes]:
+    """Returns the files of the device's rooms by their path below the folder that holds the package, in order."""
+    paths = [_PACKAGE / name for name in _BESIDE]
+    for room in _ROOMS:
+        paths += [path for path in (_PACKAGE / room).rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    return {path.relative_to(_PACKAGE.parent).as_posix(): path.read_bytes() for path in sorted(paths)}
 
 
 def licence_text() -> bytes:
@@ -76,14 +84,6 @@ def licence_text() -> bytes:
     if text is None:
         raise UserError("licence: expected LICENSE in the installed gsam_edge, got none; install it anew")
     return text.encode()
-
-
-def _modules() -> dict[str, bytes]:
-    """Returns the files of the device's rooms by their path in the wheel, in order."""
-    paths = [_PACKAGE / name for name in _BESIDE]
-    for room in _ROOMS:
-        paths += [path for path in (_PACKAGE / room).rglob("*") if path.is_file() and "__pycache__" not in path.parts]
-    return {path.relative_to(_PACKAGE.parent).as_posix(): path.read_bytes() for path in sorted(paths)}
 
 
 def _metadata() -> str:

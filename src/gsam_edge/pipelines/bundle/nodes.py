@@ -38,7 +38,6 @@ def bundle_student(
         name,
         students[name].content,
         why=why,
-        recommendation=recommendation,
         comparison=comparison,
         gate=optimization_report,
         use=use,

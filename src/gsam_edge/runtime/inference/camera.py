@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +40,7 @@ class Camera:
     """An opened camera or stream.
 
     Attributes:
-        name: what the user called it.
+        name: what the user called it, without the words of an address that let one in.
         capture: a `cv2.VideoCapture`.
     """
 
@@ -67,16 +68,30 @@ def open_camera(source: str) -> Camera | None:
         return None
     if numbered and not number.isdecimal():
         raise VideoError(f"source: expected a number behind {_PREFIX}, such as {_PREFIX}0, got {source}")
+    name = source if numbered else _public(source)
     cv2 = opencv()
     capture = cv2.VideoCapture(int(number) if numbered else source)
     if not capture.isOpened():
         capture.release()
         raise VideoError(
-            f"source: expected a camera or stream that gives images, {source} does not; is it plugged in, is the "
+            f"source: expected a camera or stream that gives images, {name} does not; is it plugged in, is the "
             "number or address right, may you use it (on Linux: the group video), and does no other program?"
         )
     capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # where it can: what is seen now, not what waited
-    return Camera(source, capture)
+    return Camera(name, capture)
+
+
+def _public(address: str) -> str:
+    """Returns an address without user, password and query, since it goes into results and messages.
+
+    Raises:
+        VideoError: if it is no address.
+    """
+    try:
+        parts = urlsplit(address)
+    except ValueError as error:
+        raise VideoError(f"source: expected the address of a stream, such as rtsp://host/path, but: {error}") from error
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
 def follow(

@@ -4,6 +4,7 @@ A bundle is a folder whose `card.json` names the exported student beside it and 
 """
 
 import argparse
+import io
 import json
 import os
 import sys
@@ -17,7 +18,7 @@ from typing import Any
 from gsam_edge.runtime.archive import CARD_FILE
 from gsam_edge.runtime.card import ArtefactError
 from gsam_edge.runtime.detector import Detector
-from gsam_edge.runtime.inference.camera import follow, open_camera
+from gsam_edge.runtime.inference.camera import Camera, follow, open_camera
 from gsam_edge.runtime.inference.draw import draw_objects
 from gsam_edge.runtime.inference.files import (
     DRAWN_FOLDER,
@@ -30,7 +31,7 @@ from gsam_edge.runtime.inference.files import (
     write_results,
 )
 from gsam_edge.runtime.inference.sources import Frame, ImageFiles, Source, SourceError, open_source
-from gsam_edge.runtime.inference.stream import find_objects, identity_of
+from gsam_edge.runtime.inference.stream import find_objects
 from gsam_edge.runtime.tiles import Tiling
 from gsam_edge.vision.errors import FileError, UserError, writing
 
@@ -105,6 +106,8 @@ def run(arguments: Sequence[str], *, folder: Path) -> int:
         arguments: of the command line.
         folder: the bundle's.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a console that lacks letters of a name ends no work
     asked = _parser().parse_args(arguments)
     try:
         for line in _predict(asked, Bundle.read(folder)):
@@ -114,7 +117,7 @@ def run(arguments: Sequence[str], *, folder: Path) -> int:
         sys.stderr.write(f"predict.py: {error}\n")
         return 1
     except KeyboardInterrupt:
-        sys.stderr.write("\npredict.py: stopped; nothing was written\n")
+        sys.stderr.write("\npredict.py: stopped\n")
         return _INTERRUPTED
     return 0
 
@@ -168,8 +171,7 @@ def _predict(asked: argparse.Namespace, bundle: Bundle) -> Iterator[str]:
     """Does what was asked for; yields the lines that are said."""
     threshold = bundle.score_threshold if asked.score_threshold is None else asked.score_threshold
     threads = bundle.threads if asked.threads is None else asked.threads
-    camera = open_camera(asked.source[0]) if len(asked.source) == 1 else None
-    source = None if camera else _source(asked.source, bundle.max_pixels)
+    source = _open(asked.source, bundle.max_pixels)
     folder = _out_folder(asked.out)
     try:
         detector = Detector.open(bundle.file, score_threshold=threshold, threads=threads, providers=asked.provider)
@@ -177,25 +179,30 @@ def _predict(asked: argparse.Namespace, bundle: Bundle) -> Iterator[str]:
         raise ArtefactError(f"{bundle.file}: expected the bundle's student, found no file; unpack it again") from error
     with closing(detector), writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        if camera:
+        if isinstance(source, Camera):
             yield f"Looking; results go to {folder}, the latest image to {folder / LATEST_FILE}; Ctrl+C ends it."
-            told = _Progress("looking")
+            progress = _Progress("looking")
             report = follow(
-                camera, detector, folder, width=bundle.drawing.width, most=asked.frames, tell=lambda n: told.tell(n, 0)
+                source,
+                detector,
+                folder,
+                width=bundle.drawing.width,
+                most=asked.frames,
+                tell=lambda number: progress.tell(number, 0),
             )
-        elif source:
-            report = _look(source, detector, folder, bundle, threshold)
-        (folder / REPORT_FILE).write_text(json.dumps(report, indent=2, ensure_ascii=False), "utf-8")
+        else:
+            report = _look(source, detector, folder, bundle)
+        (folder / REPORT_FILE).write_text(json.dumps(report, indent=2), "utf-8")
     yield from _told(report, folder)
 
 
-def _look(source: Source, detector: Detector, folder: Path, bundle: Bundle, threshold: float | None) -> dict[str, Any]:
+def _look(source: Source, detector: Detector, folder: Path, bundle: Bundle) -> dict[str, Any]:
     """Finds the objects of a source, writes the results, and returns the report."""
     results, report = find_objects(
         source,
         detector,
         {},
-        identity=identity_of(bundle.file.read_bytes(), score_threshold=threshold),
+        identity="",
         tiling=bundle.tiling,
         batch_size=bundle.batch_size,
         watch=_Progress("looking"),
@@ -204,14 +211,14 @@ def _look(source: Source, detector: Detector, folder: Path, bundle: Bundle, thre
     return report
 
 
-def _source(named: Sequence[str], max_pixels: int) -> Source:
+def _open(named: Sequence[str], max_pixels: int) -> Source | Camera:
     """Opens what was named; a shell makes many names of a pattern that is not quoted.
 
     Raises:
-        SourceError: see `open_source`; or if one of several is no image file.
+        SourceError: see `open_camera` and `open_source`; or if one of several is no image file.
     """
     if len(named) == 1:
-        return open_source(named[0], max_pixels=max_pixels)
+        return open_camera(named[0]) or open_source(named[0], max_pixels=max_pixels)
     paths = [Path(name) for name in named]
     for path in paths:
         if not isinstance(open_source(str(path), max_pixels=max_pixels), ImageFiles) or path.is_dir():
@@ -252,10 +259,11 @@ class _Progress:
     def __call__(self, frames: Iterable[Frame], count: int) -> Iterator[Frame]:
         """Passes frames on; `count` is how many there are, 0 where nobody knows."""
         done = 0
-        for done, frame in enumerate(frames):
+        for frame in frames:
             self.tell(done, count)
             yield frame
-        self.tell(done + 1, count, last=True)
+            done += 1
+        self.tell(done, count, last=True)
 
     def tell(self, done: int, count: int, *, last: bool = False) -> None:
         """Says it at most once a second."""
@@ -275,10 +283,10 @@ def _told(report: dict[str, Any], folder: Path) -> Iterator[str]:
     objects = report["objects"]
     found = ", ".join(f"{count} {name}" for name, count in objects.items() if count) or "none"
     speed = f", {report['images_per_second']} images a second" if "images_per_second" in report else ""
-    yield f"{report['images']} images{speed}; objects: {found}"
+    yield f"images: {report['images']}{speed}; objects: {found}"
     if unreadable := report.get("unreadable"):
-        yield f"{len(unreadable)} images cannot be read; {folder / REPORT_FILE} names them"
+        yield f"cannot be read: {len(unreadable)}; {folder / REPORT_FILE} names them"
     if left_out := report.get("left_out"):
         yield "not looked at: " + ", ".join(f"{count} {what}" for what, count in left_out.items())
-    written = (TABLE_FILE, RESULTS_FILE, SHEET_FILE, DRAWN_FOLDER, DRAWN_VIDEO, LATEST_FILE)
+    written = (TABLE_FILE, RESULTS_FILE, SHEET_FILE, DRAWN_FOLDER, DRAWN_VIDEO, LATEST_FILE, REPORT_FILE)
     yield from (str(folder / name) for name in written if (folder / name).exists())

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 from kedro.io import DatasetError
 
-from gsam_edge.datasets.inference import ExportedStudents, InferenceResultsDataset, SourceDataset
+from gsam_edge.datasets.inference.exported import ExportedStudents
+from gsam_edge.datasets.inference.results import InferenceResultsDataset
+from gsam_edge.datasets.inference.source import SourceDataset
 from gsam_edge.datasets.models import ArtefactDataset
 from gsam_edge.datasets.state import JsonStore
 from gsam_edge.export.format import NotBuilt

@@ -16,8 +16,8 @@ import pandas as pd
 import pytest
 from mlflow.types import DataType
 
-from gsam_edge.datasets.inference import Exported
-from gsam_edge.datasets.served import ServedStudentDataset, Serving
+from gsam_edge.datasets.inference.exported import Exported
+from gsam_edge.datasets.inference.served import ServedStudentDataset, Serving
 from gsam_edge.runtime import Detector
 from support.constant_student import constant_student
 from support.inference import png

@@ -18,7 +18,7 @@ from kedro.pipeline.node import Node
 from kedro_mlflow.framework.hooks.mlflow_hook import MlflowHook
 from pydantic import BaseModel
 
-from gsam_edge.datasets.served import Serving, model_arguments
+from gsam_edge.datasets.inference.served import Serving, model_arguments
 
 #: Characters that MLflow refuses in the name of a metric, and the dot, which separates the parts here.
 NOT_IN_A_METRIC_NAME = re.compile(r"[^\w\- ]")

@@ -4,7 +4,7 @@ import logging
 from dataclasses import asdict
 from typing import Any
 
-from gsam_edge.datasets.inference import ExportedStudents
+from gsam_edge.datasets.inference.exported import ExportedStudents
 from gsam_edge.export.bundle.config import BundleConfig
 from gsam_edge.export.format import NotBuilt
 from gsam_edge.pipelines.inference.config import InferenceConfig

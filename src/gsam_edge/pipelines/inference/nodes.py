@@ -5,7 +5,7 @@ from contextlib import closing
 from dataclasses import asdict
 from typing import Any
 
-from gsam_edge.datasets.inference import ExportedStudents
+from gsam_edge.datasets.inference.exported import ExportedStudents
 from gsam_edge.pipelines.inference.config import InferenceConfig
 from gsam_edge.report.progress import watched
 from gsam_edge.runtime.detector import Detector

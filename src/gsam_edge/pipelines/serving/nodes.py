@@ -2,8 +2,8 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from gsam_edge.datasets.inference import ExportedStudents
-from gsam_edge.datasets.served import Serving
+from gsam_edge.datasets.inference.exported import ExportedStudents
+from gsam_edge.datasets.inference.served import Serving
 from gsam_edge.runtime.detector import Detector
 
 

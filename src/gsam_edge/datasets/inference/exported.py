@@ -1,60 +1,19 @@
-"""Datasets of inference: what is looked at, the exported students to choose from, and the results."""
-
-from __future__ import annotations
+"""Dataset of the exported students, from which one is chosen by its name."""
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from kedro.io import AbstractDataset, DatasetError
+from kedro.io import AbstractDataset
 
-from gsam_edge.datasets.atomic import new_folder
 from gsam_edge.export.table import FORMATS
-from gsam_edge.report.progress import watched
 from gsam_edge.runtime.card import ArtefactError
 from gsam_edge.runtime.engines.files import artefact_file, why_not_built
-from gsam_edge.runtime.inference.sources import Source, is_there, open_source
-from gsam_edge.vision.errors import UserError
-
-if TYPE_CHECKING:
-    from gsam_edge.runtime.inference.files import DrawingSettings
-    from gsam_edge.runtime.inference.stream import Results
 
 #: How the weights of every model end, by which models are found.
 _WEIGHTS = "_weights.safetensors"
 #: Bytes of a file's beginning that tell why there is no artefact.
 _BEGINNING = 1 << 12
-
-
-class SourceDataset(AbstractDataset[None, Source]):
-    """The user's own images or video: a file, a folder, or a pattern of names; never written.
-
-    Args:
-        filepath: see `runtime.inference.sources.open_source`.
-        max_pixels: larger images are refused before they are decoded.
-        metadata: ignored here; kedro-viz reads the layer from it.
-    """
-
-    def __init__(self, *, filepath: str, max_pixels: int, metadata: dict[str, Any] | None = None) -> None:
-        self._source, self._max_pixels = str(filepath), max_pixels
-        self.metadata = metadata
-
-    def load(self) -> Source:
-        """Returns the images in order; none is read yet."""
-        try:
-            return open_source(self._source, max_pixels=self._max_pixels)
-        except UserError as error:
-            raise DatasetError(f"{error}; name another with --params=source=path") from error
-
-    def save(self, data: None) -> None:
-        """Raises DatasetError: the source is the user's own."""
-        raise DatasetError(f"{self._source} is the user's own: it is read, never written")
-
-    def _exists(self) -> bool:
-        return is_there(self._source)
-
-    def _describe(self) -> dict[str, Any]:
-        return {"filepath": self._source, "max_pixels": self._max_pixels}
 
 
 @dataclass(frozen=True)
@@ -153,35 +112,3 @@ class ExportedStudentsDataset(AbstractDataset[None, ExportedStudents]):
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._folder)}
-
-
-class InferenceResultsDataset(AbstractDataset["tuple[Results, DrawingSettings]", None]):
-    """A folder of results, replaced as a whole: see `runtime.inference.files.write_results`.
-
-    Args:
-        filepath: the folder.
-        metadata: ignored here; kedro-viz reads the layer from it.
-    """
-
-    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
-        self._filepath = Path(filepath)
-        self.metadata = metadata
-
-    def save(self, data: tuple[Results, DrawingSettings]) -> None:
-        """Writes results and drawings, all or nothing."""
-        from gsam_edge.report.draw import draw_detections
-        from gsam_edge.runtime.inference.files import write_results
-
-        results, drawing = data
-        with new_folder(self._filepath) as draft:
-            write_results(draft, results, drawing, draw=draw_detections, watch=watched("Drawing"))
-
-    def load(self) -> None:
-        """Raises TypeError: the results are files for people and other tools."""
-        raise TypeError("results of inference are files for people and other tools; the project does not read them")
-
-    def _exists(self) -> bool:
-        return self._filepath.is_dir()
-
-    def _describe(self) -> dict[str, Any]:
-        return {"filepath": str(self._filepath)}

@@ -13,7 +13,7 @@ from kedro.io import AbstractDataset
 
 import gsam_edge
 from gsam_edge.datasets.atomic import new_folder
-from gsam_edge.datasets.inference import Exported
+from gsam_edge.datasets.inference.exported import Exported
 from gsam_edge.export.bundle.wheel import device_modules
 from gsam_edge.runtime.engines.table import ENGINES
 

@@ -34,7 +34,7 @@ def answers(monkeypatch):
     """The student finds each object, and once nothing, without a process of its own."""
     monkeypatch.setattr(choosing, "require_made_from", lambda *args, **options: None)
 
-    def answer(factory, images, *, threads):
+    def answer(factory, images, *, threads, timeout_s):
         xyxy = np.array([[0, 0, 4, 4], [4, 4, 8, 8]], np.float32)
         scores = ((0.9, 0.4), (0.7, 0.3))
         found = [Detections(xyxy, np.array(each, np.float32), np.zeros(2, np.int64)) for each in scores]

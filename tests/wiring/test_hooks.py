@@ -120,8 +120,8 @@ def test_a_second_run_of_a_process_does_not_log_into_the_first(tmp_path) -> None
     mlflow.set_tracking_uri(f"sqlite:///{tmp_path / 'mlflow.db'}")
     try:
         hooks, client = TrackingHooks(), mlflow.MlflowClient()
-        own = mlflow.start_run().info.run_id
-        first = mlflow.start_run(nested=True).info.run_id
+        own = mlflow.start_run(experiment_id="0").info.run_id  # an earlier test may have left another one active
+        first = mlflow.start_run(nested=True, experiment_id="0").info.run_id
         hooks._begun.add(first)
         client.set_terminated(first, "FAILED", 12345)  # in the thread of the run; this one keeps it as active
         hooks._leave_earlier_runs()
@@ -137,12 +137,14 @@ def test_a_second_run_of_a_process_does_not_log_into_the_first(tmp_path) -> None
 def test_the_report_and_the_card_are_artefacts_of_the_run_as_files_that_mlflow_shows(tmp_path) -> None:
     import mlflow
 
+    before = mlflow.get_tracking_uri()
     mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
     experiment = mlflow.create_experiment("pages", artifact_location=(tmp_path / "artefacts").as_uri())
     with mlflow.start_run(experiment_id=experiment) as run:
         ReportHooks().after_dataset_saved("report", "<!doctype html><title>\u00d6hr</title>")
         ReportHooks().after_dataset_saved("model_card", "# \u00d6hr")
         files = {file.path for file in mlflow.MlflowClient().list_artifacts(run.info.run_id)}
+    mlflow.set_tracking_uri(before)
     assert files == {"report.html", "model_card.md"}
     assert (
         (tmp_path / "artefacts" / run.info.run_id / "artifacts" / "report.html").read_text("utf-8").endswith("</title>")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -102,7 +103,13 @@ class ServedStudentDataset(AbstractDataset[Serving, Any]):
         """Returns the model as MLflow loads it."""
         import mlflow
 
-        return mlflow.pyfunc.load_model(str(self._filepath))
+        # MLflow puts the model's copy of the runtime first on the search path, where processes that are started later
+        # (the measuring workers) would find it in place of this package.
+        search_path = list(sys.path)
+        try:
+            return mlflow.pyfunc.load_model(str(self._filepath))
+        finally:
+            sys.path[:] = search_path
 
     def _exists(self) -> bool:
         return (self._filepath / "MLmodel").is_file()

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import logging
 import sys
 
 import numpy as np
@@ -61,13 +62,14 @@ def test_what_cannot_be_read_and_what_is_no_image_is_counted_and_named(bundle, t
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems' names of files are text")
-def test_a_name_that_is_no_text_ends_nothing(bundle, tmp_path, capsys):
+def test_a_name_that_is_no_text_ends_nothing(bundle, tmp_path, capsys, caplog):
+    caplog.set_level(logging.CRITICAL)  # a test's report is text, and so are its log and its output
     save(tmp_path / "images" / "b\udcffd.png", 250)
     (tmp_path / "images" / "broken\udcff.jpg").write_bytes(b"\xff\xd8 no more")
     assert command.run(["images"], folder=bundle) == 0
     report = json.loads((tmp_path / "results" / "report.json").read_text())
     assert [one["file_name"] for one in report["unreadable"]] == ["broken\udcff.jpg"]
-    capsys.readouterr()  # what was written has no place in a test's report, which is text
+    capsys.readouterr()
 
 
 def test_letters_that_the_console_lacks_end_nothing(bundle, monkeypatch):

@@ -35,13 +35,15 @@ def test_its_row_says_why_and_the_log_says_all(caplog, error, why):
 
 
 @pytest.mark.parametrize("error", [PackageNotFoundError("ncnn"), ModuleNotFoundError("ncnn", name="ncnn")])
-def test_a_backend_that_is_not_installed_here_costs_its_row_and_its_install_line_is_said(error):
+def test_a_backend_that_is_not_installed_here_costs_its_row_and_its_install_line_is_said(caplog, error):
     """The artefact may have been exported on another machine."""
 
     def measure():
         raise error
 
     row, _ = measured_or_why("student_ncnn", TRUTH, measure, install='pip install "gsam_edge[ncnn]"')
+    (record,) = caplog.records
+    assert not record.markup, "the console would leave [ncnn] out"
     assert row["status"] == "failed"
     assert row["why"] == 'it failed: the package ncnn is not installed; pip install "gsam_edge[ncnn]"'
 

@@ -149,6 +149,14 @@ def test_what_is_told_stands_below():
     assert figure.get_supxlabel() == "not distinguishable from student: student_onnx"
 
 
+def test_a_long_sentence_is_wrapped_within_the_figure():
+    names = ", ".join(f"student_onnx_tensorrt_{n} -0.6 (-1.1 to -0.1)" for n in range(13))
+    figure = plot_comparison(ROWS, [f"box mAP50 against student: {names}"])
+    rendered(figure)
+    assert figure._supxlabel.get_window_extent().x1 <= figure.bbox.x1
+    assert figure.get_supxlabel().replace("\n", " ").endswith(names)
+
+
 class TestTradeOff:
     def points(self, figure):
         """Latency, accuracy and area of each point."""

@@ -177,7 +177,8 @@ def _why(chosen: Row, count: int, all_lose: bool, evaluation_report: Mapping[str
         choice = f"{among}, the fastest of the most accurate (too few images with objects for intervals)"
     shown = (*_ACCURACIES, "latency_ms_median", "size_mb", "peak_memory_mb")
     text = f"{choice}: {', '.join(_told(chosen, name) for name in shown if name in chosen)}"
-    text += f", on {chosen['device']} with {chosen['threads']} threads"
+    threads = chosen["threads"]
+    text += f", on {chosen['device']} with {threads} thread{'' if threads == 1 else 's'}"
     return text + (" (disturbed: p95 is above 3 x p50)" if chosen.get("latency_disturbed") else "")
 
 

@@ -11,13 +11,15 @@ from gsam_edge.evaluate.measure import MeasurementError, MeasurementRefusedError
 logger = logging.getLogger(__name__)
 
 Row = dict[str, Any]
+#: Or the console would read "[ncnn]" in an install line as a style, and leave it out.
+_PLAIN = {"markup": False}
 #: `status` of the row of an artefact that crashed, hung or raised while it was measured.
 FAILED = "failed"
 
 
 def told(error: MeasurementError, artefact: str) -> str:
     """Returns why an artefact could not be measured, and logs it; of a traceback the sentence holds only the end."""
-    logger.warning("%s: %s", artefact, error)
+    logger.warning("%s: %s", artefact, error, extra=_PLAIN)
     first, *more = str(error).strip().splitlines()
     return str(error) if isinstance(error, MeasurementRefusedError) or not more else f"{first} {more[-1]}"
 
@@ -42,6 +44,6 @@ def measured_or_why(
         if error.name is None or error.name.split(".")[0] == "gsam_edge":
             raise
         why = "; ".join(filter(None, (f"the package {error.name} is not installed", install)))
-        logger.warning("%s: %s", artefact, why)
+        logger.warning("%s: %s", artefact, why, extra=_PLAIN)
     nothing = Predictions({}, truth.class_names, PredictorInfo(artefact, "", prompted_with_boxes=False))
     return {"artefact": artefact, "status": FAILED, "why": f"it {FAILED}: {why}"}, nothing

@@ -49,9 +49,10 @@ class SummaryHooks:
         console.width = max(console.width, TABLE_WIDTH)
         outputs = pipeline.all_outputs()
         told = {name for section in SECTIONS.values() for name in section.needs}
-        for fragment in fragments({name: catalog.load(name) for name in sorted(told & outputs)}):
+        reports = {name: catalog.load(name) for name in sorted(told & outputs)}
+        for fragment in fragments(reports):
             console.print(fragment)
-        if "recommendation" in outputs and (file := catalog.load("recommendation").get("file")):
+        if file := reports.get("recommendation", {}).get("file"):
             console.print(Text.assemble("The file: ", (str(Path(file).resolve()), "bold")), soft_wrap=True)
         shown = [
             name

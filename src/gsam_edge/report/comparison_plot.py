@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from math import pi
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from gsam_edge.metrics.figures import FIGURES, PANELS, RATIOS, Bar
@@ -19,6 +20,8 @@ _ROOM = {"accuracy": 1.95, "latency": 1.75}
 _LEAST_ROOM = 1.45
 #: Area of the largest artefact's point, in square points.
 _LARGEST_AREA = 900.0
+#: Most characters of a line of text below the plot.
+_CHARACTERS = 180
 #: From this ratio of the slowest to the fastest on, the axis of latency is logarithmic.
 _LOGARITHMIC_FROM = 8.0
 #: Where a name may stand beside its point, in points to the right of its edge and up; the first that is free is taken.
@@ -50,7 +53,8 @@ def plot_comparison(rows: Sequence[Mapping[str, Any]], told: Sequence[str] = ())
     if not rows:
         raise ValueError("rows: expected at least one artefact, got none")
     heights = (1.0 + 0.62 * len(rows), 3.6 + 0.12 * len(rows))
-    figure = Figure(figsize=(15, sum(heights) + 0.25 * len(told)), layout="constrained", dpi=FIGURE_DPI)
+    lines = [line for sentence in told for line in wrap(sentence, _CHARACTERS)]
+    figure = Figure(figsize=(15, sum(heights) + 0.2 * len(lines)), layout="constrained", dpi=FIGURE_DPI)
     halves = figure.add_gridspec(2, 1, height_ratios=heights)
     grid = halves[0].subgridspec(1, len(PANELS), width_ratios=[_ROOM.get(name, _LEAST_ROOM) for name in PANELS])
     first = figure.add_subplot(grid[0])
@@ -72,8 +76,8 @@ def plot_comparison(rows: Sequence[Mapping[str, Any]], told: Sequence[str] = ())
     first.set_ylim(len(rows) - 0.45, -0.55)
     below = halves[1].subgridspec(1, 2, width_ratios=[4, 1])
     _draw_trade_off(figure.add_subplot(below[0]), figure.add_subplot(below[1]), rows)
-    if told:
-        figure.supxlabel("\n".join(told), x=0.01, ha="left", fontsize=9, color=_INK)
+    if lines:
+        figure.supxlabel("\n".join(lines), x=0.01, ha="left", fontsize=9, color=_INK)
     return figure
 
 

@@ -166,6 +166,7 @@ def test_images_are_bounded_in_number_and_size():
         reports=reports,
         config=CONFIG,
         most_drop=0.5,
+        match_iou=0.5,
     )
     assert facts.dataset == "sample"
     for kind in ("missed", "invented"):

@@ -38,7 +38,7 @@ def test_a_section_needs_reports_that_some_pipeline_leaves_and_has_a_docs_line(n
 def test_a_section_of_the_page_has_a_template_and_a_docs_line(name):
     section = PAGE_SECTIONS[name]
     assert section.name == name
-    assert (ROOT / "src" / "gsam_edge" / "report" / "templates" / f"{name}.html").exists()
+    assert (ROOT / "src" / "gsam_edge" / "report" / "templates" / "sections" / f"{name}.html").exists()
     docs = (ROOT / "docs" / "extending" / "report_section.md").read_text("utf-8")
     assert f"| `{name}` | {section.title} | {', '.join(f'`{needed}`' for needed in section.needs)} |" in docs
 

@@ -223,6 +223,7 @@ def write_report(
     dataset: str,
     config: ReportConfig,
     gate: GateConfig,
+    evaluation: EvaluationConfig,
     **reports: Any,
 ) -> tuple[str, str]:
     """Writes the report for people, one HTML file, and the model card: both say what the reports say."""
@@ -239,5 +240,6 @@ def write_report(
         reports=reports,
         config=config,
         most_drop=gate.most_drop,
+        match_iou=evaluation.match_box_iou,
     )
     return html_report(facts), model_card(facts)

@@ -167,6 +167,7 @@ def create_pipeline() -> Pipeline:
             "dataset": "params:dataset",
             "config": "params:report",
             "gate": "params:gate",
+            "evaluation": "params:evaluation",
             **{name: name for name in (*EARLIER_REPORTS, *own)},
         },
         outputs=["report", "model_card"],

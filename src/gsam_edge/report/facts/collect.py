@@ -39,6 +39,7 @@ def collect_facts(
     reports: Mapping[str, Any],
     config: ReportConfig,
     most_drop: float,
+    match_iou: float,
 ) -> Facts:
     """Collects what the report and the model card say, and draws the images.
 
@@ -51,6 +52,7 @@ def collect_facts(
         reports: by their catalog names, as far as the run left them; `student_thresholds` must be among them.
         config: what is shown.
         most_drop: points of mAP50-95 that the gate lets an artefact lose.
+        match_iou: box IoU from which an answer and an object of its class are a pair (0..1).
     """
     thresholds = thresholds_of(truth.class_names, reports["student_thresholds"])
     digests = {"annotations.json": truth.source, "the split of the images": truth.split_digest}
@@ -64,7 +66,9 @@ def collect_facts(
             "the student's weights": student_digest,
         },
         most_drop=most_drop,
-        pictures=choose_pictures(truth, predictions, images, thresholds, reports.get("failure_report"), config),
+        pictures=choose_pictures(
+            truth, predictions, images, thresholds, reports.get("failure_report"), config, match_iou=match_iou
+        ),
         versions={"python": python_version(), **_versions()},
     )
 

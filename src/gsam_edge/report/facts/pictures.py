@@ -20,8 +20,6 @@ from gsam_edge.report.facts.config import ReportConfig
 from gsam_edge.vision.images import ImageSource
 
 Kind: TypeAlias = Literal["found", "missed", "invented"]
-#: Box IoU from which an answer and an object of its class are a pair, as at the recommended score.
-_MATCH_IOU = 0.5
 #: Reasons of an image in `failure_report` that are told under it.
 _MOST_REASONS = 2
 
@@ -79,6 +77,8 @@ def choose_pictures(
     thresholds: Sequence[float],
     failures: Mapping[str, Any] | None,
     config: ReportConfig,
+    *,
+    match_iou: float,
 ) -> list[Picture]:
     """Chooses and draws images: such as are found in full, spread over the classes, and the worst of the failures.
 
@@ -89,12 +89,13 @@ def choose_pictures(
         thresholds: the score from which an answer counts, by class id (0..1).
         failures: `failure_report`, whose images come worst first; None shows no failures.
         config: how many, how large.
+        match_iou: box IoU from which an answer and an object of its class are a pair (0..1).
     """
     least = np.asarray(thresholds, np.float64)
     seen = {}
     for image_id, packed in predictions.objects.items():
         answers = packed.select(packed.unmasked.scores >= least[packed.unmasked.class_ids])
-        matched = match_labels(truth, image_id, answers, match_iou=_MATCH_IOU, prompted=False)
+        matched = match_labels(truth, image_id, answers, match_iou=match_iou, prompted=False)
         seen[image_id] = _Seen(image_id, answers, matched)
     pictures = [_drawn(each, "found", _found_text(each, truth), truth, images, config) for each in _hits(seen, config)]
     kinds: tuple[Kind, ...] = ("missed", "invented")

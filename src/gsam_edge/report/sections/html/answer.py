@@ -20,4 +20,4 @@ def answer(facts: Facts) -> Markup | None:
         )
         words = f"Of 100 objects {found:.0f} are found; with other images between {low:.0f} and {high:.0f} would be."
         dots = of_hundred(found, low, high, words=words)
-    return rendered("answer.html", facts=facts, answer=known, dots=dots)
+    return rendered("sections/answer.html", facts=facts, answer=known, dots=dots)

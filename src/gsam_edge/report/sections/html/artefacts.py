@@ -43,7 +43,7 @@ def artefacts(facts: Facts) -> Markup:
         chart = scatter(points, x_title="ms per image (median)", y_title="mAP50, 0 to 1", words=words)
     judged = [row for row in facts.reports.get("optimization_report", ()) if not row["verdict"].startswith(_NOT_ASKED)]
     return rendered(
-        "artefacts.html",
+        "sections/artefacts.html",
         rows=list(zip(rows, accuracies, strict=True)),
         of_masks=of_masks,
         ship=facts.recommendation.get("ship"),

@@ -44,7 +44,7 @@ def classes(facts: Facts) -> Markup | None:
         for name, part in evaluated.get("per_size", {}).items()
     ]
     return rendered(
-        "classes.html",
+        "sections/classes.html",
         facts=facts,
         table=table,
         curves=curves,

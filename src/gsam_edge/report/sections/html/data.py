@@ -33,7 +33,7 @@ def data_health(facts: Facts) -> Markup:
         if name in found
     ]
     return rendered(
-        "data.html",
+        "sections/data.html",
         report=report,
         splits=splits,
         classes=_classes(report, [name for name, *_ in splits]),

@@ -42,7 +42,7 @@ def worth(facts: Facts) -> Markup:
     most = max([_LEAST_RANGE, *ends])
     verdict = report["verdict"]
     return rendered(
-        "distillation.html",
+        "sections/distillation.html",
         report=report,
         arms=arms,
         headings=[FIGURES[name].heading.replace("\n", " ") for name in shown],

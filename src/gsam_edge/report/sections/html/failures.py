@@ -40,7 +40,7 @@ def failures(facts: Facts) -> Markup:
     report = facts.reports["failure_report"]
     groups = report.get("groups", {})
     return rendered(
-        "failures.html",
+        "sections/failures.html",
         report=report,
         totals=report.get("totals"),
         groups=[

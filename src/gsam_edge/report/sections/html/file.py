@@ -24,7 +24,7 @@ def file_to_use(facts: Facts) -> Markup:
     path = json.dumps(
         facts.recommendation.get("file") or "student.onnx"
     )  # a text as Python reads it, whatever it holds
-    return rendered("file.html", facts=facts, recommendation=facts.recommendation, limits=limits, path=path)
+    return rendered("sections/file.html", facts=facts, recommendation=facts.recommendation, limits=limits, path=path)
 
 
 def file_advice(facts: Facts) -> Sequence[str]:

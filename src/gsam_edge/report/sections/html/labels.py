@@ -28,7 +28,7 @@ def labels(facts: Facts) -> Markup | None:
     if not rows:
         return None
     gate = list(report.get("gate", {}).items())
-    return rendered("labels.html", report=report, rows=rows, gate=gate)
+    return rendered("sections/labels.html", report=report, rows=rows, gate=gate)
 
 
 def label_advice(facts: Facts) -> Sequence[str]:

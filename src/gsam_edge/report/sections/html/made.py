@@ -23,7 +23,7 @@ def how_it_was_made(facts: Facts) -> Markup:
         {step["parameters"]["seed"] for step in record.get("steps", {}).values() if "seed" in step["parameters"]}
     )
     return rendered(
-        "made.html",
+        "sections/made.html",
         facts=facts,
         steps=steps,
         seeds=seeds,

@@ -18,7 +18,7 @@ _KINDS = {
 def pictures(facts: Facts) -> Markup | None:
     """Shows the images of each kind; None without any."""
     groups = [(title, why, shown) for kind, (title, why) in _KINDS.items() if (shown := facts.shown(kind))]
-    return rendered("pictures.html", groups=groups) if groups else None
+    return rendered("sections/pictures.html", groups=groups) if groups else None
 
 
 def picture_advice(facts: Facts) -> Sequence[str]:

@@ -18,7 +18,7 @@ def student(facts: Facts) -> Markup | None:
         return None
     stages = next((each["stages"] for each in report.get("trainings", ()) if each.get("stages")), ())
     return rendered(
-        "student.html",
+        "sections/student.html",
         student=report["student"],
         start=report["student"].get("start", {}),
         losses=list(report.get("losses", {}).items()),

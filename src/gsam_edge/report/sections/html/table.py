@@ -1,7 +1,11 @@
 """The table of the report's sections, in their order."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
+from markupsafe import Markup
+
+from gsam_edge.report.facts.facts import Facts
 from gsam_edge.report.sections.html.answer import answer
 from gsam_edge.report.sections.html.artefacts import artefact_advice, artefacts
 from gsam_edge.report.sections.html.classes import class_advice, classes
@@ -12,9 +16,33 @@ from gsam_edge.report.sections.html.file import file_advice, file_to_use
 from gsam_edge.report.sections.html.labels import label_advice, labels
 from gsam_edge.report.sections.html.made import how_it_was_made, made_advice
 from gsam_edge.report.sections.html.pictures import picture_advice, pictures
-from gsam_edge.report.sections.html.section import PageSection
 from gsam_edge.report.sections.html.student import student, student_advice
 from gsam_edge.report.sections.html.teachers import teacher_advice, teachers
+
+
+def nothing(facts: Facts) -> Sequence[str]:
+    """Advises nothing."""
+    return ()
+
+
+@dataclass(frozen=True)
+class PageSection:
+    """One section of the report.
+
+    Attributes:
+        name: its address in the page.
+        title: its heading and its line in the contents.
+        needs: catalog names of the reports without which it is left out.
+        render: makes its content; None where these reports have nothing to say.
+        advise: what to do next, in sentences, the most useful first.
+    """
+
+    name: str
+    title: str
+    needs: tuple[str, ...]
+    render: Callable[[Facts], Markup | None]
+    advise: Callable[[Facts], Sequence[str]] = nothing
+
 
 PAGE_SECTIONS: Mapping[str, PageSection] = {
     section.name: section

@@ -47,7 +47,7 @@ def teachers(facts: Facts) -> Markup | None:
             else ""
         )
         parts.append((name, part, words, colour, rows))
-    return rendered("teachers.html", parts=parts, unused=unused) if parts else None
+    return rendered("sections/teachers.html", parts=parts, unused=unused) if parts else None
 
 
 def teacher_advice(facts: Facts) -> Sequence[str]:

@@ -70,6 +70,6 @@ def test_bars_stand_in_panels_and_ratios_are_of_figures(row):
 
 def test_what_is_measured_of_every_artefact_needs_no_task():
     assert {figure.name for figure in figures_of("another task")} == {
-        "size_mb", "latency_ms_median", "latency_ms_p95", "peak_memory_mb", "peak_gpu_memory_mb"
+        "size_mb", "latency_ms_median", "latency_ms_p95", "fps", "peak_memory_mb", "peak_gpu_memory_mb"
     }  # fmt: skip
     assert [figure.name for figure in figures_of(EvaluatedDetector.task)] == list(FIGURES)

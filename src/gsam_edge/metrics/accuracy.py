@@ -69,6 +69,11 @@ class Draws:
         return sums
 
     @cached_property
+    def of_images(self) -> NDArray[np.int32]:
+        """`counts` by image, int32 [images, 1 + RESAMPLES]."""
+        return np.ascontiguousarray(self.counts.T)
+
+    @cached_property
     def _weights(self) -> NDArray[np.float64]:
         """`counts` as numbers that are multiplied quickly."""
         return self.counts.astype(np.float64)
@@ -176,7 +181,8 @@ def _add_coco(
             continue
         objects = np.sum([matches.objects for matches in of_category.values()], axis=0)
         precision = {
-            key: ClassMatches.of(key, matches).average_precision(draws.counts) for key, matches in of_category.items()
+            key: ClassMatches.of(key, matches).average_precision(draws.of_images)
+            for key, matches in of_category.items()
         }
         recall = {key: _recall(matches, draws) for key, matches in of_category.items()}
 

@@ -6,7 +6,6 @@ one by one: near copies are drawn together here.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,37 +49,58 @@ class ClassMatches:
         image, correct, counted = matches.image[order], matches.correct[:, order], matches.counted[:, order]
         return cls(category_id, image, correct, counted, matches.objects)
 
-    def average_precision(self, draws: NDArray[Any]) -> NDArray[np.float64]:
-        """Returns AP (0..1) [D, IoUs] for draws, whole numbers [D, images]; NaN where they hold no object.
+    def average_precision(self, weights: NDArray[np.int32]) -> NDArray[np.float64]:
+        """Returns AP (0..1) [D, IoUs] for draws, int32 [images, D]; NaN where they hold no object.
 
-        Precision is interpolated at COCO's 101 recall points. It only falls between correct detections, so their ranks
-        decide, and what comes after the last of them does not matter.
+        Precision is interpolated at COCO's 101 recall points: at each it is the highest of this recall or more. It only
+        falls between correct detections, so it is looked at where a run of them ends.
         """
-        labelled = draws @ self.objects
-        values = np.zeros((len(draws), len(self.correct)))
-        # IoUs at which the same detections count share their sums.
-        alike: dict[bytes, list[int]] = {}
-        for level, counted in enumerate(self.counted):
-            alike.setdefault(counted.tobytes(), []).append(level)
-        for levels in alike.values():
-            kept = self.counted[levels[0]]
-            image, correct = self.image[kept], self.correct[levels][:, kept]
-            step = max(1, _MOST_NUMBERS // max(len(image), 1))
-            for start in range(0, len(draws), step):
+        holding = np.flatnonzero(self.objects)
+        labelled = self.objects[holding] @ weights[holding]
+        needed = _hits_needed(labelled)
+        values = np.zeros((len(labelled), len(self.correct)))
+        for level, (correct, counted) in enumerate(zip(self.correct, self.counted, strict=True)):
+            right, found = _sums_at_ends(weights, self.image[counted], correct[counted])
+            if not len(right):
+                continue
+            precision = right / np.maximum(found, 1)
+            step = max(1, _MOST_NUMBERS // len(right))
+            for start in range(0, len(labelled), step):
                 rows = slice(start, start + step)
-                counts = np.take(draws[rows], image, axis=1).astype(np.int32, copy=False)
-                found = np.maximum(counts.cumsum(axis=1, dtype=np.int32), 1)
-                needed = _hits_needed(labelled[rows])
-                for level, hits in zip(levels, correct, strict=True):
-                    ranks = np.flatnonzero(hits)
-                    if len(ranks):
-                        right = np.take(counts, ranks, axis=1).cumsum(axis=1, dtype=np.int32)
-                        precision = right / np.take(found, ranks, axis=1)
-                        values[rows, level] = _interpolated(right, precision, needed)
+                part = np.ascontiguousarray(right[:, rows].T), np.ascontiguousarray(precision[:, rows].T)
+                values[rows, level] = _interpolated(*part, needed[rows])
         return np.where(labelled[:, None] > 0, values, np.nan)
 
 
-def _hits_needed(labelled: NDArray[Any]) -> NDArray[np.int64]:
+def _sums_at_ends(
+    weights: NDArray[np.int32], image: NDArray[np.int64], correct: NDArray[np.bool_]
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Returns how many correct detections, and how many in all, there are up to the end of each run of correct ones.
+
+    Args:
+        weights: how often each image counts in each draw, int32 [images, D].
+        image: row of the image of each detection, int64 [N], by falling score.
+        correct: bool [N].
+
+    Returns:
+        Two arrays, int32 [runs, D].
+    """
+    ends = correct & ~np.append(correct[1:], False)
+    right, found = (np.empty((int(ends.sum()), weights.shape[1]), np.int32) for _ in range(2))
+    right_now, found_now = (np.zeros(weights.shape[1], np.int32) for _ in range(2))
+    run = 0
+    # Row after row of all draws: numpy's own running sums along the draws take three times as long.
+    for row, is_correct, ends_here in zip(image.tolist(), correct.tolist(), ends.tolist(), strict=True):
+        found_now += weights[row]
+        if is_correct:
+            right_now += weights[row]
+        if ends_here:
+            right[run], found[run] = right_now, found_now
+            run += 1
+    return right, found
+
+
+def _hits_needed(labelled: NDArray[np.int64]) -> NDArray[np.int64]:
     """Returns the fewest correct detections whose recall reaches each of COCO's 101 points, int64 [D, 101].
 
     As COCO divides and compares: 126 of 1800 is 0.07, which is less than the seventh point in floating point.
@@ -98,19 +118,21 @@ def _interpolated(
     """Returns the mean over the recall points of the highest precision at this recall or more, float64 [D].
 
     Args:
-        right: correct detections of this rank or better, int32 [D, R], of each correct detection.
+        right: correct detections up to each of R ranks, int32 [D, R], rising.
         precision: at these ranks, float64 [D, R].
         needed: see `_hits_needed`, [D, 101]; the first is 0.
     """
     draws, ranks = right.shape
-    # Rows are put one behind the other, each above the one before, and so all are searched at once.
     height = int(right[:, -1].max()) + 2
+    needed = needed[:, needed.min(axis=0) < height - 1]  # points that no draw reaches have no precision
+    points = needed.shape[1]
+    # Rows are put one behind the other, each above the one before, and so all are searched at once.
     row = np.arange(draws)[:, None]
     at = np.searchsorted((right + row * height).ravel(), (np.minimum(needed, height - 1) + row * height).ravel())
-    at = at.reshape(draws, 101) - row * ranks
+    at = at.reshape(draws, points) - row * ranks
     # The highest precision from each point to the next, and then from each point on.
     begins = np.minimum(at, ranks - 1) + row * ranks
-    highest = np.maximum.reduceat(precision.ravel(), begins.ravel()).reshape(draws, 101)
+    highest = np.maximum.reduceat(precision.ravel(), begins.ravel()).reshape(draws, points)
     highest = np.maximum.accumulate(highest[:, ::-1], axis=1)[:, ::-1]
     mean: NDArray[np.float64] = np.where(at < ranks, highest, 0).sum(axis=1) / 101
     return mean
@@ -130,7 +152,8 @@ class ResampledMap:
 
     def of_classes(self, draws: NDArray[np.int64]) -> NDArray[np.float64]:
         """Returns AP [D, classes, IoUs] for draws [D, images]; NaN where a draw holds no object of the class."""
-        return np.stack([matches.average_precision(draws) for matches in self.classes], axis=1)
+        weights = np.ascontiguousarray(draws.T, np.int32)
+        return np.stack([matches.average_precision(weights) for matches in self.classes], axis=1)
 
     def __call__(self, draws: NDArray[np.int64]) -> NDArray[np.float64]:
         """Returns the mean over classes and IoUs; NaN where no class is left."""

@@ -73,8 +73,7 @@ class ClassMatches:
         self, weights: NDArray[np.int32], ends: NDArray[np.bool_], labelled: NDArray[np.float64]
     ) -> NDArray[np.float64]:
         """Returns the average precision of some draws [D, IoUs]; `ends`, bool [IoUs, N], is where runs end."""
-        some_end: NDArray[np.bool_] = ends.any(axis=0)
-        always: NDArray[np.bool_] = self.counted.all(axis=0)
+        some_end, always = np.asarray(ends.any(axis=0)), np.asarray(self.counted.all(axis=0))
         shared = _sums(weights, self.image, always, some_end)
         values = np.zeros((len(labelled), len(ends)))
         for level, (correct, counted, end) in enumerate(zip(self.correct, self.counted, ends, strict=True)):

@@ -37,8 +37,8 @@ WEIGHTS = StudentWeights("yolov8", "n", ("bag",), 32, EDGE, {"w": torch.ones(1)}
 ONNX = FORMATS["onnx"]
 DETECTION = DetectionConfig(score_threshold=0.5, nms_iou=0.7, candidates=9, max_detections=9, batch_size=1)
 CONFIG = EvaluationConfig(
-    warmup_calls=0, timed_calls=1, threads=1, score_threshold=0.1, timed_score_threshold=0.2, match_box_iou=0.5,
-    image_score_threshold=0.3, image_rows=1, image_width=32,
+    warmup_calls=0, timed_calls=1, threads=1, timeout_s=60, score_threshold=0.1, timed_score_threshold=0.2,
+    match_box_iou=0.5, image_score_threshold=0.3, image_rows=1, image_width=32,
 )  # fmt: skip
 DRAWS = Draws.of(PARTS["test"])
 JUDGED = DRAWS, {"classes": {"bag": {"threshold": 0.5}}}
@@ -91,8 +91,9 @@ def test_what_was_not_built_is_no_row_of_the_comparison():
     assert row == {"artefact": "student_x", "status": "not built", "why": "no such package"}
     assert not predictions.objects
     measured = {"artefact": "student", "runtime": "torch", "device": "cpu", "box_map50": 0.5, "size_mb": 1.0}
-    rows, frame, _ = compare(student=measured, student_onnx=row)
-    assert rows == [measured]
+    times = {"student": {"latency_ms_median": 10.0, "latency_ms_p95": 11.0}}
+    rows, frame, _ = compare(times, {"differences": {}}, student=measured, student_onnx=row)
+    assert rows == [measured | times["student"] | {"fps": 100.0}]
     assert frame["artefact"].tolist() == ["student"]
 
 
@@ -121,7 +122,7 @@ def test_accuracy_and_clock_see_the_teacher_down_to_scores_of_their_own(monkeypa
 def perfect(monkeypatch):
     """Whatever is measured answers as the truth says, without a process of its own."""
 
-    def answer(factory, timed, images, *, prompts=None, warmup, repeats, threads):
+    def answer(factory, timed, images, *, prompts=None, warmup, repeats, threads, timeout_s):
         return Measurement([labelled(masks=True).packed_truth(3)], 1.0, 2.0, 3.0, repeats, threads)
 
     monkeypatch.setattr(measurement, "measure", answer)

@@ -15,7 +15,8 @@ from gsam_edge.students.weights import StudentWeights
 from gsam_edge.vision import Detections
 
 EVALUATION = EvaluationConfig(
-    warmup_calls=0, timed_calls=1, threads=1, score_threshold=0.1, timed_score_threshold=0.2, match_box_iou=0.5,
+    warmup_calls=0, timed_calls=1, threads=1, timeout_s=60, score_threshold=0.1, timed_score_threshold=0.2,
+    match_box_iou=0.5,
     image_score_threshold=0.3, image_rows=1, image_width=32,
 )  # fmt: skip
 EDGE = EdgeConfig(max_detections=1, candidates=1, iou_threshold=0.5, nms_iterations=1, score_floor=0.1)
@@ -33,7 +34,7 @@ def answers(monkeypatch):
     """The student finds each object, and once nothing, without a process of its own."""
     monkeypatch.setattr(choosing, "require_made_from", lambda *args, **options: None)
 
-    def answer(factory, images, *, threads):
+    def answer(factory, images, *, threads, timeout_s):
         xyxy = np.array([[0, 0, 4, 4], [4, 4, 8, 8]], np.float32)
         scores = ((0.9, 0.4), (0.7, 0.3))
         found = [Detections(xyxy, np.array(each, np.float32), np.zeros(2, np.int64)) for each in scores]

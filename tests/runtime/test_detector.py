@@ -220,7 +220,9 @@ def test_the_readmes_example_reads_a_picture_as_training_did(tmp_path, monkeypat
         block for block in re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL) if "Detector" in block
     )
     (tmp_path / "example.py").write_text(example)
-    (tmp_path / "student_int8.onnx").write_bytes(constant_student())
+    student = tmp_path / "data" / "06_models" / "student_int8.onnx"
+    student.parent.mkdir(parents=True)
+    student.write_bytes(constant_student(card=replace(CARD, recommended_thresholds=(0.3, 0.3))))
     image.save(tmp_path / "image.jpg", file_format, **options)
     monkeypatch.chdir(tmp_path)
     left = runpy.run_path("example.py")

@@ -1,5 +1,6 @@
 """Measures teacher, student and exported students on the test split, each in its runtime."""
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib.metadata import version
@@ -166,7 +167,7 @@ def evaluate_exported(
 ) -> tuple[Row, Predictions]:
     """Measures an exported student in the engine of its format; returns as `evaluate_teacher` does.
 
-    Its thresholds are those of its card.
+    Its thresholds are those of its card. Its row also holds `digest`, SHA-256 of the file.
 
     For an artefact that was not built, the row holds `artefact`, `status` and `why`, and there are no predictions.
 
@@ -191,9 +192,10 @@ def evaluate_exported(
     engine = ENGINES[made_as.engine]
     runtime = f"{made_as.engine} {engine.version()} {engine.device}"
     least = card.recommended_thresholds or config.timed_score_threshold
-    return _measured(
+    row, predictions = _measured(
         artefact, runtime, engine.device, with_score_threshold, truth, images, len(content), config, draws, least
     )
+    return row | {"digest": hashlib.sha256(content).hexdigest()}, predictions
 
 
 def _measured(
@@ -219,6 +221,7 @@ def _measured(
         warmup=config.warmup_calls,
         repeats=config.timed_calls,
         threads=config.threads,
+        timeout_s=config.timeout_s,
     )
     row = comparison_row(
         artefact,

@@ -95,7 +95,7 @@ class Bench:
         """
         factory = self._factory(made_as, content, self._config.score_threshold)
         try:
-            predict_all(factory, [self._images[0]], threads=self._config.threads)
+            self._predicted(factory, [self._images[0]])
         except ProcessEndedError as error:
             return error
         except MeasurementError:
@@ -126,12 +126,17 @@ class Bench:
         config = self._config
         factories = [self._factory(made_as, content, config.timed_score_threshold) for made_as, content in artefacts]
         return times_in_turns(
-            factories, self._images, warmup=config.warmup_calls, repeats=config.timed_calls, threads=config.threads
+            factories,
+            self._images,
+            warmup=config.warmup_calls,
+            repeats=config.timed_calls,
+            threads=config.threads,
+            timeout_s=config.timeout_s,
         )
 
     def _accuracy(self, made_as: Format[Any, Any], content: bytes) -> Accuracy:
         factory = self._factory(made_as, content, self._config.score_threshold)
-        predictions = by_image(self._truth, predict_all(factory, self._images, threads=self._config.threads))
+        predictions = by_image(self._truth, self._predicted(factory, self._images))
         figures, resampled = {}, {}
         for kind, iou_type in _KINDS.items():
             evaluation = evaluate_predictions(self._truth, predictions, iou_type)
@@ -140,6 +145,12 @@ class Bench:
                 resampled[kind] = resampled_map(self._truth, predictions, iou_type, IOUS_50_95)
         found = sum(_shown(packed, self._config.timed_score_threshold) for packed in predictions.values())
         return Accuracy(figures, resampled, found)
+
+    def _predicted(
+        self, factory: Callable[[], Callable[..., Detections]], images: Sequence[NDArray[np.uint8]]
+    ) -> list[PackedDetections]:
+        config = self._config
+        return predict_all(factory, images, threads=config.threads, timeout_s=config.timeout_s)
 
     def _factory(
         self, made_as: Format[Any, Any], content: bytes, score_threshold: float

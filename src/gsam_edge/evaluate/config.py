@@ -13,6 +13,7 @@ class EvaluationConfig(BaseModel):
         gt=0, description="timed predictions, spread over the images, which are repeated when there are fewer"
     )
     threads: int = Field(gt=0, description="CPU threads that an artefact may use while it is measured")
+    timeout_s: float = Field(gt=0, description="seconds after which an artefact that does not answer is ended")
     score_threshold: float = Field(
         ge=0, le=1, description="objects that score less are dropped before accuracy is computed"
     )

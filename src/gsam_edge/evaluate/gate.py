@@ -4,7 +4,6 @@ Accuracy and speed are compared with those of the student in single precision (`
 equal PyTorch's: accuracy on the validation split, since the test split must not choose anything, and latency in turns.
 """
 
-import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,7 +14,8 @@ from gsam_edge.coco import Annotations
 from gsam_edge.evaluate.bench import Bench, Measured
 from gsam_edge.evaluate.comparison import count_objects
 from gsam_edge.evaluate.config import EvaluationConfig, GateConfig
-from gsam_edge.evaluate.measure import MeasurementError, MeasurementRefusedError
+from gsam_edge.evaluate.failed import told
+from gsam_edge.evaluate.measure import MeasurementError
 from gsam_edge.export.evidence import collect_evidence
 from gsam_edge.export.format import Format, NotBuilt, StudentModule
 from gsam_edge.export.parity import ParityConfig
@@ -23,8 +23,6 @@ from gsam_edge.export.prompt_free import check_module_prompt_free
 from gsam_edge.export.report import NOT_BUILT, REFUSED, REJECTED, ArtefactEvidence
 from gsam_edge.export.table import FORMATS, REFERENCE
 from gsam_edge.vision.images import ImageSource
-
-logger = logging.getLogger(__name__)
 
 Row = dict[str, Any]
 Artefacts = dict[str, bytes | NotBuilt]
@@ -88,7 +86,7 @@ def gate_artefacts(
             rows.append({"artefact": f"{model}_{name}", "verdict": why})
             continue
         if name in crashes:
-            why = f"{REFUSED}: {_told(crashes[name], f'{model}_{name}')}"
+            why = f"{REFUSED}: {told(crashes[name], f'{model}_{name}')}"
             shipped[name] = NotBuilt(why)
             rows.append({"artefact": f"{model}_{name}", "size_mb": len(content) / 1e6, "verdict": why})
             continue
@@ -102,7 +100,7 @@ def gate_artefacts(
                 else:
                     measured = bench.beside(reference, built[REFERENCE], FORMATS[name], content)
             except MeasurementError as error:
-                verdict = f"{REFUSED}: {_told(error, f'{model}_{name}')}"
+                verdict = f"{REFUSED}: {told(error, f'{model}_{name}')}"
             else:
                 counts = {"images": len(truth.images), "objects": objects}
                 row |= {"accuracy": counts | _accuracy_row(measured), "latency": _latency_row(measured, evaluation)}
@@ -151,13 +149,6 @@ def _verdict(
     if reference is not None:
         merits.append(f"{measured.ratio:.2f} times as fast as {against}")
     return f"accepted: {', '.join(merits)}"
-
-
-def _told(error: MeasurementError, artefact: str) -> str:
-    """Returns why an artefact could not be measured, and logs it; of a traceback the sentence holds only the end."""
-    logger.warning("%s: %s", artefact, error)
-    first, *more = str(error).strip().splitlines()
-    return str(error) if isinstance(error, MeasurementRefusedError) or not more else f"{first} {more[-1]}"
 
 
 def _accuracy_row(measured: Measured) -> Row:

@@ -6,7 +6,7 @@ from typing import Any
 from gsam_edge.coco import Annotations
 from gsam_edge.coco.predictions import Predictions
 from gsam_edge.coco.splitting.grouping import related_images
-from gsam_edge.evaluate.comparison import count_objects
+from gsam_edge.evaluate.comparison import NothingMeasuredError, count_objects
 from gsam_edge.evaluate.config import EvaluationConfig
 from gsam_edge.metrics.accuracy import Accuracy, DrawnFigure, Draws, accuracy
 from gsam_edge.metrics.coco.diagnosis import calibration, confusion, curves, errors
@@ -78,6 +78,21 @@ def evaluation_report(
         "artefacts": rows,
         "differences": differences,
     }
+
+
+def diagnosed(report: Mapping[str, Any], model: str) -> Row:
+    """Returns the artefact of a report whose mistakes are shown: the student, or, where it failed, an export of it.
+
+    Raises:
+        NothingMeasuredError: if all of them failed, and the teacher, too.
+    """
+    known = {name: part for name, part in report["artefacts"].items() if "confusion" in part}
+    for name in (model, *(name for name in known if name.startswith(model)), *known):
+        if name in known:
+            return known[name]
+    raise NothingMeasuredError(
+        "evaluation: expected at least one artefact that can be measured, got none; the log says why of each"
+    )
 
 
 def shown_accuracy(

@@ -50,7 +50,10 @@ def student_thresholds(
         remedy="run the pipeline distillation",
     )
     factory = student_predictor(weights, score_threshold=evaluation.score_threshold, device=str(resolve_device(device)))
-    found = predict_all(factory, SplitImages(truth, images), threads=evaluation.threads) if truth.images else []
+    of_split = SplitImages(truth, images)
+    found = []
+    if truth.images:
+        found = predict_all(factory, of_split, threads=evaluation.threads, timeout_s=evaluation.timeout_s)
     recommended = recommend_thresholds(
         truth,
         by_image(truth, found),

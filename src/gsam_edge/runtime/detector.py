@@ -72,6 +72,28 @@ class Detector:
         """
         return self._found(*self._task.prepare(image, self.card))
 
+    @property
+    def takes_several(self) -> bool:
+        """Whether the artefact computes several images in one call."""
+        return self._engine.inputs[0].shape[0] is None
+
+    def all(self, images: Sequence[NDArray[np.uint8]]) -> list[Detections]:
+        """Returns the objects of each of some images, uint8 RGB [H, W, 3], of any sizes.
+
+        They are computed in one call where the artefact takes several, and one by one where it does not.
+
+        Raises:
+            ArtefactError: see `__call__`.
+        """
+        if not (self.takes_several and len(images) > 1):
+            return [self(image) for image in images]
+        batches, letterboxes = zip(*(self._task.prepare(image, self.card) for image in images), strict=True)
+        outputs = self._engine.run(np.concatenate(batches))
+        return [
+            self._read({name: output[row : row + 1] for name, output in outputs.items()}, letterbox)
+            for row, letterbox in enumerate(letterboxes)
+        ]
+
     def file(self, source: bytes | str | Path, *, max_pixels: int, reduced: bool = False) -> Detections:
         """Returns the objects in one image file, in pixels of the image as its EXIF orientation turns it.
 

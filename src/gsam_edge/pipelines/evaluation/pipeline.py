@@ -17,6 +17,17 @@ SHOWN = [
     "student",
     *(f"student_{name}" for name, made_as in FORMATS.items() if made_as.precision == "integer"),
 ]
+#: What the report tells beside the evaluation's own reports: those of the steps before it, and when each step ran.
+EARLIER_REPORTS = (
+    "validation_report",
+    "teacher_report",
+    "label_report",
+    "distillation_report",
+    "optimization_report",
+    f"{STUDENT}_thresholds",
+    "run_record",
+)
+OWN_REPORTS = ("comparison", "evaluation_report", "recommendation", "failure_report")
 
 
 def measuring(model: str) -> list[Node]:
@@ -55,8 +66,8 @@ def measuring(model: str) -> list[Node]:
 
 
 def create_pipeline() -> Pipeline:
-    """Measures every artefact on the test split, each in fresh processes, and compares them."""
-    return Pipeline(
+    """Measures every artefact on the test split, each in fresh processes, compares them, and says which to ship."""
+    made = Pipeline(
         [
             node(
                 nodes.measure_teacher,
@@ -75,10 +86,43 @@ def create_pipeline() -> Pipeline:
             ),
             *measuring(STUDENT),
             node(
+                nodes.time_artefacts,
+                inputs={
+                    "annotations_test": "annotations_test",
+                    "images": "raw_images",
+                    "choice": "params:teachers",
+                    "evaluation": "params:evaluation",
+                    "labelling": "params:labelling",
+                    "device": "params:device",
+                    "student_weights": f"{STUDENT}_weights",
+                    **TEACHER_INPUTS,
+                    **{f"{STUDENT}_{name}": f"{STUDENT}_{name}" for name in FORMATS},
+                    **{f"measured_{artefact}": f"measurement_{artefact}" for artefact in ARTEFACTS},
+                },
+                outputs="artefact_times",
+                name="time_artefacts",
+            ),
+            node(
                 nodes.compare,
-                inputs={artefact: f"measurement_{artefact}" for artefact in ARTEFACTS},
+                inputs={
+                    "times": "artefact_times",
+                    "evaluation_report": "evaluation_report",
+                    **{artefact: f"measurement_{artefact}" for artefact in ARTEFACTS},
+                },
                 outputs=["comparison", "comparison_table", "plot_comparison"],
                 name="compare",
+            ),
+            node(
+                nodes.recommend,
+                inputs={
+                    "comparison": "comparison",
+                    "evaluation_report": "evaluation_report",
+                    "budget": "params:budget",
+                    "files": "artefact_files",
+                    **{artefact: f"measurement_{artefact}" for artefact in ARTEFACTS},
+                },
+                outputs="recommendation",
+                name="recommend",
             ),
             node(
                 nodes.evaluate_artefacts,
@@ -112,3 +156,20 @@ def create_pipeline() -> Pipeline:
             ),
         ]
     )
+    own = [name for name in OWN_REPORTS if name in made.all_outputs()]
+    report = node(
+        nodes.write_report,
+        inputs={
+            "annotations_test": "annotations_test",
+            "images": "raw_images",
+            "predictions": f"predictions_{STUDENT}",
+            "student_weights": f"{STUDENT}_weights",
+            "dataset": "params:dataset",
+            "config": "params:report",
+            "gate": "params:gate",
+            **{name: name for name in (*EARLIER_REPORTS, *own)},
+        },
+        outputs=["report", "model_card"],
+        name="write_report",
+    )
+    return made + Pipeline([report])

@@ -69,6 +69,11 @@ class Draws:
         return sums
 
     @cached_property
+    def of_images(self) -> NDArray[np.int32]:
+        """`counts` by image, int32 [images, 1 + RESAMPLES]."""
+        return np.ascontiguousarray(self.counts.T)
+
+    @cached_property
     def _weights(self) -> NDArray[np.float64]:
         """`counts` as numbers that are multiplied quickly."""
         return self.counts.astype(np.float64)
@@ -153,7 +158,10 @@ def accuracy(
     for kind, iou_type in KINDS.items():
         if not (boxes if kind == "box" else truth.has_masks and predicts_masks(predictions)):
             continue
-        _add_coco(result, kind, truth, CocoEngine.of(truth, predictions, iou_type).matches(IOUS_50_95, AREAS), draws)
+        matches = CocoEngine.of(truth, predictions, iou_type).matches(IOUS_50_95, AREAS)
+        _add_coco(result, kind, truth, matches, draws)
+        if kind == "box":
+            _add_calibration(result, truth, [areas["all"] for areas in matches.values()], draws)
     if truth.has_masks and predicts_masks(predictions):
         ious, _ = matched_mask_ious(truth, predictions, match_iou)
         mean = resampled_mean_iou(truth, ious)
@@ -161,8 +169,6 @@ def accuracy(
             result.figures["mask_iou"] = draws.ratio(mean.totals, mean.objects, mean.objects)
     if counted is not None:
         _add_shown(result, truth, counted, draws)
-    if boxes:
-        _add_calibration(result, truth, predictions, draws)
     return result
 
 
@@ -176,7 +182,8 @@ def _add_coco(
             continue
         objects = np.sum([matches.objects for matches in of_category.values()], axis=0)
         precision = {
-            key: ClassMatches.of(key, matches).average_precision(draws.counts) for key, matches in of_category.items()
+            key: ClassMatches.of(key, matches).average_precision(draws.of_images)
+            for key, matches in of_category.items()
         }
         recall = {key: _recall(matches, draws) for key, matches in of_category.items()}
 
@@ -235,12 +242,13 @@ def _add_shown(result: Accuracy, truth: Annotations, counted: ShownCounts, draws
 
 def _shown(counts: NDArray[np.int64], draws: Draws) -> dict[str, DrawnFigure]:
     """Returns precision, recall and F1 of counts, int64 [images, 3]; precision is absent where nothing is shown."""
-    objects, found, false_alarms = counts.T
-    figures = {
-        "precision": draws.ratio(found, found + false_alarms, objects),
-        "recall": draws.ratio(found, objects, objects),
-        "f1": draws.ratio(2 * found, objects + found + false_alarms, objects),
+    objects, found, false_alarms = draws.sums(counts).T
+    shares = {
+        "precision": _divided(found, found + false_alarms),
+        "recall": _divided(found, objects),
+        "f1": _divided(2 * found, objects + found + false_alarms),
     }
+    figures = {name: draws.figure(values, counts[:, OBJECTS]) for name, values in shares.items()}
     return {name: figure for name, figure in figures.items() if not np.isnan(figure.value)}
 
 
@@ -252,17 +260,17 @@ def calibrated_part(predictions: Mapping[int, PackedDetections]) -> dict[int, Pa
     }
 
 
-def _add_calibration(
-    result: Accuracy, truth: Annotations, predictions: Mapping[int, PackedDetections], draws: Draws
-) -> None:
-    """Adds the expected calibration error, which `CocoEngine.calibration` computes for the split itself."""
+def _add_calibration(result: Accuracy, truth: Annotations, found: Sequence[Matches], draws: Draws) -> None:
+    """Adds the expected calibration error, which `CocoEngine.calibration` computes for the split itself.
+
+    Detections of low scores, which do not count, change none of the matches of the others.
+    """
     sums = np.zeros((3, len(truth.images), CALIBRATION_BINS))  # detections, correct ones, their scores
-    for areas in CocoEngine.of(truth, calibrated_part(predictions), "bbox").matches([0.5]).values():
-        matches = areas["all"]
-        kept = matches.counted[0]
+    for matches in found:
+        kept = matches.counted[_IOU_50] & (matches.score >= np.float32(CALIBRATED_FROM))
         image, score = matches.image[kept], matches.score[kept]
         place = image, np.minimum((score * CALIBRATION_BINS).astype(np.int64), CALIBRATION_BINS - 1)
-        for total, values in zip(sums, (np.ones(len(score)), matches.correct[0][kept], score), strict=True):
+        for total, values in zip(sums, (np.ones(len(score)), matches.correct[_IOU_50][kept], score), strict=True):
             np.add.at(total, place, values)
     if not sums[0].any():
         return

@@ -6,7 +6,6 @@ one by one: near copies are drawn together here.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +20,12 @@ from gsam_edge.metrics.mask_overlap import ImageIous
 IOU_50: tuple[float, ...] = (0.5,)
 #: The IoUs 0.5, 0.55 ... 0.95 of mAP50-95.
 IOUS_50_95: tuple[float, ...] = tuple(float(iou) for iou in np.linspace(0.5, 0.95, 10))
-#: Most numbers in memory at once, draws times detections: few enough to stay in a processor's cache.
-_MOST_NUMBERS = 200_000
+#: The recalls at which COCO reads precision.
+_RECALLS = np.linspace(0, 1, 101)
+#: Most numbers in memory at once, draws times ranks.
+_MOST_NUMBERS = 10_000_000
+#: Ranks that are looked at together: few enough for a thousand draws of them to stay in a processor's cache.
+_RANKS_AT_ONCE = 32
 
 
 @dataclass(frozen=True)
@@ -50,70 +53,104 @@ class ClassMatches:
         image, correct, counted = matches.image[order], matches.correct[:, order], matches.counted[:, order]
         return cls(category_id, image, correct, counted, matches.objects)
 
-    def average_precision(self, draws: NDArray[Any]) -> NDArray[np.float64]:
-        """Returns AP (0..1) [D, IoUs] for draws, whole numbers [D, images]; NaN where they hold no object.
+    def average_precision(self, weights: NDArray[np.int32]) -> NDArray[np.float64]:
+        """Returns AP (0..1) [D, IoUs] for draws, int32 [images, D]; NaN where they hold no object.
 
-        Precision is interpolated at COCO's 101 recall points. It only falls between correct detections, so their ranks
-        decide, and what comes after the last of them does not matter.
+        Precision is interpolated at COCO's 101 recall points: at each it is the highest of this recall or more. It only
+        falls between correct detections, so it is looked at where a run of them ends.
         """
-        labelled = draws @ self.objects
-        values = np.zeros((len(draws), len(self.correct)))
-        # IoUs at which the same detections count share their sums.
-        alike: dict[bytes, list[int]] = {}
-        for level, counted in enumerate(self.counted):
-            alike.setdefault(counted.tobytes(), []).append(level)
-        for levels in alike.values():
-            kept = self.counted[levels[0]]
-            image, correct = self.image[kept], self.correct[levels][:, kept]
-            step = max(1, _MOST_NUMBERS // max(len(image), 1))
-            for start in range(0, len(draws), step):
-                rows = slice(start, start + step)
-                counts = np.take(draws[rows], image, axis=1).astype(np.int32, copy=False)
-                found = np.maximum(counts.cumsum(axis=1, dtype=np.int32), 1)
-                needed = _hits_needed(labelled[rows])
-                for level, hits in zip(levels, correct, strict=True):
-                    ranks = np.flatnonzero(hits)
-                    if len(ranks):
-                        right = np.take(counts, ranks, axis=1).cumsum(axis=1, dtype=np.int32)
-                        precision = right / np.take(found, ranks, axis=1)
-                        values[rows, level] = _interpolated(right, precision, needed)
+        holding = np.flatnonzero(self.objects)
+        labelled = self.objects[holding] @ weights[holding]
+        ends = np.stack([_ends_of_runs(*level) for level in zip(self.correct, self.counted, strict=True)])
+        values = np.zeros((len(labelled), len(self.correct)))
+        step = max(1, _MOST_NUMBERS // max(int(ends.any(axis=0).sum()), 1))
+        for start in range(0, len(labelled), step):
+            rows = slice(start, start + step)
+            values[rows] = self._of_draws(weights[:, rows], ends, np.maximum(labelled[rows], 1).astype(np.float64))
         return np.where(labelled[:, None] > 0, values, np.nan)
 
+    def _of_draws(
+        self, weights: NDArray[np.int32], ends: NDArray[np.bool_], labelled: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Returns the average precision of some draws [D, IoUs]; `ends`, bool [IoUs, N], is where runs end."""
+        some_end, always = np.asarray(ends.any(axis=0)), np.asarray(self.counted.all(axis=0))
+        shared = _sums(weights, self.image, always, some_end)
+        values = np.zeros((len(labelled), len(ends)))
+        for level, (correct, counted, end) in enumerate(zip(self.correct, self.counted, ends, strict=True)):
+            right = _sums(weights, self.image, correct, end)
+            found = shared[end[some_end]]
+            if (counted & ~always).any():
+                found += _sums(weights, self.image, counted & ~always, end)
+            values[:, level] = _interpolated(right, found, labelled)
+        return values
 
-def _hits_needed(labelled: NDArray[Any]) -> NDArray[np.int64]:
-    """Returns the fewest correct detections whose recall reaches each of COCO's 101 points, int64 [D, 101].
 
-    As COCO divides and compares: 126 of 1800 is 0.07, which is less than the seventh point in floating point.
+def _ends_of_runs(correct: NDArray[np.bool_], counted: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Returns which correct detections no correct one follows, of those that count, bool [N]."""
+    ends = np.zeros(len(correct), bool)
+    hits = correct[counted]
+    ends[np.flatnonzero(counted)] = hits & ~np.append(hits[1:], False)[: len(hits)]
+    return ends
+
+
+def _sums(
+    weights: NDArray[np.int32], image: NDArray[np.int64], summed: NDArray[np.bool_], kept: NDArray[np.bool_]
+) -> NDArray[np.int32]:
+    """Returns how many of the detections `summed`, bool [N], there are up to each one `kept`, int32 [kept, D].
+
+    Row after row of all draws: numpy's own running sums along the draws take several times as long.
+
+    Args:
+        weights: how often each image counts in each draw, int32 [images, D].
+        image: row of the image of each detection, int64 [N].
+        summed: which are counted.
+        kept: at which the sum is taken, itself included.
     """
-    points, objects = np.linspace(0, 1, 101), np.maximum(labelled, 1)[:, None]
-    needed = np.maximum(np.floor(points * objects) - 1, 0)
-    for _ in range(3):
-        needed += needed / objects < points
-    return needed.astype(np.int64)
+    sums, now, place = np.empty((int(kept.sum()), weights.shape[1]), np.int32), np.zeros(weights.shape[1], np.int32), 0
+    some = summed | kept
+    for row, is_summed, is_kept in zip(image[some].tolist(), summed[some].tolist(), kept[some].tolist(), strict=True):
+        if is_summed:
+            now += weights[row]
+        if is_kept:
+            sums[place] = now
+            place += 1
+    return sums
 
 
 def _interpolated(
-    right: NDArray[np.int32], precision: NDArray[np.float64], needed: NDArray[np.int64]
+    right: NDArray[np.int32], found: NDArray[np.int32], labelled: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Returns the mean over the recall points of the highest precision at this recall or more, float64 [D].
+    """Returns the mean over COCO's recall points of the highest precision at this recall or more, float64 [D].
 
     Args:
-        right: correct detections of this rank or better, int32 [D, R], of each correct detection.
-        precision: at these ranks, float64 [D, R].
-        needed: see `_hits_needed`, [D, 101]; the first is 0.
+        right: correct detections up to each of R ranks, rising, int32 [R, D].
+        found: all detections up to them, int32 [R, D].
+        labelled: objects of each draw, above 0, float64 [D].
     """
-    draws, ranks = right.shape
-    # Rows are put one behind the other, each above the one before, and so all are searched at once.
-    height = int(right[:, -1].max()) + 2
-    row = np.arange(draws)[:, None]
-    at = np.searchsorted((right + row * height).ravel(), (np.minimum(needed, height - 1) + row * height).ravel())
-    at = at.reshape(draws, 101) - row * ranks
-    # The highest precision from each point to the next, and then from each point on.
-    begins = np.minimum(at, ranks - 1) + row * ranks
-    highest = np.maximum.reduceat(precision.ravel(), begins.ravel()).reshape(draws, 101)
-    highest = np.maximum.accumulate(highest[:, ::-1], axis=1)[:, ::-1]
-    mean: NDArray[np.float64] = np.where(at < ranks, highest, 0).sum(axis=1) / 101
-    return mean
+    total, highest = np.zeros(len(labelled)), np.zeros(len(labelled))
+    for end in range(len(right), 0, -_RANKS_AT_ONCE):  # from the last rank to the first
+        start = max(end - _RANKS_AT_ONCE, 0)
+        precision = right[start:end] / np.maximum(found[start:end], 1)
+        for row in precision[::-1]:
+            np.maximum(highest, row, out=highest)
+            row[:] = highest
+        reached = _points_reached(right[max(start - 1, 0) : end] / labelled)
+        if start == 0:  # nothing was reached before
+            total += precision[0] * reached[0]
+            precision = precision[1:]
+        total += np.einsum("rd,rd->d", precision, np.diff(reached, axis=0))
+    return total / len(_RECALLS)
+
+
+def _points_reached(recall: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Returns how many of COCO's 101 recall points are at most each recall (0..1), of the same shape."""
+    hundredths = recall * 100
+    points = np.floor(hundredths)
+    # On a point, and next to it, rounding decides, as it does in COCO: 126 of 1800 is less than the point 0.07.
+    near = np.flatnonzero(np.abs(hundredths - np.rint(hundredths)) < 1e-9)
+    point = np.rint(hundredths.ravel()[near]).astype(np.int64)
+    points.ravel()[near] = np.where(_RECALLS[point] <= recall.ravel()[near], point, point - 1)
+    return points + 1
 
 
 @dataclass(frozen=True)
@@ -130,7 +167,8 @@ class ResampledMap:
 
     def of_classes(self, draws: NDArray[np.int64]) -> NDArray[np.float64]:
         """Returns AP [D, classes, IoUs] for draws [D, images]; NaN where a draw holds no object of the class."""
-        return np.stack([matches.average_precision(draws) for matches in self.classes], axis=1)
+        weights = np.ascontiguousarray(draws.T, np.int32)
+        return np.stack([matches.average_precision(weights) for matches in self.classes], axis=1)
 
     def __call__(self, draws: NDArray[np.int64]) -> NDArray[np.float64]:
         """Returns the mean over classes and IoUs; NaN where no class is left."""

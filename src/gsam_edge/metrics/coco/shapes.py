@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from gsam_edge.coco.annotations import Annotations
 from gsam_edge.coco.geometry.segmentation import Rle, rle_areas, segmentation_area, segmentation_to_rle
 from gsam_edge.coco.packed import PackedDetections
+from gsam_edge.coco.table.columns import positions
 from gsam_edge.vision.boxes import xyxy_to_xywh
 
 IouType: TypeAlias = Literal["bbox", "segm"]
@@ -61,27 +62,33 @@ def true_shapes(truth: Annotations, iou_type: IouType) -> Shapes:
 
     An object whose record says no area has that of its shape.
     """
-    records = []
-    for image in truth.images:
-        of_image, image_hw = truth.objects_of_image[image["id"]], (image["height"], image["width"])
-        rles = truth.rles_of_image[image["id"]] if iou_type == "segm" else (None,) * len(of_image)
-        records += [_true_record(*pair, image_hw, iou_type) for pair in zip(of_image, rles, strict=True)]
-    return Shapes.of_records(records, iou_type, found=False)
-
-
-def _true_record(
-    record: Mapping[str, Any], rle: Rle | None, image_hw: tuple[int, int], iou_type: IouType
-) -> dict[str, Any]:
-    complete = {name: record[name] for name in ("image_id", "category_id", "bbox") if record.get(name) is not None}
-    area, is_crowd = record.get("area"), record.get("iscrowd", 0)
+    columns = truth.columns
+    order = np.argsort(positions([image["id"] for image in truth.images], columns.image_id), kind="stable")
+    given, columns = [truth.objects[row].get("area") for row in order.tolist()], columns.take(order)
+    xywh, is_crowd = columns.xywh.copy(), columns.is_crowd.copy()
+    rles: tuple[Rle, ...] | None = None
     if iou_type == "bbox":
-        xywh = record.get("bbox") or segmentation_area(record["segmentation"], image_hw)[1]
-        complete |= {"bbox": xywh, "area": float(xywh[2] * xywh[3])}
+        for row in np.flatnonzero(~columns.has_box).tolist():
+            segmentation = truth.objects[int(order[row])]["segmentation"]
+            xywh[row] = segmentation_area(segmentation, _image_hw(truth, columns.image_id[row]))[1]
+        area = xywh[:, 2] * xywh[:, 3]
     else:
-        if rle is None:
-            is_crowd, rle = 1, segmentation_to_rle([_corners(record["bbox"])], image_hw)
-        complete |= {"segmentation": rle, "area": float(rle_areas([rle])[0])}
-    return complete | {"iscrowd": is_crowd} | ({} if area is None else {"area": area})
+        masks = [rle for image in truth.images for rle in truth.rles_of_image[image["id"]]]
+        for row, mask in enumerate(masks):
+            if mask is None:
+                is_crowd[row] = True
+                image_hw = _image_hw(truth, columns.image_id[row])
+                masks[row] = segmentation_to_rle([_corners(xywh[row].tolist())], image_hw)
+        rles = tuple(mask for mask in masks if mask is not None)
+        area, xywh = rle_areas(rles).astype(np.float64), np.nan_to_num(xywh)
+    own = np.array([np.nan if value is None else value for value in given], np.float64)
+    area = np.where(np.isnan(own), area, own)
+    return Shapes(columns.image_id, columns.category_id, xywh, area, rles, is_crowd=is_crowd)
+
+
+def _image_hw(truth: Annotations, image_id: np.int64) -> tuple[int, int]:
+    image = truth.image_by_id[int(image_id)]
+    return image["height"], image["width"]
 
 
 def _corners(bbox: Sequence[float]) -> list[float]:
@@ -135,9 +142,10 @@ def _check(truth: Annotations, image_id: int, packed: PackedDetections, iou_type
         raise ValueError(f"{where}: expected one of the {len(truth.images)} images of the truth, got an unknown id")
     if not (np.isfinite(found.xyxy).all() and np.isfinite(found.scores).all()):
         raise ValueError(f"{where}: expected finite boxes and scores, got NaN or infinity")
-    unknown = sorted({int(i) for i in found.class_ids if not 0 <= i < truth.num_classes})
-    if unknown:
-        raise ValueError(f"{where}: expected class ids 0..{truth.num_classes - 1}, got {unknown}")
+    strange = found.class_ids[(found.class_ids < 0) | (found.class_ids >= truth.num_classes)]
+    if len(strange):
+        got = np.unique(strange).tolist()
+        raise ValueError(f"{where}: expected class ids 0..{truth.num_classes - 1}, got {got}")
     expected = (image["height"], image["width"])
     if iou_type == "segm" and len(packed) and packed.mask_hw != expected:
         got = "none" if packed.mask_hw is None else f"masks of {packed.mask_hw}"

@@ -54,6 +54,11 @@ def test_telemetry_is_off_before_onnx_runtime_is_loaded(tmp_path):
     environment = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
     environment["PYTHONPATH"] = os.pathsep.join(sys.path)
     answer = subprocess.run(
-        [sys.executable, "-c", WATCHED + OPEN], cwd=tmp_path, env=environment, check=True, capture_output=True, text=True
+        [sys.executable, "-c", WATCHED + OPEN],
+        cwd=tmp_path,
+        env=environment,
+        check=True,
+        capture_output=True,
+        text=True,
     )
     assert answer.stdout.split() == ["1"]

@@ -83,7 +83,7 @@ def training_config() -> StudentTrainingConfig:
         patience=0,
         workers=0,
         cache_megabytes=64,
-        mixed_precision=False,
+        precision="no",
         rare_below=1.0, ultralytics=UltralyticsAugmentation(
             mosaic=1.0, mixup=0.1, copy_paste=0.1, fliplr=0.5, flipud=0.2, degrees=5.0, translate=0.1,
             scale=0.3, hsv_h=0.01, hsv_s=0.3, hsv_v=0.3,

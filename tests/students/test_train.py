@@ -92,11 +92,12 @@ def test_a_description_changes_what_is_learnt_the_same_way_for_the_same_seed(
     assert not equal(first.weights.tensors, plain.weights.tensors)
 
 
+@pytest.mark.parametrize("precision", ["no", "bf16"])
 def test_a_killed_run_ends_like_one_that_was_never_killed(
-    make_images, student_config, training_config, tmp_path, described, caplog, monkeypatch
+    make_images, student_config, training_config, tmp_path, described, caplog, monkeypatch, precision
 ):
     images, held_out = half_pseudo(make_images(8, masks=True)), make_images(3, masks=True, first=100)
-    training = training_config.model_copy(update={"steps": 5})
+    training = training_config.model_copy(update={"steps": 5, "precision": precision})
     options = {"validate": scorer(held_out), "augmentation": described, "pseudo_weight": 1.0}
     whole = run(images, "yolov8-seg", student_config, training, **options)
 
@@ -239,8 +240,8 @@ def test_one_image_with_the_truth_is_enough(make_images, student_config, trainin
     data = replace(images, pseudo=frozenset(list(images.labels)[1:]))
     run(data, "yolov8-seg", student_config, training_config, pseudo_weight=1.0)
     assert (
-        "student: 4 steps of 4 images: 10.0 passes over 1 images, 3.0 passes over 2 images whose labels no person gave"
-        in caplog.text
+        "student: 4 steps of 4 images, in float32: 10.0 passes over 1 images, 3.0 passes over 2 images whose labels no "
+        "person gave" in caplog.text
     )
     run(make_images(1, masks=True), "yolov8-seg", student_config, training_config)
 

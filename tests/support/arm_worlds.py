@@ -30,7 +30,7 @@ TRAINING = StudentTrainingConfig(
     steps=4, batch_size=2, pseudo_share=0.5, truth_only=0.25, optimizer="AdamW", learning_rate=1e-3,
     final_learning_rate=0.1, momentum=0.9, weight_decay=5e-4, warmup_steps=0, ema_decay=0.5, box_gain=7.5,
     class_gain=0.5, distribution_gain=1.5, close_mosaic_steps=0, validate_every=1, patience=0, workers=0,
-    cache_megabytes=16, mixed_precision=False, rare_below=1.0,
+    cache_megabytes=16, precision="no", rare_below=1.0,
     ultralytics=UltralyticsAugmentation(
         mosaic=0, mixup=0, copy_paste=0, fliplr=0.5, flipud=0, degrees=0, translate=0.1, scale=0.2, hsv_h=0, hsv_s=0,
         hsv_v=0.2,

@@ -25,7 +25,7 @@ TRAINING = StudentTrainingConfig(
     steps=7, batch_size=4, pseudo_share=0.5, truth_only=0.3, optimizer="AdamW", learning_rate=1e-3,
     final_learning_rate=0.1, momentum=0.9, weight_decay=5e-4, warmup_steps=2, ema_decay=0.5, box_gain=7.5,
     class_gain=0.5, distribution_gain=1.5, close_mosaic_steps=2, validate_every=3, patience=0, workers=0,
-    cache_megabytes=16, mixed_precision=False, rare_below=1.0,
+    cache_megabytes=16, precision="no", rare_below=1.0,
     ultralytics=UltralyticsAugmentation(
         mosaic=0.7, mixup=0.3, copy_paste=0, fliplr=0.5, flipud=0, degrees=5, translate=0.1, scale=0.3,
         hsv_h=0.01, hsv_s=0.3, hsv_v=0.3,

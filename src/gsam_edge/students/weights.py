@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Self
 
+import torch
 from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load as load_safetensors
@@ -145,5 +146,8 @@ def _width(width: Any) -> tuple[int, int]:
 
 
 def full_precision(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Returns copies of the tensors with floating-point ones in float32."""
-    return {name: (t.float() if t.is_floating_point() else t).detach().cpu().clone() for name, t in tensors.items()}
+    """Returns contiguous copies of the tensors, on the CPU, with floating-point ones in float32."""
+    return {
+        name: (t.float() if t.is_floating_point() else t).detach().cpu().clone(memory_format=torch.contiguous_format)
+        for name, t in tensors.items()
+    }

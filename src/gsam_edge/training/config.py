@@ -4,6 +4,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from gsam_edge.training.device import PrecisionName
+
 
 class ScalerConfig(BaseModel):
     """The scale of the loss in fp16 (`torch.amp.GradScaler`); other precisions do without."""
@@ -35,8 +37,9 @@ class LoopConfig(BaseModel):
     )
     final_share: float = Field(ge=0, le=1, description="rate at the end of the cosine, share of the peak")
     gradient_clip: float = Field(gt=0, description="largest L2 norm of all gradients together")
-    precision: Literal["no", "bf16", "fp16"] = Field(
-        description="autocast of the forward pass; 'no', and fp16 without CUDA, is float32"
+    precision: PrecisionName = Field(
+        description="autocast of the forward pass: auto is bf16 where the device computes it itself, else 'no', "
+        "which is float32; fp16 without CUDA is float32, too"
     )
     scaler: ScalerConfig = Field(description="scale of the loss, in fp16 only")
     accumulate: int = Field(

@@ -160,7 +160,10 @@ def test_without_a_pool_a_teachers_loss_is_judged_by_labels_alone():
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"facts": {**FACTS, "common": "d"}}, "expected equal images, start, steps and augmentation, got others"),
+        (
+            {"facts": {**FACTS, "common": "d"}},
+            "expected equal images, start, steps, precision and augmentation, got others",
+        ),
         ({"seed": 7}, "expected equal seeds"),
         ({"predictions": replace(found_by_chance(TRUTH, BOTH, 0), split="before")}, "from the present splits"),
     ],

@@ -105,9 +105,9 @@ def train_arm(name: str, data: ArmData, settings: ArmSettings, run: Run) -> Trai
             checkpoints of its own, so that a killed arm continues in the stage, and at the step, where it was.
 
     Returns:
-        The student; and as facts `student` {architecture, why, size, image_size, parameters, start}, `stages` [{labels,
-        of whom; images, objects, ignored, background, duplicates, left_out of the pool; steps}], `hand_over` (see
-        `chosen_labeller`) where labels were handed over, `losses` of the last steps, `val`, the figures on the
+        The student; and as facts `student` {architecture, why, size, image_size, parameters, precision, start},
+        `stages` [{labels, of whom; images, objects, ignored, background, duplicates, left_out of the pool; steps}],
+        `hand_over` (see `chosen_labeller`) where labels were handed over, `losses` of the last steps, `val`, the figures on the
         validation images, `without_area`, labels that were left out because their box has no area, and `common`, a
         digest of what all arms must have in common.
 
@@ -154,7 +154,7 @@ def train_arm(name: str, data: ArmData, settings: ArmSettings, run: Run) -> Trai
         "losses": {key: value for key, value in trained.history[-1].items() if key.startswith(("train_", "pseudo_"))},
         "val": dict(score_student(predictor, data.val, data.images).metrics),
         "without_area": trained.without_area,
-        "common": _common(data, settings),
+        "common": _common(data, settings, trained.weights.facts["precision"]),
     }
     return TrainedArm(replace(trained.weights, split=data.train.split_digest), facts)
 
@@ -245,7 +245,7 @@ def _require_sound(data: ArmData, arm: Arm) -> None:
         require_labels_of(data.pool, data.teacher_pool, what="teacher_labels_pool")
 
 
-def _common(data: ArmData, settings: ArmSettings) -> str:
+def _common(data: ArmData, settings: ArmSettings, precision: str) -> str:
     """Returns a digest of what must be equal in all arms, so that their difference is that of their labels."""
     config = settings.distillation
     description = description_for(config.augmentation, settings.scene, settings.rules)
@@ -253,6 +253,7 @@ def _common(data: ArmData, settings: ArmSettings) -> str:
         [part.digest for part in (data.train, data.val, data.pool)],
         settings.student.model_dump(exclude={"least_start"}),
         config.training.model_dump(),
+        precision,  # "auto" is another on another machine
         [config.burn_in, config.losses.detection],
         identity(description, settings.rules),
         None if settings.initial is None else settings.initial.digest,
@@ -267,6 +268,7 @@ def _student(choice: StudentChoice, training: StudentTraining) -> dict[str, Any]
         "size": weights.size,
         "image_size": weights.image_size,
         "parameters": sum(tensor.numel() for tensor in weights.tensors.values()),
+        "precision": weights.facts["precision"],
         "start": training.transfer.report(),
     }
 

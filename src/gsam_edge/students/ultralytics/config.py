@@ -62,7 +62,10 @@ class StudentTrainingConfig(BaseModel):
     patience: int = Field(ge=0, description="validations without a better one before training stops; 0 never stops")
     workers: int = Field(ge=0, description="processes that load images; a CPU run always loads in its own process")
     cache_megabytes: int = Field(ge=0, description="memory for resized images, MB")
-    mixed_precision: bool = Field(description="bfloat16 on a GPU; a CPU computes in float32 always")
+    precision: Literal["auto", "no", "bf16"] = Field(
+        description="of the network, autocast: auto is bf16 where the device computes it itself, else 'no', which is "
+        "float32; losses are computed in float32"
+    )
     rare_below: float = Field(
         ge=0, description="a class is rare with fewer objects than this fraction of an equal share"
     )

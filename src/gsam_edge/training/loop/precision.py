@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from gsam_edge.training.config import LoopConfig
+from gsam_edge.training.device import PRECISION_TITLES, resolve_precision
 from gsam_edge.training.errors import TrainingError
 
 logger = logging.getLogger(__name__)
@@ -36,11 +37,19 @@ class Precision:
 
     @classmethod
     def of(cls, config: LoopConfig, device: torch.device, name: str) -> "Precision":
-        """Returns the precision for a device: the configured one, except that fp16 without CUDA is float32."""
-        chosen = config.precision
+        """Returns the precision for a device: the configured one, except that fp16 without CUDA is float32.
+
+        Args:
+            config: names it.
+            device: where the training runs.
+            name: what is trained, for the log, which says what was chosen.
+        """
+        chosen = resolve_precision(config.precision, device)
         if chosen == "fp16" and device.type != "cuda":
             logger.warning("%s: precision fp16 needs a CUDA device; on %s it trains in float32", name, device.type)
             chosen = "no"
+        if config.precision == "auto":
+            logger.info("%s: trains in %s on %s", name, PRECISION_TITLES[chosen], device.type)
         return cls(_AUTOCAST.get(chosen), device.type, _scaler(config, device, enabled=chosen == "fp16"))
 
     def autocast(self) -> torch.autocast:

@@ -128,7 +128,7 @@ def _importance(
         augmentation=data.augmentation,
         class_names=weights.class_names,
         image_size=weights.image_size,
-        config=training.model_copy(update=schedule),
+        config=training.model_copy(update={**schedule, "precision": "no"}),
         losses={},
         maps=None,
         plain_share=0.0,

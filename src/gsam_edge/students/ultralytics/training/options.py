@@ -39,7 +39,7 @@ def ultralytics_options(task: TrainingTask, *, masks: bool, device: torch.device
         "dfl": config.distribution_gain,
         "patience": config.patience,
         "workers": config.workers,
-        "amp": "bf16" if config.mixed_precision and device.type == "cuda" else False,
+        "amp": False,  # ours is in `precision`
         "device": str(device),
         "seed": task.seed,
         "deterministic": True,

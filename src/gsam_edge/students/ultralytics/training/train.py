@@ -24,6 +24,7 @@ from gsam_edge.students.ultralytics.training.options import ultralytics_options
 from gsam_edge.students.ultralytics.training.task import TrainingTask
 from gsam_edge.students.ultralytics.training.trainer import MemoryTraining
 from gsam_edge.students.weights import StudentWeights
+from gsam_edge.training.device import PRECISION_TITLES
 from gsam_edge.training.run import Run
 from gsam_edge.training.seed import derived_seed, seed_everything
 
@@ -96,7 +97,7 @@ def train_student(
         )
         state = run.checkpoints.load()
         if state is not None and state["finished"]:
-            best, history = state["best"], state["history"]
+            best, history, precision = state["best"], state["history"], state["precision"]
             for line in history:  # the curves of this run, too
                 for name, value in line.items():
                     if name != "step":
@@ -106,11 +107,12 @@ def train_student(
             options = ultralytics_options(task, masks=masks, device=run.device, scratch=Path(scratch))
             trainer = MemoryTraining(task, options)
             trainer.train()
-            best, history = trainer.best, trainer.history
+            best, history, precision = trainer.best, trainer.history, trainer.precision
 
     facts = {
         "steps": int(history[-1]["step"]),
         "seed": run.seed,
+        "precision": PRECISION_TITLES[precision],
         "images": len(collected.records),
         "objects": len(collected.table.class_ids),
         "tensors_taken_over": transfer.tensors_taken,

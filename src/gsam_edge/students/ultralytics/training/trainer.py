@@ -16,10 +16,12 @@ from gsam_edge.students.ultralytics.imports import DetectionTrainer, InfiniteDat
 from gsam_edge.students.ultralytics.plain.losses import PlainLosses, without_projector
 from gsam_edge.students.ultralytics.training.loss import DetectionLoss, SegmentationLoss
 from gsam_edge.students.ultralytics.training.pools import PooledLoss
+from gsam_edge.students.ultralytics.training.precision import computed_in, lay_out
 from gsam_edge.students.ultralytics.training.sampling import PoolSampler
 from gsam_edge.students.ultralytics.training.schedule import average_decay, learning_rate_share
 from gsam_edge.students.ultralytics.training.task import TrainingTask
 from gsam_edge.students.weights import full_precision
+from gsam_edge.training.device import PRECISION_TITLES, resolve_precision
 from gsam_edge.training.errors import TrainingError
 from gsam_edge.training.seed import derived_seed, seed_everything
 
@@ -59,6 +61,8 @@ class MemoryTraining(DetectionTrainer):  # type: ignore[misc]
     def setup_model(self) -> None:
         """Sets the task's network as the model."""
         self.model = self._task.network
+        self.precision = resolve_precision(self._task.config.precision, self.device)
+        lay_out(self.model, self.precision, self.device)
 
     def get_dataloader(self, dataset_path: str, batch_size: int = 16, rank: int = 0, mode: str = "train") -> Any:
         """Returns a loader of the training's steps in any mode, since our validation needs no second loader."""
@@ -178,6 +182,7 @@ class MemoryTraining(DetectionTrainer):  # type: ignore[misc]
                 "best_fitness": self.best_fitness,
                 "best": self.best,
                 "history": self.history,
+                "precision": self.precision,
             }
         )
         return True
@@ -195,6 +200,12 @@ class MemoryTraining(DetectionTrainer):  # type: ignore[misc]
         self.stopper.best_fitness, self.stopper.best_epoch = state["stopper"]
         self.best_fitness, self.best, self.history = state["best_fitness"], state["best"], state["history"]
         self.start_epoch = state["epoch"] + 1
+        if state["precision"] != self.precision:
+            logger.warning(
+                "student: was trained in %s so far and continues in %s, since it is on another machine",
+                PRECISION_TITLES[state["precision"]],
+                PRECISION_TITLES[self.precision],
+            )
         done = self.start_epoch * self._task.config.validate_every
         logger.info(
             "student: continues after step %d of %d, where an earlier run stopped", done, self._task.config.steps
@@ -227,6 +238,8 @@ class MemoryTraining(DetectionTrainer):  # type: ignore[misc]
             if maps is None
             else PlainLosses(pooled, self.model, losses, maps, lambda: self._step / self._task.config.steps)
         )
+        # Not before: the average of the weights is a copy of the network, whose `predict` must be its own.
+        self.model.predict = computed_in(self.model.predict, self.precision, self.device)
         self.ema.decay = partial(average_decay, decay=config.ema_decay)
         pools = ("images", "images whose labels no person gave")
         passes = ", ".join(
@@ -234,7 +247,8 @@ class MemoryTraining(DetectionTrainer):  # type: ignore[misc]
             for name, pool, count in zip(pools, sampler.pools, sampler.passes(), strict=True)
             if pool
         )
-        logger.info("student: %d steps of %d images: %s", config.steps, config.batch_size, passes)
+        told = config.steps, config.batch_size, PRECISION_TITLES[self.precision], passes
+        logger.info("student: %d steps of %d images, in %s: %s", *told)
 
     def _start_epoch(self) -> None:
         seed = derived_seed(self._task.seed, self.epoch)

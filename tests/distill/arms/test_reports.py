@@ -162,7 +162,7 @@ def test_without_a_pool_a_teachers_loss_is_judged_by_labels_alone():
     [
         (
             {"facts": {**FACTS, "common": "d"}},
-            "expected equal images, start, steps, precision and augmentation, got others",
+            "expected equal images, start, steps, precision and augmentation, got",
         ),
         ({"seed": 7}, "expected equal seeds"),
         ({"predictions": replace(found_by_chance(TRUTH, BOTH, 0), split="before")}, "from the present splits"),

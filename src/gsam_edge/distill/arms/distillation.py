@@ -107,9 +107,9 @@ def train_arm(name: str, data: ArmData, settings: ArmSettings, run: Run) -> Trai
     Returns:
         The student; and as facts `student` {architecture, why, size, image_size, parameters, precision, start},
         `stages` [{labels, of whom; images, objects, ignored, background, duplicates, left_out of the pool; steps}],
-        `hand_over` (see `chosen_labeller`) where labels were handed over, `losses` of the last steps, `val`, the figures on the
-        validation images, `without_area`, labels that were left out because their box has no area, and `common`, a
-        digest of what all arms must have in common.
+        `hand_over` (see `chosen_labeller`) where labels were handed over, `losses` of the last steps, `val`, the
+        figures on the validation images, `without_area`, labels that were left out because their box has no area, and
+        `common`, a digest of what all arms must have in common.
 
     Raises:
         StudentChoiceError: if the data lacks what the requested student is trained on.

@@ -125,8 +125,8 @@ def _require_alike(test: Annotations, runs: Sequence[ArmRun]) -> None:
         seeds.setdefault(run.arm, []).append(run.seed)
         if run.facts["common"] != runs[0].facts["common"]:
             raise InvalidDatasetError(
-                f"arms: expected equal images, start, steps, precision and augmentation, got others for {run.arm} (seed "
-                f"{run.seed}) than for {runs[0].arm} (seed {runs[0].seed}); {remedy}"
+                f"arms: expected equal images, start, steps, precision and augmentation, got others for {run.arm} "
+                f"(seed {run.seed}) than for {runs[0].arm} (seed {runs[0].seed}); {remedy}"
             )
     if len(set(map(tuple, seeds.values()))) > 1:
         raise InvalidDatasetError(f"arms: expected equal seeds, got {seeds}; {remedy}")

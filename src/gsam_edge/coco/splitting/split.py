@@ -1,6 +1,6 @@
 """Splits images into train, val and test, stratified over all classes of an image, with groups kept together."""
 
-from collections.abc import Sequence
+from collections.abc import MutableMapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -19,6 +19,7 @@ from gsam_edge.coco.errors import InvalidDatasetError
 from gsam_edge.coco.images.values import image_values
 from gsam_edge.coco.provenance import HELD_BACK, with_split_digest
 from gsam_edge.coco.splitting.grouping import AUTO, NO_GROUPS, SOURCE_KEY, group_images
+from gsam_edge.coco.splitting.keeping import keep_split, kept_split, split_key
 from gsam_edge.coco.splitting.labels import Labels, images_that_keep_labels
 from gsam_edge.coco.splitting.stratification import presence_of, stratify
 
@@ -99,7 +100,12 @@ class SplitConfig(BaseModel):
 
 
 def split(
-    annotations: Annotations, config: SplitConfig, *, seed: int, near_duplicates: Sequence[Sequence[int]] = ()
+    annotations: Annotations,
+    config: SplitConfig,
+    *,
+    seed: int,
+    near_duplicates: Sequence[Sequence[int]] = (),
+    earlier: MutableMapping[str, dict[str, Any]] | None = None,
 ) -> dict[str, Annotations]:
     """Returns the user's own splits, or else splits the images by iterative stratification.
 
@@ -113,6 +119,8 @@ def split(
         config: ratios and groups.
         seed: for the order of equal groups.
         near_duplicates: groups of image ids that show the same image, see `near_duplicate_groups`.
+        earlier: keeps each split; one of the same images with the same shares, groups and seed is taken over, however
+            their labels changed (see `keeping`).
 
     Returns:
         `train`, `val`, `test` and `held_back`, the images whose labels are not used: ready-made ones, and those of the
@@ -124,7 +132,30 @@ def split(
             ready-made splits leave images out, have unknown names, or hold no images for training, or labels are to be
             kept of more images than there are or of fewer than belong together.
     """
-    ids = ready_made_splits(annotations, config)
+    ready_made = ready_made_splits(annotations, config)
+    if earlier is None:
+        members = _members(annotations, config, ready_made, seed=seed, near_duplicates=near_duplicates)
+    else:
+        groups = group_images(annotations, config.group_by, near_duplicates).groups
+        settings = config.model_dump(include={"labels"}) | {"ratios": config.ratios}
+        key = split_key(annotations, groups, ready_made, settings, seed)
+        kept = kept_split(annotations, key, earlier)
+        members = kept or _members(annotations, config, ready_made, seed=seed, near_duplicates=near_duplicates)
+        if kept is None:
+            keep_split(annotations, key, members, earlier)
+    return with_split_digest({name: annotations.subset(members[name]) for name in members})
+
+
+def _members(
+    annotations: Annotations,
+    config: SplitConfig,
+    ready_made: dict[str, list[int]] | None,
+    *,
+    seed: int,
+    near_duplicates: Sequence[Sequence[int]],
+) -> dict[str, list[int]]:
+    """Returns image ids by part, see `split`."""
+    ids = ready_made
     if ids is None:
         ids = _stratified(annotations, config, seed=seed, near_duplicates=near_duplicates)
     train = annotations.subset(ids["train"])
@@ -132,8 +163,7 @@ def split(
         train, config.labels, group_by=config.group_by, near_duplicates=near_duplicates, seed=seed
     )
     unused = {*ids.get(HELD_BACK, ()), *ids["train"]} - set(kept)
-    members = {**ids, "train": kept, HELD_BACK: sorted(unused)}
-    return with_split_digest({name: annotations.subset(members[name]) for name in members})
+    return {**ids, "train": kept, HELD_BACK: sorted(unused)}
 
 
 def _stratified(

@@ -18,7 +18,7 @@ from gsam_edge.coco.health import health as coco_health
 from gsam_edge.coco.health.cases import Inspected
 from gsam_edge.coco.health.table import HealthConfig
 from gsam_edge.coco.images.scan import ImageFiles
-from gsam_edge.coco.provenance import HELD_BACK
+from gsam_edge.coco.provenance import HELD_BACK, images_digest
 from gsam_edge.coco.splitting.grouping import related_images
 from gsam_edge.pipelines.types import Figure
 from gsam_edge.teachers.table import TeacherChoice
@@ -36,6 +36,7 @@ def check_annotations(
     checked = validate(raw_annotations.content, images, validation, source="annotations.json", seen=image_scan)
     completed = complete(checked.annotations)
     annotations = completed.annotations.with_source(raw_annotations.digest)
+    annotations = annotations.with_images_digest(images_digest(annotations.images, checked.image_facts))
     return annotations, audit(checked, completed), coco_health.image_duplicates(checked.image_facts, health)
 
 
@@ -58,10 +59,17 @@ def plot_health(annotations: Annotations, health: HealthConfig) -> tuple[Figure,
 
 
 def split_annotations(
-    annotations: Annotations, duplicates: dict[str, Any], split_config: SplitConfig, seed: int
+    annotations: Annotations,
+    duplicates: dict[str, Any],
+    split_store: MutableMapping[str, dict[str, Any]],
+    split_config: SplitConfig,
+    seed: int,
 ) -> tuple[Annotations, Annotations, Annotations, Annotations]:
-    """Returns train, val and test split, stratified by class, and what is held back; related images stay together."""
-    parts = split(annotations, split_config, seed=seed, near_duplicates=duplicates["near"])
+    """Returns train, val and test split, stratified by class, and what is held back; related images stay together.
+
+    Images that were split before with these settings stay where they are, however their labels were corrected.
+    """
+    parts = split(annotations, split_config, seed=seed, near_duplicates=duplicates["near"], earlier=split_store)
     return parts["train"], parts["val"], parts["test"], parts[HELD_BACK]
 
 

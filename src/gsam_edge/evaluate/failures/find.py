@@ -1,0 +1,135 @@
+"""Finds the images that a model fails on most, with each failure in words."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gsam_edge.coco.annotations import Annotations
+from gsam_edge.coco.images.quality import image_quality
+from gsam_edge.coco.packed import PackedDetections
+from gsam_edge.coco.predictions import Predictions
+from gsam_edge.evaluate.failures.config import FailuresConfig
+from gsam_edge.evaluate.failures.groups import JudgedImages, failure_groups, notable
+from gsam_edge.evaluate.failures.words import counted, reasons
+from gsam_edge.metrics.object_errors import ImageErrors, image_errors
+from gsam_edge.report.failure_plots import FailedImage
+from gsam_edge.vision.images import ImageSource
+
+
+@dataclass(frozen=True)
+class Failures:
+    """What a model gets wrong on a split.
+
+    Attributes:
+        report: `artefact`; `thresholds`, class name to the score from which a detection counts; `images` (worst first):
+            `image_id`, `file_name`, `score` (0..1, 1 less the F1 of its detections), `counts` in words and `reasons`,
+            see `words.reasons`; `groups`, see `groups.failure_groups`; `notable`, sentences about groups that are lost
+            more often than the others; `totals`: `images`, `with_failures`, `objects`, `found`, `missed`, `confused`,
+            `outlined`, `invented`.
+        drawn: the worst of them as a plot shows them.
+    """
+
+    report: dict[str, Any]
+    drawn: list[FailedImage]
+
+
+def thresholds_of(recommended: Mapping[str, Any], class_names: tuple[str, ...]) -> NDArray[np.float32]:
+    """Returns the recommended threshold of each class, float32 [C], from `student_thresholds`."""
+    of_class = recommended["classes"]
+    return np.array([of_class.get(name, recommended["all"])["threshold"] for name in class_names], np.float32)
+
+
+def at_thresholds(found: PackedDetections, thresholds: NDArray[np.float32]) -> PackedDetections:
+    """Returns the detections that score at least what their class needs."""
+    return found.select(found.unmasked.scores >= thresholds[found.unmasked.class_ids])
+
+
+def find_failures(
+    artefact: str,
+    truth: Annotations,
+    predictions: Predictions,
+    images: ImageSource,
+    thresholds: NDArray[np.float32],
+    config: FailuresConfig,
+    *,
+    match_iou: float,
+) -> Failures:
+    """Judges every detection of a split at its class's threshold; an image is read once, for its quality.
+
+    Args:
+        artefact: whose predictions they are.
+        truth: the split.
+        predictions: what was found there, down to low scores.
+        images: by file name.
+        thresholds: the score from which a detection of a class counts, float32 [C].
+        config: what counts as a failure.
+        match_iou: box IoU from which a detection and an object are a pair (0..1).
+    """
+    overlaps = config.errors(match_iou)
+    judged: dict[int, ImageErrors] = {
+        image["id"]: image_errors(
+            truth, image["id"], at_thresholds(predictions.objects[image["id"]], thresholds), overlaps
+        )
+        for image in truth.images
+    }
+    quality = [image_quality(images[image["file_name"]]) for image in truth.images]
+    flat = JudgedImages.of(truth, judged, edge=config.edge)
+    groups = failure_groups(flat, truth.class_names, quality)
+    ranked = sorted((image_id for image_id in judged if judged[image_id].errors), key=lambda i: _rank(judged[i]))
+    rows = []
+    for image_id in ranked[: config.count]:
+        told = reasons(judged[image_id], predictions.objects[image_id], truth.class_names, thresholds, overlaps)
+        rows.append(
+            {
+                "image_id": image_id,
+                "file_name": truth.image_by_id[image_id]["file_name"],
+                "score": round(_severity(judged[image_id]), 4),
+                "counts": counted(told),
+                "reasons": told,
+            }
+        )
+    drawn = [_drawn(judged[row["image_id"]], row, images) for row in rows[: config.drawn]]
+    kinds = {kind: sum(row[kind] for row in groups["class"]) for kind in ("objects", "found", *_LOST, "invented")}
+    report = {
+        "artefact": artefact,
+        "thresholds": {
+            name: round(float(least), 4) for name, least in zip(truth.class_names, thresholds, strict=True)
+        },
+        "totals": {"images": len(truth.images), "with_failures": len(ranked), **kinds},
+        "notable": notable(groups),
+        "images": rows,
+        "groups": groups,
+    }
+    return Failures(report, drawn)
+
+
+_LOST = ("missed", "confused", "outlined")
+
+
+def _severity(judged: ImageErrors) -> float:
+    """Returns 1 less the F1 of an image's detections, 0..1."""
+    counted_detections = len(judged.found) - judged.of_detections.count("crowd")
+    whole = len(judged.truth) + counted_detections
+    return 1 - 2 * judged.correct / whole if whole else 0.0
+
+
+def _rank(judged: ImageErrors) -> tuple[float, int]:
+    """Returns by what images are sorted: the worst F1 first, of equal ones those with more errors."""
+    return -_severity(judged), -judged.errors
+
+
+def _drawn(judged: ImageErrors, row: Mapping[str, Any], images: ImageSource) -> FailedImage:
+    found = judged.found.unpack()
+    return FailedImage(
+        image=images[row["file_name"]],
+        file_name=row["file_name"],
+        truth=judged.truth.unpack(),
+        found=found,
+        lost=[kind != "found" for kind in judged.of_objects],
+        wrong=judged.wrong.tolist(),
+        title=row["counts"],
+        reasons=[reason["text"] for reason in row["reasons"]],
+    )

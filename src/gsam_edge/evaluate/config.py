@@ -29,6 +29,16 @@ class EvaluationConfig(BaseModel):
     image_width: int = Field(gt=0, description="width in pixels of one image of the grid")
 
 
+class ThresholdConfig(BaseModel):
+    """How the scores are chosen from which objects are shown."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    least_objects: int = Field(
+        ge=1, description="a class with fewer validation objects takes the threshold of all classes together"
+    )
+
+
 class GateConfig(BaseModel):
     """What an exported student must reach to be shipped; it is measured as `EvaluationConfig` says, on validation."""
 

@@ -8,6 +8,7 @@ from gsam_edge.vision.errors import UserError
 
 #: Ultralytics keeps a `task` of its own in the same place.
 _TASK = "gsam_edge_task"
+_THRESHOLDS = "recommended_thresholds"
 _REQUIRED = (_TASK, "class_names", "image_size", "architecture", "version")
 #: Longest side of a network input in pixels; its canvas takes 200 MB.
 MAX_IMAGE_SIZE = 4096
@@ -30,6 +31,8 @@ class Card:
         weights: SHA-256 of the student's weights that it was exported from; None where it was not recorded.
         split: digest of the split of the images that it was trained with; None where it was not recorded.
         notes: what was chosen and done when the artefact was made, in sentences.
+        recommended_thresholds: by class id, the score (0..1) from which an object is shown, chosen on validation
+            images; None where none were.
     """
 
     task: str
@@ -40,6 +43,7 @@ class Card:
     weights: str | None = None
     split: str | None = None
     notes: tuple[str, ...] = ()
+    recommended_thresholds: tuple[float, ...] | None = None
 
     def to_properties(self) -> dict[str, str]:
         """Returns the card as text by key, the form in which model formats keep metadata."""
@@ -52,6 +56,7 @@ class Card:
             "version": self.version,
             **{key: value for key, value in recorded.items() if value is not None},
             **({"notes": json.dumps(self.notes, ensure_ascii=False)} if self.notes else {}),
+            **({_THRESHOLDS: json.dumps(self.recommended_thresholds)} if self.recommended_thresholds else {}),
         }
 
     @classmethod
@@ -68,9 +73,10 @@ class Card:
             class_names = json.loads(properties["class_names"])
             notes = json.loads(properties.get("notes", "[]"))
             image_size = int(properties["image_size"])
+            thresholds = json.loads(properties.get(_THRESHOLDS, "null"))
         except (ValueError, RecursionError) as error:
             raise ArtefactError(
-                f"metadata of the artefact: class_names, notes or image_size is unreadable: {error}"
+                f"metadata of the artefact: class_names, notes, image_size or {_THRESHOLDS} is unreadable: {error}"
             ) from error
         for key, what, texts in (("class_names", "names", class_names), ("notes", "sentences", notes)):
             if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
@@ -88,4 +94,18 @@ class Card:
             weights=properties.get("weights"),
             split=properties.get("split"),
             notes=tuple(notes),
+            recommended_thresholds=_thresholds(thresholds, len(class_names)),
         )
+
+
+def _thresholds(values: object, classes: int) -> tuple[float, ...] | None:
+    """Checks the recommended thresholds of a card with this number of classes; None where it has none."""
+    if values is None:
+        return None
+    numbers = values if isinstance(values, list) else []
+    sound = all(isinstance(value, (int, float)) and 0 <= value <= 1 for value in numbers)
+    if not (sound and len(numbers) == classes):
+        raise ArtefactError(
+            f"metadata {_THRESHOLDS}: expected a number in 0..1 for each of {classes} classes, got {values!r:.80}"
+        )
+    return tuple(float(value) for value in numbers)

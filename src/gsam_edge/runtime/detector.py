@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gsam_edge.runtime.card import ArtefactError
+from gsam_edge.runtime.card import ArtefactError, Card
 from gsam_edge.runtime.engines.engine import Engine
 from gsam_edge.runtime.engines.table import open_engine
 from gsam_edge.runtime.tasks.table import task_of
@@ -17,20 +17,20 @@ from gsam_edge.vision.letterbox import Letterbox
 
 
 class Detector:
-    """A student that takes an image and nothing else; `card` is its metadata, with the class names.
+    """A student that takes an image and nothing else.
+
+    `card` is its metadata, with the class names; `score_threshold` the score (0..1) from which objects are returned:
+    one number, or one for each class.
 
     Several threads may call one detector at the same time. Not while another closes it.
     """
 
-    def __init__(self, engine: Engine, *, score_threshold: float) -> None:
+    def __init__(self, engine: Engine, *, score_threshold: float | Sequence[float] | None = None) -> None:
         """Takes an opened artefact; see `open`."""
-        given: Any = score_threshold  # by a user's script, whose types nobody checked
-        if not (isinstance(given, Real) and 0 <= float(given) <= 1):
-            raise ValueError(f"score_threshold: expected a number in 0..1, got {score_threshold!r}")
         self.card = engine.card
         self._engine = engine
         self._task = task_of(engine.card)
-        self._score_threshold = score_threshold
+        self.score_threshold = _threshold(score_threshold, engine.card)
 
     @classmethod
     def open(
@@ -38,7 +38,7 @@ class Detector:
         source: bytes | str | Path,
         suffix: str | None = None,
         *,
-        score_threshold: float,
+        score_threshold: float | Sequence[float] | None = None,
         threads: int,
         providers: Sequence[str] = (),
     ) -> "Detector":
@@ -47,18 +47,19 @@ class Detector:
         Args:
             source: the file, a folder of versions as Kedro writes it, whose newest is taken, or a file's content.
             suffix: how the file's name ends, such as ".onnx"; not needed with a path.
-            score_threshold: objects that score less are dropped (0..1).
+            score_threshold: objects that score less are dropped (0..1): one number, or one for each class; None takes
+                the card's `recommended_thresholds`.
             threads: CPU threads within one operator; 0 lets the backend choose.
             providers: where to compute, by the backend's own names; none is the backend's default.
 
         Raises:
-            ArtefactError: see `open_engine`.
-            ValueError: if the threshold is no number in 0..1.
+            ArtefactError: see `open_engine`; or if no threshold is given and the card recommends none.
+            ValueError: if the threshold is no number in 0..1, and not one for each class.
         """
         engine = open_engine(source, suffix, threads=threads, providers=providers)
         try:
             return cls(engine, score_threshold=score_threshold)
-        except ValueError:
+        except (ArtefactError, ValueError):
             engine.close()
             raise
 
@@ -93,7 +94,7 @@ class Detector:
 
     def _found(self, batch: NDArray[np.float32], letterbox: Letterbox) -> Detections:
         """Runs the network on a prepared image and reads what it found."""
-        found = self._task.read(self._engine.run(batch), letterbox, self.card, threshold=self._score_threshold)
+        found = self._task.read(self._engine.run(batch), letterbox, self.card, threshold=self.score_threshold)
         known = len(self.card.class_names)
         if strange := sorted({class_id for class_id in found.class_ids.tolist() if not 0 <= class_id < known}):
             raise ArtefactError(
@@ -105,3 +106,28 @@ class Detector:
     def close(self) -> None:
         """Frees what the backend holds; the detector is of no use afterwards."""
         self._engine.close()
+
+
+def _threshold(given: Any, card: Card) -> float | tuple[float, ...]:
+    """Checks a user's threshold, whose type nobody checked; see `Detector.open`."""
+    if given is None:
+        if card.recommended_thresholds is None:
+            raise ArtefactError(
+                "recommended_thresholds: expected those of each class in the artefact's card, got none; export the "
+                "student again, or give score_threshold a number"
+            )
+        return card.recommended_thresholds
+    if _is_score(given):
+        return float(given)
+    classes = len(card.class_names)
+    if not isinstance(given, Sequence | np.ndarray) or isinstance(given, str) or not all(map(_is_score, given)):
+        raise ValueError(f"score_threshold: expected a number in 0..1, got {given!r}")
+    if len(given) != classes:
+        raise ValueError(
+            f"score_threshold: expected one number, or one for each of {classes} classes, got {len(given)}"
+        )
+    return tuple(float(score) for score in given)
+
+
+def _is_score(value: Any) -> bool:
+    return isinstance(value, Real) and 0 <= float(value) <= 1

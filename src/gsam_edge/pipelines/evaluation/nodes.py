@@ -82,6 +82,18 @@ def compare(**measurements: Row) -> tuple[list[Row], DataFrame, Figure]:
     return rows, comparison_frame(rows), plot_comparison(rows)
 
 
+def evaluate_artefacts(
+    annotations_test: Annotations,
+    evaluation: EvaluationConfig,
+    recommended: dict[str, Any],
+    **artefacts: Predictions,
+) -> dict[str, Any]:
+    """Returns every artefact's figures in detail, and how they differ from the student's (see `evaluate.report`)."""
+    from gsam_edge.evaluate.report import evaluation_report
+
+    return evaluation_report(annotations_test, artefacts, recommended, evaluation)
+
+
 def draw_predictions(
     annotations_test: Annotations, images: ImageSource, evaluation: EvaluationConfig, **columns: Predictions
 ) -> Figure:

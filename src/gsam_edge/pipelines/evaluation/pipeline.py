@@ -63,6 +63,17 @@ def create_pipeline() -> Pipeline:
                 name="compare",
             ),
             node(
+                nodes.evaluate_artefacts,
+                inputs={
+                    "annotations_test": "annotations_test",
+                    "evaluation": "params:evaluation",
+                    "recommended": f"{STUDENT}_thresholds",
+                    **{artefact: f"predictions_{artefact}" for artefact in ARTEFACTS},
+                },
+                outputs="evaluation_report",
+                name="evaluate_artefacts",
+            ),
+            node(
                 nodes.draw_predictions,
                 inputs={
                     "annotations_test": "annotations_test",

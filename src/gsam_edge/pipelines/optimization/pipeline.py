@@ -9,7 +9,7 @@ from gsam_edge.pipelines.templates import STUDENT
 
 
 def create_pipeline(model: str = STUDENT) -> Pipeline:
-    """Builds the student in every format that is asked for, and ships those that pass the gate.
+    """Recommends score thresholds, builds the student in every format that is asked for, ships what passes the gate.
 
     Args:
         model: the student's name in the catalog, which begins with "student". What stands behind that word stands in
@@ -28,14 +28,29 @@ def create_pipeline(model: str = STUDENT) -> Pipeline:
                 "config": f"params:{name}",
                 "evaluation": "params:evaluation",
                 "seed": "params:seed",
+                **({"recommended": f"{model}_thresholds"} if made_as.source == MODULE else {}),
             },
             outputs=f"{candidate}_{name}",
             name=f"export_{name}",
         )
         for name, made_as in FORMATS.items()
     ]
+    recommend = node(
+        nodes.recommend_thresholds_of(model),
+        inputs={
+            "student_weights": f"{model}_weights",
+            "annotations_val": "annotations_val",
+            "images": "raw_images",
+            "thresholds": "params:thresholds",
+            "evaluation": "params:evaluation",
+            "device": "params:device",
+        },
+        outputs=f"{model}_thresholds",
+        name="recommend_thresholds",
+    )
     return Pipeline(
         [
+            recommend,
             *exports,
             node(
                 nodes.gate_artefacts_of(model),
@@ -46,6 +61,7 @@ def create_pipeline(model: str = STUDENT) -> Pipeline:
                     "parity": "params:parity",
                     "gate": "params:gate",
                     "evaluation": "params:evaluation",
+                    "recommended": f"{model}_thresholds",
                     **{name: f"{candidate}_{name}" for name in FORMATS},
                 },
                 outputs={"report": f"{report}_report", **{name: f"{model}_{name}" for name in FORMATS}},

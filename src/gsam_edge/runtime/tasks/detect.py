@@ -1,6 +1,6 @@
 """The detection task: boxes, scores, class ids and, where the student has them, masks."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -37,7 +37,12 @@ class Detect:
         return letterboxed_file(content, card.image_size, name=name, max_pixels=max_pixels, reduced=reduced)
 
     def read(
-        self, outputs: Mapping[str, NDArray[Any]], geometry: Letterbox, card: Card, *, threshold: float
+        self,
+        outputs: Mapping[str, NDArray[Any]],
+        geometry: Letterbox,
+        card: Card,
+        *,
+        threshold: float | Sequence[float],
     ) -> Detections:
         """Returns objects in the original image's pixels, by falling score; see `Task`.
 
@@ -47,7 +52,7 @@ class Detect:
         outputs hold none.
         """
         boxes, scores, class_ids, masks = _read(outputs)
-        kept = np.flatnonzero((scores > 0) & (scores >= threshold))
+        kept = np.flatnonzero((scores > 0) & (scores >= _least(threshold, class_ids)))
         xyxy = geometry.boxes_to_image(boxes[kept])
         sized = box_area(xyxy) > 0
         kept, xyxy = kept[sized], xyxy[sized]
@@ -85,6 +90,14 @@ def _read(
         outputs["class_ids"][0].astype(np.int64, copy=False),
         outputs[MASKS_NAME][0] if MASKS_NAME in outputs else None,
     )
+
+
+def _least(threshold: float | Sequence[float], class_ids: NDArray[np.int64]) -> float | NDArray[np.float32]:
+    """Returns the least score of each object; of a class that the card does not have, 0, so that it is seen."""
+    if isinstance(threshold, (int, float)):
+        return threshold
+    known = (class_ids >= 0) & (class_ids < len(threshold))
+    return np.where(known, np.asarray(threshold, np.float32)[np.where(known, class_ids, 0)], np.float32(0))
 
 
 def _not_finite(name: str) -> ValueError:

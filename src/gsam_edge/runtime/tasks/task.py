@@ -1,6 +1,6 @@
 """The interface of a task."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -53,7 +53,12 @@ class Task(Protocol):
         ...
 
     def read(
-        self, outputs: Mapping[str, NDArray[Any]], geometry: Letterbox, card: Card, *, threshold: float
+        self,
+        outputs: Mapping[str, NDArray[Any]],
+        geometry: Letterbox,
+        card: Card,
+        *,
+        threshold: float | Sequence[float],
     ) -> Detections:
         """Reads the outputs as detections in the original image.
 
@@ -61,7 +66,7 @@ class Task(Protocol):
             outputs: the student's outputs by name for one image.
             geometry: what `prepare` did to the image.
             card: of the student.
-            threshold: objects that score less are left out (0..1).
+            threshold: objects that score less are left out (0..1); one number, or one for each class of the card.
 
         Raises:
             ValueError: if an output is missing, has another shape, or is not finite.

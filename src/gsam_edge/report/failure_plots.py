@@ -58,14 +58,43 @@ def plot_failures(
         totals: those of `failure_report`.
         image_width: pixels of one drawing with its margin.
     """
-    from matplotlib.figure import Figure
-    from matplotlib.lines import Line2D
-
     title = (
         f"Images that fail most: {totals['with_failures']} of {totals['images']} have failures; of {totals['objects']} "
         f"objects {totals['missed']} are missed, {totals['confused']} confused, {totals['outlined']} badly outlined; "
         f"{totals['invented']} detections are invented"
     )
+    return plot_pairs(
+        rows,
+        class_names,
+        title=title,
+        nothing="No image has a failure.",
+        legend=("truth on the left, found on the right", "right", "a failure: not found or badly (left), wrong (right)"),
+        image_width=image_width,
+    )
+
+
+def plot_pairs(
+    rows: Sequence[FailedImage],
+    class_names: Sequence[str],
+    *,
+    title: str,
+    nothing: str,
+    legend: tuple[str, str, str],
+    image_width: int,
+) -> "Figure":
+    """Plots images, two in a row, each drawn twice, with sentences below.
+
+    Args:
+        rows: the images.
+        class_names: by class id.
+        title: what is shown.
+        nothing: what is written where there are no images.
+        legend: what is on which side, and what solid and dotted boxes mean.
+        image_width: pixels of one drawing with its margin.
+    """
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+
     lines = [rows[at : at + 2] for at in range(0, len(rows), 2)]
     columns = 2 * min(2, max(1, len(rows)))
     wrapped = textwrap.wrap(title, 50 * columns)
@@ -82,7 +111,7 @@ def plot_failures(
     )
     width, height = figure.get_size_inches()
     if not rows:
-        figure.text(0.5, 0.5, "No image has a failure.", ha="center", va="center", fontsize=10, color=_INK)
+        figure.text(0.5, 0.5, nothing, ha="center", va="center", fontsize=10, color=_INK)
         return figure
     figure.text(0.06 / width, 1 - 0.06 / height, "\n".join(wrapped), va="top", fontsize=10, color=_INK)
     fonts = font_families([*class_names, *(row.file_name for row in rows)])
@@ -109,12 +138,10 @@ def plot_failures(
             place = {"fontsize": 8, "color": _PALE, "fontfamily": fonts, "va": "top", "linespacing": 1.25}
             figure.text((left + 0.06) / width, (top - 0.25 - drawn) / height, literal("\n".join(text)), **place)
         top -= tall
-    styles = {"-": "right", ":": "a failure: not found or badly (left), wrong (right)"}
-    marks = [Line2D([], [], color=_INK, linestyle=style, linewidth=1.6) for style in styles]
-    labels = ["truth on the left, found on the right"]
-    handles = [Line2D([], [], linestyle="none")]
+    marks = [Line2D([], [], color=_INK, linestyle=style, linewidth=1.6) for style in ("-", ":")]
+    handles = [Line2D([], [], linestyle="none"), *marks]
     place = {"loc": "lower left", "ncols": 3, "frameon": False, "handlelength": 3.0, "fontsize": 8}
-    figure.legend([*handles, *marks], [*labels, *styles.values()], labelcolor=_INK, borderaxespad=0.1, **place)
+    figure.legend(handles, legend, labelcolor=_INK, borderaxespad=0.1, **place)
     return figure
 
 

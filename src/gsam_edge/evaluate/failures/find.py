@@ -36,12 +36,6 @@ class Failures:
     drawn: list[FailedImage]
 
 
-def thresholds_of(recommended: Mapping[str, Any], class_names: tuple[str, ...]) -> NDArray[np.float32]:
-    """Returns the recommended threshold of each class, float32 [C], from `student_thresholds`."""
-    of_class = recommended["classes"]
-    return np.array([of_class.get(name, recommended["all"])["threshold"] for name in class_names], np.float32)
-
-
 def at_thresholds(found: PackedDetections, thresholds: NDArray[np.float32]) -> PackedDetections:
     """Returns the detections that score at least what their class needs."""
     return found.select(found.unmasked.scores >= thresholds[found.unmasked.class_ids])

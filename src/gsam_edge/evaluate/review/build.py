@@ -62,23 +62,28 @@ def make_review(
         overlaps: from which overlap on two objects are one.
     """
     prompted = teacher["val"].predictor.prompted_with_boxes
-    beliefs = {"student": Beliefs.of(truth["val"], student["val"], match_iou=overlaps.match_iou)}
+    beliefs = {"student": Beliefs.of(truth["val"], student["val"], overlaps)}
     if not prompted:
-        beliefs["teacher"] = Beliefs.of(truth["val"], teacher["val"], match_iou=overlaps.match_iou)
+        beliefs["teacher"] = Beliefs.of(truth["val"], teacher["val"], overlaps)
     found: list[ReviewedImage] = []
     counted: dict[str, dict[str, int]] = {}
     for split, annotations in truth.items():
-        finders = [Finder("student", beliefs["student"], dict(student[split].objects))]
+        finders = [Finder("student", beliefs["student"], student[split].objects)]
         if not prompted:
-            finders.append(Finder("teacher", beliefs["teacher"], dict(teacher[split].objects)))
+            finders.append(Finder("teacher", beliefs["teacher"], teacher[split].objects))
         looked_at = [image["id"] for image in annotations.images if image["id"] in student[split].objects]
         doubtful = 0
         for image_id in looked_at:
-            doubts = candidates_of(annotations, image_id, finders, overlaps, least=config.least_belief)
+            doubts = candidates_of(
+                annotations,
+                image_id,
+                finders,
+                overlaps,
+                wrong_labels=config.wrong_labels,
+                least=config.least_belief,
+            )
             if prompted and image_id in teacher[split].objects:
-                masks = masks_in_doubt(
-                    annotations, image_id, teacher[split].objects[image_id], mask_iou=overlaps.mask_iou
-                )
+                masks = masks_in_doubt(annotations, image_id, teacher[split].objects[image_id], overlaps)
                 doubts = _joined(doubts, [each for each in masks if each.belief >= config.least_belief])
             if doubts:
                 doubtful += 1

@@ -9,9 +9,17 @@ from numpy.typing import NDArray
 
 from gsam_edge.coco.annotations import Annotations
 from gsam_edge.coco.crowds import crowds_of, share_inside
-from gsam_edge.coco.geometry.segmentation import Rle, rle_iou
+from gsam_edge.coco.geometry.segmentation import Rle
 from gsam_edge.coco.packed import PackedDetections
-from gsam_edge.evaluate.review.beliefs import Finder, Sight
+from gsam_edge.evaluate.review.beliefs import (
+    LEAST_BELIEF,
+    Finder,
+    Sight,
+    doubt_gap,
+    doubt_label,
+    doubt_mask,
+    mask_overlap,
+)
 from gsam_edge.metrics.object_errors import ErrorConfig
 from gsam_edge.vision.boxes import box_iou
 
@@ -77,33 +85,43 @@ class _Seen:
 
 
 def candidates_of(
-    annotations: Annotations, image_id: int, finders: Sequence[Finder], config: ErrorConfig, *, least: float
+    annotations: Annotations,
+    image_id: int,
+    finders: Sequence[Finder],
+    overlaps: ErrorConfig,
+    *,
+    wrong_labels: float,
+    least: float,
 ) -> list[Candidate]:
-    """Returns the labels of an image that may be wrong, the most doubtful first.
+    """Returns the labels of an image that may be wrong, the most doubtful first; of one label what is most probable.
 
     Args:
         annotations: the split.
         image_id: one of its images.
         finders: the models; one that was given the true boxes is none (see `masks_in_doubt`).
-        config: overlaps.
+        overlaps: from which overlap on a detection is of an object.
+        wrong_labels: share of the labels that are wrong before anybody has looked (0..1).
         least: candidates that are believed less are left out (0..1).
     """
-    truth = annotations.packed_truth(image_id)
-    sights = [
-        Sight(finder.name, finder.found[image_id], finder.beliefs(finder.found[image_id].unmasked))
-        for finder in finders
-        if image_id in finder.found
-    ]
-    if not sights:
+    looking = [finder for finder in finders if image_id in finder.found]
+    if not looking:
         return []
-    names = annotations.class_names
-    found = [each for row in range(len(truth)) for each in _of_object(truth, row, sights, finders, names, config)]
-    found += _missing(annotations, image_id, truth, sights, config, least / 2)
-    return sorted((each for each in found if each.belief >= least), key=lambda each: -each.belief)
+    truth = annotations.packed_truth(image_id)
+    sights = [finder.beliefs.sight(finder.name, finder.found[image_id]) for finder in looking]
+    found = []
+    for row in range(len(truth)):
+        candidate = _of_object(
+            truth, row, sights, looking, annotations.class_names, overlaps, wrong_labels=wrong_labels
+        )
+        if candidate.belief >= least:
+            found.append(candidate)
+    gaps = _missing(annotations, image_id, truth, sights, overlaps, wrong_labels=wrong_labels)
+    found += [each for each in gaps if each.belief >= least]
+    return sorted(found, key=lambda each: -each.belief)
 
 
 def masks_in_doubt(
-    annotations: Annotations, image_id: int, prompted: PackedDetections, *, mask_iou: float
+    annotations: Annotations, image_id: int, prompted: PackedDetections, overlaps: ErrorConfig
 ) -> list[Candidate]:
     """Returns the objects whose mask differs from the one that a teacher draws in their own box, the worst first.
 
@@ -111,28 +129,23 @@ def masks_in_doubt(
         annotations: the split.
         image_id: one of its images.
         prompted: the teacher's masks, row i for object i.
-        mask_iou: from which overlap on two masks agree.
+        overlaps: from which overlap on two masks agree.
     """
     truth = annotations.packed_truth(image_id)
-    if truth.mask_hw is None or prompted.mask_hw is None or len(prompted) != len(truth):
+    if prompted.mask_hw is None or len(prompted) != len(truth):
         return []
     found = []
-    for row in np.flatnonzero(truth.mask_areas > 0).tolist():
-        iou = rle_iou(truth.rles[row], prompted.rles[row])
-        if iou < mask_iou:
+    for row in range(len(truth)):
+        where = truth.unmasked.xyxy[row]
+        iou = mask_overlap(truth, row, prompted, row)
+        # A box that was corrected since is not the one that was prompted with.
+        is_prompt = float(box_iou(prompted.unmasked.xyxy[row][None], where[None])[0, 0]) >= overlaps.match_iou
+        if iou is not None and is_prompt and iou < overlaps.mask_iou:
             class_id = int(truth.unmasked.class_ids[row])
             name = annotations.class_names[class_id]
             text = f"the mask of '{name}' may lie badly: in its box the teacher draws one with an IoU of {iou:.2f}"
-            where = truth.unmasked.xyxy[row]
-            found.append(
-                Candidate("place", 1 - iou, row, class_id, where, prompted.rles[row], ("teacher",), text)
-            )
+            found.append(Candidate("place", 1 - iou, row, class_id, where, prompted.rles[row], ("teacher",), text))
     return sorted(found, key=lambda each: -each.belief)
-
-
-def together(worths: Sequence[float]) -> float:
-    """Returns how far several finders that see the same are believed: the best, and by the others more."""
-    return 1 - float(np.prod([1 - worth for worth in worths])) if len(worths) else 0.0
 
 
 def _of_object(
@@ -141,62 +154,43 @@ def _of_object(
     sights: Sequence[Sight],
     finders: Sequence[Finder],
     names: Sequence[str],
-    config: ErrorConfig,
-) -> list[Candidate]:
-    """Returns what is in doubt about one labelled object: at most one candidate."""
+    overlaps: ErrorConfig,
+    *,
+    wrong_labels: float,
+) -> Candidate:
+    """Returns what is most probably wrong with one label, however improbable that is."""
     class_id, xyxy = int(truth.unmasked.class_ids[row]), truth.unmasked.xyxy[row]
-    same: list[_Seen] = []
-    others: list[_Seen] = []
-    near: list[_Seen] = []
-    for sight in sights:
-        overlap, is_class = sight.overlap(xyxy), sight.found.unmasked.class_ids == class_id
-        for rows, where in (
-            (is_class & (overlap >= config.match_iou), same),
-            (~is_class & (overlap >= config.match_iou), others),
-            (is_class & (overlap >= config.near_iou) & (overlap < config.match_iou), near),
-        ):
-            if rows.any():
-                where.append(_Seen(sight, int(np.where(rows, sight.worth, -1).argmax())))
-    agreed = together([each.worth for each in same])
-    name = names[class_id]
-    if others:
-        best = max(others, key=lambda each: each.worth)
-        sayers = [each for each in others if each.class_id == best.class_id]
-        belief = together([each.worth for each in sayers]) * (1 - agreed)
-        text = f"'{name}' may be '{names[best.class_id]}': {_say(sayers, 'says', 'say')} so"
-        in_doubt = [_candidate("class", belief, row, best, sayers, text)]
-    else:
-        in_doubt = []
-    if same and (worst := _bad_mask(truth, row, same, config)) is not None:
-        seen, iou = worst
-        text = f"the mask of '{name}' may lie badly: IoU {iou:.2f} with the one of the {seen.sight.finder}"
-        in_doubt.append(_candidate("place", seen.worth * (1 - iou), row, seen, [seen], text))
-    if near and not same:
-        best = max(near, key=lambda each: each.worth)
-        iou = float(box_iou(best.xyxy[None], xyxy[None])[0, 0])
+    said: list[tuple[_Seen | None, int]] = []
+    for sight, finder in zip(sights, finders, strict=True):
+        at = sight.said(class_id, xyxy, overlaps)
+        outcome = finder.beliefs.outcome(sight, at, xyxy, overlaps)
+        said.append((None if at is None else _Seen(sight, at), outcome))
+    told = [(finder.beliefs, outcome) for finder, (_, outcome) in zip(finders, said, strict=True)]
+    doubt = doubt_label(class_id, told, wrong_labels=wrong_labels)
+    name, other = names[class_id], int(doubt.of_class.argmax())
+    of_other = [seen for seen, outcome in said if seen is not None and outcome == other]
+    near = [seen for (seen, outcome), (beliefs, _) in zip(said, told, strict=True) if seen and outcome == beliefs.elsewhere]
+    in_doubt = []
+    if of_other:
+        text = f"'{name}' may be '{names[other]}': {_say(of_other, 'says', 'say')} so"
+        in_doubt.append(_candidate("class", float(doubt.of_class[other]), row, of_other[0], of_other, text))
+    if near:
+        iou = float(box_iou(near[0].xyxy[None], xyxy[None])[0, 0])
         text = f"the box of '{name}' may lie badly: {_say(near, 'sees', 'see')} it elsewhere (IoU {iou:.2f})"
-        in_doubt.append(_candidate("place", together([each.worth for each in near]), row, best, near, text))
-    if not (same or others or near):
-        seen_share = together([float(finder.beliefs.seen[class_id]) for finder in finders if _looked(finder, sights)])
-        text = f"'{name}' may be nothing: no finder sees an object here, and they see {seen_share:.0%} of its class"
-        in_doubt.append(Candidate("nothing", seen_share, row, class_id, xyxy, None, _names_of(sights), text))
-    return [max(in_doubt, key=lambda each: each.belief)] if in_doubt else []
-
-
-def _looked(finder: Finder, sights: Sequence[Sight]) -> bool:
-    return any(sight.finder == finder.name for sight in sights)
-
-
-def _bad_mask(
-    truth: PackedDetections, row: int, same: Sequence[_Seen], config: ErrorConfig
-) -> tuple[_Seen, float] | None:
-    """Returns who draws the mask of a found object otherwise, and the IoU; None where all agree with the label."""
-    if truth.mask_hw is None or not truth.mask_areas[row]:
-        return None
-    drawn = [(each, rle_iou(truth.rles[row], each.rle)) for each in same if each.rle is not None]
-    if not drawn or max(iou for _, iou in drawn) >= config.mask_iou:
-        return None
-    return max(drawn, key=lambda pair: pair[0].worth)
+        in_doubt.append(_candidate("place", doubt.of_place, row, near[0], near, text))
+    seen_shares = " and ".join(f"{1 - beliefs.says[class_id, beliefs.nothing]:.0%}" for beliefs, _ in told)
+    text = f"'{name}' may be a label of nothing: {_nobody(finders)} {seen_shares}"
+    of_nothing = doubt.of_nothing if all(outcome == beliefs.nothing for beliefs, outcome in told) else 0.0
+    finder_names = tuple(finder.name for finder in finders)
+    in_doubt.append(Candidate("nothing", of_nothing, row, class_id, xyxy, None, finder_names, text))
+    for (seen, outcome), (beliefs, _) in zip(said, told, strict=True):
+        if seen is None or outcome != class_id:
+            continue
+        mask_iou = mask_overlap(truth, row, seen.sight.found, seen.row)
+        if mask_iou is not None and mask_iou < overlaps.mask_iou:
+            text = f"the mask of '{name}' may lie badly: IoU {mask_iou:.2f} with the one of the {seen.sight.finder}"
+            in_doubt.append(_candidate("place", doubt_mask(beliefs, wrong_labels=wrong_labels), row, seen, [seen], text))
+    return max(in_doubt, key=lambda each: each.belief)
 
 
 def _missing(
@@ -204,16 +198,17 @@ def _missing(
     image_id: int,
     truth: PackedDetections,
     sights: Sequence[Sight],
-    config: ErrorConfig,
-    least: float,
+    overlaps: ErrorConfig,
+    *,
+    wrong_labels: float,
 ) -> list[Candidate]:
-    """Returns what finders see where nothing is labelled, each thing once; `least` is what one of them must believe."""
+    """Returns what finders see where nothing is labelled, each thing once."""
     crowds = crowds_of(annotations, image_id)
     unlabelled: list[_Seen] = []
     for sight in sights:
         boxes = sight.found.unmasked
-        is_known = (box_iou(boxes.xyxy, truth.unmasked.xyxy) >= config.near_iou).any(axis=1)
-        is_known |= (share_inside(boxes, crowds) >= config.match_iou).any(axis=1) | (sight.worth < least)
+        is_known = (box_iou(boxes.xyxy, truth.unmasked.xyxy) >= overlaps.near_iou).any(axis=1)
+        is_known |= (share_inside(boxes, crowds) >= overlaps.match_iou).any(axis=1) | (sight.worth < LEAST_BELIEF)
         unlabelled += [_Seen(sight, row) for row in np.flatnonzero(~is_known).tolist()]
     unlabelled.sort(key=lambda each: -each.worth)
     found, taken = [], np.zeros(len(unlabelled), bool)
@@ -221,7 +216,7 @@ def _missing(
     for at, best in enumerate(unlabelled):
         if taken[at]:
             continue
-        here = (box_iou(where, best.xyxy[None])[:, 0] >= config.match_iou) & ~taken
+        here = (box_iou(where, best.xyxy[None])[:, 0] >= overlaps.match_iou) & ~taken
         taken |= here
         sayers: dict[str, _Seen] = {}
         for index in np.flatnonzero(here).tolist():
@@ -230,8 +225,9 @@ def _missing(
                 sayers.setdefault(each.sight.finder, each)
         said = list(sayers.values())
         name = annotations.class_names[best.class_id]
-        text = f"a '{name}' may be missing: {_say(said, 'sees', 'see')} one where nothing is labelled"
-        found.append(_candidate("missing", together([each.worth for each in said]), -1, best, said, text))
+        text = f"a label '{name}' may be missing: {_say(said, 'sees', 'see')} one where nothing is labelled"
+        belief = doubt_gap([each.worth for each in said], wrong_labels=wrong_labels)
+        found.append(_candidate("missing", belief, -1, best, said, text))
     return found
 
 
@@ -242,8 +238,10 @@ def _candidate(
     return Candidate(kind, belief, row, best.class_id, best.xyxy, best.rle, finders, text)
 
 
-def _names_of(sights: Sequence[Sight]) -> tuple[str, ...]:
-    return tuple(sight.finder for sight in sights)
+def _nobody(finders: Sequence[Finder]) -> str:
+    if len(finders) == 1:
+        return f"the {finders[0].name} sees no object here; of its class it sees"
+    return f"neither {' nor '.join(finder.name for finder in finders)} sees an object here; of its class they see"
 
 
 def _say(sayers: Sequence[_Seen], one: str, several: str) -> str:

@@ -11,6 +11,9 @@ class ReviewConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     count: int = Field(gt=0, description="images that are put before a person, the most doubtful first")
+    wrong_labels: float = Field(
+        gt=0, lt=0.5, description="share of the labels that are wrong, as far as known before anybody has looked"
+    )
     least_belief: float = Field(ge=0, le=1, description="labels that are doubted less are no candidates")
     looked_at: int = Field(gt=0, description="most images of the training split that the student looks at")
     drawn: int = Field(gt=0, description="of the images, how many the plot shows, two in a row")

@@ -10,6 +10,7 @@ from gsam_edge.coco.provenance import require_made_from
 from gsam_edge.evaluate.review.beliefs import Beliefs
 from gsam_edge.evaluate.review.config import NextToLabelConfig
 from gsam_edge.evaluate.review.next_to_label import COLUMNS, next_to_label, told_by
+from gsam_edge.metrics.object_errors import ErrorConfig
 from gsam_edge.report.review_plots import ProposedImage
 from gsam_edge.students.looking import look_at, some_images
 from gsam_edge.students.weights import StudentWeights
@@ -77,7 +78,7 @@ def propose(
     config: NextToLabelConfig,
     *,
     unlabelled_mark: str,
-    match_iou: float,
+    overlaps: ErrorConfig,
     threshold: float,
     seed: int,
     device: DeviceName,
@@ -92,7 +93,7 @@ def propose(
         images: by file name, those of the pool too.
         config: how many.
         unlabelled_mark: what the names of images of the catalog's `unlabelled_images` begin with.
-        match_iou: box IoU from which a detection is correct (0..1).
+        overlaps: from which overlap on a detection is of an object.
         threshold: score from which detections are looked at (0..1).
         seed: for the choice of images where there are too many.
         device: where the student runs.
@@ -103,9 +104,9 @@ def propose(
     if not pool.images:
         why = "there are no unlabelled images: put some into the dataset's folder unlabelled/"
         return Proposed({"images": [], "looked_at": 0, "of": 0, "why": why}, pd.DataFrame(columns=list(COLUMNS)), [])
-    beliefs = {"student": Beliefs.of(parts["val"], student_val, match_iou=match_iou)}
+    beliefs = {"student": Beliefs.of(parts["val"], student_val, overlaps)}
     if not teacher["val"].predictor.prompted_with_boxes:
-        beliefs["teacher"] = Beliefs.of(parts["val"], teacher["val"], match_iou=match_iou)
+        beliefs["teacher"] = Beliefs.of(parts["val"], teacher["val"], overlaps)
     ids = some_images(pool, config.looked_at, seed)
     look = look_at(weights, pool, ids, images, score_threshold=threshold, device=device)
     near = some_images(train, _MOST_LABELLED, seed)

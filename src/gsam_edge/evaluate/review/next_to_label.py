@@ -8,13 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gsam_edge.coco.packed import PackedDetections
-from gsam_edge.evaluate.review.beliefs import Beliefs
+from gsam_edge.evaluate.review.beliefs import LEAST_BELIEF, Beliefs
 from gsam_edge.evaluate.review.config import NextToLabelConfig
 from gsam_edge.vision import Detections
 from gsam_edge.vision.boxes import box_iou
 
-#: A detection that is believed less is no object that anybody is unsure of: there are dozens in every image.
-_LEAST_BELIEF = 0.1
 #: Box IoU from which student and teacher see the same object.
 _SAME_IOU = 0.5
 #: Columns of the table, in their order.
@@ -72,7 +70,7 @@ def told_by(
 
 def _believed(found: Detections, beliefs: Beliefs) -> tuple[Detections, NDArray[np.float64]]:
     worth = beliefs(found)
-    rows = worth >= _LEAST_BELIEF
+    rows = worth >= LEAST_BELIEF
     return found.select(rows), worth[rows]
 
 
@@ -169,12 +167,16 @@ def next_to_label(
 
 def _why(told: Told, distance: float, usual: float) -> str:
     parts = []
-    if told.uncertain >= 0.05:
-        parts.append(f"the student is unsure of about {told.uncertain:.1f} objects")
-    if told.disagreement >= 0.05:
-        parts.append(f"student and teacher disagree on about {told.disagreement:.1f}")
+    if told.uncertain >= 0.5:
+        parts.append(f"the student is unsure of about {_objects(told.uncertain)}")
+    if told.disagreement >= 0.5:
+        parts.append(f"student and teacher disagree on about {_objects(told.disagreement)}")
     if told.doubted and parts:
         parts[-1] += f" ({', '.join(map(repr, told.doubted))})"
     if usual and distance >= usual:
         parts.append("it looks unlike the labelled images")
-    return "; ".join(parts) or "the student is sure of all that it finds"
+    return "; ".join(parts) or "the student is sure of nearly all that it finds"
+
+
+def _objects(count: float) -> str:
+    return "1 object" if round(count) <= 1 else f"{round(count)} objects"

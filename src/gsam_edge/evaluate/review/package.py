@@ -39,7 +39,7 @@ class ReviewedImage:
     @property
     def score(self) -> float:
         """How many of its labels are wrong, as far as the finders can be believed."""
-        return sum(each.belief for each in self.candidates)
+        return float(sum(each.belief for each in self.candidates))
 
     @property
     def records(self) -> list[Mapping[str, Any]]:

@@ -189,6 +189,7 @@ def choose_next_to_label(
     unlabelled: ImageFiles,
     image_scan: MutableMapping[str, Any],
     evaluation: EvaluationConfig,
+    failures: FailuresConfig,
     config: NextToLabelConfig,
     seed: int,
     device: DeviceName,
@@ -214,7 +215,7 @@ def choose_next_to_label(
         PooledImages(images, unlabelled),  # type: ignore[arg-type]
         config,
         unlabelled_mark=UNLABELLED,
-        match_iou=evaluation.match_box_iou,
+        overlaps=failures.errors(evaluation.match_box_iou),
         threshold=evaluation.score_threshold,
         seed=seed,
         device=device,

@@ -137,6 +137,7 @@ def create_pipeline() -> Pipeline:
                     "unlabelled": "unlabelled_images",
                     "image_scan": "image_scan",
                     "evaluation": "params:evaluation",
+                    "failures": "params:failures",
                     "config": "params:next_to_label",
                     "seed": "params:seed",
                     "device": "params:device",

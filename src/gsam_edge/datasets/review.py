@@ -166,7 +166,7 @@ class CorrectionsDataset(AbstractDataset[None, Corrections]):
         return {"filepath": str(self._path)}
 
 
-class CorrectedAnnotationsDataset(AbstractDataset[bytes | None, None]):
+class CorrectedAnnotationsDataset(AbstractDataset[bytes, None]):
     """The dataset's `annotations.json` with corrections in it; the file as it was stays beside it.
 
     Args:
@@ -179,9 +179,9 @@ class CorrectedAnnotationsDataset(AbstractDataset[bytes | None, None]):
         self._path, self._review = Path(filepath), Path(review)
         self.metadata = metadata
 
-    def save(self, data: bytes | None) -> None:
-        """Keeps the present file under its digest, then replaces it; nothing is written where nothing is different."""
-        if data is not None:
+    def save(self, data: bytes) -> None:
+        """Keeps the present file under its digest, then replaces it; no bytes mean that nothing is different."""
+        if data:
             before = self._path.read_bytes()
             kept = self._path.with_name(f"annotations.{_digest(self._path)}.json")
             if not kept.exists():

@@ -86,11 +86,11 @@ class Corrected:
     """A dataset's annotations with corrections in them.
 
     Attributes:
-        content: the whole new file; None where nothing is different.
+        content: the whole new file; empty where nothing is different.
         report: see `take_back`.
     """
 
-    content: bytes | None
+    content: bytes
     report: dict[str, Any]
 
 
@@ -165,7 +165,7 @@ def take_back(raw: RawCoco, review: Review, corrections: Corrections, config: Im
         "skipped": imported.report.get("skipped", {}),
     }
     report["notes"] = _notes(report)
-    return Corrected(file.to_json() if file.is_changed else None, report)
+    return Corrected(file.to_json() if file.is_changed else b"", report)
 
 
 class _File:

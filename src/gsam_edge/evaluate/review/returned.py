@@ -85,8 +85,21 @@ def read_corrections(corrections: Corrections, images: Sequence[Mapping[str, Any
         )
     sizes = {str(image["file_name"]): (int(image["height"]), int(image["width"])) for image in images}
     files = _OneFile(_without_places(value, form, corrections.content), sizes)
+    if (empty := _all_removed(value, form, images)) is not None:
+        return empty, form
     imported = import_annotations(files, form, ImportConfig(class_names={}, labels_lost="drop"))
     return imported, form
+
+
+def _all_removed(value: Any, form: str, images: Sequence[Mapping[str, Any]]) -> Imported | None:
+    """Returns images that came back without any object, in a COCO file: an importer takes such a file for a mistake."""
+    if form != "coco" or value.get("annotations") != [] or not value.get("images"):
+        return None
+    listed = {str(image.get("file_name")) for image in value["images"] if isinstance(image, Mapping)}
+    back = [image for image in images if any(f"/{name}".endswith(f"/{image['file_name']}") for name in listed)]
+    if not back:
+        return None
+    return Imported({"images": back, "annotations": [], "categories": []}, {"skipped": []})
 
 
 def _without_places(value: Any, form: str, content: bytes) -> bytes:

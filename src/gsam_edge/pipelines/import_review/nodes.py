@@ -8,7 +8,7 @@ from gsam_edge.evaluate.review.config import ImportReviewConfig
 
 def take_back_corrections(
     raw_annotations: RawCoco, handed_out: Any, corrections: Any, dataset: str, config: ImportReviewConfig
-) -> tuple[bytes | None, dict[str, Any]]:
+) -> tuple[bytes, dict[str, Any]]:
     """Puts corrections into the dataset's annotations; also returns the `import_review_report`, which counts them."""
     from gsam_edge.evaluate.review.corrections import take_back
 

@@ -10,6 +10,7 @@ from gsam_edge.report.console import comparison_summary, import_summary, validat
 from gsam_edge.report.sections.arms import arms_summary
 from gsam_edge.report.sections.artefacts import artefacts_summary
 from gsam_edge.report.sections.pruning import pruning_summary
+from gsam_edge.report.sections.review import failures_summary, import_review_summary, review_summary
 from gsam_edge.report.sections.teachers import teachers_summary
 
 #: A rendered section: anything that rich prints.
@@ -48,6 +49,13 @@ SECTIONS: Mapping[str, Section] = {
         Section("teachers", ("teacher_report",), lambda reports: teachers_summary(reports["teacher_report"])),
         Section("arms", ("distillation_report",), lambda reports: arms_summary(reports["distillation_report"])),
         Section("pruning", ("pruning_report",), lambda reports: pruning_summary(reports["pruning_report"])),
+        Section("failures", ("failure_report",), lambda reports: failures_summary(reports["failure_report"])),
+        Section("review", ("review_report",), lambda reports: review_summary(reports["review_report"])),
+        Section(
+            "import_review",
+            ("import_review_report",),
+            lambda reports: import_review_summary(reports["import_review_report"]),
+        ),
         Section("import", ("import_report",), lambda reports: import_summary(reports["import_report"])),
     )
 }

@@ -1,0 +1,138 @@
+"""What is handed out can be opened and comes back; work that was not taken back is never replaced."""
+
+import io
+import json
+import logging
+from pathlib import Path
+
+import pytest
+from kedro.io import DatasetError
+from PIL import Image
+
+from gsam_edge.coco.importers import import_annotations
+from gsam_edge.coco.importers.formats import ImportConfig
+from gsam_edge.datasets.images import ImageFolder
+from gsam_edge.datasets.imports import ForeignFolder
+from gsam_edge.datasets.review import CorrectedAnnotationsDataset, CorrectionsDataset, ReviewDataset
+from gsam_edge.evaluate.review.package import build_review
+from support.review import HEIGHT, WIDTH, coco, review_of
+
+OBJECTS = [(1, 7, 10, 10, 20), (2, 9, 50, 10, 20)]
+
+
+@pytest.fixture
+def images(tmp_path):
+    folder = tmp_path / "dataset"
+    (folder / "images").mkdir(parents=True)
+    buffer = io.BytesIO()
+    Image.new("RGB", (WIDTH, HEIGHT), "red").save(buffer, "PNG")
+    for number in (1, 2):
+        (folder / "images" / f"{number:02}.png").write_bytes(buffer.getvalue())
+    return ImageFolder(folder, max_pixels=10**6)
+
+
+@pytest.fixture
+def saved(tmp_path, images):
+    """A review that was handed out, and its dataset."""
+    _, review = review_of(coco(OBJECTS, masks=True))
+    dataset = ReviewDataset(filepath=str(tmp_path / "review"))
+    dataset.save((review, images))
+    return dataset, review
+
+
+def test_the_folder_is_a_coco_dataset_and_comes_back(saved, tmp_path, images):
+    dataset, review = saved
+    folder = tmp_path / "review"
+    assert json.loads((folder / "annotations.json").read_bytes()) == review.labels
+    for name in review.image_names:
+        assert (folder / name).read_bytes() == images.content(name)
+    for name in ("candidates.json", "review.csv", "label_studio.json", "label_studio.xml", "README.md"):
+        assert (folder / name).stat().st_size > 0
+    assert dataset.load().to_dict() == review.to_dict()
+    assert dataset.preview()["columns"][:2] == ["rank", "file_name"]
+
+
+def test_label_studio_tasks_are_read_by_its_importer(saved, tmp_path):
+    folder = tmp_path / "review"
+    for other in ("annotations.json", "candidates.json", "review.json"):
+        (folder / other).unlink()
+    files = ForeignFolder(folder, max_pixels=10**6, max_bytes=10**7)
+    result = import_annotations(files, "label_studio", ImportConfig(class_names={}, labels_lost="error"))
+    assert [image["file_name"] for image in result.content["images"]] == ["images/01.png", "images/02.png"]
+    assert len(result.content["annotations"]) == 2
+    assert '<Label value="ring"/>' in (folder / "label_studio.xml").read_text()
+
+
+def test_corrections_that_were_not_taken_back_are_kept_beside_a_new_review(saved, tmp_path, images, caplog):
+    dataset, review = saved
+    labels = tmp_path / "review" / "annotations.json"
+    work = {**review.labels, "annotations": []}
+    labels.write_text(json.dumps(work))
+    with caplog.at_level(logging.WARNING):
+        dataset.save((review, images))
+    (kept,) = tmp_path.glob("review.*")
+    assert json.loads((kept / "annotations.json").read_bytes()) == work
+    assert f"review_folder={kept}" in caplog.text
+    assert json.loads(labels.read_bytes()) == review.labels
+    assert ReviewDataset(filepath=str(kept)).load().to_dict() == review.to_dict()
+
+
+def test_corrections_that_were_taken_back_make_room(saved, tmp_path, images):
+    dataset, review = saved
+    labels = tmp_path / "review" / "annotations.json"
+    labels.write_text(json.dumps({**review.labels, "annotations": []}))
+    raw = tmp_path / "annotations.json"
+    raw.write_text("{}")
+    CorrectedAnnotationsDataset(filepath=str(raw), review=str(labels.parent)).save(b'{"new": 1}')
+    dataset.save((review, images))
+    assert not list(tmp_path.glob("review.*"))
+
+
+def test_blanks_are_no_work(saved, tmp_path, images):
+    dataset, review = saved
+    (tmp_path / "review" / "annotations.json").write_text(json.dumps(review.labels, indent=2))
+    dataset.save((review, images))
+    assert not list(tmp_path.glob("review.*"))
+
+
+def test_an_empty_review_is_a_folder_that_says_so(tmp_path, images):
+    dataset = ReviewDataset(filepath=str(tmp_path / "review"))
+    dataset.save((build_review([], None), images))
+    assert dataset.load().image_names == []
+    assert not (tmp_path / "review" / "label_studio.json").exists()
+
+
+def test_without_a_review_it_is_said_what_makes_one(tmp_path):
+    dataset = ReviewDataset(filepath=str(tmp_path / "none"))
+    assert not dataset.exists()
+    with pytest.raises(DatasetError, match=r"expected a review, found no .*; the pipeline evaluation makes one"):
+        dataset.load()
+    (tmp_path / "none").mkdir()
+    (tmp_path / "none" / "review.json").write_text("[")
+    with pytest.raises(DatasetError, match=r"review\.json"):
+        dataset.load()
+
+
+def test_the_annotations_as_they_were_stay_beside_the_corrected_ones(tmp_path):
+    raw = tmp_path / "annotations.json"
+    raw.write_text("before")
+    dataset = CorrectedAnnotationsDataset(filepath=str(raw), review=str(tmp_path / "review"))
+    dataset.save(b"")
+    assert [path.name for path in tmp_path.iterdir()] == ["annotations.json"]
+    dataset.save(b"after")
+    assert raw.read_text() == "after"
+    (kept,) = (path for path in tmp_path.iterdir() if path != raw)
+    assert kept.read_text() == "before"
+    assert kept.name.startswith("annotations.") and kept.suffix == ".json"
+    dataset.save(b"later")
+    assert len(list(tmp_path.glob("annotations.*.json"))) == 2
+
+
+def test_corrections_are_a_file_that_is_read_and_never_written(tmp_path):
+    dataset = CorrectionsDataset(filepath=str(tmp_path / "export.json"))
+    with pytest.raises(DatasetError, match="--params=corrections=path/to/file.json"):
+        dataset.load()
+    Path(tmp_path / "export.json").write_bytes(b"[]")
+    assert dataset.load().content == b"[]"
+    with pytest.raises(DatasetError, match="read, never written"):
+        dataset.save("anything")

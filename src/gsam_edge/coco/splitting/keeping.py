@@ -7,58 +7,53 @@ split of: the images and the shares, never the labels.
 
 import hashlib
 import json
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 from typing import Any
 
 from gsam_edge.coco.annotations import Annotations
 
 
-def split_key(
-    annotations: Annotations,
-    groups: Sequence[Sequence[int]],
-    ready_made: Mapping[str, Sequence[int]] | None,
-    config: Mapping[str, Any],
-    seed: int,
-) -> str:
-    """Returns the digest of everything but labels that decides on a split; of the classes only the names.
+class KeptSplits:
+    """The splits of some images, in a store, found again by all that decides on them but their labels.
 
     Args:
         annotations: checked annotations.
+        store: records by digest.
         groups: ids of the images that stay together.
-        ready_made: the user's own splits, where there are any.
-        config: shares and labels that are used.
-        seed: the seed.
+        config: what else decides on the split: the user's own splits, or shares and seed.
     """
-    names = {image["id"]: image["file_name"] for image in annotations.images}
 
-    def named(sets: Sequence[Sequence[int]]) -> list[list[str]]:
-        return sorted(sorted(names[image_id] for image_id in members) for members in sets)
+    def __init__(
+        self,
+        annotations: Annotations,
+        store: MutableMapping[str, dict[str, Any]],
+        *,
+        groups: Sequence[Sequence[int]],
+        config: Mapping[str, Any],
+    ) -> None:
+        self._store = store
+        self._names = {image["id"]: image["file_name"] for image in annotations.images}
+        self._ids = {name: image_id for image_id, name in self._names.items()}
+        named = sorted(sorted(self._names[image_id] for image_id in members) for members in groups)
+        # Of the classes only the names: a new one has the images split anew, since no part may hold any of it.
+        self._about = [annotations.images_digest, named, sorted(annotations.class_names), config]
 
-    own = None if ready_made is None else {name: named([ids]) for name, ids in ready_made.items()}
-    whole = [annotations.images_digest, named(groups), own, config, seed, sorted(annotations.class_names)]
-    return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
+    def keep(
+        self, what: Any, of: Iterable[int], make: Callable[[], Mapping[str, Sequence[int]]]
+    ) -> dict[str, list[int]]:
+        """Returns ids by part: those that are stored, or else those that `make` gives, which are stored.
 
+        By file name, so that they are found when ids were numbered anew.
 
-def kept_split(
-    annotations: Annotations, key: str, earlier: MutableMapping[str, dict[str, Any]]
-) -> dict[str, list[int]] | None:
-    """Returns the image ids of each part of an earlier split; None where there is none, or none of these images."""
-    stored = earlier.get(key)
-    if stored is None:
-        return None
-    id_of = {image["file_name"]: image["id"] for image in annotations.images}
-    named = [name for names in stored.values() for name in names]
-    if sorted(named) != sorted(id_of):
-        return None
-    return {part: [id_of[name] for name in names] for part, names in stored.items()}
-
-
-def keep_split(
-    annotations: Annotations,
-    key: str,
-    members: Mapping[str, Sequence[int]],
-    earlier: MutableMapping[str, dict[str, Any]],
-) -> None:
-    """Stores the image ids of each part by file name, under which they are found when ids were numbered anew."""
-    names = {image["id"]: image["file_name"] for image in annotations.images}
-    earlier[key] = {part: sorted(names[image_id] for image_id in ids) for part, ids in members.items()}
+        Args:
+            what: what is shared out, as JSON.
+            of: the images that are shared out; a record of others is made anew.
+            make: shares them out.
+        """
+        key = hashlib.sha256(json.dumps([self._about, what], sort_keys=True).encode()).hexdigest()
+        stored = self._store.get(key, {})
+        if sorted(name for names in stored.values() for name in names) == sorted(self._names[i] for i in of):
+            return {part: [self._ids[name] for name in names] for part, names in stored.items()}
+        made = {part: list(ids) for part, ids in make().items()}
+        self._store[key] = {part: sorted(self._names[image_id] for image_id in ids) for part, ids in made.items()}
+        return made

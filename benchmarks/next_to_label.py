@@ -2,10 +2,11 @@
 
     kedro run --to-outputs=label_report,annotations_pool && python benchmarks/next_to_label.py --seeds 0 1 2 [--smoke]
 
-It begins with the training images of the last `kedro run`. Their student proposes images of those whose labels are held
-back; these get their labels, a student is trained on all, and proposes the next ones. Beside it as many images are drawn
-by chance. Every training has the same steps, start and seed; nothing of the last run is replaced. What is compared is the
-mean over the rounds of the test split's box mAP50-95, with its spread over the seeds. `--smoke` only shows that it runs.
+It begins with the training images of the last `kedro run`. Their student proposes images of those whose labels are
+held back; these get their labels, a student is trained on all, and proposes the next ones. Beside it as many images
+are drawn by chance. Every training has the same steps, start and seed; nothing of the last run is replaced. What is
+compared is the mean over the rounds of the test split's box mAP50-95, with its spread over the seeds. `--smoke` only
+shows that it runs.
 """
 
 import argparse
@@ -68,7 +69,10 @@ def main() -> None:
         distillation = catalog.load("params:distillation")
         if chosen.steps:
             training = distillation.training.model_copy(
-                update={"steps": chosen.steps, "validate_every": min(chosen.steps, distillation.training.validate_every)}
+                update={
+                    "steps": chosen.steps,
+                    "validate_every": min(chosen.steps, distillation.training.validate_every),
+                }
             )
             distillation = distillation.model_copy(update={"training": training})
         settings = ArmSettings(
@@ -124,7 +128,9 @@ class Simulation:
             print(f"seed {seed}, {way}, round {number + 1}: {figures[-1]:.4f}, {time.time() - begun:.0f} s", flush=True)
         return figures
 
-    def _proposed(self, student: StudentWeights, labelled: list[int], left: list[int], seed: int, add: int) -> list[int]:
+    def _proposed(
+        self, student: StudentWeights, labelled: list[int], left: list[int], seed: int, add: int
+    ) -> list[int]:
         data, evaluation = self._data, self._asked["evaluation"]
         known = [*data.train.image_by_id, *labelled]
         together = Annotations(
@@ -172,7 +178,9 @@ def tell(curves: dict[str, list[list[float]]], first: int, add: int) -> None:
         table.add_row(way, *(f"{mean:.4f} ± {spread:.4f}" for mean, spread in cells))
     Console(width=120).print(table)
     ahead = np.array(curves["next_to_label"])[:, 1:].mean(axis=1) - np.array(curves["chance"])[:, 1:].mean(axis=1)
-    print(json.dumps({"ahead": ahead.tolist(), "mean": float(ahead.mean()), "all_seeds_agree": bool((ahead > 0).all())}))
+    print(
+        json.dumps({"ahead": ahead.tolist(), "mean": float(ahead.mean()), "all_seeds_agree": bool((ahead > 0).all())})
+    )
 
 
 if __name__ == "__main__":

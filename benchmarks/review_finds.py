@@ -2,9 +2,9 @@
 
     python benchmarks/review_finds.py [--share 0.08] [--seeds 0 1 2], after `kedro run`
 
-Of the labels of training, validation and test images a share is made wrong: another class (four of ten), no label at all,
-a box that lies elsewhere, a label where nothing is (two of ten each). Student and teacher stay those of the last run. The
-reference is a review by chance, whose share of wrong labels is the planted one.
+Of the labels of training, validation and test images a share is made wrong: another class (four of ten), no label at
+all, a box that lies elsewhere, a label where nothing is (two of ten each). Student and teacher stay those of the last
+run. The reference is a review by chance, whose share of wrong labels is the planted one.
 """
 
 import argparse
@@ -46,7 +46,9 @@ def main() -> None:
         truth = {name: catalog.load(f"annotations_{name}") for name in SPLITS}
         ends = {"train": "", "val": "_val", "test": "_test"}
         teacher = {name: catalog.load(f"teacher_labels{end}") for name, end in ends.items()}
-        student = {name: catalog.load("predictions_student" + (f"_{name}" if name != "test" else "")) for name in SPLITS}
+        student = {
+            name: catalog.load("predictions_student" + (f"_{name}" if name != "test" else "")) for name in SPLITS
+        }
         overlaps = catalog.load("params:failures").errors(catalog.load("params:evaluation").match_box_iou)
         wrong_labels = catalog.load("params:review").wrong_labels
 
@@ -60,7 +62,9 @@ def main() -> None:
         objects = sum(len(annotations.objects) for annotations in truth.values())
         count = sum(len(boxes) for of in planted.values() for boxes in of.values())
         rows.append({"by_chance": count / objects, **{str(n): float(np.mean(hits[:n])) for n in FIRST}})
-    table = Table("seed", "by chance", *(f"first {n}" for n in FIRST), title="Share of candidates that are wrong labels")
+    table = Table(
+        "seed", "by chance", *(f"first {n}" for n in FIRST), title="Share of candidates that are wrong labels"
+    )
     for seed, row in zip(chosen.seeds, rows, strict=True):
         table.add_row(str(seed), *(f"{value:.2f}" for value in row.values()))
     Console(width=120).print(table)

@@ -29,7 +29,13 @@ def coco(objects, *, boxes=True, masks=False, images=None):
     ids = images or sorted({row[0] for row in objects})
     records = []
     for number, (image_id, category_id, left, top, side) in enumerate(objects, start=1):
-        record = {"id": number, "image_id": image_id, "category_id": category_id, "iscrowd": 0, "mine": f"kept {number}"}
+        record = {
+            "id": number,
+            "image_id": image_id,
+            "category_id": category_id,
+            "iscrowd": 0,
+            "mine": f"kept {number}",
+        }
         if boxes:
             record["bbox"] = [left, top, side, side]
         if masks:

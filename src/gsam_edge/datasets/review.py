@@ -22,7 +22,12 @@ from gsam_edge.vision.errors import UserError
 logger = logging.getLogger(__name__)
 
 LABELS_NAME, CANDIDATES_NAME, STATE_NAME = "annotations.json", "candidates.json", "review.json"
-TABLE_NAME, TASKS_NAME, INTERFACE_NAME, READ_ME_NAME = "review.csv", "label_studio.json", "label_studio.xml", "README.md"
+TABLE_NAME, TASKS_NAME, INTERFACE_NAME, READ_ME_NAME = (
+    "review.csv",
+    "label_studio.json",
+    "label_studio.xml",
+    "README.md",
+)
 #: Corrections beyond 1 GiB are not read.
 _MOST_BYTES = 1 << 30
 #: Rows that kedro-viz shows.
@@ -41,8 +46,8 @@ Take the corrections back with
 
     kedro run --pipeline=import_review --params=corrections=path/to/file.json
 
-A file is Label Studio's export (JSON) or COCO; without `corrections` it is this folder's `annotations.json`. An image that is
-not in it stays as it is; an object that is not in it any more is removed. `docs/review.md` says the rest.
+A file is Label Studio's export (JSON) or COCO; without `corrections` it is this folder's `annotations.json`. An image
+that is not in it stays as it is; an object that is not in it any more is removed. `docs/review.md` says the rest.
 """
 
 

@@ -90,9 +90,7 @@ class ImageErrors:
         return len(self.truth) - self.correct + int((self.wrong & ~self.stands).sum())
 
 
-def image_errors(
-    annotations: Annotations, image_id: int, found: PackedDetections, config: ErrorConfig
-) -> ImageErrors:
+def image_errors(annotations: Annotations, image_id: int, found: PackedDetections, config: ErrorConfig) -> ImageErrors:
     """Says what is wrong with each detection of an image.
 
     A detection that is no object's is meant, by falling score, for the free object of another class that it overlaps

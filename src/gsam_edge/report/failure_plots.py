@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gsam_edge.report.draw import draw_detections
+from gsam_edge.report.draw import LineStyle, draw_detections
 from gsam_edge.report.fonts import font_families, literal
 from gsam_edge.vision import Detections
 
@@ -68,7 +68,11 @@ def plot_failures(
         class_names,
         title=title,
         nothing="No image has a failure.",
-        legend=("truth on the left, found on the right", "right", "a failure: not found or badly (left), wrong (right)"),
+        legend=(
+            "truth on the left, found on the right",
+            "right",
+            "a failure: not found or badly (left), wrong (right)",
+        ),
         image_width=image_width,
     )
 
@@ -121,7 +125,8 @@ def plot_pairs(
             left = 2 * column * _IMAGE_INCH
             drawn = _IMAGE_INCH * row.image.shape[0] / row.image.shape[1]
             name = f"{_end(row.file_name)}: {row.title}"
-            place = {"fontsize": 8.5, "fontweight": "bold", "color": _INK, "fontfamily": fonts, "va": "top"}
+            place: dict[str, Any] = {"fontsize": 8.5, "fontweight": "bold", "color": _INK}
+            place |= {"fontfamily": fonts, "va": "top"}
             figure.text((left + 0.06) / width, (top - 0.04) / height, literal(name), **place)
             for side, (shown, failed) in enumerate(((row.truth, row.lost), (row.found, row.wrong))):
                 start = (left + side * _IMAGE_INCH + 0.04) / width
@@ -129,7 +134,7 @@ def plot_pairs(
                 axes = figure.add_axes(box)
                 axes.set_axis_off()
                 axes.set_anchor("N")
-                styles = ["dotted" if each else "solid" for each in failed]
+                styles: list[LineStyle] = ["dotted" if each else "solid" for each in failed]
                 axes.imshow(
                     draw_detections(
                         row.image, shown, class_names, width=image_width, with_scores=side == 1, lines=styles

@@ -3,7 +3,7 @@
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -131,7 +131,7 @@ def plot_next_to_label(
         for column, (row, text) in enumerate(zip(line, told, strict=True)):
             number += 1
             left, drawn = column * _IMAGE_INCH, _IMAGE_INCH * row.image.shape[0] / row.image.shape[1]
-            place = {"fontfamily": fonts, "va": "top"}
+            place: dict[str, Any] = {"fontfamily": fonts, "va": "top"}
             name = f"{number}. {_end(row.file_name)}"
             figure.text(
                 (left + 0.05) / width,

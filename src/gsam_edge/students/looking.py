@@ -86,4 +86,3 @@ def some_images(annotations: Annotations, most: int, seed: int) -> list[int]:
         return ids
     rows = np.random.default_rng(seed).choice(len(ids), most, replace=False)
     return [ids[row] for row in sorted(rows.tolist())]
-

@@ -67,9 +67,7 @@ def test_all_that_is_said_about_the_split_makes_it_anew(config, seed, images, ne
     store = {}
     before = split(read(CLASSES, source="a"), ratios(), seed=0, earlier=store)
     after = split(read(OTHERS, source="b", images=images), config, seed=seed, near_duplicates=near, earlier=store)
-    assert ids(after) == ids(
-        split(read(OTHERS, source="b", images=images), config, seed=seed, near_duplicates=near)
-    )
+    assert ids(after) == ids(split(read(OTHERS, source="b", images=images), config, seed=seed, near_duplicates=near))
     assert digests(after) != digests(before)
 
 

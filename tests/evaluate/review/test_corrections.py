@@ -54,7 +54,7 @@ def test_each_correction_is_counted_and_the_rest_of_the_file_stays(boxes, masks)
     content = coco(OBJECTS, boxes=boxes, masks=masks)
     raw, review = review_of(content, split="val")
     labels = copy.deepcopy(review.labels)
-    one, two, three, four = labels["annotations"]
+    one, two, three, _ = labels["annotations"]
     one["category_id"] = HOOK  # another class
     for key, value in (("bbox", [12, 42, 22, 30]), ("segmentation", [[12, 42, 34, 42, 34, 72, 12, 72]])):
         if key in three:

@@ -92,7 +92,9 @@ def test_the_report_says_why_and_where_the_image_is():
     assert json.loads(json.dumps(report)) == report
     first, second = report["images"]
     assert (first["file_name"], first["from"], first["score"]) == ("a.png", "held back", 4.6)
-    assert first["why"].startswith("the student is unsure of about 3 objects; student and teacher disagree on about 1 object")
+    assert first["why"].startswith(
+        "the student is unsure of about 3 objects; student and teacher disagree on about 1 object"
+    )
     assert second["file_name"] == "unlabelled/b.png"
     assert second["why"] == "it looks unlike the labelled images"
     assert (report["looked_at"], report["of"]) == (2, 7)

@@ -133,8 +133,8 @@ def require_labels_of(images: Annotations, labels: Predictions, *, what: str) ->
         changed = [image_id for image_id, count in counts.items() if len(labels.objects[image_id]) != count]
         if changed:
             raise InvalidDatasetError(
-                f"{what}: expected a mask in each labelled box, got another number of them in {len(changed)} images, "
-                f"the first {images.image_by_id[changed[0]]['file_name']!r}, whose labels were corrected since; {remedy}"
+                f"{what}: expected a mask in each labelled box, got another number of them in {len(changed)} images "
+                f"(the first: {images.image_by_id[changed[0]]['file_name']!r}), corrected since; {remedy}"
             )
 
 

@@ -1,6 +1,6 @@
 """Finds the images that a model fails on most, with each failure in words."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,7 +46,7 @@ def find_failures(
     truth: Annotations,
     predictions: Predictions,
     images: ImageSource,
-    thresholds: NDArray[np.float32],
+    thresholds: Sequence[float],
     config: FailuresConfig,
     *,
     match_iou: float,
@@ -58,15 +58,13 @@ def find_failures(
         truth: the split.
         predictions: what was found there, down to low scores.
         images: by file name.
-        thresholds: the score from which a detection of a class counts, float32 [C].
+        thresholds: the score from which a detection of a class counts, by class id.
         config: what counts as a failure.
         match_iou: box IoU from which a detection and an object are a pair (0..1).
     """
-    overlaps = config.errors(match_iou)
+    overlaps, least = config.errors(match_iou), np.array(thresholds, np.float32)
     judged: dict[int, ImageErrors] = {
-        image["id"]: image_errors(
-            truth, image["id"], at_thresholds(predictions.objects[image["id"]], thresholds), overlaps
-        )
+        image["id"]: image_errors(truth, image["id"], at_thresholds(predictions.objects[image["id"]], least), overlaps)
         for image in truth.images
     }
     quality = [image_quality(images[image["file_name"]]) for image in truth.images]
@@ -75,7 +73,7 @@ def find_failures(
     ranked = sorted((image_id for image_id in judged if judged[image_id].errors), key=lambda i: _rank(judged[i]))
     rows = []
     for image_id in ranked[: config.count]:
-        told = reasons(judged[image_id], predictions.objects[image_id], truth.class_names, thresholds, overlaps)
+        told = reasons(judged[image_id], predictions.objects[image_id], truth.class_names, least, overlaps)
         rows.append(
             {
                 "image_id": image_id,
@@ -89,9 +87,7 @@ def find_failures(
     kinds = {kind: sum(row[kind] for row in groups["class"]) for kind in ("objects", "found", *_LOST, "invented")}
     report = {
         "artefact": artefact,
-        "thresholds": {
-            name: round(float(least), 4) for name, least in zip(truth.class_names, thresholds, strict=True)
-        },
+        "thresholds": {name: round(float(score), 4) for name, score in zip(truth.class_names, thresholds, strict=True)},
         "totals": {"images": len(truth.images), "with_failures": len(ranked), **kinds},
         "notable": notable(groups),
         "images": rows,

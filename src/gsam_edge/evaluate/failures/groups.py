@@ -117,7 +117,7 @@ def failure_groups(
 
 
 def notable(groups: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str]:
-    """Returns a sentence for each group that is lost more often than the other objects, the largest difference first."""
+    """Returns a sentence for each group that is lost more often than the others, the largest difference first."""
     found = []
     for name in ("class", "size", "edge", "quality"):
         for row in groups[name]:

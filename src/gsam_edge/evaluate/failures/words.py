@@ -69,10 +69,9 @@ def reasons(
                 what = "mask" if kind == "outline" else "box"
                 text = f"outlines {_quoted(name)} badly: its {what} has an IoU of {judged.iou[row]:.2f} ({score})"
         told.append(_reason(TOLD[kind], name, text, objects.xyxy[target]))
-    for row in np.argsort(-found.scores, kind="stable").tolist():
-        if judged.wrong[row] and not judged.stands[row]:
-            told.append(_invented(judged, row, class_names))
-    return told
+    too_many = np.argsort(-found.scores, kind="stable")
+    too_many = too_many[judged.wrong[too_many] & ~judged.stands[too_many]]
+    return told + [_invented(judged, row, class_names) for row in too_many.tolist()]
 
 
 def _invented(judged: ImageErrors, row: int, class_names: Sequence[str]) -> dict[str, Any]:

@@ -1,9 +1,9 @@
 """How far student and teacher can be believed, seen on validation images, and what that says of a label.
 
-What a finder says of a labelled object is one of a few things: a class, that its box lies elsewhere, or nothing. How often
-it says each of them of objects of each class is counted on validation images, as Dawid and Skene (1979) do for several
-people who label the same things. A label is then doubted by Bayes' rule: a finder that takes every tenth ring for a hook
-says little where it sees a hook at a labelled ring, one that never does says much.
+What a finder says of a labelled object is one of a few things: a class, that its box lies elsewhere, or nothing. How
+often it says each of them of objects of each class is counted on validation images, as Dawid and Skene (1979) do for
+several people who label the same things. A label is then doubted by Bayes' rule: a finder that takes every tenth ring
+for a hook says little where it sees a hook at a labelled ring, one that never does says much.
 """
 
 from collections.abc import Mapping, Sequence
@@ -96,7 +96,11 @@ class Beliefs:
                 said = sight.said(class_id, objects.unmasked.xyxy[row], overlaps)
                 outcome = partial.outcome(sight, said, objects.unmasked.xyxy[row], overlaps)
                 counts[class_id, outcome] += 1
-                if outcome == class_id and said is not None and (iou := mask_overlap(objects, row, found, said)) is not None:
+                if (
+                    outcome == class_id
+                    and said is not None
+                    and (iou := mask_overlap(objects, row, found, said)) is not None
+                ):
                     masks, bad = masks + 1, bad + (iou < overlaps.mask_iou)
         return cls(curves, _shares(counts), (bad + 0.5) / (masks + 1))
 

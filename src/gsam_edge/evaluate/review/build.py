@@ -15,7 +15,7 @@ from gsam_edge.evaluate.review.candidates import CANDIDATE_KINDS, Candidate, can
 from gsam_edge.evaluate.review.config import ReviewConfig
 from gsam_edge.evaluate.review.package import Review, ReviewedImage, build_review
 from gsam_edge.metrics.object_errors import ErrorConfig
-from gsam_edge.report.draw import draw_detections
+from gsam_edge.report.draw import LineStyle, draw_detections
 from gsam_edge.report.review_plots import DoubtfulImage
 from gsam_edge.vision import Detections
 from gsam_edge.vision.images import ImageSource
@@ -151,11 +151,9 @@ def _drawing(image: ReviewedImage, images: ImageSource) -> bytes:
     """Returns a JPEG: the labels on the left, dotted where they are doubted, and what the finders see on the right."""
     doubtful = _doubtful(image, images)
     names = image.annotations.class_names
-    lines = ["dotted" if each else "solid" for each in doubtful.doubted]
+    lines: list[LineStyle] = ["dotted" if each else "solid" for each in doubtful.doubted]
     pair = [
-        draw_detections(
-            doubtful.image, doubtful.truth, names, width=_DRAWN_WIDTH, with_scores=False, lines=lines
-        ),
+        draw_detections(doubtful.image, doubtful.truth, names, width=_DRAWN_WIDTH, with_scores=False, lines=lines),
         draw_detections(doubtful.image, doubtful.seen, names, width=_DRAWN_WIDTH),
     ]
     buffer = BytesIO()

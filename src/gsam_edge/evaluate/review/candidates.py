@@ -1,4 +1,4 @@
-"""Labels that may be wrong: where truth, student and teacher disagree, each with how far the finders can be believed."""
+"""Labels that may be wrong: where truth, student and teacher disagree, each with how far it is believed."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -169,7 +169,9 @@ def _of_object(
     doubt = doubt_label(class_id, told, wrong_labels=wrong_labels)
     name, other = names[class_id], int(doubt.of_class.argmax())
     of_other = [seen for seen, outcome in said if seen is not None and outcome == other]
-    near = [seen for (seen, outcome), (beliefs, _) in zip(said, told, strict=True) if seen and outcome == beliefs.elsewhere]
+    near = [
+        seen for (seen, outcome), (beliefs, _) in zip(said, told, strict=True) if seen and outcome == beliefs.elsewhere
+    ]
     in_doubt = []
     if of_other:
         text = f"'{name}' may be '{names[other]}': {_say(of_other, 'says', 'say')} so"
@@ -189,7 +191,9 @@ def _of_object(
         mask_iou = mask_overlap(truth, row, seen.sight.found, seen.row)
         if mask_iou is not None and mask_iou < overlaps.mask_iou:
             text = f"the mask of '{name}' may lie badly: IoU {mask_iou:.2f} with the one of the {seen.sight.finder}"
-            in_doubt.append(_candidate("place", doubt_mask(beliefs, wrong_labels=wrong_labels), row, seen, [seen], text))
+            in_doubt.append(
+                _candidate("place", doubt_mask(beliefs, wrong_labels=wrong_labels), row, seen, [seen], text)
+            )
     return max(in_doubt, key=lambda each: each.belief)
 
 

@@ -45,8 +45,9 @@ class NextToLabelConfig(BaseModel):
     count: int = Field(gt=0, description="images that are proposed, in the order in which to label them")
     looked_at: int = Field(gt=0, description="most images that are looked at, drawn by the seed")
     disagreement: float = Field(
-        ge=0, description="weight of the objects that student and teacher disagree on, against those of which the "
-        "student is unsure"
+        ge=0,
+        description="weight of the objects that student and teacher disagree on, against those of which the "
+        "student is unsure",
     )
     shortlist: float = Field(
         ge=1, description="times `count` images that tell most; of them those are taken that differ most"

@@ -242,8 +242,12 @@ class _File:
 
     def to_json(self) -> bytes:
         """Returns the file, one record a line; records that were not touched are written as they were read."""
-        head = {key: value for key, value in self._content.items() if key not in ("images", "annotations", "categories")}
-        parts = [f"{json.dumps(key)}:{json.dumps(value, separators=(',', ':'))}".encode() for key, value in head.items()]
+        head = {
+            key: value for key, value in self._content.items() if key not in ("images", "annotations", "categories")
+        }
+        parts = [
+            f"{json.dumps(key)}:{json.dumps(value, separators=(',', ':'))}".encode() for key, value in head.items()
+        ]
         kept = [item for row, item in enumerate(self._items) if row not in self._removed]
         lists = {
             "images": JsonRecords(list(self._content["images"])),

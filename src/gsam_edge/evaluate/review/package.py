@@ -91,7 +91,7 @@ class Review:
             return cls({**labels, "categories": categories}, {}, list(content["rows"]), content["source"])
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InvalidDatasetError(
-                f"review.json: expected what the pipeline evaluation wrote, got {error!r}; run it again for a new review"
+                f"review.json: expected what the pipeline evaluation wrote, got {error!r}; run it again"
             ) from error
 
 

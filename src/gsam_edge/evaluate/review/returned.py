@@ -81,7 +81,7 @@ def read_corrections(corrections: Corrections, images: Sequence[Mapping[str, Any
     if form not in _FORMS or form not in IMPORTERS:
         told = "of no known form" if layout is None else str(layout)
         raise InvalidDatasetError(
-            f"{corrections.name}: expected corrections as COCO, or as Label Studio exports them (JSON), got a file {told}"
+            f"{corrections.name}: expected corrections as COCO, or as Label Studio exports them, got a file {told}"
         )
     sizes = {str(image["file_name"]): (int(image["height"]), int(image["width"])) for image in images}
     files = _OneFile(_without_places(value, form, corrections.content), sizes)

@@ -139,7 +139,9 @@ def look_at_labelled(
 
     threshold = evaluation.score_threshold
     return (
-        findings_of(student_weights, train, images, most=review.looked_at, threshold=threshold, seed=seed, device=device),
+        findings_of(
+            student_weights, train, images, most=review.looked_at, threshold=threshold, seed=seed, device=device
+        ),
         findings_of(student_weights, val, images, most=len(val.images), threshold=threshold, seed=seed, device=device),
     )
 

@@ -49,7 +49,9 @@ def import_review_summary(report: Mapping[str, Any]) -> "Table":
     from rich.table import Table
 
     images = report["images"]
-    title = f"Corrections of {images['returned']} of {images['handed_out']} images, from {escape(report['corrections'])}"
+    title = (
+        f"Corrections of {images['returned']} of {images['handed_out']} images, from {escape(report['corrections'])}"
+    )
     table = Table(title=title, title_justify="left", header_style="bold")
     table.add_column("objects", justify="right")
     table.add_column("outcome")

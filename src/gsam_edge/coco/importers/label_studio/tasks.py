@@ -1,7 +1,7 @@
 """Label Studio's tasks and its labelling interface, of labels as they are with candidates beside them.
 
-https://labelstud.io/guide/predictions: places are in percent of the image. What is labelled comes as an annotation, to be
-corrected; what the finders say as a prediction, a tab beside it, from which regions can be copied.
+https://labelstud.io/guide/predictions: places are in percent of the image. What is labelled comes as an annotation, to
+be corrected; what the finders say as a prediction, a tab beside it, from which regions can be copied.
 """
 
 from collections.abc import Mapping, Sequence

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from gsam_edge.training.checkpoints import FolderCheckpoints
 
 SPLITS = ("annotations_train", "annotations_val", "annotations_test")
+POOL = "annotations_pool"
 #: Ends of the names of the parameters that hold the IoU of a suppression.
 SUPPRESSION = (".nms_iou", ".iou_threshold")
 SCENE, RULES = "params:scene", "params:augmentation_rules"
@@ -49,7 +50,7 @@ class InputHooks:
             raw = catalog["raw_annotations"]
             annotations = catalog.load(name)
             self._refuse_empty(name, annotations)
-            if annotations.source != raw.digest():
+            if annotations.source != raw.digest() and not _is_present_pool(name, annotations, catalog):
                 raise DatasetError(
                     f"{name}: expected a split of {raw._filepath}, got one of another dataset by an earlier run; "
                     "run the pipeline data_validation first, or give the same --params=dataset=... again"
@@ -73,6 +74,14 @@ class InputHooks:
                 f"{name}: expected images for {nodes}, got an empty split; give split.{part} a share (or name images "
                 "for it, where the splits are ready-made), or run the pipelines that do without it one by one"
             )
+
+
+def _is_present_pool(name: str, annotations: Annotations, catalog: DataCatalog) -> bool:
+    """Whether these are the images without labels beside the present splits.
+
+    A pool has no labels, so it stays what it was when those of the splits were corrected.
+    """
+    return name == POOL and annotations.split_digest == catalog.load(SPLITS[0]).split_digest
 
 
 def _nodes_that_need_splits(pipeline: Pipeline) -> dict[str, list[str]]:

@@ -14,6 +14,7 @@ from gsam_edge.coco.predictions import Predictions
 from gsam_edge.evaluate.failures.config import FailuresConfig
 from gsam_edge.evaluate.failures.groups import JudgedImages, failure_groups, notable
 from gsam_edge.evaluate.failures.words import counted, reasons
+from gsam_edge.metrics.bootstrap import drawn_images
 from gsam_edge.metrics.object_errors import ImageErrors, image_errors
 from gsam_edge.report.failure_plots import FailedImage
 from gsam_edge.vision.images import ImageSource
@@ -50,6 +51,7 @@ def find_failures(
     config: FailuresConfig,
     *,
     match_iou: float,
+    draws: NDArray[np.int64] | None = None,
 ) -> Failures:
     """Judges every detection of a split at its class's threshold; an image is read once, for its quality.
 
@@ -61,6 +63,7 @@ def find_failures(
         thresholds: the score from which a detection of a class counts, by class id.
         config: what counts as a failure.
         match_iou: box IoU from which a detection and an object are a pair (0..1).
+        draws: how often each image counts in each resample; None: each image is drawn by itself.
     """
     overlaps, least = config.errors(match_iou), np.array(thresholds, np.float32)
     judged: dict[int, ImageErrors] = {
@@ -69,7 +72,8 @@ def find_failures(
     }
     quality = [image_quality(images[image["file_name"]]) for image in truth.images]
     flat = JudgedImages.of(truth, judged, edge=config.edge)
-    groups = failure_groups(flat, truth.class_names, quality)
+    resamples = drawn_images(len(truth.images)) if draws is None else draws
+    groups = failure_groups(flat, truth.class_names, quality, resamples)
     ranked = sorted((image_id for image_id in judged if judged[image_id].errors), key=lambda i: _rank(judged[i]))
     rows = []
     for image_id in ranked[: config.count]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from gsam_edge.coco.annotations import Annotations
 from gsam_edge.coco.images.quality import ImageQuality
 from gsam_edge.evaluate.failures.words import TOLD
-from gsam_edge.metrics.bootstrap import drawn_images, enough_images, estimate
+from gsam_edge.metrics.bootstrap import enough_images, estimate
 from gsam_edge.metrics.object_errors import ERROR_KINDS, ImageErrors
 from gsam_edge.vision.boxes import box_area
 
@@ -89,7 +89,10 @@ class Group(NamedTuple):
 
 
 def failure_groups(
-    judged: JudgedImages, class_names: Sequence[str], quality: Sequence[ImageQuality]
+    judged: JudgedImages,
+    class_names: Sequence[str],
+    quality: Sequence[ImageQuality],
+    draws: NDArray[np.int64],
 ) -> dict[str, list[dict[str, Any]]]:
     """Returns the groups of objects under `class`, `size`, `edge` and `quality`, and the kinds of `error`.
 
@@ -102,8 +105,8 @@ def failure_groups(
         judged: the errors of all images.
         class_names: by class id.
         quality: of each image.
+        draws: how often each image counts in each resample, see `bootstrap.drawn_images`.
     """
-    draws = drawn_images(judged.images)
     groups = {
         "class": list(_classes(judged, class_names)),
         "size": list(_sizes(judged)),

@@ -76,7 +76,7 @@ class ReviewDataset(AbstractDataset[tuple[Review, ImageFolder], Review]):
         }
         if review.rows:
             names = [category["name"] for category in review.labels["categories"]]
-            texts[TASKS_NAME] = _json(tasks(review.labels, review.candidates, review.rows))
+            texts[TASKS_NAME] = _json(tasks(review.labels, review.candidates, review.rows, folder=self._folder.name))
             texts[INTERFACE_NAME] = interface(names).encode()
         with new_folder(self._folder) as draft:
             for name, content in (texts | dict(review.drawn)).items():

@@ -31,7 +31,7 @@ def records(corrected):
 
 def label_studio(review):
     """What Label Studio exports of a review's tasks that nobody changed."""
-    made = tasks(review.labels, review.candidates, review.rows)
+    made = tasks(review.labels, review.candidates, review.rows, folder="review")
     for number, task in enumerate(made):
         task |= {"id": number, "drafts": []}
         task["annotations"][0] |= {"id": 5, "completed_by": 1, "was_cancelled": False, "ground_truth": False}

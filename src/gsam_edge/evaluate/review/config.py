@@ -15,7 +15,7 @@ class ReviewConfig(BaseModel):
         gt=0, lt=0.5, description="share of the labels that are wrong, as far as known before anybody has looked"
     )
     least_belief: float = Field(ge=0, le=1, description="labels that are doubted less are no candidates")
-    looked_at: int = Field(gt=0, description="most images of the training split that the student looks at")
+    looked_at: int = Field(ge=0, description="most images of the training split that the student looks at; 0: none")
     drawn: int = Field(gt=0, description="of the images, how many the plot shows, two in a row")
     image_width: int = Field(gt=0, description="pixels, of one image of a drawing with its margin")
 
@@ -43,7 +43,7 @@ class NextToLabelConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     count: int = Field(gt=0, description="images that are proposed, in the order in which to label them")
-    looked_at: int = Field(gt=0, description="most images that are looked at, drawn by the seed")
+    looked_at: int = Field(ge=0, description="most images that are looked at, drawn by the seed; 0: none is proposed")
     disagreement: float = Field(
         ge=0,
         description="weight of the objects that student and teacher disagree on, against those of which the "

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 #: Most labelled images from which proposed ones should differ.
-_MOST_LABELLED = 2000
+_MOST_LABELLED = 1000
 #: Drawn detections score at least this.
 _DRAWN_SCORE = 0.1
 
@@ -101,9 +101,11 @@ def propose(
     import pandas as pd
 
     pool, train = parts["pool"], parts["train"]
-    if not pool.images:
+    if not (pool.images and config.looked_at):
         why = "there are no unlabelled images: put some into the dataset's folder unlabelled/"
-        return Proposed({"images": [], "looked_at": 0, "of": 0, "why": why}, pd.DataFrame(columns=list(COLUMNS)), [])
+        why = "next_to_label.looked_at is 0" if pool.images else why
+        report = {"images": [], "looked_at": 0, "of": len(pool.images), "why": why}
+        return Proposed(report, pd.DataFrame(columns=list(COLUMNS)), [])
     beliefs = {"student": Beliefs.of(parts["val"], student_val, overlaps)}
     if not teacher["val"].predictor.prompted_with_boxes:
         beliefs["teacher"] = Beliefs.of(parts["val"], teacher["val"], overlaps)

@@ -33,16 +33,28 @@ def interface(class_names: Sequence[str]) -> str:
 
 
 def tasks(
-    labels: Mapping[str, Any], candidates: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]
+    labels: Mapping[str, Any],
+    candidates: Mapping[str, Any],
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    folder: str,
 ) -> list[dict[str, Any]]:
-    """Returns one task an image, in the order of the rows of a review; see there for the arguments."""
+    """Returns one task an image, in the order of the rows of a review.
+
+    Args:
+        labels: see `Review`.
+        candidates: see `Review`.
+        rows: see `Review`.
+        folder: name of the folder of the images, in the one that Label Studio serves: it refuses to serve the images'
+            own.
+    """
     names = {category["id"]: category["name"] for category in labels["categories"]}
     image_of = {image["file_name"]: image for image in labels["images"]}
     of_labels, of_candidates = _by_image(labels["annotations"]), _by_image(candidates["annotations"])
     made = []
     for row in rows:
         image = image_of[row["file_name"]]
-        place = "/data/local-files/?d=" + quote(row["file_name"])
+        place = "/data/local-files/?d=" + quote(f"{folder}/{row['file_name']}")
         told = of_candidates.get(image["id"], [])
         task: dict[str, Any] = {
             "data": {

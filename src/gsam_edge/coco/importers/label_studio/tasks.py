@@ -57,12 +57,7 @@ def tasks(
         place = "/data/local-files/?d=" + quote(f"{folder}/{row['file_name']}")
         told = of_candidates.get(image["id"], [])
         task: dict[str, Any] = {
-            "data": {
-                "image": place,
-                "file_name": row["file_name"],
-                "split": row["split"],
-                "why": "; ".join(row["reasons"]),
-            },
+            "data": {"image": place, "split": row["split"], "why": "; ".join(row["reasons"])},
             "annotations": [{"result": _regions(of_labels.get(image["id"], []), image, names, "label")}],
         }
         if told:

@@ -5,6 +5,7 @@ from kedro.pipeline.node import Node
 
 from gsam_edge.export.table import FORMATS
 from gsam_edge.pipelines.evaluation import nodes
+from gsam_edge.pipelines.evaluation.review import what_next
 from gsam_edge.pipelines.templates import STUDENT, TEACHER_INPUTS
 
 TEST = ["annotations_test", "raw_images"]
@@ -56,6 +57,7 @@ def create_pipeline() -> Pipeline:
                 name="measure_teacher",
             ),
             *measuring(STUDENT),
+            *what_next(),
             node(
                 nodes.compare,
                 inputs={artefact: f"measurement_{artefact}" for artefact in ARTEFACTS},
@@ -72,78 +74,6 @@ def create_pipeline() -> Pipeline:
                 },
                 outputs="evaluation_report",
                 name="evaluate_artefacts",
-            ),
-            node(
-                nodes.find_failures,
-                inputs={
-                    "annotations_test": "annotations_test",
-                    "images": "raw_images",
-                    "predictions": f"predictions_{STUDENT}",
-                    "recommended": f"{STUDENT}_thresholds",
-                    "evaluation": "params:evaluation",
-                    "failures": "params:failures",
-                },
-                outputs=["failure_report", "plot_failures"],
-                name="find_failures",
-            ),
-            node(
-                nodes.look_at_labelled,
-                inputs={
-                    "student_weights": f"{STUDENT}_weights",
-                    "train": "annotations_train",
-                    "val": "annotations_val",
-                    "images": "raw_images",
-                    "evaluation": "params:evaluation",
-                    "review": "params:review",
-                    "seed": "params:seed",
-                    "device": "params:device",
-                },
-                outputs=[f"predictions_{STUDENT}_train", f"predictions_{STUDENT}_val"],
-                name="look_at_labelled",
-            ),
-            node(
-                nodes.make_review,
-                inputs={
-                    "train": "annotations_train",
-                    "val": "annotations_val",
-                    "test": "annotations_test",
-                    "student_train": f"predictions_{STUDENT}_train",
-                    "student_val": f"predictions_{STUDENT}_val",
-                    "student_test": f"predictions_{STUDENT}",
-                    "teacher_train": "teacher_labels",
-                    "teacher_val": "teacher_labels_val",
-                    "teacher_test": "teacher_labels_test",
-                    "images": "raw_images",
-                    "evaluation": "params:evaluation",
-                    "failures": "params:failures",
-                    "review": "params:review",
-                },
-                outputs=["review", "review_report", "plot_review"],
-                name="make_review",
-            ),
-            node(
-                nodes.choose_next_to_label,
-                inputs={
-                    "student_weights": f"{STUDENT}_weights",
-                    "train": "annotations_train",
-                    "val": "annotations_val",
-                    "test": "annotations_test",
-                    "held_back": "annotations_held_back",
-                    "pool": "annotations_pool",
-                    "student_val": f"predictions_{STUDENT}_val",
-                    "teacher_val": "teacher_labels_val",
-                    "teacher_pool": "teacher_labels_pool",
-                    "images": "raw_images",
-                    "unlabelled": "unlabelled_images",
-                    "image_scan": "image_scan",
-                    "evaluation": "params:evaluation",
-                    "failures": "params:failures",
-                    "config": "params:next_to_label",
-                    "seed": "params:seed",
-                    "device": "params:device",
-                },
-                outputs=["next_to_label", "next_to_label_table", "plot_next_to_label"],
-                name="choose_next_to_label",
             ),
             node(
                 nodes.draw_predictions,

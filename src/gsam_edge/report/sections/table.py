@@ -46,9 +46,6 @@ SECTIONS: Mapping[str, Section] = {
         Section(
             "artefacts", ("optimization_report",), lambda reports: artefacts_summary(reports["optimization_report"])
         ),
-        Section("teachers", ("teacher_report",), lambda reports: teachers_summary(reports["teacher_report"])),
-        Section("arms", ("distillation_report",), lambda reports: arms_summary(reports["distillation_report"])),
-        Section("pruning", ("pruning_report",), lambda reports: pruning_summary(reports["pruning_report"])),
         Section("failures", ("failure_report",), lambda reports: failures_summary(reports["failure_report"])),
         Section("review", ("review_report",), lambda reports: review_summary(reports["review_report"])),
         Section(
@@ -56,6 +53,9 @@ SECTIONS: Mapping[str, Section] = {
             ("import_review_report",),
             lambda reports: import_review_summary(reports["import_review_report"]),
         ),
+        Section("teachers", ("teacher_report",), lambda reports: teachers_summary(reports["teacher_report"])),
+        Section("arms", ("distillation_report",), lambda reports: arms_summary(reports["distillation_report"])),
+        Section("pruning", ("pruning_report",), lambda reports: pruning_summary(reports["pruning_report"])),
         Section("import", ("import_report",), lambda reports: import_summary(reports["import_report"])),
     )
 }

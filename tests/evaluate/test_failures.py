@@ -121,6 +121,24 @@ def test_chance_makes_no_group_notable():
     assert {row["verdict"] for row in report["groups"]["class"]} == {"not distinguishable from the others"}
 
 
+def test_copies_of_an_image_are_drawn_together():
+    """Six images that are lost, of which five are copies, are two pieces of evidence."""
+    truth = world(20)
+    of_image = dict.fromkeys(range(1, 7), GOOD[:1])
+
+    def width(together):
+        objects = {image["id"]: found(*of_image.get(image["id"], GOOD)) for image in truth.images}
+        predictions = Predictions(objects, truth.class_names, PredictorInfo("student", "", False))
+        images = {image["file_name"]: np.zeros((100, 100, 3), np.uint8) for image in truth.images}
+        told = find_failures(
+            "student", truth, predictions, images, THRESHOLDS, CONFIG, match_iou=0.5, together=together
+        )
+        low, high = next(row for row in told.report["groups"]["class"] if row["name"] == "hook")["lost_ci95"]
+        return high - low
+
+    assert width([[1, 2, 3, 4, 5], [999, 998]]) > 1.3 * width([])
+
+
 def test_a_perfect_model_has_no_failure_and_a_plot_says_so():
     told = failures(world(), {})
     assert told.report["images"] == []

@@ -51,7 +51,7 @@ def find_failures(
     config: FailuresConfig,
     *,
     match_iou: float,
-    draws: NDArray[np.int64] | None = None,
+    together: Sequence[Sequence[int]] = (),
 ) -> Failures:
     """Judges every detection of a split at its class's threshold; an image is read once, for its quality.
 
@@ -63,7 +63,7 @@ def find_failures(
         thresholds: the score from which a detection of a class counts, by class id.
         config: what counts as a failure.
         match_iou: box IoU from which a detection and an object are a pair (0..1).
-        draws: how often each image counts in each resample; None: each image is drawn by itself.
+        together: ids of images that are no independent evidence, such as copies of one: intervals draw them together.
     """
     overlaps, least = config.errors(match_iou), np.array(thresholds, np.float32)
     judged: dict[int, ImageErrors] = {
@@ -72,8 +72,9 @@ def find_failures(
     }
     quality = [image_quality(images[image["file_name"]]) for image in truth.images]
     flat = JudgedImages.of(truth, judged, edge=config.edge)
-    resamples = drawn_images(len(truth.images)) if draws is None else draws
-    groups = failure_groups(flat, truth.class_names, quality, resamples)
+    label = _labels([image["id"] for image in truth.images], together)
+    draws = drawn_images(int(label.max()) + 1)[:, label]
+    groups = failure_groups(flat, truth.class_names, quality, draws)
     ranked = sorted((image_id for image_id in judged if judged[image_id].errors), key=lambda i: _rank(judged[i]))
     rows = []
     for image_id in ranked[: config.count]:
@@ -98,6 +99,13 @@ def find_failures(
         "groups": groups,
     }
     return Failures(report, drawn)
+
+
+def _labels(image_ids: Sequence[int], together: Sequence[Sequence[int]]) -> NDArray[np.int64]:
+    """Returns a label 0, 1, ... of each image, the same for images of one group; a group may name others, too."""
+    group_of = {image_id: -1 - row for row, group in enumerate(together) for image_id in group}
+    _, label = np.unique([group_of.get(image_id, row) for row, image_id in enumerate(image_ids)], return_inverse=True)
+    return label.astype(np.int64)
 
 
 _LOST = ("missed", "confused", "outlined")

@@ -17,6 +17,8 @@ def what_next() -> list[Node]:
                 "images": "raw_images",
                 "predictions": f"predictions_{STUDENT}",
                 "recommended": f"{STUDENT}_thresholds",
+                "duplicates": "image_duplicates",
+                "split": "params:split",
                 "evaluation": "params:evaluation",
                 "failures": "params:failures",
             },

@@ -3,8 +3,9 @@
 from collections.abc import MutableMapping
 from typing import Any
 
-from gsam_edge.coco import Annotations
+from gsam_edge.coco import Annotations, SplitConfig
 from gsam_edge.coco.images.scan import ImageFiles
+from gsam_edge.coco.splitting.grouping import related_images
 from gsam_edge.evaluate.config import EvaluationConfig
 from gsam_edge.evaluate.failures.config import FailuresConfig
 from gsam_edge.evaluate.review.config import NextToLabelConfig, ReviewConfig
@@ -18,6 +19,8 @@ def find_failures(
     images: ImageSource,
     predictions: Predictions,
     recommended: dict[str, Any],
+    duplicates: dict[str, Any],
+    split: SplitConfig,
     evaluation: EvaluationConfig,
     failures: FailuresConfig,
 ) -> tuple[dict[str, Any], Figure]:
@@ -35,6 +38,7 @@ def find_failures(
         thresholds,
         failures,
         match_iou=evaluation.match_box_iou,
+        together=related_images(annotations_test, split.group_by, duplicates["near"]),
     )
     totals, names = found.report["totals"], annotations_test.class_names
     return found.report, plot_failures(found.drawn, names, totals, image_width=failures.image_width)

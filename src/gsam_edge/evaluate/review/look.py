@@ -104,8 +104,8 @@ def propose(
     if not (pool.images and config.looked_at):
         why = "there are no unlabelled images: put some into the dataset's folder unlabelled/"
         why = "next_to_label.looked_at is 0" if pool.images else why
-        report = {"images": [], "looked_at": 0, "of": len(pool.images), "why": why}
-        return Proposed(report, pd.DataFrame(columns=list(COLUMNS)), [])
+        nothing: dict[str, Any] = {"images": [], "looked_at": 0, "of": len(pool.images), "why": why}
+        return Proposed(nothing, pd.DataFrame(columns=list(COLUMNS)), [])
     beliefs = {"student": Beliefs.of(parts["val"], student_val, overlaps)}
     if not teacher["val"].predictor.prompted_with_boxes:
         beliefs["teacher"] = Beliefs.of(parts["val"], teacher["val"], overlaps)

@@ -67,7 +67,6 @@ def what_next() -> list[Node]:
                 "train": "annotations_train",
                 "val": "annotations_val",
                 "test": "annotations_test",
-                "held_back": "annotations_held_back",
                 "pool": "annotations_pool",
                 "student_val": f"predictions_{STUDENT}_val",
                 "teacher_val": "teacher_labels_val",

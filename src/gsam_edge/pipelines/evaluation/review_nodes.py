@@ -102,7 +102,6 @@ def choose_next_to_label(
     train: Annotations,
     val: Annotations,
     test: Annotations,
-    held_back: Annotations,
     pool: Annotations,
     student_val: Predictions,
     teacher_val: Predictions,
@@ -118,7 +117,7 @@ def choose_next_to_label(
 ) -> tuple[dict[str, Any], DataFrame, Figure]:
     """Chooses the unlabelled images to label first: as a report, a table and drawn.
 
-    Where no teacher labels a pool (masks alone, say), the student alone tells which.
+    Where no teacher labels a pool (masks alone, say), the student alone tells which of the folder of unlabelled images.
     """
     from gsam_edge.coco.needs import Need
     from gsam_edge.distill.labels.pool import UNLABELLED, PooledImages, collect_pool
@@ -127,8 +126,8 @@ def choose_next_to_label(
 
     if not pool.images:
         parts = {"train": train, "val": val, "test": test}
-        anybody = Need(True, "the student labels nothing here")
-        pool = collect_pool(held_back, parts, images, unlabelled, finder=anybody, scanned=image_scan).annotations
+        nothing, anybody = train.subset([]), Need(True, "the student labels nothing here")
+        pool = collect_pool(nothing, parts, images, unlabelled, finder=anybody, scanned=image_scan).annotations
     proposed = propose(
         student_weights,
         {"train": train, "val": val, "pool": pool},

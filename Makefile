@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 KEDRO := $(BIN)/kedro
 
-.PHONY: demo test test-slow lint viz ui bench proof install lock
+.PHONY: demo test test-slow lint viz ui bench proof runtime install lock
 
 demo: $(READY) ## the whole job on the shipped sample
 	$(KEDRO) run
@@ -41,6 +41,9 @@ bench: $(READY) ## every claim's figure, as a ratio against a named reference
 proof: $(READY) ## what a teacher is worth, over numbers of labels, subsets and seeds: hours, and it continues where it was
 	$(KEDRO) run --pipeline=data_validation
 	$(BIN)/python benchmarks/teacher_pays.py
+
+runtime: $(READY) ## the wheel of what runs on the device, without PyTorch and Kedro, into dist/
+	$(BIN)/python -m gsam_edge.export.bundle dist
 
 install: $(READY) ## only the installation
 

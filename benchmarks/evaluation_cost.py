@@ -88,7 +88,7 @@ def megabytes(field: str) -> float:
 
 def run(path: Path) -> dict[str, Any]:
     """Returns the row, and its cost with the `gsam_edge` that this process imports."""
-    import faster_coco_eval  # noqa: F401 - loading it is no part of the metrics
+    import hotcoco  # noqa: F401 - loading it is no part of the metrics
 
     from gsam_edge.coco import Annotations
     from gsam_edge.evaluate.comparison import comparison_row

@@ -7,6 +7,7 @@ for _name, _value in {
     "KEDRO_DISABLE_TELEMETRY": "1",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "HF_HUB_DISABLE_TELEMETRY": "1",
+    "ORT_DISABLE_TELEMETRY": "1",
     "NO_ALBUMENTATIONS_UPDATE": "1",
     "YOLO_OFFLINE": "true",
     "YOLO_AUTOINSTALL": "false",
@@ -22,6 +23,7 @@ from gsam_edge.hooks import (  # noqa: E402
     FreshnessHooks,
     InputHooks,
     ProcessHooks,
+    RecordHooks,
     ReportHooks,
     SceneHooks,
     SummaryHooks,
@@ -36,6 +38,7 @@ _OF_A_RUN = (
     SceneHooks(),
     SummaryHooks(),
     CheckpointHooks(),
+    RecordHooks(),
     ReportHooks(),
     TrackingHooks(),
 )

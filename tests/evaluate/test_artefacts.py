@@ -17,6 +17,7 @@ from gsam_edge.evaluate.artefacts import TrueBoxes, evaluate_exported, evaluate_
 from gsam_edge.evaluate.config import EvaluationConfig
 from gsam_edge.export.format import NotBuilt
 from gsam_edge.export.table import FORMATS
+from gsam_edge.metrics.accuracy import Draws
 from gsam_edge.metrics.measured import Measurement
 from gsam_edge.pipelines.evaluation.nodes import compare
 from gsam_edge.students import EdgeConfig
@@ -36,17 +37,19 @@ WEIGHTS = StudentWeights("yolov8", "n", ("bag",), 32, EDGE, {"w": torch.ones(1)}
 ONNX = FORMATS["onnx"]
 DETECTION = DetectionConfig(score_threshold=0.5, nms_iou=0.7, candidates=9, max_detections=9, batch_size=1)
 CONFIG = EvaluationConfig(
-    warmup_calls=0, timed_calls=1, threads=1, score_threshold=0.1, timed_score_threshold=0.2, match_box_iou=0.5,
-    image_score_threshold=0.3, image_rows=1, image_width=32,
+    warmup_calls=0, timed_calls=1, threads=1, timeout_s=60, score_threshold=0.1, timed_score_threshold=0.2,
+    match_box_iou=0.5, image_score_threshold=0.3, image_rows=1, image_width=32,
 )  # fmt: skip
+DRAWS = Draws.of(PARTS["test"])
+JUDGED = DRAWS, {"classes": {"bag": {"threshold": 0.5}}}
 
 
-def exported(weights):
+def exported(weights, **changes):
     """A file that carries the card of these weights, and nothing that could be run."""
     tensors = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in ("images", "boxes")]
     graph = helper.make_graph([helper.make_node("Identity", ["images"], ["boxes"])], "g", tensors[:1], tensors[1:])
     model = helper.make_model(graph)
-    onnx.helper.set_model_props(model, weights.card.to_properties())
+    onnx.helper.set_model_props(model, replace(weights.card, **changes).to_properties())
     return model.SerializeToString()
 
 
@@ -54,19 +57,19 @@ def test_a_student_is_not_measured_on_what_may_have_taught_it():
     with pytest.raises(
         InvalidDatasetError, match=r"student_weights: expected one made from the present splits.*distillation$"
     ):
-        evaluate_student(WEIGHTS, ANEW["test"], {}, CONFIG, "cpu")
+        evaluate_student(WEIGHTS, ANEW["test"], {}, CONFIG, "cpu", *JUDGED)
     renamed = replace(PARTS["test"], categories=({"id": 1, "name": "dog"},))
     with pytest.raises(
         InvalidDatasetError, match=r"student_weights: expected the classes of the data, \['dog'\], got \['bag'\]"
     ):
-        evaluate_student(WEIGHTS, renamed, {}, CONFIG, "cpu")
+        evaluate_student(WEIGHTS, renamed, {}, CONFIG, "cpu", *JUDGED)
 
 
 def test_neither_is_its_export():
     with pytest.raises(
         InvalidDatasetError, match=r"student_onnx: expected one made from the present splits.*optimization"
     ):
-        evaluate_exported("student_onnx", ONNX, exported(WEIGHTS), WEIGHTS, ANEW["test"], {}, CONFIG)
+        evaluate_exported("student_onnx", ONNX, exported(WEIGHTS), WEIGHTS, ANEW["test"], {}, CONFIG, DRAWS)
 
 
 def test_an_export_of_other_weights_is_refused():
@@ -74,7 +77,7 @@ def test_an_export_of_other_weights_is_refused():
     with pytest.raises(
         InvalidDatasetError, match=r"student_onnx: expected an export of the present student_weights .*optimization"
     ):
-        evaluate_exported("student_onnx", ONNX, exported(WEIGHTS), retrained, PARTS["test"], {}, CONFIG)
+        evaluate_exported("student_onnx", ONNX, exported(WEIGHTS), retrained, PARTS["test"], {}, CONFIG, DRAWS)
 
 
 def test_weights_remember_their_split_in_a_file():
@@ -84,12 +87,13 @@ def test_weights_remember_their_split_in_a_file():
 
 def test_what_was_not_built_is_no_row_of_the_comparison():
     absent = NotBuilt("no such package")
-    row, predictions = evaluate_exported("student_x", ONNX, absent, WEIGHTS, PARTS["test"], {}, CONFIG)
+    row, predictions = evaluate_exported("student_x", ONNX, absent, WEIGHTS, PARTS["test"], {}, CONFIG, DRAWS)
     assert row == {"artefact": "student_x", "status": "not built", "why": "no such package"}
     assert not predictions.objects
     measured = {"artefact": "student", "runtime": "torch", "device": "cpu", "box_map50": 0.5, "size_mb": 1.0}
-    rows, frame, _ = compare(student=measured, student_onnx=row)
-    assert rows == [measured]
+    times = {"student": {"latency_ms_median": 10.0, "latency_ms_p95": 11.0}}
+    rows, frame, _ = compare(times, {"differences": {}}, student=measured, student_onnx=row)
+    assert rows == [measured | times["student"] | {"fps": 100.0}]
     assert frame["artefact"].tolist() == ["student"]
 
 
@@ -110,7 +114,7 @@ def test_accuracy_and_clock_see_the_teacher_down_to_scores_of_their_own(monkeypa
     monkeypatch.setattr(measurement, "measure", answer)
     built = partial(lambda class_names, detection: seen.append(detection.score_threshold), ("bag",))
     finder = Teacher(built, PredictorInfo("Grounding DINO", "", prompted_with_boxes=False), 1, DETECTION)
-    evaluate_teacher(finder, labelled(), {}, CONFIG, "cpu")
+    evaluate_teacher(finder, labelled(), {}, CONFIG, "cpu", DRAWS)
     assert seen == [CONFIG.score_threshold, CONFIG.timed_score_threshold]
 
 
@@ -118,7 +122,7 @@ def test_accuracy_and_clock_see_the_teacher_down_to_scores_of_their_own(monkeypa
 def perfect(monkeypatch):
     """Whatever is measured answers as the truth says, without a process of its own."""
 
-    def answer(factory, timed, images, *, prompts=None, warmup, repeats, threads):
+    def answer(factory, timed, images, *, prompts=None, warmup, repeats, threads, timeout_s):
         return Measurement([labelled(masks=True).packed_truth(3)], 1.0, 2.0, 3.0, repeats, threads)
 
     monkeypatch.setattr(measurement, "measure", answer)
@@ -127,27 +131,51 @@ def perfect(monkeypatch):
 def test_a_split_without_objects_ends_before_anything_is_measured():
     """The images are absent: nobody came to ask for them."""
     for measured in (
-        lambda: evaluate_student(WEIGHTS, PARTS["test"], {}, CONFIG, "cpu"),
-        lambda: evaluate_exported("student_onnx", ONNX, exported(WEIGHTS), WEIGHTS, PARTS["test"], {}, CONFIG),
+        lambda: evaluate_student(WEIGHTS, PARTS["test"], {}, CONFIG, "cpu", *JUDGED),
+        lambda: evaluate_exported("student_onnx", ONNX, exported(WEIGHTS), WEIGHTS, PARTS["test"], {}, CONFIG, DRAWS),
     ):
         with pytest.raises(InvalidDatasetError, match="test split: expected at least one object in 1 images, got none"):
             measured()
 
 
 def test_rows_say_on_what_and_from_which_score_they_were_measured(perfect):
-    student, _ = evaluate_student(WEIGHTS, labelled(), {}, CONFIG, "cpu")
-    exact, _ = evaluate_exported("student_onnx", ONNX, exported(WEIGHTS), WEIGHTS, labelled(), {}, CONFIG)
+    student, _ = evaluate_student(WEIGHTS, labelled(), {}, CONFIG, "cpu", *JUDGED)
+    exact, _ = evaluate_exported("student_onnx", ONNX, exported(WEIGHTS), WEIGHTS, labelled(), {}, CONFIG, DRAWS)
     finder = Teacher(partial(print), PredictorInfo("Grounding DINO", "", prompted_with_boxes=False), 1, DETECTION)
-    teacher, _ = evaluate_teacher(finder, labelled(), {}, CONFIG, "cpu")
+    teacher, _ = evaluate_teacher(finder, labelled(), {}, CONFIG, "cpu", DRAWS)
     assert [row["score_threshold"] for row in (student, exact, teacher)] == [0.1, 0.1, 0.1]
     for row in (student, exact, teacher):
         assert (row["device"], row["images"], row["objects"]) == ("cpu", 1, 1)
+        assert (row["at_threshold"]["found"], row["at_threshold"]["false_alarms"]) == (1, 0)
+        assert row["intervals"] == {}  # of one image
+    assert [row["at_threshold"]["threshold"] for row in (student, exact, teacher)] == ["recommended", 0.2, 0.2]
+
+
+def test_an_export_is_judged_at_the_thresholds_of_its_card(perfect):
+    strict = exported(WEIGHTS, recommended_thresholds=(1.0,))
+    row, _ = evaluate_exported("student_onnx", ONNX, strict, WEIGHTS, labelled(), {}, CONFIG, DRAWS)
+    assert row["at_threshold"]["threshold"] == "recommended"
+
+
+def test_stages_and_energy_stand_in_the_row_where_they_are_known(monkeypatch):
+    stages = {"decode": 1.0, "inference": 2.0}
+
+    def answer(factory, timed, images, **options):
+        found = [labelled().packed_truth(3)]
+        return Measurement(found, 1.0, 2.0, 3.0, 1, 1, stages_ms=stages, energy_mj=energy)
+
+    monkeypatch.setattr(measurement, "measure", answer)
+    for energy in (None, 12.5):
+        row, _ = evaluate_student(WEIGHTS, labelled(), {}, CONFIG, "cpu", *JUDGED)
+        assert row["stages_ms"] == stages
+        assert row.get("energy_mj") == energy
 
 
 def test_a_teacher_that_is_given_the_boxes_has_no_cut_off(perfect):
     painter = Teacher(partial(print), PredictorInfo("SAM", "", prompted_with_boxes=True), 1, DETECTION)
-    row, _ = evaluate_teacher(painter, labelled(masks=True), {}, CONFIG, "cpu")
+    row, _ = evaluate_teacher(painter, labelled(masks=True), {}, CONFIG, "cpu", DRAWS)
     assert "score_threshold" not in row
+    assert "at_threshold" not in row
     assert row["runtime"].endswith(", true boxes given")
     assert (row["mask_iou_compared"], row["mask_iou_objects"]) == (1, 1)
 

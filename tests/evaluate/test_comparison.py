@@ -1,5 +1,6 @@
 import io
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -11,8 +12,9 @@ from gsam_edge.coco.errors import InvalidDatasetError
 from gsam_edge.coco.packed import PackedDetections
 from gsam_edge.evaluate.comparison import comparison_frame, comparison_row
 from gsam_edge.hooks.console import TABLE_WIDTH
+from gsam_edge.metrics.figures import FIGURES
 from gsam_edge.metrics.measured import Measurement
-from gsam_edge.report.console import comparison_summary
+from gsam_edge.report.sections.comparison import comparison_summary
 from gsam_edge.vision import Detections
 
 PROMISED = {
@@ -68,7 +70,7 @@ def printed(rows):
     """The lines of the console table, each as its cells."""
     console = Console(file=io.StringIO(), width=220, color_system=None)
     console.print(comparison_summary(rows))
-    return [[cell.strip() for cell in line.split("│")] for line in console.file.getvalue().splitlines()]
+    return [re.split(r"\s{2,}", line.strip()) for line in console.file.getvalue().splitlines()]
 
 
 class TestRow:
@@ -159,6 +161,34 @@ class TestFrame:
         assert frame["peak_gpu_memory_mb"].tolist()[:2] == [900, 300]
         assert "peak_gpu_memory_mb" not in comparison_frame(rows[2:])
 
+    def test_what_finds_nothing_is_neither_faster_nor_smaller(self):
+        """Not beside a teacher, and nothing is beside a teacher that finds nothing."""
+        truth = annotations(masks=True)
+        nothing = [Detections.empty(mask_hw=(40, 60))] * 2
+        teacher = row(truth, "teacher", latency=100.0) | {"size_mb": 50.0}
+        frame = comparison_frame([teacher, row(truth), row(truth, "blind", predictions=nothing)])
+        for name in ("times_faster", "times_smaller"):
+            assert frame[name].isna().tolist() == [False, False, True]
+        assert frame["box_map50_kept"].tolist() == [1, 1, 0]
+        blind = comparison_frame([row(truth, "teacher", predictions=nothing), row(truth)])
+        assert not any(name.startswith("times") for name in blind)
+
+    def test_intervals_and_what_is_missed_have_columns(self):
+        known = row(annotations(masks=True)) | {
+            "intervals": {"box_map50": [0.71234, 0.9]},
+            "at_threshold": {
+                "found": 2,
+                "objects": 3,
+                "per_100_images": {"found": 1, "missed": 26.66, "false_alarms": 7},
+            },
+        }
+        frame = comparison_frame([known])
+        assert frame["box_map50_low"].tolist() == [0.712]
+        assert frame["box_map50_high"].tolist() == [0.9]
+        assert frame["missed_per_100_images"].tolist() == [26.7]
+        assert frame["false_alarms_per_100_images"].tolist() == [7]
+        assert "found_per_100_images" not in frame
+
     def test_what_was_measured_over_stands_beside(self):
         frame = comparison_frame(self.rows())
         assert frame["score_threshold"].tolist() == [0.001] * 3
@@ -187,11 +217,10 @@ def test_console_table():
     lines = printed(rows)
     assert lines[0] == ["Comparison on the test split: 2 images, 3 objects"]
     teacher, student = (next(line for line in lines if name in line) for name in ("teacher", "student"))
-    assert teacher[2:7] == ["1.000"] * 5
-    below = lines[lines.index(teacher) + 1]
-    assert (below[1], below[6]) == ("torch cpu", "3/3")
-    assert student[2:7] == ["1.000", "1.000", "-", "-", "-"]
-    assert student[8] == "8.0"
+    assert teacher[1:6] == ["1.000"] * 5
+    assert lines[lines.index(teacher) + 1] == ["torch cpu", "3/3"]
+    assert student[1:6] == ["1.000", "1.000", "-", "-", "-"]
+    assert student[7] == "8.0"
 
 
 def test_a_narrow_console_cuts_no_name_and_no_number():
@@ -200,14 +229,15 @@ def test_a_narrow_console_cuts_no_name_and_no_number():
     rows = [
         row(truth, name, device="cuda", latency=1234.5, gpu_memory=12345.0)
         | {"peak_memory_mb": 12345.0, "size_mb": 123.4, "mask_iou_compared": 12345, "mask_iou_objects": 12345}
-        | {"runtime": "onnxruntime 1.31.1 cpu, true boxes given"}
+        | {"runtime": "onnxruntime 1.31.1 cpu, true boxes given", "latency_disturbed": True}
+        | {"intervals": {figure: [0.123, 1.0] for figure in FIGURES if "map" in figure or figure == "mask_iou"}}
         for name in ("teacher", "student_onnx_int8")
     ]
     console = Console(file=io.StringIO(), width=TABLE_WIDTH, color_system=None)
     console.print(comparison_summary(rows))
     lines = console.file.getvalue().splitlines()
-    assert all(line[-1] in "┓┃┩│┘" for line in lines[1:])
     shown = "\n".join(lines)
+    assert shown.count("0.12-1.00") == 10
     assert "…" not in shown
     for text in ("student_onnx_int8", "mAP50-95", "of found", "1234.5", "12345/12345", "true boxes given"):
         assert text in shown
@@ -229,7 +259,7 @@ def test_the_memory_of_a_graphics_card_has_a_column_where_one_was_used():
     rows = [row(truth, "teacher", device="cuda", gpu_memory=900.0), row(truth, "student")]
     assert [column.header for column in comparison_summary(rows).columns][-1] == "GPU MB\npeak"
     teacher, student = (next(line for line in printed(rows) if name in line) for name in ("teacher", "student"))
-    assert (teacher[-2], student[-2]) == ("900", "-")
+    assert (teacher[-1], student[-1]) == ("900", "-")
     assert [column.header for column in comparison_summary(rows[1:]).columns][-1] == "memory\nMB peak"
 
 

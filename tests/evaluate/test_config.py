@@ -8,6 +8,7 @@ VALUES = {
     "timed_calls": 50,
     "timed_score_threshold": 0.25,
     "threads": 2,
+    "timeout_s": 60,
     "score_threshold": 0.001,
     "match_box_iou": 0.5,
     "image_score_threshold": 0.3,
@@ -24,7 +25,8 @@ def test_every_value_is_named_by_the_configuration():
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"warmup_calls": -1}, {"timed_calls": 0}, {"threads": 0}, {"match_box_iou": 0}, {"thread": 2}]
+    "wrong",
+    [{"warmup_calls": -1}, {"timed_calls": 0}, {"threads": 0}, {"timeout_s": 0}, {"match_box_iou": 0}, {"thread": 2}],
 )
 def test_what_makes_no_sense_is_refused(wrong):
     with pytest.raises(ValidationError, match=next(iter(wrong))):

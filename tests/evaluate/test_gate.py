@@ -31,8 +31,8 @@ PARITY = ParityConfig(
     half={"box_tolerance": 0.5, "score_tolerance": 0.01, "mask_tolerance": 0.05, "stage_tolerance": 0.05},
 )  # fmt: skip
 EVALUATION = EvaluationConfig(
-    warmup_calls=0, timed_calls=2, threads=1, score_threshold=0.001, timed_score_threshold=0.1, match_box_iou=0.5,
-    image_score_threshold=0.3, image_rows=1, image_width=32,
+    warmup_calls=0, timed_calls=2, threads=1, timeout_s=60, score_threshold=0.001, timed_score_threshold=0.1,
+    match_box_iou=0.5, image_score_threshold=0.3, image_rows=1, image_width=32,
 )  # fmt: skip
 CONFIG = GateConfig(most_drop=0.5, least_speedup=1.0)
 
@@ -84,7 +84,7 @@ def clock(monkeypatch):
     """Predictions are made in this process, and each artefact takes as long as said here: [reference, other] in ms."""
     times = [2.0, 1.0]
 
-    def predict_all(factory, images, *, threads):
+    def predict_all(factory, images, *, threads, timeout_s):
         try:
             detect = factory()
             return [PackedDetections.pack(detect(image)) for image in images]
@@ -93,7 +93,7 @@ def clock(monkeypatch):
         except ValueError as error:
             raise MeasurementError(f"it failed to predict:\nTraceback\nValueError: {error}") from error
 
-    def in_turns(factories, images, *, warmup, repeats, threads):
+    def in_turns(factories, images, *, warmup, repeats, threads, timeout_s):
         return np.array([times[: len(factories)]] * repeats)
 
     monkeypatch.setattr(bench, "predict_all", predict_all)
@@ -256,10 +256,10 @@ def test_a_backend_that_takes_its_process_down_is_refused_and_never_runs_in_this
 ):
     in_process, sees = bench.predict_all, []
 
-    def predict_all(factory, images, *, threads):
+    def predict_all(factory, images, *, threads, timeout_s):
         if factory.args[0] == sound:
             raise ends
-        return in_process(factory, images, threads=threads)
+        return in_process(factory, images, threads=threads, timeout_s=timeout_s)
 
     def collect_evidence(student, artefacts, *others):
         sees.extend(artefacts)

@@ -1,99 +1,31 @@
+import contextlib
 import functools
-import importlib
 import os
 import subprocess
 import sys
 import textwrap
+import time
 
 import numpy as np
 import psutil
 import pytest
 
+from gsam_edge.evaluate import measure as measuring
 from gsam_edge.evaluate import worker
-from gsam_edge.evaluate.measure import MeasurementError, MeasurementRefusedError, measure, times_in_turns
+from gsam_edge.evaluate.energy import Energy
+from gsam_edge.evaluate.measure import (
+    MeasurementError,
+    MeasurementRefusedError,
+    ProcessHungError,
+    measure,
+    predict_all,
+    times_in_turns,
+)
 from gsam_edge.evaluate.memory import peak_memory_mb
 from gsam_edge.vision import Detections
+from support.odd_artefacts import artefacts
 
-ARTEFACTS = """
-import os, signal, time
-import numpy as np
-from gsam_edge.vision import Detections
-
-def answer(value, masks=None):
-    return Detections(np.full((1, 4), value, np.float32), np.ones(1, np.float32), np.zeros(1, np.int64), masks)
-
-def echo(with_masks):
-    def predict(image):
-        return answer(image[0, 0, 0], (image[..., 0] > 7)[None] if with_masks else None)
-    return predict
-
-def prompted():
-    return lambda image, xyxy: answer(xyxy[0, 0])
-
-def sleeper():
-    def predict(image):
-        time.sleep(0.02)
-        return answer(0)
-    return predict
-
-def counter():
-    calls = []
-    def predict(image):
-        calls.append(None)
-        return answer(len(calls))
-    return predict
-
-def noting(path):
-    def predict(image):
-        with open(path, "a") as file:
-            file.write(f"{image[0, 0, 0]} ")
-        return answer(0)
-    return predict
-
-def settings():
-    return lambda image: answer(float(os.environ["OMP_NUM_THREADS"]))
-
-def large():
-    ballast = np.ones(25_000_000)
-    return lambda image: answer(ballast[0])
-
-def torch_threads():
-    import torch
-    return lambda image: answer(torch.get_num_threads())
-
-def talker():
-    def predict(image):
-        print("a library that talks")
-        os.write(1, b"and one in C")
-        return answer(5)
-    return predict
-
-def missing():
-    raise FileNotFoundError("no weights at models/student.onnx")
-
-def raising(error):
-    def predict(image):
-        raise error("the engine refuses")
-    return predict
-
-def refusing():
-    from gsam_edge.vision.errors import UserError
-    raise UserError("expected a device, got none")
-
-def dying(signal_number):
-    return lambda image: os.kill(os.getpid(), signal_number)
-
-def leaving():
-    return lambda image: os._exit(3)
-"""
-
-
-@pytest.fixture
-def artefacts(tmp_path, monkeypatch):
-    (tmp_path / "artefacts.py").write_text(ARTEFACTS)
-    monkeypatch.syspath_prepend(tmp_path)
-    yield importlib.import_module("artefacts")
-    del sys.modules["artefacts"]
+__all__ = ["artefacts"]
 
 
 def images(count, side=8):
@@ -101,7 +33,8 @@ def images(count, side=8):
 
 
 def quick(factory, count=3, **options):
-    return measure(factory, factory, images(count), **{"warmup": 0, "repeats": 1, "threads": 1} | options)
+    usual = {"warmup": 0, "repeats": 1, "threads": 1, "timeout_s": 60}
+    return measure(factory, factory, images(count), **usual | options)
 
 
 class TestAnswers:
@@ -136,7 +69,7 @@ class TestFigures:
 
     def test_the_clock_sees_the_artefact_as_it_is_used(self, artefacts):
         echo = functools.partial(artefacts.echo, False)
-        measurement = measure(echo, artefacts.sleeper, images(3), warmup=0, repeats=4, threads=1)
+        measurement = measure(echo, artefacts.sleeper, images(3), warmup=0, repeats=4, threads=1, timeout_s=60)
         assert [float(found.unmasked.xyxy[0, 0]) for found in measurement.predictions] == [0, 1, 2]
         assert measurement.latency_ms_median >= 20
 
@@ -145,8 +78,23 @@ class TestFigures:
     )
     def test_timed_calls_are_spread_over_the_images(self, artefacts, tmp_path, count, repeats, seen):
         noting = functools.partial(artefacts.noting, str(tmp_path / "seen"))
-        measure(functools.partial(artefacts.echo, False), noting, images(count), warmup=0, repeats=repeats, threads=1)
+        measure(
+            functools.partial(artefacts.echo, False), noting, images(count), warmup=0, repeats=repeats, threads=1,
+            timeout_s=60,
+        )  # fmt: skip
         assert (tmp_path / "seen").read_text().split() == [str(row) for row in seen]
+
+    def test_parts_of_a_call_are_told_apart_where_the_artefact_does(self, artefacts):
+        stages_ms = quick(artefacts.Staged, 4, repeats=4).stages_ms
+        assert list(stages_ms) == ["decode", "preprocess", "inference"]
+        assert (stages_ms["preprocess"], stages_ms["inference"]) == (1.0, 1.5)  # the median of 0, 1, 2, 3
+        assert list(quick(artefacts.counter).stages_ms) == ["decode"]
+
+    def test_energy_is_that_of_a_call_and_absent_without_a_counter(self, artefacts, monkeypatch):
+        for joules, energy_mj in ((None, None), (3.0, 750.0)):
+            counted = functools.partial(contextlib.nullcontext, Energy(joules))
+            monkeypatch.setattr(measuring, "counted_energy", counted)
+            assert quick(artefacts.counter, repeats=4).energy_mj == energy_mj
 
     def test_latency_is_that_of_the_call(self, artefacts):
         measurement = quick(artefacts.sleeper, 5)
@@ -171,12 +119,12 @@ def test_artefacts_are_timed_in_turns_on_the_same_images_each_in_its_process(art
     """Each beginning every second turn, so that neither always runs in the other's wake."""
     notes = [tmp_path / "slow", tmp_path / "fast"]
     factories = [functools.partial(artefacts.noting, str(path)) for path in notes]
-    times = times_in_turns(factories, images(3), warmup=1, repeats=3, threads=1)
+    times = times_in_turns(factories, images(3), warmup=1, repeats=3, threads=1, timeout_s=60)
     assert times.shape == (3, 2)
     assert (times > 0).all()
     assert notes[0].read_text() == notes[1].read_text() == "0 1 2 0 "
     slow = times_in_turns([artefacts.sleeper, functools.partial(artefacts.echo, False)], images(1), warmup=0,
-                          repeats=2, threads=1)  # fmt: skip
+                          repeats=2, threads=1, timeout_s=60)  # fmt: skip
     assert (slow[:, 0] > 20).all()
     assert (slow[:, 1] < slow[:, 0]).all()
 
@@ -236,6 +184,24 @@ class TestFailures:
             quick(functools.partial(artefacts.dying, 11))
         assert not isinstance(caught.value, MeasurementRefusedError)
 
+    @pytest.mark.parametrize("where", ["load", "predict"])
+    def test_of_a_process_that_hangs(self, artefacts, where):
+        """A backend in a deadlock must not keep the run for ever; a busy machine does not even come to predict."""
+        begun = time.monotonic()
+        message = r"gave no answer within 2 s \(evaluation.timeout_s\) when asked to (load|predict), and was ended"
+        with pytest.raises(ProcessHungError, match=message):
+            quick(functools.partial(artefacts.hanging, where), timeout_s=2)
+        assert time.monotonic() - begun < 120
+        assert not psutil.Process().children()
+
+    def test_of_a_process_that_does_not_even_listen(self, artefacts):
+        """What it is sent is larger than what a pipe holds, so that whoever sends it waits, too."""
+        with pytest.raises(ProcessHungError):
+            predict_all(artefacts.deaf, images(1, side=2000), threads=1, timeout_s=2)
+
+    def test_a_slow_one_that_answers_in_time_is_left_alone(self, artefacts):
+        assert len(quick(artefacts.sleeper, 5, timeout_s=20).predictions) == 5
+
     def test_of_a_process_that_leaves(self, artefacts):
         with pytest.raises(MeasurementError, match="ended with exit code 3"):
             quick(artefacts.leaving)
@@ -273,7 +239,8 @@ from gsam_edge.evaluate import worker
 from gsam_edge.evaluate.measure import measure
 
 print("the program runs")
-found = measure(artefacts.counter, artefacts.counter, [np.zeros((4, 4, 3), np.uint8)], warmup=0, repeats=1, threads=1)
+images = [np.zeros((4, 4, 3), np.uint8)]
+found = measure(artefacts.counter, artefacts.counter, images, warmup=0, repeats=1, threads=1, timeout_s=60)
 print(found.timed_calls)
 """
 

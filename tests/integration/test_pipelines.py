@@ -1,11 +1,14 @@
 """Whole pipelines with `--env=test` on a few images of the sample, as a user starts them."""
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
 
 import pytest
 
+from gsam_edge.export.table import FORMATS
+from support.readme import run_snippets
 from support.whole_runs import IMAGES, kedro_run, report, small_dataset
 
 
@@ -56,6 +59,32 @@ def test_the_data_decides(
     review = json.loads((reporting / "review" / "annotations.json").read_text())
     assert len(review["images"]) == report(project, "review_report")["handed_out"]["images"]
     assert {path.stem for path in (reporting / "live_metrics").iterdir()} == teachers | {"student"}
+    told = report(project, "recommendation")
+    assert told["ship"] in ("student_onnx", "student_onnx_int8", None)
+    if told["ship"]:
+        assert hashlib.sha256((project / told["file"]).read_bytes()).hexdigest() == told["digest"]
+        assert str((project / told["file"]).resolve()) in done.stderr.replace("\n", "")
+    missed = {other["artefact"]: other["misses"] for other in told["others"]}
+    assert missed.keys() | {told["ship"]} >= {"teacher", "student", *(f"student_{name}" for name in FORMATS)}
+    assert missed["student_ncnn"] == ["not asked for: formats"]
+    times = json.loads((project / "data" / "test" / "07_model_output" / "artefact_times.json").read_text())
+    assert {name: times[name]["latency_ms_median"] for name in rows} == {
+        name: row["latency_ms_median"] for name, row in rows.items()
+    }
+    readme_holds(project, dataset, tmp_path)
+
+
+def readme_holds(project: Path, dataset: Path, folder: Path) -> None:
+    """README's snippets open what Kedro wrote, and the file in it that somebody copied elsewhere."""
+    models = project / "data" / "test" / "06_models"
+    image = next((dataset / "images").iterdir())
+    (printed,) = run_snippets(folder / "reader", models, image, source=project / "src")
+    assert printed.startswith("[")
+    copied = folder / "copied"
+    copied.mkdir()
+    newest = max((models / "student_int8.onnx").iterdir())
+    shutil.copy(newest / "student_int8.onnx", copied)
+    assert run_snippets(folder / "copier", copied, image, source=project / "src") == [printed]
 
 
 @pytest.mark.slow

@@ -115,12 +115,13 @@ TINY_PRETRAINING = """
 pretrain_grounding_dino:
   epoch_scenes: 4
   loop: {epochs: 1, checkpoint_every: 1}
+  smaller_first: null
   batch_size: 2
   held_out_scenes: 2
 pretrain_sam:
   epoch_scenes: 2
   stages:
-    - image_size: 256
+    - image_size: 320
       loop: {epochs: 1, min_steps: 0, learning_rate: 1.0e-3, weight_decay: 0.01, warmup_epochs: 0, warmup_from: 0.1,
              warmup_share: 0.1, final_share: 0.0, gradient_clip: 1.0, precision: bf16,
              scaler: {init_scale: 65536, growth_interval: 2000}, accumulate: 1, validate_every: 1, monitor: mean_iou,

@@ -5,25 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gsam_edge.coco.annotations import Annotations
 from gsam_edge.metrics.detection import coco_metrics
 from gsam_edge.metrics.mask_overlap import paired_mask_iou, paired_mask_ious
 from gsam_edge.metrics.resampling import IOU_50, IOUS_50_95, resampled_map, resampled_mean_iou
 from support.detections import packed
 from support.random_coco import random_world
-
-
-def repeated(truth, predictions, draws):
-    """The split with image i draws[i] times, under new ids."""
-    images, objects, found = [], [], {}
-    for image, count in zip(truth.images, draws, strict=True):
-        for _ in range(count):
-            image_id = 1000 + len(images)
-            images.append({**image, "id": image_id, "file_name": f"{image_id}.png"})
-            records = truth.objects_of_image[image["id"]]
-            objects += [{**r, "id": 1000 * image_id + n, "image_id": image_id} for n, r in enumerate(records)]
-            found[image_id] = predictions[image["id"]]
-    return Annotations(tuple(images), tuple(objects), truth.categories), found
+from support.repeated import repeated
 
 
 @pytest.mark.parametrize("iou_type", ["bbox", "segm"])

@@ -6,7 +6,7 @@ from PIL import Image
 
 from gsam_edge.coco.annotations import Annotations
 from gsam_edge.report.draw import PALETTE, class_colour, draw_detections
-from gsam_edge.report.plots import choose_images, plot_class_distribution, plot_comparison, plot_image_grid
+from gsam_edge.report.plots import choose_images, plot_class_distribution, plot_image_grid
 from gsam_edge.vision import Detections
 
 NAMES = ("ear of bag", "surface defect")
@@ -126,66 +126,6 @@ class TestGrid:
             plot_image_grid(self.images, {"student": [one()]}, NAMES, score_threshold=0.3, image_width=120)
         with pytest.raises(ValueError, match="at least one image"):
             plot_image_grid([], self.columns, NAMES, score_threshold=0.3, image_width=120)
-
-
-class TestComparison:
-    rows = (
-        {
-            "artefact": "teacher",
-            "runtime": "torch 2 cpu",
-            "device": "cpu",
-            "box_map50": 0.8,
-            "mask_map50": 0.7,
-            "latency_ms_median": 400.0,
-            "latency_ms_p95": 500.0,
-            "size_mb": 20.0,
-            "peak_memory_mb": 900.0,
-        },
-        {
-            "artefact": "student_onnx",
-            "runtime": "onnxruntime 1 cpu",
-            "device": "cpu",
-            "box_map50": 0.75,
-            "latency_ms_median": 20.0,
-            "latency_ms_p95": 22.0,
-            "size_mb": 25.0,
-            "peak_memory_mb": 200.0,
-        },
-    )
-
-    def test_the_numbers_stand_beside_the_bars(self):
-        figure = plot_comparison(self.rows)
-        shown = texts(figure)
-        assert {"0.800", "0.700", "0.750", "400", "20.0  (20.0x faster)", "25.0", "900", "200"} <= set(shown)
-        assert not any("smaller" in text for text in shown)
-        assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == [
-            "teacher\ntorch 2 cpu",
-            "student_onnx\nonnxruntime 1 cpu",
-        ]
-        assert rendered(figure).std() > 0
-
-    def test_runtimes_and_given_boxes_are_named(self):
-        given = self.rows[0] | {"runtime": "torch 2 cpu, true boxes given"}
-        labels = [label.get_text() for label in plot_comparison([given]).axes[0].get_yticklabels()]
-        assert labels == ["teacher\ntorch 2 cpu\ntrue boxes given"]
-
-    def test_times_of_two_devices_are_not_divided(self):
-        shown = texts(plot_comparison([self.rows[0] | {"device": "cuda", "size_mb": 50.0}, self.rows[1]]))
-        assert {"20.0", "25.0  (2.0x smaller)"} <= set(shown)
-        assert not any("faster" in text for text in shown)
-
-    def test_the_memory_of_a_graphics_card_has_a_bar(self):
-        panel = plot_comparison([self.rows[0] | {"peak_gpu_memory_mb": 333.0}, self.rows[1]]).axes[3]
-        assert [text.get_text() for text in panel.get_legend().get_texts()] == ["process", "GPU"]
-        assert "333" in [text.get_text() for text in panel.texts]
-        assert plot_comparison(self.rows).axes[3].get_legend() is None
-
-    def test_boxes_only(self):
-        assert plot_comparison(self.rows[1:]).axes[0].get_legend() is None
-
-    def test_no_rows(self):
-        with pytest.raises(ValueError, match="expected at least one artefact"):
-            plot_comparison([])
 
 
 class TestClassDistribution:

@@ -16,6 +16,12 @@ def test_files_are_read_back_and_equal_files_give_equal_bytes():
     assert pack(FILES) == pack(dict(FILES))
 
 
+def test_unpacked_files_can_be_read_by_everybody():
+    """Without permissions in the zip, `unzip` gives them to the one who unpacks alone."""
+    with ZipFile(BytesIO(pack(FILES))) as archive:
+        assert {(info.external_attr >> 16) & 0o777 for info in archive.infolist()} == {0o644}
+
+
 def test_a_zip_of_other_files_is_refused():
     with pytest.raises(ArtefactError, match="expected a zip of the files"):
         unpack(pack(FILES | {"../outside": b""}), FILES)

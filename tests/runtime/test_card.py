@@ -11,9 +11,16 @@ from gsam_edge.runtime.tensors import InputTensor
 CARD = Card("detect", ("ear of bag", "Ähre 🌾"), 320, "yolov8-seg", "0.1.0")
 
 
-@given(st.lists(st.text(), min_size=1), st.integers(1, 4096), st.lists(st.text()))
-def test_the_card_survives_as_text(names, size, notes):
-    card = Card("detect", tuple(names), size, "yolov8", "0.1.0", notes=tuple(notes))
+@given(
+    st.lists(st.tuples(st.text(), st.floats(0, 1)), min_size=1),
+    st.integers(1, 4096),
+    st.lists(st.text()),
+    st.booleans(),
+)
+def test_the_card_survives_as_text(classes, size, notes, recommended):
+    names, scores = zip(*classes, strict=True)
+    thresholds = scores if recommended else None
+    card = Card("detect", names, size, "yolov8", "0.1.0", notes=tuple(notes), recommended_thresholds=thresholds)
     assert Card.from_properties(card.to_properties() | {"stride": "32"}) == card
 
 
@@ -25,9 +32,14 @@ def test_the_card_survives_as_text(names, size, notes):
         ({"class_names": "[1]"}, "expected a JSON list of names"),
         ({"notes": "many"}, "unreadable"),
         ({"notes": "[1]"}, "expected a JSON list of sentences"),
+        ({"recommended_thresholds": "low"}, "unreadable"),
+        ({"recommended_thresholds": "[0.5]"}, "expected a number in 0..1 for each of 2 classes"),
+        ({"recommended_thresholds": "[0.5, 7]"}, "expected a number in 0..1 for each of 2 classes"),
+        ({"recommended_thresholds": "[0.5, NaN]"}, "expected a number in 0..1 for each of 2 classes"),
+        ({"recommended_thresholds": "0.5"}, "expected a number in 0..1 for each of 2 classes"),
         ({"image_size": "large"}, "unreadable"),
         ({"class_names": "[]"}, "class_names: expected at least one name, got none"),
-        ({"class_names": "[" * 100_000}, "class_names, notes or image_size is unreadable"),
+        ({"class_names": "[" * 100_000}, "class_names, notes, image_size or recommended_thresholds is unreadable"),
         ({"image_size": "0"}, r"expected 1..4096 pixels, got 0"),
         ({"image_size": "60000"}, r"expected 1..4096 pixels, got 60000"),
         ({"image_size": "9" * 19}, r"expected 1..4096 pixels, got 9999999999999999999"),

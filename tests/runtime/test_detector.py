@@ -62,9 +62,39 @@ def test_what_is_no_student_is_refused(model, message):
         Detector.open(model, ".onnx", score_threshold=0.5, threads=1)
 
 
-@pytest.mark.parametrize("threshold", [30, -0.1, float("nan"), float("inf"), "0.25", None])
+def test_without_a_threshold_the_cards_are_taken():
+    image = np.zeros((64, 64, 3), np.uint8)
+    image[..., 0] = 204  # an object of class 1 that scores 0.8
+    for thresholds, count in (((1.0, 0.8), 1), ((0.0, 0.81), 0)):
+        model = constant_student(card=replace(CARD, recommended_thresholds=thresholds))
+        detect = Detector.open(model, ".onnx", threads=1)
+        assert detect.score_threshold == thresholds
+        assert len(detect(image)) == count
+        assert len(Detector.open(model, ".onnx", score_threshold=0.5, threads=1)(image)) == 1
+        assert len(Detector.open(model, ".onnx", score_threshold=thresholds[::-1], threads=1)(image)) == 1 - count
+
+
+def test_a_card_that_recommends_none_asks_for_a_threshold():
+    with pytest.raises(ArtefactError, match=r"recommended_thresholds: expected .* or give score_threshold a number"):
+        Detector.open(constant_student(), ".onnx", threads=1)
+    with pytest.raises(ValueError, match=r"expected one number, or one for each of 2 classes, got 3"):
+        Detector.open(constant_student(), ".onnx", score_threshold=[0.1, 0.2, 0.3], threads=1)
+
+
+def test_the_parts_of_a_call_are_told_apart():
+    detect = Detector.open(constant_student(), ".onnx", score_threshold=0.5, threads=1)
+    image = np.full((64, 64, 3), 204, np.uint8)
+    found, stages_ms = detect.staged(image)
+    np.testing.assert_array_equal(found.xyxy, detect(image).xyxy)
+    assert list(stages_ms) == ["preprocess", "inference", "postprocess"]
+    assert min(stages_ms.values()) > 0
+
+
+@pytest.mark.parametrize("threshold", [30, -0.1, float("nan"), float("inf"), "0.25", ["0.25", 0.5], [2, 0.5]])
 def test_a_threshold_that_is_no_score_is_refused_before_any_image(threshold):
-    with pytest.raises(ValueError, match=rf"score_threshold: expected a number in 0..1, got {threshold!r}"):
+    with pytest.raises(
+        ValueError, match=f"score_threshold: expected a number in 0..1, got {re.escape(repr(threshold))}"
+    ):
         Detector.open(constant_student(), ".onnx", score_threshold=threshold, threads=1)
 
 
@@ -190,7 +220,9 @@ def test_the_readmes_example_reads_a_picture_as_training_did(tmp_path, monkeypat
         block for block in re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL) if "Detector" in block
     )
     (tmp_path / "example.py").write_text(example)
-    (tmp_path / "student_int8.onnx").write_bytes(constant_student())
+    student = tmp_path / "data" / "06_models" / "student_int8.onnx"
+    student.parent.mkdir(parents=True)
+    student.write_bytes(constant_student(card=replace(CARD, recommended_thresholds=(0.3, 0.3))))
     image.save(tmp_path / "image.jpg", file_format, **options)
     monkeypatch.chdir(tmp_path)
     left = runpy.run_path("example.py")

@@ -3,6 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 from gsam_edge.synthetic.general import GeneralWorldConfig
+from gsam_edge.synthetic.workshop import WorkshopConfig
+from gsam_edge.synthetic.workshop.optics import OpticsConfig
 from gsam_edge.teachers.grounding_dino.config import GroundingDinoLossConfig, TinyGroundingDinoConfig
 from gsam_edge.teachers.sam.config import SamArchitecture
 
@@ -64,6 +66,36 @@ SMALL_WORLD = GeneralWorldConfig(
     blur_probability=0.3,
     max_blur=1.0,
     max_noise=0.02,
+)
+SMALL_WORKSHOP = WorkshopConfig(
+    image_size=96,
+    min_objects=1,
+    max_objects=5,
+    min_extent=0.15,
+    max_extent=0.5,
+    max_flaw_extent=0.3,
+    part_probability=0.35,
+    flaw_probability=0.25,
+    look_alike_probability=0.4,
+    min_visible=0.5,
+    texture_probability=0.5,
+    colour_word_probability=0.6,
+    texture_word_probability=0.25,
+    direction_word_probability=0.25,
+    count_word_probability=0.25,
+    shadow_probability=0.5,
+    relief_probability=0.5,
+    max_cushions=1,
+    roller_probability=0.2,
+    optics=OpticsConfig(
+        light_strength=0.3,
+        glare_probability=0.3,
+        defocus_probability=0.4,
+        max_defocus=1.0,
+        motion_probability=0.3,
+        max_motion=3.0,
+        max_noise=0.03,
+    ),
 )
 
 

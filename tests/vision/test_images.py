@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from gsam_edge.vision.images import (
+    FORMATS,
+    IMAGE_SUFFIXES,
     ImageError,
     brightest_if_deep,
     decode_image,
@@ -229,3 +231,8 @@ def test_a_file_of_no_known_format_is_told_in_words_that_stay_the_same(content, 
         with pytest.raises(ImageError) as told:
             read()
         assert str(told.value).startswith("x: expected a complete image file of a known format (BMP, GIF, JPEG")
+
+
+def test_the_suffixes_are_those_that_pillow_registers_for_the_formats():
+    registered = Image.registered_extensions().items()
+    assert frozenset(suffix for suffix, name in registered if name in FORMATS) == IMAGE_SUFFIXES

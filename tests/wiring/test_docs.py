@@ -1,9 +1,14 @@
 """What the pages name is there: files, headings, commands; and each claim's benchmark has its row."""
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
+from kedro.config import OmegaConfigLoader
+from kedro.framework.project import configure_project, pipelines
+
+from support.readme import commands, snippets
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("benchmarks/*.md")])
@@ -42,3 +47,33 @@ def test_options_of_a_benchmark_are_those_that_it_has(page):
         program = (ROOT / "benchmarks" / f"{name}.py").read_text("utf-8")
         for option in re.findall(r"--[\w-]+", options):
             assert f'"{option}"' in program, f"{page}: {name}.py has no option {option}"
+
+
+def test_readme_has_a_snippet_for_a_test_to_run():
+    """tests/integration runs them on what a run left."""
+    assert snippets()
+
+
+@pytest.mark.parametrize("command", sorted(set(commands())))
+def test_the_runs_that_readme_names_can_be_started(command):
+    """Pipelines, steps and nodes are there, and so is each parameter, to its last key where conf/base holds it."""
+    configure_project("gsam_edge")
+    config = OmegaConfigLoader(conf_source=str(ROOT / "conf"), base_env="base", default_run_env="base")["parameters"]
+    for option in shlex.split(command):
+        name, _, value = option.partition("=")
+        if name == "--pipeline":
+            assert value in pipelines
+        elif name == "--tags":
+            assert set(value.split(",")) <= set(pipelines)
+        elif name == "--from-nodes":
+            assert value in {node.name for node in pipelines["__default__"].nodes}
+        elif name == "--env":
+            assert (ROOT / "conf" / value).is_dir()
+        elif name == "--params":
+            for parameter in value.split(","):
+                at = config
+                for key in parameter.partition("=")[0].split("."):
+                    assert key in at, f"{parameter}: conf/base has no {key}"
+                    at = at[key]
+        else:
+            assert not name, f"{command}: {name}"

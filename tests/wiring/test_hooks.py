@@ -10,7 +10,7 @@ from kedro.validation import ParameterValidationError
 from pydantic import BaseModel
 
 from gsam_edge.hooks.console import ErrorHooks, show_error
-from gsam_edge.hooks.tracking import numeric_leaves, plain_parameters
+from gsam_edge.hooks.tracking import ReportHooks, numeric_leaves, plain_parameters
 
 
 class Inner(BaseModel):
@@ -108,3 +108,44 @@ def test_a_parameter_that_nothing_reads_is_an_error(tmp_path, monkeypatch, runti
         ErrorHooks().after_context_created(context)
     (tmp_path / "local" / "parameters.yml").write_text("distillation: {a: 3}")
     ErrorHooks().after_context_created(SimpleNamespace(**{**vars(context), "_runtime_params": {"seed": 2}}))
+
+
+def test_a_second_run_of_a_process_does_not_log_into_the_first(tmp_path) -> None:
+    """Under `kedro server` a thread may find the runs of an ended one with its number; a caller's own run stays."""
+    import mlflow
+
+    from gsam_edge.hooks.tracking import TrackingHooks
+
+    before = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    try:
+        hooks, client = TrackingHooks(), mlflow.MlflowClient()
+        own = mlflow.start_run(experiment_id="0").info.run_id  # an earlier test may have left another one active
+        first = mlflow.start_run(nested=True, experiment_id="0").info.run_id
+        hooks._begun.add(first)
+        client.set_terminated(first, "FAILED", 12345)  # in the thread of the run; this one keeps it as active
+        hooks._leave_earlier_runs()
+        assert mlflow.active_run().info.run_id == own
+        ended = client.get_run(first).info
+        assert (ended.status, ended.end_time) == ("FAILED", 12345)
+    finally:
+        while mlflow.active_run() is not None:
+            mlflow.end_run()
+        mlflow.set_tracking_uri(before)
+
+
+def test_the_report_and_the_card_are_artefacts_of_the_run_as_files_that_mlflow_shows(tmp_path) -> None:
+    import mlflow
+
+    before = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
+    experiment = mlflow.create_experiment("pages", artifact_location=(tmp_path / "artefacts").as_uri())
+    with mlflow.start_run(experiment_id=experiment) as run:
+        ReportHooks().after_dataset_saved("report", "<!doctype html><title>\u00d6hr</title>")
+        ReportHooks().after_dataset_saved("model_card", "# \u00d6hr")
+        files = {file.path for file in mlflow.MlflowClient().list_artifacts(run.info.run_id)}
+    mlflow.set_tracking_uri(before)
+    assert files == {"report.html", "model_card.md"}
+    assert (
+        (tmp_path / "artefacts" / run.info.run_id / "artifacts" / "report.html").read_text("utf-8").endswith("</title>")
+    )

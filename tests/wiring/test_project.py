@@ -53,8 +53,8 @@ def test_the_registry_imports_nothing_heavy() -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_the_default_is_the_five_steps_in_a_row() -> None:
-    steps = ("data_validation", "teacher_finetune", "distillation", "optimization", "evaluation")
+def test_the_default_is_the_six_steps_in_a_row() -> None:
+    steps = ("data_validation", "teacher_finetune", "distillation", "optimization", "evaluation", "bundle")
     together = {node.name for name in steps for node in pipelines[name].nodes}
     assert {node.name for node in pipelines["__default__"].nodes} == together
 
@@ -77,6 +77,7 @@ def test_the_layers_have_an_order(env: str) -> None:
         "06_models (student)",
         "07_model_output",
         "08_reporting",
+        "06_models (bundle)",
     ]
 
 

@@ -1,14 +1,18 @@
 """Every entry of SECTIONS asks for reports that runs leave, and the hook prints those that have something to say."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from kedro.config import OmegaConfigLoader
 from kedro.framework.project import configure_project, pipelines
-from kedro.io import DataCatalog, MemoryDataset
+from kedro.io import DataCatalog, MemoryDataset, Version
 from kedro.pipeline import Pipeline, node
 
+from gsam_edge.datasets.models import BuiltDataset
+from gsam_edge.export.format import NotBuilt
 from gsam_edge.hooks import console
+from gsam_edge.report.sections.html.table import PAGE_SECTIONS
 from gsam_edge.report.sections.table import SECTIONS, Section, fragments
 
 ROOT = Path(__file__).parents[2]
@@ -28,6 +32,33 @@ def test_a_section_needs_reports_that_some_pipeline_leaves_and_has_a_docs_line(n
         assert all(needed in catalog for needed in section.needs)
     docs = (ROOT / "docs" / "extending" / "report_section.md").read_text("utf-8")
     assert f"| `{name}` | {', '.join(f'`{needed}`' for needed in section.needs)} |" in docs
+
+
+@pytest.mark.parametrize("name", PAGE_SECTIONS)
+def test_a_section_of_the_page_has_a_template_and_a_docs_line(name):
+    section = PAGE_SECTIONS[name]
+    assert section.name == name
+    assert (ROOT / "src" / "gsam_edge" / "report" / "templates" / "sections" / f"{name}.html").exists()
+    docs = (ROOT / "docs" / "extending" / "report_section.md").read_text("utf-8")
+    assert f"| `{name}` | {section.title} | {', '.join(f'`{needed}`' for needed in section.needs)} |" in docs
+
+
+def test_the_page_is_given_every_report_that_a_section_needs_as_soon_as_a_node_makes_it():
+    configure_project("gsam_edge")
+    pipeline = pipelines["__default__"]
+    given = next(node for node in pipeline.nodes if node.name == "evaluation.write_report").inputs
+    made = pipeline.all_outputs()
+    needed = {name for section in PAGE_SECTIONS.values() for name in section.needs}
+    assert needed & made <= set(given)
+
+
+def test_the_page_comes_first_among_the_places_to_look_at(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run = Pipeline([node(lambda: 1, None, ["a_report", "report", "plot_b", "model_card"], name="run")])
+    files = {name: SimpleNamespace(_filepath=tmp_path / f"{name}.x") for name in run.all_outputs()}
+    console.SummaryHooks().after_pipeline_run({}, run, files)
+    places = [line.strip("│ ") for line in capsys.readouterr().err.splitlines() if ".x" in line]
+    assert places == ["report.x", "a_report.x", "model_card.x", "plot_b.x"]
 
 
 @pytest.fixture
@@ -51,6 +82,17 @@ def test_a_run_tells_of_the_reports_that_it_left(sections, left, told):
     assert fragments({name: name for name in left}) == [f"told of {name}" for name in told]
 
 
+def test_the_run_ends_with_the_whole_path_of_the_file_to_ship(monkeypatch, tmp_path, capsys):
+    monkeypatch.chdir(tmp_path)
+    told = {"budget": {}, "ship": "student_onnx", "why": "it is good", "others": [], "file": "data/student.onnx"}
+    run = Pipeline([node(lambda: told, None, "recommendation", name="recommend")])
+    for recommendation, expected in ((told, True), ({**told, "ship": None, "file": None}, False)):
+        catalog = DataCatalog({"recommendation": MemoryDataset(recommendation)})
+        console.SummaryHooks().after_pipeline_run({}, run, catalog)
+        lines = capsys.readouterr().err.splitlines()
+        assert (f"The file: {tmp_path}/data/student.onnx" in lines) == expected
+
+
 def test_the_hook_prints_what_the_sections_say_of_the_reports_of_this_run(monkeypatch, capsys):
     """And loads no report of an earlier run."""
 
@@ -64,3 +106,14 @@ def test_the_hook_prints_what_the_sections_say_of_the_reports_of_this_run(monkey
     catalog = DataCatalog({"first": MemoryDataset(1), "second": MemoryDataset(2), "third": MemoryDataset()})
     console.SummaryHooks().after_pipeline_run({}, run, catalog)
     assert capsys.readouterr().err.splitlines() == ["told of first, second"]
+
+
+@pytest.mark.parametrize("built", [b"a zip", NotBuilt("none keeps the budget")])
+def test_the_hook_prints_the_full_path_of_a_bundle_where_there_is_one(tmp_path, capsys, built):
+    bundle = BuiltDataset(filepath=str(tmp_path / "edge_bundle.zip"), version=Version(None, "2026-11-27T06.00.00.000Z"))
+    bundle.save(built)
+    run = Pipeline([node(lambda: built, None, "edge_bundle", name="run")])
+    console.SummaryHooks().after_pipeline_run({}, run, DataCatalog({"edge_bundle": bundle}))
+    said = capsys.readouterr().err.strip()
+    path = tmp_path / "edge_bundle.zip" / "2026-11-27T06.00.00.000Z" / "edge_bundle.zip"
+    assert said == ("" if isinstance(built, NotBuilt) else f"For the device: {path}")

@@ -15,13 +15,15 @@ from PIL import Image
 
 from gsam_edge.coco.images.scan import ScannedImage, scan_image
 from gsam_edge.datasets.atomic import new_folder
-from gsam_edge.vision.images import FORMATS, ImageError, MissingImageError, decode_image, probe_image, probe_orientation
-
-#: Suffixes of the image formats that are read, lower case, with a dot.
-IMAGE_SUFFIXES = frozenset(suffix for suffix, name in Image.registered_extensions().items() if name in FORMATS)
-
-#: Largest image file: for each pixel four uncompressed channels of 32 bits, and a mebibyte on top.
-_BYTES_A_PIXEL, _BYTES_BESIDE_PIXELS = 16, 1 << 20
+from gsam_edge.vision.images import (
+    IMAGE_SUFFIXES,
+    ImageError,
+    MissingImageError,
+    decode_image,
+    probe_image,
+    probe_orientation,
+    read_image_file,
+)
 
 
 class ImageFolder(Mapping[str, NDArray[np.uint8]]):
@@ -74,11 +76,7 @@ class ImageFolder(Mapping[str, NDArray[np.uint8]]):
         return f"{self._root}\0{self._max_pixels}-{status.st_size}-{status.st_mtime_ns}"
 
     def _read(self, file_name: str) -> bytes:
-        path = self._inside(file_name)
-        limit, size = _BYTES_BESIDE_PIXELS + _BYTES_A_PIXEL * self._max_pixels, path.stat().st_size
-        if size > limit:
-            raise ImageError(f"{file_name}: expected at most {limit} bytes, got a file of {size}")
-        return path.read_bytes()
+        return read_image_file(self._inside(file_name), name=file_name, max_pixels=self._max_pixels)
 
     def _inside(self, file_name: str) -> Path:
         path = self._folder / file_name

@@ -12,8 +12,9 @@ from rich.progress import track
 
 from gsam_edge.coco.importers import Imported
 from gsam_edge.datasets.atomic import new_folder
-from gsam_edge.datasets.images import IMAGE_SUFFIXES, ImageFolder
+from gsam_edge.datasets.images import ImageFolder
 from gsam_edge.vision.errors import FileError
+from gsam_edge.vision.images import IMAGE_SUFFIXES
 
 ANNOTATIONS_NAME, REPORT_NAME = "annotations.json", "import_report.json"
 #: Marks a folder that an import made; only such a folder may be replaced.

@@ -12,6 +12,7 @@ from kedro.io import AbstractDataset, DatasetError, Version
 from gsam_edge.coco.needs import is_not_needed, not_needed
 from gsam_edge.datasets.atomic import new_folder, write_bytes
 from gsam_edge.datasets.versioned_bytes import BytesDataset, FolderDataset
+from gsam_edge.export.files import ArtefactFiles
 from gsam_edge.export.format import NotBuilt
 from gsam_edge.export.table import FORMATS
 from gsam_edge.runtime.engines.files import why_not_built
@@ -179,7 +180,18 @@ class StudentWeightsDataset(BytesDataset["StudentWeights"]):
         return StudentWeights.from_bytes(content)
 
 
-class ArtefactDataset(BytesDataset["bytes | NotBuilt"]):
+class BuiltDataset(BytesDataset["bytes | NotBuilt"]):
+    """What was built as the bytes of its file, or, as JSON, why there is none."""
+
+    def encode(self, value: bytes | NotBuilt) -> bytes:
+        return json.dumps({"status": "not built", "why": value.why}).encode() if isinstance(value, NotBuilt) else value
+
+    def decode(self, content: bytes) -> bytes | NotBuilt:
+        why = why_not_built(content)
+        return content if why is None else NotBuilt(why)
+
+
+class ArtefactDataset(BuiltDataset):
     """An exported student as the bytes of its file, or, as JSON, why this machine could not make it.
 
     Args:
@@ -199,9 +211,33 @@ class ArtefactDataset(BytesDataset["bytes | NotBuilt"]):
             raise DatasetError(f"{filepath}_{format}: expected a format among {list(FORMATS)}, got {format!r}")
         super().__init__(filepath=filepath + FORMATS[format].suffix, version=version, metadata=metadata)
 
-    def encode(self, value: bytes | NotBuilt) -> bytes:
-        return json.dumps({"status": "not built", "why": value.why}).encode() if isinstance(value, NotBuilt) else value
 
-    def decode(self, content: bytes) -> bytes | NotBuilt:
-        why = why_not_built(content)
-        return content if why is None else NotBuilt(why)
+class ArtefactFilesDataset(AbstractDataset[None, "ArtefactFiles"]):
+    """Where a model's exported files lie, for those who name the file; its content comes from its own entry.
+
+    Args:
+        filepath: as in the entries of the files.
+        metadata: ignored here; kedro-viz reads the layer from it.
+    """
+
+    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        self._filepath = Path(filepath)
+        self.metadata = metadata
+
+    def load(self) -> ArtefactFiles:
+        """Returns the places; nothing is read yet."""
+        return ArtefactFiles(self._filepath)
+
+    def save(self, data: None) -> None:
+        """Refuses: the files are written by their own entries.
+
+        Raises:
+            DatasetError: always.
+        """
+        raise DatasetError(f"{self._filepath}: expected nothing to save, the files are written by their own entries")
+
+    def _exists(self) -> bool:
+        return True
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": self._filepath}

@@ -110,3 +110,42 @@ class JsonStoreDataset(AbstractDataset[None, JsonStore]):
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._folder)}
+
+
+class RunRecordDataset(AbstractDataset[dict[str, Any], dict[str, Any]]):
+    """When each step ran and how, kept from run to run in one JSON file; empty before the first one.
+
+    Args:
+        filepath: the file.
+        metadata: ignored here; kedro-viz reads the layer from it.
+    """
+
+    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        self._filepath = Path(filepath)
+        self.metadata = metadata
+
+    def load(self) -> dict[str, Any]:
+        """Returns the record.
+
+        Raises:
+            FileError: if the file is no JSON.
+        """
+        if not self._filepath.exists():
+            return {}
+        try:
+            return json.loads(self._filepath.read_bytes())
+        except ValueError as error:
+            raise FileError(
+                f"{self._filepath}: expected the record of earlier runs in JSON, but it does not parse: {error}; "
+                "delete it"
+            ) from error
+
+    def save(self, data: dict[str, Any]) -> None:
+        """Replaces the record."""
+        write_bytes(self._filepath, f"{json.dumps(data, indent=2, ensure_ascii=False, default=str)}\n".encode())
+
+    def _exists(self) -> bool:
+        return True
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._filepath)}

@@ -1,5 +1,6 @@
 """Measures teacher, student and exported students on the test split, each in its runtime."""
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib.metadata import version
@@ -11,8 +12,13 @@ from gsam_edge.coco.provenance import require_made_from
 from gsam_edge.evaluate.comparison import comparison_row, count_objects
 from gsam_edge.evaluate.config import EvaluationConfig
 from gsam_edge.evaluate.measure import measure
+from gsam_edge.evaluate.report import shown_accuracy
 from gsam_edge.evaluate.split_images import SplitImages
 from gsam_edge.export.format import Format, NotBuilt
+from gsam_edge.metrics.accuracy import Draws
+from gsam_edge.metrics.figures import FIGURES
+from gsam_edge.metrics.measured import Measurement
+from gsam_edge.metrics.thresholds import shown, thresholds_of
 from gsam_edge.report.plots import TRUTH_COLUMN, choose_images, plot_image_grid
 from gsam_edge.runtime import Detector
 from gsam_edge.runtime.engines.table import ENGINES
@@ -54,12 +60,19 @@ class TrueBoxes(Sequence[Detections]):
 
 
 def evaluate_teacher(
-    teacher: Teacher, truth: Annotations, images: ImageSource, config: EvaluationConfig, device: DeviceName
+    teacher: Teacher,
+    truth: Annotations,
+    images: ImageSource,
+    config: EvaluationConfig,
+    device: DeviceName,
+    draws: Draws,
 ) -> tuple[Row, Predictions]:
     """Measures the tuned teachers in PyTorch. An outliner alone is prompted with the true boxes; the row says so.
 
     Returns:
-        The row of `comparison` (see `comparison_row`) with `prompt`, and the predictions.
+        The row of `comparison` (see `comparison_row`) with `prompt`, and the predictions. Beside the figures stand
+        `intervals` (95 %, by figure), `at_threshold` (see `metrics.thresholds.at_threshold`), `stages_ms` and, where it
+        can be read, `energy_mj` (see `Measurement`).
     """
     prompts = None
     if teacher.description.prompted_with_boxes:
@@ -77,6 +90,8 @@ def evaluate_teacher(
         images,
         teacher.size_bytes,
         config,
+        draws,
+        config.timed_score_threshold,
         prompts=prompts,
     )
     if prompts is not None:
@@ -93,10 +108,22 @@ def evaluate_student(
     images: ImageSource,
     config: EvaluationConfig,
     device: DeviceName,
+    draws: Draws,
+    recommended: Mapping[str, Any],
     *,
     model: str = "student",
 ) -> tuple[Row, Predictions]:
-    """Measures the student in PyTorch; returns as `evaluate_teacher` does. `model` is what its row calls it.
+    """Measures the student in PyTorch; returns as `evaluate_teacher` does.
+
+    Args:
+        weights: the student.
+        truth: the test split.
+        images: where its images come from.
+        config: how it is measured.
+        device: where PyTorch runs.
+        draws: of the split's images, for the intervals.
+        recommended: its thresholds (see `thresholds.student_thresholds`).
+        model: what its row calls it.
 
     Raises:
         InvalidDatasetError: if it was trained for other classes or on another split.
@@ -115,7 +142,16 @@ def evaluate_student(
         return student_predictor(content, score_threshold=score_threshold, device=where)
 
     return _measured(
-        model, f"torch {version('torch')} {where}", where, with_score_threshold, truth, images, len(content), config
+        model,
+        f"torch {version('torch')} {where}",
+        where,
+        with_score_threshold,
+        truth,
+        images,
+        len(content),
+        config,
+        draws,
+        thresholds_of(truth.class_names, recommended),
     )
 
 
@@ -127,8 +163,11 @@ def evaluate_exported(
     truth: Annotations,
     images: ImageSource,
     config: EvaluationConfig,
+    draws: Draws,
 ) -> tuple[Row, Predictions]:
     """Measures an exported student in the engine of its format; returns as `evaluate_teacher` does.
+
+    Its thresholds are those of its card. Its row also holds `digest`, SHA-256 of the file.
 
     For an artefact that was not built, the row holds `artefact`, `status` and `why`, and there are no predictions.
 
@@ -152,7 +191,11 @@ def evaluate_exported(
 
     engine = ENGINES[made_as.engine]
     runtime = f"{made_as.engine} {engine.version()} {engine.device}"
-    return _measured(artefact, runtime, engine.device, with_score_threshold, truth, images, len(content), config)
+    least = card.recommended_thresholds or config.timed_score_threshold
+    row, predictions = _measured(
+        artefact, runtime, engine.device, with_score_threshold, truth, images, len(content), config, draws, least
+    )
+    return row | {"digest": hashlib.sha256(content).hexdigest()}, predictions
 
 
 def _measured(
@@ -164,6 +207,8 @@ def _measured(
     images: ImageSource,
     size_bytes: int,
     config: EvaluationConfig,
+    draws: Draws,
+    thresholds: float | Sequence[float],
     *,
     prompts: Sequence[Detections] | None = None,
 ) -> tuple[Row, Predictions]:
@@ -176,6 +221,7 @@ def _measured(
         warmup=config.warmup_calls,
         repeats=config.timed_calls,
         threads=config.threads,
+        timeout_s=config.timeout_s,
     )
     row = comparison_row(
         artefact,
@@ -188,26 +234,55 @@ def _measured(
         match_box_iou=config.match_box_iou,
     )
     predictor = PredictorInfo(artefact, "", prompts is not None)
-    return row, Predictions(by_image(truth, measured.predictions), truth.class_names, predictor)
+    predictions = Predictions(by_image(truth, measured.predictions), truth.class_names, predictor)
+    return row | _shown_row(truth, predictions, thresholds, config, draws, measured), predictions
+
+
+def _shown_row(
+    truth: Annotations,
+    predictions: Predictions,
+    thresholds: float | Sequence[float],
+    config: EvaluationConfig,
+    draws: Draws,
+    measured: Measurement,
+) -> Row:
+    """Returns the parts of a row that say how sure its figures are, and what is seen at the threshold in use."""
+    at_score, drawn = shown_accuracy(truth, predictions, thresholds, config, draws)
+    intervals = {name: drawn.figures[name].ci95 for name in FIGURES if name in drawn.figures}
+    row: Row = {"intervals": {name: ci95 for name, ci95 in intervals.items() if ci95 is not None}}
+    if at_score:
+        row["at_threshold"] = {name: value for name, value in at_score.items() if name != "per_class"}
+    row["stages_ms"] = dict(measured.stages_ms)
+    return row if measured.energy_mj is None else row | {"energy_mj": measured.energy_mj}
 
 
 def plot_predictions(
-    truth: Annotations, images: ImageSource, columns: Mapping[str, Predictions], config: EvaluationConfig
+    truth: Annotations,
+    images: ImageSource,
+    columns: Mapping[str, Predictions],
+    config: EvaluationConfig,
+    recommended: Mapping[str, Any],
+    *,
+    model: str = "student",
 ) -> "Figure":
-    """Draws the annotations and each artefact's predictions side by side, on some images of the test split."""
+    """Draws the annotations and each artefact's predictions side by side, on some images of the test split.
+
+    Artefacts whose name begins with `model` are drawn from their recommended scores on, as they are used.
+    """
+    thresholds = thresholds_of(truth.class_names, recommended)
     chosen = choose_images(truth, config.image_rows)
-    shown = {TRUTH_COLUMN: [truth.truth(image_id) for image_id in chosen]}
+    drawn = {TRUTH_COLUMN: [truth.truth(image_id) for image_id in chosen]}
     for name, labels in columns.items():
         if not labels.objects:  # an artefact that was not built
             continue
         found = [labels.objects[image_id] for image_id in chosen]
         # Only what is drawn is unpacked: the predictions hold many objects of low scores, for the accuracy.
-        drawn = [packed.select(packed.unmasked.scores >= config.image_score_threshold) for packed in found]
-        shown[name] = [packed.unpack() for packed in drawn]
+        least = thresholds if name.startswith(model) else config.image_score_threshold
+        drawn[name] = [shown(packed, least).unpack() for packed in found]
     return plot_image_grid(
         [images[truth.image_by_id[image_id]["file_name"]] for image_id in chosen],
-        shown,
+        drawn,
         truth.class_names,
-        score_threshold=config.image_score_threshold,
+        score_threshold=0.0,
         image_width=config.image_width,
     )

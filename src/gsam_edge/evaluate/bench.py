@@ -77,9 +77,15 @@ class Measured:
 class Bench:
     """Measures artefacts on one split."""
 
-    def __init__(self, truth: Annotations, images: ImageSource, config: EvaluationConfig) -> None:
-        """Takes the split, where its images come from, and how artefacts are measured."""
-        self._truth, self._config = truth, config
+    def __init__(
+        self,
+        truth: Annotations,
+        images: ImageSource,
+        config: EvaluationConfig,
+        groups: NDArray[np.int64] | None = None,
+    ) -> None:
+        """Takes the split, where its images come from, how artefacts are measured, and groups (see `drawn_images`)."""
+        self._truth, self._config, self._groups = truth, config, groups
         self._images = SplitImages(truth, images)
 
     def crash(self, made_as: Format[Any, Any], content: bytes) -> ProcessEndedError | None:
@@ -89,7 +95,7 @@ class Bench:
         """
         factory = self._factory(made_as, content, self._config.score_threshold)
         try:
-            predict_all(factory, [self._images[0]], threads=self._config.threads)
+            self._predicted(factory, [self._images[0]])
         except ProcessEndedError as error:
             return error
         except MeasurementError:
@@ -109,7 +115,7 @@ class Bench:
         for kind, before in reference.accuracy.figures.items():
             drop[kind] = 100 * (before - accuracy.figures.get(kind, 0.0))
             if kind in accuracy.resampled:
-                gain = paired_difference(reference.accuracy.resampled[kind], accuracy.resampled[kind])
+                gain = paired_difference(reference.accuracy.resampled[kind], accuracy.resampled[kind], self._groups)
                 if gain is not None:
                     intervals[kind] = (-100 * gain.high, -100 * gain.low)
         times = self.times([(FORMATS[REFERENCE], reference_content), (made_as, content)])
@@ -120,12 +126,17 @@ class Bench:
         config = self._config
         factories = [self._factory(made_as, content, config.timed_score_threshold) for made_as, content in artefacts]
         return times_in_turns(
-            factories, self._images, warmup=config.warmup_calls, repeats=config.timed_calls, threads=config.threads
+            factories,
+            self._images,
+            warmup=config.warmup_calls,
+            repeats=config.timed_calls,
+            threads=config.threads,
+            timeout_s=config.timeout_s,
         )
 
     def _accuracy(self, made_as: Format[Any, Any], content: bytes) -> Accuracy:
         factory = self._factory(made_as, content, self._config.score_threshold)
-        predictions = by_image(self._truth, predict_all(factory, self._images, threads=self._config.threads))
+        predictions = by_image(self._truth, self._predicted(factory, self._images))
         figures, resampled = {}, {}
         for kind, iou_type in _KINDS.items():
             evaluation = evaluate_predictions(self._truth, predictions, iou_type)
@@ -134,6 +145,12 @@ class Bench:
                 resampled[kind] = resampled_map(self._truth, predictions, iou_type, IOUS_50_95)
         found = sum(_shown(packed, self._config.timed_score_threshold) for packed in predictions.values())
         return Accuracy(figures, resampled, found)
+
+    def _predicted(
+        self, factory: Callable[[], Callable[..., Detections]], images: Sequence[NDArray[np.uint8]]
+    ) -> list[PackedDetections]:
+        config = self._config
+        return predict_all(factory, images, threads=config.threads, timeout_s=config.timeout_s)
 
     def _factory(
         self, made_as: Format[Any, Any], content: bytes, score_threshold: float

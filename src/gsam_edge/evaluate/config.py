@@ -13,6 +13,7 @@ class EvaluationConfig(BaseModel):
         gt=0, description="timed predictions, spread over the images, which are repeated when there are fewer"
     )
     threads: int = Field(gt=0, description="CPU threads that an artefact may use while it is measured")
+    timeout_s: float = Field(gt=0, description="seconds after which an artefact that does not answer is ended")
     score_threshold: float = Field(
         ge=0, le=1, description="objects that score less are dropped before accuracy is computed"
     )
@@ -23,7 +24,9 @@ class EvaluationConfig(BaseModel):
         gt=0, le=1, description="box IoU from which a prediction is matched to an object of its class for the mask IoU"
     )
     image_score_threshold: float = Field(
-        ge=0, le=1, description="predictions below this score are not drawn (metrics do not depend on it)"
+        ge=0,
+        le=1,
+        description="teachers' predictions below this score are not drawn; a student has its recommended ones",
     )
     image_rows: int = Field(gt=0, description="rows of the image grid, one image each")
     image_width: int = Field(gt=0, description="width in pixels of one image of the grid")

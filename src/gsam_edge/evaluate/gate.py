@@ -4,15 +4,18 @@ Accuracy and speed are compared with those of the student in single precision (`
 equal PyTorch's: accuracy on the validation split, since the test split must not choose anything, and latency in turns.
 """
 
-import logging
 from collections.abc import Mapping
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from gsam_edge.coco import Annotations
 from gsam_edge.evaluate.bench import Bench, Measured
 from gsam_edge.evaluate.comparison import count_objects
 from gsam_edge.evaluate.config import EvaluationConfig, GateConfig
-from gsam_edge.evaluate.measure import MeasurementError, MeasurementRefusedError
+from gsam_edge.evaluate.failed import told
+from gsam_edge.evaluate.measure import MeasurementError
 from gsam_edge.export.evidence import collect_evidence
 from gsam_edge.export.format import Format, NotBuilt, StudentModule
 from gsam_edge.export.parity import ParityConfig
@@ -20,8 +23,6 @@ from gsam_edge.export.prompt_free import check_module_prompt_free
 from gsam_edge.export.report import NOT_BUILT, REFUSED, REJECTED, ArtefactEvidence
 from gsam_edge.export.table import FORMATS, REFERENCE
 from gsam_edge.vision.images import ImageSource
-
-logger = logging.getLogger(__name__)
 
 Row = dict[str, Any]
 Artefacts = dict[str, bytes | NotBuilt]
@@ -36,6 +37,7 @@ def gate_artefacts(
     config: GateConfig,
     evaluation: EvaluationConfig,
     *,
+    groups: NDArray[np.int64] | None = None,
     model: str = "student",
 ) -> tuple[list[Row], Artefacts]:
     """Checks and measures every candidate.
@@ -48,6 +50,7 @@ def gate_artefacts(
         parity: how outputs are compared with PyTorch's.
         config: what a candidate must reach.
         evaluation: how it is measured.
+        groups: label of each image; those of one label are drawn together (see `bootstrap.drawn_images`).
         model: what the rows call the student.
 
     Returns:
@@ -67,7 +70,7 @@ def gate_artefacts(
         return [{"artefact": model, "prompt_free": False, "verdict": why}], dict.fromkeys(candidates, NotBuilt(why))
 
     built = {name: content for name, content in candidates.items() if not isinstance(content, NotBuilt)}
-    bench = Bench(truth, images, evaluation)
+    bench = Bench(truth, images, evaluation, groups)
     crashes = {name: error for name, content in built.items() if (error := bench.crash(FORMATS[name], content))}
     running = {name: content for name, content in built.items() if name not in crashes}
     made = {f"{model}_{name}": (FORMATS[name], content) for name, content in running.items()}
@@ -83,7 +86,7 @@ def gate_artefacts(
             rows.append({"artefact": f"{model}_{name}", "verdict": why})
             continue
         if name in crashes:
-            why = f"{REFUSED}: {_told(crashes[name], f'{model}_{name}')}"
+            why = f"{REFUSED}: {told(crashes[name], f'{model}_{name}')}"
             shipped[name] = NotBuilt(why)
             rows.append({"artefact": f"{model}_{name}", "size_mb": len(content) / 1e6, "verdict": why})
             continue
@@ -97,7 +100,7 @@ def gate_artefacts(
                 else:
                     measured = bench.beside(reference, built[REFERENCE], FORMATS[name], content)
             except MeasurementError as error:
-                verdict = f"{REFUSED}: {_told(error, f'{model}_{name}')}"
+                verdict = f"{REFUSED}: {told(error, f'{model}_{name}')}"
             else:
                 counts = {"images": len(truth.images), "objects": objects}
                 row |= {"accuracy": counts | _accuracy_row(measured), "latency": _latency_row(measured, evaluation)}
@@ -146,13 +149,6 @@ def _verdict(
     if reference is not None:
         merits.append(f"{measured.ratio:.2f} times as fast as {against}")
     return f"accepted: {', '.join(merits)}"
-
-
-def _told(error: MeasurementError, artefact: str) -> str:
-    """Returns why an artefact could not be measured, and logs it; of a traceback the sentence holds only the end."""
-    logger.warning("%s: %s", artefact, error)
-    first, *more = str(error).strip().splitlines()
-    return str(error) if isinstance(error, MeasurementRefusedError) or not more else f"{first} {more[-1]}"
 
 
 def _accuracy_row(measured: Measured) -> Row:

@@ -13,14 +13,17 @@ import pickle
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from threading import Event, Timer
+from time import perf_counter
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gsam_edge.coco.packed import PackedDetections
+from gsam_edge.evaluate.energy import counted_energy
 from gsam_edge.metrics.measured import Measurement
 from gsam_edge.vision import Detections
 from gsam_edge.vision.errors import UserError
@@ -28,6 +31,8 @@ from gsam_edge.vision.errors import UserError
 #: `predict(image)`, or `predict(image, prompt)` for a model that is prompted.
 Predict: TypeAlias = Callable[..., Detections]
 
+#: Images whose decoding is timed.
+_DECODED = 20
 _THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
     "MKL_NUM_THREADS",
@@ -49,6 +54,10 @@ class ProcessEndedError(MeasurementError):
     """The process of the measured artefact ended early: its backend crashed."""
 
 
+class ProcessHungError(MeasurementRefusedError, ProcessEndedError):
+    """The process of the measured artefact gave no answer for too long, and was ended."""
+
+
 class ProcessKilledError(MeasurementRefusedError, ProcessEndedError):
     """The process of the measured artefact was killed, most likely because memory ran out."""
 
@@ -62,6 +71,7 @@ def measure(
     warmup: int,
     repeats: int,
     threads: int,
+    timeout_s: float,
 ) -> Measurement:
     """Runs an artefact on images: one fresh process for its predictions, another for latency and memory.
 
@@ -77,6 +87,7 @@ def measure(
         warmup: calls that are not timed, at least 0.
         repeats: timed calls, at least 1.
         threads: CPU threads for BLAS, OpenMP, torch and OpenCV.
+        timeout_s: seconds after which a process that does not answer is ended.
 
     Raises:
         ValueError: if there are no images, or not as many prompts as images, or a number is out of range.
@@ -96,13 +107,20 @@ def measure(
         row %= len(images)
         return "predict", images[row], None if prompts is None else prompts[row]
 
-    predictions = predict_all(factory, images, prompts=prompts, threads=threads)
-    with _worker_process(threads) as ask:
+    predictions = predict_all(factory, images, prompts=prompts, threads=threads, timeout_s=timeout_s)
+    with worker_process(threads, timeout_s) as ask:
         ask("load", timed, threads)
         for row in range(warmup):
             ask(*request(row))
         step = max(1.0, len(images) / repeats)
-        latencies_ms: list[float] = [ask(*request(int(call * step)))[1] for call in range(repeats)]
+        rows = [int(call * step) for call in range(repeats)]
+        latencies_ms: list[float] = []
+        stages: list[dict[str, float]] = []
+        with counted_energy() as energy:
+            for row in rows:
+                _, latency_ms, stages_ms = ask(*request(row))
+                latencies_ms.append(latency_ms)
+                stages.append(stages_ms)
         memory_mb, gpu_memory_mb = ask("memory")
     return Measurement(
         predictions=predictions,
@@ -112,7 +130,24 @@ def measure(
         timed_calls=len(latencies_ms),
         threads=threads,
         peak_gpu_memory_mb=gpu_memory_mb,
+        stages_ms={"decode": _decoding_ms(images, rows)} | _medians(stages),
+        energy_mj=None if energy.joules is None else 1000 * energy.joules / repeats,
     )
+
+
+def _decoding_ms(images: Sequence[NDArray[np.uint8]], rows: Sequence[int]) -> float:
+    """Returns the median time in milliseconds in which an image is read and decoded, in this process."""
+    times = []
+    for row in rows[:_DECODED]:
+        start = perf_counter()
+        images[row % len(images)]
+        times.append(1000 * (perf_counter() - start))
+    return float(np.median(times))
+
+
+def _medians(stages: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Returns the median of each part of a call, of calls that all tell the same parts apart."""
+    return {name: float(np.median([each[name] for each in stages])) for name in stages[0]}
 
 
 def predict_all(
@@ -121,9 +156,10 @@ def predict_all(
     *,
     prompts: Sequence[Any] | None = None,
     threads: int,
+    timeout_s: float,
 ) -> list[PackedDetections]:
     """Returns what an artefact finds in each image, in a fresh process; arguments and errors as of `measure`."""
-    with _worker_process(threads) as ask:
+    with worker_process(threads, timeout_s) as ask:
         ask("load", factory, threads)
         asked = [None] * len(images) if prompts is None else prompts
         return [ask("predict", images[row], asked[row])[0] for row in range(len(images))]
@@ -136,6 +172,7 @@ def times_in_turns(
     warmup: int,
     repeats: int,
     threads: int,
+    timeout_s: float,
 ) -> NDArray[np.float64]:
     """Times artefacts in turns, each in a fresh process of its own; all of them are loaded at once.
 
@@ -147,6 +184,7 @@ def times_in_turns(
         warmup: turns that are not timed, at least 0.
         repeats: timed turns, at least 1.
         threads: CPU threads of each.
+        timeout_s: as of `measure`.
 
     Returns:
         Milliseconds of each call, float64 [repeats, artefacts].
@@ -154,7 +192,7 @@ def times_in_turns(
     times = np.empty((warmup + repeats, len(factories)))
     step = max(1.0, len(images) / repeats)
     with ExitStack() as processes:
-        asks = [processes.enter_context(_worker_process(threads)) for _ in factories]
+        asks = [processes.enter_context(worker_process(threads, timeout_s)) for _ in factories]
         for ask, factory in zip(asks, factories, strict=True):
             ask("load", factory, threads)
         for turn in range(warmup + repeats):
@@ -166,8 +204,13 @@ def times_in_turns(
 
 
 @contextmanager
-def _worker_process(threads: int) -> Iterator[Callable[..., Any]]:
-    """Starts a worker process and ends it with the block; yields `ask(name, *arguments)`, which returns its reply."""
+def worker_process(threads: int, timeout_s: float) -> Iterator[Callable[..., Any]]:
+    """Starts a worker process and ends it with the block; yields `ask(name, *arguments)`, which returns its reply.
+
+    Args:
+        threads: CPU threads of it.
+        timeout_s: seconds after which it is ended if it has not replied.
+    """
     # The worker imports modules from the same places as this process.
     search_path = os.pathsep.join(os.path.abspath(entry) for entry in sys.path)
     environment = os.environ | dict.fromkeys(_THREAD_VARIABLES, str(threads)) | {"PYTHONPATH": search_path}
@@ -179,26 +222,47 @@ def _worker_process(threads: int) -> Iterator[Callable[..., Any]]:
     )
     if process.stdin is None or process.stdout is None:
         raise RuntimeError("the measuring process has no standard streams")
-    requests, answers = process.stdin, process.stdout
+    requests, answers, ended_here = process.stdin, process.stdout, Event()
 
     def ask(*message: Any) -> Any:
+        # Also a process that does not read what it is sent would keep this one waiting.
+        watch = Timer(timeout_s, hung)
+        watch.start()
+        try:
+            return answer_to(message)
+        finally:
+            watch.cancel()
+
+    def hung() -> None:
+        ended_here.set()
+        process.kill()
+
+    def answer_to(message: tuple[Any, ...]) -> Any:
         try:
             pickle.dump(message, requests, protocol=pickle.HIGHEST_PROTOCOL)
             requests.flush()
         except BrokenPipeError as error:
-            raise _why_it_ended(process, message[0]) from error
+            raise why_it_ended(message[0]) from error
         except (pickle.PicklingError, AttributeError, TypeError) as error:
             expected = "values that can be pickled (as factory a functools.partial of a module-level function)"
             raise TypeError(f"{message[0]}: expected {expected}, got {message[1]!r}: {error}") from error
         try:
             status, value = pickle.load(answers)  # noqa: S301 - our own child process sent it
         except (EOFError, pickle.UnpicklingError) as error:
-            raise _why_it_ended(process, message[0]) from error
+            raise why_it_ended(message[0]) from error
         if status == "refused":
             raise MeasurementRefusedError(f"the measured artefact refused to {message[0]}: {value}")
         if status == "failed":
             raise MeasurementError(f"the measured artefact failed to {message[0]}:\n{value}")
         return value
+
+    def why_it_ended(request: str) -> ProcessEndedError:
+        if ended_here.is_set():
+            return ProcessHungError(
+                f"the process of the measured artefact gave no answer within {timeout_s:g} s (evaluation.timeout_s) "
+                f"when asked to {request}, and was ended"
+            )
+        return _why_it_ended(process, request)
 
     try:
         yield ask

@@ -3,7 +3,7 @@
 from typing import Any
 
 from gsam_edge.coco import Annotations
-from gsam_edge.coco.predictions import Predictions, PredictorInfo, by_image
+from gsam_edge.coco.predictions import by_image
 from gsam_edge.coco.provenance import require_made_from
 from gsam_edge.evaluate.config import EvaluationConfig, ThresholdConfig
 from gsam_edge.evaluate.measure import predict_all
@@ -50,13 +50,13 @@ def student_thresholds(
         remedy="run the pipeline distillation",
     )
     factory = student_predictor(weights, score_threshold=evaluation.score_threshold, device=str(resolve_device(device)))
-    found = predict_all(factory, SplitImages(truth, images), threads=evaluation.threads) if truth.images else []
-    predictions = Predictions(
-        by_image(truth, found), truth.class_names, PredictorInfo(model, "", prompted_with_boxes=False)
-    )
+    of_split = SplitImages(truth, images)
+    found = []
+    if truth.images:
+        found = predict_all(factory, of_split, threads=evaluation.threads, timeout_s=evaluation.timeout_s)
     recommended = recommend_thresholds(
         truth,
-        predictions,
+        by_image(truth, found),
         match_iou=evaluation.match_box_iou,
         least_objects=config.least_objects,
         otherwise=evaluation.timed_score_threshold,

@@ -36,17 +36,23 @@ class Worker:
         if "cv2" in sys.modules:
             sys.modules["cv2"].setNumThreads(threads)
 
-    def predict(self, image: NDArray[np.uint8], prompt: Any) -> tuple[PackedDetections, float]:
-        """Returns the packed detections of one image and the milliseconds of the whole call, packing not included."""
+    def predict(self, image: NDArray[np.uint8], prompt: Any) -> tuple[PackedDetections, float, dict[str, float]]:
+        """Returns the packed detections of one image, the milliseconds of the whole call, and those of its parts.
+
+        Packing is not included. A predictor that tells the parts of a call apart has a method `staged`.
+        """
         if self._predict is None:
             raise RuntimeError("expected a factory to be loaded before the first image")
-        arguments = (image,) if prompt is None else (image, prompt)
+        staged, stages_ms = getattr(self._predict, "staged", None), {}
         _synchronise()
         start = time.perf_counter()
-        detections = self._predict(*arguments)
+        if prompt is None and staged is not None:
+            detections, stages_ms = staged(image)
+        else:
+            detections = self._predict(*((image,) if prompt is None else (image, prompt)))
         _synchronise()
         latency_ms = (time.perf_counter() - start) * 1000
-        return PackedDetections.pack(detections), latency_ms
+        return PackedDetections.pack(detections), latency_ms, stages_ms
 
     def memory(self) -> tuple[float, float | None]:
         """Returns peak megabytes (10^6 bytes) of this process and of the GPU memory that torch took, else None."""

@@ -45,5 +45,6 @@ def build_artefact(
 
 
 def _not_built(target: Format[Any, Any], why: str) -> NotBuilt:
-    logger.warning("the format %s is not built: %s", target.name, why)
+    # or the console would read "[ncnn]" in the install line as a style, and leave it out
+    logger.warning("the format %s is not built: %s", target.name, why, extra={"markup": False})
     return NotBuilt(why)

@@ -4,6 +4,7 @@ from gsam_edge.hooks.console import ErrorHooks, SummaryHooks
 from gsam_edge.hooks.freshness import FreshnessHooks
 from gsam_edge.hooks.inputs import CheckpointHooks, InputHooks
 from gsam_edge.hooks.processes import ProcessHooks, is_helper
+from gsam_edge.hooks.record import RecordHooks
 from gsam_edge.hooks.scene import SceneHooks
 from gsam_edge.hooks.tracking import ReportHooks, TrackingHooks
 
@@ -13,6 +14,7 @@ __all__ = [
     "FreshnessHooks",
     "InputHooks",
     "ProcessHooks",
+    "RecordHooks",
     "ReportHooks",
     "SceneHooks",
     "SummaryHooks",

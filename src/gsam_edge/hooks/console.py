@@ -44,17 +44,28 @@ class SummaryHooks:
 
     @hook_impl
     def after_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog) -> None:
-        """Prints the sections of the run's reports, the paths of reports and plots, and the next command."""
+        """Prints the sections of the run's reports, the paths of reports, results and plots, and the next command."""
         console = Console(stderr=True)
         console.width = max(console.width, TABLE_WIDTH)
         outputs = pipeline.all_outputs()
         told = {name for section in SECTIONS.values() for name in section.needs}
-        for fragment in fragments({name: catalog.load(name) for name in sorted(told & outputs)}):
+        reports = {name: catalog.load(name) for name in sorted(told & outputs)}
+        for fragment in fragments(reports):
             console.print(fragment)
-        shown = [name for name in outputs if name.endswith("_report") or name.startswith("plot_")]
-        places = sorted(_place(catalog, name) for name in shown)
+        if file := reports.get("recommendation", {}).get("file"):
+            console.print(Text.assemble("The file: ", (str(Path(file).resolve()), "bold")), soft_wrap=True)
+        shown = [
+            name
+            for name in outputs
+            if name.endswith(("_report", "_results")) or name.startswith("plot_") or name == "model_card"
+        ]
+        # The page for people comes first: it says what the others hold.
+        places = [_place(catalog, name) for name in ("report",) if name in outputs]
+        places += sorted(_place(catalog, name) for name in shown)
         if places:
             console.print(Panel("\n".join([*places, "", *VIEWERS]), title="Where to look", expand=False))
+        if "edge_bundle" in outputs and (path := _bundle(catalog)):
+            console.print(Text.assemble("For the device: ", (path, "bold")), soft_wrap=True)
         command = _next(run_params, outputs, catalog)
         if command:
             console.print(Text.assemble("Next: ", (command, "bold")), soft_wrap=True)
@@ -70,6 +81,12 @@ def _next(run_params: dict[str, Any], outputs: set[str], catalog: DataCatalog) -
     if "validation_report" in outputs and "comparison" not in outputs:
         return next_command("teacher_finetune", {key: given[key] for key in ("dataset",) if key in given}, env)
     return None
+
+
+def _bundle(catalog: DataCatalog) -> str | None:
+    """Returns the full path of the bundle that a run wrote; None where there is none, as the log says."""
+    bundle = catalog["edge_bundle"]
+    return str(Path(bundle._get_load_path()).resolve()) if isinstance(bundle.load(), bytes) else None
 
 
 def _place(catalog: DataCatalog, name: str) -> str:

@@ -10,12 +10,15 @@ from typing import Any
 
 import mlflow
 import numpy as np
+from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 from kedro_mlflow.framework.hooks.mlflow_hook import MlflowHook
 from pydantic import BaseModel
+
+from gsam_edge.datasets.inference.served import Serving, model_arguments
 
 #: Characters that MLflow refuses in the name of a metric, and the dot, which separates the parts here.
 NOT_IN_A_METRIC_NAME = re.compile(r"[^\w\- ]")
@@ -24,8 +27,12 @@ NOT_IN_A_METRIC_NAME = re.compile(r"[^\w\- ]")
 #: has four of them), so that two parts of any length, a class and one more, still fit when each is cut to this.
 LONGEST_PART = 90
 
-#: Reports that describe the data, not a result: their many counts would hide the figures by which runs are compared.
-DESCRIPTIVE_REPORTS = {"validation_report", "import_report"}
+#: Reports of many numbers, which would hide the figures by which runs are compared: of the data, and every detail of an
+#: evaluation, whose figures are those of `comparison`.
+DESCRIPTIVE_REPORTS = {"validation_report", "import_report", "evaluation_report"}
+
+#: Reports that are texts, and their files in the run.
+PAGES = {"report": "report.html", "model_card": "model_card.md"}
 
 RECORDED_PACKAGES = ("gsam_edge", "kedro", "torch", "transformers", "peft", "ultralytics", "onnxruntime", "numpy")
 
@@ -76,6 +83,28 @@ def metric_parts(keys: Iterable[object]) -> list[str]:
 class TrackingHooks(MlflowHook):
     """kedro-mlflow's hook, with typed parameters flattened, and a record of the environment on every run."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._begun: set[str] = set()
+
+    @hook_impl
+    def after_context_created(self, context: KedroContext) -> None:
+        """Sets MLflow up for a run, which under `kedro server` may not be the first of this process."""
+        self._leave_earlier_runs()
+        super().after_context_created(context)
+
+    def _leave_earlier_runs(self) -> None:
+        """Takes runs that ended from the stack of the active ones; they stay as they ended.
+
+        A run is opened in the thread of each node, too, and nobody takes it from that thread's stack. MLflow knows
+        threads by their numbers, which the system gives out again: another request would log into the earlier run.
+        """
+        client = mlflow.MlflowClient()
+        while (active := mlflow.active_run()) is not None and active.info.run_id in self._begun:
+            ended = client.get_run(active.info.run_id).info
+            mlflow.end_run(ended.status)
+            client.set_terminated(ended.run_id, ended.status, ended.end_time)
+
     @hook_impl
     def before_node_run(self, node: Node, catalog: DataCatalog, inputs: dict[str, Any], is_async: bool) -> None:
         """Seeds the global generators and logs the node's parameters one by one."""
@@ -89,8 +118,10 @@ class TrackingHooks(MlflowHook):
         """Starts the run and records versions, commit and data digest on it."""
         super().before_pipeline_run(run_params, pipeline, catalog)
         if self._is_mlflow_enabled:
+            if not self._already_active_mlflow:
+                self._begun.add(self.run_id)
             mlflow.set_tags({f"version.{name}": version(name) for name in RECORDED_PACKAGES})
-            mlflow.set_tags({"version.python": sys.version.split()[0], "git_commit": _git_commit(run_params)})
+            mlflow.set_tags({"version.python": sys.version.split()[0], "git_commit": git_commit(run_params)})
             if "raw_annotations" in catalog and catalog.exists("raw_annotations"):
                 mlflow.set_tag("data_digest", catalog["raw_annotations"].digest())
 
@@ -105,7 +136,7 @@ class TrackingHooks(MlflowHook):
             mlflow.MlflowClient().set_terminated(self.run_id, "FAILED")
 
 
-def _git_commit(run_params: dict[str, Any]) -> str:
+def git_commit(run_params: dict[str, Any]) -> str:
     """Returns the checked-out commit, marked as dirty where files differ from it, or why there is none."""
     command = ["git", "-C", str(run_params["project_path"]), "describe", "--always", "--dirty", "--abbrev=40"]
     try:
@@ -116,18 +147,23 @@ def _git_commit(run_params: dict[str, Any]) -> str:
 
 
 class ReportHooks:
-    """Logs reports and plots on the MLflow run as they are saved."""
+    """Logs reports, plots and served students on the MLflow run as they are saved."""
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
-        """Logs a report as an artefact and its numbers as metrics, a figure as an image."""
+        """Logs a report as artefact and metrics, a figure as an image, a page as text, a served student as a model."""
         if mlflow.active_run() is None:
             return
         from matplotlib.figure import Figure  # late: it would take a fifth of the time of `kedro registry list`
 
-        if dataset_name.endswith("_report") or dataset_name == "comparison":
+        if dataset_name.endswith("_report") or dataset_name in ("comparison", "recommendation"):
             mlflow.log_dict(data, f"reports/{dataset_name}.json")
             if dataset_name not in DESCRIPTIVE_REPORTS:
                 mlflow.log_metrics(numeric_leaves(data, dataset_name))
         elif isinstance(data, Figure):
             mlflow.log_figure(data, f"plots/{dataset_name.removeprefix('plot_')}.png")
+        elif isinstance(data, Serving):
+            with model_arguments(data) as arguments:
+                mlflow.pyfunc.log_model(name=data.exported.name, **arguments)
+        elif dataset_name in PAGES:
+            mlflow.log_text(data, PAGES[dataset_name])

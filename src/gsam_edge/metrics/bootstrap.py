@@ -66,38 +66,49 @@ class Estimate(NamedTuple):
     high: float
 
 
-def paired_difference(first: Resampled, second: Resampled) -> Interval | None:
+def paired_difference(first: Resampled, second: Resampled, groups: NDArray[np.int64] | None = None) -> Interval | None:
     """Returns by how much a figure of two models on the same images differs.
 
     Args:
         first: the figure of one model.
         second: of the other, on the same objects.
+        groups: see `drawn_images`.
 
     Returns:
-        The interval of `second - first`, or None where fewer than `LEAST_IMAGES` images hold objects.
+        The interval of `second - first`, or None where fewer than `LEAST_IMAGES` images, or groups of them, hold
+        objects.
     """
-    if not enough_images(first.objects):
+    if not enough_images(first.objects, groups):
         return None
-    draws = drawn_images(len(first.objects))
+    draws = drawn_images(len(first.objects), groups)
     return Interval(*estimate(second(draws) - first(draws)), len(first.objects))
 
 
-def enough_images(objects: NDArray[np.int64]) -> bool:
-    """Whether at least `LEAST_IMAGES` images hold objects, int64 [images]."""
-    return bool((objects > 0).sum() >= LEAST_IMAGES)
+def enough_images(objects: NDArray[np.int64], groups: NDArray[np.int64] | None = None) -> bool:
+    """Whether at least `LEAST_IMAGES` images, or groups of them (see `drawn_images`), hold objects, int64 [images]."""
+    holding = objects > 0
+    return len(np.flatnonzero(holding) if groups is None else np.unique(groups[holding])) >= LEAST_IMAGES
 
 
-def drawn_images(images: int) -> NDArray[np.int64]:
+def drawn_images(images: int, groups: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
     """Draws the images of a split with replacement.
 
     The draws have a fixed seed: the same predictions give the same interval, and two models see the same images, so
     that those which are hard for both do not widen the interval of their difference.
 
+    Args:
+        images: how many there are.
+        groups: label of each image, int64 [images]; those of one label, such as copies of a photograph, are drawn
+            together, since they are no independent evidence (Davison and Hinkley 1997, section 3.8). None: each by
+            itself.
+
     Returns:
         How often each image counts, int64 [1 + RESAMPLES, images]; the first row is the split itself.
     """
-    draws = np.random.default_rng(0).multinomial(images, np.full(images, 1 / images), size=RESAMPLES)
-    return np.concatenate([np.ones((1, images), np.int64), draws])
+    label = np.arange(images) if groups is None else np.unique(groups, return_inverse=True)[1].reshape(-1)
+    count = int(label.max()) + 1 if len(label) else 0
+    draws = np.random.default_rng(0).multinomial(count, np.full(count, 1 / max(count, 1)), size=RESAMPLES)
+    return np.concatenate([np.ones((1, images), np.int64), draws[:, label]])
 
 
 def mean_of_runs(runs: NDArray[np.float64]) -> NDArray[np.float64]:

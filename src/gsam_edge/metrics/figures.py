@@ -143,6 +143,10 @@ FIGURES: Mapping[str, Figure] = {
             value=lambda of: of.measurement.latency_ms_p95,
         ),
         Figure(
+            "fps", "", 1, "higher", None,
+            value=lambda of: 1000 / of.measurement.latency_ms_median if of.measurement.latency_ms_median > 0 else None,
+        ),
+        Figure(
             "peak_memory_mb", "memory\nMB peak", 0, "lower", None,
             value=lambda of: of.measurement.peak_memory_mb,
             bar=Bar("memory", "process"),

@@ -93,7 +93,15 @@ def matched_mask_iou(
     Returns:
         The overlap, or None if the truth holds no masks, the predictions have none, or none was matched.
     """
-    ious: list[float] = []
+    ious, objects_with_mask = matched_mask_ious(truth, predictions, match_box_iou)
+    return _overlap([iou for image in ious.values() for iou in image.iou.tolist()], objects_with_mask)
+
+
+def matched_mask_ious(
+    truth: Annotations, predictions: Mapping[int, PackedDetections], match_box_iou: float
+) -> tuple[dict[int, ImageIous], int]:
+    """Returns the IoUs of which `matched_mask_iou` is the mean, by image id, and how many objects have a mask."""
+    ious: dict[int, ImageIous] = {}
     objects_with_mask = 0
     for image_id, objects in _truth_with_masks(truth):
         has_mask = objects.mask_areas > 0
@@ -101,10 +109,15 @@ def matched_mask_iou(
         found = predictions.get(image_id)
         if found is None or found.mask_hw is None:
             continue
-        for prediction, target in match_boxes(found.unmasked, objects.unmasked, match_box_iou):
-            if has_mask[target]:
-                ious.append(rle_iou(objects.rles[target], found.rles[prediction]))
-    return _overlap(ious, objects_with_mask)
+        pairs = match_boxes(found.unmasked, objects.unmasked, match_box_iou)
+        pairs = [(prediction, target) for prediction, target in pairs if has_mask[target]]
+        ious[image_id] = ImageIous(
+            objects.unmasked.class_ids[[target for _, target in pairs]],
+            np.array(
+                [rle_iou(objects.rles[target], found.rles[prediction]) for prediction, target in pairs], np.float64
+            ),
+        )
+    return ious, objects_with_mask
 
 
 def match_boxes(predicted: Detections, objects: Detections, match_box_iou: float) -> list[tuple[int, int]]:

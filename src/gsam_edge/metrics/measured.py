@@ -1,7 +1,7 @@
 """Measurements of one artefact, alone and with the truth of a split."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import ClassVar
 
@@ -26,6 +26,10 @@ class Measurement:
         threads: CPU threads that the process was set to use.
         peak_gpu_memory_mb: most GPU memory that torch reserved in it, in megabytes (10^6 bytes); None where it used no
             GPU through torch.
+        stages_ms: median times of parts of a call by name: preprocess, inference, postprocess; and of decode, reading
+            and decoding an image, which comes before it. Parts that the artefact does not tell apart are absent.
+        energy_mj: millijoules of a timed call, of the whole processor package and the whole GPU, whatever else they did
+            then; None where no counter can be read.
     """
 
     predictions: Sequence[PackedDetections]
@@ -35,6 +39,8 @@ class Measurement:
     timed_calls: int
     threads: int
     peak_gpu_memory_mb: float | None = None
+    stages_ms: Mapping[str, float] = field(default_factory=dict)
+    energy_mj: float | None = None
 
 
 @dataclass(frozen=True)

@@ -1,66 +1,31 @@
 """Average precision and mask IoU of a split in which each image counts any number of times, for the bootstrap.
 
-pycocotools matches detections with objects as COCO does and says which: faster-coco-eval, which computes the figures
-themselves, keeps its matches to itself.
+hotcoco matches detections with objects as COCO does and says which. It has a bootstrap of its own, which draws images
+one by one: near copies are drawn together here.
 """
 
 from collections.abc import Mapping, Sequence
-from contextlib import redirect_stdout
 from dataclasses import dataclass
-from io import StringIO
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gsam_edge.coco.annotations import Annotations
 from gsam_edge.coco.packed import PackedDetections
-from gsam_edge.metrics.detection import IouType, by_category, category_dataset, result_records, truth_records
+from gsam_edge.metrics.coco.engine import CocoEngine, Matches
+from gsam_edge.metrics.coco.shapes import IouType
 from gsam_edge.metrics.mask_overlap import ImageIous
 
 #: A detection is correct from this IoU with an object on: the 50 of mAP50.
 IOU_50: tuple[float, ...] = (0.5,)
 #: The IoUs 0.5, 0.55 ... 0.95 of mAP50-95.
 IOUS_50_95: tuple[float, ...] = tuple(float(iou) for iou in np.linspace(0.5, 0.95, 10))
-#: Most numbers in memory at once: draws times detections.
-_MOST_NUMBERS = 2_000_000
-
-
-@dataclass(frozen=True)
-class IouMatches:
-    """Detections of one class in all images at one IoU; those that are neither correct nor wrong are left out.
-
-    Attributes:
-        image: row of the detection's image, int64 [N], by falling score.
-        correct: whether it matches an object, bool [N].
-    """
-
-    image: NDArray[np.int64]
-    correct: NDArray[np.bool_]
-
-    def average_precision(self, draws: NDArray[np.int64], labelled: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Returns AP (0..1) [D] for draws [D, images] that hold `labelled` [D] objects; NaN where they hold none.
-
-        Precision is interpolated at COCO's 101 recall points. It only falls between correct detections, so their ranks
-        decide, and what comes after the last of them does not matter.
-        """
-        ranks = np.flatnonzero(self.correct)
-        values = np.zeros(len(draws))
-        if len(ranks):
-            image = self.image[: ranks[-1] + 1]
-            step = max(1, _MOST_NUMBERS // len(image))
-            points = np.linspace(0, 1, 101)
-            for start in range(0, len(draws), step):
-                rows = slice(start, start + step)
-                counts = np.take(draws[rows].astype(np.int32), image, axis=1)
-                correct = np.take(counts, ranks, axis=1).cumsum(axis=1)
-                found = np.take(counts.cumsum(axis=1, dtype=np.int32), ranks, axis=1)
-                precision = correct / np.maximum(found, 1)
-                envelope = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
-                recall = correct / np.maximum(labelled[rows, None], 1)
-                reached = np.searchsorted(points, recall, side="right")
-                values[rows] = (envelope * np.diff(reached, prepend=0, axis=1)).sum(axis=1) / len(points)
-        return np.where(labelled > 0, values, np.nan)
+#: The recalls at which COCO reads precision.
+_RECALLS = np.linspace(0, 1, 101)
+#: Most numbers in memory at once, draws times ranks.
+_MOST_NUMBERS = 10_000_000
+#: Ranks that are looked at together: few enough for a thousand draws of them to stay in a processor's cache.
+_RANKS_AT_ONCE = 32
 
 
 @dataclass(frozen=True)
@@ -69,13 +34,123 @@ class ClassMatches:
 
     Attributes:
         category_id: its COCO category.
-        at: its detections at each IoU.
+        image: row of the image of each detection, int64 [N], by falling score.
+        correct: whether it matches an object, at each IoU, bool [IoUs, N].
+        counted: whether it is correct or wrong, and not neither, bool [IoUs, N].
         objects: objects of the class in each image, int64 [images].
     """
 
     category_id: int
-    at: tuple[IouMatches, ...]
+    image: NDArray[np.int64]
+    correct: NDArray[np.bool_]
+    counted: NDArray[np.bool_]
     objects: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, category_id: int, matches: Matches) -> "ClassMatches":
+        """Sorts the engine's matches by falling score."""
+        order = np.argsort(-matches.score, kind="stable")
+        image, correct, counted = matches.image[order], matches.correct[:, order], matches.counted[:, order]
+        return cls(category_id, image, correct, counted, matches.objects)
+
+    def average_precision(self, weights: NDArray[np.int32]) -> NDArray[np.float64]:
+        """Returns AP (0..1) [D, IoUs] for draws, int32 [images, D]; NaN where they hold no object.
+
+        Precision is interpolated at COCO's 101 recall points: at each it is the highest of this recall or more. It only
+        falls between correct detections, so it is looked at where a run of them ends.
+        """
+        holding = np.flatnonzero(self.objects)
+        labelled = self.objects[holding] @ weights[holding]
+        ends = np.stack([_ends_of_runs(*level) for level in zip(self.correct, self.counted, strict=True)])
+        values = np.zeros((len(labelled), len(self.correct)))
+        step = max(1, _MOST_NUMBERS // max(int(ends.any(axis=0).sum()), 1))
+        for start in range(0, len(labelled), step):
+            rows = slice(start, start + step)
+            values[rows] = self._of_draws(weights[:, rows], ends, np.maximum(labelled[rows], 1).astype(np.float64))
+        return np.where(labelled[:, None] > 0, values, np.nan)
+
+    def _of_draws(
+        self, weights: NDArray[np.int32], ends: NDArray[np.bool_], labelled: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Returns the average precision of some draws [D, IoUs]; `ends`, bool [IoUs, N], is where runs end."""
+        some_end, always = np.asarray(ends.any(axis=0)), np.asarray(self.counted.all(axis=0))
+        shared = _sums(weights, self.image, always, some_end)
+        values = np.zeros((len(labelled), len(ends)))
+        for level, (correct, counted, end) in enumerate(zip(self.correct, self.counted, ends, strict=True)):
+            right = _sums(weights, self.image, correct, end)
+            found = shared[end[some_end]]
+            if (counted & ~always).any():
+                found += _sums(weights, self.image, counted & ~always, end)
+            values[:, level] = _interpolated(right, found, labelled)
+        return values
+
+
+def _ends_of_runs(correct: NDArray[np.bool_], counted: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Returns which correct detections no correct one follows, of those that count, bool [N]."""
+    ends = np.zeros(len(correct), bool)
+    hits = correct[counted]
+    ends[np.flatnonzero(counted)] = hits & ~np.append(hits[1:], False)[: len(hits)]
+    return ends
+
+
+def _sums(
+    weights: NDArray[np.int32], image: NDArray[np.int64], summed: NDArray[np.bool_], kept: NDArray[np.bool_]
+) -> NDArray[np.int32]:
+    """Returns how many of the detections `summed`, bool [N], there are up to each one `kept`, int32 [kept, D].
+
+    Row after row of all draws: numpy's own running sums along the draws take several times as long.
+
+    Args:
+        weights: how often each image counts in each draw, int32 [images, D].
+        image: row of the image of each detection, int64 [N].
+        summed: which are counted.
+        kept: at which the sum is taken, itself included.
+    """
+    sums, now, place = np.empty((int(kept.sum()), weights.shape[1]), np.int32), np.zeros(weights.shape[1], np.int32), 0
+    some = summed | kept
+    for row, is_summed, is_kept in zip(image[some].tolist(), summed[some].tolist(), kept[some].tolist(), strict=True):
+        if is_summed:
+            now += weights[row]
+        if is_kept:
+            sums[place] = now
+            place += 1
+    return sums
+
+
+def _interpolated(
+    right: NDArray[np.int32], found: NDArray[np.int32], labelled: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Returns the mean over COCO's recall points of the highest precision at this recall or more, float64 [D].
+
+    Args:
+        right: correct detections up to each of R ranks, rising, int32 [R, D].
+        found: all detections up to them, int32 [R, D].
+        labelled: objects of each draw, above 0, float64 [D].
+    """
+    total, highest = np.zeros(len(labelled)), np.zeros(len(labelled))
+    for end in range(len(right), 0, -_RANKS_AT_ONCE):  # from the last rank to the first
+        start = max(end - _RANKS_AT_ONCE, 0)
+        precision = right[start:end] / np.maximum(found[start:end], 1)
+        for row in precision[::-1]:
+            np.maximum(highest, row, out=highest)
+            row[:] = highest
+        reached = _points_reached(right[max(start - 1, 0) : end] / labelled)
+        if start == 0:  # nothing was reached before
+            total += precision[0] * reached[0]
+            precision = precision[1:]
+        total += np.einsum("rd,rd->d", precision, np.diff(reached, axis=0))
+    return total / len(_RECALLS)
+
+
+def _points_reached(recall: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Returns how many of COCO's 101 recall points are at most each recall (0..1), of the same shape."""
+    hundredths = recall * 100
+    points = np.floor(hundredths)
+    # On a point, and next to it, rounding decides, as it does in COCO: 126 of 1800 is less than the point 0.07.
+    near = np.flatnonzero(np.abs(hundredths - np.rint(hundredths)) < 1e-9)
+    point = np.rint(hundredths.ravel()[near]).astype(np.int64)
+    points.ravel()[near] = np.where(_RECALLS[point] <= recall.ravel()[near], point, point - 1)
+    return points + 1
 
 
 @dataclass(frozen=True)
@@ -92,13 +167,8 @@ class ResampledMap:
 
     def of_classes(self, draws: NDArray[np.int64]) -> NDArray[np.float64]:
         """Returns AP [D, classes, IoUs] for draws [D, images]; NaN where a draw holds no object of the class."""
-        return np.stack(
-            [
-                np.stack([at.average_precision(draws, draws @ matches.objects) for at in matches.at], axis=-1)
-                for matches in self.classes
-            ],
-            axis=1,
-        )
+        weights = np.ascontiguousarray(draws.T, np.int32)
+        return np.stack([matches.average_precision(weights) for matches in self.classes], axis=1)
 
     def __call__(self, draws: NDArray[np.int64]) -> NDArray[np.float64]:
         """Returns the mean over classes and IoUs; NaN where no class is left."""
@@ -123,59 +193,15 @@ def resampled_map(
     ious: tuple[float, ...],
 ) -> ResampledMap:
     """Matches predictions at some IoUs; other arguments and errors as of `detection.evaluate_predictions`."""
-    row_of = {image["id"]: row for row, image in enumerate(truth.images)}
-    true_of = by_category(truth_records(truth, iou_type))
-    found_of = by_category(result_records(truth, predictions, iou_type))
-    classes = []
-    for category_id, true in true_of.items():
-        pair = category_dataset(truth.image_by_id, category_id, true, found_of.get(category_id, []))
-        matches = _class_matches(category_id, *pair, iou_type, ious, row_of)
-        if matches.objects.any():
-            classes.append(matches)
-    objects = sum((matches.objects for matches in classes), np.zeros(len(row_of), np.int64))
+    found = CocoEngine.of(truth, predictions, iou_type).matches(ious)
+    # In the order of the truth's categories, so that those of two models stand side by side.
+    classes = [
+        ClassMatches.of(category["id"], found[category["id"]]["all"])
+        for category in truth.categories
+        if found[category["id"]]["all"].objects.any()
+    ]
+    objects = sum((matches.objects for matches in classes), np.zeros(len(truth.images), np.int64))
     return ResampledMap(classes, objects)
-
-
-def _class_matches(
-    category_id: int,
-    true: Mapping[str, Any],
-    found: Mapping[str, Any],
-    iou_type: IouType,
-    ious: tuple[float, ...],
-    row_of: Mapping[int, int],
-) -> ClassMatches:
-    """Matches the datasets of one class; `row_of` is the row of each image."""
-    from pycocotools.coco import COCO
-    from pycocotools.cocoeval import COCOeval
-
-    with redirect_stdout(StringIO()):
-        indexed = []
-        for content in (true, found):
-            indexed.append(COCO())
-            indexed[-1].dataset = content
-            indexed[-1].createIndex()
-        evaluation = COCOeval(*indexed, iou_type)
-        evaluation.params.iouThrs = list(ious)
-        evaluation.params.areaRng = evaluation.params.areaRng[:1]  # all areas
-        evaluation.evaluate()
-    objects = np.zeros(len(row_of), np.int64)
-    image: list[list[NDArray[np.int64]]] = [[np.zeros(0, np.int64)] for _ in ious]
-    scores: list[list[NDArray[np.float64]]] = [[np.zeros(0)] for _ in ious]
-    correct: list[list[NDArray[np.bool_]]] = [[np.zeros(0, bool)] for _ in ious]
-    # By image id and falling score, so that of equal scores the lower image id comes first, as in COCO.
-    for each in evaluation.evalImgs:
-        row = row_of[each["image_id"]]
-        objects[row] = (each["gtIgnore"] == 0).sum()
-        for level in range(len(ious)):
-            counts = ~each["dtIgnore"][level]
-            image[level].append(np.full(counts.sum(), row, np.int64))
-            scores[level].append(np.array(each["dtScores"], np.float64)[counts])
-            correct[level].append(each["dtMatches"][level][counts] > 0)
-    at = []
-    for level in range(len(ious)):
-        order = np.argsort(-np.concatenate(scores[level]), kind="stable")
-        at.append(IouMatches(np.concatenate(image[level])[order], np.concatenate(correct[level])[order]))
-    return ClassMatches(category_id, tuple(at), objects)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gsam_edge.coco.provenance import HELD_BACK
-from gsam_edge.metrics.figures import FIGURES, count_names
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -18,39 +17,6 @@ _IN_ORDER = "[green]✓[/]"
 _MOST_CLASSES = 12
 #: Most characters of an example.
 _LONGEST_EXAMPLE = 400
-
-
-def comparison_summary(rows: Sequence[Mapping[str, Any]]) -> "Table":
-    """Builds a table of the rows of `comparison` (see `evaluate.comparison.comparison_row`); what is absent is a dash.
-
-    The best value of a column is bold where several rows have one, for figures that have a best value. Under a figure
-    that is a mean over objects is the number of objects.
-    """
-    from rich.table import Table
-
-    present = {name for row in rows for name in row}
-    columns = {name: figure for name, figure in FIGURES.items() if figure.heading and name in present}
-    best = {}
-    for name, figure in columns.items():
-        values = [row[name] for row in rows if name in row]
-        if len(values) > 1 and figure.better is not None:
-            best[name] = (max if figure.better == "higher" else min)(values)
-    over = f": {rows[0]['images']} images, {rows[0]['objects']} objects" if rows else ""
-    table = Table(title=f"Comparison on the test split{over}", title_justify="left", header_style="bold")
-    # Where the console is narrow, the runtime is wrapped, never a name or a number.
-    table.add_column("artefact\nruntime", min_width=max((len(row["artefact"]) for row in rows), default=0))
-    for figure in columns.values():
-        table.add_column(figure.heading, justify="right", no_wrap=True)
-    for row in rows:
-        cells = []
-        for name, figure in columns.items():
-            text = f"{row[name]:.{figure.decimals}f}" if name in row else "-"
-            counts = [str(row[count]) for count in count_names(name) if count in row]
-            if counts:
-                text += f"\n{'/'.join(counts)}"
-            cells.append(f"[bold green]{text}[/]" if name in row and row[name] == best.get(name) else text)
-        table.add_row("\n".join([row["artefact"], *(f"[dim]{part}[/]" for part in row["runtime"].split(", "))]), *cells)
-    return table
 
 
 def validation_summary(report: Mapping[str, Any]) -> "Group":

@@ -1,4 +1,4 @@
-"""Plots: a comparison of artefacts, a grid of images, classes per split.
+"""Plots: a grid of images, classes per split.
 
 They are built on matplotlib's `Figure` itself, not on pyplot: no display, no global state, nothing to close.
 """
@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gsam_edge.coco.annotations import Annotations
-from gsam_edge.metrics.figures import FIGURES, PANELS, RATIOS, Bar
 from gsam_edge.report.draw import PALETTE, class_colour, draw_detections
 from gsam_edge.report.fonts import font_families, literal
 from gsam_edge.vision import Detections
@@ -27,39 +26,6 @@ _MOST_CLASSES = 24
 FIGURE_DPI = 140
 #: Width of an image of the grid in inches, which sets the size of its text; the caller sets its pixels.
 _IMAGE_INCH = 3.0
-
-
-def plot_comparison(rows: Sequence[Mapping[str, Any]]) -> "Figure":
-    """Plots bars of accuracy, latency, size and memory, one line per artefact, the numbers written beside the bars.
-
-    Args:
-        rows: see `comparison.comparison_row`; what is absent has no bar. An artefact's name is written over its
-            runtime, which says whether it was given the true boxes. Beside latency and size is the factor against the
-            first row, beside latency only where both ran on the same device.
-
-    Raises:
-        ValueError: if there are no rows.
-    """
-    from matplotlib.figure import Figure
-
-    if not rows:
-        raise ValueError("rows: expected at least one artefact, got none")
-    figure = Figure(figsize=(14, 1.6 + 0.62 * len(rows)), layout="constrained", dpi=FIGURE_DPI)
-    panels = figure.subplots(1, len(PANELS), sharey=True)
-    for axes, (name, panel) in zip(panels, PANELS.items(), strict=True):
-        bars = {key: known.bar for key, known in FIGURES.items() if known.bar is not None and known.bar.panel == name}
-        shown = {key: bar for key, bar in bars.items() if any(key in row for row in rows)}
-        _draw_bars(axes, rows, shown)
-        axes.set_title(panel.title, loc="left", fontsize=11, fontweight="bold", color=_INK)
-        axes.set_xlabel(panel.unit, loc="left", fontsize=9, color=_PALE)
-        if len(shown) > 1:
-            axes.legend(
-                fontsize=8, frameon=False, loc="lower left", bbox_to_anchor=(0.42, 1.0), ncols=2, borderaxespad=0
-            )
-    labels = ["\n".join([row["artefact"], *row["runtime"].split(", ")]) for row in rows]
-    panels[0].set_yticks(range(len(rows)), labels, fontsize=9, color=_INK)
-    panels[0].set_ylim(len(rows) - 0.45, -0.55)
-    return figure
 
 
 def plot_image_grid(
@@ -179,40 +145,6 @@ def plot_class_distribution(splits: Mapping[str, Mapping[str, Any]]) -> "Figure"
     axes.legend(fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(0, -0.01), ncols=2)
     _tidy(axes)
     return figure
-
-
-def _draw_bars(axes: "Axes", rows: Sequence[Mapping[str, Any]], shown: Mapping[str, Bar]) -> None:
-    """Draws horizontal bars of one panel by their figures' names, the numbers at their ends."""
-    height = 0.72 / max(1, len(shown))
-    colours = (PALETTE[1], PALETTE[0], *PALETTE[2:])
-    for index, (name, bar) in enumerate(shown.items()):
-        lines = [line for line, row in enumerate(rows) if name in row]
-        values = [rows[line][name] for line in lines]
-        at = [line + (index - (len(shown) - 1) / 2) * height for line in lines]
-        axes.barh(at, values, height * 0.92, color=_matplotlib(colours[index % len(colours)]), label=bar.label)
-        ends = values
-        if bar.line_to is not None:
-            ends = [rows[line][bar.line_to] for line in lines]
-            axes.hlines(at, values, ends, color=_INK, linewidth=1)
-        for end, y, text in zip(ends, at, _bar_texts(name, rows, lines), strict=True):
-            axes.annotate(text, (end, y), (6, 0), textcoords="offset points", va="center", fontsize=8.5, color=_INK)
-    _tidy(axes)
-
-
-def _bar_texts(name: str, rows: Sequence[Mapping[str, Any]], lines: Sequence[int]) -> list[str]:
-    """Returns the numbers beside the bars, with the factor against the first row where it is above 1 and comparable."""
-    decimals = FIGURES[name].decimals
-    factors = [(ratio, ratio.word) for ratio in RATIOS if ratio.figure == name and ratio.word is not None]
-    texts = []
-    for line in lines:
-        value = rows[line][name]
-        text = f"{value:.{decimals}f}" if decimals > 1 else f"{value:.0f}" if value >= 100 else f"{value:.1f}"
-        for ratio, word in factors:
-            factor = ratio.of(rows[line], rows[0])
-            if factor is not None and factor > 1:
-                text += f"  ({factor:.1f}x {word})"
-        texts.append(text)
-    return texts
 
 
 def _tidy(axes: "Axes") -> None:

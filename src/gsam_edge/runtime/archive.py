@@ -15,13 +15,19 @@ from gsam_edge.runtime.card import ArtefactError
 #: The file that holds the card's properties, where the other files have no place for them.
 CARD_FILE = "card.json"
 
+_UNIX = 3
+_READABLE = 0o100644  # a file that everybody may read: on a device, a service of its own user runs the student
+
 
 def pack(files: Mapping[str, bytes]) -> bytes:
     """Returns a zip of files by name, in their order."""
     content = BytesIO()
     with ZipFile(content, "w", ZIP_STORED) as archive:
         for name, data in files.items():
-            archive.writestr(ZipInfo(name), data)  # of 1 January 1980, a zip's first day
+            info = ZipInfo(name)  # of 1 January 1980, a zip's first day
+            info.create_system = _UNIX  # on every system, so that the bytes are the same
+            info.external_attr = _READABLE << 16
+            archive.writestr(info, data)
     return content.getvalue()
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gsam_edge.runtime.card import ArtefactError
-from gsam_edge.vision.boxes import box_iou
+from gsam_edge.vision.suppression import unsuppressed
 
 _KEY = "decoding"
 _RAW = ("distributions", "logits")
@@ -129,7 +129,7 @@ class Decoder:
         class_ids = logits[:, order].argmax(0)
         boxes = self._boxes(distributions[:, order], order)
         if decoding.suppressed:
-            kept = _kept(boxes, class_ids, decoding.iou_threshold)
+            kept = unsuppressed(boxes, class_ids, decoding.iou_threshold)
             order, scores, class_ids, boxes = order[kept], scores[kept], class_ids[kept], boxes[kept]
         count = min(len(order), decoding.max_detections)
         answers: dict[str, NDArray[Any]] = {
@@ -192,17 +192,3 @@ class Decoder:
 
 def _sigmoid(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.exp(-np.logaddexp(np.float32(0), -logits))
-
-
-def _kept(boxes: NDArray[np.float32], class_ids: NDArray[np.int64], iou_threshold: float) -> NDArray[np.bool_]:
-    """Returns which boxes [K, 4], best first, greedy suppression within each class keeps: bool [K].
-
-    It is the one solution of "a box is kept if no better kept box of its class overlaps it", so the rule is applied
-    until nothing changes.
-    """
-    drops = np.triu((box_iou(boxes, boxes) > iou_threshold) & (class_ids[:, None] == class_ids), 1)
-    kept = np.ones(len(boxes), bool)
-    while True:
-        before, kept = kept, ~drops[kept].any(0)
-        if (kept == before).all():
-            return kept

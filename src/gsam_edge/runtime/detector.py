@@ -1,8 +1,9 @@
 """A detector: an exported student's engine and task together."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from numbers import Real
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -71,6 +72,28 @@ class Detector:
         """
         return self._found(*self._task.prepare(image, self.card))
 
+    @property
+    def takes_several(self) -> bool:
+        """Whether the artefact computes several images in one call."""
+        return self._engine.inputs[0].shape[0] is None
+
+    def all(self, images: Sequence[NDArray[np.uint8]]) -> list[Detections]:
+        """Returns the objects of each of some images, uint8 RGB [H, W, 3], of any sizes.
+
+        They are computed in one call where the artefact takes several, and one by one where it does not.
+
+        Raises:
+            ArtefactError: see `__call__`.
+        """
+        if not (self.takes_several and len(images) > 1):
+            return [self(image) for image in images]
+        batches, letterboxes = zip(*(self._task.prepare(image, self.card) for image in images), strict=True)
+        outputs = self._engine.run(np.concatenate(batches))
+        return [
+            self._read({name: output[row : row + 1] for name, output in outputs.items()}, letterbox)
+            for row, letterbox in enumerate(letterboxes)
+        ]
+
     def file(self, source: bytes | str | Path, *, max_pixels: int, reduced: bool = False) -> Detections:
         """Returns the objects in one image file, in pixels of the image as its EXIF orientation turns it.
 
@@ -94,7 +117,11 @@ class Detector:
 
     def _found(self, batch: NDArray[np.float32], letterbox: Letterbox) -> Detections:
         """Runs the network on a prepared image and reads what it found."""
-        found = self._task.read(self._engine.run(batch), letterbox, self.card, threshold=self.score_threshold)
+        return self._read(self._engine.run(batch), letterbox)
+
+    def _read(self, outputs: Mapping[str, NDArray[Any]], letterbox: Letterbox) -> Detections:
+        """Reads what the network found in one image."""
+        found = self._task.read(outputs, letterbox, self.card, threshold=self.score_threshold)
         known = len(self.card.class_names)
         if strange := sorted({class_id for class_id in found.class_ids.tolist() if not 0 <= class_id < known}):
             raise ArtefactError(
@@ -102,6 +129,18 @@ class Detector:
                 "student's card: export the student again"
             )
         return found
+
+    def staged(self, image: NDArray[np.uint8]) -> tuple[Detections, dict[str, float]]:
+        """Returns what `__call__` does, and how many milliseconds preprocess, inference and postprocess took."""
+        times = [perf_counter()]
+        batch, letterbox = self._task.prepare(image, self.card)
+        times.append(perf_counter())
+        outputs = self._engine.run(batch)
+        times.append(perf_counter())
+        found = self._read(outputs, letterbox)
+        times.append(perf_counter())
+        parts = zip(("preprocess", "inference", "postprocess"), 1000 * np.diff(times), strict=True)
+        return found, {name: float(taken) for name, taken in parts}
 
     def close(self) -> None:
         """Frees what the backend holds; the detector is of no use afterwards."""

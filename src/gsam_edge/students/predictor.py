@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from time import perf_counter
 from typing import Self
 
 import numpy as np
@@ -56,12 +57,25 @@ class StudentPredictor:
 
     def __call__(self, image: NDArray[np.uint8]) -> Detections:
         """Returns the objects in one image, uint8 RGB [H, W, 3], in pixels of that image."""
+        return self.staged(image)[0]
+
+    def staged(self, image: NDArray[np.uint8]) -> tuple[Detections, dict[str, float]]:
+        """Returns what `__call__` does, and how many milliseconds preprocess, inference and postprocess took.
+
+        Inference includes the way to the device and back.
+        """
+        times = [perf_counter()]
         batch, letterbox = self._task.prepare(image, self._card)
+        times.append(perf_counter())
         with torch.inference_mode():
             answers = self._module(torch.from_numpy(batch).to(self._device))
         names = output_names(self._card, len(answers))
         outputs = {name: answer.cpu().numpy() for name, answer in zip(names, answers, strict=True)}
-        return self._task.read(outputs, letterbox, self._card, threshold=self._score_threshold)
+        times.append(perf_counter())
+        found = self._task.read(outputs, letterbox, self._card, threshold=self._score_threshold)
+        times.append(perf_counter())
+        names_ms = zip(("preprocess", "inference", "postprocess"), 1000 * np.diff(times), strict=True)
+        return found, {name: float(taken) for name, taken in names_ms}
 
 
 def student_predictor(

@@ -1,6 +1,5 @@
 """The general world: named shapes in named colours and textures, for pretraining."""
 
-from colorsys import hsv_to_rgb
 from dataclasses import dataclass
 from itertools import product
 from math import ceil, cos, pi, sin
@@ -10,41 +9,22 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from gsam_edge.synthetic.ground import COLOURS, Colour, draw_background, draw_colour
 from gsam_edge.synthetic.scene import Scene
 from gsam_edge.synthetic.shapes import MARKS, SHAPES, Contour, fill_contours
 from gsam_edge.synthetic.texture import (
     PATTERNS,
-    fractal_noise,
     pattern,
     rotated_grid,
     sensor,
     uneven_light,
-    value_noise,
 )
-
-#: Lowest and highest hue, saturation and value (0..1; hues may pass 1) that a colour word covers.
-COLOURS: dict[str, tuple[tuple[float, float], tuple[float, float], tuple[float, float]]] = {
-    "red": ((0.97, 1.01), (0.75, 1.0), (0.65, 0.95)),
-    "orange": ((0.06, 0.09), (0.8, 1.0), (0.85, 1.0)),
-    "yellow": ((0.14, 0.17), (0.7, 1.0), (0.85, 1.0)),
-    "green": ((0.29, 0.4), (0.55, 1.0), (0.4, 0.8)),
-    "cyan": ((0.48, 0.53), (0.55, 1.0), (0.7, 0.95)),
-    "blue": ((0.59, 0.66), (0.65, 1.0), (0.5, 0.95)),
-    "purple": ((0.74, 0.79), (0.5, 0.9), (0.4, 0.75)),
-    "pink": ((0.88, 0.95), (0.3, 0.55), (0.9, 1.0)),
-    "brown": ((0.05, 0.08), (0.55, 0.8), (0.28, 0.45)),
-    "white": ((0.0, 1.0), (0.0, 0.06), (0.9, 1.0)),
-    "grey": ((0.0, 1.0), (0.0, 0.08), (0.42, 0.6)),
-    "black": ((0.0, 1.0), (0.0, 0.25), (0.02, 0.14)),
-}
 
 #: Tones of the small marks, which take their hue from the surface beneath.
 TONES = ("dark", "pale")
 
 #: Every word that a phrase of the general world can hold.
 GENERAL_WORDS: tuple[str, ...] = tuple(sorted({*COLOURS, *TONES, *PATTERNS, *SHAPES, *MARKS}))
-
-Colour = NDArray[np.float32]
 
 
 class GeneralWorldConfig(BaseModel):
@@ -85,28 +65,6 @@ class _Look:
         return " ".join(word for word in words if word)
 
 
-def _colour(rng: np.random.Generator, name: str) -> Colour:
-    return np.array(hsv_to_rgb(*(rng.uniform(*span) % 1.0001 for span in COLOURS[name])), np.float32)
-
-
-def _background(rng: np.random.Generator, hw: tuple[int, int]) -> NDArray[np.float32]:
-    """Draws a surface of two related tones, mixed by noise and, often, a faint regular texture."""
-    hue, saturation, value = rng.random(), rng.uniform(0, 0.55) ** 1.5, rng.uniform(0.12, 0.95)
-    near = np.array(hsv_to_rgb(hue, saturation, value), np.float32)
-    far = np.clip(near + rng.uniform(-0.18, 0.18, 3) + rng.uniform(-0.12, 0.12), 0, 1).astype(np.float32)
-    kind = rng.integers(4)
-    if kind == 0:
-        mix = fractal_noise(rng, hw, (3, 9, 31))
-    elif kind == 1:
-        mix = 0.7 * value_noise(rng, hw, 2) + 0.3 * value_noise(rng, hw, 70)
-    else:
-        u, v = rotated_grid(hw, (0.0, 0.0), rng.uniform(0, pi))
-        name = ("striped", "checked", "dotted", "grainy", "lined")[rng.integers(5)]
-        mix = 0.5 * pattern(rng, name, u, v, rng.uniform(3, 14)) + 0.5 * value_noise(rng, hw, 4)
-        mix *= np.float32(rng.uniform(0.4, 1))
-    return near + mix[..., None] * (far - near)
-
-
 def _transformed(contours: tuple[Contour, ...], radius: float, squeeze: float, angle: float) -> tuple[Contour, ...]:
     c, s = cos(angle), sin(angle)
     matrix = np.array([[c, s], [-s * squeeze, c * squeeze]], np.float32) * np.float32(radius)
@@ -119,7 +77,7 @@ class _Canvas:
     def __init__(self, rng: np.random.Generator, config: GeneralWorldConfig) -> None:
         side = config.image_size
         self.rng, self.config = rng, config
-        self.image = _background(rng, (side, side))
+        self.image = draw_background(rng, (side, side))
         self.owner = np.full((side, side), -1, np.int16)
         self.areas: list[int] = []
         self.looks: list[_Look] = []
@@ -189,7 +147,7 @@ class _Canvas:
     def _distinct_colour(self, name: str, under: NDArray[np.float32], weight: NDArray[np.float32]) -> Colour:
         """Returns a shade of the colour: of three random ones, the one that differs most from the pixels beneath."""
         ground = (under * weight[..., None]).sum((0, 1)) / max(float(weight.sum()), 1.0)
-        shades = [_colour(self.rng, name) for _ in range(3)]
+        shades = [draw_colour(self.rng, name) for _ in range(3)]
         return max(shades, key=lambda shade: float(np.abs(shade - ground).max()))
 
 

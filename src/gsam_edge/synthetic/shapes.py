@@ -25,26 +25,26 @@ class Shape:
     squeeze: tuple[float, float] = (0.75, 1.0)
 
 
-def _points(*xy: tuple[float, float]) -> Contour:
+def points(*xy: tuple[float, float]) -> Contour:
     return np.array(xy, np.float32)
 
 
-def _polar(radius: NDArray[np.float64], start: float = -pi / 2) -> Contour:
+def polar(radius: NDArray[np.float64], start: float = -pi / 2) -> Contour:
     """Returns a contour with one radius for each of equally spaced angles, clockwise on the screen from `start`."""
     angle = start + np.arange(len(radius)) * 2 * pi / len(radius)
     return np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1).astype(np.float32)
 
 
-def _polygon(corners: int) -> Contour:
-    return _polar(np.ones(corners))
+def polygon(corners: int) -> Contour:
+    return polar(np.ones(corners))
 
 
-def _box(half_width: float, half_height: float) -> Contour:
+def box(half_width: float, half_height: float) -> Contour:
     w, h = half_width, half_height
-    return _points((-w, -h), (w, -h), (w, h), (-w, h))
+    return points((-w, -h), (w, -h), (w, h), (-w, h))
 
 
-def _ribbon(x: NDArray[np.float64], y: NDArray[np.float64], half_width: NDArray[np.float64] | float) -> Contour:
+def ribbon(x: NDArray[np.float64], y: NDArray[np.float64], half_width: NDArray[np.float64] | float) -> Contour:
     """Returns the outline of a line through (x, y) with a width, like a brush stroke."""
     dx, dy = np.gradient(x), np.gradient(y)
     length = np.maximum(np.hypot(dx, dy), 1e-6)
@@ -55,7 +55,7 @@ def _ribbon(x: NDArray[np.float64], y: NDArray[np.float64], half_width: NDArray[
 
 def _gear() -> tuple[Contour, ...]:
     teeth = np.tile([1.0, 1.0, 0.72, 0.72], 9)
-    return _polar(teeth), _polygon(24) * np.float32(0.3)
+    return polar(teeth), polygon(24) * np.float32(0.3)
 
 
 def _crescent() -> tuple[Contour, ...]:
@@ -85,7 +85,7 @@ def _leaf() -> tuple[Contour, ...]:
 
 def _zigzag() -> tuple[Contour, ...]:
     top = [(-1 + i * 0.4, -0.55 if i % 2 else 0.15) for i in range(6)]
-    return (_points(*top, *((x, y + 0.4) for x, y in reversed(top))),)
+    return (points(*top, *((x, y + 0.4) for x, y in reversed(top))),)
 
 
 def _dumbbell() -> tuple[Contour, ...]:
@@ -97,11 +97,11 @@ def _dumbbell() -> tuple[Contour, ...]:
 
 def _spiral() -> tuple[Contour, ...]:
     t = np.linspace(0.6 * pi, 5 * pi, 70)
-    return (_ribbon(0.9 * t / (5 * pi) * np.cos(t), 0.9 * t / (5 * pi) * np.sin(t), 0.1),)
+    return (ribbon(0.9 * t / (5 * pi) * np.cos(t), 0.9 * t / (5 * pi) * np.sin(t), 0.1),)
 
 
 def _flower() -> tuple[Contour, ...]:
-    return (_polar(0.68 + 0.32 * np.cos(np.arange(60) * 2 * pi / 60 * 6)),)
+    return (polar(0.68 + 0.32 * np.cos(np.arange(60) * 2 * pi / 60 * 6)),)
 
 
 def _pouch() -> tuple[Contour, ...]:
@@ -133,43 +133,43 @@ def _comb() -> tuple[Contour, ...]:
     teeth = [
         (x + d, y) for x in np.linspace(0.83, -0.83, 6) for d, y in ((0.1, -0.1), (0.1, 0.6), (-0.1, 0.6), (-0.1, -0.1))
     ]
-    return (_points((-0.95, -0.6), (0.95, -0.6), *teeth),)
+    return (points((-0.95, -0.6), (0.95, -0.6), *teeth),)
 
 
 def _ladder() -> tuple[Contour, ...]:
-    holes = (_box(0.2, 0.22) + np.array([x, 0], np.float32) for x in (-0.7, -0.23, 0.23, 0.7))
-    return (_box(1.0, 0.38), *holes)
+    holes = (box(0.2, 0.22) + np.array([x, 0], np.float32) for x in (-0.7, -0.23, 0.23, 0.7))
+    return (box(1.0, 0.38), *holes)
 
 
 #: Shapes with a fixed outline, by name.
 SHAPES: dict[str, Shape] = {
-    "circle": Shape((_polygon(40),), (1.0, 1.0)),
-    "ring": Shape((_polygon(40), _polygon(32) * np.float32(0.62)), (0.9, 1.0)),
-    "triangle": Shape((_polygon(3),)),
-    "square": Shape((_box(0.8, 0.8),), (1.0, 1.0)),
-    "rectangle": Shape((_box(1.0, 1.0),), (0.35, 0.65)),
-    "bar": Shape((_box(1.0, 1.0),), (0.1, 0.18)),
-    "star": Shape((_polar(np.tile([1.0, 0.42], 5)),)),
+    "circle": Shape((polygon(40),), (1.0, 1.0)),
+    "ring": Shape((polygon(40), polygon(32) * np.float32(0.62)), (0.9, 1.0)),
+    "triangle": Shape((polygon(3),)),
+    "square": Shape((box(0.8, 0.8),), (1.0, 1.0)),
+    "rectangle": Shape((box(1.0, 1.0),), (0.35, 0.65)),
+    "bar": Shape((box(1.0, 1.0),), (0.1, 0.18)),
+    "star": Shape((polar(np.tile([1.0, 0.42], 5)),)),
     "cross": Shape(
         (
-            _points(
+            points(
                 *((-0.3, -1), (0.3, -1), (0.3, -0.3), (1, -0.3), (1, 0.3), (0.3, 0.3)),
                 *((0.3, 1), (-0.3, 1), (-0.3, 0.3), (-1, 0.3), (-1, -0.3), (-0.3, -0.3)),
             ),
         )
     ),
-    "pentagon": Shape((_polygon(5),), (0.9, 1.0)),
-    "hexagon": Shape((_polygon(6),), (0.9, 1.0)),
+    "pentagon": Shape((polygon(5),), (0.9, 1.0)),
+    "hexagon": Shape((polygon(6),), (0.9, 1.0)),
     "crescent": Shape(_crescent()),
-    "ellipse": Shape((_polygon(40),), (0.35, 0.65)),
-    "diamond": Shape((_polygon(4),), (0.5, 0.7)),
-    "arrowhead": Shape((_points((1, 0), (-0.9, 0.8), (-0.45, 0), (-0.9, -0.8)),)),
+    "ellipse": Shape((polygon(40),), (0.35, 0.65)),
+    "diamond": Shape((polygon(4),), (0.5, 0.7)),
+    "arrowhead": Shape((points((1, 0), (-0.9, 0.8), (-0.45, 0), (-0.9, -0.8)),)),
     "gear": Shape(_gear(), (0.95, 1.0)),
     "drop": Shape(_drop()),
     "heart": Shape(_heart()),
-    "bowtie": Shape((_points((-1, -0.7), (0, -0.14), (1, -0.7), (1, 0.7), (0, 0.14), (-1, 0.7)),)),
-    "wedge": Shape((_points((-1, 0.45), (1, 0.45), (1, -0.45)),), (0.7, 1.1)),
-    "frame": Shape((_box(0.95, 0.8), _box(0.65, 0.5))),
+    "bowtie": Shape((points((-1, -0.7), (0, -0.14), (1, -0.7), (1, 0.7), (0, 0.14), (-1, 0.7)),)),
+    "wedge": Shape((points((-1, 0.45), (1, 0.45), (1, -0.45)),), (0.7, 1.1)),
+    "frame": Shape((box(0.95, 0.8), box(0.65, 0.5))),
     "zigzag": Shape(_zigzag()),
     "dumbbell": Shape(_dumbbell()),
     "spiral": Shape(_spiral(), (0.9, 1.0)),
@@ -180,7 +180,7 @@ SHAPES: dict[str, Shape] = {
     "jigsaw": Shape(_jigsaw(), (0.9, 1.0)),
     "comb": Shape(_comb()),
     "ladder": Shape(_ladder()),
-    "chevron": Shape((_points((-1, -0.1), (0, -0.9), (1, -0.1), (1, 0.6), (0, -0.2), (-1, 0.6)),)),
+    "chevron": Shape((points((-1, -0.1), (0, -0.9), (1, -0.1), (1, 0.6), (0, -0.2), (-1, 0.6)),)),
 }
 
 
@@ -190,26 +190,26 @@ def blot(rng: np.random.Generator) -> tuple[Contour, ...]:
     radius = np.full(36, 0.72)
     for wave in range(2, 6):
         radius += 0.3 / wave * rng.uniform(0.2, 1) * np.cos(wave * angle + rng.uniform(0, 2 * pi))
-    return (_polar(radius / radius.max()),)
+    return (polar(radius / radius.max()),)
 
 
 def speck(rng: np.random.Generator) -> tuple[Contour, ...]:
     """Draws a compact crumb with corners."""
-    return (_polar(rng.uniform(0.65, 1.0, 9)),)
+    return (polar(rng.uniform(0.65, 1.0, 9)),)
 
 
 def streak(rng: np.random.Generator) -> tuple[Contour, ...]:
     """Draws a thin, slightly bent line that tapers at its ends."""
     x = np.linspace(-1, 1, 14)
     y = rng.uniform(-0.3, 0.3) * (x**2 - 0.4) + rng.uniform(-0.06, 0.06) * np.sin(4 * x)
-    return (_ribbon(x, y, rng.uniform(0.09, 0.16) * np.sqrt(1.02 - np.abs(x) ** 3)),)
+    return (ribbon(x, y, rng.uniform(0.09, 0.16) * np.sqrt(1.02 - np.abs(x) ** 3)),)
 
 
 def crack(rng: np.random.Generator) -> tuple[Contour, ...]:
     """Draws a thin line with sudden turns."""
     x = np.linspace(-1, 1, 8)
     y = rng.uniform(-0.32, 0.32, 8)
-    return (_ribbon(x, y, np.concatenate([[0.03], rng.uniform(0.08, 0.15, 6), [0.03]])),)
+    return (ribbon(x, y, np.concatenate([[0.03], rng.uniform(0.08, 0.15, 6), [0.03]])),)
 
 
 #: Small marks by name; each draws a new random outline.

@@ -21,6 +21,17 @@ ImageSource: TypeAlias = Mapping[str, NDArray[np.uint8]]
 #: The formats that are read. Pillow reads more, but some of them start other programs (EPS) or fetch other files.
 FORMATS = ("BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 
+#: Suffixes of these formats, lower case, as Pillow registers them; to ask it would load the plugins of all formats.
+IMAGE_SUFFIXES = frozenset(
+    (
+        *(".apng", ".bmp", ".gif", ".j2c", ".j2k", ".jfif", ".jp2", ".jpc", ".jpe", ".jpeg", ".jpf", ".jpg"),
+        *(".jpx", ".pbm", ".pfm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp"),
+    )
+)
+
+#: Largest image file: for each pixel four uncompressed channels of 32 bits, and a mebibyte on top.
+_BYTES_A_PIXEL, _BYTES_BESIDE_PIXELS = 16, 1 << 20
+
 #: What is said of a file that none of them knows.
 _NO_IMAGE = f"expected a complete image file of a known format ({', '.join(FORMATS)}), got another file"
 
@@ -62,6 +73,28 @@ def image_digest(images: ImageSource, file_name: str) -> str:
     digest = hashlib.sha256(repr(image.shape).encode())
     digest.update(np.ascontiguousarray(image).tobytes())
     return digest.hexdigest()
+
+
+def read_image_file(path: Path, *, name: str, max_pixels: int) -> bytes:
+    """Returns the content of an image file, which is not looked at.
+
+    Args:
+        path: the file.
+        name: its name in errors.
+        max_pixels: files with more bytes than an image of so many pixels can need are refused.
+
+    Raises:
+        ImageError: if it is no file, cannot be read, or is too large.
+    """
+    limit = _BYTES_BESIDE_PIXELS + _BYTES_A_PIXEL * max_pixels
+    try:
+        if not path.is_file():
+            raise MissingImageError(f"expected an image, found no file {path}")
+        if (size := path.stat().st_size) > limit:
+            raise ImageError(f"{name}: expected at most {limit} bytes, got a file of {size}")
+        return path.read_bytes()
+    except OSError as error:
+        raise ImageError(f"{name}: expected an image file, but it cannot be read: {error}") from error
 
 
 def decode_image(content: bytes, *, name: str, max_pixels: int) -> NDArray[np.uint8]:

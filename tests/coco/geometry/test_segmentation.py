@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from pycocotools import mask as coco_mask
 
-from gsam_edge.coco.geometry.rle import run_lengths
 from gsam_edge.coco.geometry.segmentation import (
     decode_segmentation,
     empty_rle,
@@ -23,6 +22,7 @@ from gsam_edge.coco.geometry.segmentation import (
     segmentation_pixels,
 )
 from gsam_edge.vision import masks
+from gsam_edge.vision.rle import run_lengths
 
 one_mask = arrays(bool, array_shapes(min_dims=2, max_dims=2, max_side=40))
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from kedro.config import OmegaConfigLoader
 
-from gsam_edge.synthetic.general import GeneralWorldConfig, draw_general_scene
+from gsam_edge.synthetic.workshop import WorkshopConfig, draw_workshop_scene
 from gsam_edge.teachers.grounding_dino.loss import token_grid
 from gsam_edge.teachers.grounding_dino.maps import encoder_maps, on_grid
 from gsam_edge.teachers.grounding_dino.model import load_grounding_dino
@@ -58,13 +58,13 @@ def test_from_an_input_of_another_size_the_nearest_token_speaks_for_a_cell(input
 def test_the_anchor_on_an_object_has_the_highest_score_and_its_box():
     """The shipped model, on single objects of the world that it was trained on, at places that chance chose."""
     conf = OmegaConfigLoader(conf_source=str(ROOT / "conf"), base_env="base", default_run_env="base")
-    world = GeneralWorldConfig.model_validate(
+    world = WorkshopConfig.model_validate(
         conf["parameters"]["grounding_dino_world"] | {"min_objects": 1, "max_objects": 1, "image_size": 256}
     )
     teacher = load_grounding_dino(str(ROOT / "data/06_models/base/grounding_dino"))
     anchors, hits, overlaps = yolo_anchors(256), 0, []
     for seed in range(8):
-        scene = draw_general_scene(np.random.default_rng(seed), world)
+        scene = draw_workshop_scene(np.random.default_rng(seed), world)
         truth = torch.from_numpy(masks_to_xyxy(scene.masks)[0]) / 256
         maps = encoder_maps(teacher, scene.image, scene.phrases)
         best = int(maps["scores"][:, 0].nan_to_num(0).argmax())

@@ -10,7 +10,7 @@ import torch
 from gsam_edge.augmentation import Description, build
 from gsam_edge.coco import Annotations
 from gsam_edge.coco.errors import InvalidDatasetError
-from gsam_edge.synthetic.general import GENERAL_WORDS, draw_general_scene
+from gsam_edge.synthetic.workshop import WORKSHOP_WORDS, draw_workshop_scene
 from gsam_edge.teachers.config import DetectionConfig
 from gsam_edge.teachers.errors import AdapterError, ClassNameError
 from gsam_edge.teachers.grounding_dino.config import (
@@ -31,7 +31,7 @@ from gsam_edge.training.metrics import discard_metric
 from gsam_edge.vision import Detections
 from support.loops import loop_config
 from support.runs import a_run
-from support.tiny import GROUNDING_DINO_LOSS, SMALL_WORLD, TINY_GROUNDING_DINO
+from support.tiny import GROUNDING_DINO_LOSS, SMALL_WORKSHOP, TINY_GROUNDING_DINO
 
 CPU = torch.device("cpu")
 LOOP = loop_config(GroundingDinoLoopConfig, gradient_clip=5, monitor="ap50")
@@ -213,8 +213,8 @@ def test_an_augmentation_changes_what_is_learnt_the_same_way_for_the_same_seed(b
 
 
 def test_a_scene_is_asked_for_what_it_holds_and_what_it_does_not():
-    detector = build_tiny_grounding_dino(TINY_GROUNDING_DINO, GENERAL_WORDS, seed=0)
-    scenes = [draw_general_scene(np.random.default_rng(seed), SMALL_WORLD) for seed in range(4)]
+    detector = build_tiny_grounding_dino(TINY_GROUNDING_DINO, WORKSHOP_WORDS, seed=0)
+    scenes = [draw_workshop_scene(np.random.default_rng(seed), SMALL_WORKSHOP) for seed in range(4)]
     batch = scene_batch(detector, scenes, np.random.default_rng(0), 3)
     for scene, labels, tokens in zip(scenes, batch.labels, batch.class_tokens, strict=True):
         assert len(labels) == len(scene.phrases)
@@ -231,6 +231,7 @@ def pretraining():
         epoch_scenes=6,
         loop=LOOP,
         detection=DETECTION,
+        smaller_first=None,
         batch_size=2,
         absent_phrases=2,
         held_out_scenes=3,
@@ -238,21 +239,21 @@ def pretraining():
 
 
 def test_pretraining_reports_what_it_made(pretraining):
-    detector, report = pretrain_grounding_dino(pretraining, SMALL_WORLD, run=a_run())
+    detector, report = pretrain_grounding_dino(pretraining, SMALL_WORKSHOP, run=a_run())
     assert (report["steps"], report["scenes"], report["held_out_scenes"]) == (6, 12, 3)
     assert report["parameters"] == sum(parameter.numel() for parameter in detector.model.parameters())
-    assert report["held_out_ap50"] == round(held_out_ap50(detector, pretraining, SMALL_WORLD, seed=0), 4)
+    assert report["held_out_ap50"] == round(held_out_ap50(detector, pretraining, SMALL_WORKSHOP, seed=0), 4)
     assert not any(parameter.requires_grad for parameter in detector.model.parameters())
 
 
 def test_held_out_precision_is_one_for_a_detector_that_knows_the_truth(pretraining, monkeypatch):
-    detector = build_tiny_grounding_dino(TINY_GROUNDING_DINO, GENERAL_WORDS, seed=0)
+    detector = build_tiny_grounding_dino(TINY_GROUNDING_DINO, WORKSHOP_WORDS, seed=0)
     scenes = iter([np.random.default_rng([0, 1, index]) for index in range(3)])
 
     def oracle(self, images, names, config):
-        scene = draw_general_scene(next(scenes), SMALL_WORLD)
+        scene = draw_workshop_scene(next(scenes), SMALL_WORKSHOP)
         assert np.array_equal(images[0], scene.image)
         return [scene_truth(scene, names)]
 
     monkeypatch.setattr(type(detector), "predict_batch", oracle)
-    assert held_out_ap50(detector, pretraining, SMALL_WORLD, seed=0) == 1
+    assert held_out_ap50(detector, pretraining, SMALL_WORKSHOP, seed=0) == 1

@@ -12,7 +12,7 @@ from gsam_edge.teachers.sam.pretrain import pretrain_sam, resize_input
 from gsam_edge.training.checkpoints import FolderCheckpoints, NoCheckpoints
 from support.runs import a_run
 from support.sam_training import LOOP, LOSS, Recorder
-from support.tiny import SMALL_WORLD, TINY_SAM
+from support.tiny import SMALL_WORKSHOP, TINY_SAM
 
 CPU = torch.device("cpu")
 
@@ -40,7 +40,7 @@ def test_pretraining_learns_is_measured_and_seeded(base):
 
     def run():
         log = Recorder()
-        sam, report = pretrain_sam(config, SMALL_WORLD, run=a_run(log=log, seed=1))
+        sam, report = pretrain_sam(config, SMALL_WORKSHOP, run=a_run(log=log, seed=1))
         return sam, report, log.values
 
     sam, report, values = run()
@@ -67,7 +67,7 @@ def test_an_interrupted_pretraining_ends_in_the_same_weights(tmp_path):
     )
 
     def run(log, checkpoints):
-        return pretrain_sam(config, SMALL_WORLD, run=a_run(log=log, checkpoints=checkpoints, seed=1))[0]
+        return pretrain_sam(config, SMALL_WORKSHOP, run=a_run(log=log, checkpoints=checkpoints, seed=1))[0]
 
     def killed_in_the_second_stage(name, value, step):
         if name == "sam_pretraining_2_64px/train_loss" and step == 3:

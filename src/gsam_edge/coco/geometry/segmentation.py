@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
-from gsam_edge.coco.geometry.rle import run_lengths
 from gsam_edge.vision.boxes import xywh_to_xyxy
+from gsam_edge.vision.rle import run_lengths, window_runs
 
 #: A mask as one compressed COCO RLE: `size` [height, width] and `counts`, column-major runs as bytes (in JSON as text).
 Rle: TypeAlias = dict[str, Any]
@@ -97,15 +97,8 @@ def window_to_rle(part: NDArray[np.bool_], corner_xy: tuple[int, int], image_hw:
         corner_xy: left and top of the window in pixels of the image.
         image_hw: height and width of the image in pixels.
     """
-    (height, width), (left, top) = part.shape, corner_xy
-    columns = np.zeros((width, height + 1), bool)  # behind each column one pixel of background, where its last run ends
-    columns[:, :-1] = part.T
-    column, line = np.divmod(np.flatnonzero(np.diff(columns.ravel(), prepend=False)), height + 1)
-    ends = (left + column) * image_hw[0] + top + line  # where a run starts, where it ends, in turn
-    apart = np.ones(len(ends), bool)
-    apart[1:-1] = np.repeat(ends[1:-1:2] != ends[2::2], 2)  # a run may go on in the next column
-    runs = np.diff(ends[apart], prepend=0, append=image_hw[0] * image_hw[1]).tolist()
-    return segmentation_to_rle({"size": image_hw, "counts": runs if runs[-1] else runs[:-1]}, image_hw)
+    runs = window_runs(part, corner_xy, image_hw)
+    return segmentation_to_rle({"size": image_hw, "counts": runs.tolist()}, image_hw)
 
 
 def encode_mask(mask: NDArray[np.bool_]) -> dict[str, Any]:

@@ -9,6 +9,8 @@ from gsam_edge.pipelines.evaluation.review import what_next
 from gsam_edge.pipelines.templates import STUDENT, TEACHER_INPUTS
 
 TEST = ["annotations_test", "raw_images"]
+#: Which images belong together, for the intervals of figures.
+GROUPS = {"duplicates": "image_duplicates", "split": "params:split"}
 ARTEFACTS = ["teacher", "student", *(f"student_{name}" for name in FORMATS)]
 #: Formats that must equal PyTorch are left out: their predictions are the student's.
 SHOWN = [
@@ -16,6 +18,17 @@ SHOWN = [
     "student",
     *(f"student_{name}" for name, made_as in FORMATS.items() if made_as.precision == "integer"),
 ]
+#: What the report tells beside the evaluation's own reports: those of the steps before it, and when each step ran.
+EARLIER_REPORTS = (
+    "validation_report",
+    "teacher_report",
+    "label_report",
+    "distillation_report",
+    "optimization_report",
+    f"{STUDENT}_thresholds",
+    "run_record",
+)
+OWN_REPORTS = ("comparison", "evaluation_report", "recommendation", "failure_report")
 
 
 def measuring(model: str) -> list[Node]:
@@ -23,7 +36,14 @@ def measuring(model: str) -> list[Node]:
     exported = [
         node(
             nodes.measure_exported(model, name),
-            inputs=[f"{model}_{name}", f"{model}_weights", *TEST, "params:evaluation"],
+            inputs={
+                "content": f"{model}_{name}",
+                "student_weights": f"{model}_weights",
+                "annotations_test": TEST[0],
+                "images": TEST[1],
+                "evaluation": "params:evaluation",
+                **GROUPS,
+            },
             outputs=[f"measurement_{model}_{name}", f"predictions_{model}_{name}"],
             name=f"measure_{model}_{name}",
         )
@@ -31,7 +51,15 @@ def measuring(model: str) -> list[Node]:
     ]
     in_pytorch = node(
         nodes.measure_model(model),
-        inputs=[f"{model}_weights", *TEST, "params:evaluation", "params:device"],
+        inputs={
+            "student_weights": f"{model}_weights",
+            "annotations_test": TEST[0],
+            "images": TEST[1],
+            "evaluation": "params:evaluation",
+            "recommended": f"{model}_thresholds",
+            "device": "params:device",
+            **GROUPS,
+        },
         outputs=[f"measurement_{model}", f"predictions_{model}"],
         name=f"measure_{model}",
     )
@@ -39,8 +67,8 @@ def measuring(model: str) -> list[Node]:
 
 
 def create_pipeline() -> Pipeline:
-    """Measures every artefact on the test split, each in fresh processes, and compares them."""
-    return Pipeline(
+    """Measures every artefact on the test split, each in fresh processes, compares them, and says which to ship."""
+    made = Pipeline(
         [
             node(
                 nodes.measure_teacher,
@@ -51,6 +79,7 @@ def create_pipeline() -> Pipeline:
                     "evaluation": "params:evaluation",
                     "labelling": "params:labelling",
                     "device": "params:device",
+                    **GROUPS,
                     **TEACHER_INPUTS,
                 },
                 outputs=["measurement_teacher", "predictions_teacher"],
@@ -59,10 +88,43 @@ def create_pipeline() -> Pipeline:
             *measuring(STUDENT),
             *what_next(),
             node(
+                nodes.time_artefacts,
+                inputs={
+                    "annotations_test": "annotations_test",
+                    "images": "raw_images",
+                    "choice": "params:teachers",
+                    "evaluation": "params:evaluation",
+                    "labelling": "params:labelling",
+                    "device": "params:device",
+                    "student_weights": f"{STUDENT}_weights",
+                    **TEACHER_INPUTS,
+                    **{f"{STUDENT}_{name}": f"{STUDENT}_{name}" for name in FORMATS},
+                    **{f"measured_{artefact}": f"measurement_{artefact}" for artefact in ARTEFACTS},
+                },
+                outputs="artefact_times",
+                name="time_artefacts",
+            ),
+            node(
                 nodes.compare,
-                inputs={artefact: f"measurement_{artefact}" for artefact in ARTEFACTS},
+                inputs={
+                    "times": "artefact_times",
+                    "evaluation_report": "evaluation_report",
+                    **{artefact: f"measurement_{artefact}" for artefact in ARTEFACTS},
+                },
                 outputs=["comparison", "comparison_table", "plot_comparison"],
                 name="compare",
+            ),
+            node(
+                nodes.recommend,
+                inputs={
+                    "comparison": "comparison",
+                    "evaluation_report": "evaluation_report",
+                    "budget": "params:budget",
+                    "files": "artefact_files",
+                    **{artefact: f"measurement_{artefact}" for artefact in ARTEFACTS},
+                },
+                outputs="recommendation",
+                name="recommend",
             ),
             node(
                 nodes.evaluate_artefacts,
@@ -70,10 +132,17 @@ def create_pipeline() -> Pipeline:
                     "annotations_test": "annotations_test",
                     "evaluation": "params:evaluation",
                     "recommended": f"{STUDENT}_thresholds",
+                    **GROUPS,
                     **{artefact: f"predictions_{artefact}" for artefact in ARTEFACTS},
                 },
                 outputs="evaluation_report",
                 name="evaluate_artefacts",
+            ),
+            node(
+                nodes.plot_evaluation,
+                inputs="evaluation_report",
+                outputs=["plot_confusion", "plot_precision_recall", "plot_reliability"],
+                name="plot_evaluation",
             ),
             node(
                 nodes.draw_predictions,
@@ -81,6 +150,7 @@ def create_pipeline() -> Pipeline:
                     "annotations_test": "annotations_test",
                     "images": "raw_images",
                     "evaluation": "params:evaluation",
+                    "recommended": f"{STUDENT}_thresholds",
                     **{artefact: f"predictions_{artefact}" for artefact in SHOWN},
                 },
                 outputs="plot_predictions",
@@ -88,3 +158,21 @@ def create_pipeline() -> Pipeline:
             ),
         ]
     )
+    own = [name for name in OWN_REPORTS if name in made.all_outputs()]
+    report = node(
+        nodes.write_report,
+        inputs={
+            "annotations_test": "annotations_test",
+            "images": "raw_images",
+            "predictions": f"predictions_{STUDENT}",
+            "student_weights": f"{STUDENT}_weights",
+            "dataset": "params:dataset",
+            "config": "params:report",
+            "gate": "params:gate",
+            "evaluation": "params:evaluation",
+            **{name: name for name in (*EARLIER_REPORTS, *own)},
+        },
+        outputs=["report", "model_card"],
+        name="write_report",
+    )
+    return made + Pipeline([report])

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from gsam_edge.coco import Annotations
+from gsam_edge.coco import Annotations, SplitConfig
 from gsam_edge.evaluate.config import EvaluationConfig, GateConfig, ThresholdConfig
 from gsam_edge.export.choice import FormatChoice
 from gsam_edge.export.format import BuildData, NotBuilt, StudentModule
@@ -78,14 +78,18 @@ def gate_artefacts_of(model: str) -> Callable[..., dict[str, Any]]:
         gate: GateConfig,
         evaluation: EvaluationConfig,
         recommended: dict[str, Any],
+        duplicates: dict[str, Any],
+        split: SplitConfig,
         **candidates: bytes | NotBuilt,
     ) -> dict[str, Any]:
         """Returns the report, one row per format, and by format the artefact that is shipped (see `evaluate.gate`)."""
         from gsam_edge.evaluate.gate import gate_artefacts
+        from gsam_edge.evaluate.report import draws_of
 
         student = _module(student_weights, recommended)
+        groups = draws_of(annotations_val, split.group_by, duplicates).groups
         rows, shipped = gate_artefacts(
-            student, candidates, annotations_val, images, parity, gate, evaluation, model=model
+            student, candidates, annotations_val, images, parity, gate, evaluation, groups=groups, model=model
         )
         return {"report": rows, **shipped}
 

@@ -62,6 +62,8 @@ def create_pipeline(model: str = STUDENT) -> Pipeline:
                     "gate": "params:gate",
                     "evaluation": "params:evaluation",
                     "recommended": f"{model}_thresholds",
+                    "duplicates": "image_duplicates",
+                    "split": "params:split",
                     **{name: f"{candidate}_{name}" for name in FORMATS},
                 },
                 outputs={"report": f"{report}_report", **{name: f"{model}_{name}" for name in FORMATS}},

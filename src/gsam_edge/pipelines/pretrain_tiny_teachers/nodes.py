@@ -7,6 +7,7 @@ from pydantic import BaseModel
 from gsam_edge.pipelines.types import CheckpointStore, GroundingDino, SamModel, StudentWeights
 from gsam_edge.students.pretrain_config import PretrainStudentConfig
 from gsam_edge.synthetic.general import GeneralWorldConfig
+from gsam_edge.synthetic.workshop import WorkshopConfig
 from gsam_edge.teachers.grounding_dino.config import PretrainGroundingDinoConfig
 from gsam_edge.teachers.sam.config import PretrainSamConfig
 from gsam_edge.training.device import DeviceName
@@ -16,7 +17,7 @@ from gsam_edge.training.run import Run
 
 def train_tiny_grounding_dino(
     config: PretrainGroundingDinoConfig,
-    world: GeneralWorldConfig,
+    world: WorkshopConfig,
     checkpoints: CheckpointStore,
     log: MetricLogger,
     seed: int,
@@ -31,7 +32,7 @@ def train_tiny_grounding_dino(
 
 def train_tiny_sam(
     config: PretrainSamConfig,
-    world: GeneralWorldConfig,
+    world: WorkshopConfig,
     checkpoints: CheckpointStore,
     log: MetricLogger,
     seed: int,
@@ -60,7 +61,7 @@ def train_tiny_student(
     return trained.weights, {"steps": int(trained.history[-1]["step"]), "history": trained.history}
 
 
-def _fingerprint(config: BaseModel, world: GeneralWorldConfig, seed: int) -> str:
+def _fingerprint(config: BaseModel, world: BaseModel, seed: int) -> str:
     """Returns a digest of the configuration; a killed pretraining continues if it is equal."""
     from gsam_edge.training.checkpoints import fingerprint
 

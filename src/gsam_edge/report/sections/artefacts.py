@@ -12,10 +12,14 @@ _COLOURS = {"accepted": "green", "refused": "yellow", "rejected": "red"}
 _NOT_ASKED = "not built: not asked for"
 
 
-def artefacts_summary(rows: Sequence[Mapping[str, Any]]) -> "Group":
+def artefacts_summary(rows: Sequence[Mapping[str, Any]], of: str = "Exported students") -> "Group":
     """Builds a table of the `optimization_report` (see `evaluate.gate.gate_artefacts`); what is absent is a dash.
 
     Under a time is the time of single precision in the same turns, under a drop its 95 % interval.
+
+    Args:
+        rows: the report.
+        of: what was exported, as the title begins.
     """
     from rich.console import Group
     from rich.markup import escape
@@ -23,7 +27,7 @@ def artefacts_summary(rows: Sequence[Mapping[str, Any]]) -> "Group":
 
     measured = next((row for row in rows if "accuracy" in row), None)
     over = f" by {measured['accuracy']['images']} validation images" if measured else ""
-    table = Table(title=f"Exported students, judged{over}", title_justify="left", header_style="bold")
+    table = Table(title=f"{of}, judged{over}", title_justify="left", header_style="bold")
     table.add_column("artefact", no_wrap=True)
     for heading in ("size\nMB", "ms\n[dim]FP32[/]", "times\nas fast"):
         table.add_column(heading, justify="right", no_wrap=True)

@@ -6,9 +6,16 @@ from typing import Any, TypeAlias
 
 from rich.console import RenderableType
 
-from gsam_edge.report.console import comparison_summary, import_summary, validation_summary
+from gsam_edge.report.console import import_summary, validation_summary
 from gsam_edge.report.sections.arms import arms_summary
 from gsam_edge.report.sections.artefacts import artefacts_summary
+from gsam_edge.report.sections.comparison import (
+    comparison_summary,
+    differences_summary,
+    recommendation_summary,
+    threshold_summary,
+)
+from gsam_edge.report.sections.inference import inference_summary
 from gsam_edge.report.sections.pruning import pruning_summary
 from gsam_edge.report.sections.review import failures_summary, import_review_summary, review_summary
 from gsam_edge.report.sections.teachers import teachers_summary
@@ -37,6 +44,10 @@ SECTIONS: Mapping[str, Section] = {
     section.name: section
     for section in (
         Section("comparison", ("comparison",), lambda reports: comparison_summary(reports["comparison"])),
+        Section("in use", ("evaluation_report",), lambda reports: threshold_summary(reports["evaluation_report"])),
+        Section(
+            "differences", ("evaluation_report",), lambda reports: differences_summary(reports["evaluation_report"])
+        ),
         # A whole run validates too: then only its results are shown.
         Section(
             "validation",
@@ -56,6 +67,21 @@ SECTIONS: Mapping[str, Section] = {
         Section("teachers", ("teacher_report",), lambda reports: teachers_summary(reports["teacher_report"])),
         Section("arms", ("distillation_report",), lambda reports: arms_summary(reports["distillation_report"])),
         Section("pruning", ("pruning_report",), lambda reports: pruning_summary(reports["pruning_report"])),
+        Section("inference", ("inference_report",), lambda reports: inference_summary(reports["inference_report"])),
+        Section(
+            "pruned artefacts",
+            ("optimization_pruned_report",),
+            lambda reports: artefacts_summary(reports["optimization_pruned_report"], of="Pruned students"),
+        ),
+        Section(
+            "pruned comparison",
+            ("pruning_comparison",),
+            lambda reports: comparison_summary(reports["pruning_comparison"], "Pruned student on the test split"),
+        ),
+        # The answer stands last, next to the prompt.
+        Section(
+            "recommendation", ("recommendation",), lambda reports: recommendation_summary(reports["recommendation"])
+        ),
         Section("import", ("import_report",), lambda reports: import_summary(reports["import_report"])),
     )
 }

@@ -1,5 +1,6 @@
 """Runs an exported student in ONNX Runtime."""
 
+import os
 from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any, ClassVar
@@ -32,6 +33,8 @@ class OnnxRuntimeEngine:
     @classmethod
     def open(cls, content: bytes, *, threads: int, providers: Sequence[str]) -> "OnnxRuntimeEngine":
         """See `Engine`; providers are ONNX Runtime's execution providers, the CPU's where none is named."""
+        # It would write an identity of this machine into the user's cache folder and ask its maker's host, unasked.
+        os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
         try:
             import onnxruntime
             from onnxruntime.capi import onnxruntime_pybind11_state as state

@@ -75,6 +75,15 @@ class TinyGroundingDinoConfig(BaseModel):
     text_layers: int = Field(gt=0, description="layers of the BERT text encoder")
 
 
+class SmallerFirst(BaseModel):
+    """A first part of the training with smaller images, where a step costs little."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    image_size: int = Field(ge=64, multiple_of=32, description="side of the scenes and of the input, pixels")
+    epochs: int = Field(gt=0, description="the first ones of the loop's")
+
+
 class PretrainGroundingDinoConfig(BaseModel):
     """Network, training and evaluation of the pretraining."""
 
@@ -85,6 +94,7 @@ class PretrainGroundingDinoConfig(BaseModel):
     epoch_scenes: int = Field(gt=0, description="scenes of an epoch; they are drawn without end")
     loop: GroundingDinoLoopConfig = Field(description="schedule")
     detection: DetectionConfig = Field(description="what counts as a detection in the held-out measurement")
+    smaller_first: SmallerFirst | None = Field(description="smaller images at first, or null")
     batch_size: int = Field(gt=0, description="scenes of one step")
     absent_phrases: int = Field(ge=0, description="most phrases in a prompt that are true of nothing in its image")
     held_out_scenes: int = Field(gt=0, description="scenes of the held-out measurement")

@@ -7,15 +7,15 @@ import torch
 from torch import Tensor
 
 from gsam_edge.metrics.average_precision import average_precision
-from gsam_edge.synthetic.general import GENERAL_WORDS, GeneralWorldConfig, draw_general_scene
 from gsam_edge.synthetic.scene import Scene
+from gsam_edge.synthetic.workshop import WORKSHOP_WORDS, WorkshopConfig, draw_workshop_scene
 from gsam_edge.teachers.grounding_dino.batch import GroundingDinoBatch
 from gsam_edge.teachers.grounding_dino.config import PretrainGroundingDinoConfig
 from gsam_edge.teachers.grounding_dino.library import TunableMMGroundingDino, freeze_backbone, thaw_backbone
 from gsam_edge.teachers.grounding_dino.loss import grounding_dino_losses
 from gsam_edge.teachers.grounding_dino.model import GroundingDino
 from gsam_edge.teachers.grounding_dino.pretrain_batch import prompt_classes, scene_batch, scene_truth
-from gsam_edge.teachers.grounding_dino.tiny import build_tiny_grounding_dino
+from gsam_edge.teachers.grounding_dino.tiny import build_tiny_grounding_dino, with_input_size
 from gsam_edge.training.loop import train
 from gsam_edge.training.run import Run
 from gsam_edge.vision import Detections
@@ -26,7 +26,7 @@ _TRAINING, _HELD_OUT, _VALIDATION = 0, 1, 2
 
 def pretrain_grounding_dino(
     config: PretrainGroundingDinoConfig,
-    world: GeneralWorldConfig,
+    world: WorkshopConfig,
     *,
     run: Run,
 ) -> tuple[GroundingDino, dict[str, Any]]:
@@ -34,22 +34,27 @@ def pretrain_grounding_dino(
 
     Args:
         config: network, loss, schedule and evaluation.
-        world: limits of the general world.
+        world: limits of the world.
         run: its log receives `grounding_dino_pretraining/...` metrics; its seed is that of weights, scenes and prompts.
 
     Returns:
         The detector with its backbone frozen, as the library stores it, and a report: `parameters`, `steps`, `scenes`,
         `seconds`, `held_out_scenes` and `held_out_ap50` (see `held_out_ap50`).
     """
-    grounding_dino = build_tiny_grounding_dino(config.model, GENERAL_WORDS, seed=run.seed)
+    grounding_dino = build_tiny_grounding_dino(config.model, WORKSHOP_WORDS, seed=run.seed)
     model = grounding_dino.model
+    side = config.smaller_first.image_size if config.smaller_first else config.model.image_size
+    smaller = with_input_size(grounding_dino, side), world.model_copy(update={"image_size": side})
+    small_scenes = config.smaller_first.epochs * config.epoch_scenes if config.smaller_first else 0
     thaw_backbone(model)
     model.to(run.device, memory_format=torch.channels_last)
 
     def batches(step: int) -> GroundingDinoBatch:
         rng = np.random.default_rng([run.seed, _TRAINING, step])
-        scenes = [draw_general_scene(rng, world) for _ in range(config.batch_size)]
-        return scene_batch(grounding_dino, scenes, rng, config.absent_phrases)
+        is_small = step * config.batch_size < small_scenes
+        learner, own_world = smaller if is_small else (grounding_dino, world)
+        scenes = [draw_workshop_scene(rng, own_world) for _ in range(config.batch_size)]
+        return scene_batch(learner, scenes, rng, config.absent_phrases)
 
     def losses(network: TunableMMGroundingDino, batch: GroundingDinoBatch) -> dict[str, Tensor]:
         return grounding_dino_losses(network, batch, config.loss)
@@ -81,7 +86,7 @@ def pretrain_grounding_dino(
 
 
 def held_out_ap50(
-    grounding_dino: GroundingDino, config: PretrainGroundingDinoConfig, world: GeneralWorldConfig, *, seed: int
+    grounding_dino: GroundingDino, config: PretrainGroundingDinoConfig, world: WorkshopConfig, *, seed: int
 ) -> float:
     """Returns the class-aware AP50 on held-out scenes, used neither for training nor for validation.
 
@@ -94,12 +99,12 @@ def held_out_ap50(
 
 
 def _scenes_metrics(
-    grounding_dino: GroundingDino, config: PretrainGroundingDinoConfig, world: GeneralWorldConfig, stream: list[int]
+    grounding_dino: GroundingDino, config: PretrainGroundingDinoConfig, world: WorkshopConfig, stream: list[int]
 ) -> dict[str, float]:
     truths, predictions = [], []
     for index in range(config.held_out_scenes):
         rng = np.random.default_rng([*stream, index])
-        scene = draw_general_scene(rng, world)
+        scene = draw_workshop_scene(rng, world)
         names = prompt_classes(rng, scene, config.absent_phrases)
         truths.append(_pooled(scene_truth(scene, names), scene))
         predictions.append(_pooled(grounding_dino.predict_batch([scene.image], names, config.detection)[0], scene))

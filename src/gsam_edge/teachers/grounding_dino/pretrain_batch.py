@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gsam_edge.synthetic.general import draw_absent_phrases
 from gsam_edge.synthetic.scene import Scene
+from gsam_edge.synthetic.workshop import draw_absent
 from gsam_edge.teachers.grounding_dino.batch import GroundingDinoBatch, labelled_batch
 from gsam_edge.teachers.grounding_dino.model import GroundingDino
 from gsam_edge.vision import Detections
@@ -24,7 +24,7 @@ def scene_batch(
 
 def prompt_classes(rng: np.random.Generator, scene: Scene, absent: int) -> list[str]:
     """Returns the scene's different phrases and up to `absent` that are true of nothing in it, in random order."""
-    names = list(dict.fromkeys(scene.phrases)) + list(draw_absent_phrases(rng, scene.phrases, absent))
+    names = list(dict.fromkeys(scene.phrases)) + list(draw_absent(rng, scene.phrases, absent))
     return [names[i] for i in rng.permutation(len(names))]
 
 

@@ -2,6 +2,7 @@
 
 import string
 from collections.abc import Iterable
+from dataclasses import replace
 
 import torch
 from torch import nn
@@ -71,9 +72,17 @@ def build_tiny_grounding_dino(config: TinyGroundingDinoConfig, words: Iterable[s
             if name.endswith(("fusion_layer.vision_param", "fusion_layer.text_param")):
                 parameter.fill_(FUSION_GATE)
     tokenizer = BertTokenizer(vocab={piece: index for index, piece in enumerate(vocabulary)}, do_lower_case=True)
-    side = config.image_size
+    return GroundingDino(model.eval(), _processor(config.image_size, tokenizer), "tiny-grounding-dino")
+
+
+def with_input_size(grounding_dino: GroundingDino, side: int) -> GroundingDino:
+    """Returns the same model behind a processor that resizes the images' longest side to `side` pixels."""
+    return replace(grounding_dino, processor=_processor(side, grounding_dino.processor.tokenizer))
+
+
+def _processor(side: int, tokenizer: BertTokenizer) -> GroundingDinoProcessor:
     images = GroundingDinoImageProcessor(size={"shortest_edge": side, "longest_edge": side})
-    return GroundingDino(model.eval(), GroundingDinoProcessor(images, tokenizer), "tiny-grounding-dino")
+    return GroundingDinoProcessor(images, tokenizer)
 
 
 def _library_config(config: TinyGroundingDinoConfig, vocabulary_size: int) -> MMGroundingDinoConfig:

@@ -1,4 +1,4 @@
-"""Pretraining of the tiny SAM from random weights on the general world."""
+"""Pretraining of the tiny SAM from random weights on the workshop world."""
 
 import time
 from dataclasses import dataclass, replace
@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from gsam_edge.synthetic.general import GeneralWorldConfig, draw_general_scene
 from gsam_edge.synthetic.scene import Scene
+from gsam_edge.synthetic.workshop import WorkshopConfig, draw_workshop_scene
 from gsam_edge.teachers.errors import BaseModelError
 from gsam_edge.teachers.lora.layers import count_parameters
 from gsam_edge.teachers.outlining.loss import prompted_losses
@@ -58,7 +58,7 @@ class _StageCheckpoints:
 
 def pretrain_sam(
     config: PretrainSamConfig,
-    world: GeneralWorldConfig,
+    world: WorkshopConfig,
     *,
     run: Run,
 ) -> tuple[SamModel, dict[str, Any]]:
@@ -66,7 +66,7 @@ def pretrain_sam(
 
     Args:
         config: architecture, stages, loss.
-        world: limits of the general world.
+        world: limits of the world.
         run: its log receives `sam_pretraining_<stage>_<side>px/...`, the mean IoU from true boxes as validation score;
             its seed is that of weights, scenes and prompts.
 
@@ -89,8 +89,7 @@ def pretrain_sam(
         _train_stage(sam, config, world, index, run=own)
         seconds += time.monotonic() - started
 
-    held_out = _scenes(world, derived_seed(run.seed, _HELD_OUT), config.held_out_images)
-    mean_iou, objects = mean_iou_from_boxes(sam, held_out)
+    mean_iou, objects = held_out_iou(sam, config, world, seed=run.seed)
     report = {
         "held_out_mean_iou": mean_iou,
         "held_out_objects": objects,
@@ -105,7 +104,7 @@ def pretrain_sam(
 def _train_stage(
     sam: SamModel,
     config: PretrainSamConfig,
-    world: GeneralWorldConfig,
+    world: WorkshopConfig,
     index: int,
     *,
     run: Run,
@@ -119,7 +118,7 @@ def _train_stage(
     def batches(step: int) -> _Batch:
         rng = np.random.default_rng(derived_seed(run.seed, _TRAINING, index, step))
         return _Batch(
-            _prompted(sam, draw_general_scene(rng, own_world), config.box_jitter, stage.objects_per_image, rng)
+            _prompted(sam, draw_workshop_scene(rng, own_world), config.box_jitter, stage.objects_per_image, rng)
             for _ in range(stage.batch_size)
         )
 
@@ -167,6 +166,11 @@ def resize_input(sam: SamModel, image_size: int) -> SamModel:
     return SamModel(model.to(sam.model.device), architecture, sam.name)
 
 
+def held_out_iou(sam: SamModel, config: PretrainSamConfig, world: WorkshopConfig, *, seed: int) -> tuple[float, int]:
+    """Returns `mean_iou_from_boxes` on scenes used neither for training nor for validation."""
+    return mean_iou_from_boxes(sam, _scenes(world, derived_seed(seed, _HELD_OUT), config.held_out_images))
+
+
 def mean_iou_from_boxes(sam: SamModel, scenes: list[Scene]) -> tuple[float, int]:
     """Returns the mean IoU of SAM's masks for the tight boxes of the scenes' objects, and the number of objects."""
     ious: list[float] = []
@@ -176,9 +180,9 @@ def mean_iou_from_boxes(sam: SamModel, scenes: list[Scene]) -> tuple[float, int]
     return float(np.mean(ious)), len(ious)
 
 
-def _scenes(world: GeneralWorldConfig, seed: int, count: int) -> list[Scene]:
+def _scenes(world: WorkshopConfig, seed: int, count: int) -> list[Scene]:
     rng = np.random.default_rng(seed)
-    return [draw_general_scene(rng, world) for _ in range(count)]
+    return [draw_workshop_scene(rng, world) for _ in range(count)]
 
 
 def _prompted(

@@ -1,0 +1,1 @@
+"""What inference reads and writes: the source, the exported students to choose from, results, a served student."""

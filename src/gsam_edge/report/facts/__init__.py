@@ -1,0 +1,1 @@
+"""What a run came to, once: the report for people and the model card are both written from it."""

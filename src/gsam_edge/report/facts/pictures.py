@@ -1,0 +1,157 @@
+"""Images of the report: what the student finds, misses and invents, drawn and packed as data of the page."""
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from io import BytesIO
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from gsam_edge.coco.annotations import Annotations
+from gsam_edge.coco.packed import PackedDetections
+from gsam_edge.coco.predictions import Predictions
+from gsam_edge.metrics.label_quality import MatchedLabels, match_labels
+from gsam_edge.report.draw import LineStyle, draw_detections
+from gsam_edge.report.facts.checks import sentence
+from gsam_edge.report.facts.config import ReportConfig
+from gsam_edge.vision.images import ImageSource
+
+Kind: TypeAlias = Literal["found", "missed", "invented"]
+#: Reasons of an image in `failure_report` that are told under it.
+_MOST_REASONS = 2
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One image of the test split.
+
+    Attributes:
+        kind: what it shows: everything found, something missed, or something found that is not there.
+        file_name: its name.
+        text: what is to be seen, in a sentence.
+        alt: the same for those who do not see it.
+        source: the drawn image as a data address of the page, JPEG.
+        width: of the drawn image, pixels.
+        height: of the drawn image, pixels.
+    """
+
+    kind: Kind
+    file_name: str
+    text: str
+    alt: str
+    source: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """One image with its answers at the recommended scores."""
+
+    image_id: int
+    answers: PackedDetections
+    matched: MatchedLabels
+
+    @property
+    def missed(self) -> NDArray[np.bool_]:
+        """Which objects are missed, bool [objects]."""
+        rows = np.ones(len(self.matched.truth), bool)
+        rows[[row for _, row in self.matched.pairs]] = False
+        return rows
+
+    @property
+    def invented(self) -> NDArray[np.bool_]:
+        """Which answers are false alarms, bool [answers]."""
+        rows = ~self.matched.in_crowd
+        rows[[row for row, _ in self.matched.pairs]] = False
+        return rows
+
+
+def choose_pictures(
+    truth: Annotations,
+    predictions: Predictions,
+    images: ImageSource,
+    thresholds: Sequence[float],
+    failures: Mapping[str, Any] | None,
+    config: ReportConfig,
+    *,
+    match_iou: float,
+) -> list[Picture]:
+    """Chooses and draws images: such as are found in full, spread over the classes, and the worst of the failures.
+
+    Args:
+        truth: the test split.
+        predictions: of the student, by image.
+        images: by file name.
+        thresholds: the score from which an answer counts, by class id (0..1).
+        failures: `failure_report`, whose images come worst first; None shows no failures.
+        config: how many, how large.
+        match_iou: box IoU from which an answer and an object of its class are a pair (0..1).
+    """
+    least = np.asarray(thresholds, np.float64)
+    seen = {}
+    for image_id, packed in predictions.objects.items():
+        answers = packed.select(packed.unmasked.scores >= least[packed.unmasked.class_ids])
+        matched = match_labels(truth, image_id, answers, match_iou=match_iou, prompted=False)
+        seen[image_id] = _Seen(image_id, answers, matched)
+    pictures = [_drawn(each, "found", _found_text(each, truth), truth, images, config) for each in _hits(seen, config)]
+    kinds: tuple[Kind, ...] = ("missed", "invented")
+    for kind in kinds:
+        told = [(entry, _reasons(entry, kind)) for entry in (failures or {}).get("images", ())]
+        worst = [(entry, reasons) for entry, reasons in told if reasons and entry["image_id"] in seen]
+        worst.sort(key=lambda pair: -len(pair[1]))  # of equal ones, the worse image stays first
+        for entry, reasons in worst[: config.pictures]:
+            text = " ".join(map(sentence, reasons[:_MOST_REASONS]))
+            if len(reasons) > _MOST_REASONS:
+                text += f" And {len(reasons) - _MOST_REASONS} more."
+            pictures.append(_drawn(seen[entry["image_id"]], kind, text, truth, images, config))
+    return pictures
+
+
+def _hits(seen: Mapping[int, _Seen], config: ReportConfig) -> list[_Seen]:
+    """Returns images in which all is right, each showing the class that the others show least."""
+    right = [each for each in seen.values() if each.matched.f1 == 1.0]
+    chosen: list[_Seen] = []
+    shown: dict[int, int] = {}
+    while right and len(chosen) < config.pictures:
+        best = min(right, key=lambda each: min(shown.get(c, 0) for c in each.matched.truth.unmasked.class_ids.tolist()))
+        right.remove(best)
+        chosen.append(best)
+        for class_id in best.matched.truth.unmasked.class_ids.tolist():
+            shown[class_id] = shown.get(class_id, 0) + 1
+    return chosen
+
+
+def _found_text(seen: _Seen, truth: Annotations) -> str:
+    ids = seen.matched.truth.unmasked.class_ids.tolist()
+    counts = {truth.class_names[class_id]: ids.count(class_id) for class_id in dict.fromkeys(ids)}
+    return "Found: " + ", ".join(name if count == 1 else f"{count} x {name}" for name, count in counts.items()) + "."
+
+
+def _reasons(entry: Mapping[str, Any], kind: Kind) -> list[str]:
+    return [reason["text"] for reason in entry["reasons"] if reason["kind"] == kind]
+
+
+def _drawn(
+    seen: _Seen, kind: Kind, text: str, truth: Annotations, images: ImageSource, config: ReportConfig
+) -> Picture:
+    """Draws right answers solid, and what the image is shown for: missed objects dashed, false alarms dotted."""
+    file_name = str(truth.image_by_id[seen.image_id]["file_name"])
+    image = images[file_name]
+    width = config.picture_width
+    invented = seen.invented
+    shown = np.ones(len(invented), bool) if kind == "invented" else ~invented
+    lines: list[LineStyle] = ["dotted" if wrong else "solid" for wrong in invented[shown]]
+    drawn = draw_detections(image, seen.answers.select(shown).unpack(), truth.class_names, width=width, lines=lines)
+    if kind == "missed":
+        missed = seen.matched.truth.select(seen.missed).unmasked
+        scaled = replace(missed, xyxy=(missed.xyxy * (width / image.shape[1])).astype(np.float32))
+        dashed: list[LineStyle] = ["dashed"] * len(scaled)
+        drawn = draw_detections(drawn, scaled, truth.class_names, width=width, with_scores=False, lines=dashed)
+    buffer = BytesIO()
+    Image.fromarray(drawn).save(buffer, "JPEG", quality=config.jpeg_quality, optimize=True)
+    source = f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    return Picture(kind, file_name, text, f"Test image {file_name}: {text}", source, width, drawn.shape[0])

@@ -11,7 +11,7 @@ from gsam_edge.coco.packed import PackedDetections
 from gsam_edge.coco.predictions import Predictions, PredictorInfo
 from gsam_edge.evaluate.failures.config import FailuresConfig
 from gsam_edge.evaluate.failures.find import find_failures
-from gsam_edge.report.failure_plots import plot_failures
+from gsam_edge.report.plots.failures import plot_failures
 from gsam_edge.vision import Detections
 
 CONFIG = FailuresConfig(near_iou=0.1, mask_iou=0.5, edge=0.01, count=10, drawn=3, image_width=120)

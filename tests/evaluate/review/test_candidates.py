@@ -12,7 +12,7 @@ from gsam_edge.evaluate.review.beliefs import Beliefs, Finder, doubt_gap
 from gsam_edge.evaluate.review.build import make_review
 from gsam_edge.evaluate.review.candidates import candidates_of, masks_in_doubt
 from gsam_edge.evaluate.review.config import ReviewConfig
-from gsam_edge.report.review_plots import plot_review
+from gsam_edge.report.plots.review import plot_review
 from support.review import HEIGHT, OVERLAPS, WIDTH, coco, found, predictions
 
 RING, HOOK = 0, 1

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from gsam_edge.evaluate.review.beliefs import Beliefs
 from gsam_edge.evaluate.review.config import NextToLabelConfig
 from gsam_edge.evaluate.review.next_to_label import Told, choose, next_to_label, told_by
-from gsam_edge.report.review_plots import ProposedImage, plot_next_to_label
+from gsam_edge.report.plots.review import ProposedImage, plot_next_to_label
 from support.review import found
 
 RING, HOOK = 0, 1

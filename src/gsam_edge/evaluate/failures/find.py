@@ -16,7 +16,7 @@ from gsam_edge.evaluate.failures.groups import JudgedImages, failure_groups, not
 from gsam_edge.evaluate.failures.words import counted, reasons
 from gsam_edge.metrics.bootstrap import drawn_images
 from gsam_edge.metrics.object_errors import ImageErrors, image_errors
-from gsam_edge.report.failure_plots import FailedImage
+from gsam_edge.report.plots.failures import FailedImage
 from gsam_edge.vision.images import ImageSource
 
 

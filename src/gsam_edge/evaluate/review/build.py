@@ -16,7 +16,7 @@ from gsam_edge.evaluate.review.config import ReviewConfig
 from gsam_edge.evaluate.review.package import Review, ReviewedImage, build_review
 from gsam_edge.metrics.object_errors import ErrorConfig
 from gsam_edge.report.draw import LineStyle, draw_detections
-from gsam_edge.report.review_plots import DoubtfulImage
+from gsam_edge.report.plots.review import DoubtfulImage
 from gsam_edge.vision import Detections
 from gsam_edge.vision.images import ImageSource
 

@@ -11,7 +11,7 @@ from gsam_edge.evaluate.review.beliefs import Beliefs
 from gsam_edge.evaluate.review.config import NextToLabelConfig
 from gsam_edge.evaluate.review.next_to_label import COLUMNS, next_to_label, told_by
 from gsam_edge.metrics.object_errors import ErrorConfig
-from gsam_edge.report.review_plots import ProposedImage
+from gsam_edge.report.plots.review import ProposedImage
 from gsam_edge.students.looking import look_at, some_images
 from gsam_edge.students.weights import StudentWeights
 from gsam_edge.training.device import DeviceName

@@ -44,7 +44,7 @@ def check_dataset_health(
     annotations: Annotations, duplicates: dict[str, Any], images: ImageSource, health: HealthConfig
 ) -> tuple[Annotations, dict[str, Any], Figure]:
     """Applies the health policies; also returns the health findings and a plot of the worst ones."""
-    from gsam_edge.report.health_plots import plot_worst_findings
+    from gsam_edge.report.plots.health import plot_worst_findings
 
     found = coco_health.check_health(annotations, duplicates, health)
     return found.outcome.annotations, found.to_json(), plot_worst_findings(annotations, images, found.findings)
@@ -52,7 +52,7 @@ def check_dataset_health(
 
 def plot_health(annotations: Annotations, health: HealthConfig) -> tuple[Figure, Figure, Figure]:
     """Plots how large the objects are, how many images show each class, and where in the image the objects lie."""
-    from gsam_edge.report.health_plots import plot_box_sizes, plot_heat_map, plot_images_per_class
+    from gsam_edge.report.plots.health import plot_box_sizes, plot_heat_map, plot_images_per_class
 
     box_sizes = plot_box_sizes(annotations, health.smallest_box_side)
     return box_sizes, plot_images_per_class(annotations), plot_heat_map(annotations)
@@ -88,7 +88,7 @@ def report_validation(
     seed: int,
 ) -> tuple[dict[str, Any], Figure]:
     """Returns the `validation_report` (keys: see `coco.report.validation_report`) and a plot of classes per split."""
-    from gsam_edge.report.plots import plot_class_distribution
+    from gsam_edge.report.plots.classes import plot_class_distribution
 
     parts = {"train": train, "val": val, "test": test, HELD_BACK: held_back}
     related = related_images(annotations, split_config.group_by, duplicates["near"])

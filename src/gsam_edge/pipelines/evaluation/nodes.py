@@ -153,8 +153,8 @@ def compare(
 ) -> tuple[list[Row], DataFrame, Figure]:
     """Compares all artefacts that could be measured: as a report, as a table for kedro-viz, as a plot."""
     from gsam_edge.evaluate.comparison import comparison_frame, comparison_rows
-    from gsam_edge.report.comparison_plot import plot_comparison
     from gsam_edge.report.differences import told_differences
+    from gsam_edge.report.plots.comparison import plot_comparison
 
     rows = comparison_rows(measurements, times)
     return rows, comparison_frame(rows), plot_comparison(rows, list(told_differences(evaluation_report)))
@@ -192,7 +192,7 @@ def evaluate_artefacts(
 def plot_evaluation(evaluation_report: dict[str, Any]) -> tuple[Figure, Figure, Figure]:
     """Plots the student's confusion of classes, precision by recall, and the share of right ones by score."""
     from gsam_edge.evaluate.report import diagnosed
-    from gsam_edge.report.accuracy_plots import plot_confusion, plot_precision_recall, plot_reliability
+    from gsam_edge.report.plots.accuracy import plot_confusion, plot_precision_recall, plot_reliability
 
     of_student = diagnosed(evaluation_report, STUDENT)
     return (

@@ -27,7 +27,7 @@ def find_failures(
     """Finds what the student gets wrong at its recommended thresholds: as a report, and drawn."""
     from gsam_edge.evaluate.failures.find import find_failures as find
     from gsam_edge.metrics.thresholds import thresholds_of
-    from gsam_edge.report.failure_plots import plot_failures
+    from gsam_edge.report.plots.failures import plot_failures
 
     thresholds = thresholds_of(annotations_test.class_names, recommended)
     found = find(
@@ -83,7 +83,7 @@ def make_review(
 ) -> tuple[tuple[Any, Any], dict[str, Any], Figure]:
     """Hands out the labels that truth, student and teacher disagree on most; also as a report, and drawn."""
     from gsam_edge.evaluate.review.build import make_review as make
-    from gsam_edge.report.review_plots import plot_review
+    from gsam_edge.report.plots.review import plot_review
 
     made = make(
         {"train": train, "val": val, "test": test},
@@ -122,7 +122,7 @@ def choose_next_to_label(
     from gsam_edge.coco.needs import Need
     from gsam_edge.distill.labels.pool import UNLABELLED, PooledImages, collect_pool
     from gsam_edge.evaluate.review.look import propose
-    from gsam_edge.report.review_plots import plot_next_to_label
+    from gsam_edge.report.plots.review import plot_next_to_label
 
     if not pool.images:
         parts = {"train": train, "val": val, "test": test}

@@ -4,8 +4,8 @@ import numpy as np
 
 from gsam_edge.coco import Annotations
 from gsam_edge.metrics.label_quality import worst_images
-from gsam_edge.report.teacher_plots import plot_teacher_classes, plot_teacher_curves
-from gsam_edge.report.worst_images import plot_worst_images, worst_rows
+from gsam_edge.report.plots.teachers import plot_teacher_classes, plot_teacher_curves
+from gsam_edge.report.plots.worst_images import plot_worst_images, worst_rows
 from gsam_edge.vision import Detections
 from support.detections import packed
 

@@ -12,8 +12,9 @@ from PIL import Image
 from gsam_edge.coco.annotations import Annotations
 from gsam_edge.datasets.plots import FigureDataset
 from gsam_edge.report.draw import class_colour
-from gsam_edge.report.health_plots import plot_box_sizes, plot_heat_map, plot_images_per_class, plot_worst_findings
-from gsam_edge.report.plots import plot_class_distribution, plot_image_grid, shown_classes
+from gsam_edge.report.plots.classes import plot_class_distribution, shown_classes
+from gsam_edge.report.plots.grid import plot_image_grid
+from gsam_edge.report.plots.health import plot_box_sizes, plot_heat_map, plot_images_per_class, plot_worst_findings
 
 
 def annotations_of(classes=2, images=3):

@@ -7,7 +7,7 @@ import numpy as np
 
 from gsam_edge.report.draw import PALETTE
 from gsam_edge.report.fonts import font_families, literal
-from gsam_edge.report.plots import FIGURE_DPI, shown_classes
+from gsam_edge.report.plots.classes import FIGURE_DPI, shown_classes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -6,7 +6,8 @@ from PIL import Image
 
 from gsam_edge.coco.annotations import Annotations
 from gsam_edge.report.draw import PALETTE, class_colour, draw_detections
-from gsam_edge.report.plots import choose_images, plot_class_distribution, plot_image_grid
+from gsam_edge.report.plots.classes import plot_class_distribution
+from gsam_edge.report.plots.grid import choose_images, plot_image_grid
 from gsam_edge.vision import Detections
 
 NAMES = ("ear of bag", "surface defect")

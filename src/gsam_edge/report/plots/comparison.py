@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from gsam_edge.metrics.figures import FIGURES, PANELS, RATIOS, Bar
 from gsam_edge.metrics.rows import MOST_SPREAD, finds_nothing, is_disturbed, main_figure
 from gsam_edge.report.draw import PALETTE
-from gsam_edge.report.plots import FIGURE_DPI
+from gsam_edge.report.plots.classes import FIGURE_DPI
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from gsam_edge.metrics.figures import PANELS
-from gsam_edge.report.comparison_plot import plot_comparison
+from gsam_edge.report.plots.comparison import plot_comparison
 
 ROWS = (
     {

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from gsam_edge.metrics.figures import FIGURES
 from gsam_edge.report.fonts import font_families, literal
-from gsam_edge.report.plots import FIGURE_DPI
+from gsam_edge.report.plots.classes import FIGURE_DPI
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

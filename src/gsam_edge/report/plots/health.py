@@ -11,7 +11,7 @@ from gsam_edge.coco.geometry.segmentation import decode_segmentation
 from gsam_edge.coco.health.heat_map import annotation_heat_map
 from gsam_edge.report.draw import class_colour, draw_detections
 from gsam_edge.report.fonts import font_families, literal
-from gsam_edge.report.plots import FIGURE_DPI, shown_classes
+from gsam_edge.report.plots.classes import FIGURE_DPI, shown_classes
 from gsam_edge.vision import Detections
 from gsam_edge.vision.boxes import xywh_to_xyxy
 from gsam_edge.vision.images import ImageSource

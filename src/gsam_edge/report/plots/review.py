@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gsam_edge.report.draw import draw_detections
-from gsam_edge.report.failure_plots import FailedImage, plot_pairs
 from gsam_edge.report.fonts import font_families, literal
+from gsam_edge.report.plots.failures import FailedImage, plot_pairs
 from gsam_edge.vision import Detections
 
 if TYPE_CHECKING:

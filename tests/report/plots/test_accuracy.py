@@ -3,7 +3,7 @@ import io
 import numpy as np
 import pytest
 
-from gsam_edge.report.accuracy_plots import plot_confusion, plot_precision_recall, plot_reliability
+from gsam_edge.report.plots.accuracy import plot_confusion, plot_precision_recall, plot_reliability
 
 AWKWARD = ("ear $of$ bag", "Ähre_1", "穂")
 

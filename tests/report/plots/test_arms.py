@@ -4,7 +4,7 @@ import pytest
 from rich.console import Console
 
 from gsam_edge.distill.arms.reports import distillation_report
-from gsam_edge.report.arm_plots import plot_distillation_arms
+from gsam_edge.report.plots.arms import plot_distillation_arms
 from gsam_edge.report.sections.table import fragments
 from support.arms import found_by_chance, runs_of, world
 

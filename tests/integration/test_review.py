@@ -5,7 +5,7 @@ from pathlib import Path
 
 from gsam_edge.coco import Annotations
 from gsam_edge.datasets.images import ImageFolder
-from gsam_edge.datasets.review import ReviewDataset
+from gsam_edge.datasets.review.folder import ReviewDataset
 from gsam_edge.evaluate.review.package import ReviewedImage, build_review
 from support.whole_runs import kedro_run, report, small_dataset
 
@@ -30,7 +30,7 @@ def test_corrected_labels_come_back_and_no_image_changes_its_split(project: Path
     handed_out = [ReviewedImage(parts[name], name, image["id"], []) for name in PARTS for image in parts[name].images]
     folder = project / "data" / "test" / "08_reporting" / "review"
     made = build_review(handed_out, parts["val"].source)
-    ReviewDataset(filepath=str(folder)).save((made, ImageFolder(dataset, max_pixels=10**7)))
+    ReviewDataset(filepath=str(folder), max_pixels=10**7).save((made, ImageFolder(dataset, max_pixels=10**7)))
 
     labels = json.loads((folder / "annotations.json").read_text())
     categories = [category["id"] for category in labels["categories"]]

@@ -157,6 +157,35 @@ def collect_pool(
     return Pool(replace(empty, images=tuple(records)), report)
 
 
+def pool_or_all_unlabelled(
+    pool: Pool,
+    held_back: Annotations,
+    used: Mapping[str, Annotations],
+    images: ImageSource,
+    unlabelled: ImageFiles,
+    *,
+    scanned: MutableMapping[str, Any],
+) -> Pool:
+    """Returns the images that people may label: the pool, or the images that it would have if a teacher found objects.
+
+    Args:
+        pool: as `collect_pool` returned it.
+        held_back: see `collect_pool`.
+        used: see `collect_pool`.
+        images: see `collect_pool`.
+        unlabelled: see `collect_pool`.
+        scanned: see `collect_pool`.
+
+    Raises:
+        InvalidDatasetError: see `collect_pool`.
+        ImageError: see `collect_pool`.
+    """
+    if pool.annotations.images:
+        return pool
+    anybody = Need(True, "a person needs no teacher")
+    return collect_pool(held_back, used, images, unlabelled, finder=anybody, scanned=scanned)
+
+
 def _refuse_equal_names(parts: Iterable[Annotations]) -> None:
     for part in parts:
         for image in part.images:

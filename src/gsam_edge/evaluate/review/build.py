@@ -93,7 +93,7 @@ def make_review(
     handed_out = found[: config.count]
     source = truth["val"].source
     review = build_review(handed_out, source)
-    drawings = {_drawing_name(each.file_name): _drawing(each, images) for each in handed_out}
+    drawings = {each.file_name: _drawing(each, images) for each in handed_out}
     kinds = [candidate.kind for each in found for candidate in each.candidates]
     report: dict[str, Any] = {
         "images": counted,
@@ -141,10 +141,6 @@ def _seen(candidates: Sequence[Candidate]) -> Detections:
         scores=np.array([each.belief for each in shown], np.float32),
         class_ids=np.array([each.class_id for each in shown], np.int64),
     )
-
-
-def _drawing_name(file_name: str) -> str:
-    return f"drawn/{file_name}.jpg"
 
 
 def _drawing(image: ReviewedImage, images: ImageSource) -> bytes:

@@ -57,7 +57,7 @@ class Review:
         rows: one of each image, the most doubtful first: `rank`, `file_name`, `split`, `score`, `candidates` and
             `reasons`.
         source: digest of the dataset's annotations.json that the labels are of.
-        drawn: name of a drawing to its file, one of each image.
+        drawn: name of an image to its drawing, a JPEG file.
     """
 
     labels: Mapping[str, Any]
@@ -91,7 +91,7 @@ class Review:
             return cls({**labels, "categories": categories}, {}, list(content["rows"]), content["source"])
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InvalidDatasetError(
-                f"review.json: expected what the pipeline evaluation wrote, got {error!r}; run it again"
+                f"review.json: expected what the pipeline review wrote, got {error!r}; run it again"
             ) from error
 
 

@@ -8,13 +8,16 @@ from typing import Any
 
 from gsam_edge.coco.checks.layouts import layout_of
 from gsam_edge.coco.errors import InvalidDatasetError
-from gsam_edge.coco.importers import IMPORTERS, ImportConfig, Imported, import_annotations
+from gsam_edge.coco.importers.coco.importer import import_coco
+from gsam_edge.coco.importers.datumaro import import_datumaro
+from gsam_edge.coco.importers.label_studio.importer import import_label_studio
+from gsam_edge.coco.importers.reading import DatasetFiles
 from gsam_edge.vision.images import MissingImageError
 
 #: Name under which the importer sees the corrections.
 _NAME = "corrections.json"
-#: Forms of one file; others have a file for each image.
-_FORMS = ("coco", "label_studio", "datumaro")
+#: Importers of the forms that are one file; others have a file for each image.
+_FORMS = {"coco": import_coco, "label_studio": import_label_studio, "datumaro": import_datumaro}
 
 
 @dataclass(frozen=True)
@@ -58,8 +61,29 @@ class _OneFile:
         return self._sizes[name]
 
 
-def read_corrections(corrections: Corrections, images: Sequence[Mapping[str, Any]]) -> tuple[Imported, str]:
-    """Returns corrections as COCO with the account of the import, and the name of their form.
+@dataclass(frozen=True)
+class Returned:
+    """Corrections as they were read.
+
+    Attributes:
+        form: name of their form.
+        images: the COCO records of the images that came back, by the names under which they were handed out.
+        objects_of: the objects of each of these images, crowds too.
+        class_names: category ids of these objects to class names.
+        incomplete: images of which some objects could not be read, with the reason.
+        skipped: what the importer left, see `Imported`.
+    """
+
+    form: str
+    images: Mapping[str, Mapping[str, Any]]
+    objects_of: Mapping[str, Sequence[Mapping[str, Any]]]
+    class_names: Mapping[int, str]
+    incomplete: Mapping[str, str]
+    skipped: Sequence[Mapping[str, Any]]
+
+
+def read_corrections(corrections: Corrections, images: Sequence[Mapping[str, Any]]) -> Returned:
+    """Reads corrections by the importer of their form.
 
     Images are told by name, also where the tool put a folder or a number of its own before it.
 
@@ -78,28 +102,34 @@ def read_corrections(corrections: Corrections, images: Sequence[Mapping[str, Any
         ) from error
     layout = layout_of(value)
     form = None if layout is None else layout.importer
-    if form not in _FORMS or form not in IMPORTERS:
+    if form not in _FORMS:
         told = "of no known form" if layout is None else str(layout)
         raise InvalidDatasetError(
             f"{corrections.name}: expected corrections as COCO, or as Label Studio exports them, got a file {told}"
         )
     sizes = {str(image["file_name"]): (int(image["height"]), int(image["width"])) for image in images}
     files = _OneFile(_without_places(value, form, corrections.content), sizes)
-    if (empty := _all_removed(value, form, images)) is not None:
-        return empty, form
-    imported = import_annotations(files, form, ImportConfig(class_names={}, labels_lost="drop"))
-    return imported, form
-
-
-def _all_removed(value: Any, form: str, images: Sequence[Mapping[str, Any]]) -> Imported | None:
-    """Returns images that came back without any object, in a COCO file: an importer takes such a file for a mistake."""
-    if form != "coco" or value.get("annotations") != [] or not value.get("images"):
-        return None
-    listed = {str(image.get("file_name")) for image in value["images"] if isinstance(image, Mapping)}
-    back = [image for image in images if any(f"/{name}".endswith(f"/{image['file_name']}") for name in listed)]
-    if not back:
-        return None
-    return Imported({"images": back, "annotations": [], "categories": []}, {"skipped": []})
+    found = _FORMS[form](DatasetFiles(files), labels_lost="keep", may_be_empty=True)
+    if not found.content["images"]:
+        left = [each for each in found.report["skipped"] if each["code"] != "image_not_annotated"]
+        why = "; ".join(f"{each['meaning']} ({each['count']})" for each in left) or "it lists no image"
+        raise InvalidDatasetError(
+            f"{corrections.name}: expected images of the review ({len(images)}, the first {next(iter(sizes), None)!r})"
+            f", got none of them: {why}; if it is of an earlier review, name the folder that was handed out with "
+            "--params=review_folder=..."
+        )
+    names = {image["id"]: image["file_name"] for image in found.content["images"]}
+    objects: dict[str, list[Mapping[str, Any]]] = {name: [] for name in names.values()}
+    for record in found.content["annotations"]:
+        objects[names[record["image_id"]]].append(record)
+    return Returned(
+        form,
+        {image["file_name"]: image for image in found.content["images"]},
+        objects,
+        {category["id"]: category["name"] for category in found.content["categories"]},
+        found.incomplete,
+        found.report["skipped"],
+    )
 
 
 def _without_places(value: Any, form: str, content: bytes) -> bytes:

@@ -6,13 +6,12 @@ from typing import Any
 from gsam_edge.coco import Annotations, SplitConfig
 from gsam_edge.distill.config import LabellingConfig
 from gsam_edge.evaluate.budget import BudgetConfig
-from gsam_edge.evaluate.config import EvaluationConfig, GateConfig
+from gsam_edge.evaluate.config import EvaluationConfig
 from gsam_edge.export.files import ArtefactFiles
 from gsam_edge.export.format import NotBuilt
 from gsam_edge.export.table import FORMATS
 from gsam_edge.pipelines.templates import STUDENT, tuned_teachers
 from gsam_edge.pipelines.types import DataFrame, Figure, Predictions, StudentWeights
-from gsam_edge.report.facts.config import ReportConfig
 from gsam_edge.teachers.table import TeacherChoice
 from gsam_edge.training.device import DeviceName
 from gsam_edge.vision.images import ImageSource
@@ -213,33 +212,3 @@ def draw_predictions(
     from gsam_edge.evaluate.artefacts import plot_predictions
 
     return plot_predictions(annotations_test, images, columns, evaluation, recommended)
-
-
-def write_report(
-    annotations_test: Annotations,
-    images: ImageSource,
-    predictions: Predictions,
-    student_weights: StudentWeights,
-    dataset: str,
-    config: ReportConfig,
-    gate: GateConfig,
-    evaluation: EvaluationConfig,
-    **reports: Any,
-) -> tuple[str, str]:
-    """Writes the report for people, one HTML file, and the model card: both say what the reports say."""
-    from gsam_edge.report.facts.collect import collect_facts
-    from gsam_edge.report.pages.html import html_report
-    from gsam_edge.report.pages.model_card import model_card
-
-    facts = collect_facts(
-        annotations_test,
-        images,
-        predictions,
-        dataset=dataset,
-        student_digest=student_weights.digest,
-        reports=reports,
-        config=config,
-        most_drop=gate.most_drop,
-        match_iou=evaluation.match_box_iou,
-    )
-    return html_report(facts), model_card(facts)

@@ -1,10 +1,11 @@
-"""Datasets of a review: the folder that is handed out, the corrections that come back, the annotations with them."""
+"""The folder of a review: what is handed out, and what it is compared with when it comes back."""
 
 import hashlib
 import json
 import logging
-import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,9 @@ from kedro.io import AbstractDataset, DatasetError
 from kedro_datasets._typing import TablePreview
 
 from gsam_edge.coco.importers.label_studio.tasks import interface, tasks
-from gsam_edge.datasets.atomic import new_folder, write_bytes
+from gsam_edge.datasets.atomic import new_folder
 from gsam_edge.datasets.images import ImageFolder
 from gsam_edge.evaluate.review.package import Review
-from gsam_edge.evaluate.review.returned import Corrections
 from gsam_edge.vision.errors import UserError
 
 logger = logging.getLogger(__name__)
@@ -28,8 +28,8 @@ TABLE_NAME, TASKS_NAME, INTERFACE_NAME, READ_ME_NAME = (
     "label_studio.xml",
     "README.md",
 )
-#: Corrections beyond 1 GiB are not read.
-_MOST_BYTES = 1 << 30
+#: Folder of the drawings.
+_DRAWN = "drawn"
 #: Rows that kedro-viz shows.
 _PREVIEWED = 20
 
@@ -56,18 +56,23 @@ class ReviewDataset(AbstractDataset[tuple[Review, ImageFolder], Review]):
 
     Args:
         filepath: the folder; it is replaced as a whole.
+        max_pixels: drawings with more pixels are refused when they are read.
         metadata: ignored here; kedro-viz reads the layer from it.
     """
 
-    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+    def __init__(self, *, filepath: str, max_pixels: int, metadata: dict[str, Any] | None = None) -> None:
         self._folder = Path(filepath)
+        self._max_pixels = max_pixels
         self.metadata = metadata
 
     def save(self, data: tuple[Review, ImageFolder]) -> None:
-        """Writes the folder, all or nothing; one with corrections that were not taken back is kept beside it."""
+        """Writes the folder, all or nothing; one with corrections that were not taken back is kept beside it.
+
+        Raises:
+            DatasetError: if an image has the name of one of the folder's own files.
+        """
         review, images = data
-        self._keep_touched()
-        texts = {
+        files = {
             LABELS_NAME: _json(review.labels),
             CANDIDATES_NAME: _json(review.candidates),
             STATE_NAME: _json(review.to_dict()),
@@ -76,27 +81,35 @@ class ReviewDataset(AbstractDataset[tuple[Review, ImageFolder], Review]):
         }
         if review.rows:
             names = [category["name"] for category in review.labels["categories"]]
-            texts[TASKS_NAME] = _json(tasks(review.labels, review.candidates, review.rows, folder=self._folder.name))
-            texts[INTERFACE_NAME] = interface(names).encode()
+            files[TASKS_NAME] = _json(tasks(review.labels, review.candidates, review.rows, folder=self._folder.name))
+            files[INTERFACE_NAME] = interface(names).encode()
+        files |= {f"{_DRAWN}/{name}.jpg": drawing for name, drawing in review.drawn.items()}
+        if taken := sorted(files.keys() & set(review.image_names)):
+            raise DatasetError(
+                f"review: expected images whose names are none of the review's own files, got {taken[0]!r}; rename it "
+                "in the dataset, its entry in annotations.json too"
+            )
+        self._keep_touched()
         with new_folder(self._folder) as draft:
-            for name, content in (texts | dict(review.drawn)).items():
+            for name, content in files.items():
                 _write(draft, name, content)
             for name in review.image_names:
                 _write(draft, name, images.content(name))
 
     def load(self) -> Review:
-        """Returns what was handed out, without candidates and drawings.
+        """Returns what was handed out, without candidates; a drawing is read when it is asked for.
 
         Raises:
             DatasetError: if there is no review.
         """
         path = self._folder / STATE_NAME
         if not path.is_file():
-            raise DatasetError(f"review: expected a review, found no {path}; the pipeline evaluation makes one")
+            raise DatasetError(f"review: expected a review, found no {path}; the pipeline review makes one")
         try:
-            return Review.from_dict(json.loads(path.read_bytes()))
+            review = Review.from_dict(json.loads(path.read_bytes()))
         except (ValueError, UserError) as error:
             raise DatasetError(f"{path}: {error}") from error
+        return replace(review, drawn=_Drawings(self._folder / _DRAWN, review.image_names, self._max_pixels))
 
     def preview(self) -> TablePreview:
         """Returns the most doubtful images, for kedro-viz."""
@@ -107,16 +120,14 @@ class ReviewDataset(AbstractDataset[tuple[Review, ImageFolder], Review]):
     def _keep_touched(self) -> None:
         """Puts a folder aside whose labels were changed and not taken back yet: a new review must not replace work."""
         labels, state = self._folder / LABELS_NAME, self._folder / STATE_NAME
-        if not (labels.is_file() and state.is_file()) or (self._folder / _taken_back_name(labels)).exists():
+        if not (labels.is_file() and state.is_file()) or (self._folder / taken_back_name(labels)).exists():
             return
         try:
             is_touched = json.loads(labels.read_bytes()) != json.loads(state.read_bytes())["labels"]
         except (ValueError, KeyError, TypeError):
             is_touched = True
         if is_touched:
-            kept = self._folder.with_name(f"{self._folder.name}.{_digest(labels)}")
-            if kept.exists():
-                shutil.rmtree(kept)  # the same labels, put aside before
+            kept = self._free_name(short_digest(labels))
             self._folder.rename(kept)
             logger.warning(
                 "review: %s was changed and not taken back, so it is kept as %s; take it back with "
@@ -126,6 +137,11 @@ class ReviewDataset(AbstractDataset[tuple[Review, ImageFolder], Review]):
                 kept,
             )
 
+    def _free_name(self, digest: str) -> Path:
+        """Returns a name beside the folder that nothing has: what was put aside before may hold more work since."""
+        names = chain([f"{self._folder.name}.{digest}"], (f"{self._folder.name}.{digest}.{n}" for n in count(2)))
+        return next(path for path in map(self._folder.with_name, names) if not path.exists())
+
     def _exists(self) -> bool:
         return (self._folder / STATE_NAME).is_file()
 
@@ -133,87 +149,30 @@ class ReviewDataset(AbstractDataset[tuple[Review, ImageFolder], Review]):
         return {"filepath": str(self._folder)}
 
 
-class CorrectionsDataset(AbstractDataset[None, Corrections]):
-    """A file that a label tool wrote; never written.
+class _Drawings(Mapping[str, bytes]):
+    """The drawings of a review by the name of their image, each read when it is asked for."""
 
-    Args:
-        filepath: the file.
-        metadata: ignored here; kedro-viz reads the layer from it.
-    """
+    def __init__(self, folder: Path, names: Sequence[str], max_pixels: int) -> None:
+        self._files = ImageFolder(folder, max_pixels=max_pixels)
+        self._names = names
 
-    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
-        self._path = Path(filepath)
-        self.metadata = metadata
+    def __getitem__(self, file_name: str) -> bytes:
+        return self._files.content(f"{file_name}.jpg")
 
-    def load(self) -> Corrections:
-        """Returns the file's content.
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
 
-        Raises:
-            DatasetError: if it is missing or too large.
-        """
-        if not self._path.is_file():
-            raise DatasetError(
-                f"corrections: expected a file, found none: {self._path}; name it with "
-                "--params=corrections=path/to/file.json"
-            )
-        if (size := self._path.stat().st_size) > _MOST_BYTES:
-            raise DatasetError(f"{self._path}: expected at most {_MOST_BYTES} bytes, got {size}")
-        return Corrections(str(self._path), self._path.read_bytes())
-
-    def save(self, data: None) -> None:
-        """Raises DatasetError: the file is the user's own."""
-        raise DatasetError(f"{self._path} is the user's own file: it is read, never written")
-
-    def _exists(self) -> bool:
-        return self._path.is_file()
-
-    def _describe(self) -> dict[str, Any]:
-        return {"filepath": str(self._path)}
+    def __len__(self) -> int:
+        return len(self._names)
 
 
-class CorrectedAnnotationsDataset(AbstractDataset[bytes, None]):
-    """The dataset's `annotations.json` with corrections in it; the file as it was stays beside it.
-
-    Args:
-        filepath: the file.
-        review: the folder of the review, in which is noted that its corrections were taken back.
-        metadata: ignored here; kedro-viz reads the layer from it.
-    """
-
-    def __init__(self, *, filepath: str, review: str, metadata: dict[str, Any] | None = None) -> None:
-        self._path, self._review = Path(filepath), Path(review)
-        self.metadata = metadata
-
-    def save(self, data: bytes) -> None:
-        """Keeps the present file under its digest, then replaces it; no bytes mean that nothing is different."""
-        if data:
-            before = self._path.read_bytes()
-            kept = self._path.with_name(f"annotations.{_digest(self._path)}.json")
-            if not kept.exists():
-                write_bytes(kept, before)
-            write_bytes(self._path, data)
-            logger.info("%s: corrected; the file as it was is %s", self._path, kept)
-        labels = self._review / LABELS_NAME
-        if labels.is_file():
-            write_bytes(self._review / _taken_back_name(labels), b"")
-
-    def load(self) -> None:
-        """Raises TypeError: the file is read through `raw_annotations`."""
-        raise TypeError("corrected annotations are read through raw_annotations")
-
-    def _exists(self) -> bool:
-        return self._path.is_file()
-
-    def _describe(self) -> dict[str, Any]:
-        return {"filepath": str(self._path), "review": str(self._review)}
-
-
-def _taken_back_name(labels: Path) -> str:
+def taken_back_name(labels: Path) -> str:
     """Returns the name of the mark that this state of a review's labels was taken back."""
-    return f".taken_back_{_digest(labels)}"
+    return f".taken_back_{short_digest(labels)}"
 
 
-def _digest(path: Path) -> str:
+def short_digest(path: Path) -> str:
+    """Returns the first digits of a file's SHA-256, for a name."""
     return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
 
 

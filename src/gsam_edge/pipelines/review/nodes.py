@@ -1,4 +1,4 @@
-"""Nodes of `evaluation` that say what to do next: what fails, which labels may be wrong, which images to label."""
+"""Nodes of `review`: what fails, which labels may be wrong, which images to label."""
 
 from collections.abc import MutableMapping
 from typing import Any
@@ -97,49 +97,60 @@ def make_review(
     return (made.review, images), made.report, sheet
 
 
+def collect_unlabelled(
+    pool: Annotations,
+    pool_report: dict[str, Any],
+    held_back: Annotations,
+    train: Annotations,
+    val: Annotations,
+    test: Annotations,
+    images: ImageSource,
+    unlabelled: ImageFiles,
+    image_scan: MutableMapping[str, Any],
+) -> tuple[Annotations, dict[str, Any]]:
+    """Returns the images that people may label: the pool, or where no teacher labels one, what it would consist of."""
+    from gsam_edge.distill.labels.pool import Pool, pool_or_all_unlabelled
+
+    parts = {"train": train, "val": val, "test": test}
+    found = pool_or_all_unlabelled(Pool(pool, pool_report), held_back, parts, images, unlabelled, scanned=image_scan)
+    return found.annotations, found.report
+
+
 def choose_next_to_label(
     student_weights: StudentWeights,
     train: Annotations,
     val: Annotations,
-    test: Annotations,
     pool: Annotations,
+    pool_report: dict[str, Any],
     student_val: Predictions,
     teacher_val: Predictions,
     teacher_pool: Predictions,
     images: ImageSource,
-    unlabelled: ImageFiles,
-    image_scan: MutableMapping[str, Any],
+    unlabelled: ImageSource,
     evaluation: EvaluationConfig,
     failures: FailuresConfig,
     config: NextToLabelConfig,
     seed: int,
     device: DeviceName,
 ) -> tuple[dict[str, Any], DataFrame, Figure]:
-    """Chooses the unlabelled images to label first: as a report, a table and drawn.
-
-    Where no teacher labels a pool (masks alone, say), the student alone tells which of the folder of unlabelled images.
-    """
-    from gsam_edge.coco.needs import Need
-    from gsam_edge.distill.labels.pool import UNLABELLED, PooledImages, collect_pool
+    """Chooses the unlabelled images to label first: as a report, a table and drawn."""
+    from gsam_edge.distill.labels.pool import UNLABELLED, PooledImages
     from gsam_edge.evaluate.review.look import propose
     from gsam_edge.report.plots.review import plot_next_to_label
 
-    if not pool.images:
-        parts = {"train": train, "val": val, "test": test}
-        nothing, anybody = train.subset([]), Need(True, "the student labels nothing here")
-        pool = collect_pool(nothing, parts, images, unlabelled, finder=anybody, scanned=image_scan).annotations
     proposed = propose(
         student_weights,
         {"train": train, "val": val, "pool": pool},
         student_val,
         {"val": teacher_val, "pool": teacher_pool},
-        PooledImages(images, unlabelled),  # type: ignore[arg-type]
+        PooledImages(images, unlabelled),
         config,
         unlabelled_mark=UNLABELLED,
         overlaps=failures.errors(evaluation.match_box_iou),
         threshold=evaluation.score_threshold,
         seed=seed,
         device=device,
+        why_empty=pool_report.get("why"),
     )
     looked_at = proposed.report["looked_at"]
     sheet = plot_next_to_label(proposed.drawn, train.class_names, of=looked_at, image_width=config.image_width)

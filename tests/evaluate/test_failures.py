@@ -139,6 +139,23 @@ def test_copies_of_an_image_are_drawn_together():
     assert width([[1, 2, 3, 4, 5], [999, 998]]) > 1.3 * width([])
 
 
+def test_a_student_that_finds_nothing_misses_everything():
+    truth = world()
+    told = failures(truth, {image["id"]: [] for image in truth.images})
+    assert told.report["totals"]["missed"] == told.report["totals"]["objects"] == 24
+    assert {row["lost"] for row in told.report["groups"]["class"]} == {1.0}
+    assert told.report["notable"] == []
+    plot_failures(told.drawn, ("ring", "hook"), told.report["totals"], image_width=120).canvas.draw()
+
+
+def test_a_student_that_could_not_be_measured_is_said_so():
+    nothing = Predictions({}, ("ring", "hook"), PredictorInfo("student", "", False))
+    told = find_failures("student", world(), nothing, {}, THRESHOLDS, CONFIG, match_iou=0.5)
+    assert told.report["why"].startswith("student could not be measured")
+    assert (told.report["images"], told.report["groups"], told.drawn) == ([], {}, [])
+    assert json.loads(json.dumps(told.report)) == told.report
+
+
 def test_a_perfect_model_has_no_failure_and_a_plot_says_so():
     told = failures(world(), {})
     assert told.report["images"] == []

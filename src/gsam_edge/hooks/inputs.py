@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from gsam_edge.training.checkpoints import FolderCheckpoints
 
 SPLITS = ("annotations_train", "annotations_val", "annotations_test")
-POOL = "annotations_pool"
+#: Images without labels.
+POOLS = ("annotations_pool", "annotations_unlabelled")
 #: Ends of the names of the parameters that hold the IoU of a suppression.
 SUPPRESSION = (".nms_iou", ".iou_threshold")
 SCENE, RULES = "params:scene", "params:augmentation_rules"
@@ -79,9 +80,9 @@ class InputHooks:
 def _is_present_pool(name: str, annotations: Annotations, catalog: DataCatalog) -> bool:
     """Whether these are the images without labels beside the present splits.
 
-    A pool has no labels, so it stays what it was when those of the splits were corrected.
+    They have no labels, so they stay what they were when those of the splits were corrected.
     """
-    return name == POOL and annotations.split_digest == catalog.load(SPLITS[0]).split_digest
+    return name in POOLS and annotations.split_digest == catalog.load(SPLITS[0]).split_digest
 
 
 def _nodes_that_need_splits(pipeline: Pipeline) -> dict[str, list[str]]:
@@ -89,7 +90,7 @@ def _nodes_that_need_splits(pipeline: Pipeline) -> dict[str, list[str]]:
     needed_by: dict[str, list[str]] = {}
     for node in pipeline.nodes:
         for name in set(SPLITS) & set(node.inputs):
-            if not {"validation_report", "annotations_pool"} & set(node.outputs):
+            if not {"validation_report", *POOLS} & set(node.outputs):
                 needed_by.setdefault(name, []).append(node.name)
     return needed_by
 

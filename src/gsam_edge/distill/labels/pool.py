@@ -164,12 +164,14 @@ def pool_or_all_unlabelled(
     images: ImageSource,
     unlabelled: ImageFiles,
     *,
+    is_labelled: bool,
     scanned: MutableMapping[str, Any],
 ) -> Pool:
     """Returns the images that people may label: the pool, or the images that it would have if a teacher found objects.
 
     Args:
         pool: as `collect_pool` returned it.
+        is_labelled: whether a teacher finds objects, so that the pool was not left empty for want of one.
         held_back: see `collect_pool`.
         used: see `collect_pool`.
         images: see `collect_pool`.
@@ -180,7 +182,7 @@ def pool_or_all_unlabelled(
         InvalidDatasetError: see `collect_pool`.
         ImageError: see `collect_pool`.
     """
-    if pool.annotations.images:
+    if is_labelled:
         return pool
     anybody = Need(True, "a person needs no teacher")
     return collect_pool(held_back, used, images, unlabelled, finder=anybody, scanned=scanned)
@@ -218,13 +220,13 @@ def _tell(report: Mapping[str, Any]) -> None:
     unreadable = report["unreadable"]
     if unreadable:
         logger.warning(
-            "unlabelled_images: %d files cannot be read and are left out: %s (all: pool_report.json)",
+            "unlabelled_images: %d files cannot be read and are left out: %s (all: report of the pool)",
             len(unreadable),
             "; ".join(list(unreadable.values())[:_MOST_NAMED]),
         )
     for name, copies in report["copies"].items():
         logger.warning(
-            "pool: %d images have the same bytes as one of %s and are left out: %s (all: pool_report.json)",
+            "pool: %d images have the same bytes as one of %s and are left out: %s (all: report of the pool)",
             len(copies),
             name,
             ", ".join(copies[:_MOST_NAMED]),

@@ -6,16 +6,18 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from rich import get_console
+from rich.progress import track
 
 from gsam_edge.coco.annotations import Annotations
 from gsam_edge.coco.images.quality import image_quality
-from gsam_edge.coco.packed import PackedDetections
 from gsam_edge.coco.predictions import Predictions
 from gsam_edge.evaluate.failures.config import FailuresConfig
 from gsam_edge.evaluate.failures.groups import JudgedImages, failure_groups, notable
 from gsam_edge.evaluate.failures.words import counted, reasons
 from gsam_edge.metrics.bootstrap import drawn_images
 from gsam_edge.metrics.object_errors import ImageErrors, image_errors
+from gsam_edge.metrics.thresholds import shown
 from gsam_edge.report.plots.failures import FailedImage
 from gsam_edge.vision.images import ImageSource
 
@@ -29,17 +31,12 @@ class Failures:
             `image_id`, `file_name`, `score` (0..1, 1 less the F1 of its detections), `counts` in words and `reasons`,
             see `words.reasons`; `groups`, see `groups.failure_groups`; `notable`, sentences about groups that are lost
             more often than the others; `totals`: `images`, `with_failures`, `objects`, `found`, `missed`, `confused`,
-            `outlined`, `invented`.
+            `outlined`, `invented`; `why` where there are no predictions to judge, and so no groups and images.
         drawn: the worst of them as a plot shows them.
     """
 
     report: dict[str, Any]
     drawn: list[FailedImage]
-
-
-def at_thresholds(found: PackedDetections, thresholds: NDArray[np.float32]) -> PackedDetections:
-    """Returns the detections that score at least what their class needs."""
-    return found.select(found.unmasked.scores >= thresholds[found.unmasked.class_ids])
 
 
 def find_failures(
@@ -66,11 +63,19 @@ def find_failures(
         together: ids of images that are no independent evidence, such as copies of one: intervals draw them together.
     """
     overlaps, least = config.errors(match_iou), np.array(thresholds, np.float32)
+    told_thresholds = {name: round(float(score), 4) for name, score in zip(truth.class_names, thresholds, strict=True)}
+    if not predictions.objects:
+        totals = dict.fromkeys(("images", "with_failures", "objects", "found", *_LOST, "invented"), 0)
+        why = f"{artefact} could not be measured, so that there is nothing to judge; the log says why"
+        nothing = {"artefact": artefact, "thresholds": told_thresholds, "totals": totals, "why": why}
+        return Failures({**nothing, "notable": [], "images": [], "groups": {}}, [])
     judged: dict[int, ImageErrors] = {
-        image["id"]: image_errors(truth, image["id"], at_thresholds(predictions.objects[image["id"]], least), overlaps)
+        image["id"]: image_errors(truth, image["id"], shown(predictions.objects[image["id"]], thresholds), overlaps)
         for image in truth.images
     }
-    quality = [image_quality(images[image["file_name"]]) for image in truth.images]
+    is_quiet = not get_console().is_terminal
+    looked_at = track(truth.images, "Looks at the quality of images", transient=True, disable=is_quiet)
+    quality = [image_quality(images[image["file_name"]]) for image in looked_at]
     flat = JudgedImages.of(truth, judged, edge=config.edge)
     label = _labels([image["id"] for image in truth.images], together)
     draws = drawn_images(int(label.max()) + 1)[:, label]
@@ -92,7 +97,7 @@ def find_failures(
     kinds = {kind: sum(row[kind] for row in groups["class"]) for kind in ("objects", "found", *_LOST, "invented")}
     report = {
         "artefact": artefact,
-        "thresholds": {name: round(float(score), 4) for name, score in zip(truth.class_names, thresholds, strict=True)},
+        "thresholds": told_thresholds,
         "totals": {"images": len(truth.images), "with_failures": len(ranked), **kinds},
         "notable": notable(groups),
         "images": rows,

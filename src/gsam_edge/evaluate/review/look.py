@@ -82,6 +82,7 @@ def propose(
     threshold: float,
     seed: int,
     device: DeviceName,
+    why_empty: str | None = None,
 ) -> Proposed:
     """Proposes images of the pool.
 
@@ -97,12 +98,14 @@ def propose(
         threshold: score from which detections are looked at (0..1).
         seed: for the choice of images where there are too many.
         device: where the student runs.
+        why_empty: why there is no image in the pool, where that is known.
     """
     import pandas as pd
 
     pool, train = parts["pool"], parts["train"]
     if not (pool.images and config.looked_at):
-        why = "there are no unlabelled images: put some into the dataset's folder unlabelled/"
+        reason = f" ({why_empty})" if why_empty else ""
+        why = f"there are no unlabelled images{reason}: put some into the dataset's folder unlabelled/"
         why = "next_to_label.looked_at is 0" if pool.images else why
         nothing: dict[str, Any] = {"images": [], "looked_at": 0, "of": len(pool.images), "why": why}
         return Proposed(nothing, pd.DataFrame(columns=list(COLUMNS)), [])

@@ -100,6 +100,7 @@ def make_review(
 def collect_unlabelled(
     pool: Annotations,
     pool_report: dict[str, Any],
+    teacher_val: Predictions,
     held_back: Annotations,
     train: Annotations,
     val: Annotations,
@@ -112,7 +113,15 @@ def collect_unlabelled(
     from gsam_edge.distill.labels.pool import Pool, pool_or_all_unlabelled
 
     parts = {"train": train, "val": val, "test": test}
-    found = pool_or_all_unlabelled(Pool(pool, pool_report), held_back, parts, images, unlabelled, scanned=image_scan)
+    found = pool_or_all_unlabelled(
+        Pool(pool, pool_report),
+        held_back,
+        parts,
+        images,
+        unlabelled,
+        is_labelled=not teacher_val.predictor.prompted_with_boxes,
+        scanned=image_scan,
+    )
     return found.annotations, found.report
 
 

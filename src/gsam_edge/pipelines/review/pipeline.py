@@ -65,6 +65,7 @@ def create_pipeline() -> Pipeline:
                 inputs={
                     "pool": "annotations_pool",
                     "pool_report": "pool_report",
+                    "teacher_val": "teacher_labels_val",
                     "held_back": "annotations_held_back",
                     "train": "annotations_train",
                     "val": "annotations_val",

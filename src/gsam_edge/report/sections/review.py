@@ -16,6 +16,8 @@ def failures_summary(report: Mapping[str, Any]) -> "Group":
     from rich.console import Group
     from rich.markup import escape
 
+    if why := report.get("why"):
+        return Group(f"[bold]What {escape(report['artefact'])} gets wrong[/] is not known: {escape(why)}")
     totals = report["totals"]
     lines = [
         f"[bold]What {escape(report['artefact'])} gets wrong[/] at its recommended thresholds: of {totals['objects']} "

@@ -159,7 +159,6 @@ def collect_pool(
 
 def pool_or_all_unlabelled(
     pool: Pool,
-    held_back: Annotations,
     used: Mapping[str, Annotations],
     images: ImageSource,
     unlabelled: ImageFiles,
@@ -167,13 +166,12 @@ def pool_or_all_unlabelled(
     is_labelled: bool,
     scanned: MutableMapping[str, Any],
 ) -> Pool:
-    """Returns the images that people may label: the pool, or the images that it would have if a teacher found objects.
+    """Returns the images that people may label: the pool, or without a teacher for it the folder of unlabelled images.
 
     Args:
         pool: as `collect_pool` returned it.
         is_labelled: whether a teacher finds objects, so that the pool was not left empty for want of one.
-        held_back: see `collect_pool`.
-        used: see `collect_pool`.
+        used: the splits by name, `train` among them.
         images: see `collect_pool`.
         unlabelled: see `collect_pool`.
         scanned: see `collect_pool`.
@@ -185,7 +183,7 @@ def pool_or_all_unlabelled(
     if is_labelled:
         return pool
     anybody = Need(True, "a person needs no teacher")
-    return collect_pool(held_back, used, images, unlabelled, finder=anybody, scanned=scanned)
+    return collect_pool(used["train"].subset([]), used, images, unlabelled, finder=anybody, scanned=scanned)
 
 
 def _refuse_equal_names(parts: Iterable[Annotations]) -> None:

@@ -101,7 +101,6 @@ def collect_unlabelled(
     pool: Annotations,
     pool_report: dict[str, Any],
     teacher_val: Predictions,
-    held_back: Annotations,
     train: Annotations,
     val: Annotations,
     test: Annotations,
@@ -109,13 +108,12 @@ def collect_unlabelled(
     unlabelled: ImageFiles,
     image_scan: MutableMapping[str, Any],
 ) -> tuple[Annotations, dict[str, Any]]:
-    """Returns the images that people may label: the pool, or where no teacher labels one, what it would consist of."""
+    """Returns the images that people may label: the pool, or without a teacher for it the unlabelled folder."""
     from gsam_edge.distill.labels.pool import Pool, pool_or_all_unlabelled
 
     parts = {"train": train, "val": val, "test": test}
     found = pool_or_all_unlabelled(
         Pool(pool, pool_report),
-        held_back,
         parts,
         images,
         unlabelled,

@@ -66,7 +66,6 @@ def create_pipeline() -> Pipeline:
                     "pool": "annotations_pool",
                     "pool_report": "pool_report",
                     "teacher_val": "teacher_labels_val",
-                    "held_back": "annotations_held_back",
                     "train": "annotations_train",
                     "val": "annotations_val",
                     "test": "annotations_test",

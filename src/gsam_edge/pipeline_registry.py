@@ -1,13 +1,22 @@
-"""All pipelines by name; `__default__` is the whole job, all six steps."""
+"""All pipelines by name; `__default__` is the whole job, in its steps."""
 
 from kedro.framework.project import find_pipelines
 from kedro.pipeline import Pipeline
 
-JOB = ("data_validation", "teacher_finetune", "distillation", "optimization", "evaluation", "bundle")
+JOB = (
+    "data_validation",
+    "teacher_finetune",
+    "distillation",
+    "optimization",
+    "evaluation",
+    "review",
+    "report",
+    "bundle",
+)
 
 
 def register_pipelines() -> dict[str, Pipeline]:
-    """Returns every folder below `pipelines/` under its own name, and the six steps of the job as `__default__`.
+    """Returns every folder below `pipelines/` under its own name, and the steps of the job as `__default__`.
 
     Each is a namespace and a tag: kedro-viz opens on one box a step, `--tags=distillation` runs that step, and a node
     is called `distillation.distil_student`. Datasets and parameters keep their names.

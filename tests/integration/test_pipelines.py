@@ -50,9 +50,14 @@ def test_the_data_decides(
         assert exported[name]["latency"]["ms"] > 0
     assert report(project, "validation_report")["images"]["in"] == IMAGES
     drawn = ["comparison", "predictions", "distillation_arms", "label_disagreements"]
-    drawn += ["teacher_curves", "teacher_classes", "teacher_worst"]
+    drawn += ["teacher_curves", "teacher_classes", "teacher_worst", "failures", "review", "next_to_label"]
     assert {path.name for path in reporting.glob("plot_*.png")} >= {f"plot_{name}.png" for name in drawn}
     assert "verdict" in report(project, "label_report")
+    totals = report(project, "failure_report")["totals"]
+    assert totals["objects"] == rows["student"]["objects"]
+    assert report(project, "next_to_label")["images"] == []  # nothing is unlabelled
+    review = json.loads((reporting / "review" / "annotations.json").read_text())
+    assert len(review["images"]) == report(project, "review_report")["handed_out"]["images"]
     assert {path.stem for path in (reporting / "live_metrics").iterdir()} == teachers | {"student"}
     told = report(project, "recommendation")
     assert told["ship"] in ("student_onnx", "student_onnx_int8", None)

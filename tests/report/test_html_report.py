@@ -2,10 +2,12 @@
 
 import re
 from html.parser import HTMLParser
+from io import BytesIO
 from itertools import pairwise
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from gsam_edge.coco.packed import PackedDetections
 from gsam_edge.coco.predictions import Predictions, PredictorInfo
@@ -135,6 +137,12 @@ def test_page_and_card_say_the_same_figures():
         assert figure in card
 
 
+def jpeg(image):
+    buffer = BytesIO()
+    Image.fromarray(image).save(buffer, "JPEG", quality=90)
+    return buffer.getvalue()
+
+
 def test_images_are_bounded_in_number_and_size():
     """Six images of each kind in the default size are far under the page's 8 MB, even of noise."""
     truth = split((0, 5, 20), (0, 9, 60), (1, 5, 40), (2, 9, 0))
@@ -153,9 +161,18 @@ def test_images_are_bounded_in_number_and_size():
             "image_id": image["id"],
             "file_name": image["file_name"],
             "score": 1.0,
-            "reasons": [{"kind": kind, "text": f"{kind} {row}"} for kind in ("missed", "invented") for row in range(3)],
+            "reasons": [
+                {"kind": kind, "text": f"{kind} {row}"}
+                for kind in ("missed", "invented", "outlined")
+                for row in range(3)
+            ],
         }
         for image in truth.images
+    ]
+    reports["review_report"]["worst"] = [{"file_name": f"{row}.png", "reasons": ["odd"] * 3} for row in range(9)]
+    reports["next_to_label"]["images"] = [
+        {"rank": row, "file_name": f"unlabelled/{row}.png", "from": "unlabelled", "why": "it is odd"}
+        for row in range(9)
     ]
     facts = collect_facts(
         truth,
@@ -167,6 +184,8 @@ def test_images_are_bounded_in_number_and_size():
         config=CONFIG,
         most_drop=0.5,
         match_iou=0.5,
+        unlabelled={f"{row}.png": noise for row in range(9)},
+        doubts={f"{row}.png": jpeg(np.concatenate([noise, noise], axis=1)) for row in range(9)},
     )
     assert facts.dataset == "sample"
     for kind in ("missed", "invented"):
@@ -174,10 +193,16 @@ def test_images_are_bounded_in_number_and_size():
         assert facts.shown(kind)[0].text == f"{kind.capitalize()} 0. {kind.capitalize()} 1. And 1 more."
     assert [picture.file_name for picture in facts.shown("found")] == ["0.png"]
     assert facts.shown("found")[0].text == "Found: bolt, nut."
-    assert all(picture.width == CONFIG.picture_width for picture in facts.pictures)
-    largest = max(len(picture.source) for picture in facts.pictures)
+    assert [picture.text for picture in facts.shown("proposed")] == ["0: it is odd.", "1: it is odd."]
+    assert [picture.text for picture in facts.shown("doubted")] == ["Odd. Odd. And 1 more."]
+    assert facts.shown("confused")[0].text == "Outlined 0. Outlined 1. And 1 more."
+    assert all(
+        picture.width <= (2 if picture.kind == "doubted" else 1) * CONFIG.picture_width for picture in facts.pictures
+    )
+    singles = max(len(picture.source) for picture in facts.pictures if picture.kind != "doubted")
+    pairs = max(len(picture.source) for picture in facts.shown("doubted"))
     scale = (480 / CONFIG.picture_width) ** 2
-    assert 3 * 6 * largest * scale < 8e6
+    assert (5 * 6 * singles + 3 * pairs) * scale < 8e6
 
 
 def test_times_in_words():

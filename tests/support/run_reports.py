@@ -197,6 +197,34 @@ def run_reports(names: Sequence[str] = ("bag", "seam")) -> dict[str, Any]:
             "why": "it is the fastest within the budget",
             "others": [{"artefact": "student", "misses": [f"slower than {first}"]}],
         },
+        "review_report": {
+            "images": {"train": {"looked_at": 50, "of": 60, "doubtful": 2}},
+            "candidates": {"class in doubt": 2, "label missing": 0},
+            "handed_out": {"images": 1, "candidates": 2},
+            "worst": [
+                {
+                    "rank": 1,
+                    "file_name": f"{first}.jpg",
+                    "split": "train",
+                    "score": 1.2,
+                    "candidates": 2,
+                    "reasons": [f"{first} may be {second}", f"a label {second} may be missing"],
+                }
+            ],
+        },
+        "next_to_label": {
+            "images": [
+                {
+                    "rank": 1,
+                    "file_name": f"unlabelled/{second}.jpg",
+                    "from": "unlabelled",
+                    "score": 3.0,
+                    "why": f"the student is unsure of about 3 objects ({first})",
+                }
+            ],
+            "looked_at": 30,
+            "of": 30,
+        },
         "failure_report": {
             "artefact": "student",
             "thresholds": dict.fromkeys(names, 0.42),
@@ -257,7 +285,7 @@ def run_facts(reports: dict[str, Any] | None = None, names: Sequence[str] = ("ba
     """Returns the facts of these reports, with an image of each kind."""
     pictures = [
         Picture(kind, f"{names[0]}.jpg", f"Shows {names[1]}.", f"Image {names[0]}", PIXEL, 120, 90)
-        for kind in ("found", "missed", "invented")
+        for kind in ("found", "missed", "invented", "confused", "doubted", "proposed")
     ]
     return Facts(
         dataset=names[0],

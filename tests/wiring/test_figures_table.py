@@ -10,7 +10,7 @@ from gsam_edge.coco.packed import PackedDetections
 from gsam_edge.evaluate.comparison import comparison_frame, comparison_row
 from gsam_edge.metrics.figures import FIGURES, PANELS, RATIOS, count_names, figures_of
 from gsam_edge.metrics.measured import EvaluatedDetector, Measurement
-from gsam_edge.report.comparison_plot import plot_comparison
+from gsam_edge.report.plots.comparison import plot_comparison
 from gsam_edge.report.sections.comparison import comparison_summary
 from gsam_edge.vision import Detections
 

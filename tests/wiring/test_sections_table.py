@@ -46,7 +46,7 @@ def test_a_section_of_the_page_has_a_template_and_a_docs_line(name):
 def test_the_page_is_given_every_report_that_a_section_needs_as_soon_as_a_node_makes_it():
     configure_project("gsam_edge")
     pipeline = pipelines["__default__"]
-    given = next(node for node in pipeline.nodes if node.name == "evaluation.write_report").inputs
+    given = next(node for node in pipeline.nodes if node.name == "report.write_report").inputs
     made = pipeline.all_outputs()
     needed = {name for section in PAGE_SECTIONS.values() for name in section.needs}
     assert needed & made <= set(given)

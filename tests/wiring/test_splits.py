@@ -7,6 +7,8 @@ from kedro.io import DataCatalog, DatasetError, MemoryDataset
 from kedro.pipeline import Pipeline, node
 
 from gsam_edge.coco import Annotations
+from gsam_edge.coco.provenance import with_split_digest
+from gsam_edge.datasets.coco import RawCocoDataset
 from gsam_edge.hooks import InputHooks
 
 FILLED = Annotations(({"id": 1, "file_name": "a.png", "width": 1, "height": 1},), (), ({"id": 1, "name": "bag"},))
@@ -42,3 +44,23 @@ def test_an_empty_split_that_nobody_needs_is_fine() -> None:
     hooks = hooks_of(make("annotations_val"), use("annotations_val", "validation_report"))
     hooks.after_dataset_saved("annotations_val", EMPTY)
     hooks.after_dataset_saved("curve", EMPTY)
+
+
+def test_a_pool_of_before_labels_were_corrected_is_still_the_pool(tmp_path) -> None:
+    """It has no labels; a split of before, or a pool beside other splits, is of another dataset."""
+    (tmp_path / "annotations.json").write_text("{}")
+    raw = RawCocoDataset(filepath=str(tmp_path / "annotations.json"))
+    train = with_split_digest({"train": FILLED.with_images_digest("images").with_source(raw.digest())})["train"]
+    before = with_split_digest({"train": FILLED.with_images_digest("images").with_source("of before")})["train"]
+    others = with_split_digest({"train": FILLED.with_images_digest("other images").with_source("of before")})["train"]
+    run = Pipeline([node(lambda *_: 1, ["annotations_train", "annotations_pool"], "labels", name="label")])
+
+    def begin(train: Annotations, pool: Annotations) -> None:
+        parts = {"annotations_train": MemoryDataset(train), "annotations_pool": MemoryDataset(pool)}
+        InputHooks().before_pipeline_run({}, run, DataCatalog({"raw_annotations": raw, **parts}))
+
+    begin(train, before)
+    with pytest.raises(DatasetError, match="annotations_pool: expected a split of"):
+        begin(train, others)
+    with pytest.raises(DatasetError, match="annotations_train: expected a split of"):
+        begin(before, before)

@@ -33,10 +33,12 @@ from gsam_edge.coco.table.records import JsonRecords, ObjectTable
 from gsam_edge.vision import Detections
 from gsam_edge.vision.boxes import xywh_to_xyxy
 
-__all__ = ["BBOX_SOURCE", "FROM_SEGMENTATION", "SOURCE", "SPLIT", "Annotations"]
+__all__ = ["BBOX_SOURCE", "FROM_SEGMENTATION", "IMAGES", "SOURCE", "SPLIT", "Annotations"]
 
 #: Key beside `images` and `annotations`: the digest of the file that the value was read from.
 SOURCE = "source_digest"
+#: Key beside them: the digest of all images of that file, whatever is labelled on them.
+IMAGES = "images_digest"
 #: Key in each part of a split: the digest of how all images were split.
 SPLIT = "split_digest"
 
@@ -131,6 +133,15 @@ class Annotations:
     def with_source(self, digest: str) -> Self:
         """Returns the same value with the digest of its source file; subsets keep it."""
         return replace(self, info={**self.info, SOURCE: digest})
+
+    @property
+    def images_digest(self) -> str | None:
+        """Digest of all images of the source file (`provenance.images_digest`), None where it was not recorded."""
+        return self.info.get(IMAGES)
+
+    def with_images_digest(self, digest: str) -> Self:
+        """Returns the same value with the digest of its source's images; subsets keep it."""
+        return replace(self, info={**self.info, IMAGES: digest})
 
     @property
     def split_digest(self) -> str | None:

@@ -4,18 +4,38 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from gsam_edge.coco.annotations import SPLIT, Annotations
 from gsam_edge.coco.errors import InvalidDatasetError
+from gsam_edge.coco.images.facts import ImageFacts
 
 #: The part of a split whose images lie among those for training and whose labels are not used.
 HELD_BACK = "held_back"
 
 
+def images_digest(images: Sequence[Mapping[str, Any]], facts: Mapping[int, ImageFacts]) -> str:
+    """Returns the digest of the images of a dataset: their names, and their bytes or, where not read, their sizes.
+
+    Args:
+        images: COCO image records, in any order.
+        facts: image ids to what is known of the decoded files.
+    """
+    told = sorted(
+        (image["file_name"], facts[image["id"]].sha256 if image["id"] in facts else (image["width"], image["height"]))
+        for image in images
+    )
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+
+
 def with_split_digest(parts: Mapping[str, Annotations]) -> dict[str, Annotations]:
-    """Adds to each part the digest of the whole split: the source file, and the images of every part."""
+    """Adds to each part the digest of the whole split: the images, and which of them is in which part.
+
+    Labels are no part of it: corrected ones leave what was made from the split usable. Where the digest of the images
+    is not known, that of the source file stands in for it.
+    """
     names = {name: sorted(image["file_name"] for image in part.images) for name, part in parts.items()}
-    sources = sorted({part.source or "" for part in parts.values()})
+    sources = sorted({part.images_digest or part.source or "" for part in parts.values()})
     digest = hashlib.sha256(json.dumps([sources, names], sort_keys=True).encode()).hexdigest()
     return {name: replace(part, info={**part.info, SPLIT: digest}) for name, part in parts.items()}
 
@@ -42,9 +62,8 @@ def require_made_from(
         )
     if split_digest != annotations.split_digest:
         raise InvalidDatasetError(
-            f"{what}: expected one made from the present splits of the data, got one made from another version of "
-            f"annotations.json or before the images were split again, so that it may have been trained on images of "
-            f"the test split; {remedy}"
+            f"{what}: expected one made from the present splits of the data, got one made from other images or before "
+            f"they were split again, so that it may have been trained on images of the test split; {remedy}"
         )
 
 

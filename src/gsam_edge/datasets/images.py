@@ -62,6 +62,10 @@ class ImageFolder(Mapping[str, NDArray[np.uint8]]):
         with self._inside(file_name).open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
 
+    def content(self, file_name: str) -> bytes:
+        """Returns the file's bytes. Raises ImageError as `probe` does."""
+        return self._read(file_name)
+
     def stamp(self, file_name: str) -> str:
         """Returns folder, limit, size and time of the last change, which differ between datasets with equal file names.
 

@@ -19,7 +19,7 @@ from gsam_edge.metrics.accuracy import Draws
 from gsam_edge.metrics.figures import FIGURES
 from gsam_edge.metrics.measured import Measurement
 from gsam_edge.metrics.thresholds import shown, thresholds_of
-from gsam_edge.report.plots import TRUTH_COLUMN, choose_images, plot_image_grid
+from gsam_edge.report.plots.grid import TRUTH_COLUMN, choose_images, plot_image_grid
 from gsam_edge.runtime import Detector
 from gsam_edge.runtime.engines.table import ENGINES
 from gsam_edge.students.predictor import student_predictor

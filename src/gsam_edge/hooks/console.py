@@ -72,10 +72,12 @@ class SummaryHooks:
 
 
 def _next(run_params: dict[str, Any], outputs: set[str], catalog: DataCatalog) -> str | None:
-    """Returns the command that follows an import or a validation; None after anything else."""
+    """Returns the command that follows an import, a review or a validation; None after anything else."""
     given, env = run_params.get("runtime_params") or {}, run_params.get("env")
     if "import_report" in outputs:
         return next_command("data_validation", {"dataset": catalog.load("import_report")["output"]}, env)
+    if "import_review_report" in outputs:
+        return next_command("data_validation", {key: given[key] for key in ("dataset",) if key in given}, env)
     if "validation_report" in outputs and "comparison" not in outputs:
         return next_command("teacher_finetune", {key: given[key] for key in ("dataset",) if key in given}, env)
     return None

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from gsam_edge.training.checkpoints import FolderCheckpoints
 
 SPLITS = ("annotations_train", "annotations_val", "annotations_test")
+#: Images without labels.
+POOLS = ("annotations_pool", "annotations_unlabelled")
 #: Ends of the names of the parameters that hold the IoU of a suppression.
 SUPPRESSION = (".nms_iou", ".iou_threshold")
 SCENE, RULES = "params:scene", "params:augmentation_rules"
@@ -49,7 +51,7 @@ class InputHooks:
             raw = catalog["raw_annotations"]
             annotations = catalog.load(name)
             self._refuse_empty(name, annotations)
-            if annotations.source != raw.digest():
+            if annotations.source != raw.digest() and not _is_present_pool(name, annotations, catalog):
                 raise DatasetError(
                     f"{name}: expected a split of {raw._filepath}, got one of another dataset by an earlier run; "
                     "run the pipeline data_validation first, or give the same --params=dataset=... again"
@@ -75,12 +77,20 @@ class InputHooks:
             )
 
 
+def _is_present_pool(name: str, annotations: Annotations, catalog: DataCatalog) -> bool:
+    """Whether these are the images without labels beside the present splits.
+
+    They have no labels, so they stay what they were when those of the splits were corrected.
+    """
+    return name in POOLS and annotations.split_digest == catalog.load(SPLITS[0]).split_digest
+
+
 def _nodes_that_need_splits(pipeline: Pipeline) -> dict[str, list[str]]:
     """Returns by split the nodes that need its images; the validation report and the pool also take empty splits."""
     needed_by: dict[str, list[str]] = {}
     for node in pipeline.nodes:
         for name in set(SPLITS) & set(node.inputs):
-            if not {"validation_report", "annotations_pool"} & set(node.outputs):
+            if not {"validation_report", *POOLS} & set(node.outputs):
                 needed_by.setdefault(name, []).append(node.name)
     return needed_by
 

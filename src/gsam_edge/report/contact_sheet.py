@@ -14,7 +14,7 @@ from gsam_edge.augmentation import AugmentationRules, Description, Sample, Step,
 from gsam_edge.coco import Annotations, RawCoco, ValidationConfig, complete, validate
 from gsam_edge.coco.images.scan import ImageFiles
 from gsam_edge.report.draw import draw_detections
-from gsam_edge.report.plots import choose_images
+from gsam_edge.report.plots.grid import choose_images
 from gsam_edge.vision.images import ImageSource
 
 if TYPE_CHECKING:

@@ -1,6 +1,7 @@
 """Predictor of a PyTorch student, with the interface of the exported ones."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from time import perf_counter
 from typing import Self
@@ -37,6 +38,22 @@ class StudentPredictor:
         """Builds it from a weights file's content and a device name of PyTorch ("cpu", "cuda")."""
         weights = StudentWeights.from_bytes(content)
         return cls(weights, score_threshold=score_threshold, device=torch.device(device))
+
+    @contextmanager
+    def watched(self) -> Iterator[list[torch.Tensor]]:
+        """Yields a list that takes the feature maps [1, C, h, w] that the head reads, of each image that is shown.
+
+        It stays empty where the module does not say where they are.
+        """
+        maps: list[torch.Tensor] = []
+        stages: Mapping[str, Sequence[torch.nn.Module]] = getattr(self._module, "stages", dict)()
+        neck = stages.get("neck", ())
+        hooks = [layer.register_forward_hook(lambda _, __, output: maps.append(output)) for layer in neck]
+        try:
+            yield maps
+        finally:
+            for hook in hooks:
+                hook.remove()
 
     def __call__(self, image: NDArray[np.uint8]) -> Detections:
         """Returns the objects in one image, uint8 RGB [H, W, 3], in pixels of that image."""

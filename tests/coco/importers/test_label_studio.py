@@ -11,6 +11,7 @@ from hypothesis.extra import numpy as arrays
 
 from gsam_edge.coco import InvalidDatasetError
 from gsam_edge.coco.geometry.segmentation import decode_segmentation
+from gsam_edge.coco.importers.label_studio.packed_runs import pack_runs, unpack_runs
 from support.importers import SIZE, accounted, imported, noted, skipped
 from support.worlds import imported_world, said, worlds
 from support.writers.listed import packed_runs
@@ -254,3 +255,16 @@ def test_brush_masks_come_back_pixel_by_pixel(mask):
     result = imported("label_studio", {"a.json": label_studio(task("a.jpg", region(BOX), brush(mask))), "a.jpg": ""})
     found = decode_segmentation(result.content["annotations"][1]["segmentation"], SIZE)
     np.testing.assert_array_equal(found, mask)
+
+
+@settings(max_examples=100, deadline=None)
+@given(arrays.arrays(np.uint8, st.integers(0, 300), elements=st.sampled_from([0, 0, 255, 7])))
+def test_packed_runs_are_read_back(values):
+    np.testing.assert_array_equal(unpack_runs(pack_runs(values), len(values)), values)
+
+
+def test_a_long_run_is_packed_in_parts():
+    values = np.repeat(np.array([0, 255, 0], np.uint8), [70_000, 65_536, 1])
+    code = pack_runs(values)
+    assert len(code) < 40
+    np.testing.assert_array_equal(unpack_runs(code, len(values)), values)

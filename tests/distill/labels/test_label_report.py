@@ -14,7 +14,7 @@ from gsam_edge.distill.config import LabellingConfig
 from gsam_edge.distill.labels.checking import CheckedLabels, check_labels
 from gsam_edge.distill.labels.disagreement import LEGEND
 from gsam_edge.pipelines.distillation import nodes
-from gsam_edge.report.worst_images import WorstImagesConfig, plot_worst_images
+from gsam_edge.report.plots.worst_images import WorstImagesConfig, plot_worst_images
 from gsam_edge.teachers.config import DetectionConfig, FloorConfig
 from gsam_edge.teachers.judging.verdict import SUFFICIENT, USELESS
 from gsam_edge.vision import Detections

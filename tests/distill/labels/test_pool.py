@@ -17,11 +17,12 @@ from gsam_edge.coco.needs import Need
 from gsam_edge.datasets.images import ImageFolder
 from gsam_edge.datasets.reports import ReportDataset
 from gsam_edge.distill.arms.table import ARMS, ORACLE
-from gsam_edge.distill.labels.pool import UNLABELLED, PooledImages, collect_pool
+from gsam_edge.distill.labels.pool import UNLABELLED, PooledImages, collect_pool, pool_or_all_unlabelled
 from gsam_edge.pipelines.distillation import create_pipeline as distillation
 from gsam_edge.pipelines.distillation.nodes import collect_pool as collect_pool_node
 from gsam_edge.pipelines.evaluation import create_pipeline as evaluation
 from gsam_edge.pipelines.optimization import create_pipeline as optimization
+from gsam_edge.pipelines.review import create_pipeline as review
 from gsam_edge.pipelines.teacher_finetune import create_pipeline as teachers
 from gsam_edge.teachers.table import TeacherChoice
 from gsam_edge.vision.images import ImageError
@@ -169,7 +170,7 @@ def test_nothing_that_a_person_said_comes_into_the_pool(folder):
 
 def test_held_back_labels_reach_nobody_who_teaches_or_learns():
     """But the oracle, in its arms: the pool takes the images alone, one report compares with the truth, one counts."""
-    nodes = [node for create in (distillation, evaluation, optimization, teachers) for node in create().nodes]
+    nodes = [node for create in (distillation, evaluation, optimization, review, teachers) for node in create().nodes]
     readers = {node.name.split(".")[-1] for node in nodes if "annotations_held_back" in node.inputs}
     arms = {"distil_student", "train_controls"}
     assert readers == {"collect_pool", "check_labels", "report_distillation"} | arms
@@ -186,6 +187,18 @@ def test_teachers_that_are_given_the_true_boxes_label_no_pool(folder):
     assert pool.report["why"] == (
         "the teachers must be given the true boxes, since no finder is needed: the annotations hold no boxes"
     )
+
+
+def test_people_may_label_what_no_teacher_does(folder):
+    (folder / "unlabelled" / "new.png").write_bytes(encoded(9))
+    (folder / "unlabelled" / "copy.png").write_bytes(encoded(2))
+    empty = collected(folder, finder=Need(False, "the annotations hold no boxes"))
+    used = {"train": split_of(1), "val": split_of(2), "test": split_of(3)}
+    images = ImageFolder(folder, max_pixels=10**6), ImageFolder(folder / "unlabelled", max_pixels=10**6)
+    found = pool_or_all_unlabelled(empty, used, *images, is_labelled=False, scanned={})
+    assert [image["file_name"] for image in found.annotations.images] == [UNLABELLED + "new.png"]
+    assert found.report["copies"] == {"val": [UNLABELLED + "copy.png"]}
+    assert pool_or_all_unlabelled(empty, used, *images, is_labelled=True, scanned={}) is empty
 
 
 def test_without_held_back_and_unlabelled_images_the_pool_is_empty_with_its_reason(folder):

@@ -25,13 +25,22 @@ class Collector:
         files: the source's files.
         classes: class names that are known beforehand, in their order; others follow in the order of their objects.
         labels_lost: what to do with an image that has annotations of which none could be taken over.
+        may_be_empty: whether a source without images, or without objects, is taken, too, instead of for a mistake.
     """
 
-    def __init__(self, files: SourceFiles, classes: Sequence[str] = (), *, labels_lost: LabelsLost) -> None:
+    def __init__(
+        self,
+        files: SourceFiles,
+        classes: Sequence[str] = (),
+        *,
+        labels_lost: LabelsLost,
+        may_be_empty: bool = False,
+    ) -> None:
         self.account = Account()
         self._files = files
         self._names = frozenset(files.names())
         self._labels_lost = labels_lost
+        self._may_be_empty = may_be_empty
         self._images: dict[str, dict[str, Any]] = {}
         self._found_hw: dict[str, tuple[int, int]] = {}
         self._embedded: dict[str, Callable[[], bytes]] = {}
@@ -219,12 +228,13 @@ class Collector:
             index: finds the images of the entries; all images of the source where there is none.
 
         Raises:
-            InvalidDatasetError: if there is no image or no object, or labels were lost and the policy is `error`.
+            InvalidDatasetError: if there is no image or no object and that is not allowed, or labels were lost and the
+                policy is `error`.
         """
         self._settle_lost_labels()
         self._leave_the_rest()
         images = list(self._images.values())
-        if not images or not self._objects:
+        if not (self._may_be_empty or (images and self._objects)):
             raise self._nothing(format_name)
         self._add_ignored_areas()
         take_splits(images, splits, index or ImageIndex(self._files.image_names()), self.account)
@@ -237,7 +247,8 @@ class Collector:
             "categories": [{"id": number, "name": name} for number, name in names.items()],
         }
         report = {"format": format_name, **counts_of(images, self._objects, names), **self.account.to_json()}
-        return Imported(content, report, {name: read for name, read in self._embedded.items() if name in self._images})
+        embedded = {name: read for name, read in self._embedded.items() if name in self._images}
+        return Imported(content, report, embedded, dict(self._lost))
 
     def _settle_lost_labels(self) -> None:
         """Drops, keeps or refuses the images whose annotations were all lost."""

@@ -26,13 +26,13 @@ _WITHOUT_AREA = frozenset({"points", "polyline", "cuboid_2d", "cuboid_3d", "skel
 _NO_OBJECTS = frozenset({"label", "caption", "hash_key", "feature_vector", "tabular"})
 
 
-def import_datumaro(files: SourceFiles, *, labels_lost: LabelsLost) -> Imported:
+def import_datumaro(files: SourceFiles, *, labels_lost: LabelsLost, may_be_empty: bool = False) -> Imported:
     """Imports Datumaro: boxes as boxes; polygons, ellipses and masks as segmentations; subsets as splits.
 
     Box and outlines of one group, class and place are one object. Labels of an image stay under `tags`; `is_crowd`
     makes a crowd.
     """
-    collector = Collector(files, labels_lost=labels_lost)
+    collector = Collector(files, labels_lost=labels_lost, may_be_empty=may_be_empty)
     names = list(with_suffix(files, ".json"))
     listed: list[tuple[Listed, Mapping[str, Any], Sequence[str | None]]] = []
     for name, document in collector.parsed(names, read_json):

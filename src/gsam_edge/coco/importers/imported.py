@@ -17,11 +17,13 @@ class Imported:
         report: `format`, `images`, `annotations`, `crowds`, `boxes`, `masks`, `per_class` (without crowds), `splits`
             where the source names them, and `account`, `skipped` and `notes` (see `Account.to_json`).
         embedded: images that lie inside an annotation file, by `file_name`; each is read when it is called.
+        incomplete: images of which annotations were left behind, by `file_name`, each with the first reason.
     """
 
     content: Mapping[str, Any]
     report: Mapping[str, Any]
     embedded: Mapping[str, Callable[[], bytes]] = field(default_factory=dict)
+    incomplete: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def image_names(self) -> list[str]:

@@ -1,6 +1,6 @@
 """Splits images into train, val and test, stratified over all classes of an image, with groups kept together."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -19,6 +19,7 @@ from gsam_edge.coco.errors import InvalidDatasetError
 from gsam_edge.coco.images.values import image_values
 from gsam_edge.coco.provenance import HELD_BACK, with_split_digest
 from gsam_edge.coco.splitting.grouping import AUTO, NO_GROUPS, SOURCE_KEY, group_images
+from gsam_edge.coco.splitting.keeping import KeptSplits
 from gsam_edge.coco.splitting.labels import Labels, images_that_keep_labels
 from gsam_edge.coco.splitting.stratification import presence_of, stratify
 
@@ -99,7 +100,12 @@ class SplitConfig(BaseModel):
 
 
 def split(
-    annotations: Annotations, config: SplitConfig, *, seed: int, near_duplicates: Sequence[Sequence[int]] = ()
+    annotations: Annotations,
+    config: SplitConfig,
+    *,
+    seed: int,
+    near_duplicates: Sequence[Sequence[int]] = (),
+    earlier: MutableMapping[str, dict[str, Any]] | None = None,
 ) -> dict[str, Annotations]:
     """Returns the user's own splits, or else splits the images by iterative stratification.
 
@@ -113,6 +119,8 @@ def split(
         config: ratios and groups.
         seed: for the order of equal groups.
         near_duplicates: groups of image ids that show the same image, see `near_duplicate_groups`.
+        earlier: keeps each split; one of the same images with the same shares, groups and seed is taken over, however
+            their labels changed (see `keeping`).
 
     Returns:
         `train`, `val`, `test` and `held_back`, the images whose labels are not used: ready-made ones, and those of the
@@ -124,16 +132,43 @@ def split(
             ready-made splits leave images out, have unknown names, or hold no images for training, or labels are to be
             kept of more images than there are or of fewer than belong together.
     """
-    ids = ready_made_splits(annotations, config)
-    if ids is None:
-        ids = _stratified(annotations, config, seed=seed, near_duplicates=near_duplicates)
-    train = annotations.subset(ids["train"])
-    kept = images_that_keep_labels(
-        train, config.labels, group_by=config.group_by, near_duplicates=near_duplicates, seed=seed
-    )
-    unused = {*ids.get(HELD_BACK, ()), *ids["train"]} - set(kept)
-    members = {**ids, "train": kept, HELD_BACK: sorted(unused)}
+    ready_made = ready_made_splits(annotations, config)
+
+    def all_parts() -> dict[str, list[int]]:
+        if ready_made is not None:
+            return ready_made
+        return _stratified(annotations, config, seed=seed, near_duplicates=near_duplicates)
+
+    def label_parts() -> dict[str, list[int]]:
+        train = annotations.subset(ids["train"])
+        used = images_that_keep_labels(
+            train, config.labels, group_by=config.group_by, near_duplicates=near_duplicates, seed=seed
+        )
+        return {"train": used, HELD_BACK: sorted(set(ids["train"]) - set(used))}
+
+    if earlier is None:
+        ids = all_parts()
+        labelled = label_parts()
+    else:
+        own = None if ready_made is None else _named(annotations, ready_made)
+        kept = KeptSplits(
+            annotations,
+            earlier,
+            groups=group_images(annotations, config.group_by, near_duplicates).groups,
+            config={"ready_made": own, "ratios": config.ratios, "seed": seed},
+        )
+        ids = kept.keep("images", annotations.image_by_id, all_parts)
+        # Apart from the images: validation and test split are the same whatever labels are used.
+        labelled = kept.keep({"labels": config.model_dump()["labels"]}, ids["train"], label_parts)
+    unused = {*ids.get(HELD_BACK, ()), *labelled[HELD_BACK]}
+    members = {**ids, "train": labelled["train"], HELD_BACK: sorted(unused)}
     return with_split_digest({name: annotations.subset(members[name]) for name in members})
+
+
+def _named(annotations: Annotations, ids: Mapping[str, Sequence[int]]) -> dict[str, list[str]]:
+    """Returns file names by part, in an order that does not depend on the ids."""
+    names = {image["id"]: image["file_name"] for image in annotations.images}
+    return {part: sorted(names[image_id] for image_id in members) for part, members in ids.items()}
 
 
 def _stratified(

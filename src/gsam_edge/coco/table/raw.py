@@ -22,6 +22,7 @@ class _Usual(msgspec.Struct, forbid_unknown_fields=True):
     info: msgspec.Raw = msgspec.Raw()
     licenses: msgspec.Raw = msgspec.Raw()
     source_digest: msgspec.Raw = msgspec.Raw()
+    images_digest: msgspec.Raw = msgspec.Raw()
 
 
 _USUAL = msgspec.json.Decoder(_Usual)

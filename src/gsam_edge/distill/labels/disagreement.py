@@ -11,7 +11,7 @@ from gsam_edge.coco.packed import PackedDetections
 from gsam_edge.distill.labels.gated import GatedLabels
 from gsam_edge.metrics.label_quality import match_labels, worst_images
 from gsam_edge.report.draw import LineStyle
-from gsam_edge.report.worst_images import WorstImage
+from gsam_edge.report.plots.worst_images import WorstImage
 from gsam_edge.vision.images import ImageSource
 
 #: What the lines of a disagreement's boxes mean.

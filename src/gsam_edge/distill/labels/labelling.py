@@ -128,6 +128,14 @@ def require_labels_of(images: Annotations, labels: Predictions, *, what: str) ->
             f"{what}: expected labels of the {len(images.images)} present images, got none of {len(missing)} of them, "
             f"and labels of {len(unknown)} other images; {remedy}"
         )
+    if labels.predictor.prompted_with_boxes:
+        counts = {image_id: len(images.truth(image_id, masks=False)) for image_id in labels.objects}
+        changed = [image_id for image_id, count in counts.items() if len(labels.objects[image_id]) != count]
+        if changed:
+            raise InvalidDatasetError(
+                f"{what}: expected a mask in each labelled box, got another number of them in {len(changed)} images "
+                f"(the first: {images.image_by_id[changed[0]]['file_name']!r}), corrected since; {remedy}"
+            )
 
 
 def require_labels(labels: Mapping[str, Predictions], floor: FloorConfig) -> None:

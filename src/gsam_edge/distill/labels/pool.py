@@ -157,6 +157,35 @@ def collect_pool(
     return Pool(replace(empty, images=tuple(records)), report)
 
 
+def pool_or_all_unlabelled(
+    pool: Pool,
+    used: Mapping[str, Annotations],
+    images: ImageSource,
+    unlabelled: ImageFiles,
+    *,
+    is_labelled: bool,
+    scanned: MutableMapping[str, Any],
+) -> Pool:
+    """Returns the images that people may label: the pool, or without a teacher for it the folder of unlabelled images.
+
+    Args:
+        pool: as `collect_pool` returned it.
+        is_labelled: whether a teacher finds objects, so that the pool was not left empty for want of one.
+        used: the splits by name, `train` among them.
+        images: see `collect_pool`.
+        unlabelled: see `collect_pool`.
+        scanned: see `collect_pool`.
+
+    Raises:
+        InvalidDatasetError: see `collect_pool`.
+        ImageError: see `collect_pool`.
+    """
+    if is_labelled:
+        return pool
+    anybody = Need(True, "a person needs no teacher")
+    return collect_pool(used["train"].subset([]), used, images, unlabelled, finder=anybody, scanned=scanned)
+
+
 def _refuse_equal_names(parts: Iterable[Annotations]) -> None:
     for part in parts:
         for image in part.images:
@@ -189,13 +218,13 @@ def _tell(report: Mapping[str, Any]) -> None:
     unreadable = report["unreadable"]
     if unreadable:
         logger.warning(
-            "unlabelled_images: %d files cannot be read and are left out: %s (all: pool_report.json)",
+            "unlabelled_images: %d files cannot be read and are left out: %s (all: report of the pool)",
             len(unreadable),
             "; ".join(list(unreadable.values())[:_MOST_NAMED]),
         )
     for name, copies in report["copies"].items():
         logger.warning(
-            "pool: %d images have the same bytes as one of %s and are left out: %s (all: pool_report.json)",
+            "pool: %d images have the same bytes as one of %s and are left out: %s (all: report of the pool)",
             len(copies),
             name,
             ", ".join(copies[:_MOST_NAMED]),

@@ -18,7 +18,7 @@ from gsam_edge.coco.health import health as coco_health
 from gsam_edge.coco.health.cases import Inspected
 from gsam_edge.coco.health.table import HealthConfig
 from gsam_edge.coco.images.scan import ImageFiles
-from gsam_edge.coco.provenance import HELD_BACK
+from gsam_edge.coco.provenance import HELD_BACK, images_digest
 from gsam_edge.coco.splitting.grouping import related_images
 from gsam_edge.pipelines.types import Figure
 from gsam_edge.teachers.table import TeacherChoice
@@ -36,6 +36,7 @@ def check_annotations(
     checked = validate(raw_annotations.content, images, validation, source="annotations.json", seen=image_scan)
     completed = complete(checked.annotations)
     annotations = completed.annotations.with_source(raw_annotations.digest)
+    annotations = annotations.with_images_digest(images_digest(annotations.images, checked.image_facts))
     return annotations, audit(checked, completed), coco_health.image_duplicates(checked.image_facts, health)
 
 
@@ -43,7 +44,7 @@ def check_dataset_health(
     annotations: Annotations, duplicates: dict[str, Any], images: ImageSource, health: HealthConfig
 ) -> tuple[Annotations, dict[str, Any], Figure]:
     """Applies the health policies; also returns the health findings and a plot of the worst ones."""
-    from gsam_edge.report.health_plots import plot_worst_findings
+    from gsam_edge.report.plots.health import plot_worst_findings
 
     found = coco_health.check_health(annotations, duplicates, health)
     return found.outcome.annotations, found.to_json(), plot_worst_findings(annotations, images, found.findings)
@@ -51,17 +52,24 @@ def check_dataset_health(
 
 def plot_health(annotations: Annotations, health: HealthConfig) -> tuple[Figure, Figure, Figure]:
     """Plots how large the objects are, how many images show each class, and where in the image the objects lie."""
-    from gsam_edge.report.health_plots import plot_box_sizes, plot_heat_map, plot_images_per_class
+    from gsam_edge.report.plots.health import plot_box_sizes, plot_heat_map, plot_images_per_class
 
     box_sizes = plot_box_sizes(annotations, health.smallest_box_side)
     return box_sizes, plot_images_per_class(annotations), plot_heat_map(annotations)
 
 
 def split_annotations(
-    annotations: Annotations, duplicates: dict[str, Any], split_config: SplitConfig, seed: int
+    annotations: Annotations,
+    duplicates: dict[str, Any],
+    split_store: MutableMapping[str, dict[str, Any]],
+    split_config: SplitConfig,
+    seed: int,
 ) -> tuple[Annotations, Annotations, Annotations, Annotations]:
-    """Returns train, val and test split, stratified by class, and what is held back; related images stay together."""
-    parts = split(annotations, split_config, seed=seed, near_duplicates=duplicates["near"])
+    """Returns train, val and test split, stratified by class, and what is held back; related images stay together.
+
+    Images that were split before with these settings stay where they are, however their labels were corrected.
+    """
+    parts = split(annotations, split_config, seed=seed, near_duplicates=duplicates["near"], earlier=split_store)
     return parts["train"], parts["val"], parts["test"], parts[HELD_BACK]
 
 
@@ -80,7 +88,7 @@ def report_validation(
     seed: int,
 ) -> tuple[dict[str, Any], Figure]:
     """Returns the `validation_report` (keys: see `coco.report.validation_report`) and a plot of classes per split."""
-    from gsam_edge.report.plots import plot_class_distribution
+    from gsam_edge.report.plots.classes import plot_class_distribution
 
     parts = {"train": train, "val": val, "test": test, HELD_BACK: held_back}
     related = related_images(annotations, split_config.group_by, duplicates["near"])

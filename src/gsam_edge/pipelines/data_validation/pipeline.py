@@ -31,7 +31,7 @@ def create_pipeline() -> Pipeline:
             ),
             node(
                 nodes.split_annotations,
-                inputs=["annotations_checked", "image_duplicates", "params:split", "params:seed"],
+                inputs=["annotations_checked", "image_duplicates", "split_store", "params:split", "params:seed"],
                 outputs=list(SPLITS),
                 name="split_annotations",
             ),

@@ -16,7 +16,7 @@ from gsam_edge.distill.labels.pool import PooledImages
 from gsam_edge.distill.labels.pool import collect_pool as pool_of
 from gsam_edge.pipelines.templates import arm_data, tuned_teachers
 from gsam_edge.pipelines.types import ArmRun, CheckpointStore, Figure, Predictions, Start, StudentWeights
-from gsam_edge.report.worst_images import WorstImagesConfig
+from gsam_edge.report.plots.worst_images import WorstImagesConfig
 from gsam_edge.students.choice import StudentConfig
 from gsam_edge.teachers.config import FloorConfig
 from gsam_edge.teachers.features import FeatureStore
@@ -123,7 +123,7 @@ def check_labels(
     """
     from gsam_edge.distill.labels.checking import check_labels as checked_labels
     from gsam_edge.distill.labels.disagreement import LEGEND
-    from gsam_edge.report.worst_images import plot_worst_images
+    from gsam_edge.report.plots.worst_images import plot_worst_images
 
     checked = checked_labels(
         {"train": train, "val": val, "pool": pool},
@@ -224,7 +224,7 @@ def report_distillation(
 ) -> tuple[dict[str, Any], Figure]:
     """Compares the distilled student with its controls on the test images: as a report and as a plot."""
     from gsam_edge.distill.arms.reports import distillation_report
-    from gsam_edge.report.arm_plots import plot_distillation_arms
+    from gsam_edge.report.plots.arms import plot_distillation_arms
 
     report = distillation_report(
         test,

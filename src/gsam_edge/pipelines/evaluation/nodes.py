@@ -6,13 +6,12 @@ from typing import Any
 from gsam_edge.coco import Annotations, SplitConfig
 from gsam_edge.distill.config import LabellingConfig
 from gsam_edge.evaluate.budget import BudgetConfig
-from gsam_edge.evaluate.config import EvaluationConfig, GateConfig
+from gsam_edge.evaluate.config import EvaluationConfig
 from gsam_edge.export.files import ArtefactFiles
 from gsam_edge.export.format import NotBuilt
 from gsam_edge.export.table import FORMATS
 from gsam_edge.pipelines.templates import STUDENT, tuned_teachers
 from gsam_edge.pipelines.types import DataFrame, Figure, Predictions, StudentWeights
-from gsam_edge.report.facts.config import ReportConfig
 from gsam_edge.teachers.table import TeacherChoice
 from gsam_edge.training.device import DeviceName
 from gsam_edge.vision.images import ImageSource
@@ -153,8 +152,8 @@ def compare(
 ) -> tuple[list[Row], DataFrame, Figure]:
     """Compares all artefacts that could be measured: as a report, as a table for kedro-viz, as a plot."""
     from gsam_edge.evaluate.comparison import comparison_frame, comparison_rows
-    from gsam_edge.report.comparison_plot import plot_comparison
     from gsam_edge.report.differences import told_differences
+    from gsam_edge.report.plots.comparison import plot_comparison
 
     rows = comparison_rows(measurements, times)
     return rows, comparison_frame(rows), plot_comparison(rows, list(told_differences(evaluation_report)))
@@ -192,7 +191,7 @@ def evaluate_artefacts(
 def plot_evaluation(evaluation_report: dict[str, Any]) -> tuple[Figure, Figure, Figure]:
     """Plots the student's confusion of classes, precision by recall, and the share of right ones by score."""
     from gsam_edge.evaluate.report import diagnosed
-    from gsam_edge.report.accuracy_plots import plot_confusion, plot_precision_recall, plot_reliability
+    from gsam_edge.report.plots.accuracy import plot_confusion, plot_precision_recall, plot_reliability
 
     of_student = diagnosed(evaluation_report, STUDENT)
     return (
@@ -213,33 +212,3 @@ def draw_predictions(
     from gsam_edge.evaluate.artefacts import plot_predictions
 
     return plot_predictions(annotations_test, images, columns, evaluation, recommended)
-
-
-def write_report(
-    annotations_test: Annotations,
-    images: ImageSource,
-    predictions: Predictions,
-    student_weights: StudentWeights,
-    dataset: str,
-    config: ReportConfig,
-    gate: GateConfig,
-    evaluation: EvaluationConfig,
-    **reports: Any,
-) -> tuple[str, str]:
-    """Writes the report for people, one HTML file, and the model card: both say what the reports say."""
-    from gsam_edge.report.facts.collect import collect_facts
-    from gsam_edge.report.pages.html import html_report
-    from gsam_edge.report.pages.model_card import model_card
-
-    facts = collect_facts(
-        annotations_test,
-        images,
-        predictions,
-        dataset=dataset,
-        student_digest=student_weights.digest,
-        reports=reports,
-        config=config,
-        most_drop=gate.most_drop,
-        match_iou=evaluation.match_box_iou,
-    )
-    return html_report(facts), model_card(facts)

@@ -17,17 +17,6 @@ SHOWN = [
     "student",
     *(f"student_{name}" for name, made_as in FORMATS.items() if made_as.precision == "integer"),
 ]
-#: What the report tells beside the evaluation's own reports: those of the steps before it, and when each step ran.
-EARLIER_REPORTS = (
-    "validation_report",
-    "teacher_report",
-    "label_report",
-    "distillation_report",
-    "optimization_report",
-    f"{STUDENT}_thresholds",
-    "run_record",
-)
-OWN_REPORTS = ("comparison", "evaluation_report", "recommendation", "failure_report")
 
 
 def measuring(model: str) -> list[Node]:
@@ -67,7 +56,7 @@ def measuring(model: str) -> list[Node]:
 
 def create_pipeline() -> Pipeline:
     """Measures every artefact on the test split, each in fresh processes, compares them, and says which to ship."""
-    made = Pipeline(
+    return Pipeline(
         [
             node(
                 nodes.measure_teacher,
@@ -156,21 +145,3 @@ def create_pipeline() -> Pipeline:
             ),
         ]
     )
-    own = [name for name in OWN_REPORTS if name in made.all_outputs()]
-    report = node(
-        nodes.write_report,
-        inputs={
-            "annotations_test": "annotations_test",
-            "images": "raw_images",
-            "predictions": f"predictions_{STUDENT}",
-            "student_weights": f"{STUDENT}_weights",
-            "dataset": "params:dataset",
-            "config": "params:report",
-            "gate": "params:gate",
-            "evaluation": "params:evaluation",
-            **{name: name for name in (*EARLIER_REPORTS, *own)},
-        },
-        outputs=["report", "model_card"],
-        name="write_report",
-    )
-    return made + Pipeline([report])

@@ -7,7 +7,7 @@ from gsam_edge.coco.needs import is_not_needed
 from gsam_edge.distill.config import LabellingConfig
 from gsam_edge.pipelines.templates import tuned_teachers
 from gsam_edge.pipelines.types import Adapter, Figure, LiveMetrics
-from gsam_edge.report.worst_images import WorstImagesConfig
+from gsam_edge.report.plots.worst_images import WorstImagesConfig
 from gsam_edge.teachers.config import FloorConfig
 from gsam_edge.teachers.table import TeacherChoice
 from gsam_edge.training.device import DeviceName
@@ -28,8 +28,8 @@ def report_teachers(
 
     Also plots the figures of each class, and the images that the tuned teachers label worst.
     """
-    from gsam_edge.report.teacher_plots import plot_teacher_classes
-    from gsam_edge.report.worst_images import plot_worst_images, worst_rows
+    from gsam_edge.report.plots.teachers import plot_teacher_classes
+    from gsam_edge.report.plots.worst_images import plot_worst_images, worst_rows
     from gsam_edge.teachers.judging.report import LabelRule, teacher_report
 
     rule = LabelRule(floor.score_threshold, labelling.match_iou)
@@ -53,7 +53,7 @@ def report_teachers(
 
 def plot_curves(log: LiveMetrics, **adapters: Adapter | dict[str, str]) -> Figure:
     """Plots what the trainings of the teachers logged; of a teacher that was not tuned, the reason is written."""
-    from gsam_edge.report.teacher_plots import plot_teacher_curves
+    from gsam_edge.report.plots.teachers import plot_teacher_curves
 
     absent = {name: adapter["why"] for name, adapter in adapters.items() if is_not_needed(adapter)}
     absent |= {

@@ -11,7 +11,7 @@ from gsam_edge.coco.predictions import Predictions
 from gsam_edge.metrics.thresholds import thresholds_of
 from gsam_edge.report.facts.config import ReportConfig
 from gsam_edge.report.facts.facts import Facts
-from gsam_edge.report.facts.pictures import choose_pictures
+from gsam_edge.report.facts.pictures import choose_pictures, doubt_pictures, proposed_pictures
 from gsam_edge.vision.images import ImageSource
 
 #: Packages whose versions a figure may depend on.
@@ -40,6 +40,8 @@ def collect_facts(
     config: ReportConfig,
     most_drop: float,
     match_iou: float,
+    unlabelled: ImageSource,
+    doubts: Mapping[str, bytes],
 ) -> Facts:
     """Collects what the report and the model card say, and draws the images.
 
@@ -53,9 +55,18 @@ def collect_facts(
         config: what is shown.
         most_drop: points of mAP50-95 that the gate lets an artefact lose.
         match_iou: box IoU from which an answer and an object of its class are a pair (0..1).
+        unlabelled: images of the folder of unlabelled ones, by name in that folder.
+        doubts: names of images whose labels are in doubt to their drawings, JPEG.
     """
     thresholds = thresholds_of(truth.class_names, reports["student_thresholds"])
     digests = {"annotations.json": truth.source, "the split of the images": truth.split_digest}
+    pictures = choose_pictures(
+        truth, predictions, images, thresholds, reports.get("failure_report"), config, match_iou=match_iou
+    )
+    if "review_report" in reports:
+        pictures += doubt_pictures(reports["review_report"], doubts, config)
+    if "next_to_label" in reports:
+        pictures += proposed_pictures(reports["next_to_label"], images, unlabelled, config)
     return Facts(
         dataset=PurePath(dataset).name or dataset,
         reports=reports,
@@ -66,9 +77,7 @@ def collect_facts(
             "the student's weights": student_digest,
         },
         most_drop=most_drop,
-        pictures=choose_pictures(
-            truth, predictions, images, thresholds, reports.get("failure_report"), config, match_iou=match_iou
-        ),
+        pictures=pictures,
         versions={"python": python_version(), **_versions()},
     )
 

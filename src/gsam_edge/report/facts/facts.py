@@ -26,7 +26,7 @@ class Facts:
         class_names: by class id.
         digests: what the data and the student are told apart by: a name for people to SHA-256.
         most_drop: points of mAP50-95 that the gate lets an artefact lose; None where not known.
-        pictures: images of the test split with what the student finds there.
+        pictures: images of the test split with what the student finds there, and images to look at next.
         versions: packages to their versions.
     """
 
@@ -95,5 +95,5 @@ class Facts:
         return tuple(check for check in self.checks if check.state == "bad")
 
     def shown(self, kind: str) -> list[Picture]:
-        """Returns the images of one kind: "found", "missed" or "invented"."""
+        """Returns the images of one kind, see `Picture`."""
         return [picture for picture in self.pictures if picture.kind == kind]

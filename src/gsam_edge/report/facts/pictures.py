@@ -1,4 +1,4 @@
-"""Images of the report: what the student finds, misses and invents, drawn and packed as data of the page."""
+"""Images of the report: what the student finds and fails on, what to look at next; packed as data of the page."""
 
 import base64
 from collections.abc import Mapping, Sequence
@@ -17,19 +17,28 @@ from gsam_edge.metrics.label_quality import MatchedLabels, match_labels
 from gsam_edge.report.draw import LineStyle, draw_detections
 from gsam_edge.report.facts.checks import sentence
 from gsam_edge.report.facts.config import ReportConfig
-from gsam_edge.vision.images import ImageSource
+from gsam_edge.vision.images import ImageSource, decode_image
 
-Kind: TypeAlias = Literal["found", "missed", "invented"]
+Kind: TypeAlias = Literal["found", "missed", "invented", "confused", "doubted", "proposed"]
+#: Kinds of failures that are shown, and which reasons of `failure_report` they are shown for.
+_FAILURES: Mapping[Kind, tuple[str, ...]] = {
+    "missed": ("missed",),
+    "invented": ("invented",),
+    "confused": ("confused", "outlined"),
+}
 #: Reasons of an image in `failure_report` that are told under it.
 _MOST_REASONS = 2
+#: A drawing with more pixels is refused: those of a review are 1280 wide.
+_MOST_PIXELS = 40_000_000
 
 
 @dataclass(frozen=True)
 class Picture:
-    """One image of the test split.
+    """One image.
 
     Attributes:
-        kind: what it shows: everything found, something missed, or something found that is not there.
+        kind: what it shows: everything found, something missed, something found that is not there, something taken for
+            another class or badly outlined; or labels in doubt, or an image to label.
         file_name: its name.
         text: what is to be seen, in a sentence.
         alt: the same for those who do not see it.
@@ -98,8 +107,7 @@ def choose_pictures(
         matched = match_labels(truth, image_id, answers, match_iou=match_iou, prompted=False)
         seen[image_id] = _Seen(image_id, answers, matched)
     pictures = [_drawn(each, "found", _found_text(each, truth), truth, images, config) for each in _hits(seen, config)]
-    kinds: tuple[Kind, ...] = ("missed", "invented")
-    for kind in kinds:
+    for kind in _FAILURES:
         told = [(entry, _reasons(entry, kind)) for entry in (failures or {}).get("images", ())]
         worst = [(entry, reasons) for entry, reasons in told if reasons and entry["image_id"] in seen]
         worst.sort(key=lambda pair: -len(pair[1]))  # of equal ones, the worse image stays first
@@ -132,26 +140,88 @@ def _found_text(seen: _Seen, truth: Annotations) -> str:
 
 
 def _reasons(entry: Mapping[str, Any], kind: Kind) -> list[str]:
-    return [reason["text"] for reason in entry["reasons"] if reason["kind"] == kind]
+    return [reason["text"] for reason in entry["reasons"] if reason["kind"] in _FAILURES[kind]]
 
 
 def _drawn(
     seen: _Seen, kind: Kind, text: str, truth: Annotations, images: ImageSource, config: ReportConfig
 ) -> Picture:
-    """Draws right answers solid, and what the image is shown for: missed objects dashed, false alarms dotted."""
+    """Draws right answers solid, and what the image is shown for: missed objects dashed, wrong answers dotted."""
     file_name = str(truth.image_by_id[seen.image_id]["file_name"])
     image = images[file_name]
     width = config.picture_width
     invented = seen.invented
-    shown = np.ones(len(invented), bool) if kind == "invented" else ~invented
+    shown = np.ones(len(invented), bool) if kind in ("invented", "confused") else ~invented
     lines: list[LineStyle] = ["dotted" if wrong else "solid" for wrong in invented[shown]]
     drawn = draw_detections(image, seen.answers.select(shown).unpack(), truth.class_names, width=width, lines=lines)
-    if kind == "missed":
+    if kind in ("missed", "confused"):
         missed = seen.matched.truth.select(seen.missed).unmasked
         scaled = replace(missed, xyxy=(missed.xyxy * (width / image.shape[1])).astype(np.float32))
         dashed: list[LineStyle] = ["dashed"] * len(scaled)
         drawn = draw_detections(drawn, scaled, truth.class_names, width=width, with_scores=False, lines=dashed)
+    return _packed(kind, file_name, text, f"Test image {file_name}: {text}", Image.fromarray(drawn), config)
+
+
+def doubt_pictures(report: Mapping[str, Any], drawn: Mapping[str, bytes], config: ReportConfig) -> list[Picture]:
+    """Shows the images whose labels are most in doubt: half as many as of other kinds, and twice as wide.
+
+    Args:
+        report: `review_report`.
+        drawn: image names to their drawings, JPEG, labels on the left and what models see on the right.
+        config: how many, how large.
+
+    Raises:
+        ImageError: if a drawing is missing or no image.
+    """
+    pictures = []
+    for row in report["worst"][: config.pictures // 2]:
+        name = row["file_name"]
+        width = 2 * config.picture_width
+        drawing = decode_image(drawn[name], name=name, max_pixels=_MOST_PIXELS)
+        text = " ".join(map(sentence, row["reasons"][:_MOST_REASONS]))
+        if len(row["reasons"]) > _MOST_REASONS:
+            text += f" And {len(row['reasons']) - _MOST_REASONS} more."
+        pictures.append(
+            _packed("doubted", name, text, f"Labels in doubt on {name}: {text}", _scaled(drawing, width), config)
+        )
+    return pictures
+
+
+def proposed_pictures(
+    report: Mapping[str, Any], images: ImageSource, unlabelled: ImageSource, config: ReportConfig
+) -> list[Picture]:
+    """Shows the images to label first, as they are.
+
+    Args:
+        report: `next_to_label`.
+        images: the dataset's images by file name.
+        unlabelled: those of the folder of unlabelled images, by name in that folder.
+        config: how many, how large.
+
+    Raises:
+        ImageError: if an image is missing or none.
+    """
+    pictures = []
+    for row in report["images"][: config.pictures]:
+        name = row["file_name"]
+        is_unlabelled = row["from"] == "unlabelled"
+        image = unlabelled[name.removeprefix("unlabelled/")] if is_unlabelled else images[name]
+        text = sentence(f"{row['rank']}: {row['why']}")
+        shown = _scaled(image, config.picture_width)
+        pictures.append(_packed("proposed", name, text, f"Image to label, {name}: {text}", shown, config))
+    return pictures
+
+
+def _scaled(image: NDArray[np.uint8], width: int) -> Image.Image:
+    """Returns an image in a width, or smaller where it is smaller."""
+    picture = Image.fromarray(image)
+    if picture.width <= width:
+        return picture
+    return picture.resize((width, max(1, round(picture.height * width / picture.width))), Image.Resampling.BOX)
+
+
+def _packed(kind: Kind, file_name: str, text: str, alt: str, picture: Image.Image, config: ReportConfig) -> Picture:
     buffer = BytesIO()
-    Image.fromarray(drawn).save(buffer, "JPEG", quality=config.jpeg_quality, optimize=True)
+    picture.save(buffer, "JPEG", quality=config.jpeg_quality, optimize=True)
     source = f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
-    return Picture(kind, file_name, text, f"Test image {file_name}: {text}", source, width, drawn.shape[0])
+    return Picture(kind, file_name, text, alt, source, picture.width, picture.height)

@@ -12,8 +12,8 @@ from gsam_edge.report.sections.html.environment import environment
 from gsam_edge.report.sections.html.table import PAGE_SECTIONS
 
 #: The sections whose first advice stands on the first screen, too, the most useful first, and how many at most.
-_ADVISING = ("classes", "failures", "distillation", "teachers", "data", "file")
-_MOST_STEPS = 4
+_ADVISING = ("classes", "failures", "review", "next_to_label", "distillation", "teachers", "data", "file")
+_MOST_STEPS = 5
 
 
 class _Rendered(NamedTuple):

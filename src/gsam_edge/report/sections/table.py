@@ -17,6 +17,7 @@ from gsam_edge.report.sections.comparison import (
 )
 from gsam_edge.report.sections.inference import inference_summary
 from gsam_edge.report.sections.pruning import pruning_summary
+from gsam_edge.report.sections.review import failures_summary, import_review_summary, review_summary
 from gsam_edge.report.sections.teachers import teachers_summary
 
 #: A rendered section: anything that rich prints.
@@ -55,6 +56,13 @@ SECTIONS: Mapping[str, Section] = {
         ),
         Section(
             "artefacts", ("optimization_report",), lambda reports: artefacts_summary(reports["optimization_report"])
+        ),
+        Section("failures", ("failure_report",), lambda reports: failures_summary(reports["failure_report"])),
+        Section("review", ("review_report",), lambda reports: review_summary(reports["review_report"])),
+        Section(
+            "import_review",
+            ("import_review_report",),
+            lambda reports: import_review_summary(reports["import_review_report"]),
         ),
         Section("teachers", ("teacher_report",), lambda reports: teachers_summary(reports["teacher_report"])),
         Section("arms", ("distillation_report",), lambda reports: arms_summary(reports["distillation_report"])),

@@ -34,14 +34,14 @@ _OBJECT_KEYS = frozenset({"id", "image_id", "category_id", "iscrowd"})
 _CROWD = {0: 0, 1: 1, "0": 0, "1": 1}
 
 
-def import_coco(files: SourceFiles, *, labels_lost: LabelsLost) -> Imported:
+def import_coco(files: SourceFiles, *, labels_lost: LabelsLost, may_be_empty: bool = False) -> Imported:
     """Merges all COCO files of a folder: new ids, classes by name, further keys kept, `source_file` and `source_id`.
 
     Images are looked for beside the JSON file, in `images/` there, in a folder named like the file's subset
     (`instances_train2017.json`: `train2017/`), then by the rule for all formats. Files may list the same image: an
     object that is the same in two files is taken once.
     """
-    collector = Collector(files, labels_lost=labels_lost)
+    collector = Collector(files, labels_lost=labels_lost, may_be_empty=may_be_empty)
     names = list(with_suffix(files, ".json"))
     merged = _Merged(collector, Finder(files.image_names(), names))
     with gc_paused():

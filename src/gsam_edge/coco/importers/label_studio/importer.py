@@ -30,13 +30,13 @@ class _Task:
     is_truth: list[bool] = field(default_factory=list)
 
 
-def import_label_studio(files: SourceFiles, *, labels_lost: LabelsLost) -> Imported:
+def import_label_studio(files: SourceFiles, *, labels_lost: LabelsLost, may_be_empty: bool = False) -> Imported:
     """Imports Label Studio: rectangles as boxes; turned ones, polygons, ellipses and brush masks as segmentations.
 
     Of an image that several people labelled, the annotation marked as ground truth is taken; where there is none and
     they differ, the image is left out. Cancelled annotations, drafts and predictions are not taken.
     """
-    collector = Collector(files, labels_lost=labels_lost)
+    collector = Collector(files, labels_lost=labels_lost, may_be_empty=may_be_empty)
     names = list(with_suffix(files, ".json"))
     tasks: list[_Task] = []
     for name, document in collector.parsed(names, read_json):

@@ -1,4 +1,4 @@
-"""Decodes the packed runs of Label Studio's brush: bits, after the published format of thi.ng/rle-pack.
+"""The packed runs of Label Studio's brush: bits, after the published format of thi.ng/rle-pack.
 
 32 bits: the number of values; 5 bits: bits per value - 1; four times 4 bits: bits of a run's length - 1, by its class.
 Then runs, until all values are there: 1 bit: repeated or not; 2 bits: class; the length - 1; one value, or one each.
@@ -41,6 +41,23 @@ def unpack_runs(codes: Sequence[Any], count: int) -> NDArray[np.uint8]:
         values[start:end] = bits.read(_BYTE) if is_repeated else bits.read_bytes(end - start)
         start = end
     return values
+
+
+def pack_runs(values: NDArray[np.uint8]) -> list[int]:
+    """Returns the code of values, uint8 [count], as runs of equal ones: `unpack_runs` gives them back."""
+    sizes = (4, 8, 12, 16)  # bits of the length of a run
+    bits = [f"{len(values):032b}", f"{_BYTE - 1:05b}", *(f"{size - 1:04b}" for size in sizes)]
+    starts = np.flatnonzero(np.append(True, values[1:] != values[:-1])) if len(values) else np.zeros(0, np.int64)
+    for start, length in zip(starts.tolist(), np.diff(np.append(starts, len(values))).tolist(), strict=True):
+        left = length
+        while left:
+            run = min(left, 1 << sizes[-1])
+            row = next(row for row, size in enumerate(sizes) if run <= 1 << size)
+            bits.append(f"1{row:02b}{run - 1:0{sizes[row]}b}{int(values[start]):08b}")
+            left -= run
+    code = "".join(bits)
+    code += "0" * (-len(code) % _BYTE)
+    return [int(code[at : at + _BYTE], 2) for at in range(0, len(code), _BYTE)]
 
 
 class _Bits:

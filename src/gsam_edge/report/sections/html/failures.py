@@ -54,6 +54,7 @@ def failures(facts: Facts) -> Markup:
             for image in report["images"][:_MOST_IMAGES]
         ],
         more=max(0, len(report["images"]) - _MOST_IMAGES),
+        shown=facts.shown("confused"),
     )
 
 

@@ -15,7 +15,9 @@ from gsam_edge.report.sections.html.failures import failure_advice, failures
 from gsam_edge.report.sections.html.file import file_advice, file_to_use
 from gsam_edge.report.sections.html.labels import label_advice, labels
 from gsam_edge.report.sections.html.made import how_it_was_made, made_advice
+from gsam_edge.report.sections.html.next_to_label import next_advice, next_to_label
 from gsam_edge.report.sections.html.pictures import picture_advice, pictures
+from gsam_edge.report.sections.html.review import review, review_advice
 from gsam_edge.report.sections.html.student import student, student_advice
 from gsam_edge.report.sections.html.teachers import teacher_advice, teachers
 
@@ -58,6 +60,8 @@ PAGE_SECTIONS: Mapping[str, PageSection] = {
         PageSection("artefacts", "The files compared", ("comparison",), artefacts, artefact_advice),
         PageSection("classes", "Each class", ("comparison",), classes, class_advice),
         PageSection("failures", "Where it fails", ("failure_report",), failures, failure_advice),
+        PageSection("review", "Labels that may be wrong", ("review_report",), review, review_advice),
+        PageSection("next_to_label", "Images to label next", ("next_to_label",), next_to_label, next_advice),
         PageSection("made", "How this was made", (), how_it_was_made, made_advice),
     )
 }

@@ -7,6 +7,9 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 KEDRO := $(BIN)/kedro
 
+# Tests start many processes; without kept bytecode each would compile the libraries anew, a third of its start.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test test-slow lint viz ui bench proof runtime install lock
 
 demo: $(READY) ## the whole job on the shipped sample

@@ -1,5 +1,8 @@
 """For all tests: a busy machine fails no property test for being slow, and two runs draw the same."""
 
+import gc
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import settings
 from pycocotools import mask as coco_mask
@@ -14,6 +17,17 @@ settings.load_profile("steady")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Puts the whole pipelines first: a process runs a file of them, and the others have the rest meanwhile."""
     items.sort(key=lambda item: "integration" not in item.path.parts)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[object]:
+    """Libraries are imported here, and stay: no search for garbage looks at them, neither now nor after a training."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
 
 
 @pytest.fixture(autouse=True)

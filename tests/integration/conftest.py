@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from support.whole_runs import ROOT
+pytest.register_assert_rewrite("support.finished_runs")
+
+from support.whole_runs import ROOT  # noqa: E402
 
 
 @pytest.fixture(scope="module")

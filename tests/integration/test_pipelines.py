@@ -1,90 +1,58 @@
-"""Whole pipelines with `--env=test` on a few images of the sample, as a user starts them."""
+"""The whole job with `--env=test` on a few images of the sample, as a user starts it, and what is started on it."""
 
-import hashlib
 import json
 import shutil
 from pathlib import Path
 
 import pytest
 
-from gsam_edge.export.table import FORMATS
-from support.readme import run_snippets
-from support.whole_runs import IMAGES, kedro_run, report, small_dataset
+from support.finished_runs import check_finished_run
+from support.whole_runs import kedro_run, report, small_dataset, typed_kedro_run
 
 
-@pytest.mark.parametrize(
-    ("kinds", "student", "teachers", "outputs"),
-    [
-        ({"boxes": True, "masks": True}, "yolov8-seg", {"grounding_dino", "sam"}, {"box", "mask"}),
-        ({"boxes": True, "masks": False}, "yolov8", {"grounding_dino"}, {"box"}),
-        ({"boxes": False, "masks": True}, "fastsam", {"sam"}, {"box", "mask"}),
-    ],
-    ids=["boxes and masks", "boxes", "masks"],
-)
-def test_the_data_decides(
-    project: Path, tmp_path: Path, kinds: dict[str, bool], student: str, teachers: set[str], outputs: set[str]
-) -> None:
-    dataset = small_dataset(tmp_path / "dataset", **kinds)
-    reporting = project / "data" / "test" / "08_reporting"
-    shutil.rmtree(reporting / "live_metrics", ignore_errors=True)  # the curves of another dataset's run
-    done = kedro_run(project, "--env=test", f"--params=dataset={dataset}")
+@pytest.fixture(scope="module")
+def finished(project: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The dataset of the whole job, with boxes and masks, that was run in `project`, and what the run said."""
+    dataset = small_dataset(tmp_path_factory.mktemp("whole") / "dataset", boxes=True, masks=True)
+    done = typed_kedro_run(project, "--env=test", f"--params=dataset={dataset}")
     assert done.returncode == 0, done.stderr[-4000:]
-    distilled = report(project, "distillation_report")
-    assert distilled["student"]["architecture"] == student
-    assert set(distilled["arms"]) == {"distilled"}  # every image has its label
-    assert distilled["verdict"].startswith(("nothing for the teacher to teach", "not known"))
-    tuned = {name for name, part in report(project, "teacher_report").items() if part["status"] == "tuned"}
-    assert tuned - {"grounded_sam"} == teachers
-    rows = {row["artefact"]: row for row in report(project, "comparison")}
-    assert set(rows) == {"teacher", "student", "student_onnx", "student_onnx_int8"}
-    for name in ("student", "student_onnx", "student_onnx_int8"):
-        found = {kind for kind in ("box", "mask") if f"{kind}_map50" in rows[name]}
-        assert found == outputs, name
-        assert rows[name]["score_threshold"] == 0.0001
-    assert ("score_threshold" in rows["teacher"]) == ("grounding_dino" in teachers)
-    exported = {row["artefact"]: row for row in report(project, "optimization_report")}
-    for name in ("student_onnx", "student_onnx_int8"):
-        assert exported[name]["prompt_free"]
-        assert exported[name]["verdict"].startswith("accepted"), exported[name]
-        assert {f"{kind}_map50_95" for kind in outputs} <= set(exported[name]["accuracy"])
-        assert exported[name]["latency"]["ms"] > 0
-    assert report(project, "validation_report")["images"]["in"] == IMAGES
-    drawn = ["comparison", "predictions", "distillation_arms", "label_disagreements"]
-    drawn += ["teacher_curves", "teacher_classes", "teacher_worst", "failures", "review", "next_to_label"]
-    assert {path.name for path in reporting.glob("plot_*.png")} >= {f"plot_{name}.png" for name in drawn}
-    assert "verdict" in report(project, "label_report")
-    totals = report(project, "failure_report")["totals"]
-    assert totals["objects"] == rows["student"]["objects"]
-    assert report(project, "next_to_label")["images"] == []  # nothing is unlabelled
-    review = json.loads((reporting / "review" / "annotations.json").read_text())
-    assert len(review["images"]) == report(project, "review_report")["handed_out"]["images"]
-    assert {path.stem for path in (reporting / "live_metrics").iterdir()} == teachers | {"student"}
-    told = report(project, "recommendation")
-    assert told["ship"] in ("student_onnx", "student_onnx_int8", None)
-    if told["ship"]:
-        assert hashlib.sha256((project / told["file"]).read_bytes()).hexdigest() == told["digest"]
-        assert str((project / told["file"]).resolve()) in done.stderr.replace("\n", "")
-    missed = {other["artefact"]: other["misses"] for other in told["others"]}
-    assert missed.keys() | {told["ship"]} >= {"teacher", "student", *(f"student_{name}" for name in FORMATS)}
-    assert missed["student_ncnn"] == ["not asked for: formats"]
-    times = json.loads((project / "data" / "test" / "07_model_output" / "artefact_times.json").read_text())
-    assert {name: times[name]["latency_ms_median"] for name in rows} == {
-        name: row["latency_ms_median"] for name, row in rows.items()
-    }
-    readme_holds(project, dataset, tmp_path)
+    return dataset, done.stderr
 
 
-def readme_holds(project: Path, dataset: Path, folder: Path) -> None:
-    """README's snippets open what Kedro wrote, and the file in it that somebody copied elsewhere."""
-    models = project / "data" / "test" / "06_models"
-    image = next((dataset / "images").iterdir())
-    (printed,) = run_snippets(folder / "reader", models, image, source=project / "src")
-    assert printed.startswith("[")
-    copied = folder / "copied"
-    copied.mkdir()
-    newest = max((models / "student_int8.onnx").iterdir())
-    shutil.copy(newest / "student_int8.onnx", copied)
-    assert run_snippets(folder / "copier", copied, image, source=project / "src") == [printed]
+def test_boxes_and_masks_train_both_teachers_and_a_student_of_both(
+    project: Path, finished: tuple[Path, str], tmp_path: Path
+) -> None:
+    dataset, said = finished
+    check_finished_run(
+        project,
+        dataset,
+        said,
+        tmp_path,
+        student="yolov8-seg",
+        teachers={"grounding_dino", "sam"},
+        outputs={"box", "mask"},
+    )
+
+
+def test_a_pipeline_runs_alone_and_skips_what_is_there(
+    project: Path, finished: tuple[Path, str], tmp_path: Path
+) -> None:
+    folder = shutil.copytree(project, tmp_path / "project", symlinks=True)
+    dataset, _ = finished
+    arguments = ("--env=test", f"--params=dataset={dataset}")
+    versions = folder / "data" / "test" / "06_models" / "student_weights.safetensors"
+    before = len(list(versions.iterdir()))
+    alone = kedro_run(folder, *arguments, "--pipeline=distillation")
+    assert alone.returncode == 0, alone.stderr[-4000:]
+    assert len(list(versions.iterdir())) == before + 1
+    assert report(folder, "label_report")["store"]["new"] == 0
+    skipped = kedro_run(folder, *arguments, "--pipeline=distillation", "--only-missing-outputs")
+    assert skipped.returncode == 0, skipped.stderr[-4000:]
+    assert len(list(versions.iterdir())) == before + 1
+    another = small_dataset(tmp_path / "another", boxes=True, masks=False)
+    refused = kedro_run(folder, "--env=test", f"--params=dataset={another}", "--only-missing-outputs")
+    assert refused.returncode != 0
+    assert "expected a split of this dataset, got one of another" in " ".join(refused.stderr.split())
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Single pipelines, and runs started again, refused, or shared by two processes, with `--env=test`, as a user does."""
+"""Single pipelines, and runs that are refused or shared by two processes, with `--env=test`, as a user does."""
 
 import os
 import shutil
@@ -10,25 +10,6 @@ from pathlib import Path
 import pytest
 
 from support.whole_runs import IMAGES, SAMPLE, kedro_run, report, small_dataset
-
-
-def test_a_pipeline_runs_alone_and_skips_what_is_there(project: Path, tmp_path: Path) -> None:
-    dataset = small_dataset(tmp_path / "dataset", boxes=True, masks=True)
-    arguments = ("--env=test", f"--params=dataset={dataset}")
-    assert kedro_run(project, *arguments).returncode == 0
-    versions = project / "data" / "test" / "06_models" / "student_weights.safetensors"
-    before = len(list(versions.iterdir()))
-    alone = kedro_run(project, *arguments, "--pipeline=distillation")
-    assert alone.returncode == 0, alone.stderr[-4000:]
-    assert len(list(versions.iterdir())) == before + 1
-    assert report(project, "label_report")["store"]["new"] == 0
-    skipped = kedro_run(project, *arguments, "--pipeline=distillation", "--only-missing-outputs")
-    assert skipped.returncode == 0, skipped.stderr[-4000:]
-    assert len(list(versions.iterdir())) == before + 1
-    another = small_dataset(tmp_path / "another", boxes=True, masks=False)
-    refused = kedro_run(project, "--env=test", f"--params=dataset={another}", "--only-missing-outputs")
-    assert refused.returncode != 0
-    assert "expected a split of this dataset, got one of another" in " ".join(refused.stderr.split())
 
 
 @pytest.mark.parametrize(

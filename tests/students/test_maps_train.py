@@ -73,7 +73,7 @@ def test_each_loss_is_logged_by_its_name_and_the_projector_is_not_shipped(images
     assert any(not torch.equal(a, plain.weights.tensors[name]) for name, a in trained.weights.tensors.items())
 
 
-@pytest.mark.parametrize("architecture", ["yolov8-seg", "yolov10", "yolo26-seg"])
+@pytest.mark.parametrize("architecture", ["yolov8-seg", pytest.param("yolov10", marks=pytest.mark.slow), "yolo26-seg"])
 def test_a_killed_training_continues_to_the_same_weights(
     images, student_config, training_config, tmp_path, monkeypatch, architecture
 ):

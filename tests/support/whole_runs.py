@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from support.fork_server import forked_kedro_run
+
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "data" / "01_raw" / "sample"
 IMAGES = 14
@@ -33,6 +35,12 @@ def small_dataset(folder: Path, *, boxes: bool, masks: bool) -> Path:
 
 
 def kedro_run(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Runs `kedro run` in a process of its own that need not import the libraries."""
+    return forked_kedro_run(project, arguments, ROOT / "src")
+
+
+def typed_kedro_run(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Runs `kedro run` as somebody does who types it: the interpreter and all libraries are started for it."""
     command = [sys.executable, "-m", "kedro", "run", *arguments]
     environment = os.environ | {"COLUMNS": "200", "PYTHONPATH": str(project / "src")}
     return subprocess.run(command, cwd=project, capture_output=True, text=True, check=False, env=environment)

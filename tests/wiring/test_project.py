@@ -85,13 +85,13 @@ def test_the_layers_have_an_order(env: str) -> None:
 @pytest.mark.parametrize("env", ["base", "test", "full"])
 def test_every_dataset_is_in_the_catalog_and_every_parameter_in_a_file(env: str) -> None:
     config = load_config(env)
-    catalog = DataCatalog.from_config(config["catalog"])
+    catalog, in_files = DataCatalog.from_config(config["catalog"]), config["parameters"]
     names = {name for pipeline in pipelines.values() for name in pipeline.datasets()}
     parameters = {name for name in names if name.startswith("params:")}
     for name in names - parameters:
         assert name in catalog, f"{name} would fall through to memory"
     for name in parameters:
-        assert name.removeprefix("params:") in config["parameters"], f"{name} stands in no file of env {env}"
+        assert name.removeprefix("params:") in in_files, f"{name} stands in no file of env {env}"
 
 
 @pytest.mark.parametrize("env", ["base", "test", "full"])

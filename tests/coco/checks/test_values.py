@@ -109,9 +109,7 @@ def disguised(draw):
     return value
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(disguised())
-def test_a_disguise_changes_nothing_but_is_said(value):
+def changes_nothing_but_is_said(value):
     before = copy.deepcopy(value)
     result = both_ways(value)
     assert value == before
@@ -120,6 +118,19 @@ def test_a_disguise_changes_nothing_but_is_said(value):
     assert {finding.code for finding in result.findings} <= SAID
     changed = sum(one != other for one, other in zip(value["annotations"], result.annotations.objects, strict=True))
     assert result.objects.fixed == changed
+
+
+@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
+@given(disguised())
+def test_a_disguise_changes_nothing_but_is_said(value):
+    changes_nothing_but_is_said(value)
+
+
+@pytest.mark.slow
+@settings(max_examples=1000, suppress_health_check=[HealthCheck.too_slow])
+@given(disguised())
+def test_a_thousand_disguises_change_nothing_but_are_said(value):
+    changes_nothing_but_is_said(value)
 
 
 @given(st.lists(st.integers(-5, 20) | st.sampled_from(["a", "b", "c", "7", "7.0"]), unique=True), st.data())

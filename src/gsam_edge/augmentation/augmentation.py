@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gsam_edge.augmentation.config import ImageConfig, ends
-from gsam_edge.augmentation.geometry import A, transform_class
+from gsam_edge.augmentation.geometry import A, Compose, transform_class
 from gsam_edge.augmentation.mask_bits import pack_masks, unpack_masks
 from gsam_edge.augmentation.names import AugmentationError, check_known
 from gsam_edge.augmentation.plan import Step
@@ -107,7 +107,7 @@ class Augmentation:
             with warnings.catch_warnings():
                 # Boxes are also passed where no transform changes them.
                 warnings.filterwarnings("ignore", message="Got processor for")
-                self._by_size[size] = A.Compose(
+                self._by_size[size] = Compose(
                     [_transform(step, growth) for step in self.steps],
                     bbox_params=A.BboxParams(
                         "pascal_voc", min_visibility=self.image.min_visible, clip=True, filter_invalid_bboxes=True

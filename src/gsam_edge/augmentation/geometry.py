@@ -1,7 +1,7 @@
 """albumentations' geometric transforms, corrected so that labels stay on their object, and a zoom of our own.
 
-Only this module imports albumentations, after setting the environment variable that keeps it offline: otherwise it
-looks for a newer version of itself when it is imported.
+Only this module and `coarse` import albumentations, after setting the environment variable that keeps it offline:
+otherwise it looks for a newer version of itself when it is imported.
 """
 
 import os
@@ -19,10 +19,11 @@ from albumentations.core.transforms_interface import BaseTransformInitSchema
 from numpy.typing import NDArray
 from pydantic import AfterValidator
 
+from gsam_edge.augmentation import coarse
 from gsam_edge.augmentation.mask_bits import pack_masks, unpack_masks
 from gsam_edge.vision.masks import masks_to_xyxy
 
-__all__ = ["A", "BoxSafeZoom", "transform_class"]
+__all__ = ["A", "BoxSafeZoom", "Compose", "transform_class"]
 
 Labels = NDArray[Any]
 
@@ -136,11 +137,32 @@ class BoxSafeZoom(A.Affine):  # type: ignore[misc]  # albumentations carries no 
         }
 
 
+class Compose(A.Compose):  # type: ignore[misc]
+    """albumentations' pipeline, which looks for boxes to drop after transforms that moved boxes only.
+
+    albumentations does so after each transform, and most were not drawn, or change colours.
+    """
+
+    _checked: Labels | None
+
+    def check_data_post_transform(self, data: dict[str, Any]) -> dict[str, Any]:
+        """See albumentations."""
+        if data["bboxes"] is not self._checked:
+            data = super().check_data_post_transform(data)
+            self._checked = data["bboxes"]
+        return data
+
+    def preprocess(self, data: Any) -> None:
+        """See albumentations."""
+        super().preprocess(data)
+        self._checked = None
+
+
 def transform_class(name: str) -> type[A.BasicTransform]:
     """Returns the class of a known transform, with labels corrected where albumentations' own are wrong."""
     if name == BoxSafeZoom.__name__:
         return BoxSafeZoom
-    plain: type[A.BasicTransform] = getattr(A, name)
+    plain: type[A.BasicTransform] = getattr(coarse, name, None) or getattr(A, name)
     mends: tuple[type, ...] = ()
     if issubclass(plain, BaseDistortion):
         mends += (_WholeBoxes,)

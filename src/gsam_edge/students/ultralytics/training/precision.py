@@ -10,13 +10,13 @@ from torch import Tensor, nn
 from gsam_edge.training.device import Precision
 
 
-def lay_out(network: nn.Module, precision: Precision, device: torch.device) -> None:
-    """Lays out a network's weights channels last where it is trained in bfloat16 on a CPU, in place.
+def lay_out(network: nn.Module, device: torch.device) -> None:
+    """Lays out a network's weights channels last where it is trained on a CPU, in place.
 
-    oneDNN computes such convolutions in that order: otherwise the inputs and outputs of each are copied into it and
-    back. In float32 that gains nothing. On CUDA, Ultralytics lays them out itself.
+    oneDNN computes convolutions in that order: otherwise the inputs and outputs of each are copied into it and back
+    (benchmarks/student_step.py). On CUDA, Ultralytics lays them out itself.
     """
-    if precision == "bf16" and device.type == "cpu":
+    if device.type == "cpu":
         network.to(memory_format=torch.channels_last)
 
 

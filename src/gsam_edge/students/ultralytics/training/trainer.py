@@ -62,7 +62,15 @@ class MemoryTraining(DetectionTrainer):  # type: ignore[misc]
         """Sets the task's network as the model."""
         self.model = self._task.network
         self.precision = resolve_precision(self._task.config.precision, self.device)
-        lay_out(self.model, self.precision, self.device)
+        lay_out(self.model, self.device)
+
+    def build_optimizer(self, *args: Any, **options: Any) -> torch.optim.Optimizer:
+        """Builds Ultralytics' optimiser; AdamW's step in one pass over all weights, which Ultralytics asks of GPUs."""
+        optimizer: torch.optim.Optimizer = super().build_optimizer(*args, **options)
+        for group in optimizer.param_groups:
+            if isinstance(optimizer, torch.optim.AdamW):
+                group["fused"] = True
+        return optimizer
 
     def get_dataloader(self, dataset_path: str, batch_size: int = 16, rank: int = 0, mode: str = "train") -> Any:
         """Returns a loader of the training's steps in any mode, since our validation needs no second loader."""

@@ -6,6 +6,9 @@ from typing import Any
 
 import mlflow
 from kedro.framework.hooks import hook_impl
+from mlflow.entities import Metric
+from mlflow.utils.time import get_current_time_millis
+from mlflow.utils.validation import MAX_METRICS_PER_BATCH
 
 from gsam_edge.datasets.inference.served import Serving, model_arguments
 
@@ -79,6 +82,15 @@ def metric_parts(keys: Iterable[object]) -> list[str]:
     return list(parts)
 
 
+def _log_metrics(figures: dict[str, float]) -> None:
+    """Logs figures on the active run alone; `mlflow.log_metrics` adds them to the model that was made last, too."""
+    now = get_current_time_millis()
+    metrics = [Metric(name, value, now, 0) for name, value in figures.items()]
+    for start in range(0, len(metrics), MAX_METRICS_PER_BATCH):
+        batch = metrics[start : start + MAX_METRICS_PER_BATCH]
+        mlflow.MlflowClient().log_batch(mlflow.active_run().info.run_id, metrics=batch)
+
+
 class ReportHooks:
     """Logs reports, plots and served students on the MLflow run as they are saved."""
 
@@ -92,7 +104,7 @@ class ReportHooks:
         if dataset_name.endswith("_report") or dataset_name in _AS_JSON:
             mlflow.log_dict(data, f"reports/{dataset_name}.json")
             if dataset_name in COMPARED_REPORTS:
-                mlflow.log_metrics(numeric_leaves(data, dataset_name))
+                _log_metrics(numeric_leaves(data, dataset_name))
         elif isinstance(data, Figure):
             mlflow.log_figure(data, f"plots/{dataset_name.removeprefix('plot_')}.png")
         elif isinstance(data, Serving):

@@ -140,7 +140,7 @@ class StudentHooks:
         """Returns the model of an artefact, which is made where there is none of this name and digest."""
         if (name, digest) in self._models:
             return self._models[name, digest]
-        wanted = f"attributes.name = '{name}' AND tags.digest = '{digest}' AND attributes.status = 'READY'"
+        wanted = f"attributes.name = '{name}' AND tags.digest = '{digest}'"
         found = self._client.search_logged_models([self._experiment_id], filter_string=wanted) if digest else []
         if found:
             model = found[0]

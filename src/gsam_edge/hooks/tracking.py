@@ -35,8 +35,8 @@ def plain_parameters(inputs: dict[str, Any]) -> dict[str, Any]:
 
 
 def steps_of(pipeline: Pipeline) -> list[str]:
-    """Returns the steps whose nodes a run has, in the order in which they begin."""
-    return list(dict.fromkeys(node.namespace or node.name for node in pipeline.nodes))
+    """Returns the steps whose nodes a run has, in the order in which they end: some of their nodes begin early."""
+    return list(dict.fromkeys(node.namespace or node.name for node in reversed(pipeline.nodes)))[::-1]
 
 
 def name_of_run(pipeline: Pipeline, run_params: dict[str, Any]) -> str:

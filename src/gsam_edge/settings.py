@@ -26,6 +26,7 @@ from gsam_edge.hooks import (  # noqa: E402
     RecordHooks,
     ReportHooks,
     SceneHooks,
+    StudentHooks,
     SummaryHooks,
     TrackingHooks,
     is_helper,
@@ -40,6 +41,7 @@ _OF_A_RUN = (
     CheckpointHooks(),
     RecordHooks(),
     ReportHooks(),
+    StudentHooks(),
     TrackingHooks(),
 )
 HOOKS = (ErrorHooks(), ProcessHooks(), *(() if is_helper() else _OF_A_RUN))

@@ -53,4 +53,4 @@ def test_a_line_that_a_killed_run_did_not_finish_is_left_out(tmp_path):
 def test_another_file_in_its_place_is_named(tmp_path, content):
     (tmp_path / "sam.jsonl").write_text(f"{content}\n")
     with pytest.raises(FileError, match=r"sam\.jsonl: expected lines of \[metric, step, value\]"):
-        LiveMetricsDataset(filepath=str(tmp_path)).load().curves("sam")
+        LiveMetricsDataset(filepath=str(tmp_path), every_s=5).load().curves("sam")

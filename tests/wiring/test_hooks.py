@@ -10,7 +10,8 @@ from kedro.validation import ParameterValidationError
 from pydantic import BaseModel
 
 from gsam_edge.hooks.console import ErrorHooks, show_error
-from gsam_edge.hooks.tracking import ReportHooks, numeric_leaves, plain_parameters
+from gsam_edge.hooks.reports import ReportHooks, numeric_leaves
+from gsam_edge.hooks.tracking import plain_parameters
 
 
 class Inner(BaseModel):
@@ -28,14 +29,14 @@ def test_typed_parameters_become_plain_ones() -> None:
 
 def test_numbers_of_a_report_get_dotted_names() -> None:
     report = {"sam": {"tuned": {"mask_iou": 0.9}, "status": "tuned"}, "has_boxes": True, "examples": [1, 2]}
-    assert numeric_leaves(report, "teacher_report") == {"teacher_report.sam.tuned.mask_iou": 0.9}
+    assert numeric_leaves(report, "teacher_report") == {"teacher_report/sam.tuned.mask_iou": 0.9}
 
 
 def test_rows_are_named_by_their_artefact() -> None:
     rows = [{"artefact": "student", "box_map50": 0.8}, {"artefact": "student_onnx", "size_mb": 12}]
-    assert numeric_leaves(rows, "comparison") == {
-        "comparison.student.box_map50": 0.8,
-        "comparison.student_onnx.size_mb": 12.0,
+    assert numeric_leaves(rows, "optimization_report") == {
+        "optimization_report/student.box_map50": 0.8,
+        "optimization_report/student_onnx.size_mb": 12.0,
     }
 
 
@@ -58,7 +59,7 @@ def test_a_defect_of_ours_shows_its_traceback(capsys: pytest.CaptureFixture[str]
 def test_a_class_may_be_called_anything() -> None:
     from mlflow.utils.validation import _validate_metric_name
 
-    names = numeric_leaves({"per_class": {"scratch (deep)": 1, "R&D": 2, "50%": 3, "a/../b": 4, "Öhr": 5}}, "report")
+    names = numeric_leaves({"classes": {"scratch (deep)": 1, "R&D": 2, "50%": 3, "a/../b": 4, "Öhr": 5}}, "report")
     assert len(names) == 5
     for name in names:
         _validate_metric_name(name)
@@ -66,13 +67,13 @@ def test_a_class_may_be_called_anything() -> None:
 
 def test_classes_that_mlflow_would_call_alike_keep_their_figures() -> None:
     names = ["a/b", "a.b", "a_b", "a_b-2", "A_b"]
-    leaves = numeric_leaves({"per_class": {name: number for number, name in enumerate(names)}}, "report")
+    leaves = numeric_leaves({"classes": {name: number for number, name in enumerate(names)}}, "report")
     assert leaves == {
-        "report.per_class.a_b": 0,
-        "report.per_class.a_b-2": 1,
-        "report.per_class.a_b-3": 2,
-        "report.per_class.a_b-2-2": 3,
-        "report.per_class.A_b": 4,
+        "report/classes.a_b": 0,
+        "report/classes.a_b-2": 1,
+        "report/classes.a_b-3": 2,
+        "report/classes.a_b-2-2": 3,
+        "report/classes.A_b": 4,
     }
 
 
@@ -81,7 +82,7 @@ def test_long_class_names_are_cut_to_what_mlflow_takes_and_stay_apart() -> None:
 
     long = "a seam that is torn at its upper end, " * 10
     per_class = {name: {"mask_map50_95": number} for number, name in enumerate([long, long + "x", "short"])}
-    rows = [{"artefact": "student_onnx_int8", "per_class": per_class}, {"artefact": long, "per_class": per_class}]
+    rows = [{"artefact": "student_onnx_int8", "classes": per_class}, {"artefact": long, "classes": per_class}]
     leaves = numeric_leaves(rows, "distillation_report")
     assert list(leaves.values()) == [0, 1, 2, 0, 1, 2]
     for name in leaves:

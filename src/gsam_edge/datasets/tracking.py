@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +14,54 @@ from gsam_edge.datasets.atomic import write_bytes
 from gsam_edge.vision.errors import FileError, writing
 
 if TYPE_CHECKING:
+    from mlflow.entities import Metric
+
     from gsam_edge.training.metrics import Curves, MetricLogger
+
+
+class BatchedMetrics:
+    """A `MetricLogger` on the active MLflow run that logs many values at once: one by one each costs a transaction.
+
+    The run is the one that is active at the first value: a node's inputs are loaded before its thread has the run.
+    Without any nothing is logged.
+
+    Args:
+        every_s: most seconds from a value to the next one that sends both; what is left is sent by `flush`.
+    """
+
+    def __init__(self, every_s: float) -> None:
+        self._every_s = every_s
+        self._waiting: list[Metric] = []
+        self._run_id: str | None = None
+        self._since: float | None = None
+
+    def __call__(self, name: str, value: float, step: int) -> None:
+        """Keeps a value, with the time of now, and sends what has waited long enough or is as much as MLflow takes."""
+        import mlflow
+        from mlflow.entities import Metric
+        from mlflow.utils.time import get_current_time_millis
+        from mlflow.utils.validation import MAX_METRICS_PER_BATCH
+
+        if self._since is None:
+            run = mlflow.active_run()
+            self._run_id, self._since = (None if run is None else run.info.run_id), time.monotonic()
+        if self._run_id is None:
+            return
+        self._waiting.append(Metric(name, float(value), get_current_time_millis(), step))
+        if len(self._waiting) == MAX_METRICS_PER_BATCH or time.monotonic() - self._since >= self._every_s:
+            self.flush()
+
+    def flush(self) -> None:
+        """Sends all that waits."""
+        import mlflow
+
+        if self._waiting and self._run_id is not None:
+            mlflow.MlflowClient().log_batch(self._run_id, metrics=self._waiting)
+            self._waiting, self._since = [], time.monotonic()
+
+
+def _nothing_waits() -> None:
+    """Does nothing: the `flush` of what keeps nothing back."""
 
 
 class LiveMetrics:
@@ -24,10 +73,11 @@ class LiveMetrics:
     Args:
         folder: the files' folder; it appears with the first metric.
         tracked: receives every metric, too.
+        flush: called when the node ends: sends what `tracked` keeps back.
     """
 
-    def __init__(self, folder: Path, tracked: MetricLogger) -> None:
-        self._folder, self._tracked = folder, tracked
+    def __init__(self, folder: Path, tracked: MetricLogger, flush: Callable[[], None] = _nothing_waits) -> None:
+        self._folder, self._tracked, self.flush = folder, tracked, flush
         self._begun: set[Path] = set()
 
     def __call__(self, name: str, value: float, step: int) -> None:
@@ -71,30 +121,23 @@ def _line(values: tuple[str, int, float]) -> bytes:
 
 
 class LiveMetricsDataset(AbstractDataset[None, LiveMetrics]):
-    """Loads as a function (name, value, step) that also logs to the active MLflow run, if there is one.
+    """Loads as a function (name, value, step) that also logs on the active MLflow run, if there is one.
 
     Args:
         filepath: folder of a file for each training.
+        every_s: most seconds that a value waits for others to be logged on the MLflow run with it; see
+            `BatchedMetrics`.
         metadata: ignored here; kedro-viz reads the layer from it.
     """
 
-    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
-        self._filepath = Path(filepath)
+    def __init__(self, *, filepath: str, every_s: float, metadata: dict[str, Any] | None = None) -> None:
+        self._filepath, self._every_s = Path(filepath), every_s
         self.metadata = metadata
 
     def load(self) -> LiveMetrics:
-        """Returns the logging function, bound to the run that is active now."""
-        import mlflow
-
-        from gsam_edge.training.metrics import discard_metric
-
-        run = mlflow.active_run()
-        if run is None:
-            return LiveMetrics(self._filepath, discard_metric)
-        client, run_id = mlflow.MlflowClient(), run.info.run_id
-        return LiveMetrics(
-            self._filepath, lambda name, value, step: client.log_metric(run_id, name, float(value), step=step)
-        )
+        """Returns the logging function; see `BatchedMetrics` for the run that it logs on."""
+        tracked = BatchedMetrics(self._every_s)
+        return LiveMetrics(self._filepath, tracked, tracked.flush)
 
     def save(self, data: None) -> None:
         """Raises TypeError: metrics are logged through the loaded function."""

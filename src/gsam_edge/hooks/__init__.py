@@ -5,8 +5,10 @@ from gsam_edge.hooks.freshness import FreshnessHooks
 from gsam_edge.hooks.inputs import CheckpointHooks, InputHooks
 from gsam_edge.hooks.processes import ProcessHooks, is_helper
 from gsam_edge.hooks.record import RecordHooks
+from gsam_edge.hooks.reports import ReportHooks
 from gsam_edge.hooks.scene import SceneHooks
-from gsam_edge.hooks.tracking import ReportHooks, TrackingHooks
+from gsam_edge.hooks.students import StudentHooks
+from gsam_edge.hooks.tracking import TrackingHooks
 
 __all__ = [
     "CheckpointHooks",
@@ -17,6 +19,7 @@ __all__ = [
     "RecordHooks",
     "ReportHooks",
     "SceneHooks",
+    "StudentHooks",
     "SummaryHooks",
     "TrackingHooks",
     "is_helper",

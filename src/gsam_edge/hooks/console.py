@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.text import Text
 
+from gsam_edge.hooks.tracking import runs_address
 from gsam_edge.report.console import next_command
 from gsam_edge.report.sections.table import SECTIONS, fragments
 from gsam_edge.vision.errors import UserError
@@ -42,6 +43,14 @@ VIEWERS = ("kedro viz run      the pipelines and their artefacts", "kedro mlflow
 class SummaryHooks:
     """Prints the summary of a run: its reports and the paths of its results."""
 
+    def __init__(self) -> None:
+        self._context: KedroContext | None = None
+
+    @hook_impl
+    def after_context_created(self, context: KedroContext) -> None:
+        """Keeps the context, in which kedro-mlflow leaves where it tracks."""
+        self._context = context
+
     @hook_impl
     def after_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog) -> None:
         """Prints the sections of the run's reports, the paths of reports, results and plots, and the next command."""
@@ -63,7 +72,10 @@ class SummaryHooks:
         places = [_place(catalog, name) for name in ("report",) if name in outputs]
         places += sorted(_place(catalog, name) for name in shown)
         if places:
-            console.print(Panel("\n".join([*places, "", *VIEWERS]), title="Where to look", expand=False))
+            viewers = [*VIEWERS]
+            if self._context is not None:
+                viewers.append(f"  there            {runs_address(self._context.mlflow)}")
+            console.print(Panel("\n".join([*places, "", *viewers]), title="Where to look", expand=False))
         if "edge_bundle" in outputs and (path := _bundle(catalog)):
             console.print(Text.assemble("For the device: ", (path, "bold")), soft_wrap=True)
         command = _next(run_params, outputs, catalog)

@@ -1,10 +1,9 @@
-"""Records a run in MLflow: parameters, environment, reports and plots."""
+"""Records a run in MLflow: its life from start to end, parameters and environment."""
 
+import atexit
 import random
-import re
 import subprocess
 import sys
-from collections.abc import Iterable
 from importlib.metadata import version
 from typing import Any
 
@@ -15,26 +14,19 @@ from kedro.framework.hooks import hook_impl
 from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
+from kedro_mlflow.config.kedro_mlflow_config import KedroMlflowConfig
 from kedro_mlflow.framework.hooks.mlflow_hook import MlflowHook
+from mlflow.entities import Param
+from mlflow.utils.validation import MAX_PARAM_VAL_LENGTH, MAX_PARAMS_TAGS_PER_BATCH
 from pydantic import BaseModel
 
-from gsam_edge.datasets.inference.served import Serving, model_arguments
-
-#: Characters that MLflow refuses in the name of a metric, and the dot, which separates the parts here.
-NOT_IN_A_METRIC_NAME = re.compile(r"[^\w\- ]")
-
-#: MLflow takes names of 250 characters. A report's own keys are short (under 60 in all, and the longest path of today
-#: has four of them), so that two parts of any length, a class and one more, still fit when each is cut to this.
-LONGEST_PART = 90
-
-#: Reports of many numbers, which would hide the figures by which runs are compared: of the data, and every detail of an
-#: evaluation, whose figures are those of `comparison`.
-DESCRIPTIVE_REPORTS = {"validation_report", "import_report", "evaluation_report"}
-
-#: Reports that are texts, and their files in the run.
-PAGES = {"report": "report.html", "model_card": "model_card.md"}
+from gsam_edge.datasets.tracking import LiveMetrics
+from gsam_edge.hooks.abandoned import end_abandoned, process_tags
 
 RECORDED_PACKAGES = ("gsam_edge", "kedro", "torch", "transformers", "peft", "ultralytics", "onnxruntime", "numpy")
+
+#: What of the command line leaves a part of the pipelines out.
+_SELECTIONS = ("pipeline_names", "tags", "node_names", "from_nodes", "to_nodes", "from_inputs", "to_outputs")
 
 
 def plain_parameters(inputs: dict[str, Any]) -> dict[str, Any]:
@@ -42,56 +34,47 @@ def plain_parameters(inputs: dict[str, Any]) -> dict[str, Any]:
     return {name: value.model_dump() if isinstance(value, BaseModel) else value for name, value in inputs.items()}
 
 
-def numeric_leaves(value: Any, prefix: str) -> dict[str, float]:
-    """Returns the numbers in nested mappings and in lists of rows, by dotted path.
-
-    A row of a list is named by its `artefact`, and left out where it has none. Keys become valid names of MLflow
-    metrics (see `metric_parts`).
-    """
-    if isinstance(value, bool):
-        return {}
-    if isinstance(value, int | float):
-        return {prefix: float(value)}
-    if isinstance(value, list):
-        items = {row["artefact"]: row for row in value if isinstance(row, dict) and "artefact" in row}
-    else:
-        items = value if isinstance(value, dict) else {}
-    leaves: dict[str, float] = {}
-    for part, item in zip(metric_parts(items), items.values(), strict=True):
-        leaves |= numeric_leaves(item, f"{prefix}.{part}")
-    return leaves
+def steps_of(pipeline: Pipeline) -> list[str]:
+    """Returns the steps whose nodes a run has, in the order in which they end: some of their nodes begin early."""
+    return list(dict.fromkeys(node.namespace or node.name for node in reversed(pipeline.nodes)))[::-1]
 
 
-def metric_parts(keys: Iterable[object]) -> list[str]:
-    """Returns the keys of one mapping as parts of metric names, all different.
-
-    Characters that MLflow refuses, and the dot, become underscores; what is longer than `LONGEST_PART` is cut. Where
-    that makes two keys equal, the later one gets a number: `a/b` and `a.b` become `a_b` and `a_b-2`.
-    """
-    parts: dict[str, None] = {}
-    for key in keys:
-        plain = NOT_IN_A_METRIC_NAME.sub("_", str(key))
-        part, number = plain[:LONGEST_PART], 1
-        while part in parts:
-            number += 1
-            suffix = f"-{number}"
-            part = plain[: LONGEST_PART - len(suffix)] + suffix
-        parts[part] = None
-    return list(parts)
+def name_of_run(pipeline: Pipeline, run_params: dict[str, Any]) -> str:
+    """Returns what a run is called before its student is known: "all steps", or those that it has."""
+    steps = steps_of(pipeline)
+    whole = len(steps) > 1 and not any(run_params.get(name) for name in _SELECTIONS)
+    return "all steps" if whole else " + ".join(steps)
 
 
 class TrackingHooks(MlflowHook):
-    """kedro-mlflow's hook, with typed parameters flattened, and a record of the environment on every run."""
+    """kedro-mlflow's hook, with typed parameters flattened, a record of the environment, and an end for every run."""
 
     def __init__(self) -> None:
         super().__init__()
+        self.run_id: str | None = None
         self._begun: set[str] = set()
+        self._open: set[str] = set()
+        self._collected: dict[str, str] = {}
+        self._logged: dict[str, str] = {}
+        # MLflow's own exit handler calls a run that Ctrl-C ended finished; this one, registered later, comes before it
+        atexit.register(self._end_interrupted)
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
         """Sets MLflow up for a run, which under `kedro server` may not be the first of this process."""
         self._leave_earlier_runs()
         super().after_context_created(context)
+        if not self._already_active_mlflow:
+            self._tag_experiment()
+            experiment = self.mlflow_config.tracking.experiment._experiment
+            end_abandoned(mlflow.MlflowClient(), experiment.experiment_id)
+
+    def _tag_experiment(self) -> None:
+        """Gives an experiment of an earlier version the tags that a new one is created with; the user's own stay."""
+        experiment = self.mlflow_config.tracking.experiment
+        for name, value in (experiment.create_experiment_kwargs.tags or {}).items():
+            if name not in experiment._experiment.tags:
+                mlflow.MlflowClient().set_experiment_tag(experiment._experiment.experiment_id, name, value)
 
     def _leave_earlier_runs(self) -> None:
         """Takes runs that ended from the stack of the active ones; they stay as they ended.
@@ -111,19 +94,59 @@ class TrackingHooks(MlflowHook):
         seed = inputs.get("params:seed", 0)
         random.seed(seed)
         np.random.seed(seed)
+        self._collected.clear()
         super().before_node_run(node, catalog, plain_parameters(inputs), is_async)
+        new = [Param(*item) for item in self._collected.items() if self._logged.get(item[0]) != item[1]]
+        for start in range(0, len(new), MAX_PARAMS_TAGS_PER_BATCH):
+            batch = new[start : start + MAX_PARAMS_TAGS_PER_BATCH]
+            mlflow.MlflowClient().log_batch(self.run_id, params=batch)
+        self._logged |= self._collected
+
+    def _log_param(self, name: str, value: Any) -> None:
+        """Keeps a parameter until all of the node's are there: logged one by one they take milliseconds each."""
+        text = str(value)
+        if len(text) > MAX_PARAM_VAL_LENGTH:
+            super()._log_param(name, value)
+        else:
+            self._collected[name] = text
+
+    @hook_impl
+    def after_node_run(self, inputs: dict[str, Any]) -> None:
+        """Logs the last values of a training's curves."""
+        _flush(inputs)
+
+    @hook_impl
+    def on_node_error(self, inputs: dict[str, Any]) -> None:
+        """Logs the last values of a training's curves."""
+        _flush(inputs)
 
     @hook_impl
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog) -> None:
-        """Starts the run and records versions, commit and data digest on it."""
+        """Starts the run and records steps, versions, commit and data digest on it."""
+        self.run_id = None  # of an earlier run of this process, which a pipeline without tracking would open again
+        self._logged.clear()
         super().before_pipeline_run(run_params, pipeline, catalog)
-        if self._is_mlflow_enabled:
-            if not self._already_active_mlflow:
-                self._begun.add(self.run_id)
-            mlflow.set_tags({f"version.{name}": version(name) for name in RECORDED_PACKAGES})
-            mlflow.set_tags({"version.python": sys.version.split()[0], "git_commit": git_commit(run_params)})
-            if "raw_annotations" in catalog and catalog.exists("raw_annotations"):
-                mlflow.set_tag("data_digest", catalog["raw_annotations"].digest())
+        if not self._is_mlflow_enabled:
+            return
+        tags = {f"version.{name}": version(name) for name in RECORDED_PACKAGES}
+        tags |= {"version.python": sys.version.split()[0], "git_commit": git_commit(run_params)}
+        tags["steps"] = ", ".join(steps_of(pipeline))
+        if "raw_annotations" in catalog and catalog.exists("raw_annotations"):
+            tags["data_digest"] = catalog["raw_annotations"].digest()
+        if not self._already_active_mlflow:
+            run_id = mlflow.active_run().info.run_id
+            self._begun.add(run_id)
+            self._open.add(run_id)
+            tags |= process_tags()
+            if self.mlflow_config.tracking.run.name is None:
+                mlflow.MlflowClient().update_run(run_id, name=name_of_run(pipeline, run_params))
+        mlflow.set_tags(tags)
+
+    @hook_impl
+    def after_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog) -> None:
+        """Ends the run."""
+        super().after_pipeline_run(run_params, pipeline, catalog)
+        self._open.clear()
 
     @hook_impl
     def on_pipeline_error(
@@ -131,9 +154,32 @@ class TrackingHooks(MlflowHook):
     ) -> None:
         """Marks the run as failed, also where it is not active in the thread that handles the error."""
         if self._is_mlflow_enabled and self.run_id is not None and not self._already_active_mlflow:
-            while mlflow.active_run() is not None:
-                mlflow.end_run("FAILED")
-            mlflow.MlflowClient().set_terminated(self.run_id, "FAILED")
+            self._end("FAILED")
+
+    def _end_interrupted(self) -> None:
+        """Marks the run as killed that Ctrl-C took this process out of."""
+        if self._open:
+            self._end("KILLED")
+
+    def _end(self, status: str) -> None:
+        while mlflow.active_run() is not None:
+            mlflow.end_run(status)
+        mlflow.MlflowClient().set_terminated(self.run_id, status)
+        self._open.clear()
+
+
+def _flush(inputs: dict[str, Any]) -> None:
+    for value in inputs.values():
+        if isinstance(value, LiveMetrics):
+            value.flush()
+
+
+def runs_address(config: KedroMlflowConfig) -> str:
+    """Returns where `kedro mlflow ui` shows the runs: MLflow opens on language-model applications where not told."""
+    tracked = config.server.mlflow_tracking_uri
+    server = tracked.rstrip("/") if tracked.startswith("http") else f"http://{config.ui.host}:{config.ui.port}"
+    experiment = config.tracking.experiment._experiment.experiment_id
+    return f"{server}/#/experiments/{experiment}/runs?workflowType=machine_learning"
 
 
 def git_commit(run_params: dict[str, Any]) -> str:
@@ -144,26 +190,3 @@ def git_commit(run_params: dict[str, Any]) -> str:
     except (OSError, subprocess.SubprocessError):
         return "no git repository"
     return done.stdout.strip()
-
-
-class ReportHooks:
-    """Logs reports, plots and served students on the MLflow run as they are saved."""
-
-    @hook_impl
-    def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
-        """Logs a report as artefact and metrics, a figure as an image, a page as text, a served student as a model."""
-        if mlflow.active_run() is None:
-            return
-        from matplotlib.figure import Figure  # late: it would take a fifth of the time of `kedro registry list`
-
-        if dataset_name.endswith("_report") or dataset_name in ("comparison", "recommendation"):
-            mlflow.log_dict(data, f"reports/{dataset_name}.json")
-            if dataset_name not in DESCRIPTIVE_REPORTS:
-                mlflow.log_metrics(numeric_leaves(data, dataset_name))
-        elif isinstance(data, Figure):
-            mlflow.log_figure(data, f"plots/{dataset_name.removeprefix('plot_')}.png")
-        elif isinstance(data, Serving):
-            with model_arguments(data) as arguments:
-                mlflow.pyfunc.log_model(name=data.exported.name, **arguments)
-        elif dataset_name in PAGES:
-            mlflow.log_text(data, PAGES[dataset_name])

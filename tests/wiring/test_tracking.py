@@ -1,0 +1,342 @@
+"""What MLflow holds of a run: its end however it ended, its parameters, data, student and artefacts."""
+
+import hashlib
+import os
+import socket
+import subprocess
+import sys
+import threading
+from types import SimpleNamespace
+
+import mlflow
+import pytest
+import torch
+from kedro.io import DataCatalog
+from kedro.pipeline import Pipeline, node
+from kedro_mlflow.config.kedro_mlflow_config import KedroMlflowConfig
+
+from gsam_edge.coco import Annotations
+from gsam_edge.datasets.coco import RawCocoDataset
+from gsam_edge.datasets.tracking import BatchedMetrics
+from gsam_edge.hooks.abandoned import end_abandoned, process_tags
+from gsam_edge.hooks.reports import ReportHooks
+from gsam_edge.hooks.students import StudentHooks
+from gsam_edge.hooks.tracking import TrackingHooks, name_of_run, runs_address
+from gsam_edge.students.choice import EdgeConfig
+from gsam_edge.students.weights import StudentWeights
+
+SELECTED = {"pipeline_names": None, "tags": None, "node_names": None, "from_nodes": None, "to_nodes": None}
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """A store of this file's own: MLflow takes seconds to make one."""
+    folder, before = tmp_path_factory.mktemp("mlflow"), mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(f"sqlite:///{folder / 'mlflow.db'}")
+    yield folder
+    mlflow.set_tracking_uri(before)
+
+
+@pytest.fixture
+def experiment(store, request):
+    """A new experiment; nothing stays active."""
+    yield mlflow.create_experiment(request.node.name, artifact_location=(store / "artefacts").as_uri())
+    while mlflow.active_run() is not None:
+        mlflow.end_run()
+
+
+@pytest.fixture
+def client(experiment):
+    return mlflow.MlflowClient()
+
+
+def pipeline(*names):
+    return sum((Pipeline([node(lambda: 1, None, f"of_{n}", name="n")], namespace=n) for n in names), Pipeline([]))
+
+
+# --- the end of a run ---------------------------------------------------------------------------
+
+
+def a_killed_process():
+    """The tags of a process that is gone."""
+    show = "import psutil, os; print(os.getpid(), repr(psutil.Process().create_time()))"
+    done = subprocess.run([sys.executable, "-c", show], capture_output=True, text=True, check=True)
+    number, started = done.stdout.split()
+    return process_tags() | {"process.id": number, "process.started": started}
+
+
+def test_a_run_whose_process_was_killed_does_not_run_for_ever(client, experiment):
+    killed = client.create_run(experiment, tags=a_killed_process(), start_time=1_000).info.run_id
+    client.log_metric(killed, "yolo/train_loss", 0.5, timestamp=5_000)
+    again = process_tags() | {"process.started": "1.0"}  # the number of this process, given out a second time
+    reused = client.create_run(experiment, tags=again, start_time=1_000).info.run_id
+    assert set(end_abandoned(client, experiment)) == {killed, reused}
+    ended = [client.get_run(run_id).info for run_id in (killed, reused)]
+    assert [(info.status, info.end_time) for info in ended] == [("KILLED", 5_000), ("KILLED", 1_000)]
+    assert end_abandoned(client, experiment) == []
+
+
+def test_a_run_of_which_nothing_is_known_is_left_as_it_is(client, experiment):
+    tags = a_killed_process()
+    left = [
+        process_tags(),
+        tags | {"process.host": f"not-{socket.gethostname()}"},
+        {},
+    ]
+    runs = [client.create_run(experiment, tags=of_run).info.run_id for of_run in left]
+    finished = client.create_run(experiment, tags=tags).info.run_id
+    client.set_terminated(finished, end_time=7)
+    assert end_abandoned(client, experiment) == []
+    assert [client.get_run(run_id).info.status for run_id in runs] == ["RUNNING"] * 3
+    assert client.get_run(finished).info.end_time == 7
+
+
+INTERRUPTED = """
+import mlflow, threading
+from gsam_edge.hooks.tracking import TrackingHooks
+mlflow.set_tracking_uri("{store}")
+mlflow.set_experiment(experiment_id="{experiment}")
+hooks = TrackingHooks()
+hooks.run_id = mlflow.start_run().info.run_id
+hooks._open.add(hooks.run_id)
+raise KeyboardInterrupt
+"""
+
+
+def test_ctrl_c_is_not_shown_as_finished(client, experiment):
+    program = INTERRUPTED.format(store=mlflow.get_tracking_uri(), experiment=experiment)
+    environment = os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true"}
+    assert subprocess.run([sys.executable, "-c", program], check=False, env=environment).returncode != 0
+    assert [run.info.status for run in client.search_runs([experiment])] == ["KILLED"]
+
+
+# --- names, addresses, parameters -----------------------------------------------------------------
+
+
+def test_a_run_is_called_by_its_steps():
+    assert name_of_run(pipeline("evaluation", "bundle"), SELECTED) == "all steps"
+    assert name_of_run(pipeline("evaluation"), SELECTED | {"pipeline_names": ["evaluation"]}) == "evaluation"
+    assert set(name_of_run(pipeline("a", "b"), SELECTED | {"tags": ["a", "b"]}).split(" + ")) == {"a", "b"}
+
+
+def test_the_address_of_the_runs_opens_on_model_training():
+    config = KedroMlflowConfig()
+    config.tracking.experiment._experiment = SimpleNamespace(experiment_id="7")
+    config.server.mlflow_tracking_uri = "sqlite:///mlflow.db"
+    assert runs_address(config) == "http://127.0.0.1:5000/#/experiments/7/runs?workflowType=machine_learning"
+    config.server.mlflow_tracking_uri = "https://tracking.example/"
+    assert runs_address(config).startswith("https://tracking.example/#/experiments/7/")
+
+
+def test_an_earlier_experiment_gets_the_tags_of_today_and_keeps_its_own(client, experiment):
+    client.set_experiment_tag(experiment, "team", "mine")
+    hooks = TrackingHooks()
+    hooks.mlflow_config = KedroMlflowConfig()
+    hooks.mlflow_config.tracking.experiment.create_experiment_kwargs.tags = {"team": "theirs", "kind": "models"}
+    hooks.mlflow_config.tracking.experiment._experiment = client.get_experiment(experiment)
+    hooks._tag_experiment()
+    tags = client.get_experiment(experiment).tags
+    assert (tags["team"], tags["kind"]) == ("mine", "models")
+
+
+def test_parameters_of_a_node_are_logged_together_and_once(client, experiment, monkeypatch):
+    hooks = TrackingHooks()
+    hooks.mlflow_config = KedroMlflowConfig()
+    hooks.flatten, hooks.long_params_strategy = True, "truncate"
+    hooks.run_id = mlflow.start_run(experiment_id=experiment).info.run_id
+    batches = []
+    log_batch = mlflow.MlflowClient.log_batch
+    monkeypatch.setattr(
+        mlflow.MlflowClient,
+        "log_batch",
+        lambda self, run_id, **batch: (batches.append(batch), log_batch(self, run_id, **batch)),
+    )
+    many = {"params:many": {f"p{i}": i for i in range(250)}, "params:long": "x" * 9_000}
+    for _ in range(2):
+        hooks.before_node_run(pipeline("a").nodes[0], DataCatalog(), many, is_async=False)
+    assert [len(batch["params"]) for batch in batches if "params" in batch] == [100, 100, 50]
+    params = client.get_run(hooks.run_id).data.params
+    assert params["many.p249"] == "249"
+    assert set(params["long"]) == {"x"}
+
+
+# --- curves -----------------------------------------------------------------------------------------
+
+
+def test_curves_are_sent_in_batches_and_whole_at_the_end(client, experiment):
+    log = BatchedMetrics(every_s=3_600)
+    run_id = mlflow.start_run(experiment_id=experiment).info.run_id
+    for step in range(1, 1_205):
+        log("yolo/train_loss", step / 10, step)
+    assert len(client.get_metric_history(run_id, "yolo/train_loss")) == 1_000
+    log.flush()
+    assert [(m.step, m.value) for m in client.get_metric_history(run_id, "yolo/train_loss")] == [
+        (step, step / 10) for step in range(1, 1_205)
+    ]
+
+
+def test_curves_appear_while_a_training_goes_on(client, experiment):
+    log = BatchedMetrics(every_s=0)
+    run_id = mlflow.start_run(experiment_id=experiment).info.run_id
+    log("yolo/train_loss", 1, 1)
+    assert client.get_run(run_id).data.metrics == {"yolo/train_loss": 1}
+
+
+def test_curves_are_those_of_the_run_that_is_active_when_the_training_begins(client, experiment):
+    """Kedro loads a node's inputs in a thread that has no run yet."""
+    run_id = client.create_run(experiment).info.run_id
+
+    def a_node():
+        log = BatchedMetrics(every_s=0)
+        mlflow.start_run(run_id)
+        log("yolo/train_loss", 1, 1)
+
+    thread = threading.Thread(target=a_node)
+    thread.start()
+    thread.join()
+    assert client.get_run(run_id).data.metrics == {"yolo/train_loss": 1}
+
+
+# --- data, student, artefacts -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def annotations():
+    return Annotations.from_coco(
+        {
+            "images": [{"id": 1, "file_name": "a.jpg", "width": 32, "height": 32}],
+            "categories": [{"id": 1, "name": "bag"}],
+            "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [0, 0, 8, 8], "area": 64, "iscrowd": 0}],
+        }
+    )
+
+
+@pytest.fixture
+def catalog(tmp_path):
+    return DataCatalog({"raw_annotations": RawCocoDataset(filepath=str(tmp_path / "bags" / "annotations.json"))})
+
+
+EDGE = EdgeConfig(max_detections=20, candidates=80, iou_threshold=0.7, nms_iterations=5, score_floor=0.001)
+
+
+def a_student(seed=0, image_size=64):
+    tensors = {"weight": torch.full((2,), float(seed))}
+    return StudentWeights("yolov8-seg", "n", ("bag",), image_size, EDGE, tensors, split="5" * 64)
+
+
+def a_run(catalog, experiment):
+    """Hooks of a run that is under way."""
+    run_id = mlflow.start_run(experiment_id=experiment, run_name="all steps", nested=True).info.run_id
+    hooks = StudentHooks()
+    hooks.before_pipeline_run(SELECTED, pipeline("distillation", "evaluation"), catalog)
+    return hooks, run_id
+
+
+def a_row(artefact, **figures):
+    return {"artefact": artefact, "device": "cpu", "images": 3, "per_class": {"bag": {"box_map50": 0.1}}, **figures}
+
+
+def test_a_run_says_its_data_and_its_student(client, experiment, catalog, annotations):
+    hooks, run_id = a_run(catalog, experiment)
+    for name in ("annotations_train", "annotations_test", "annotations_train"):
+        hooks.after_dataset_loaded(name, annotations)
+    hooks.after_dataset_saved("student_weights", a_student())
+    run = client.get_run(run_id)
+    inputs = {made.dataset.name: (made.dataset.digest, made.tags[0].value) for made in run.inputs.dataset_inputs}
+    digest = annotations.digest[:12]
+    assert inputs == {"bags/train": (digest, "training"), "bags/test": (digest, "test")}
+    assert run.info.run_name == "yolov8-seg n 64 px: all steps"
+    told = {name: run.data.tags[name] for name in ("student", "task", "split")}
+    assert told == {"student": "yolov8-seg n 64 px", "task": "detect", "split": "5" * 12}
+
+
+def test_a_name_that_the_user_gave_stays(client, experiment, catalog):
+    hooks, run_id = a_run(catalog, experiment)
+    client.update_run(run_id, name="with twice the images")
+    hooks.after_dataset_saved("student_weights", a_student())
+    assert client.get_run(run_id).info.run_name == "with twice the images"
+
+
+def test_artefacts_are_models_with_their_figures_and_the_run_has_those_of_its_student(
+    client, experiment, catalog, annotations
+):
+    hooks, run_id = a_run(catalog, experiment)
+    hooks.after_dataset_loaded("annotations_test", annotations)
+    hooks.after_dataset_saved("student_weights", a_student())
+    hooks.after_dataset_saved("student_onnx", b"onnx")
+    rows = [
+        a_row("student_onnx", box_map50=0.9, size_mb=3.0, digest=hashlib.sha256(b"onnx").hexdigest()),
+        a_row("student", box_map50=0.5, at_threshold={"per_100_images": {"missed": 4}}),
+        a_row("teacher", box_map50=0.7),
+    ]
+    hooks.after_dataset_saved("comparison", rows)
+    run = client.get_run(run_id)
+    assert run.data.metrics == {
+        "box_map50": 0.5,
+        "size_mb": 3.0,
+        "missed_per_100_images": 4,
+        "student/box_map50": 0.5,
+        "student/missed_per_100_images": 4,
+        "student_onnx/box_map50": 0.9,
+        "student_onnx/size_mb": 3.0,
+        "teacher/box_map50": 0.7,
+    }
+    models = {model.name: model for model in client.search_logged_models([experiment])}
+    figures = {
+        name: {(m.key, m.value, m.dataset_name, m.dataset_digest) for m in models[name].metrics} for name in models
+    }
+    of_test = ("bags/test", annotations.digest[:12])
+    assert figures == {
+        "student": {("box_map50", 0.5, *of_test), ("missed_per_100_images", 4, *of_test)},
+        "student_onnx": {("box_map50", 0.9, *of_test), ("size_mb", 3.0, *of_test)},
+        "teacher": {("box_map50", 0.7, *of_test)},
+    }
+    assert models["student_onnx"].tags["student"] == "yolov8-seg n 64 px"
+    assert {output.model_id for output in run.outputs.model_outputs} == {m.model_id for m in models.values()}
+
+
+def test_another_evaluation_of_the_same_file_adds_to_the_same_model(client, experiment, catalog):
+    hooks, first = a_run(catalog, experiment)
+    hooks.after_dataset_saved("student_weights", a_student())
+    hooks, second = a_run(catalog, experiment)
+    hooks.after_dataset_loaded("student_weights", a_student())
+    hooks.after_dataset_saved("comparison", [a_row("student", box_map50=0.5)])
+    (model,) = client.search_logged_models([experiment])
+    assert (model.source_run_id, [m.run_id for m in model.metrics]) == (first, [second])
+    hooks, _ = a_run(catalog, experiment)
+    hooks.after_dataset_saved("student_weights", a_student(seed=1))
+    assert len(client.search_logged_models([experiment])) == 2
+
+
+def test_a_pruned_student_has_its_own_exports(client, experiment, catalog):
+    hooks, run_id = a_run(catalog, experiment)
+    hooks.after_dataset_loaded("student_weights", a_student())
+    hooks.after_dataset_saved("student_pruned_weights", a_student(seed=1, image_size=32))
+    hooks.after_dataset_saved("student_pruned_onnx", b"pruned")
+    models = {model.name: model.params["image_size"] for model in client.search_logged_models([experiment])}
+    assert models == {"student": "64", "student_pruned": "32", "student_pruned_onnx": "32"}
+    assert client.get_run(run_id).data.tags["student"] == "yolov8-seg n 64 px"
+
+
+def test_without_a_run_nothing_is_logged(client, experiment, catalog, annotations):
+    hooks = StudentHooks()
+    hooks.before_pipeline_run(SELECTED, pipeline("evaluation"), catalog)
+    hooks.after_dataset_loaded("annotations_test", annotations)
+    hooks.after_dataset_saved("student_weights", a_student())
+    assert client.search_runs([experiment]) == []
+    assert client.search_logged_models([experiment]) == []
+
+
+# --- reports ------------------------------------------------------------------------------------------
+
+
+def test_only_reports_that_runs_are_compared_by_become_metrics(client, experiment):
+    report = {"sam": {"tuned": {"mask_iou": 0.9}, "per_class": {"bag": {"tuned": 0.1}}, "trained": True}}
+    with mlflow.start_run(experiment_id=experiment) as run:
+        model = mlflow.create_external_model(name="student", source_run_id=run.info.run_id)
+        for name in ("teacher_report", "evaluation_report"):
+            ReportHooks().after_dataset_saved(name, report)
+    assert client.get_run(run.info.run_id).data.metrics == {"teacher_report/sam.tuned.mask_iou": 0.9}
+    assert not client.get_logged_model(model.model_id).metrics
+    files = {file.path for file in client.list_artifacts(run.info.run_id, "reports")}
+    assert files == {"reports/teacher_report.json", "reports/evaluation_report.json"}

@@ -14,6 +14,7 @@ import torch
 from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline, node
 from kedro_mlflow.config.kedro_mlflow_config import KedroMlflowConfig
+from mlflow.tracking import fluent
 
 from gsam_edge.coco import Annotations
 from gsam_edge.datasets.coco import RawCocoDataset
@@ -38,9 +39,11 @@ def store(tmp_path_factory):
 
 
 @pytest.fixture
-def experiment(store, request):
-    """A new experiment; nothing stays active."""
-    yield mlflow.create_experiment(request.node.name, artifact_location=(store / "artefacts").as_uri())
+def experiment(store, request, monkeypatch):
+    """A new experiment, the active one while a test lasts, whatever another test activated; nothing stays active."""
+    made = mlflow.create_experiment(request.node.name, artifact_location=(store / "artefacts").as_uri())
+    monkeypatch.setattr(fluent, "_active_experiment_id", made)
+    yield made
     while mlflow.active_run() is not None:
         mlflow.end_run()
 

@@ -5,9 +5,11 @@ Nothing of one run reaches another: each is a process of its own, and the one th
 back.
 """
 
+import atexit
 import importlib
 import json
 import os
+import shutil
 import sys
 from functools import cache
 from pathlib import Path
@@ -40,7 +42,9 @@ def forked_kedro_run(project: Path, arguments: tuple[str, ...], source: Path) ->
         order = {"project": str(project), "arguments": arguments, "said": [str(path) for path in said]}
         server.stdin.write(json.dumps(order) + "\n")
         server.stdin.flush()
-        code = int(server.stdout.readline())
+        if not (answer := server.stdout.readline()):
+            raise RuntimeError(f"expected an exit code of kedro run {arguments}, but the server ended: {server.wait()}")
+        code = int(answer)
         stdout, stderr = (path.read_text("utf-8") for path in said)
     return CompletedProcess(["kedro", "run", *arguments], code, stdout, stderr)
 
@@ -50,6 +54,7 @@ def _server(source: Path) -> "Popen[str]":
     """The server; it ends when its standard input does, with this process."""
     modules = os.pathsep.join((str(source), str(Path(__file__).parents[1])))
     folder = mkdtemp()
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     # Else each run would remove Ultralytics' folder at its end.
     environment = os.environ | {"PYTHONPATH": modules, "COLUMNS": "200", "GSAM_EDGE_ULTRALYTICS_FOLDER": folder}
     command = [sys.executable, "-m", "support.fork_server"]

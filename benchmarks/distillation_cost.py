@@ -103,15 +103,19 @@ def plain_epochs(dataset: Path, folder: Path, config: StudentTrainingConfig, epo
     return np.diff(marks)[1:].tolist()
 
 
-def our_epochs(data: LabelledImages, config: StudentTrainingConfig, epochs: int) -> list[float]:
+def student_of(size: str, image_size: int) -> StudentConfig:
+    """Returns a YOLOv8-seg of a size (n, s ...) for images of a side in pixels."""
+    edge = EdgeConfig(max_detections=100, candidates=300, iou_threshold=0.7, nms_iterations=16, score_floor=0.001)
+    return StudentConfig(architecture="yolov8-seg", size=size, least_start=0.5, image_size=image_size, edge=edge)
+
+
+def our_epochs(data: LabelledImages, student: StudentConfig, config: StudentTrainingConfig, epochs: int) -> list[float]:
     """Returns the processor seconds between two validations of our trainer but the first."""
     marks: list[float] = []
     steps = len(data.labels) // config.batch_size
     own = config.model_copy(
         update={"steps": steps * epochs, "validate_every": steps, "truth_only": 0.0, "close_mosaic_steps": 0}
     )
-    edge = EdgeConfig(max_detections=100, candidates=300, iou_threshold=0.7, nms_iterations=16, score_floor=0.001)
-    student = StudentConfig(architecture="yolov8-seg", size="n", least_start=0.5, image_size=SIDE, edge=edge)
     family_of("yolov8-seg").train(
         data,
         StudentChoice("yolov8-seg", student, "a benchmark"),
@@ -147,7 +151,7 @@ def main() -> None:
         dataset = write_for_ultralytics(data, Path(name))
         for _ in range(chosen.rounds):
             plain += plain_epochs(dataset, Path(name), config, chosen.epochs)
-            ours += our_epochs(data, config, chosen.epochs)
+            ours += our_epochs(data, student_of("n", SIDE), config, chosen.epochs)
     ratio = median(ours) / median(plain)
     print(
         f"{chosen.images} images an epoch, processor time, medians of {len(ours)} and {len(plain)} epochs: "

@@ -130,9 +130,7 @@ def test_int8_is_smaller_and_finds_the_same_objects_about_where_they_are(content
     small = quantize(content, canvases, CONFIG, threads=1)
     assert len(small) < 0.4 * len(content)
     wide = Tolerances(box_tolerance=4, score_tolerance=0.1, mask_tolerance=0.5, stage_tolerance=1)
-    config = ParityConfig(
-        **wide.model_dump(), images=6, score_threshold=0.25, match_iou=0.5, agreement=0.5, half=wide
-    )
+    config = ParityConfig(**wide.model_dump(), images=6, score_threshold=0.25, match_iou=0.5, agreement=0.5, half=wide)
     with closing(open_engine(small, "_int8.litert.zip", threads=1)) as engine:
         compared = compare_with_torch(edge_student, engine, canvases, config)
     assert compared.within_tolerance, compared

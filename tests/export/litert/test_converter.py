@@ -33,7 +33,8 @@ def run(python, folder, timeout_s=60):
 
 def test_it_gets_its_step_its_folder_and_its_job_and_its_file_comes_back(converter, tmp_path):
     python = converter(
-        """[ "$1 $step" = "-I convert" ] && [ -f "$2" ] && cp job.json student.tflite && echo '{"converter": "any 1"}' > done.json"""
+        """[ "$1 $step" = "-I convert" ] && [ -f "$2" ] && cp job.json student.tflite || exit 1
+        echo '{"converter": "any 1"}' > done.json"""
     )
     content, said = run(python, tmp_path)
     assert json.loads(content) == JOB
@@ -69,7 +70,7 @@ def test_one_that_takes_too_long_is_ended(converter, tmp_path):
 def test_one_that_cannot_start_is_one_message(converter, tmp_path):
     python = converter("exit 0")
     python.chmod(0o644)
-    with pytest.raises(ConverterError, match="expected a Python at .* that starts, but: .*Permission denied"):
+    with pytest.raises(ConverterError, match=r"expected a Python at .* that starts, but: .*Permission denied"):
         run(python, tmp_path)
 
 
@@ -80,7 +81,7 @@ def test_an_environment_with_another_pytorch_is_refused(tmp_path):
 
 
 def test_the_project_itself_is_no_such_environment(tmp_path):
-    with pytest.raises(ConverterError, match="No module named 'ai_edge_quantizer'.*make litert-converter"):
+    with pytest.raises(ConverterError, match=r"No module named 'ai_edge_quantizer'.*make litert-converter"):
         run_converter(Path(sys.executable), "quantize", tmp_path, JOB, program.INTEGER_FILE, timeout_s=300)
 
 

@@ -31,7 +31,7 @@ class LiteRtConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    converter: Path = Field(description="the Python of the converter's environment, which `make litert-converter` makes")
+    converter: Path = Field(description="Python of the environment that `make litert-converter` makes")
     timeout_s: int = Field(gt=0, description="a conversion that takes longer is stopped, seconds")
 
 
@@ -123,7 +123,8 @@ def to_litert(student: StudentModule, config: LiteRtConfig) -> bytes:
         outputs = output_names(student.card, len(module(example)))
         torch.export.save(torch.export.export(module, (example,)), folder / program.PROGRAM)
         logger.info("LiteRT's converter begins; it takes some minutes and says nothing until then")
-        job = {"torch": torch.__version__, "input": INPUT_NAME, "shape": shape, "outputs": list(outputs)}
+        written_by = torch.__version__.partition("+")[0]
+        job = {"torch": written_by, "input": INPUT_NAME, "shape": shape, "outputs": list(outputs)}
         graph, said = run_converter(
             config.converter, "convert", folder, job, program.FLOAT_FILE, timeout_s=config.timeout_s
         )

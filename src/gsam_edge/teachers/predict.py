@@ -74,8 +74,9 @@ class GroundedSam:
 
         Returns:
             For each image in order, made when it is read, so that only one image's masks are held. Without prompts the
-            finder's boxes, scores and class scores (none where it is asked about flips, too), with the outliner's masks, `mask_scores` and `box_agreement` where
-            there is one; a box is the tight one of its mask where `boxes_from_masks` says so and the mask is not empty.
+            finder's boxes, scores and class scores (none where it is asked about flips, too), with the outliner's
+            masks, `mask_scores` and `box_agreement` where there is one; a box is the tight one of its mask where
+            `boxes_from_masks` says so and the mask is not empty.
             With prompts their rows, with the outliner's masks and `mask_scores`; since boxes and classes are given,
             nothing but the mask is uncertain, and the `scores` are the `mask_scores`.
 

@@ -81,9 +81,9 @@ def build_teachers():
     }
 
 
-def composed(teachers, detection=LABELLING.detection, data=SPLIT):
+def composed(teachers, detection=LABELLING.detection, data=SPLIT, boxes_from_masks=False):
     choice = TeacherChoice(finder="grounding_dino", outliner="sam")
-    return compose_teacher(data, teachers, choice, detection=detection, device="cpu")
+    return compose_teacher(data, teachers, choice, detection=detection, boxes_from_masks=boxes_from_masks, device="cpu")
 
 
 def test_sam_draws_what_becomes_a_label_and_nothing_else(monkeypatch):
@@ -166,14 +166,10 @@ def test_labels_are_made_anew_when_a_base_prepares_its_images_otherwise():
     assert len(digests) == 3
 
 
-def test_boxes_are_those_of_the_masks_where_the_datas_own_are():
-    """The data decides, and the teacher is another one for it: its labels differ."""
-    square = [[10, 10, 40, 10, 40, 40, 10, 40]]
-    record = {"id": 1, "image_id": 0, "category_id": 0, "segmentation": square}
-    tight = replace(SPLIT, objects=({**record, "bbox": [10, 10, 30, 30]},))
-    loose = replace(SPLIT, objects=({**record, "bbox": [5, 5, 40, 40]},))
+def test_boxes_are_those_of_the_masks_where_the_report_found_them_better():
+    """The teacher is another one for it: its labels differ."""
     image = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE, 3), np.uint8)
-    ours, theirs = (composed(build_teachers(), data=data) for data in (tight, loose))
+    ours, theirs = (composed(build_teachers(), boxes_from_masks=taken) for taken in (True, False))
     assert (ours.description.boxes_from_masks, theirs.description.boxes_from_masks) == (True, False)
     assert ours.description.digest != theirs.description.digest
     (of_masks,), (of_finder,) = (teacher.factory()([image]) for teacher in (ours, theirs))
@@ -184,8 +180,9 @@ def test_boxes_are_those_of_the_masks_where_the_datas_own_are():
     assert np.array_equal(of_masks.xyxy[~there], of_finder.xyxy[~there])
     alone = build_teachers()
     alone["grounding_dino"] = alone["grounding_dino"]._replace(adapter=not_needed("no boxes"))
+    record = {"id": 1, "image_id": 0, "category_id": 0, "segmentation": [[10, 10, 40, 10, 40, 40, 10, 40]]}
     only_masks = replace(SPLIT, objects=({**record, "bbox": [10, 10, 30, 30], "bbox_source": "segmentation"},))
-    assert not composed(alone, data=only_masks).description.boxes_from_masks
+    assert not composed(alone, data=only_masks, boxes_from_masks=True).description.boxes_from_masks
 
 
 def test_reports_and_the_label_store_know_the_teachers_of_before():

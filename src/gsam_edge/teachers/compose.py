@@ -75,6 +75,7 @@ def compose_teacher(
     detection: DetectionConfig,
     device: DeviceName,
     flips: tuple[Flip, ...] = (),
+    boxes_from_masks: bool = False,
     features: FeatureStore | None = None,
 ) -> Teacher:
     """Composes the chosen teachers that were tuned; one that the data did not call for is left out.
@@ -86,6 +87,8 @@ def compose_teacher(
         detection: what counts as a detection.
         device: where to predict.
         flips: how images are flipped that the finder is asked about besides.
+        boxes_from_masks: whether, of two teachers in a row, the boxes are those of the masks; the report on the tuning
+            says whose are better.
         features: see `Setting`; without a store, times are those of a teacher that sees each image for the first time.
 
     Raises:
@@ -103,7 +106,7 @@ def compose_teacher(
         )
     finder, outliner = in_a_row(choice, {name: Part(name, *pair) for name, pair in tuned.items()})
     own_masks = choice.one_does_both and data.has_masks
-    boxes_from_masks = takes_boxes_from_masks(finder, outliner, data)
+    boxes_from_masks = boxes_from_masks and finder is not None and outliner is not None
     factory = partial(
         teacher_predictor,
         finder=finder,
@@ -140,10 +143,7 @@ def in_a_row(choice: TeacherChoice, parts: Mapping[str, Part]) -> tuple[Part | N
 
 
 def takes_boxes_from_masks(finder: Part | None, outliner: Part | None, data: Annotations) -> bool:
-    """Returns whether teachers in a row answer with the boxes of the masks: where the data's own boxes are.
-
-    An outline is then seen more exactly than its box is guessed.
-    """
+    """Returns whether teachers in a row can answer with the boxes of the masks: where the data's own boxes are."""
     return finder is not None and outliner is not None and boxes_are_of_masks(data)
 
 

@@ -77,6 +77,7 @@ def label_with_teachers(
     """
     from gsam_edge.distill.labels.labelling import label_images, require_labels
     from gsam_edge.teachers.compose import compose_teacher
+    from gsam_edge.teachers.judging.report import boxes_from_masks
     from gsam_edge.teachers.judging.verdict import refuse_useless_teachers
 
     tuned = tuned_teachers(teachers, choice)
@@ -90,6 +91,7 @@ def label_with_teachers(
         choice,
         detection=labelling.label_detection,
         flips=labelling.flips,
+        boxes_from_masks=boxes_from_masks(teacher_report),
         device=device,
         features=features,
     )

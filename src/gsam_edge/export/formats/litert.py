@@ -8,7 +8,6 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from gsam_edge.export.calibration import CalibrationCanvases, Canvases
@@ -179,7 +178,7 @@ def _write_canvases(path: Path, canvases: Canvases) -> None:
     """Writes canvases as one array, one in memory at a time."""
     side = canvases[0].shape[-1]
     shape = (len(canvases), 3, side, side)
-    written: NDArray[np.float32] = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
+    written: Any = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
     for index in range(len(canvases)):
         written[index] = canvases[index][0]
     written.flush()

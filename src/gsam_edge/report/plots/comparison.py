@@ -19,6 +19,8 @@ _CHARACTERS = 150
 _LOGARITHMIC_FROM = 8.0
 #: Room for the numbers beside the longest bar, in lengths of the axis.
 _ROOM = 1.7
+#: Marks of a logarithmic axis, in milliseconds.
+_TICKS = [digit * 10.0**power for power in range(-2, 6) for digit in (1, 2, 5)]
 #: Of the first and the second bar of a line.
 _TINTS = (colour(1), colour(0))
 
@@ -59,7 +61,8 @@ def plot_comparison(rows: Sequence[Mapping[str, Any]], told: Sequence[str] = ())
                 f'<span style="color: {tint}">{bar.label}</span>'
                 for tint, bar in zip(_TINTS, shown.values(), strict=False)
             )
-    names = [plain(row["artefact"]) for row in rows]
+    # The points have numbers: names of points that lie close together would hide one another.
+    names = [f"{plain(row['artefact'])}  {number}" for number, row in enumerate(rows, start=1)]
     for column in range(1, len(PANELS) + 1):
         figure.update_yaxes(
             row=2, col=column, range=[len(rows) - 0.5, -0.5], tickvals=list(range(len(rows))), ticktext=names,
@@ -67,7 +70,7 @@ def plot_comparison(rows: Sequence[Mapping[str, Any]], told: Sequence[str] = ())
         )  # fmt: skip
     figure.update_annotations(font={"size": 10, "color": INK})
     below = [plain(line) for sentence in told for line in wrap(sentence, _CHARACTERS)]
-    title = "Accuracy against latency: up and to the left is better"
+    title = "Accuracy against latency: up and to the left is better (numbers: the lines below)"
     return styled(figure, title, below=below, height=560 + 26 * len(rows) + 14 * len(below), legend={"title": "on"})
 
 
@@ -162,7 +165,7 @@ def _draw_trade_off(figure: "Figure", rows: Sequence[Mapping[str, Any]], name: s
     unit = "ms of one image, median" + (", logarithmic" if logarithmic else "")
     figure.update_xaxes(
         row=1, col=1, title=f"{unit}; area: size in MB; line: no artefact is both faster and better",
-        **({"type": "log", "dtick": "D2"} if logarithmic else {"range": [0, 1.3 * max(times)]}),
+        **({"type": "log", "tickvals": _TICKS, "ticktext": [f"{tick:g}" for tick in _TICKS]} if logarithmic else {"range": [0, 1.3 * max(times)]}),
     )  # fmt: skip
     largest = max((row["size_mb"] for row in shown if "size_mb" in row), default=1.0)
     devices = list(dict.fromkeys(row["device"] for row in shown))
@@ -178,7 +181,7 @@ def _draw_trade_off(figure: "Figure", rows: Sequence[Mapping[str, Any]], name: s
         figure.add_scatter(
             x=[row["latency_ms_median"] for row in own], y=[row[name] for row in own], mode="markers+text",
             row=1, col=1, name=plain(device), showlegend=len(devices) > 1, cliponaxis=False,
-            text=[plain(row["artefact"]) for row in own], textfont={"size": 9}, textposition=_sides(own),
+            text=[str(1 + rows.index(row)) for row in own], textfont={"size": 10}, textposition=_sides(own),
             hoverinfo="text", hovertext=[_said(row, rows[0]) for row in own],
             marker={
                 "color": tint, "opacity": 0.55, "line": {"color": tint, "width": 1}, "sizemode": "area",
@@ -194,7 +197,7 @@ def _draw_trade_off(figure: "Figure", rows: Sequence[Mapping[str, Any]], name: s
 
 
 def _sides(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Returns where each name stands, neighbours in time on different sides: what still hides is under the pointer."""
+    """Returns where each number stands, neighbours in time on different sides: what still hides is under the pointer."""
     order = sorted(range(len(rows)), key=lambda index: rows[index]["latency_ms_median"])
     places = ("top right", "bottom right", "top left", "bottom left")
     return [places[order.index(index) % len(places)] for index in range(len(rows))]

@@ -70,7 +70,7 @@ def plot_comparison(rows: Sequence[Mapping[str, Any]], told: Sequence[str] = ())
         )  # fmt: skip
     figure.update_annotations(font={"size": 10, "color": INK})
     below = [plain(line) for sentence in told for line in wrap(sentence, _CHARACTERS)]
-    title = "Accuracy against latency: up and to the left is better (numbers: the lines below)"
+    title = "Accuracy against latency: up and to the left is better (numbers: lines below)"
     return styled(figure, title, below=below, height=560 + 26 * len(rows) + 14 * len(below), legend={"title": "on"})
 
 
@@ -197,7 +197,7 @@ def _draw_trade_off(figure: "Figure", rows: Sequence[Mapping[str, Any]], name: s
 
 
 def _sides(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Returns where each number stands, neighbours in time on different sides: what still hides is under the pointer."""
+    """Returns where each number stands, neighbours in time on different sides."""
     order = sorted(range(len(rows)), key=lambda index: rows[index]["latency_ms_median"])
     places = ("top right", "bottom right", "top left", "bottom left")
     return [places[order.index(index) % len(places)] for index in range(len(rows))]

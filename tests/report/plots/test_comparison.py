@@ -48,7 +48,11 @@ def panel(figure, name):
 
 def points(figure):
     """The traces of points of the upper half, one for each device."""
-    return [trace for trace in figure.data if trace.xaxis == "x" and trace.mode == "markers+text"]
+    return [
+        trace
+        for trace in figure.data
+        if trace.xaxis == "x" and trace.type == "scatter" and trace.mode == "markers+text"
+    ]
 
 
 def hovers(figure):
@@ -157,7 +161,7 @@ class TestTradeOff:
         blind = STUDENT | {"artefact": "blind", "latency_ms_median": 1.0, "box_map50": 0.01}
         other = STUDENT | {"artefact": "gpu", "latency_ms_median": 2.0, "box_map50": 0.9, "device": "cuda"}
         figure = read([*ROWS, slow, blind, other])
-        lines = [trace for trace in figure.data if trace.mode == "lines"]
+        lines = [trace for trace in figure.data if trace.type == "scatter" and trace.mode == "lines"]
         assert [list(zip(line.x, line.y, strict=True)) for line in lines] == [[(20, 0.75), (400, 0.8)], [(2, 0.9)]]
         assert [trace.name for trace in points(figure) if trace.showlegend] == ["cpu", "cuda"]
 

@@ -163,9 +163,10 @@ def _draw_trade_off(figure: "Figure", rows: Sequence[Mapping[str, Any]], name: s
     times = [row["latency_ms_median"] for row in shown]
     logarithmic = max(times) > _LOGARITHMIC_FROM * min(times) > 0
     unit = "ms of one image, median" + (", logarithmic" if logarithmic else "")
+    marks = {"type": "log", "tickvals": _TICKS, "ticktext": [f"{tick:g}" for tick in _TICKS]}
     figure.update_xaxes(
         row=1, col=1, title=f"{unit}; area: size in MB; line: no artefact is both faster and better",
-        **({"type": "log", "tickvals": _TICKS, "ticktext": [f"{tick:g}" for tick in _TICKS]} if logarithmic else {"range": [0, 1.3 * max(times)]}),
+        **(marks if logarithmic else {"range": [0, 1.3 * max(times)]}),
     )  # fmt: skip
     largest = max((row["size_mb"] for row in shown if "size_mb" in row), default=1.0)
     devices = list(dict.fromkeys(row["device"] for row in shown))

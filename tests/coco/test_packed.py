@@ -90,3 +90,14 @@ def test_masks_must_be_one_per_row():
 def test_a_stored_record_that_is_none_is_named(record):
     with pytest.raises(StoredDetectionsError, match="objects of one image: expected the parts of Detections"):
         PackedDetections.from_record(record)
+
+
+def test_boxes_become_the_tight_ones_of_masks_that_hold_something():
+    masks = np.zeros((2, 12, 14), bool)
+    masks[0, 3:7, 2:9] = True
+    loose = np.array([[0, 0, 14, 12], [1, 1, 5, 5]], np.float32)
+    found = Detections(loose, np.ones(2, np.float32), np.zeros(2, np.int64), masks)
+    tight = PackedDetections.pack(found).with_tight_boxes()
+    assert tight.unmasked.xyxy.tolist() == [[2, 3, 9, 7], [1, 1, 5, 5]]
+    plain = PackedDetections(Detections(loose, np.ones(2, np.float32), np.zeros(2, np.int64)), None, ())
+    assert plain.with_tight_boxes().unmasked.xyxy.tolist() == loose.tolist()

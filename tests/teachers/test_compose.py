@@ -33,6 +33,7 @@ from support.tiny import TINY_GROUNDING_DINO, TINY_SAM
 CLASSES = ("ring", "star")
 SIDE = 64
 LABELLING = LabellingConfig(
+    flips=(),
     detection=DetectionConfig(score_threshold=0, candidates=1000, nms_iou=0.5, max_detections=6, batch_size=1),
     score_threshold=0.3,
     match_iou=0.5,
@@ -80,9 +81,9 @@ def build_teachers():
     }
 
 
-def composed(teachers, detection=LABELLING.detection, data=SPLIT):
+def composed(teachers, detection=LABELLING.detection, data=SPLIT, boxes_from_masks=False):
     choice = TeacherChoice(finder="grounding_dino", outliner="sam")
-    return compose_teacher(data, teachers, choice, detection=detection, device="cpu")
+    return compose_teacher(data, teachers, choice, detection=detection, boxes_from_masks=boxes_from_masks, device="cpu")
 
 
 def test_sam_draws_what_becomes_a_label_and_nothing_else(monkeypatch):
@@ -104,6 +105,32 @@ def test_sam_draws_what_becomes_a_label_and_nothing_else(monkeypatch):
     assert 0 < len(wanted) < len(every)
     for name in ("xyxy", "scores", "class_ids", "masks"):
         assert np.array_equal(getattr(labels, name), getattr(wanted, name)), name
+
+
+def test_flips_tell_teachers_apart_where_they_detect_and_the_finder_sees_them(monkeypatch):
+    image = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE, 3), np.uint8)
+    choice = TeacherChoice(finder="grounding_dino", outliner="sam")
+    shown = []
+    finder = type(build_detector())
+    find = finder.predict_batch
+    monkeypatch.setattr(
+        finder,
+        "predict_batch",
+        lambda self, images, *rest: find(self, (shown.append(each) or each for each in images), *rest),
+    )
+    made = {
+        flips: compose_teacher(
+            SPLIT, build_teachers(), choice, detection=LABELLING.label_detection, flips=flips, device="cpu"
+        )
+        for flips in ((), ("horizontal",))
+    }
+    assert made[()].description.digest == composed(build_teachers(), LABELLING.label_detection).description.digest
+    assert made[()].description.digest != made[("horizontal",)].description.digest
+    (found,) = made[("horizontal",)].factory()([image])
+    np.testing.assert_array_equal(shown[0], image)
+    np.testing.assert_array_equal(shown[1], image[:, ::-1])
+    assert found.masks is not None
+    assert found.masks.shape == (len(found), SIDE, SIDE)
 
 
 def test_the_threshold_of_labels_tells_teachers_apart_where_they_detect():
@@ -139,14 +166,10 @@ def test_labels_are_made_anew_when_a_base_prepares_its_images_otherwise():
     assert len(digests) == 3
 
 
-def test_boxes_are_those_of_the_masks_where_the_datas_own_are():
-    """The data decides, and the teacher is another one for it: its labels differ."""
-    square = [[10, 10, 40, 10, 40, 40, 10, 40]]
-    record = {"id": 1, "image_id": 0, "category_id": 0, "segmentation": square}
-    tight = replace(SPLIT, objects=({**record, "bbox": [10, 10, 30, 30]},))
-    loose = replace(SPLIT, objects=({**record, "bbox": [5, 5, 40, 40]},))
+def test_boxes_are_those_of_the_masks_where_the_report_found_them_better():
+    """The teacher is another one for it: its labels differ."""
     image = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE, 3), np.uint8)
-    ours, theirs = (composed(build_teachers(), data=data) for data in (tight, loose))
+    ours, theirs = (composed(build_teachers(), boxes_from_masks=taken) for taken in (True, False))
     assert (ours.description.boxes_from_masks, theirs.description.boxes_from_masks) == (True, False)
     assert ours.description.digest != theirs.description.digest
     (of_masks,), (of_finder,) = (teacher.factory()([image]) for teacher in (ours, theirs))
@@ -157,8 +180,9 @@ def test_boxes_are_those_of_the_masks_where_the_datas_own_are():
     assert np.array_equal(of_masks.xyxy[~there], of_finder.xyxy[~there])
     alone = build_teachers()
     alone["grounding_dino"] = alone["grounding_dino"]._replace(adapter=not_needed("no boxes"))
+    record = {"id": 1, "image_id": 0, "category_id": 0, "segmentation": [[10, 10, 40, 10, 40, 40, 10, 40]]}
     only_masks = replace(SPLIT, objects=({**record, "bbox": [10, 10, 30, 30], "bbox_source": "segmentation"},))
-    assert not composed(alone, data=only_masks).description.boxes_from_masks
+    assert not composed(alone, data=only_masks, boxes_from_masks=True).description.boxes_from_masks
 
 
 def test_reports_and_the_label_store_know_the_teachers_of_before():

@@ -106,6 +106,12 @@ class PackedDetections:
         given = self.unmasked.mask_scores
         return np.ones(len(self), np.float32) if given is None else given
 
+    def with_tight_boxes(self) -> Self:
+        """Returns the same with each box the tight one of its mask; that of an empty mask, or of none, stays."""
+        tight = rle_boxes(self.rles) if self.rles else self.unmasked.xyxy
+        seen = (tight[:, 2] > tight[:, 0])[:, None]
+        return replace(self, unmasked=replace(self.unmasked, xyxy=np.where(seen, tight, self.unmasked.xyxy)))
+
     def select(self, index: NDArray[np.bool_]) -> Self:
         """Returns the rows of a boolean mask [N]."""
         rles = tuple(self.rles[row] for row in np.flatnonzero(index)) if self.rles else ()

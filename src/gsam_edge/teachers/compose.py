@@ -18,6 +18,7 @@ from gsam_edge.teachers.config import DetectionConfig
 from gsam_edge.teachers.errors import AdapterError, BaseModelError
 from gsam_edge.teachers.family import Base, TeacherPredict
 from gsam_edge.teachers.features import FeatureStore
+from gsam_edge.teachers.flips import Flip
 from gsam_edge.teachers.lora.adapter import Adapter
 from gsam_edge.teachers.predict import Part, one_image_predictor, teacher_predictor
 from gsam_edge.teachers.table import TEACHERS, TeacherChoice
@@ -73,6 +74,8 @@ def compose_teacher(
     *,
     detection: DetectionConfig,
     device: DeviceName,
+    flips: tuple[Flip, ...] = (),
+    boxes_from_masks: bool = False,
     features: FeatureStore | None = None,
 ) -> Teacher:
     """Composes the chosen teachers that were tuned; one that the data did not call for is left out.
@@ -83,6 +86,9 @@ def compose_teacher(
         choice: which teachers find and outline.
         detection: what counts as a detection.
         device: where to predict.
+        flips: how images are flipped that the finder is asked about besides.
+        boxes_from_masks: whether, of two teachers in a row, the boxes are those of the masks; the report on the tuning
+            says whose are better.
         features: see `Setting`; without a store, times are those of a teacher that sees each image for the first time.
 
     Raises:
@@ -100,7 +106,7 @@ def compose_teacher(
         )
     finder, outliner = in_a_row(choice, {name: Part(name, *pair) for name, pair in tuned.items()})
     own_masks = choice.one_does_both and data.has_masks
-    boxes_from_masks = takes_boxes_from_masks(finder, outliner, data)
+    boxes_from_masks = boxes_from_masks and finder is not None and outliner is not None
     factory = partial(
         teacher_predictor,
         finder=finder,
@@ -108,6 +114,7 @@ def compose_teacher(
         class_names=data.class_names,
         detection=detection,
         device=device,
+        flips=flips,
         own_masks=own_masks,
         boxes_from_masks=boxes_from_masks,
         keep_bases=False,
@@ -121,6 +128,7 @@ def compose_teacher(
     ]
     # The batch size does not change predictions, and a teacher that only outlines detects nothing.
     settings = [*([] if prompted else [repr(detection.model_dump(exclude={"batch_size"}))]), *data.class_names]
+    settings += [f"flips {' '.join(flips)}"] if flips and not prompted else []
     settings += ["own masks"] if own_masks else []
     settings += ["boxes from masks"] if boxes_from_masks else []
     digest = hashlib.sha256("\n".join(digests + settings).encode()).hexdigest()
@@ -135,10 +143,7 @@ def in_a_row(choice: TeacherChoice, parts: Mapping[str, Part]) -> tuple[Part | N
 
 
 def takes_boxes_from_masks(finder: Part | None, outliner: Part | None, data: Annotations) -> bool:
-    """Returns whether teachers in a row answer with the boxes of the masks: where the data's own boxes are.
-
-    An outline is then seen more exactly than its box is guessed.
-    """
+    """Returns whether teachers in a row can answer with the boxes of the masks: where the data's own boxes are."""
     return finder is not None and outliner is not None and boxes_are_of_masks(data)
 
 

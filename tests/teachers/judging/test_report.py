@@ -15,6 +15,7 @@ from gsam_edge.teachers.errors import UselessTeacherError
 from gsam_edge.teachers.judging import report as module
 from gsam_edge.teachers.judging.report import LabelRule, teacher_report
 from gsam_edge.teachers.judging.verdict import BETTER, NO_DIFFERENT, UNKNOWN, USELESS, WORSE, refuse_useless, verdict
+from gsam_edge.teachers.predict import boxes_of
 from gsam_edge.teachers.table import TeacherChoice
 from gsam_edge.vision import Detections
 
@@ -78,6 +79,39 @@ def test_adapters_that_are_worse_than_their_bases_are_named_with_both_figures(mo
     assert "sam is worse than its base after tuning: mask_iou 0.250, base 1.000" in caplog.text
     assert "grounding_dino is worse than its base after tuning: map50 0.000, base 1.000" in caplog.text
     assert all("lower learning rate" in warning for warning in warnings)
+
+
+@pytest.mark.parametrize(("box_off", "mask_off", "from_masks"), [(3, 0, True), (0, 3, False), (0, 0, False)])
+def test_the_better_boxes_are_taken_where_the_datas_own_are_those_of_masks(monkeypatch, box_off, mask_off, from_masks):
+    """A weak outliner draws boxes that are worse than the finder's: on the sample by 13 points of mAP50-95."""
+
+    def predictor(**parts):
+        mask = np.zeros((1, 20, 30), bool)
+        mask[0, 2:12, 2 + mask_off : 12 + mask_off] = True
+        xyxy = np.array([[2 + box_off, 2, 12 + box_off, 12]], np.float32)
+        found = Detections(xyxy, np.ones(1, np.float32), np.zeros(1, np.int64), mask)
+        return lambda images, prompts: [found for _ in images]
+
+    monkeypatch.setattr(module, "teacher_predictor", predictor)
+    rules = {"detection": DETECTION, "labelling": LABELLING, "floor": FLOOR, "device": "cpu"}
+    report = teacher_report(annotations(), IMAGES, TEACHERS, CHOICE, **rules)
+    told = report.content["grounded_sam"]
+    assert module.boxes_from_masks(report.content) is from_masks
+    assert told["boxes"] == boxes_of(boxes_from_masks=from_masks)
+    figures = told["boxes_map50_95"]
+    assert (figures["masks"] > figures["finder"]) is from_masks
+    left = 2 + (mask_off if from_masks else box_off)
+    assert all(packed.unmasked.xyxy[0, 0] == left for packed in report.found.values())
+
+
+def test_loose_boxes_of_the_data_are_those_of_the_finder(monkeypatch):
+    predictor = lambda **parts: lambda images, prompts: [answer(2) for _ in images]  # noqa: E731
+    monkeypatch.setattr(module, "teacher_predictor", predictor)
+    monkeypatch.setattr(module, "takes_boxes_from_masks", lambda *_: False)
+    rules = {"detection": DETECTION, "labelling": LABELLING, "floor": FLOOR, "device": "cpu"}
+    told = teacher_report(annotations(), IMAGES, TEACHERS, CHOICE, **rules).content
+    assert not module.boxes_from_masks(told)
+    assert "boxes_map50_95" not in told["grounded_sam"]
 
 
 def test_adapters_that_help_raise_no_warning(monkeypatch, caplog):

@@ -77,6 +77,7 @@ def label_with_teachers(
     """
     from gsam_edge.distill.labels.labelling import label_images, require_labels
     from gsam_edge.teachers.compose import compose_teacher
+    from gsam_edge.teachers.judging.report import boxes_from_masks
     from gsam_edge.teachers.judging.verdict import refuse_useless_teachers
 
     tuned = tuned_teachers(teachers, choice)
@@ -85,7 +86,14 @@ def label_with_teachers(
     require_one_split({f"annotations_{name}": part for name, part in parts.items()})
     # Composed for the training images alone: what the pool lacks, which is all objects, says nothing of the data.
     teacher = compose_teacher(
-        train, tuned, choice, detection=labelling.label_detection, device=device, features=features
+        train,
+        tuned,
+        choice,
+        detection=labelling.label_detection,
+        flips=labelling.flips,
+        boxes_from_masks=boxes_from_masks(teacher_report),
+        device=device,
+        features=features,
     )
     predictor = cache(teacher.factory)  # it applies the adapters to the bases, once for all
     source = PooledImages(images, unlabelled)

@@ -28,6 +28,7 @@ def measure_teacher(
     device: DeviceName,
     duplicates: dict[str, Any],
     split: SplitConfig,
+    teacher_report: dict[str, Any],
     **teachers: Any,
 ) -> tuple[Row, Predictions]:
     """Measures the tuned teachers that the data calls for, in PyTorch."""
@@ -35,9 +36,18 @@ def measure_teacher(
     from gsam_edge.evaluate.failed import measured_or_why
     from gsam_edge.evaluate.report import draws_of
     from gsam_edge.teachers.compose import compose_teacher
+    from gsam_edge.teachers.judging.report import boxes_from_masks
 
     tuned = tuned_teachers(teachers, choice)
-    teacher = compose_teacher(annotations_test, tuned, choice, detection=labelling.detection, device=device)
+    teacher = compose_teacher(
+        annotations_test,
+        tuned,
+        choice,
+        detection=labelling.detection,
+        flips=labelling.flips,
+        boxes_from_masks=boxes_from_masks(teacher_report),
+        device=device,
+    )
     draws = draws_of(annotations_test, split.group_by, duplicates)
     return measured_or_why(
         "teacher",
@@ -114,6 +124,7 @@ def time_artefacts(
     evaluation: EvaluationConfig,
     labelling: LabellingConfig,
     device: DeviceName,
+    teacher_report: dict[str, Any],
     student_weights: StudentWeights,
     **inputs: Any,
 ) -> dict[str, Row]:
@@ -126,17 +137,27 @@ def time_artefacts(
         evaluation: calls, threads and threshold.
         labelling: how the teachers find objects.
         device: where PyTorch runs.
+        teacher_report: whose boxes of the teachers are better.
         student_weights: the student.
         **inputs: `TEACHER_INPUTS`, the exported students, and as `measured_<artefact>` the rows of all.
     """
     from gsam_edge.evaluate.split_images import SplitImages
     from gsam_edge.evaluate.timing import time_artefacts, timed_export, timed_student, timed_teacher
     from gsam_edge.teachers.compose import compose_teacher
+    from gsam_edge.teachers.judging.report import boxes_from_masks
 
     timed = {}
     if "status" not in inputs["measured_teacher"]:
         tuned = tuned_teachers(inputs, choice)
-        teacher = compose_teacher(annotations_test, tuned, choice, detection=labelling.detection, device=device)
+        teacher = compose_teacher(
+            annotations_test,
+            tuned,
+            choice,
+            detection=labelling.detection,
+            flips=labelling.flips,
+            boxes_from_masks=boxes_from_masks(teacher_report),
+            device=device,
+        )
         timed["teacher"] = timed_teacher(teacher, annotations_test, evaluation)
     if "status" not in inputs[f"measured_{STUDENT}"]:
         timed[STUDENT] = timed_student(student_weights, evaluation, device)

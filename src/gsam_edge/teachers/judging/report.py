@@ -89,7 +89,10 @@ def teacher_report(
         `Interval`), `verdict` and `why` (see `verdict`, which also warns). The figures of one that finds are those of
         its boxes, {map50, map50_95}; of one that outlines {mask_iou}, prompted with the true boxes. `grounded_sam`,
         finder and outliner in a row, has {mask_map50, mask_map50_95} and `boxes`, whose its boxes are. `per_class` and
-        `interval` are of the first of these figures. Teachers that are used as they are have `base` alone. A teacher
+        `interval` are of the first of these figures. Where the boxes of the data are those of its masks, `grounded_sam`
+        has `boxes_map50_95` of the finder's boxes and of the `masks`, and the better ones are taken
+        (`boxes_from_masks`): an outliner that is surer of an outline than the finder of a box gives the better box, a
+        weak one a much worse one. Teachers that are used as they are have `base` alone. A teacher
         that is not needed has its `status` and `why` instead.
     """
     ask = _Ask(split, images, detection, device)
@@ -113,7 +116,8 @@ def teacher_report(
     else:
         finder, outliner = in_a_row(choice, parts)
         found[IN_A_ROW] = ask(finder, outliner, own_masks=choice.one_does_both)
-        report[IN_A_ROW] = {"boxes": boxes_of(boxes_from_masks=takes_boxes_from_masks(finder, outliner, split))}
+        found[IN_A_ROW], whose = _better_boxes(split, finder, outliner, found[IN_A_ROW])
+        report[IN_A_ROW] = whose
     for name, stages in found.items():
         report[name] = _part(name, split, stages, labelling, floor) | report[name]
     shown = next((name for name in (IN_A_ROW, *choice.names) if name in found), None)
@@ -139,7 +143,6 @@ class _Ask:
             detection=self.detection,
             device=self.device,
             own_masks=own_masks,
-            boxes_from_masks=takes_boxes_from_masks(finder, outliner, self.split),
         )
         built = {"base": partial(build, finder=_untuned(finder), outliner=_untuned(outliner))}
         if any(part.adapter.is_tuned for part in (finder, outliner) if part and part.adapter):
@@ -154,6 +157,30 @@ class _Ask:
             answers = Workers().map(QuestionedTeacher(build), asked, batch=self.detection.batch_size)
             found = [objects for _, objects in answers]
         return by_image(self.split, found)
+
+
+def boxes_from_masks(report: Mapping[str, Any]) -> bool:
+    """Returns whether a `teacher_report` says that the boxes of the masks are better than those of the finder."""
+    return bool(report[IN_A_ROW].get("boxes_from_masks", False))  # absent where there are no two teachers in a row
+
+
+def _better_boxes(
+    split: Annotations, finder: Part | None, outliner: Part | None, stages: dict[str, Found]
+) -> tuple[dict[str, Found], dict[str, Any]]:
+    """Returns what was found with the better boxes, by those that were found last, and what the report says of them."""
+    told: dict[str, Any] = {"boxes_from_masks": False}
+    if takes_boxes_from_masks(finder, outliner, split):
+        tight: dict[str, Found] = {
+            stage: {image_id: packed.with_tight_boxes() for image_id, packed in found.items()}
+            for stage, found in stages.items()
+        }
+        told["boxes_map50_95"] = of = {
+            whose: found_figures(split, [*each.values()][-1], "bbox").whole.get("map50_95", 0.0)
+            for whose, each in (("finder", stages), ("masks", tight))
+        }
+        told["boxes_from_masks"] = of["masks"] > of["finder"]
+        stages = tight if told["boxes_from_masks"] else stages
+    return stages, {"boxes": boxes_of(boxes_from_masks=told["boxes_from_masks"])} | told
 
 
 def _part(

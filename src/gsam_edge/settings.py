@@ -22,8 +22,10 @@ from gsam_edge.hooks import (  # noqa: E402
     ErrorHooks,
     FreshnessHooks,
     InputHooks,
+    InterruptHooks,
     ProcessHooks,
     RecordHooks,
+    RemnantHooks,
     ReportHooks,
     SceneHooks,
     StudentHooks,
@@ -38,13 +40,14 @@ _OF_A_RUN = (
     InputHooks(),
     SceneHooks(),
     SummaryHooks(),
+    RemnantHooks(),
     CheckpointHooks(),
     RecordHooks(),
     ReportHooks(),
     StudentHooks(),
     TrackingHooks(),
 )
-HOOKS = (ErrorHooks(), ProcessHooks(), *(() if is_helper() else _OF_A_RUN))
+HOOKS = (ErrorHooks(), InterruptHooks(), ProcessHooks(), *(() if is_helper() else _OF_A_RUN))
 # TrackingHooks is kedro-mlflow's own hook with typed parameters flattened, so the plugin's must not run beside it.
 # kedro-viz notes the sizes of what a run wrote.
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow", *(("kedro-viz",) if is_helper() else ()))

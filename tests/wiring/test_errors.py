@@ -21,7 +21,6 @@ from kedro.runner import SequentialRunner
 from kedro.validation import ParameterValidationError
 
 import gsam_edge
-from gsam_edge.datasets.atomic import new_folder, write_bytes
 from gsam_edge.datasets.coco import AnnotationsDataset, RawCocoDataset
 from gsam_edge.datasets.json_log import JsonLog
 from gsam_edge.datasets.models import AdapterDataset, StudentBaseDataset, StudentWeightsDataset, TeacherBaseDataset
@@ -33,6 +32,7 @@ from gsam_edge.export.formats.onnx import read_card
 from gsam_edge.hooks.console import show_error
 from gsam_edge.hooks.inputs import check_seed
 from gsam_edge.training.checkpoints import FolderCheckpoints
+from gsam_edge.training.durable import new_folder, write_bytes
 from gsam_edge.vision.errors import FileError, UserError
 
 ROOT = Path(__file__).parents[2]

@@ -5,6 +5,7 @@ import random
 import subprocess
 import sys
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import mlflow
@@ -22,6 +23,7 @@ from pydantic import BaseModel
 
 from gsam_edge.datasets.tracking import LiveMetrics
 from gsam_edge.hooks.abandoned import end_abandoned, process_tags
+from gsam_edge.training.durable import held
 
 RECORDED_PACKAGES = ("gsam_edge", "kedro", "torch", "transformers", "peft", "ultralytics", "onnxruntime", "numpy")
 
@@ -63,7 +65,8 @@ class TrackingHooks(MlflowHook):
     def after_context_created(self, context: KedroContext) -> None:
         """Sets MLflow up for a run, which under `kedro server` may not be the first of this process."""
         self._leave_earlier_runs()
-        super().after_context_created(context)
+        with held(Path(context.project_path)):  # two first runs would both create the tables of mlflow.db
+            super().after_context_created(context)
         if not self._already_active_mlflow:
             self._tag_experiment()
             experiment = self.mlflow_config.tracking.experiment._experiment
@@ -157,7 +160,7 @@ class TrackingHooks(MlflowHook):
             self._end("FAILED")
 
     def _end_interrupted(self) -> None:
-        """Marks the run as killed that Ctrl-C took this process out of."""
+        """Marks the run as killed that Ctrl-C or a signal took this process out of (`InterruptHooks`)."""
         if self._open:
             self._end("KILLED")
 

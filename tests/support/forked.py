@@ -9,7 +9,13 @@ from contextlib import contextmanager
 
 def run_forked(work: Callable[[], object]) -> int:
     """Returns how a process ended that did this work: 0, 1 after an error, or the negative number of a signal."""
-    return os.waitstatus_to_exitcode(os.waitpid(_fork(work), 0)[1])
+    return run_forked_later(work)()
+
+
+def run_forked_later(work: Callable[[], object]) -> Callable[[], int]:
+    """Begins the work in another process; returns a function that waits and returns how it ended (`run_forked`)."""
+    child = _fork(work)
+    return lambda: os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 @contextmanager

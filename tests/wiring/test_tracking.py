@@ -2,10 +2,12 @@
 
 import hashlib
 import os
+import signal
 import socket
 import subprocess
 import sys
 import threading
+import time
 from types import SimpleNamespace
 
 import mlflow
@@ -14,17 +16,21 @@ import torch
 from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline, node
 from kedro_mlflow.config.kedro_mlflow_config import KedroMlflowConfig
+from kedro_mlflow.framework.hooks.mlflow_hook import MlflowHook
 from mlflow.tracking import fluent
 
 from gsam_edge.coco import Annotations
 from gsam_edge.datasets.coco import RawCocoDataset
 from gsam_edge.datasets.tracking import BatchedMetrics
+from gsam_edge.hooks import InterruptHooks
 from gsam_edge.hooks.abandoned import end_abandoned, process_tags
 from gsam_edge.hooks.reports import ReportHooks
 from gsam_edge.hooks.students import StudentHooks
 from gsam_edge.hooks.tracking import TrackingHooks, name_of_run, runs_address
 from gsam_edge.students.choice import EdgeConfig
 from gsam_edge.students.weights import StudentWeights
+from gsam_edge.training.durable import held
+from support.forked import run_forked_later
 
 SELECTED = {"pipeline_names": None, "tags": None, "node_names": None, "from_nodes": None, "to_nodes": None}
 
@@ -95,22 +101,60 @@ def test_a_run_of_which_nothing_is_known_is_left_as_it_is(client, experiment):
 
 
 INTERRUPTED = """
-import mlflow, threading
+import mlflow, os, signal, sys, time
+from gsam_edge.hooks import InterruptHooks
 from gsam_edge.hooks.tracking import TrackingHooks
 mlflow.set_tracking_uri("{store}")
 mlflow.set_experiment(experiment_id="{experiment}")
 hooks = TrackingHooks()
 hooks.run_id = mlflow.start_run().info.run_id
 hooks._open.add(hooks.run_id)
-raise KeyboardInterrupt
+InterruptHooks().before_pipeline_run()
+sys.argv = ["/bin/kedro", "run", "--params=dataset=my data"]
+os.kill(os.getpid(), signal.{signal})
+time.sleep(60)
 """
 
 
-def test_ctrl_c_is_not_shown_as_finished(client, experiment):
-    program = INTERRUPTED.format(store=mlflow.get_tracking_uri(), experiment=experiment)
+@pytest.mark.parametrize(("name", "code"), [("SIGINT", -2), ("SIGTERM", 128 + 15), ("SIGHUP", 128 + 1)])
+def test_an_interrupted_run_is_killed_and_says_how_it_goes_on(client, experiment, name, code):
+    program = INTERRUPTED.format(store=mlflow.get_tracking_uri(), experiment=experiment, signal=name)
     environment = os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true"}
-    assert subprocess.run([sys.executable, "-c", program], check=False, env=environment).returncode != 0
-    assert [run.info.status for run in client.search_runs([experiment])] == ["KILLED"]
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, check=False, env=environment, capture_output=True, text=True)
+    assert done.returncode == code, done.stderr
+    (run,) = client.search_runs([experiment])
+    assert run.info.status == "KILLED"
+    assert run.info.end_time >= run.info.start_time
+    assert "continue from their last checkpoint: kedro run '--params=dataset=my data'" in " ".join(
+        (done.stdout + done.stderr).split()
+    )
+
+
+def test_a_signal_that_is_ignored_stays_ignored_and_all_is_as_before_after_the_run():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # nohup
+    try:
+        hooks = InterruptHooks()
+        hooks.before_pipeline_run()
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+        hooks.after_pipeline_run()
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_two_first_runs_make_the_database_once(tmp_path, monkeypatch):
+    """MLflow creates its tables one by one, and a second process that does the same meets half of them."""
+    monkeypatch.setattr(MlflowHook, "after_context_created", lambda *_: (tmp_path / "in").write_text("made"))
+    hooks = TrackingHooks()
+    monkeypatch.setattr(hooks, "_already_active_mlflow", True, raising=False)
+    with held(tmp_path):
+        child = run_forked_later(lambda: hooks.after_context_created(SimpleNamespace(project_path=tmp_path)))
+        time.sleep(0.2)
+        assert not (tmp_path / "in").exists()
+    assert child() == 0
+    assert (tmp_path / "in").exists()
 
 
 # --- names, addresses, parameters -----------------------------------------------------------------

@@ -11,6 +11,7 @@ from kedro.validation import ParameterValidationError
 from gsam_edge.augmentation import AugmentationConfig, Description, build, describe, description_for, rules_with
 from gsam_edge.augmentation.names import AugmentationError
 from gsam_edge.coco import Annotations
+from gsam_edge.coco.provenance import require_one_split
 
 SPLITS = ("annotations_train", "annotations_val", "annotations_test")
 #: Images without labels.
@@ -33,6 +34,7 @@ class InputHooks:
         Raises:
             ParameterValidationError: see `check_descriptions`, `check_seed` and `check_suppression`.
             DatasetError: if an input is missing (the dataset's own message), or the splits are not of this dataset.
+            InvalidDatasetError: if they are parts of two splits of it.
         """
         check_descriptions(pipeline, catalog)
         check_seed(pipeline, catalog)
@@ -43,15 +45,17 @@ class InputHooks:
         for name in ["raw_annotations"] * bool(splits) + inputs:
             if not catalog.exists(name):
                 catalog.load(name)
-        for name in splits:
+        parts = {name: catalog.load(name) for name in splits}
+        for name, annotations in parts.items():
             raw = catalog["raw_annotations"]
-            annotations = catalog.load(name)
             self._refuse_empty(name, annotations)
             if annotations.source != raw.digest() and not _is_present_pool(name, annotations, catalog):
                 raise DatasetError(
                     f"{name}: expected a split of {raw._filepath}, got one of another dataset by an earlier run; "
                     "run the pipeline data_validation first, or give the same --params=dataset=... again"
                 )
+        if parts:
+            require_one_split(parts)
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, data: Any) -> None:

@@ -17,9 +17,7 @@ from typing import BinaryIO
 
 from gsam_edge.vision.errors import writing
 
-if sys.platform == "win32":  # it has no locks of this kind: parts stay, and two processes do not see each other
-    fcntl = None
-else:
+if sys.platform != "win32":  # it has no locks of this kind: parts stay, and two processes do not see each other
     import fcntl
 
 #: Arguments of Linux's renameat2: paths relative to the working folder (AT_FDCWD), and exchange (RENAME_EXCHANGE).
@@ -61,7 +59,7 @@ def new_file(target: Path, *, lasts: bool = True) -> Iterator[BinaryIO]:
                 if lasts:
                     os.fsync(stream.fileno())
                 part.chmod(0o644)
-                if fcntl is None:
+                if sys.platform == "win32":
                     stream.close()  # Windows renames no open file
                 os.replace(part, target)
         except BaseException:
@@ -187,7 +185,7 @@ def hold(path: Path, *, wait: bool) -> int | None:
         BlockingIOError: if another process holds it, and it is not to be waited for.
         OSError: if the path cannot be opened.
     """
-    if fcntl is None:
+    if sys.platform == "win32":
         return None
     while True:
         descriptor = os.open(path, os.O_RDONLY)
@@ -224,7 +222,7 @@ def _new_part(folder: Path) -> tuple[int, Path]:
     """Creates an empty file to write into, and locks it; returns its descriptor and path."""
     while True:
         descriptor, name = tempfile.mkstemp(dir=folder, prefix=_PREFIX, suffix=_SUFFIX)
-        if fcntl is not None:
+        if sys.platform != "win32":
             with suppress(OSError):  # a file system without locks: nobody will take the part for abandoned either
                 fcntl.flock(descriptor, fcntl.LOCK_EX)
         if os.path.lexists(name):
@@ -250,7 +248,7 @@ def _prepare(folder: Path) -> None:
 
 def _sync(folder: Path) -> None:
     """Makes the names in a folder last; Windows and some file systems do without."""
-    if fcntl is None:
+    if sys.platform == "win32":
         return
     descriptor = os.open(folder, os.O_RDONLY)
     try:

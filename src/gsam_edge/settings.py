@@ -36,6 +36,7 @@ from gsam_edge.hooks import (  # noqa: E402
 
 # Of several processes (`accelerate launch`) the first checks, tracks and tells; the others only help it train.
 _OF_A_RUN = (
+    InterruptHooks(),
     FreshnessHooks(),
     InputHooks(),
     SceneHooks(),
@@ -47,7 +48,7 @@ _OF_A_RUN = (
     StudentHooks(),
     TrackingHooks(),
 )
-HOOKS = (ErrorHooks(), InterruptHooks(), ProcessHooks(), *(() if is_helper() else _OF_A_RUN))
+HOOKS = (ErrorHooks(), ProcessHooks(), *(() if is_helper() else _OF_A_RUN))
 # TrackingHooks is kedro-mlflow's own hook with typed parameters flattened, so the plugin's must not run beside it.
 # kedro-viz notes the sizes of what a run wrote.
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow", *(("kedro-viz",) if is_helper() else ()))

@@ -184,6 +184,16 @@ def test_the_database_is_the_projects_from_any_folder(tmp_path):
     assert where_to_track(absolute, tmp_path)["server"]["mlflow_tracking_uri"] == "sqlite:////data/mlflow.db"
 
 
+def test_nothing_is_asked_of_mlflow_before_it_knows_where_runs_are_kept(monkeypatch):
+    """It would make a database in the folder of the command."""
+
+    def refuse(*_, **__):
+        raise AssertionError("a client of the default store")
+
+    monkeypatch.setattr("mlflow.MlflowClient", refuse)
+    TrackingHooks()._leave_earlier_runs()
+
+
 @pytest.mark.parametrize("by_variable", [True, False])
 def test_on_a_server_artefacts_go_where_the_server_says(tmp_path, monkeypatch, by_variable):
     server = "http://127.0.0.1:5077"

@@ -101,8 +101,10 @@ class TrackingHooks(MlflowHook):
         A run is opened in the thread of each node, too, and nobody takes it from that thread's stack. MLflow knows
         threads by their numbers, which the system gives out again: another request would log into the earlier run.
         """
-        client = mlflow.MlflowClient()
         while (active := mlflow.active_run()) is not None and active.info.run_id in self._begun:
+            client = (
+                mlflow.MlflowClient()
+            )  # not before: it makes a database in this folder where none is configured yet
             ended = client.get_run(active.info.run_id).info
             mlflow.end_run(ended.status)
             client.set_terminated(ended.run_id, ended.status, ended.end_time)

@@ -6,7 +6,7 @@ from pathlib import Path
 from kedro_datasets.matplotlib import MatplotlibDataset
 from matplotlib.figure import Figure
 
-from gsam_edge.datasets.atomic import write_bytes
+from gsam_edge.training.durable import write_bytes
 
 
 class FigureDataset(MatplotlibDataset):

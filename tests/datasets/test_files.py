@@ -16,7 +16,6 @@ from kedro.io import DatasetError, Version
 from PIL import Image
 
 from gsam_edge.coco import Annotations
-from gsam_edge.datasets.atomic import new_folder, write_bytes
 from gsam_edge.datasets.coco import AnnotationsDataset, RawCocoDataset
 from gsam_edge.datasets.images import ImageFolderDataset
 from gsam_edge.datasets.models import AdapterDataset, ArtefactDataset, StudentBaseDataset, TeacherBaseDataset
@@ -27,6 +26,7 @@ from gsam_edge.export.format import NotBuilt
 from gsam_edge.students.choice import EdgeConfig
 from gsam_edge.students.weights import StudentWeights
 from gsam_edge.teachers.table import TEACHERS
+from gsam_edge.training.durable import new_folder, write_bytes
 from gsam_edge.vision.images import ImageError
 
 CONTENT = {
@@ -72,7 +72,7 @@ def test_new_folder_replaces_the_old_one_only_when_the_block_succeeds(tmp_path: 
 
 
 def test_new_folder_where_nothing_can_change_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gsam_edge.datasets.atomic._exchange", lambda one, other: False)
+    monkeypatch.setattr("gsam_edge.training.durable._exchange", lambda one, other: False)
     test_new_folder_replaces_the_old_one_only_when_the_block_succeeds(tmp_path)
     target, rename = tmp_path / "folder", os.replace
 
@@ -93,7 +93,7 @@ def test_a_folder_is_there_when_its_writer_is_killed_after_any_rename(tmp_path: 
     target = tmp_path / "folder"
     program = f"""
 import os, pathlib, signal
-from gsam_edge.datasets.atomic import new_folder
+from gsam_edge.training.durable import new_folder
 with new_folder(pathlib.Path({str(target)!r})) as draft:
     (draft / "old").touch()
 rename = os.replace

@@ -8,7 +8,7 @@ from kedro_datasets.matplotlib import MatplotlibDataset
 from kedro_datasets.plotly import JSONDataset
 from matplotlib.figure import Figure
 
-from gsam_edge.datasets.atomic import write_bytes
+from gsam_edge.training.durable import write_bytes
 from gsam_edge.vision.errors import FileError
 
 if TYPE_CHECKING:

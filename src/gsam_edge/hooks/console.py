@@ -1,6 +1,7 @@
 """Console output of a run: the summary at the end, and errors in one message."""
 
 import logging
+import os
 import sys
 from collections.abc import Mapping
 from difflib import get_close_matches
@@ -9,9 +10,10 @@ from traceback import walk_tb
 from types import TracebackType
 from typing import Any
 
+import yaml
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
-from kedro.framework.project import settings
+from kedro.framework.project import LOGGING, settings
 from kedro.io import DataCatalog, DatasetError
 from kedro.pipeline import Pipeline
 from kedro.validation import ParameterValidationError
@@ -35,6 +37,9 @@ USER_ERRORS = (UserError, DatasetError, ParameterValidationError, FileNotFoundEr
 COMMAND_LINE = ("kedro.framework.", "kedro.pipeline.pipeline", "kedro.runner.runner")
 #: Our modules that may call Kedro in the traceback of such an error.
 STARTERS = ("gsam_edge.__main__", "gsam_edge.pipeline_registry")
+
+#: Parameters that name files and folders.
+PATHS = ("dataset", "source", "output", "corrections", "review_folder")
 
 #: Least width in columns: a narrower table of results would hide its numbers. A file or a pipe counts as 80 columns.
 TABLE_WIDTH = 120
@@ -137,18 +142,33 @@ def _place(catalog: DataCatalog, name: str) -> str:
 class ErrorHooks:
     """Shows an error that the user can fix in one message; the traceback goes to the log file."""
 
-    @hook_impl
+    @hook_impl(tryfirst=True)
     def after_context_created(self, context: KedroContext) -> None:
         """Installs `show_error` and `ShownNames`, and refuses a parameter that conf/base does not have.
 
         Raises:
+            DatasetError: if there is no configuration.
             ParameterValidationError: if `--params` or a file of the environment names a top-level parameter that
-                conf/base does not have.
+                conf/base does not have, or `--params` gives a number or a truth value for a path.
         """
         sys.excepthook = show_error
+        source = str(context.config_loader.conf_source)
+        if "://" not in source and not Path(source).exists():
+            raise DatasetError(
+                f"expected the project's configuration in {source}, found none; give one with --conf-source: a copy of "
+                "the project's conf folder, or conf-gsam_edge.tar.gz, which `kedro package` writes beside the wheel"
+            )
+        _log_into(Path(context.project_path))
         for handler in logging.getLogger().handlers:
             handler.addFilter(_SHOWN_NAMES)
         known = _parameters(context, "base")
+        for name in PATHS:
+            value = (context._runtime_params or {}).get(name, "")
+            if not isinstance(value, str | os.PathLike):
+                raise ParameterValidationError(
+                    f"--params: {name}: expected a path, got {value!r} ({type(value).__name__}): numbers, on, off and "
+                    f"null are read as YAML. Begin a relative path with ./ as in {name}=./2024_06_01"
+                )
         for place, given in (
             ("--params", context._runtime_params or {}),
             (
@@ -161,6 +181,18 @@ class ErrorHooks:
                     near = get_close_matches(name, known, n=1)
                     hint = f"did you mean {near[0]!r}?" if near else f"known are: {', '.join(sorted(known))}"
                     raise ParameterValidationError(f"{place}: no parameter is called {name!r}; {hint}")
+
+
+def _log_into(project: Path) -> None:
+    """Sets logging up by the project's file where Kedro did not find it, because it was started in another folder."""
+    file = project / "conf" / "logging.yml"
+    if "KEDRO_LOGGING_CONFIG" in os.environ or not file.is_file() or Path.cwd().samefile(project):
+        return
+    config = yaml.safe_load(file.read_text("utf-8"))
+    for handler in config["handlers"].values():
+        if "filename" in handler:
+            handler["filename"] = str(project / handler["filename"])
+    LOGGING.configure(config)
 
 
 def _parameters(context: KedroContext, env: str | None) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from types import SimpleNamespace
 
 import pytest
@@ -159,6 +160,7 @@ def test_a_second_run_of_a_process_does_not_log_into_the_first(tmp_path) -> None
 
 def test_the_report_and_the_card_are_artefacts_of_the_run_as_files_that_mlflow_shows(tmp_path) -> None:
     import mlflow
+    from plotly.graph_objects import Figure, Scatter
 
     before = mlflow.get_tracking_uri()
     mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
@@ -166,12 +168,15 @@ def test_the_report_and_the_card_are_artefacts_of_the_run_as_files_that_mlflow_s
     with mlflow.start_run(experiment_id=experiment) as run:
         ReportHooks().after_dataset_saved("report", "<!doctype html><title>\u00d6hr</title>")
         ReportHooks().after_dataset_saved("model_card", "# \u00d6hr")
+        ReportHooks().after_dataset_saved("plot_confusion", Figure(Scatter(x=[0, 1], y=[0.5, 0.25])))
         files = {file.path for file in mlflow.MlflowClient().list_artifacts(run.info.run_id)}
     mlflow.set_tracking_uri(before)
-    assert files == {"report.html", "model_card.md"}
-    assert (
-        (tmp_path / "artefacts" / run.info.run_id / "artifacts" / "report.html").read_text("utf-8").endswith("</title>")
-    )
+    assert files == {"report.html", "model_card.md", "plots"}
+    folder = tmp_path / "artefacts" / run.info.run_id / "artifacts"
+    assert (folder / "report.html").read_text("utf-8").endswith("</title>")
+    page = (folder / "plots" / "confusion.html").read_text("utf-8")
+    assert not re.search(r"<script[^>]*\bsrc=", page), "the page would ask a host for plotly's script"
+    assert "0.25" in page
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import logging
 import sys
 from difflib import get_close_matches
 from pathlib import Path
-from traceback import walk_tb
+from traceback import format_exception, walk_tb
 from types import TracebackType
 from typing import Any
 
@@ -18,10 +18,12 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.text import Text
 
+from gsam_edge.hooks.place import log_in_project, require_usable_path
 from gsam_edge.hooks.tracking import runs_address
 from gsam_edge.report.console import next_command
 from gsam_edge.report.sections.table import SECTIONS, fragments
 from gsam_edge.vision.errors import UserError
+from gsam_edge.vision.text import visible, visible_values
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +60,8 @@ class SummaryHooks:
         console.width = max(console.width, TABLE_WIDTH)
         outputs = pipeline.all_outputs()
         told = {name for section in SECTIONS.values() for name in section.needs}
-        reports = {name: catalog.load(name) for name in sorted(told & outputs)}
+        # class names and file names are written by others
+        reports = {name: visible_values(catalog.load(name)) for name in sorted(told & outputs)}
         for fragment in fragments(reports):
             console.print(fragment)
         if file := reports.get("recommendation", {}).get("file"):
@@ -109,15 +112,18 @@ def _place(catalog: DataCatalog, name: str) -> str:
 class ErrorHooks:
     """Shows an error that the user can fix in one message; the traceback goes to the log file."""
 
-    @hook_impl
+    @hook_impl(tryfirst=True)
     def after_context_created(self, context: KedroContext) -> None:
-        """Installs `show_error` and refuses a parameter that conf/base does not have.
+        """Installs `show_error` and the project's log, and refuses what conf/base does not have.
 
         Raises:
+            PlaceError: if the project's path cannot be used.
             ParameterValidationError: if `--params` or a file of the environment names a top-level parameter that
-                conf/base does not have.
+                conf/base does not have, or gives one that is text there another type.
         """
         sys.excepthook = show_error
+        require_usable_path(context.project_path)
+        log_in_project(context.project_path)
         known = _parameters(context, "base")
         for place, given in (
             ("--params", context._runtime_params or {}),
@@ -131,6 +137,11 @@ class ErrorHooks:
                     near = get_close_matches(name, known, n=1)
                     hint = f"did you mean {near[0]!r}?" if near else f"known are: {', '.join(sorted(known))}"
                     raise ParameterValidationError(f"{place}: no parameter is called {name!r}; {hint}")
+                if isinstance(known[name], str) and not isinstance(given[name], str):
+                    raise ParameterValidationError(
+                        f"{place}: {name}: expected text, got {given[name]!r}, for which an empty value, a number or a "
+                        f"word such as on, yes or null is taken; a folder of such a name is given as {name}=./NAME"
+                    )
 
 
 def _parameters(context: KedroContext, env: str | None) -> dict[str, Any]:
@@ -144,11 +155,11 @@ def _parameters(context: KedroContext, env: str | None) -> dict[str, Any]:
 def show_error(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
     """Prints one message for an error that the user can fix, the whole traceback otherwise (`sys.excepthook`)."""
     if not (_is_answer_of_kedro(error, traceback) or _is_for_user(error)):
-        sys.__excepthook__(kind, error, traceback)
+        sys.stderr.write(visible("".join(format_exception(kind, error, traceback))))
         return
     logger.debug("the run ended with an error", exc_info=(kind, error, traceback))
     console = Console(stderr=True)
-    message = Text(str(error))  # not markup: a message may hold brackets
+    message = Text(visible(str(error)))  # not markup: a message may hold brackets
     console.print(Panel(message, title=kind.__name__, border_style="red", subtitle="traceback: logs/gsam_edge.log"))
 
 

@@ -1,14 +1,17 @@
 """Records a run in MLflow: its life from start to end, parameters and environment."""
 
 import atexit
+import os
 import random
 import subprocess
 import sys
+from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
 import mlflow
 import numpy as np
+from kedro.config import MissingConfigException
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.io import DataCatalog
@@ -17,11 +20,14 @@ from kedro.pipeline.node import Node
 from kedro_mlflow.config.kedro_mlflow_config import KedroMlflowConfig
 from kedro_mlflow.framework.hooks.mlflow_hook import MlflowHook
 from mlflow.entities import Param
+from mlflow.exceptions import MlflowException
 from mlflow.utils.validation import MAX_PARAM_VAL_LENGTH, MAX_PARAMS_TAGS_PER_BATCH
 from pydantic import BaseModel
 
 from gsam_edge.datasets.tracking import LiveMetrics
 from gsam_edge.hooks.abandoned import end_abandoned, process_tags
+from gsam_edge.hooks.place import PlaceError, tracking_in_project
+from gsam_edge.vision.text import visible
 
 RECORDED_PACKAGES = ("gsam_edge", "kedro", "torch", "transformers", "peft", "ultralytics", "onnxruntime", "numpy")
 
@@ -63,8 +69,10 @@ class TrackingHooks(MlflowHook):
     def after_context_created(self, context: KedroContext) -> None:
         """Sets MLflow up for a run, which under `kedro server` may not be the first of this process."""
         self._leave_earlier_runs()
+        place_tracking(context)
         super().after_context_created(context)
         if not self._already_active_mlflow:
+            require_known_run(os.environ)
             self._tag_experiment()
             experiment = self.mlflow_config.tracking.experiment._experiment
             end_abandoned(mlflow.MlflowClient(), experiment.experiment_id)
@@ -166,6 +174,35 @@ class TrackingHooks(MlflowHook):
             mlflow.end_run(status)
         mlflow.MlflowClient().set_terminated(self.run_id, status)
         self._open.clear()
+
+
+def place_tracking(context: KedroContext) -> None:
+    """Has kedro-mlflow find in mlflow.yml the places that it means, see `tracking_in_project`."""
+    loader = context.config_loader
+    loader.config_patterns.setdefault("mlflow", ["mlflow*", "mlflow*/**", "**/mlflow*"])
+    try:
+        conf = loader["mlflow"]
+    except MissingConfigException:
+        conf = {}
+    loader["mlflow"] = tracking_in_project(conf, context.project_path, os.environ)
+
+
+def require_known_run(environ: Mapping[str, str]) -> None:
+    """Checks the run that the environment says to go on with.
+
+    Raises:
+        PlaceError: if it is none of the tracked ones, as after the store was deleted or another one is in use.
+    """
+    run_id = environ.get("MLFLOW_RUN_ID")
+    if not run_id:
+        return
+    try:
+        mlflow.MlflowClient().get_run(run_id)
+    except MlflowException as error:
+        raise PlaceError(
+            f"MLFLOW_RUN_ID: expected a run of {mlflow.get_tracking_uri()}, got {visible(run_id)!r}; to begin a new "
+            "run: unset MLFLOW_RUN_ID"
+        ) from error
 
 
 def _flush(inputs: dict[str, Any]) -> None:

@@ -123,10 +123,7 @@ def test_packed_masks_come_back(masks: np.ndarray) -> None:
 def test_masks_that_pass_some_at_a_time_come_out_as_together(
     strongest: Augmentation, random_sample: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sample = random_sample(5)
-    sample = replace(
-        sample, objects=sample.objects.select(np.arange(60) % len(sample.objects)), instance_ids=np.arange(60)
-    )
+    sample = random_sample(np.random.default_rng(5), (40, 60), 30)
     together = [strongest(sample, seed=seed) for seed in range(5)]
     monkeypatch.setattr("gsam_edge.augmentation.mask_bits._MOST_BYTES", 1)
     for seed, one in enumerate(together):

@@ -132,7 +132,8 @@ class StudentWeights:
             ) from error
         if weights.architecture not in list(ARCHITECTURES):  # a list: the file may hold what has no hash
             raise StudentWeightsError(
-                f"student weights: architecture: expected one of {list(ARCHITECTURES)}, got {weights.architecture!r:.200}"
+                f"student weights: architecture: expected one of {list(ARCHITECTURES)}, got "
+                f"{weights.architecture!r:.200}"
             )
         sizes = ARCHITECTURES[weights.architecture].sizes or (None,)
         if weights.size not in sizes:
@@ -150,7 +151,8 @@ def _require_sound(weights: StudentWeights) -> None:
     size: object = weights.image_size
     if type(size) is not int or not 1 <= size <= MAX_IMAGE_SIZE or size % stride:
         raise StudentWeightsError(
-            f"student weights: image_size: expected a multiple of {stride} up to {MAX_IMAGE_SIZE} pixels, got {size!r:.80}"
+            f"student weights: image_size: expected a multiple of {stride} up to {MAX_IMAGE_SIZE} pixels, got "
+            f"{size!r:.80}"
         )
     for name, tensor in weights.tensors.items():
         if tensor.dtype != _COUNTED.get(name.rpartition(".")[2], tensor.dtype if tensor.is_floating_point() else None):

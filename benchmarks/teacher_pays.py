@@ -141,6 +141,7 @@ def labels_of_teacher(study: Study, count: int, subset: int) -> tuple[Labeller, 
         teacher,
         study.catalog.load("params:teachers"),
         detection=labelling.label_detection,
+        flips=labelling.flips,
         device=study.catalog.load("params:device"),
         features=features,
     )

@@ -10,7 +10,7 @@ TESTS = Path(__file__).parents[1]
 CASES = TESTS.parents[1] / "shared" / "cases" / "hostile"
 HELD_BY = {
     "adapter_pattern_without_end": "teachers/lora/test_files.py::test_a_pattern_from_a_file_is_never_run",
-    "escape_codes_in_class_names": "vision/test_text.py::test_what_is_logged_is_shown_with_its_traceback",
+    "escape_codes_in_class_names": "vision/test_text.py::test_controls_and_what_turns_a_line_become_visible",
     "image_link_loop": "datasets/test_files.py::test_image_folder_reads_inside_and_refuses_outside",
     "module_names_in_the_project_folder": "evaluate/test_measure.py::test_a_file_of_the_working_directory_is_not_run",
     "onnx_card_not_the_graph": "runtime/test_detector.py::test_a_card_of_another_size_than_the_graphs_is_refused",

@@ -141,8 +141,9 @@ def test_a_split_without_objects_ends_before_anything_is_measured():
 def test_rows_say_on_what_and_from_which_score_they_were_measured(perfect):
     student, _ = evaluate_student(WEIGHTS, labelled(), {}, CONFIG, "cpu", *JUDGED)
     exact, _ = evaluate_exported("student_onnx", ONNX, exported(WEIGHTS), WEIGHTS, labelled(), {}, CONFIG, DRAWS)
-    finder = Teacher(partial(print), PredictorInfo("Grounding DINO", "", prompted_with_boxes=False), 1, DETECTION)
+    finder = Teacher(partial(print), PredictorInfo("Grounding DINO", "d1", prompted_with_boxes=False), 1, DETECTION)
     teacher, _ = evaluate_teacher(finder, labelled(), {}, CONFIG, "cpu", DRAWS)
+    assert teacher["digest"] == "d1"  # of bases, adapters and settings: measured again, it is known again
     assert [row["score_threshold"] for row in (student, exact, teacher)] == [0.1, 0.1, 0.1]
     for row in (student, exact, teacher):
         assert (row["device"], row["images"], row["objects"]) == ("cpu", 1, 1)

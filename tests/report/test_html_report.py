@@ -111,6 +111,54 @@ def test_images_and_charts_say_what_they_show_and_headings_go_down_step_by_step(
     assert len(ids) == len(set(ids))
 
 
+def test_the_cells_of_every_table_know_their_headings(page):
+    """A screen reader says a cell's headings only where each says whether it is of a column or of a line."""
+    headings = page.all("th")
+    assert len(headings) > 50
+    assert {heading.get("scope") for heading in headings} == {"col", "row"}
+    assert all(region.get("aria-label") for region in page.all("div") if region.get("role") == "region")
+
+
+def palettes():
+    """The colours of the page by scheme: light, dark, print."""
+    style = html_report(run_facts()).partition("<style>")[2].partition("</style>")[0]
+
+    def colours(text):
+        return dict(re.findall(r"--([\w-]+): (#[0-9a-f]+);", text.partition("}")[0]))
+
+    light = colours(style.partition(":root {")[2])
+    dark = colours(style.partition("prefers-color-scheme: dark) {")[2].partition(":root {")[2])
+    printed = colours(style.partition("@media print {")[2].partition(":root {")[2])
+    assert light.keys() == dark.keys() == {*printed, "warn-paper"}
+    return {"light": light, "dark": dark, "print": printed}
+
+
+def contrast(one, other):
+    """The ratio of WCAG 2.2: relative luminances of sRGB, lighter over darker, each with 5 % of stray light."""
+
+    def luminance(colour):
+        digits = colour[1:] if len(colour) == 7 else "".join(2 * digit for digit in colour[1:])
+        channels = [int(digits[start : start + 2], 16) / 255 for start in (0, 2, 4)]
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    high, low = sorted((luminance(one), luminance(other)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark", "print"])
+def test_texts_and_charts_stand_out_from_their_ground(scheme):
+    """Texts by WCAG's level AA, 4.5; marks of charts 3."""
+    assert contrast("#000", "#ffffff") == pytest.approx(21)
+    colours = palettes()[scheme]
+    for ground in ("paper", "card", "fill", "good-paper", "bad-paper"):
+        for text in ("ink", "soft", "accent", "good", "warn", "bad"):
+            assert contrast(colours[text], colours[ground]) >= 4.5, (text, ground)
+    for number in range(6):
+        for ground in ("paper", "fill"):
+            assert contrast(colours[f"hue{number}"], colours[ground]) >= 3, (number, ground)
+
+
 def test_the_first_screen_holds_answer_checks_and_next_steps():
     first = html_report(run_facts()).partition(PREVIEW[0])[2].partition(PREVIEW[1])[0]
     for words in ("Finds 94 of 100 objects, with 6 false alarms per 100 images.", "0.42", "8.3 ms", "3.8 MB", "50"):
@@ -135,6 +183,30 @@ def test_page_and_card_say_the_same_figures():
     for figure in (facts.answer.sentence, "0.912", "0.881 to 0.936"):
         assert figure in page
         assert figure in card
+
+
+def test_the_teacher_that_was_measured_is_told_apart_by_its_digests():
+    """Its adapters', and that of all of it as it was measured: a figure can be traced to the weights it is of."""
+    truth = split((0, 5, 20))
+    reports = run_reports(truth.class_names)
+    reports["teacher_report"]["grounding_dino"]["adapter"] = "ad" * 32
+    reports["comparison"].append({"artefact": "teacher", "device": "cpu", "runtime": "torch", "digest": "7e" * 32})
+    facts = collect_facts(
+        truth,
+        {image["file_name"]: np.zeros((100, 100, 3), np.uint8) for image in truth.images},
+        Predictions({}, truth.class_names, PredictorInfo("student", "", prompted_with_boxes=False)),
+        dataset="data/sample",
+        student_digest="c1f7",
+        reports={name: reports[name] for name in ("teacher_report", "comparison", "student_thresholds", "run_record")},
+        config=CONFIG,
+        most_drop=0.5,
+        match_iou=0.5,
+        unlabelled={},
+        doubts={},
+    )
+    for text in (Page(html_report(facts)).text, model_card(facts)):
+        for digest in ("ad" * 32, "7e" * 32, "c1f7"):
+            assert digest in text
 
 
 def jpeg(image):

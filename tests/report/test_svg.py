@@ -5,7 +5,7 @@ from defusedxml import ElementTree as Xml
 from markupsafe import Markup
 
 from gsam_edge.report.svg.cells import bar, difference, of_hundred, stacked
-from gsam_edge.report.svg.markup import element, visible
+from gsam_edge.report.svg.markup import element, plain
 from gsam_edge.report.svg.plots import Point, precision_recall, reliability, scatter
 
 
@@ -19,10 +19,10 @@ def test_texts_and_attributes_are_escaped_and_markup_is_not():
     assert made == '<text aria-label="&#34;&gt;&lt;script&gt;" class="x">&lt;b&gt;&amp;<i/></text>'
 
 
-def test_controls_and_what_turns_a_line_become_visible():
-    assert visible("a\x1b[31mred\x00\x7f\u202eb\x9b\ud800") == "a␛[31mred␀␡\ufffdb\ufffd\ufffd"
-    assert visible("two\nlines\t") == "two\nlines\t"
-    assert visible(3) == 3
+def test_texts_become_visible_and_markup_stays_as_it_is():
+    assert plain("a\x1b[31m") == "a␛[31m"
+    assert plain(3) == 3
+    assert plain(Markup("<b>\x07</b>")) == Markup("<b>\x07</b>")
 
 
 def test_a_hundred_dots_are_filled_as_many_as_are_found_and_paler_inside_the_interval():

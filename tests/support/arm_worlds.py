@@ -50,6 +50,7 @@ CONFIG = DistillationConfig(
     training=TRAINING,
 )
 LABELLING = LabellingConfig(
+    flips=(),
     detection=DetectionConfig(score_threshold=0.001, candidates=100, nms_iou=0.6, max_detections=10, batch_size=2),
     score_threshold=0.005,
     match_iou=0.5,

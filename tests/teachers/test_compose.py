@@ -33,6 +33,7 @@ from support.tiny import TINY_GROUNDING_DINO, TINY_SAM
 CLASSES = ("ring", "star")
 SIDE = 64
 LABELLING = LabellingConfig(
+    flips=(),
     detection=DetectionConfig(score_threshold=0, candidates=1000, nms_iou=0.5, max_detections=6, batch_size=1),
     score_threshold=0.3,
     match_iou=0.5,
@@ -104,6 +105,32 @@ def test_sam_draws_what_becomes_a_label_and_nothing_else(monkeypatch):
     assert 0 < len(wanted) < len(every)
     for name in ("xyxy", "scores", "class_ids", "masks"):
         assert np.array_equal(getattr(labels, name), getattr(wanted, name)), name
+
+
+def test_flips_tell_teachers_apart_where_they_detect_and_the_finder_sees_them(monkeypatch):
+    image = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE, 3), np.uint8)
+    choice = TeacherChoice(finder="grounding_dino", outliner="sam")
+    shown = []
+    finder = type(build_detector())
+    find = finder.predict_batch
+    monkeypatch.setattr(
+        finder,
+        "predict_batch",
+        lambda self, images, *rest: find(self, (shown.append(each) or each for each in images), *rest),
+    )
+    made = {
+        flips: compose_teacher(
+            SPLIT, build_teachers(), choice, detection=LABELLING.label_detection, flips=flips, device="cpu"
+        )
+        for flips in ((), ("horizontal",))
+    }
+    assert made[()].description.digest == composed(build_teachers(), LABELLING.label_detection).description.digest
+    assert made[()].description.digest != made[("horizontal",)].description.digest
+    (found,) = made[("horizontal",)].factory()([image])
+    np.testing.assert_array_equal(shown[0], image)
+    np.testing.assert_array_equal(shown[1], image[:, ::-1])
+    assert found.masks is not None
+    assert found.masks.shape == (len(found), SIDE, SIDE)
 
 
 def test_the_threshold_of_labels_tells_teachers_apart_where_they_detect():

@@ -1,6 +1,7 @@
 """What the hooks make of parameters, reports and errors."""
 
 import json
+import logging
 from types import SimpleNamespace
 
 import pytest
@@ -9,9 +10,10 @@ from kedro.io import DatasetError
 from kedro.validation import ParameterValidationError
 from pydantic import BaseModel
 
-from gsam_edge.hooks.console import ErrorHooks, show_error
+from gsam_edge.hooks.console import ErrorHooks, ShownNames, show_error, shown
 from gsam_edge.hooks.reports import ReportHooks, numeric_leaves
 from gsam_edge.hooks.tracking import plain_parameters
+from gsam_edge.vision.errors import UserError
 
 
 class Inner(BaseModel):
@@ -46,6 +48,24 @@ def test_an_error_of_the_user_is_one_message(capsys: pytest.CaptureFixture[str])
     printed = capsys.readouterr().err
     assert "expected a folder, found none: [bold]nowhere[/x]" in printed
     assert "Traceback" not in printed
+
+
+def test_names_from_outside_send_no_codes_to_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    """Neither in an error, nor in a table of the summary, nor in the log."""
+    name = "red\x1b[31m.png"
+    error = UserError(f"{name}: expected an image")
+    show_error(type(error), error, None)
+    assert "red␛[31m.png: expected an image" in capsys.readouterr().err
+    assert shown({name: [name, 1, {"why": (name, None)}]}) == {
+        "red␛[31m.png": ["red␛[31m.png", 1, {"why": ["red␛[31m.png", None]}]
+    }
+    record = logging.LogRecord("a", logging.WARNING, "here", 1, "left out: %s", (name,), None)
+    assert ShownNames().filter(record)
+    assert record.getMessage() == "left out: red␛[31m.png"
+    usual = logging.LogRecord("a", logging.WARNING, "here", 1, "left out: %s", ("100 %s",), None)
+    ShownNames().filter(usual)
+    assert usual.getMessage() == "left out: 100 %s"
+    assert ShownNames().filter(logging.LogRecord("a", logging.WARNING, "here", 1, "%d", ("one",), None))
 
 
 def test_a_defect_of_ours_shows_its_traceback(capsys: pytest.CaptureFixture[str]) -> None:

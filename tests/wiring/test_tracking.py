@@ -253,6 +253,13 @@ def test_a_run_says_its_data_and_its_student(client, experiment, catalog, annota
     assert told == {"student": "yolov8-seg n 64 px", "task": "detect", "split": "5" * 12}
 
 
+@pytest.mark.parametrize(("ship", "expected"), [("student_onnx", "student_onnx"), (None, None)])
+def test_a_run_says_which_artefact_it_recommends_where_there_is_one(client, experiment, catalog, ship, expected):
+    hooks, run_id = a_run(catalog, experiment)
+    hooks.after_dataset_saved("recommendation", {"ship": ship, "why": "it is the smallest"})
+    assert client.get_run(run_id).data.tags.get("recommended") == expected
+
+
 def test_a_name_that_the_user_gave_stays(client, experiment, catalog):
     hooks, run_id = a_run(catalog, experiment)
     client.update_run(run_id, name="with twice the images")
@@ -309,6 +316,13 @@ def test_another_evaluation_of_the_same_file_adds_to_the_same_model(client, expe
     hooks, _ = a_run(catalog, experiment)
     hooks.after_dataset_saved("student_weights", a_student(seed=1))
     assert len(client.search_logged_models([experiment])) == 2
+
+
+def test_the_same_teacher_measured_in_two_runs_is_one_model_and_another_one_is_not(client, experiment, catalog):
+    for digest in ("d1", "d1", "d2"):
+        hooks, _ = a_run(catalog, experiment)
+        hooks.after_dataset_saved("comparison", [a_row("teacher", box_map50=0.7, digest=digest)])
+    assert sorted(model.tags["digest"] for model in client.search_logged_models([experiment])) == ["d1", "d2"]
 
 
 def test_a_pruned_student_has_its_own_exports(client, experiment, catalog):

@@ -9,6 +9,7 @@ from gsam_edge.distill.arms.table import Control
 from gsam_edge.distill.labels.gate import GateConfig
 from gsam_edge.students.table import TrainingConfig
 from gsam_edge.teachers.config import DetectionConfig
+from gsam_edge.teachers.flips import Flip
 
 
 class LabellingConfig(BaseModel):
@@ -18,6 +19,9 @@ class LabellingConfig(BaseModel):
 
     detection: DetectionConfig = Field(
         description="what counts as a detection of the tuned finder, where teachers are measured"
+    )
+    flips: tuple[Flip, ...] = Field(
+        description="how images are flipped that a finder, or a student that labels, is asked about besides"
     )
     score_threshold: float = Field(
         ge=0, le=1, description="detections that score less are not labels; replaces detection's in labelling"
@@ -32,7 +36,8 @@ class LabellingConfig(BaseModel):
         """Detection settings for labelling: `detection` with this config's `score_threshold`.
 
         Only labels get a mask. Boxes that score less suppress none of the labels and take no place of theirs, so a
-        lower threshold would give the same labels first.
+        lower threshold would give the same labels first; with `flips`, but for what another view adds to their scores
+        and corners by a box below the threshold.
         """
         return self.detection.model_copy(update={"score_threshold": self.score_threshold})
 

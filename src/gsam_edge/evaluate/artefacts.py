@@ -70,7 +70,8 @@ def evaluate_teacher(
     """Measures the tuned teachers in PyTorch. An outliner alone is prompted with the true boxes; the row says so.
 
     Returns:
-        The row of `comparison` (see `comparison_row`) with `prompt`, and the predictions. Beside the figures stand
+        The row of `comparison` (see `comparison_row`) with `prompt` and `digest`, that of bases, adapters and settings
+        by which the same teacher is known again, and the predictions. Beside the figures stand
         `intervals` (95 %, by figure), `at_threshold` (see `metrics.thresholds.at_threshold`), `stages_ms` and, where it
         can be read, `energy_mj` (see `Measurement`).
     """
@@ -99,7 +100,8 @@ def evaluate_teacher(
         row = {name: value for name, value in row.items() if not name.startswith("box_")}
         for figures in row["per_class"].values():
             figures.pop("box_map50", None)
-    return row | {"prompt": "class names" if prompts is None else "true boxes"}, predictions
+    told = {"prompt": "class names" if prompts is None else "true boxes", "digest": teacher.description.digest}
+    return row | told, predictions
 
 
 def evaluate_student(

@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from traceback import format_exception, walk_tb
@@ -23,7 +24,7 @@ from gsam_edge.hooks.tracking import runs_address
 from gsam_edge.report.console import next_command
 from gsam_edge.report.sections.table import SECTIONS, fragments
 from gsam_edge.vision.errors import UserError
-from gsam_edge.vision.text import visible, visible_values
+from gsam_edge.vision.text import visible
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +41,32 @@ STARTERS = ("gsam_edge.__main__", "gsam_edge.pipeline_registry")
 TABLE_WIDTH = 120
 
 VIEWERS = ("kedro viz run      the pipelines and their artefacts", "kedro mlflow ui    parameters, curves and reports")
+
+
+def shown(value: Any) -> Any:
+    """Returns a report whose texts may be shown in a terminal: names from outside may hold its codes."""
+    if isinstance(value, str):
+        return visible(value)
+    if isinstance(value, Mapping):
+        return {shown(key): shown(item) for key, item in value.items()}
+    return [shown(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+class ShownNames(logging.Filter):
+    """Gives a message that quotes a terminal's codes without them to all handlers."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Replaces control characters of the message."""
+        try:
+            message = record.getMessage()
+        except (TypeError, ValueError, KeyError):
+            return True  # a call with arguments that do not fit: the handler says so and goes on
+        if (text := visible(message)) != message:
+            record.msg, record.args = text, None
+        return True
+
+
+_SHOWN_NAMES = ShownNames()
 
 
 class SummaryHooks:
@@ -60,25 +87,24 @@ class SummaryHooks:
         console.width = max(console.width, TABLE_WIDTH)
         outputs = pipeline.all_outputs()
         told = {name for section in SECTIONS.values() for name in section.needs}
-        # class names and file names are written by others
-        reports = {name: visible_values(catalog.load(name)) for name in sorted(told & outputs)}
+        reports = {name: shown(catalog.load(name)) for name in sorted(told & outputs)}
         for fragment in fragments(reports):
             console.print(fragment)
         if file := reports.get("recommendation", {}).get("file"):
             console.print(Text.assemble("The file: ", (str(Path(file).resolve()), "bold")), soft_wrap=True)
-        shown = [
+        results = [
             name
             for name in outputs
             if name.endswith(("_report", "_results")) or name.startswith("plot_") or name == "model_card"
         ]
         # The page for people comes first: it says what the others hold.
         places = [_place(catalog, name) for name in ("report",) if name in outputs]
-        places += sorted(_place(catalog, name) for name in shown)
+        places += sorted(_place(catalog, name) for name in results)
         if places:
             viewers = [*VIEWERS]
             if self._context is not None:
                 viewers.append(f"  there            {runs_address(self._context.mlflow)}")
-            console.print(Panel("\n".join([*places, "", *viewers]), title="Where to look", expand=False))
+            console.print(Panel(Text("\n".join([*places, "", *viewers])), title="Where to look", expand=False))
         if "edge_bundle" in outputs and (path := _bundle(catalog)):
             console.print(Text.assemble("For the device: ", (path, "bold")), soft_wrap=True)
         command = _next(run_params, outputs, catalog)
@@ -114,7 +140,7 @@ class ErrorHooks:
 
     @hook_impl(tryfirst=True)
     def after_context_created(self, context: KedroContext) -> None:
-        """Installs `show_error` and the project's log, and refuses what conf/base does not have.
+        """Installs `show_error`, the project's log and `ShownNames`, and refuses what conf/base does not have.
 
         Raises:
             PlaceError: if the project's path cannot be used.
@@ -124,6 +150,8 @@ class ErrorHooks:
         sys.excepthook = show_error
         require_usable_path(context.project_path)
         log_in_project(context.project_path)
+        for handler in logging.getLogger().handlers:
+            handler.addFilter(_SHOWN_NAMES)
         known = _parameters(context, "base")
         for place, given in (
             ("--params", context._runtime_params or {}),

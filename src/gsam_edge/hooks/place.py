@@ -1,6 +1,5 @@
 """Where a run writes: in its project, from whatever folder and in whatever way it is started."""
 
-import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +10,7 @@ import yaml
 from kedro.framework.project import LOGGING
 
 from gsam_edge.vision.errors import UserError
-from gsam_edge.vision.text import VisibleFilter, visible
+from gsam_edge.vision.text import visible
 
 _SQLITE = "sqlite:///"
 #: Kedro reads a project's path as a pattern and as a template, MLflow as an address.
@@ -42,7 +41,7 @@ def require_usable_path(project_path: Path) -> None:
 
 
 def log_in_project(project_path: Path) -> None:
-    """Has the project's conf/logging.yml obeyed from any working directory, and all that is logged shown as `visible`.
+    """Has the project's conf/logging.yml obeyed from any working directory.
 
     Kedro looks for that file in the working directory alone. `KEDRO_LOGGING_CONFIG` still takes its place.
     """
@@ -54,10 +53,6 @@ def log_in_project(project_path: Path) -> None:
                 handler["filename"] = str(project_path / handler["filename"])
                 Path(handler["filename"]).parent.mkdir(parents=True, exist_ok=True)
         LOGGING.configure(config)
-    loggers = [logging.getLogger(), *map(logging.getLogger, logging.root.manager.loggerDict)]
-    for handler in {handler for logger in loggers for handler in logger.handlers}:
-        if not any(isinstance(each, VisibleFilter) for each in handler.filters):
-            handler.addFilter(VisibleFilter())
 
 
 def tracking_in_project(conf: Mapping[str, Any], project_path: Path, environ: Mapping[str, str]) -> dict[str, Any]:

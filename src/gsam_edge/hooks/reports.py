@@ -20,7 +20,9 @@ NOT_IN_A_METRIC_NAME = re.compile(r"[^\w\- ]")
 LONGEST_PART = 90
 
 #: Reports by whose numbers runs are compared, without what they say of single classes. The others describe, in many
-#: numbers that would hide these. The figures of artefacts come from `comparison`, see `StudentHooks`.
+#: numbers that would hide these. The figures of artefacts come from `comparison`, see `StudentHooks`; what the student
+#: misses and invents (`failure_report`) are among them, per 100 images. What `review_report` and `next_to_label` count
+#: depends on how many images were looked at and handed out, and is no figure of a student.
 COMPARED_REPORTS = {
     "teacher_report",
     "label_report",

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from gsam_edge.augmentation import AugmentationRules, Description, Sample, Step, describe
 from gsam_edge.coco import Annotations, RawCoco, ValidationConfig, complete, validate
 from gsam_edge.coco.images.scan import ImageFiles
-from gsam_edge.report.draw import draw_detections
+from gsam_edge.report.draw import draw_detections, drawn_aspect
 from gsam_edge.report.plots.grid import choose_images
 from gsam_edge.vision.images import ImageSource
 
@@ -102,7 +102,7 @@ class SheetMaker:
         """Draws the sheet: images in rows, augmentations in columns, the description above."""
         from matplotlib.figure import Figure
 
-        aspects = [sample.image.shape[0] / sample.image.shape[1] for sample in self.samples]
+        aspects = [drawn_aspect(sample.image) for sample in self.samples]
         width = max(_INCH * len(columns), 3 * _INCH)
         wrapped = [part for line in lines for part in textwrap.wrap(line, int(width * 15), subsequent_indent="      ")]
         head = 0.75 + _LINE_INCH * len(wrapped)

@@ -18,6 +18,7 @@ from gsam_edge.teachers.config import DetectionConfig
 from gsam_edge.teachers.errors import AdapterError, BaseModelError
 from gsam_edge.teachers.family import Base, TeacherPredict
 from gsam_edge.teachers.features import FeatureStore
+from gsam_edge.teachers.flips import Flip
 from gsam_edge.teachers.lora.adapter import Adapter
 from gsam_edge.teachers.predict import Part, one_image_predictor, teacher_predictor
 from gsam_edge.teachers.table import TEACHERS, TeacherChoice
@@ -73,6 +74,7 @@ def compose_teacher(
     *,
     detection: DetectionConfig,
     device: DeviceName,
+    flips: tuple[Flip, ...] = (),
     features: FeatureStore | None = None,
 ) -> Teacher:
     """Composes the chosen teachers that were tuned; one that the data did not call for is left out.
@@ -83,6 +85,7 @@ def compose_teacher(
         choice: which teachers find and outline.
         detection: what counts as a detection.
         device: where to predict.
+        flips: how images are flipped that the finder is asked about besides.
         features: see `Setting`; without a store, times are those of a teacher that sees each image for the first time.
 
     Raises:
@@ -108,6 +111,7 @@ def compose_teacher(
         class_names=data.class_names,
         detection=detection,
         device=device,
+        flips=flips,
         own_masks=own_masks,
         boxes_from_masks=boxes_from_masks,
         keep_bases=False,
@@ -121,6 +125,7 @@ def compose_teacher(
     ]
     # The batch size does not change predictions, and a teacher that only outlines detects nothing.
     settings = [*([] if prompted else [repr(detection.model_dump(exclude={"batch_size"}))]), *data.class_names]
+    settings += [f"flips {' '.join(flips)}"] if flips and not prompted else []
     settings += ["own masks"] if own_masks else []
     settings += ["boxes from masks"] if boxes_from_masks else []
     digest = hashlib.sha256("\n".join(digests + settings).encode()).hexdigest()

@@ -13,6 +13,7 @@ import numpy as np
 from gsam_edge.teachers.config import DetectionConfig
 from gsam_edge.teachers.family import Base, Image, Setting, TeacherPredict
 from gsam_edge.teachers.features import FeatureStore
+from gsam_edge.teachers.flips import Flip, with_flips
 from gsam_edge.teachers.lora.adapter import Adapter
 from gsam_edge.teachers.table import TEACHERS
 from gsam_edge.training.device import DeviceName
@@ -73,8 +74,9 @@ class GroundedSam:
 
         Returns:
             For each image in order, made when it is read, so that only one image's masks are held. Without prompts the
-            finder's boxes, scores and class scores, with the outliner's masks, `mask_scores` and `box_agreement` where
-            there is one; a box is the tight one of its mask where `boxes_from_masks` says so and the mask is not empty.
+            finder's boxes, scores and class scores (none where it is asked about flips, too), with the outliner's
+            masks, `mask_scores` and `box_agreement` where there is one; a box is the tight one of its mask where
+            `boxes_from_masks` says so and the mask is not empty.
             With prompts their rows, with the outliner's masks and `mask_scores`; since boxes and classes are given,
             nothing but the mask is uncertain, and the `scores` are the `mask_scores`.
 
@@ -138,6 +140,7 @@ def teacher_predictor(
     class_names: tuple[str, ...],
     detection: DetectionConfig,
     device: DeviceName,
+    flips: tuple[Flip, ...] = (),
     own_masks: bool = False,
     boxes_from_masks: bool = False,
     keep_bases: bool = True,
@@ -153,6 +156,7 @@ def teacher_predictor(
         class_names: by class id.
         detection: threshold, suppression and batch size.
         device: where to predict.
+        flips: how images are flipped that the finder is asked about besides (`with_flips`).
         own_masks: see `Setting`.
         boxes_from_masks: see `GroundedSam`.
         keep_bases: see `Setting.keep_base`.
@@ -167,6 +171,7 @@ def teacher_predictor(
         None if part is None else TEACHERS[part.name].predictor(part.base, part.adapter, setting)
         for part in (finder, outliner)
     )
+    find = None if find is None else with_flips(find, flips, detection)
     return GroundedSam(find, outline, detection.batch_size, boxes_from_masks).predict
 
 

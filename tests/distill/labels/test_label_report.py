@@ -25,6 +25,7 @@ CLASSES = ({"id": 7, "name": "ear"}, {"id": 9, "name": "label"}, {"id": 11, "nam
 SEARCHED = PredictorInfo("a detector", "d1", prompted_with_boxes=False)
 FLOOR = FloorConfig(map50=0.1, mask_iou=0.5, recall=0.3, score_threshold=0.25, below="error")
 CONFIG = LabellingConfig(
+    flips=(),
     detection=DetectionConfig(score_threshold=0.1, candidates=1000, nms_iou=0.7, max_detections=30, batch_size=1),
     score_threshold=0.05,
     match_iou=0.5,

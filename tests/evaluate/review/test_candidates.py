@@ -65,9 +65,15 @@ def test_each_kind_of_doubt(labels, seen, kind, text):
     assert candidate.object_row == (-1 if kind == "missing" else 0)
 
 
-def test_a_label_that_everybody_confirms_is_hardly_doubted():
-    (candidate,) = doubts([(1, 7, 10, 10, 20)], sees(SEEN[0]))
-    assert candidate.belief < 0.01
+def test_a_label_that_somebody_confirms_is_never_called_one_of_nothing():
+    """However little belief is asked for: the sentence would say that nobody sees anything there."""
+    assert doubts([(1, 7, 10, 10, 20)], sees(SEEN[0])) == []
+    blind = [sees(SEEN[0]), sees(name="teacher")]
+    assert doubts([(1, 7, 10, 10, 20)], *blind) == []
+    weak = {image_id: [] for image_id in range(1, 31)}
+    (candidate,) = doubts([(1, 7, 10, 10, 20)], sees(seen=weak))
+    assert candidate.kind == "nothing"
+    assert candidate.belief < 0.02  # a student that sees nothing anywhere says nothing of a label
 
 
 def test_a_finder_that_confuses_two_classes_says_little_of_them():

@@ -78,6 +78,16 @@ def test_letters_that_the_console_lacks_end_nothing(bundle, monkeypatch):
     assert b"\\u888b/results.csv" in written.getvalue()
 
 
+def test_names_from_outside_send_no_codes_to_the_terminal(bundle, tmp_path, capsys):
+    assert command.run(["none\x1b"], folder=bundle) == 1
+    assert "found nothing: none␛" in capsys.readouterr().err
+    save(tmp_path / "images" / "red\x1b[31m.png", 250)
+    assert command.run(["images", "--out", "out\x1b[31m"], folder=bundle) == 0
+    said = capsys.readouterr()
+    assert "\x1b" not in said.out + said.err
+    assert "out␛[31m" in said.out
+
+
 def test_several_files_keep_the_order_in_which_they_are_named(bundle, tmp_path):
     save(tmp_path / "alone.png", 250)
     assert command.run(["images/dim.png", "alone.png", "images/bright.png"], folder=bundle) == 0
@@ -123,7 +133,9 @@ def test_what_a_user_can_mend_is_one_message(bundle, arguments, message, capsys)
     ("arguments", "message"),
     [
         (["images", "--score-threshold", "2"], "expected a number in 0..1, got 2"),
-        (["images", "--score-threshold", "much"], "invalid _score value"),
+        (["images", "--score-threshold", "much"], "expected a number in 0..1, got much"),
+        (["images", "--score-threshold", "nan"], "expected a number in 0..1, got nan"),
+        (["images", "--threads", "two"], "expected a whole number from 0, got two"),
         (["images", "--threads", "-1"], "expected a whole number from 0, got -1"),
         ([], "the following arguments are required: source"),
     ],

@@ -19,6 +19,7 @@ from gsam_edge.distill.labels.labelling import label_images
 from gsam_edge.students.predictor import StudentPredictor, student_predictor
 from gsam_edge.students.weights import StudentWeights
 from gsam_edge.teachers.family import TeacherPredict, one_by_one
+from gsam_edge.teachers.flips import with_flips
 from gsam_edge.training.checkpoints import fingerprint
 from gsam_edge.vision.images import ImageSource
 
@@ -52,10 +53,12 @@ def student_labeller(
     store: MutableMapping[str, dict[str, Any]],
     device: str,
 ) -> Labeller:
-    """Lets a student label as the teachers do: from the same score on, into the same store."""
+    """Lets a student label as the teachers do: by the same flips, from the same score on, into the same store."""
     threshold = labelling.score_threshold
-    described = PredictorInfo("student", fingerprint(weights.digest, threshold), prompted_with_boxes=False)
-    build = partial(_as_labeller, student_predictor(weights, score_threshold=threshold, device=device))
+    described = PredictorInfo(
+        "student", fingerprint(weights.digest, threshold, labelling.flips), prompted_with_boxes=False
+    )
+    build = partial(_as_labeller, student_predictor(weights, score_threshold=threshold, device=device), labelling)
 
     def label(split: Annotations) -> Predictions:
         batch = labelling.detection.batch_size
@@ -166,7 +169,8 @@ def _unmasked(labels: Predictions) -> Predictions:
     return replace(labels, objects=objects)
 
 
-def _as_labeller(student: Callable[[], StudentPredictor]) -> TeacherPredict:
+def _as_labeller(student: Callable[[], StudentPredictor], labelling: LabellingConfig) -> TeacherPredict:
     """Builds a student that answers as `label_images` asks; no prompt is read."""
     predict = student()
-    return one_by_one(lambda image, prompt: predict(image))
+    find = one_by_one(lambda image, prompt: predict(image))
+    return with_flips(find, labelling.flips, labelling.label_detection)

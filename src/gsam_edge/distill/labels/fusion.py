@@ -1,27 +1,17 @@
-"""Weighted box fusion of two sources of labels (Solovyev et al. 2021, arXiv:1910.13302)."""
+"""Two sources of labels as one."""
 
 import hashlib
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gsam_edge.coco.packed import PackedDetections
 from gsam_edge.coco.predictions import Predictions, PredictorInfo
-from gsam_edge.metrics.mask_overlap import match_boxes
-from gsam_edge.vision import Detections
-
-#: Sources that are fused, the paper's N.
-_SOURCES = 2
+from gsam_edge.metrics.fusion import fuse_boxes
 
 
 def fuse(better: Predictions, other: Predictions, *, match_iou: float) -> Predictions:
-    """Fuses two sources' labels of the same images, class by class.
-
-    Boxes of one class that overlap by `match_iou` are one object: corners are the means weighted by the scores, and the
-    score is the mean of both. A box that only one source has keeps its corners, and half of its score (the paper's
-    factor min(T, N) / N), so that agreement raises a label above those of one source. Each source has suppressed its
-    own boxes, so that an object is fused of one box of each at most: a source fused with itself stays as it is.
+    """Fuses two sources' labels of the same images, as `fuse_boxes` does: a box of one source keeps half of its score.
 
     Args:
         better: the source whose masks are taken where both have the object.
@@ -55,28 +45,13 @@ def _fused(better: PackedDetections, other: PackedDetections, match_iou: float) 
     """Fuses the labels of one image."""
     if better.mask_hw != other.mask_hw:
         raise ValueError(f"fusion: expected masks of one size, got {better.mask_hw} and {other.mask_hw}")
-    first, second = better.unmasked, other.unmasked
-    pairs = np.array(match_boxes(first, second, match_iou), np.int64).reshape(-1, 2)
-    mine, theirs = pairs.T
-    lone = np.setdiff1d(np.arange(len(second)), theirs)
-    xyxy, sums = first.xyxy.copy(), first.scores.copy()
-    weights = np.stack([first.scores[mine], second.scores[theirs]])[..., None]  # [2, pairs, 1]
-    weights = np.where(weights.sum(0) > 0, weights, 1)  # two scores of 0 count alike
-    xyxy[mine] = (weights * np.stack([first.xyxy[mine], second.xyxy[theirs]])).sum(0) / weights.sum(0)
-    sums[mine] += second.scores[theirs]
-
-    def joined(mine: NDArray[Any], theirs: NDArray[Any]) -> NDArray[Any]:
-        return np.concatenate([mine, theirs[lone]])[order]
-
-    scores = (np.concatenate([sums, second.scores[lone]]) / _SOURCES).astype(np.float32)
-    order = np.argsort(-scores, kind="stable")
-    masked = better.mask_hw is not None
-    rles = (*better.rles, *(other.rles[row] for row in lone)) if masked else ()
-    fused = Detections(
-        joined(xyxy, second.xyxy),
-        scores[order],
-        joined(first.class_ids, second.class_ids),
-        mask_scores=joined(better.estimates, other.estimates) if masked else None,
-        box_agreement=joined(better.agreement, other.agreement) if masked else None,
+    boxes, rows = fuse_boxes([better.unmasked, other.unmasked], match_iou)
+    if better.mask_hw is None:
+        return PackedDetections(boxes, None, ())
+    rles = (*better.rles, *other.rles)
+    fused = replace(
+        boxes,
+        mask_scores=np.concatenate([better.estimates, other.estimates])[rows],
+        box_agreement=np.concatenate([better.agreement, other.agreement])[rows],
     )
-    return PackedDetections(fused, better.mask_hw, tuple(rles[row] for row in order) if masked else ())
+    return PackedDetections(fused, better.mask_hw, tuple(rles[row] for row in rows))

@@ -113,7 +113,7 @@ def candidates_of(
         candidate = _of_object(
             truth, row, sights, looking, annotations.class_names, overlaps, wrong_labels=wrong_labels
         )
-        if candidate.belief >= least:
+        if candidate is not None and candidate.belief >= least:
             found.append(candidate)
     gaps = _missing(annotations, image_id, truth, sights, overlaps, wrong_labels=wrong_labels)
     found += [each for each in gaps if each.belief >= least]
@@ -157,8 +157,8 @@ def _of_object(
     overlaps: ErrorConfig,
     *,
     wrong_labels: float,
-) -> Candidate:
-    """Returns what is most probably wrong with one label, however improbable that is."""
+) -> Candidate | None:
+    """Returns what is most probably wrong with one label, however improbable; None where nobody says otherwise."""
     class_id, xyxy = int(truth.unmasked.class_ids[row]), truth.unmasked.xyxy[row]
     said: list[tuple[_Seen | None, int]] = []
     for sight, finder in zip(sights, finders, strict=True):
@@ -180,11 +180,11 @@ def _of_object(
         iou = float(box_iou(near[0].xyxy[None], xyxy[None])[0, 0])
         text = f"the box of '{name}' may lie badly: {_say(near, 'sees', 'see')} it elsewhere (IoU {iou:.2f})"
         in_doubt.append(_candidate("place", doubt.of_place, row, near[0], near, text))
-    seen_shares = " and ".join(f"{1 - beliefs.says[class_id, beliefs.nothing]:.0%}" for beliefs, _ in told)
-    text = f"'{name}' may be a label of nothing: {_nobody(finders)} {seen_shares}"
-    of_nothing = doubt.of_nothing if all(outcome == beliefs.nothing for beliefs, outcome in told) else 0.0
-    finder_names = tuple(finder.name for finder in finders)
-    in_doubt.append(Candidate("nothing", of_nothing, row, class_id, xyxy, None, finder_names, text))
+    if all(outcome == beliefs.nothing for beliefs, outcome in told):
+        seen_shares = " and ".join(f"{1 - beliefs.says[class_id, beliefs.nothing]:.0%}" for beliefs, _ in told)
+        text = f"'{name}' may be a label of nothing: {_nobody(finders)} {seen_shares}"
+        finder_names = tuple(finder.name for finder in finders)
+        in_doubt.append(Candidate("nothing", doubt.of_nothing, row, class_id, xyxy, None, finder_names, text))
     for (seen, outcome), (beliefs, _) in zip(said, told, strict=True):
         if seen is None or outcome != class_id:
             continue
@@ -194,7 +194,7 @@ def _of_object(
             in_doubt.append(
                 _candidate("place", doubt_mask(beliefs, wrong_labels=wrong_labels), row, seen, [seen], text)
             )
-    return max(in_doubt, key=lambda each: each.belief)
+    return max(in_doubt, key=lambda each: each.belief, default=None)
 
 
 def _missing(

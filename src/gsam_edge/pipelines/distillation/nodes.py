@@ -85,7 +85,13 @@ def label_with_teachers(
     require_one_split({f"annotations_{name}": part for name, part in parts.items()})
     # Composed for the training images alone: what the pool lacks, which is all objects, says nothing of the data.
     teacher = compose_teacher(
-        train, tuned, choice, detection=labelling.label_detection, device=device, features=features
+        train,
+        tuned,
+        choice,
+        detection=labelling.label_detection,
+        flips=labelling.flips,
+        device=device,
+        features=features,
     )
     predictor = cache(teacher.factory)  # it applies the adapters to the bases, once for all
     source = PooledImages(images, unlabelled)

@@ -37,7 +37,9 @@ def measure_teacher(
     from gsam_edge.teachers.compose import compose_teacher
 
     tuned = tuned_teachers(teachers, choice)
-    teacher = compose_teacher(annotations_test, tuned, choice, detection=labelling.detection, device=device)
+    teacher = compose_teacher(
+        annotations_test, tuned, choice, detection=labelling.detection, flips=labelling.flips, device=device
+    )
     draws = draws_of(annotations_test, split.group_by, duplicates)
     return measured_or_why(
         "teacher",
@@ -136,7 +138,9 @@ def time_artefacts(
     timed = {}
     if "status" not in inputs["measured_teacher"]:
         tuned = tuned_teachers(inputs, choice)
-        teacher = compose_teacher(annotations_test, tuned, choice, detection=labelling.detection, device=device)
+        teacher = compose_teacher(
+            annotations_test, tuned, choice, detection=labelling.detection, flips=labelling.flips, device=device
+        )
         timed["teacher"] = timed_teacher(teacher, annotations_test, evaluation)
     if "status" not in inputs[f"measured_{STUDENT}"]:
         timed[STUDENT] = timed_student(student_weights, evaluation, device)

@@ -1,6 +1,6 @@
 """Collects the facts of a run from what it left."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import PurePath
 from platform import python_version
@@ -74,12 +74,26 @@ def collect_facts(
         class_names=truth.class_names,
         digests={
             **{name: digest for name, digest in digests.items() if digest is not None},
+            **_teacher_digests(reports.get("teacher_report", {}), reports.get("comparison", ())),
             "the student's weights": student_digest,
         },
         most_drop=most_drop,
         pictures=pictures,
         versions={"python": python_version(), **_versions()},
     )
+
+
+def _teacher_digests(teachers: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Returns digests of the adapters, and of all that answered as the teacher when it was measured."""
+    found = {
+        f"the adapter of {name}": part["adapter"]
+        for name, part in teachers.items()
+        if isinstance(part, Mapping) and "adapter" in part
+    }
+    for row in rows:
+        if row["artefact"] == "teacher" and "digest" in row:
+            found["the teacher, with bases, adapters and settings"] = row["digest"]
+    return found
 
 
 def _versions() -> dict[str, str]:

@@ -156,7 +156,7 @@ def _drawn(
     drawn = draw_detections(image, seen.answers.select(shown).unpack(), truth.class_names, width=width, lines=lines)
     if kind in ("missed", "confused"):
         missed = seen.matched.truth.select(seen.missed).unmasked
-        scaled = replace(missed, xyxy=(missed.xyxy * (width / image.shape[1])).astype(np.float32))
+        scaled = replace(missed, xyxy=(missed.xyxy * (drawn.shape[1] / image.shape[1])).astype(np.float32))
         dashed: list[LineStyle] = ["dashed"] * len(scaled)
         drawn = draw_detections(drawn, scaled, truth.class_names, width=width, with_scores=False, lines=dashed)
     return _packed(kind, file_name, text, f"Test image {file_name}: {text}", Image.fromarray(drawn), config)

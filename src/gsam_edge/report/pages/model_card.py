@@ -12,7 +12,7 @@ from gsam_edge.report.facts.checks import sentence
 from gsam_edge.report.facts.estimate import Estimate
 from gsam_edge.report.facts.facts import Facts
 from gsam_edge.report.sections.html.environment import Absent
-from gsam_edge.report.svg.markup import visible
+from gsam_edge.report.svg.markup import plain
 
 #: What Markdown, or the formulas that the hub adds to it, would read as something else than text.
 _MARKS = re.compile(r"([\\`*_\[\]|~$])")
@@ -98,12 +98,12 @@ def _markdown(value: Any) -> Any:
     """Returns a text in one line with everything escaped that Markdown or HTML would read as markup."""
     if not isinstance(value, str) or isinstance(value, Markup):
         return value
-    text = re.sub(r"\s+", " ", str(visible(value)))
+    text = re.sub(r"\s+", " ", str(plain(value)))
     text = _MARKS.sub(r"\\\1", text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
     return _BEGINNING.sub(r"\1\\\2", text)
 
 
 def _code(value: Any) -> Any:
     """Returns a name as code; code knows no escape, so a name that could end it or be a tag is written as text."""
-    text = re.sub(r"\s+", " ", str(visible(str(value))))
+    text = re.sub(r"\s+", " ", str(plain(str(value))))
     return text if set("`<>|") & set(text) else Markup(f"`{text}`")  # noqa: S704 - Markdown, not HTML

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gsam_edge.report.draw import LineStyle, draw_detections
+from gsam_edge.report.draw import LineStyle, draw_detections, drawn_aspect
 from gsam_edge.report.fonts import font_families, literal
 from gsam_edge.vision import Detections
 
@@ -104,9 +104,7 @@ def plot_pairs(
     wrapped = textwrap.wrap(title, 50 * columns)
     texts = [[_told(row.reasons) for row in line] for line in lines]
     heights = [
-        _IMAGE_INCH * max(row.image.shape[0] / row.image.shape[1] for row in line)
-        + 0.3
-        + _LINE_INCH * max(map(len, told))
+        _IMAGE_INCH * max(drawn_aspect(row.image) for row in line) + 0.3 + _LINE_INCH * max(map(len, told))
         for line, told in zip(lines, texts, strict=True)
     ]
     head, foot = 0.15 + 0.19 * len(wrapped), 0.3
@@ -123,7 +121,7 @@ def plot_pairs(
     for line, told, tall in zip(lines, texts, heights, strict=True):
         for column, (row, text) in enumerate(zip(line, told, strict=True)):
             left = 2 * column * _IMAGE_INCH
-            drawn = _IMAGE_INCH * row.image.shape[0] / row.image.shape[1]
+            drawn = (_IMAGE_INCH - 0.08) * drawn_aspect(row.image)
             name = f"{_end(row.file_name)}: {row.title}"
             place: dict[str, Any] = {"fontsize": 8.5, "fontweight": "bold", "color": _INK}
             place |= {"fontfamily": fonts, "va": "top"}

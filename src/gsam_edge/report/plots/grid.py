@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gsam_edge.coco.annotations import Annotations
-from gsam_edge.report.draw import class_colour, draw_detections
+from gsam_edge.report.draw import class_colour, draw_detections, drawn_aspect
 from gsam_edge.report.fonts import font_families, literal
 from gsam_edge.vision import Detections
 
@@ -48,7 +48,7 @@ def plot_image_grid(
     for name, found in columns.items():
         if len(found) != len(images):
             raise ValueError(f"column {name!r}: expected {len(images)} Detections, one per image, got {len(found)}")
-    aspects = [image.shape[0] / image.shape[1] for image in images]
+    aspects = [drawn_aspect(image) for image in images]
     figure = Figure(
         figsize=(_IMAGE_INCH * len(columns), _IMAGE_INCH * sum(aspects) + 0.7),
         layout="constrained",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gsam_edge.report.draw import draw_detections
+from gsam_edge.report.draw import draw_detections, drawn_aspect
 from gsam_edge.report.fonts import font_families, literal
 from gsam_edge.report.plots.failures import FailedImage, plot_pairs
 from gsam_edge.vision import Detections
@@ -20,6 +20,8 @@ _INK, _PALE = "#262626", "#595959"
 _IMAGE_INCH = 2.6
 _LINE_INCH = 0.15
 _COLUMNS = 4
+#: Characters of a name and of a line of text that fit below one image.
+_NAME, _LINE = 30, 42
 
 
 @dataclass(frozen=True)
@@ -109,28 +111,26 @@ def plot_next_to_label(
     columns = min(_COLUMNS, max(1, len(rows)))
     lines = [rows[at : at + columns] for at in range(0, len(rows), columns)]
     fonts = font_families([*class_names, *(row.file_name for row in rows)])
-    texts = [[textwrap.wrap(row.why, 42) for row in line] for line in lines]
+    texts = [[textwrap.wrap(row.why, _LINE) for row in line] for line in lines]
     heights = [
-        _IMAGE_INCH * max(row.image.shape[0] / row.image.shape[1] for row in line)
-        + 0.28
-        + _LINE_INCH * max(map(len, told))
+        _IMAGE_INCH * max(drawn_aspect(row.image) for row in line) + 0.28 + _LINE_INCH * max(map(len, told))
         for line, told in zip(lines, texts, strict=True)
     ]
-    head = 0.4
+    head = 0.4 if columns > 1 else 0.58  # the title takes two lines there
     size = (columns * _IMAGE_INCH, max(sum(heights) + head, 1.2))
     figure = Figure(figsize=size, dpi=image_width / _IMAGE_INCH, facecolor="white")
     width, height = figure.get_size_inches()
     if not rows:
         figure.text(0.5, 0.5, "There is no\nunlabelled image.", ha="center", va="center", fontsize=9, color=_INK)
         return figure
-    title = f"Label these first, of {of} unlabelled images"
+    title = "\n".join(textwrap.wrap(f"Label these first, of {of} unlabelled images", 36 * columns))
     figure.text(0.06 / width, 1 - 0.08 / height, title, va="top", fontsize=10, color=_INK)
     top = height - head
     number = 0
     for line, told, tall in zip(lines, texts, heights, strict=True):
         for column, (row, text) in enumerate(zip(line, told, strict=True)):
             number += 1
-            left, drawn = column * _IMAGE_INCH, _IMAGE_INCH * row.image.shape[0] / row.image.shape[1]
+            left, drawn = column * _IMAGE_INCH, (_IMAGE_INCH - 0.08) * drawn_aspect(row.image)
             place: dict[str, Any] = {"fontfamily": fonts, "va": "top"}
             name = f"{number}. {_end(row.file_name)}"
             figure.text(
@@ -162,4 +162,4 @@ def plot_next_to_label(
 
 
 def _end(text: str) -> str:
-    return text if len(text) <= 36 else f"…{text[-35:]}"
+    return text if len(text) <= _NAME else f"…{text[1 - _NAME :]}"

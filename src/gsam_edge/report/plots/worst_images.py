@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from gsam_edge.coco.annotations import Annotations
 from gsam_edge.coco.packed import PackedDetections
 from gsam_edge.metrics.label_quality import worst_images
-from gsam_edge.report.draw import LineStyle, draw_detections
+from gsam_edge.report.draw import LineStyle, draw_detections, drawn_aspect
 from gsam_edge.report.fonts import font_families, literal
 from gsam_edge.vision import Detections
 from gsam_edge.vision.images import ImageSource
@@ -112,7 +112,7 @@ def plot_worst_images(
     from matplotlib.lines import Line2D
 
     lines = [rows[at : at + 2] for at in range(0, len(rows), 2)]
-    aspects = [max(row.image.shape[0] / row.image.shape[1] for row in line) for line in lines]
+    aspects = [max(drawn_aspect(row.image) for row in line) for line in lines]
     columns = 2 * min(2, max(1, len(rows)))
     figure = Figure(
         figsize=(columns * _IMAGE_INCH, _IMAGE_INCH * sum(aspects) + 0.25 * len(lines) + 0.6),

@@ -4,21 +4,12 @@ from collections.abc import Iterable
 
 from markupsafe import Markup, escape
 
-#: Characters that a name from outside may bring and that nobody can see: the controls, with the escape that starts a
-#: terminal's codes, become their pictures; those that turn the direction of a line, and halves of characters, become a
-#: question mark.
-_UNSEEN = {
-    **{code: 0x2400 + code for code in range(0x20) if chr(code) not in "\t\n"},
-    0x7F: 0x2421,
-    **dict.fromkeys(
-        (*range(0x80, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A), *range(0xD800, 0xE000)), 0xFFFD
-    ),
-}
+from gsam_edge.vision.text import visible
 
 
-def visible(text: object) -> object:
+def plain(value: object) -> object:
     """Returns a text with a picture of each control character; markup and other values as they are."""
-    return text.translate(_UNSEEN) if isinstance(text, str) and not isinstance(text, Markup) else text
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def element(tag: str, *content: object, **attributes: object) -> Markup:
@@ -31,7 +22,7 @@ def element(tag: str, *content: object, **attributes: object) -> Markup:
             out, and a number is written with three decimals at most.
     """
     written = [
-        Markup(' {}="{}"').format(name.rstrip("_").replace("_", "-"), _plain(value))
+        Markup(' {}="{}"').format(name.rstrip("_").replace("_", "-"), _written(value))
         for name, value in attributes.items()
         if value is not None
     ]
@@ -41,10 +32,10 @@ def element(tag: str, *content: object, **attributes: object) -> Markup:
 
 def joined(parts: Iterable[object]) -> Markup:
     """Returns parts one after the other, each text of them escaped."""
-    return Markup("").join(escape(visible(part)) for part in parts)
+    return Markup("").join(escape(plain(part)) for part in parts)
 
 
-def _plain(value: object) -> object:
+def _written(value: object) -> object:
     if isinstance(value, float):
         return f"{value:.3f}".rstrip("0").rstrip(".")
-    return visible(value)
+    return plain(value)

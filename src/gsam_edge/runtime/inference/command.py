@@ -10,7 +10,7 @@ import os
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,7 @@ from gsam_edge.runtime.inference.sources import Frame, ImageFiles, Source, Sourc
 from gsam_edge.runtime.inference.stream import find_objects
 from gsam_edge.runtime.tiles import Tiling
 from gsam_edge.vision.errors import FileError, UserError, writing
+from gsam_edge.vision.text import visible
 
 REPORT_FILE = "report.json"
 _OUT = "results"
@@ -111,10 +112,10 @@ def run(arguments: Sequence[str], *, folder: Path) -> int:
     asked = _parser().parse_args(arguments)
     try:
         for line in _predict(asked, Bundle.read(folder)):
-            sys.stdout.write(f"{line}\n")
+            sys.stdout.write(f"{visible(line)}\n")  # names from outside may hold a terminal's codes
             sys.stdout.flush()
     except UserError as error:
-        sys.stderr.write(f"predict.py: {error}\n")
+        sys.stderr.write(f"predict.py: {visible(str(error))}\n")
         return 1
     except KeyboardInterrupt:
         sys.stderr.write("\npredict.py: stopped\n")
@@ -154,17 +155,17 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _score(text: str) -> float:
-    value = float(text)
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"expected a number in 0..1, got {text}")
-    return value
+    with suppress(ValueError):
+        if 0 <= (value := float(text)) <= 1:
+            return value
+    raise argparse.ArgumentTypeError(f"expected a number in 0..1, got {text}")
 
 
 def _count(text: str) -> int:
-    value = int(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"expected a whole number from 0, got {text}")
-    return value
+    with suppress(ValueError):
+        if (value := int(text)) >= 0:
+            return value
+    raise argparse.ArgumentTypeError(f"expected a whole number from 0, got {text}")
 
 
 def _predict(asked: argparse.Namespace, bundle: Bundle) -> Iterator[str]:

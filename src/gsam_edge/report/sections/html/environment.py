@@ -7,7 +7,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from gsam_edge.report.facts.checks import sentence
-from gsam_edge.report.svg.markup import visible
+from gsam_edge.report.svg.markup import plain
 
 
 class Absent(StrictUndefined):
@@ -30,7 +30,7 @@ def environment() -> Environment:
         undefined=Absent,
         trim_blocks=True,
         lstrip_blocks=True,
-        finalize=visible,
+        finalize=plain,
     )
     made.filters["sentence"] = sentence
     return made

@@ -102,7 +102,7 @@ def paired_iou(a: NDArray[np.bool_] | CroppedMasks, b: NDArray[np.bool_] | Cropp
     ious = np.zeros(len(a), np.float32)
     for row in range(len(a)):
         one, other = (each[[row]].whole()[0] if isinstance(each, CroppedMasks) else each[row] for each in (a, b))
-        ious[row] = np.count_nonzero(one & other) / max(np.count_nonzero(one | other), 1)
+        ious[row] = np.count_nonzero(one & other) / max(int(np.count_nonzero(one | other)), 1)
     return ious
 
 

@@ -119,7 +119,7 @@ def predict_masks(
             each = torch.arange(len(best), device=best.device)
             ious[rows] = iou[each, best].float().cpu().numpy()
             # Scaled up one by one: in float32 a mask takes four bytes for each pixel of the image.
-            for one in logits[each, best].split(1):
+            for one in torch.split(logits[each, best], 1):
                 yield model.full_masks(one, image_hw)[0].cpu().numpy()
 
     return CroppedMasks.crop(image_hw, full()), ious

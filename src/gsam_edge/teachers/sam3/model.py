@@ -165,7 +165,7 @@ class Sam3:
         wanted = asked.queries[place, queries.to(asked.queries.device)]
         logits = mask_logits(self.model, image, text, asked.encoded[place : place + 1], wanted[None])
         # Scaled up one by one: in float32 a mask takes four bytes for each pixel of the image.
-        for one in logits.split(1, dim=1):
+        for one in torch.split(logits, 1, dim=1):
             full = functional.interpolate(one.sigmoid(), image_hw, mode="bilinear", align_corners=False)
             yield (full[0, 0] > MASK_THRESHOLD).cpu().numpy()
 

@@ -119,10 +119,16 @@ def test_long_class_names_are_cut_to_what_mlflow_takes_and_stay_apart() -> None:
     [
         ({}, r"conf/local: no parameter is called 'distilation'; did you mean 'distillation'\?"),
         ({"sed": 3}, r"--params: no parameter is called 'sed'; did you mean 'seed'\?"),
+        ({"dataset": True}, r"--params: dataset: expected a path, got True .* as in dataset=\./2024_06_01"),
+        ({"dataset": 7}, "--params: dataset: expected a path, got 7"),
+        ({"dataset": None}, "--params: dataset: expected a path, got None"),
     ],
 )
 def test_a_parameter_that_nothing_reads_is_an_error(tmp_path, monkeypatch, runtime, message) -> None:
-    for env, text in (("base", "seed: 0\ndistillation: {a: 1}"), ("local", "seed: 1\ndistilation: {a: 2}")):
+    for env, text in (
+        ("base", "seed: 0\ndistillation: {a: 1}\ndataset: data"),
+        ("local", "seed: 1\ndistilation: {a: 2}"),
+    ):
         (tmp_path / env).mkdir()
         (tmp_path / env / "parameters.yml").write_text(text)
     monkeypatch.setattr("sys.excepthook", None)

@@ -207,6 +207,13 @@ def test_on_a_server_artefacts_go_where_the_server_says(tmp_path, monkeypatch, b
     KedroMlflowConfig.model_validate(config)
 
 
+def test_a_store_for_artefacts_that_the_user_named_stays(tmp_path, monkeypatch):
+    monkeypatch.setattr("gsam_edge.hooks.tracking._GIVEN_URI", None)
+    tracking = {"experiment": {"create_experiment_kwargs": {"artifact_location": "s3://bucket/runs"}}}
+    config = {"server": {"mlflow_tracking_uri": "https://host"}, "tracking": tracking}
+    assert where_to_track(config, tmp_path)["tracking"] == tracking
+
+
 # --- names, addresses, parameters -----------------------------------------------------------------
 
 

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from traceback import walk_tb
+from traceback import format_exception, walk_tb
 from types import TracebackType
 from typing import Any
 
@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.text import Text
 
+from gsam_edge.hooks.place import require_usable_path
 from gsam_edge.hooks.tracking import runs_address
 from gsam_edge.report.console import next_command
 from gsam_edge.report.sections.table import SECTIONS, fragments
@@ -144,14 +145,16 @@ class ErrorHooks:
 
     @hook_impl(tryfirst=True)
     def after_context_created(self, context: KedroContext) -> None:
-        """Installs `show_error` and `ShownNames`, and refuses a parameter that conf/base does not have.
+        """Installs `show_error`, the project's log and `ShownNames`, and refuses what conf/base does not have.
 
         Raises:
             DatasetError: if there is no configuration.
+            PlaceError: if the project's path cannot be used.
             ParameterValidationError: if `--params` or a file of the environment names a top-level parameter that
                 conf/base does not have, or `--params` gives a number or a truth value for a path.
         """
         sys.excepthook = show_error
+        require_usable_path(context.project_path)
         source = str(context.config_loader.conf_source)
         if "://" not in source and not Path(source).exists():
             raise DatasetError(
@@ -206,7 +209,7 @@ def _parameters(context: KedroContext, env: str | None) -> dict[str, Any]:
 def show_error(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
     """Prints one message for an error that the user can fix, the whole traceback otherwise (`sys.excepthook`)."""
     if not (_is_answer_of_kedro(error, traceback) or _is_for_user(error)):
-        sys.__excepthook__(kind, error, traceback)
+        sys.stderr.write(visible("".join(format_exception(kind, error, traceback))))
         return
     logger.debug("the run ended with an error", exc_info=(kind, error, traceback))
     console = Console(stderr=True)

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlparse
 
 import mlflow
 import numpy as np
@@ -195,6 +196,7 @@ def where_to_track(config: dict[str, Any], project: Path) -> dict[str, Any]:
 
     MLFLOW_TRACKING_URI wins over the file. A database's path is relative to the project. On a server artefacts go where
     the server says: a path of this machine would be fixed in its experiment for good, for all who use it.
+    A store that the file names by an address (s3://...) stays.
 
     Args:
         config: mlflow.yml, of all environments.
@@ -204,10 +206,11 @@ def where_to_track(config: dict[str, Any], project: Path) -> dict[str, Any]:
     if (path := uri.removeprefix(_SQLITE)) != uri:
         uri = f"{_SQLITE}{project / path}"
     config = {**config, "server": {**config.get("server", {}), "mlflow_tracking_uri": uri or None}}
-    if uri.startswith(("http://", "https://")):
-        tracking = config["tracking"]
-        experiment = tracking["experiment"]
-        created = {**experiment["create_experiment_kwargs"], "artifact_location": None}
+    tracking = config["tracking"]
+    experiment = tracking["experiment"]
+    created = experiment["create_experiment_kwargs"]
+    if uri.startswith(("http://", "https://")) and not urlparse(created.get("artifact_location") or "").scheme:
+        created = {**created, "artifact_location": None}
         config["tracking"] = {**tracking, "experiment": {**experiment, "create_experiment_kwargs": created}}
     return config
 

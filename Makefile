@@ -6,11 +6,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 KEDRO := $(BIN)/kedro
+LITERT_VENV := .venv-litert
+LITERT_READY := $(LITERT_VENV)/.ready
 
 # Tests start many processes; without kept bytecode each would compile the libraries anew, a third of its start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-slow lint viz ui bench proof fuzz runtime install lock
+.PHONY: demo test test-slow lint viz ui bench proof fuzz runtime litert-converter install lock
 
 demo: $(READY) ## the whole job on the shipped sample
 	$(KEDRO) run
@@ -53,11 +55,16 @@ fuzz: $(READY) ## 20,000 mutated COCO files, and N of each kind of model file: e
 runtime: $(READY) ## the wheel of what runs on the device, without PyTorch and Kedro, into dist/
 	$(BIN)/python -m gsam_edge.export.bundle dist
 
+litert-converter: $(LITERT_READY) ## the environment of what converts to LiteRT, whose packages contradict the project's
+
 install: $(READY) ## only the installation
 
 lock: $(READY) ## pin every dependency anew
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-header --no-annotate --quiet --output-file requirements.lock
+	$(BIN)/uv pip compile converters/litert/packages.in --override converters/litert/overrides.txt --constraint requirements.lock \
+		--universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet \
+		--output-file converters/litert/requirements.lock
 
 $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("gsam_edge needs Python 3.11 or newer, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
@@ -66,3 +73,9 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --requirement requirements.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	touch $(READY)
+
+# Without dependencies: the lock names all of them, and some declare versions that overrides.txt replaces.
+$(LITERT_READY): $(READY) converters/litert/requirements.lock
+	test -x $(LITERT_VENV)/bin/python || $(PYTHON) -m venv $(LITERT_VENV)
+	$(BIN)/uv pip install --quiet --python $(LITERT_VENV)/bin/python --no-deps --require-hashes --requirement converters/litert/requirements.lock
+	touch $(LITERT_READY)

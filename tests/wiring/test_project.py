@@ -22,6 +22,7 @@ HEAVY = (
     "segment_anything",
     "peft",
     "albumentations",
+    "ai_edge_litert",
     "executorch",
     "ncnn",
     "onnx",

@@ -5,6 +5,7 @@ from typing import Any
 
 from gsam_edge.export.format import Format
 from gsam_edge.export.formats.executorch import ExecuTorch
+from gsam_edge.export.formats.litert import LiteRt, LiteRtInt8
 from gsam_edge.export.formats.ncnn import Ncnn
 from gsam_edge.export.formats.onnx import Onnx
 from gsam_edge.export.formats.onnx_dynamic import OnnxDynamic
@@ -17,6 +18,8 @@ from gsam_edge.export.formats.tensorrt import TensorRt
 
 FORMATS: Mapping[str, Format[Any, Any]] = {
     "executorch": ExecuTorch(),
+    "litert": LiteRt(),
+    "litert_int8": LiteRtInt8(),
     "ncnn": Ncnn(),
     "onnx": Onnx(),
     "onnx_dynamic": OnnxDynamic(),

@@ -22,6 +22,7 @@ OLDEST_PYTHON = "3.10"
 #: ran, or that somebody tried.
 NEEDS = ("numpy>=1.26.4", "pillow>=11")
 EXTRAS: Mapping[str, str] = {
+    "ai-edge-litert": "ai-edge-litert",
     "executorch": "executorch",
     "ncnn": "ncnn",
     "onnxruntime": "onnxruntime>=1.15.1",

@@ -7,6 +7,7 @@ from gsam_edge.runtime.card import ArtefactError
 from gsam_edge.runtime.engines.engine import Engine
 from gsam_edge.runtime.engines.executorch import ExecuTorchEngine
 from gsam_edge.runtime.engines.files import artefact_file, why_not_built
+from gsam_edge.runtime.engines.litert import LiteRtEngine
 from gsam_edge.runtime.engines.ncnn import NcnnEngine
 from gsam_edge.runtime.engines.onnxruntime import OnnxRuntimeEngine
 from gsam_edge.runtime.engines.openvino import OpenVinoEngine
@@ -15,6 +16,7 @@ from gsam_edge.runtime.tasks.table import interface_fault
 
 #: Names as `export.format.Format.engine` and the reports spell them.
 ENGINES: Mapping[str, type[Engine]] = {
+    "ai-edge-litert": LiteRtEngine,
     "executorch": ExecuTorchEngine,
     "ncnn": NcnnEngine,
     "onnxruntime": OnnxRuntimeEngine,

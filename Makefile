@@ -12,7 +12,7 @@ LITERT_READY := $(LITERT_VENV)/.ready
 # Tests start many processes; without kept bytecode each would compile the libraries anew, a third of its start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-slow lint viz ui bench proof runtime litert-converter install lock
+.PHONY: demo test test-slow lint viz ui bench proof fuzz runtime litert-converter install lock
 
 demo: $(READY) ## the whole job on the shipped sample
 	$(KEDRO) run
@@ -46,6 +46,11 @@ bench: $(READY) ## every claim's figure, as a ratio against a named reference
 proof: $(READY) ## what a teacher is worth, over numbers of labels, subsets and seeds: hours, and it continues where it was
 	$(KEDRO) run --pipeline=data_validation
 	$(BIN)/python benchmarks/teacher_pays.py
+
+fuzz: N ?= 2000
+fuzz: $(READY) ## 20,000 mutated COCO files, and N of each kind of model file: each is read or refused in one message
+	$(BIN)/pytest -m slow --timeout=3600 tests/coco/test_fuzz.py
+	PYTHONPATH=tests $(BIN)/python -m support.fuzz $(N)
 
 runtime: $(READY) ## the wheel of what runs on the device, without PyTorch and Kedro, into dist/
 	$(BIN)/python -m gsam_edge.export.bundle dist

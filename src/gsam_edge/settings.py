@@ -22,8 +22,10 @@ from gsam_edge.hooks import (  # noqa: E402
     ErrorHooks,
     FreshnessHooks,
     InputHooks,
+    InterruptHooks,
     ProcessHooks,
     RecordHooks,
+    RemnantHooks,
     ReportHooks,
     SceneHooks,
     StudentHooks,
@@ -34,10 +36,12 @@ from gsam_edge.hooks import (  # noqa: E402
 
 # Of several processes (`accelerate launch`) the first checks, tracks and tells; the others only help it train.
 _OF_A_RUN = (
+    InterruptHooks(),
     FreshnessHooks(),
     InputHooks(),
     SceneHooks(),
     SummaryHooks(),
+    RemnantHooks(),
     CheckpointHooks(),
     RecordHooks(),
     ReportHooks(),

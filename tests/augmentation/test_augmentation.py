@@ -18,6 +18,7 @@ from gsam_edge.augmentation.augmentation import Augmentation
 from gsam_edge.augmentation.config import TransformSpec
 from gsam_edge.augmentation.mask_bits import pack_masks, unpack_masks
 from gsam_edge.vision import Detections
+from gsam_edge.vision.masks import CroppedMasks
 from support.detections import same
 
 Make = Callable[..., Sample]
@@ -114,9 +115,23 @@ def test_pixel_values_grow_with_the_picture(rules: AugmentationRules) -> None:
 
 @given(hnp.arrays(bool, st.tuples(st.integers(0, 20), st.integers(1, 9), st.integers(1, 9))))
 def test_packed_masks_come_back(masks: np.ndarray) -> None:
-    planes = pack_masks(masks)
+    planes = pack_masks(CroppedMasks.crop(masks.shape[1:], masks))
     assert planes.shape == (*masks.shape[1:], max(1, -(-len(masks) // 8)))
-    np.testing.assert_array_equal(unpack_masks(planes, len(masks)), masks)
+    np.testing.assert_array_equal(unpack_masks(planes, len(masks)).whole(), masks)
+
+
+def test_masks_that_pass_some_at_a_time_come_out_as_together(
+    strongest: Augmentation, random_sample: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sample = random_sample(np.random.default_rng(5), (40, 60), 30)
+    together = [strongest(sample, seed=seed) for seed in range(5)]
+    monkeypatch.setattr("gsam_edge.augmentation.mask_bits._MOST_BYTES", 1)
+    for seed, one in enumerate(together):
+        apart = strongest(sample, seed=seed)
+        np.testing.assert_array_equal(apart.image, one.image)
+        np.testing.assert_array_equal(apart.instance_ids, one.instance_ids)
+        np.testing.assert_array_equal(apart.objects.xyxy, one.objects.xyxy)
+        np.testing.assert_array_equal(apart.objects.masks, one.objects.masks)
 
 
 @pytest.mark.parametrize(

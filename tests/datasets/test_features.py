@@ -4,14 +4,15 @@ import hashlib
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 import torch
 
 from gsam_edge.datasets.features import FeatureStoreDataset, FolderFeatures
+from gsam_edge.training.durable import new_file
 from gsam_edge.vision.errors import FileError
+from support.forked import run_forked
 from support.safetensors_files import of_a_type_that_pytorch_lacks
 
 
@@ -105,15 +106,20 @@ def test_a_damaged_file_is_counted_and_written_anew(tmp_path, caplog, damage):
 def test_what_a_killed_process_left_leaves_and_what_another_one_writes_stays(tmp_path):
     store = FolderFeatures(tmp_path, max_mb=1)
     store.put(key(0), features(0))
-    path = files(tmp_path)[0]
-    dead, alive = (path.with_name(f".{path.name}.{name}") for name in ("dead", "alive"))
-    for path in (dead, alive):
-        path.write_bytes(bytes(500_000))
-    os.utime(dead, (time.time() - 7200,) * 2)
-    for number in range(1, 20):
-        store.put(key(number), features(number))
-    assert not dead.exists()
-    assert alive.exists()
+    folder = files(tmp_path)[0].parent
+    dead = folder / ".gsam-abcdefgh.part"
+    dead.write_bytes(bytes(500_000))
+    with new_file(folder / "being written") as stream:
+        (alive,) = set(folder.glob(".gsam-*")) - {dead}
+        stream.write(bytes(500_000))
+
+        def fill():
+            for number in range(1, 20):
+                FolderFeatures(tmp_path, max_mb=1).put(key(number), features(number))
+
+        assert run_forked(fill) == 0
+        assert not dead.exists()
+        assert alive.exists()
 
 
 def test_what_the_store_did_not_write_is_not_its_to_delete(tmp_path):

@@ -1,5 +1,6 @@
 """Round trips and refusals of the datasets that touch project files."""
 
+import inspect
 import json
 import os
 import signal
@@ -15,17 +16,17 @@ from kedro.io import DatasetError, Version
 from PIL import Image
 
 from gsam_edge.coco import Annotations
-from gsam_edge.datasets.atomic import new_folder, write_bytes
 from gsam_edge.datasets.coco import AnnotationsDataset, RawCocoDataset
 from gsam_edge.datasets.images import ImageFolderDataset
 from gsam_edge.datasets.models import AdapterDataset, ArtefactDataset, StudentBaseDataset, TeacherBaseDataset
-from gsam_edge.datasets.plots import FigureDataset
+from gsam_edge.datasets.plots import FigureDataset, InteractiveFigureDataset
 from gsam_edge.datasets.reports import ReportDataset
 from gsam_edge.datasets.state import JsonStoreDataset
 from gsam_edge.export.format import NotBuilt
 from gsam_edge.students.choice import EdgeConfig
 from gsam_edge.students.weights import StudentWeights
 from gsam_edge.teachers.table import TEACHERS
+from gsam_edge.training.durable import new_folder, write_bytes
 from gsam_edge.vision.images import ImageError
 
 CONTENT = {
@@ -71,7 +72,7 @@ def test_new_folder_replaces_the_old_one_only_when_the_block_succeeds(tmp_path: 
 
 
 def test_new_folder_where_nothing_can_change_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gsam_edge.datasets.atomic._exchange", lambda one, other: False)
+    monkeypatch.setattr("gsam_edge.training.durable._exchange", lambda one, other: False)
     test_new_folder_replaces_the_old_one_only_when_the_block_succeeds(tmp_path)
     target, rename = tmp_path / "folder", os.replace
 
@@ -92,7 +93,7 @@ def test_a_folder_is_there_when_its_writer_is_killed_after_any_rename(tmp_path: 
     target = tmp_path / "folder"
     program = f"""
 import os, pathlib, signal
-from gsam_edge.datasets.atomic import new_folder
+from gsam_edge.training.durable import new_folder
 with new_folder(pathlib.Path({str(target)!r})) as draft:
     (draft / "old").touch()
 rename = os.replace
@@ -316,6 +317,27 @@ def test_figures_are_written_as_png(tmp_path: Path) -> None:
     dataset.save(figure)
     with Image.open(tmp_path / "plot.png") as image:
         assert image.format == "PNG"
+
+
+def test_interactive_figures_are_written_as_plotlys_json_and_shown_by_kedro_viz(tmp_path: Path) -> None:
+    from plotly.graph_objects import Figure, Scatter
+    from plotly.io import from_json
+
+    dataset = InteractiveFigureDataset(filepath=str(tmp_path / "folder" / "plot.json"))
+    figure = Figure(Scatter(x=[0, 1], y=[0.5, 0.25], name="穂"))
+    dataset.save(figure)
+    assert [path.name for path in (tmp_path / "folder").iterdir()] == ["plot.json"]
+    assert from_json((tmp_path / "folder" / "plot.json").read_text()) == dataset.load() == figure
+    assert dataset.preview()["data"][0]["y"] == [0.5, 0.25]
+    annotation = inspect.signature(dataset.preview).return_annotation
+    assert getattr(annotation, "__name__", annotation) == "PlotlyPreview"  # as kedro-viz asks, a class or its name
+
+
+@pytest.mark.parametrize("content", ["", "{", "[1]", '{"data": [{"type": "no such"}]}'])
+def test_what_is_no_figure_is_refused(tmp_path: Path, content: str) -> None:
+    (tmp_path / "plot.json").write_text(content)
+    with pytest.raises(DatasetError, match=r"plot.json: expected a figure in plotly's JSON"):
+        InteractiveFigureDataset(filepath=str(tmp_path / "plot.json")).load()
 
 
 def test_json_store_survives_and_refuses_paths(tmp_path: Path) -> None:

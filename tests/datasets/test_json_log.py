@@ -1,5 +1,6 @@
 """The log of JSON lines: written at once, read again, whole after a kill."""
 
+import errno
 import os
 from concurrent.futures import ThreadPoolExecutor
 
@@ -7,7 +8,9 @@ import pytest
 from kedro.io import DatasetError
 
 from gsam_edge.datasets.images import ImageFolder
-from gsam_edge.datasets.json_log import JsonLogDataset
+from gsam_edge.datasets.json_log import JsonLog, JsonLogDataset
+from gsam_edge.vision.errors import FileError
+from support.forked import run_forked
 
 
 @pytest.fixture
@@ -38,6 +41,56 @@ def test_a_line_that_was_cut_off_is_dropped_and_written_over(load, tmp_path):
     assert dict(again) == {"a": 1}
     again["c"] = 3
     assert dict(load()) == {"a": 1, "c": 3}
+
+
+def test_a_torn_line_is_said_also_where_its_writer_died_while_others_go_on(load, tmp_path, caplog):
+    log = load()
+    log["a"] = 1
+    path = tmp_path / "sub" / "log.jsonl"
+    with path.open("ab") as file:
+        file.write(b'["b",')
+    log["c"] = 3
+    assert path.read_bytes() == b'["a",1]\n["c",3]\n'
+    assert "its last line was not finished" in caplog.text
+    path.write_bytes(path.read_bytes()[:-1])
+    caplog.clear()
+    assert dict(load()) == {"a": 1}
+    assert "its last line was not finished" in caplog.text
+
+
+def test_a_line_that_the_disk_takes_in_part_is_an_error_and_leaves_nothing(load, tmp_path, monkeypatch):
+    log, write = load(), os.write
+    log["a"] = 1
+    left = iter([4])
+
+    def nearly_full(descriptor, data):
+        if (room := next(left, 0)) == 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write(descriptor, data[:room])
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.write", nearly_full)
+        with pytest.raises(FileError, match="free some room"):
+            log["b"] = 2
+    assert "b" not in log
+    assert (tmp_path / "sub" / "log.jsonl").read_bytes() == b'["a",1]\n'
+    monkeypatch.setattr("os.write", lambda descriptor, data: write(descriptor, data[:3]))
+    log["b"] = 2
+    assert dict(load()) == {"a": 1, "b": 2}
+
+
+def test_processes_lose_no_line_also_where_they_open_it_again_and_again(load, tmp_path):
+    path = tmp_path / "log.jsonl"
+
+    def fill(name):
+        for number in range(200):
+            if number % 20 == 0:
+                log = JsonLog(path)
+            log[f"{name}-{number}"] = "x" * 500
+
+    with ThreadPoolExecutor(3) as pool:
+        assert list(pool.map(lambda name: run_forked(lambda: fill(name)), "abc")) == [0, 0, 0]
+    assert len(JsonLog(path)) == 600
 
 
 def test_two_runs_may_fill_one_log(load):

@@ -115,6 +115,14 @@ class TestFigures:
         assert large - small == pytest.approx(25_000_000 * 8 / 1e6, rel=0.03)  # 2^20 would be 5 % off
 
 
+def test_a_file_of_the_working_directory_is_not_run(artefacts, tmp_path, monkeypatch):
+    for name in ("pickle", "queue", "signal", "numpy"):
+        (tmp_path / f"{name}.py").write_text('raise ImportError("a file of the working directory was run")')
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.path", [entry for entry in sys.path if entry])
+    assert quick(functools.partial(artefacts.echo, False)).predictions
+
+
 def test_artefacts_are_timed_in_turns_on_the_same_images_each_in_its_process(artefacts, tmp_path):
     """Each beginning every second turn, so that neither always runs in the other's wake."""
     notes = [tmp_path / "slow", tmp_path / "fast"]

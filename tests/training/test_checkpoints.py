@@ -4,8 +4,51 @@ import pytest
 import torch
 
 from gsam_edge.training.checkpoints import FolderCheckpoints, NoCheckpoints, fingerprint
-from gsam_edge.training.errors import SettingError
+from gsam_edge.training.durable import new_file
+from gsam_edge.training.errors import BusyError, SettingError
 from gsam_edge.vision.errors import FileError
+from support.forked import kill, run_forked, still_running
+
+
+def names(folder):
+    """Returns the names of the states in a folder, and of all that has no business there."""
+    return sorted(path.name for path in folder.iterdir() if path.name != "running.json")
+
+
+def test_one_process_at_a_time_has_a_training_and_a_killed_one_has_none(tmp_path):
+    ours = FolderCheckpoints(tmp_path / "net", keep=2)
+    with still_running(lambda: FolderCheckpoints(tmp_path / "net", keep=2).open("this").save({"step": 1})) as process:
+        ours.open("another").save({"step": 5})
+        for call in (ours.open("this").load, lambda: ours.open("this").save({"step": 2})):
+            with pytest.raises(BusyError, match=rf"this.*already running since 20.*process {process} on .*wait"):
+                call()
+        kill(process)
+        assert ours.open("this").load() == {"step": 1}
+    ours.clear()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_training_that_was_let_go_may_be_continued_by_another_process(tmp_path):
+    store = FolderCheckpoints(tmp_path, keep=2)
+    store.open("this").save({"step": 3})
+    store.release()
+    assert run_forked(lambda: FolderCheckpoints(tmp_path, keep=2).open("this").save({"step": 4})) == 0
+    assert names(tmp_path / "this") == ["00000001.pt", "00000002.pt"]
+
+
+def test_what_another_process_is_writing_stays(tmp_path):
+    """Two runs in one project: the one that ends first cleans up behind itself alone."""
+
+    def save_and_clear():
+        store = FolderCheckpoints(tmp_path, keep=2)
+        store.save({"step": 1})
+        store.clear()
+
+    with new_file(tmp_path / "00000009.pt") as stream:
+        stream.write(b"half")
+        part = next(tmp_path.glob(".gsam-*.part"))
+        assert run_forked(save_and_clear) == 0
+        assert part.exists()
 
 
 def test_a_state_comes_back_and_can_be_forgotten(tmp_path):
@@ -35,7 +78,7 @@ def test_what_is_done_is_forgotten_and_what_is_paused_is_not(tmp_path):
     folder = FolderCheckpoints(tmp_path, keep=2)
     done = folder.open("done")
     done.save({"step": 9})
-    (tmp_path / "done" / "1234.part").write_bytes(b"half a state")
+    (tmp_path / "done" / ".gsam-1234abcd.part").write_bytes(b"half a state")
     folder.clear()
     assert [path.name for path in tmp_path.iterdir()] == ["paused"]
     assert paused.load() == {"step": 7}
@@ -49,7 +92,7 @@ def test_a_failed_save_leaves_the_old_state_and_no_other_file(tmp_path):
     with pytest.raises((AttributeError, pickle.PicklingError)):
         store.save({"step": 2, "bad": lambda: None})
     assert store.load() == {"step": 1}
-    assert len(list((tmp_path / "abc").iterdir())) == 1
+    assert names(tmp_path / "abc") == ["00000001.pt"]
 
 
 def test_a_file_that_would_run_code_is_refused(tmp_path):
@@ -64,12 +107,11 @@ def test_a_file_that_would_run_code_is_refused(tmp_path):
 
 
 def test_the_last_states_are_kept_and_older_ones_and_unfinished_files_go(tmp_path):
+    (tmp_path / ".gsam-1234abcd.part").write_bytes(b"half a state")
     store = FolderCheckpoints(tmp_path, keep=3)
     for step in range(12):
-        (tmp_path / "1234.part").write_bytes(b"half a state")
         store.save({"step": step})
-    names = sorted(path.name for path in tmp_path.iterdir())
-    assert names == ["00000010.pt", "00000011.pt", "00000012.pt"]
+    assert names(tmp_path) == ["00000010.pt", "00000011.pt", "00000012.pt"]
     assert FolderCheckpoints(tmp_path, keep=3).load() == {"step": 11}
     with pytest.raises(SettingError, match="keep of at least 2"):
         FolderCheckpoints(tmp_path, keep=1)
@@ -88,7 +130,7 @@ def test_a_damaged_state_gives_way_to_the_one_before_with_a_warning(tmp_path, ca
     assert again.load()["step"] == 1
     assert str(newest) in caplog.text
     again.save({"step": 3})
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["00000001.pt", "00000003.pt"]
+    assert names(tmp_path) == ["00000001.pt", "00000003.pt"]
 
 
 def test_a_state_of_which_a_bit_has_changed_is_damaged(tmp_path, caplog):
@@ -108,7 +150,7 @@ def test_where_all_states_are_damaged_it_says_what_to_do(tmp_path):
     store = FolderCheckpoints(tmp_path, keep=2)
     for step in range(2):
         store.save({"step": step})
-    for path in tmp_path.iterdir():
+    for path in tmp_path.glob("*.pt"):
         path.write_bytes(path.read_bytes()[:50])
     with pytest.raises(FileError, match=r"got 2 that cannot be read; delete the folder to begin anew"):
         FolderCheckpoints(tmp_path, keep=2).load()

@@ -21,7 +21,6 @@ from kedro.runner import SequentialRunner
 from kedro.validation import ParameterValidationError
 
 import gsam_edge
-from gsam_edge.datasets.atomic import new_folder, write_bytes
 from gsam_edge.datasets.coco import AnnotationsDataset, RawCocoDataset
 from gsam_edge.datasets.json_log import JsonLog
 from gsam_edge.datasets.models import AdapterDataset, StudentBaseDataset, StudentWeightsDataset, TeacherBaseDataset
@@ -32,7 +31,9 @@ from gsam_edge.datasets.versioned_bytes import BytesDataset
 from gsam_edge.export.formats.onnx import read_card
 from gsam_edge.hooks.console import show_error
 from gsam_edge.hooks.inputs import check_seed
+from gsam_edge.teachers.errors import BaseModelError
 from gsam_edge.training.checkpoints import FolderCheckpoints
+from gsam_edge.training.durable import new_folder, write_bytes
 from gsam_edge.vision.errors import FileError, UserError
 
 ROOT = Path(__file__).parents[2]
@@ -186,6 +187,14 @@ def test_a_damaged_base_model_is_one_message(capsys: pytest.CaptureFixture[str],
         assert "Traceback" not in shown(capsys, TeacherBaseDataset(family=family, filepath=str(folder)).load().load), (
             name
         )
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff\xfe"])
+def test_a_base_whose_configuration_is_damaged_is_not_called_missing(tmp_path: Path, content: bytes) -> None:
+    folder = shutil.copytree(ROOT / "data/06_models/base/grounding_dino", tmp_path / "base")
+    (folder / "config.json").write_bytes(content)
+    with pytest.raises(BaseModelError, match="base"):
+        TeacherBaseDataset(family="grounding_dino", filepath=str(folder)).load().load()
 
 
 def test_a_damaged_label_or_onnx_file_is_one_message(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

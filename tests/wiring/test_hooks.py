@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from types import SimpleNamespace
 
 import pytest
@@ -11,8 +12,10 @@ from kedro.validation import ParameterValidationError
 from pydantic import BaseModel
 
 from gsam_edge.hooks.console import ErrorHooks, ShownNames, show_error, shown
+from gsam_edge.hooks.processes import ProcessHooks
 from gsam_edge.hooks.reports import ReportHooks, numeric_leaves
 from gsam_edge.hooks.tracking import plain_parameters
+from gsam_edge.training.errors import SettingError
 from gsam_edge.vision.errors import UserError
 
 
@@ -116,15 +119,21 @@ def test_long_class_names_are_cut_to_what_mlflow_takes_and_stay_apart() -> None:
     [
         ({}, r"conf/local: no parameter is called 'distilation'; did you mean 'distillation'\?"),
         ({"sed": 3}, r"--params: no parameter is called 'sed'; did you mean 'seed'\?"),
+        ({"dataset": True}, r"--params: dataset: expected a path, got True .* as in dataset=\./2024_06_01"),
+        ({"dataset": 7}, "--params: dataset: expected a path, got 7"),
+        ({"dataset": None}, "--params: dataset: expected a path, got None"),
     ],
 )
 def test_a_parameter_that_nothing_reads_is_an_error(tmp_path, monkeypatch, runtime, message) -> None:
-    for env, text in (("base", "seed: 0\ndistillation: {a: 1}"), ("local", "seed: 1\ndistilation: {a: 2}")):
+    for env, text in (
+        ("base", "seed: 0\ndistillation: {a: 1}\ndataset: data"),
+        ("local", "seed: 1\ndistilation: {a: 2}"),
+    ):
         (tmp_path / env).mkdir()
         (tmp_path / env / "parameters.yml").write_text(text)
     monkeypatch.setattr("sys.excepthook", None)
     loader = OmegaConfigLoader(conf_source=str(tmp_path), base_env="base", default_run_env="local")
-    context = SimpleNamespace(config_loader=loader, env=None, _runtime_params=runtime)
+    context = SimpleNamespace(config_loader=loader, env=None, _runtime_params=runtime, project_path=tmp_path)
     with pytest.raises(ParameterValidationError, match=message):
         ErrorHooks().after_context_created(context)
     (tmp_path / "local" / "parameters.yml").write_text("distillation: {a: 3}")
@@ -157,6 +166,7 @@ def test_a_second_run_of_a_process_does_not_log_into_the_first(tmp_path) -> None
 
 def test_the_report_and_the_card_are_artefacts_of_the_run_as_files_that_mlflow_shows(tmp_path) -> None:
     import mlflow
+    from plotly.graph_objects import Figure, Scatter
 
     before = mlflow.get_tracking_uri()
     mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
@@ -164,9 +174,59 @@ def test_the_report_and_the_card_are_artefacts_of_the_run_as_files_that_mlflow_s
     with mlflow.start_run(experiment_id=experiment) as run:
         ReportHooks().after_dataset_saved("report", "<!doctype html><title>\u00d6hr</title>")
         ReportHooks().after_dataset_saved("model_card", "# \u00d6hr")
+        ReportHooks().after_dataset_saved("plot_confusion", Figure(Scatter(x=[0, 1], y=[0.5, 0.25])))
         files = {file.path for file in mlflow.MlflowClient().list_artifacts(run.info.run_id)}
     mlflow.set_tracking_uri(before)
-    assert files == {"report.html", "model_card.md"}
-    assert (
-        (tmp_path / "artefacts" / run.info.run_id / "artifacts" / "report.html").read_text("utf-8").endswith("</title>")
-    )
+    assert files == {"report.html", "model_card.md", "plots"}
+    folder = tmp_path / "artefacts" / run.info.run_id / "artifacts"
+    assert (folder / "report.html").read_text("utf-8").endswith("</title>")
+    page = (folder / "plots" / "confusion.html").read_text("utf-8")
+    assert not re.search(r"<script[^>]*\bsrc=", page), "the page would ask a host for plotly's script"
+    assert "0.25" in page
+
+
+@pytest.fixture
+def context(tmp_path, monkeypatch):
+    """A project with a configuration, for a process that was started in one of its folders."""
+    monkeypatch.setattr("sys.excepthook", None)
+    for name in ("conf/base", "conf/local", "docs"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "conf" / "base" / "parameters.yml").write_text("dataset: data")
+    monkeypatch.chdir(tmp_path / "docs")
+    loader = OmegaConfigLoader(conf_source=str(tmp_path / "conf"), base_env="base", default_run_env="local")
+    return SimpleNamespace(config_loader=loader, env=None, _runtime_params={}, project_path=tmp_path)
+
+
+@pytest.mark.parametrize("value", [20240601, 2024, False, 1e5, ["a"], None])
+def test_a_folder_whose_name_is_a_number_to_yaml_is_refused_with_the_way_to_write_it(context, value) -> None:
+    context._runtime_params = {"dataset": value}
+    with pytest.raises(ParameterValidationError, match=r"dataset: expected a path.*dataset=\./2024_06_01"):
+        ErrorHooks().after_context_created(context)
+    context._runtime_params = {"dataset": "./2024_06_01"}
+    ErrorHooks().after_context_created(context)
+
+
+def test_a_package_without_its_configuration_says_where_to_get_it(context, tmp_path) -> None:
+    context.config_loader.conf_source = str(tmp_path / "elsewhere" / "conf")
+    with pytest.raises(DatasetError, match=r"elsewhere/conf, found none; .*--conf-source.*conf-gsam_edge\.tar\.gz"):
+        ErrorHooks().after_context_created(context)
+
+
+def test_a_run_from_a_folder_of_the_project_logs_into_the_projects_file(context, tmp_path, monkeypatch) -> None:
+    monkeypatch.delenv("KEDRO_LOGGING_CONFIG", raising=False)
+    configured = []
+    monkeypatch.setattr("gsam_edge.hooks.console.LOGGING.configure", configured.append)
+    (tmp_path / "conf" / "logging.yml").write_text("handlers: {file: {filename: logs/gsam_edge.log}, console: {a: 1}}")
+    ErrorHooks().after_context_created(context)
+    file = str(tmp_path / "logs" / "gsam_edge.log")
+    assert configured == [{"handlers": {"file": {"filename": file}, "console": {"a": 1}}}]
+    monkeypatch.chdir(tmp_path)
+    ErrorHooks().after_context_created(context)
+    assert len(configured) == 1
+
+
+def test_the_parallel_runner_is_refused_in_one_sentence() -> None:
+    parameters = {"runner": "ParallelRunner", "pipeline_names": None}
+    with pytest.raises(SettingError, match=r"expected SequentialRunner .* or ThreadRunner, got ParallelRunner"):
+        ProcessHooks().before_pipeline_run(parameters, None, None)
+    ProcessHooks().before_pipeline_run({**parameters, "runner": "ThreadRunner"}, None, None)

@@ -2,29 +2,38 @@
 
 import hashlib
 import os
+import signal
 import socket
 import subprocess
 import sys
 import threading
+import time
 from types import SimpleNamespace
 
 import mlflow
 import pytest
 import torch
+import yaml
+from kedro.config import OmegaConfigLoader
 from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline, node
 from kedro_mlflow.config.kedro_mlflow_config import KedroMlflowConfig
+from kedro_mlflow.framework.hooks.mlflow_hook import MlflowHook
 from mlflow.tracking import fluent
 
 from gsam_edge.coco import Annotations
 from gsam_edge.datasets.coco import RawCocoDataset
 from gsam_edge.datasets.tracking import BatchedMetrics
+from gsam_edge.hooks import InterruptHooks
 from gsam_edge.hooks.abandoned import end_abandoned, process_tags
 from gsam_edge.hooks.reports import ReportHooks
 from gsam_edge.hooks.students import StudentHooks
-from gsam_edge.hooks.tracking import TrackingHooks, name_of_run, runs_address
+from gsam_edge.hooks.tracking import TrackingError, TrackingHooks, name_of_run, runs_address, where_to_track
 from gsam_edge.students.choice import EdgeConfig
 from gsam_edge.students.weights import StudentWeights
+from gsam_edge.training.durable import held
+from support.forked import run_forked_later
+from support.whole_runs import ROOT
 
 SELECTED = {"pipeline_names": None, "tags": None, "node_names": None, "from_nodes": None, "to_nodes": None}
 
@@ -95,22 +104,114 @@ def test_a_run_of_which_nothing_is_known_is_left_as_it_is(client, experiment):
 
 
 INTERRUPTED = """
-import mlflow, threading
+import mlflow, os, signal, sys, time
+from gsam_edge.hooks import InterruptHooks
 from gsam_edge.hooks.tracking import TrackingHooks
 mlflow.set_tracking_uri("{store}")
 mlflow.set_experiment(experiment_id="{experiment}")
 hooks = TrackingHooks()
 hooks.run_id = mlflow.start_run().info.run_id
 hooks._open.add(hooks.run_id)
-raise KeyboardInterrupt
+InterruptHooks().before_pipeline_run()
+sys.argv = ["/bin/kedro", "run", "--params=dataset=my data"]
+os.kill(os.getpid(), signal.{signal})
+time.sleep(60)
 """
 
 
-def test_ctrl_c_is_not_shown_as_finished(client, experiment):
-    program = INTERRUPTED.format(store=mlflow.get_tracking_uri(), experiment=experiment)
+@pytest.mark.parametrize(("name", "code"), [("SIGINT", -2), ("SIGTERM", 128 + 15), ("SIGHUP", 128 + 1)])
+def test_an_interrupted_run_is_killed_and_says_how_it_goes_on(client, experiment, name, code):
+    program = INTERRUPTED.format(store=mlflow.get_tracking_uri(), experiment=experiment, signal=name)
     environment = os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true"}
-    assert subprocess.run([sys.executable, "-c", program], check=False, env=environment).returncode != 0
-    assert [run.info.status for run in client.search_runs([experiment])] == ["KILLED"]
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, check=False, env=environment, capture_output=True, text=True)
+    assert done.returncode == code, done.stderr
+    (run,) = client.search_runs([experiment])
+    assert run.info.status == "KILLED"
+    assert run.info.end_time >= run.info.start_time
+    assert "continue from their last checkpoint: kedro run '--params=dataset=my data'" in " ".join(
+        (done.stdout + done.stderr).split()
+    )
+
+
+def test_a_signal_that_is_ignored_stays_ignored_and_all_is_as_before_after_the_run():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # nohup
+    try:
+        hooks = InterruptHooks()
+        hooks.before_pipeline_run()
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+        hooks.after_pipeline_run()
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_two_first_runs_make_the_database_once(tmp_path, monkeypatch):
+    """MLflow creates its tables one by one, and a second process that does the same meets half of them."""
+    monkeypatch.setattr(MlflowHook, "after_context_created", lambda *_: (tmp_path / "in").write_text("made"))
+    hooks, loader = TrackingHooks(), OmegaConfigLoader(conf_source=str(ROOT / "conf"), base_env="base")
+    monkeypatch.setattr(hooks, "_already_active_mlflow", True, raising=False)
+    context = SimpleNamespace(project_path=tmp_path, config_loader=loader)
+    with held(tmp_path):
+        child = run_forked_later(lambda: hooks.after_context_created(context))
+        time.sleep(0.2)
+        assert not (tmp_path / "in").exists()
+    assert child() == 0
+    assert (tmp_path / "in").exists()
+
+
+def test_a_run_id_that_is_not_known_is_one_message(client, experiment, monkeypatch):
+    def unknown(*_):
+        client.get_run("0123456789abcdef0123456789abcdef")
+
+    monkeypatch.setenv("MLFLOW_RUN_ID", "0123456789abcdef0123456789abcdef")
+    monkeypatch.setattr(MlflowHook, "before_pipeline_run", unknown)
+    with pytest.raises(TrackingError, match=r"MLFLOW_RUN_ID is 0123456789abcdef.*not found.*MLFLOW_TRACKING_URI"):
+        TrackingHooks().before_pipeline_run({}, None, None)
+
+
+# --- where runs are kept --------------------------------------------------------------------------
+
+CONFIG = yaml.safe_load((ROOT / "conf" / "base" / "mlflow.yml").read_text())
+
+
+def test_the_database_is_the_projects_from_any_folder(tmp_path):
+    config = where_to_track(CONFIG, tmp_path)
+    assert config["server"]["mlflow_tracking_uri"] == f"sqlite:///{tmp_path}/mlflow.db"
+    assert config["tracking"] == CONFIG["tracking"]
+    absolute = {**CONFIG, "server": {"mlflow_tracking_uri": "sqlite:////data/mlflow.db"}}
+    assert where_to_track(absolute, tmp_path)["server"]["mlflow_tracking_uri"] == "sqlite:////data/mlflow.db"
+
+
+def test_nothing_is_asked_of_mlflow_before_it_knows_where_runs_are_kept(monkeypatch):
+    """It would make a database in the folder of the command."""
+
+    def refuse(*_, **__):
+        raise AssertionError("a client of the default store")
+
+    monkeypatch.setattr("mlflow.MlflowClient", refuse)
+    TrackingHooks()._leave_earlier_runs()
+
+
+@pytest.mark.parametrize("by_variable", [True, False])
+def test_on_a_server_artefacts_go_where_the_server_says(tmp_path, monkeypatch, by_variable):
+    server = "http://127.0.0.1:5077"
+    monkeypatch.setattr("gsam_edge.hooks.tracking._GIVEN_URI", server if by_variable else None)
+    config = CONFIG if by_variable else {**CONFIG, "server": {"mlflow_tracking_uri": server}}
+    config = where_to_track(config, tmp_path)
+    assert config["server"]["mlflow_tracking_uri"] == server
+    created = config["tracking"]["experiment"]["create_experiment_kwargs"]
+    assert created["artifact_location"] is None
+    assert created["tags"] == CONFIG["tracking"]["experiment"]["create_experiment_kwargs"]["tags"]
+    KedroMlflowConfig.model_validate(config)
+
+
+def test_a_store_for_artefacts_that_the_user_named_stays(tmp_path, monkeypatch):
+    monkeypatch.setattr("gsam_edge.hooks.tracking._GIVEN_URI", None)
+    tracking = {"experiment": {"create_experiment_kwargs": {"artifact_location": "s3://bucket/runs"}}}
+    config = {"server": {"mlflow_tracking_uri": "https://host"}, "tracking": tracking}
+    assert where_to_track(config, tmp_path)["tracking"] == tracking
 
 
 # --- names, addresses, parameters -----------------------------------------------------------------

@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 from gsam_edge.augmentation.config import ImageConfig, ends
 from gsam_edge.augmentation.geometry import A, Compose, transform_class
-from gsam_edge.augmentation.mask_bits import pack_masks, unpack_masks
+from gsam_edge.augmentation.mask_bits import pack_masks, passes, unpack_masks
 from gsam_edge.augmentation.names import AugmentationError, check_known
 from gsam_edge.augmentation.plan import Step
 from gsam_edge.augmentation.sample import Sample
 from gsam_edge.augmentation.transform_names import GEOMETRIC
 from gsam_edge.vision.boxes import box_area, clip_xyxy
-from gsam_edge.vision.masks import masks_to_xyxy
+from gsam_edge.vision.masks import CroppedMasks, masks_to_xyxy
 
 #: Images are grouped by size, this many groups per doubling of the size; a group shares its parameters.
 _SIZES_PER_OCTAVE = 2
@@ -70,28 +70,46 @@ class Augmentation:
         """
         given, image_hw = sample.objects, (sample.image.shape[0], sample.image.shape[1])
         xyxy, masked = clip_xyxy(given.xyxy, image_hw), np.zeros(len(given), bool)
-        if given.masks is not None:
-            xyxy, masked = _tight(xyxy, given.masks)
-        moved = self._apply(sample, xyxy, seed=seed)
+        masks = given.crop()
+        if masks is not None:
+            xyxy, masked = _tight(xyxy, masks)
+        moved, masks = self._apply(sample, xyxy, masks, seed=seed)
 
         # albumentations returns shape [0, 4] where no box is left
         xyxy, rows = moved["bboxes"][:, :4].astype(np.float32), moved["bboxes"][:, 4:].ravel().astype(np.int64)
-        masks = None
-        if given.masks is not None:
-            masks = given.masks[rows]
-            if self.moves_pixels:
-                masks = unpack_masks(moved["mask"].reshape(*moved["image"].shape[:2], -1), len(given))[rows]
+        if masks is not None:
+            masks = masks[rows]
             xyxy, present = _tight(xyxy, masks)
             left = present | ~masked[rows]
             xyxy, rows, masks = xyxy[left], rows[left], masks[left]
         kept = replace(given, masks=None).select(rows)
         return Sample(moved["image"], replace(kept, xyxy=xyxy, masks=masks), sample.instance_ids[rows])
 
-    def _apply(self, sample: Sample, xyxy: NDArray[np.float32], *, seed: int) -> dict[str, Any]:
-        """Runs albumentations; the last column of the boxes is the row they came from."""
+    def _apply(
+        self, sample: Sample, xyxy: NDArray[np.float32], masks: CroppedMasks | None, *, seed: int
+    ) -> tuple[dict[str, Any], CroppedMasks | None]:
+        """Runs albumentations; the last column of the boxes is the row they came from. Returns all masks, moved.
+
+        Of a large image with many objects the masks go through it some at a time, with the same draws.
+        """
+        if masks is None or not self.moves_pixels:
+            return self._run(sample, xyxy, None, seed=seed), masks
+        first: dict[str, Any] = {}
+        parts: list[CroppedMasks] = []
+        for rows in passes(len(masks), masks.image_hw):
+            some = masks[range(rows.start, rows.stop)]
+            moved = self._run(sample, xyxy, pack_masks(some), seed=seed)
+            bits = moved.pop("mask").reshape(*moved["image"].shape[:2], -1)
+            parts.append(unpack_masks(bits, len(some)))
+            first = first or moved
+        return first, CroppedMasks.joined(parts)
+
+    def _run(
+        self, sample: Sample, xyxy: NDArray[np.float32], bits: NDArray[np.uint8] | None, *, seed: int
+    ) -> dict[str, Any]:
         data: dict[str, Any] = {"image": sample.image.copy(), "bboxes": _with_rows(xyxy)}
-        if sample.objects.masks is not None and self.moves_pixels:
-            data["mask"] = pack_masks(sample.objects.masks)
+        if bits is not None:
+            data["mask"] = bits
         compose = self._compose(sample.image.shape[:2])
         # All transforms share one pair of generators: albumentations' own seeding gives every transform the same draws.
         compose.set_random_state(np.random.default_rng(seed), random.Random(seed))  # noqa: S311
@@ -117,7 +135,7 @@ class Augmentation:
         return self._by_size[size]
 
 
-def _tight(xyxy: NDArray[np.float32], masks: NDArray[np.bool_]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+def _tight(xyxy: NDArray[np.float32], masks: CroppedMasks) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Returns boxes [N, 4], tight around the mask where there is one, and which objects have a mask, bool [N]."""
     tight = masks_to_xyxy(masks)
     present = box_area(tight) > 0

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from pydantic import AfterValidator
 
 from gsam_edge.augmentation import coarse
-from gsam_edge.augmentation.mask_bits import pack_masks, unpack_masks
-from gsam_edge.vision.masks import masks_to_xyxy
+from gsam_edge.augmentation.mask_bits import pack_masks, passes, unpack_masks
+from gsam_edge.vision.masks import CroppedMasks, masks_to_xyxy
 
 __all__ = ["A", "BoxSafeZoom", "Compose", "transform_class"]
 
@@ -59,8 +59,7 @@ class _WholeBoxes:
 
     def apply_to_bboxes(self, bboxes: Labels, *args: Any, **params: Any) -> Labels:
         size, rectangles = _rectangles(bboxes, params["shape"])
-        bits = self.apply_to_mask(pack_masks(rectangles), *args, **params)  # type: ignore[attr-defined]
-        moved = masks_to_xyxy(unpack_masks(bits, len(bboxes)))
+        moved = masks_to_xyxy(_moved(self, rectangles, *args, **params))
         return np.concatenate([moved / size, bboxes[:, 4:]], axis=1)
 
 
@@ -73,16 +72,25 @@ class _VisibleBoxes:
 
     def apply_to_bboxes(self, bboxes: Labels, *args: Any, **params: Any) -> Labels:
         size, rectangles = _rectangles(bboxes, params["shape"])
-        bits = self.apply_to_mask(pack_masks(rectangles), *args, **params)  # type: ignore[attr-defined]
-        left = unpack_masks(bits, len(bboxes))
-        visible = left.sum((1, 2)) / rectangles.sum((1, 2))
+        left = _moved(self, rectangles, *args, **params)
+        visible = left.areas / rectangles.areas
         boxes = np.where(visible[:, None] < 1, masks_to_xyxy(left) / size, bboxes[:, :4])
         least = self.get_processor("bboxes").params.min_visibility  # type: ignore[attr-defined]
         return np.concatenate([boxes, bboxes[:, 4:]], axis=1)[visible >= least]
 
 
-def _rectangles(bboxes: Labels, shape: tuple[int, ...]) -> tuple[Labels, NDArray[np.bool_]]:
-    """Returns the image's width, height, width, height, and boxes [N, 4+] (fractions of it) as masks bool [N, H, W].
+def _moved(transform: Any, masks: CroppedMasks, *args: Any, **params: Any) -> CroppedMasks:
+    """Returns masks as a transform moves them, some at a time."""
+    parts = []
+    for rows in passes(len(masks), masks.image_hw):
+        some = masks[range(rows.start, rows.stop)]
+        bits = transform.apply_to_mask(pack_masks(some), *args, **params)
+        parts.append(unpack_masks(bits.reshape(*bits.shape[:2], -1), len(some)))
+    return CroppedMasks.joined(parts)
+
+
+def _rectangles(bboxes: Labels, shape: tuple[int, ...]) -> tuple[Labels, CroppedMasks]:
+    """Returns the image's width, height, width, height, and boxes [N, 4+] (fractions of it) as masks.
 
     Each mask has at least one pixel.
     """
@@ -90,11 +98,10 @@ def _rectangles(bboxes: Labels, shape: tuple[int, ...]) -> tuple[Labels, NDArray
     size = np.array([width, height, width, height])
     corners = np.floor(bboxes[:, :4] * size + 0.5).astype(int)
     first = corners[:, :2].clip(0, size[:2] - 1)
-    last = np.maximum(corners[:, 2:], first + 1)
-    columns, lines = np.arange(width), np.arange(height)
-    inside_x = (columns >= first[:, :1]) & (columns < last[:, :1])
-    inside_y = (lines >= first[:, 1:]) & (lines < last[:, 1:])
-    return size, inside_y[:, :, None] & inside_x[:, None, :]
+    last = np.maximum(corners[:, 2:], first + 1).clip(max=size[:2])
+    windows = np.concatenate([first, last], axis=1).astype(np.int64)
+    filled = (np.ones((bottom - top, right - left), bool) for left, top, right, bottom in windows.tolist())
+    return size, CroppedMasks.pack((height, width), windows, filled)
 
 
 class BoxSafeZoom(A.Affine):  # type: ignore[misc]  # albumentations carries no types

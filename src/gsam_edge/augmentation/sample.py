@@ -28,7 +28,7 @@ class Sample:
     instance_ids: NDArray[np.int64] = field(default_factory=lambda: _NOT_GIVEN)
 
     def __post_init__(self) -> None:
-        n, masks = len(self.objects), self.objects.masks
+        n, masks = len(self.objects), self.objects.held_masks
         if self.instance_ids is _NOT_GIVEN:
             object.__setattr__(self, "instance_ids", np.arange(n, dtype=np.int64))
         if self.image.ndim != 3 or self.image.shape[2] != 3 or self.image.dtype != np.uint8 or not self.image.size:
@@ -36,6 +36,7 @@ class Sample:
         if self.instance_ids.shape != (n,) or len(np.unique(self.instance_ids)) != n:
             raise ValueError(f"Sample.instance_ids: expected {n}, each once, got {self.instance_ids.tolist()}")
         expected = (n, *self.image.shape[:2])
-        if masks is not None and (masks.shape != expected or masks.dtype != np.bool_):
-            got = f"{masks.dtype} {list(masks.shape)}"
+        kind = masks.dtype if isinstance(masks, np.ndarray) else np.dtype(bool)
+        if masks is not None and (masks.shape != expected or kind != np.bool_):
+            got = f"{kind} {list(masks.shape)}"
             raise ValueError(f"Sample.objects.masks: expected bool {list(expected)}, got {got}")

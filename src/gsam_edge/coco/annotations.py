@@ -32,6 +32,7 @@ from gsam_edge.coco.table.raw import parse_json
 from gsam_edge.coco.table.records import JsonRecords, ObjectTable
 from gsam_edge.vision import Detections
 from gsam_edge.vision.boxes import xywh_to_xyxy
+from gsam_edge.vision.masks import CroppedMasks
 
 __all__ = ["BBOX_SOURCE", "FROM_SEGMENTATION", "IMAGES", "SOURCE", "SPLIT", "Annotations"]
 
@@ -302,10 +303,10 @@ def _xyxy(record: Mapping[str, Any], image_hw: tuple[int, int]) -> NDArray[np.fl
     return np.zeros(4, np.float32)
 
 
-def _masks(records: Sequence[Mapping[str, Any]], image_hw: tuple[int, int]) -> NDArray[np.bool_]:
-    """Returns the masks [N, H, W] of annotation records, empty where there is no segmentation."""
-    masks = np.zeros((len(records), *image_hw), bool)
-    for row, record in enumerate(records):
-        if record.get("segmentation"):
-            masks[row] = decode_segmentation(record["segmentation"], image_hw)
-    return masks
+def _masks(records: Sequence[Mapping[str, Any]], image_hw: tuple[int, int]) -> CroppedMasks:
+    """Returns the masks of annotation records, decoded one by one, empty where there is no segmentation."""
+    nothing = np.zeros(image_hw, bool)
+    segmentations = (record.get("segmentation") for record in records)
+    return CroppedMasks.crop(
+        image_hw, (decode_segmentation(each, image_hw) if each else nothing for each in segmentations)
+    )

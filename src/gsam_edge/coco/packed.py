@@ -21,6 +21,7 @@ from gsam_edge.coco.geometry.segmentation import (
 from gsam_edge.vision import Detections
 from gsam_edge.vision.boxes import paired_box_iou
 from gsam_edge.vision.errors import UserError
+from gsam_edge.vision.masks import CroppedMasks
 
 #: Half precision, the same bytes on every machine.
 _HALF = np.dtype("<f2")
@@ -72,12 +73,10 @@ class PackedDetections:
         return cls(unmasked, (masks.shape[1], masks.shape[2]), tuple(mask_to_rle(mask) for mask in masks))
 
     def unpack(self) -> Detections:
-        """Returns the detections with masks bool [N, H, W], where the source gives masks."""
+        """Returns the detections with masks, cropped until they are read, where the source gives masks."""
         if self.mask_hw is None:
             return self.unmasked
-        masks = np.zeros((len(self.rles), *self.mask_hw), bool)
-        for row, rle in enumerate(self.rles):
-            masks[row] = decode_segmentation(rle, self.mask_hw)
+        masks = CroppedMasks.crop(self.mask_hw, (decode_segmentation(rle, self.mask_hw) for rle in self.rles))
         return replace(self.unmasked, masks=masks)
 
     @property

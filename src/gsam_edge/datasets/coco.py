@@ -4,9 +4,11 @@ import hashlib
 import json
 import shlex
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from kedro.io import DatasetError
+from kedro.io import DatasetError, Version
 from kedro_datasets._typing import JSONPreview
 
 from gsam_edge.coco import Annotations, InvalidDatasetError, RawCoco
@@ -95,7 +97,36 @@ class RawCocoDataset(BytesDataset[RawCoco]):
 
 
 class AnnotationsDataset(BytesDataset[Annotations]):
-    """`coco.Annotations` as a COCO file."""
+    """`coco.Annotations` as a COCO file.
+
+    Args:
+        filepath: the file.
+        parts: names of the files of all parts of a split, which lie beside this one. A version counts only where all of
+            them have it, so that a run that was killed while it wrote them leaves the split of before.
+        version: set by Kedro for `versioned: true`.
+        metadata: ignored here; kedro-viz reads the layer from it.
+    """
+
+    def __init__(
+        self,
+        *,
+        filepath: str,
+        parts: Sequence[str] = (),
+        version: Version | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        self._parts = tuple(parts)
+        super().__init__(filepath=filepath, version=version, metadata=metadata)
+
+    def _versions(self, pattern: str) -> list[str]:
+        """Returns the path of each version that all parts have, and of the one that this run is writing."""
+        own, folder = self.resolve_save_version(), Path(self._filepath).parent
+        return [
+            path
+            for path in super()._versions(pattern)
+            if (version := Path(path).parent.name) == own
+            or all((folder / part / version / part).is_file() for part in self._parts)
+        ]
 
     def encode(self, value: Annotations) -> bytes:
         return value.to_json()

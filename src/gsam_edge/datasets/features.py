@@ -5,14 +5,13 @@ from __future__ import annotations
 import logging
 import os
 import re
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kedro.io import AbstractDataset
 
-from gsam_edge.datasets.atomic import write_bytes
+from gsam_edge.training.durable import remove_abandoned, write_bytes
 from gsam_edge.vision.errors import writing
 
 if TYPE_CHECKING:
@@ -21,11 +20,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _KEY = re.compile(r"[0-9a-f]{64}")
-#: The store's own files. What a process is writing is hidden and has a longer name (`atomic.write_bytes`).
-_OWN = re.compile(rf"(?P<unfinished>\.)?{_KEY.pattern}\.safetensors(?(unfinished)\..+)")
-
-#: After this time, in seconds, the writer of an unfinished file is dead.
-_UNFINISHED_FOR = 3600
+#: The store's own files.
+_OWN = re.compile(rf"{_KEY.pattern}\.safetensors")
 
 
 class _Kept(NamedTuple):
@@ -99,7 +95,7 @@ class FolderFeatures:
         self._unlooked += len(content)
         if self._unlooked > self._bound / 16:
             self._make_room(len(content))
-        write_bytes(path, content)
+        write_bytes(path, content, lasts=False)
 
     def _path(self, key: str) -> Path:
         if not _KEY.fullmatch(key):
@@ -108,6 +104,7 @@ class FolderFeatures:
 
     def _make_room(self, size: int) -> None:
         """Deletes files until a sixteenth of the bound and the next file of this size fit in."""
+        remove_abandoned(self._folder, below=True)
         kept = self._kept()
         allowed = self._bound - max(size, self._bound // 16)
         total = sum(one.size for one in kept)
@@ -120,18 +117,16 @@ class FolderFeatures:
         self._unlooked = size
 
     def _kept(self) -> list[_Kept]:
-        """Returns the store's files but for those that another process is writing."""
+        """Returns the store's files, without those that are being written."""
         kept = []
         for path in self._folder.glob("??/*"):
-            own = _OWN.fullmatch(path.name)
-            if own is None:
+            if not _OWN.fullmatch(path.name):
                 continue
             try:
                 status = path.stat()
             except FileNotFoundError:
                 continue  # another process deleted it
-            if not own["unfinished"] or time.time() - status.st_mtime > _UNFINISHED_FOR:
-                kept.append(_Kept(status.st_mtime, status.st_size, path))
+            kept.append(_Kept(status.st_mtime, status.st_size, path))
         return kept
 
     def _say_full(self) -> None:

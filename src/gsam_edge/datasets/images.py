@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from gsam_edge.coco.images.scan import ScannedImage, scan_image
-from gsam_edge.datasets.atomic import new_folder
+from gsam_edge.training.durable import new_folder
 from gsam_edge.vision.images import (
     IMAGE_SUFFIXES,
     ImageError,

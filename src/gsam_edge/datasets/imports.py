@@ -11,8 +11,8 @@ from rich import get_console
 from rich.progress import track
 
 from gsam_edge.coco.importers import Imported
-from gsam_edge.datasets.atomic import new_folder
 from gsam_edge.datasets.images import ImageFolder
+from gsam_edge.training.durable import new_folder
 from gsam_edge.vision.errors import FileError
 from gsam_edge.vision.images import IMAGE_SUFFIXES
 

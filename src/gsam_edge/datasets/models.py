@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from kedro.io import AbstractDataset, DatasetError, Version
 
 from gsam_edge.coco.needs import is_not_needed, not_needed
-from gsam_edge.datasets.atomic import new_folder, write_bytes
 from gsam_edge.datasets.versioned_bytes import BytesDataset, FolderDataset
 from gsam_edge.export.files import ArtefactFiles
 from gsam_edge.export.format import NotBuilt
@@ -19,6 +18,7 @@ from gsam_edge.runtime.engines.files import why_not_built
 from gsam_edge.teachers.errors import AdapterError
 from gsam_edge.teachers.family import BaseSource, SavedBase
 from gsam_edge.teachers.table import TEACHERS
+from gsam_edge.training.durable import new_folder, write_bytes
 from gsam_edge.vision.errors import UserError
 
 if TYPE_CHECKING:

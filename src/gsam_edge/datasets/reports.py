@@ -11,8 +11,8 @@ from kedro_datasets.json import JSONDataset
 from kedro_datasets.pandas import CSVDataset
 from kedro_datasets.text import TextDataset
 
-from gsam_edge.datasets.atomic import write_bytes
 from gsam_edge.report.pages.preview import PREVIEW
+from gsam_edge.training.durable import write_bytes
 from gsam_edge.vision.errors import FileError
 
 

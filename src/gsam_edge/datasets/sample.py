@@ -6,8 +6,8 @@ from typing import Any
 
 from kedro.io import AbstractDataset
 
-from gsam_edge.datasets.atomic import new_folder
 from gsam_edge.synthetic.sample_dataset import SampleDataset
+from gsam_edge.training.durable import new_folder
 
 
 class SampleFolderDataset(AbstractDataset[SampleDataset, None]):

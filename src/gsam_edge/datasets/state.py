@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from kedro.io import AbstractDataset
 
-from gsam_edge.datasets.atomic import write_bytes
+from gsam_edge.training.durable import write_bytes
 from gsam_edge.vision.errors import FileError
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from kedro.io import AbstractDataset
 
-from gsam_edge.datasets.atomic import write_bytes
+from gsam_edge.training.durable import write_bytes
 from gsam_edge.vision.errors import FileError, writing
 
 if TYPE_CHECKING:

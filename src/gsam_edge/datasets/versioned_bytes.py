@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 
 from kedro.io import AbstractVersionedDataset, DatasetError, Version
 
-from gsam_edge.datasets.atomic import new_folder, write_bytes
+from gsam_edge.training.durable import new_folder, write_bytes
 from gsam_edge.vision.errors import FileError, UserError
 
 Value = TypeVar("Value")

@@ -215,7 +215,7 @@ def worker_process(threads: int, timeout_s: float) -> Iterator[Callable[..., Any
     search_path = os.pathsep.join(os.path.abspath(entry) for entry in sys.path)
     environment = os.environ | dict.fromkeys(_THREAD_VARIABLES, str(threads)) | {"PYTHONPATH": search_path}
     process = subprocess.Popen(
-        [sys.executable, "-m", "gsam_edge.evaluate.worker"],
+        [sys.executable, "-P", "-m", "gsam_edge.evaluate.worker"],  # -P: no file of the working directory is run
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env=environment,

@@ -2,11 +2,13 @@
 
 from gsam_edge.hooks.console import ErrorHooks, SummaryHooks
 from gsam_edge.hooks.freshness import FreshnessHooks
-from gsam_edge.hooks.inputs import CheckpointHooks, InputHooks
+from gsam_edge.hooks.inputs import InputHooks
+from gsam_edge.hooks.interrupts import InterruptHooks
 from gsam_edge.hooks.processes import ProcessHooks, is_helper
 from gsam_edge.hooks.record import RecordHooks
 from gsam_edge.hooks.reports import ReportHooks
 from gsam_edge.hooks.scene import SceneHooks
+from gsam_edge.hooks.state import CheckpointHooks, RemnantHooks
 from gsam_edge.hooks.students import StudentHooks
 from gsam_edge.hooks.tracking import TrackingHooks
 
@@ -15,8 +17,10 @@ __all__ = [
     "ErrorHooks",
     "FreshnessHooks",
     "InputHooks",
+    "InterruptHooks",
     "ProcessHooks",
     "RecordHooks",
+    "RemnantHooks",
     "ReportHooks",
     "SceneHooks",
     "StudentHooks",

@@ -1,17 +1,19 @@
 """Console output of a run: the summary at the end, and errors in one message."""
 
 import logging
+import os
 import sys
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from traceback import walk_tb
+from traceback import format_exception, walk_tb
 from types import TracebackType
 from typing import Any
 
+import yaml
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
-from kedro.framework.project import settings
+from kedro.framework.project import LOGGING, settings
 from kedro.io import DataCatalog, DatasetError
 from kedro.pipeline import Pipeline
 from kedro.validation import ParameterValidationError
@@ -19,6 +21,7 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.text import Text
 
+from gsam_edge.hooks.place import require_usable_path
 from gsam_edge.hooks.tracking import runs_address
 from gsam_edge.report.console import next_command
 from gsam_edge.report.sections.table import SECTIONS, fragments
@@ -35,6 +38,9 @@ USER_ERRORS = (UserError, DatasetError, ParameterValidationError, FileNotFoundEr
 COMMAND_LINE = ("kedro.framework.", "kedro.pipeline.pipeline", "kedro.runner.runner")
 #: Our modules that may call Kedro in the traceback of such an error.
 STARTERS = ("gsam_edge.__main__", "gsam_edge.pipeline_registry")
+
+#: Parameters that name files and folders.
+PATHS = ("dataset", "source", "output", "corrections", "review_folder")
 
 #: Least width in columns: a narrower table of results would hide its numbers. A file or a pipe counts as 80 columns.
 TABLE_WIDTH = 120
@@ -137,18 +143,35 @@ def _place(catalog: DataCatalog, name: str) -> str:
 class ErrorHooks:
     """Shows an error that the user can fix in one message; the traceback goes to the log file."""
 
-    @hook_impl
+    @hook_impl(tryfirst=True)
     def after_context_created(self, context: KedroContext) -> None:
-        """Installs `show_error` and `ShownNames`, and refuses a parameter that conf/base does not have.
+        """Installs `show_error`, the project's log and `ShownNames`, and refuses what conf/base does not have.
 
         Raises:
+            DatasetError: if there is no configuration.
+            PlaceError: if the project's path cannot be used.
             ParameterValidationError: if `--params` or a file of the environment names a top-level parameter that
-                conf/base does not have.
+                conf/base does not have, or `--params` gives a number or a truth value for a path.
         """
         sys.excepthook = show_error
+        require_usable_path(context.project_path)
+        source = str(context.config_loader.conf_source)
+        if "://" not in source and not Path(source).exists():
+            raise DatasetError(
+                f"expected the project's configuration in {source}, found none; give one with --conf-source: a copy of "
+                "the project's conf folder, or conf-gsam_edge.tar.gz, which `kedro package` writes beside the wheel"
+            )
+        _log_into(Path(context.project_path))
         for handler in logging.getLogger().handlers:
             handler.addFilter(_SHOWN_NAMES)
         known = _parameters(context, "base")
+        for name in PATHS:
+            value = (context._runtime_params or {}).get(name, "")
+            if not isinstance(value, str | os.PathLike):
+                raise ParameterValidationError(
+                    f"--params: {name}: expected a path, got {value!r} ({type(value).__name__}): numbers, on, off and "
+                    f"null are read as YAML. Begin a relative path with ./ as in {name}=./2024_06_01"
+                )
         for place, given in (
             ("--params", context._runtime_params or {}),
             (
@@ -163,6 +186,18 @@ class ErrorHooks:
                     raise ParameterValidationError(f"{place}: no parameter is called {name!r}; {hint}")
 
 
+def _log_into(project: Path) -> None:
+    """Sets logging up by the project's file where Kedro did not find it, because it was started in another folder."""
+    file = project / "conf" / "logging.yml"
+    if "KEDRO_LOGGING_CONFIG" in os.environ or not file.is_file() or Path.cwd().samefile(project):
+        return
+    config = yaml.safe_load(file.read_text("utf-8"))
+    for handler in config["handlers"].values():
+        if "filename" in handler:
+            handler["filename"] = str(project / handler["filename"])
+    LOGGING.configure(config)
+
+
 def _parameters(context: KedroContext, env: str | None) -> dict[str, Any]:
     """Returns the parameters of an environment's files and of conf/base, without those of the command line."""
     loader = type(context.config_loader)(
@@ -174,7 +209,7 @@ def _parameters(context: KedroContext, env: str | None) -> dict[str, Any]:
 def show_error(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
     """Prints one message for an error that the user can fix, the whole traceback otherwise (`sys.excepthook`)."""
     if not (_is_answer_of_kedro(error, traceback) or _is_for_user(error)):
-        sys.__excepthook__(kind, error, traceback)
+        sys.stderr.write(visible("".join(format_exception(kind, error, traceback))))
         return
     logger.debug("the run ended with an error", exc_info=(kind, error, traceback))
     console = Console(stderr=True)

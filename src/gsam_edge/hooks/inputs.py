@@ -1,20 +1,17 @@
 """Checks before a run that inputs exist and come from the same dataset, and that scene and seed are valid."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kedro.framework.hooks import hook_impl
 from kedro.framework.project import settings
 from kedro.io import DataCatalog, DatasetError
 from kedro.pipeline import Pipeline
-from kedro.pipeline.node import Node
 from kedro.validation import ParameterValidationError
 
 from gsam_edge.augmentation import AugmentationConfig, Description, build, describe, description_for, rules_with
 from gsam_edge.augmentation.names import AugmentationError
 from gsam_edge.coco import Annotations
-
-if TYPE_CHECKING:
-    from gsam_edge.training.checkpoints import FolderCheckpoints
+from gsam_edge.coco.provenance import require_one_split
 
 SPLITS = ("annotations_train", "annotations_val", "annotations_test")
 #: Images without labels.
@@ -37,6 +34,7 @@ class InputHooks:
         Raises:
             ParameterValidationError: see `check_descriptions`, `check_seed` and `check_suppression`.
             DatasetError: if an input is missing (the dataset's own message), or the splits are not of this dataset.
+            InvalidDatasetError: if they are parts of two splits of it.
         """
         check_descriptions(pipeline, catalog)
         check_seed(pipeline, catalog)
@@ -47,15 +45,17 @@ class InputHooks:
         for name in ["raw_annotations"] * bool(splits) + inputs:
             if not catalog.exists(name):
                 catalog.load(name)
-        for name in splits:
+        parts = {name: catalog.load(name) for name in splits}
+        for name, annotations in parts.items():
             raw = catalog["raw_annotations"]
-            annotations = catalog.load(name)
             self._refuse_empty(name, annotations)
             if annotations.source != raw.digest() and not _is_present_pool(name, annotations, catalog):
                 raise DatasetError(
                     f"{name}: expected a split of {raw._filepath}, got one of another dataset by an earlier run; "
                     "run the pipeline data_validation first, or give the same --params=dataset=... again"
                 )
+        if parts:
+            require_one_split(parts)
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
@@ -158,24 +158,3 @@ def check_suppression(catalog: DataCatalog, env: str | None) -> None:
             f"conf/{env or settings.CONFIG_LOADER_ARGS['default_run_env']}/globals.yml, which all of them take, and "
             "none of them alone"
         )
-
-
-class CheckpointHooks:
-    """Keeps a training's checkpoints until its result is stored, then deletes them."""
-
-    def __init__(self) -> None:
-        self._folders: dict[tuple[str, str], FolderCheckpoints] = {}
-
-    @hook_impl
-    def after_dataset_loaded(self, dataset_name: str, data: Any, node: Node) -> None:
-        """Keeps the handle that the node is given: it holds which state the node's training opened."""
-        if dataset_name.endswith("_checkpoints"):
-            self._folders[node.name, dataset_name] = data
-
-    @hook_impl
-    def after_dataset_saved(self, dataset_name: str, node: Node) -> None:
-        """Deletes a node's checkpoints once its last output is written."""
-        if dataset_name == node.outputs[-1]:
-            for name in node.inputs:
-                if name.endswith("_checkpoints"):
-                    self._folders.pop((node.name, name)).clear()

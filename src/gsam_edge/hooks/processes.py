@@ -39,8 +39,14 @@ class ProcessHooks:
 
         Raises:
             SettingError: if several processes are to run another pipeline than `PIPELINE`, or only a part that each of
-                them would choose by what the first one has written meanwhile.
+                them would choose by what the first one has written meanwhile; or if the runner is Kedro's
+                `ParallelRunner`.
         """
+        if "ParallelRunner" in str(run_params.get("runner")):
+            raise SettingError(
+                "--runner: expected SequentialRunner (the default) or ThreadRunner, got ParallelRunner; trainings use "
+                "all cores by themselves, and their datasets are not shared between processes"
+            )
         if int(os.environ.get("WORLD_SIZE", "1")) == 1:
             return
         names = list(run_params["pipeline_names"] or [])

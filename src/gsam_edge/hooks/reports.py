@@ -98,10 +98,12 @@ class ReportHooks:
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
-        """Logs a report as artefact and metrics, a figure as an image, a page as text, a served student as a model."""
+        """Logs a report as artefact and metrics, a plot as image or live page, a page as text, a served student."""
         if mlflow.active_run() is None:
             return
-        from matplotlib.figure import Figure  # late: it would take a fifth of the time of `kedro registry list`
+        # late: they would take a fifth of the time of `kedro registry list`
+        from matplotlib.figure import Figure
+        from plotly.basedatatypes import BaseFigure
 
         if dataset_name.endswith("_report") or dataset_name in _AS_JSON:
             mlflow.log_dict(data, f"reports/{dataset_name}.json")
@@ -109,6 +111,11 @@ class ReportHooks:
                 _log_metrics(numeric_leaves(data, dataset_name))
         elif isinstance(data, Figure):
             mlflow.log_figure(data, f"plots/{dataset_name.removeprefix('plot_')}.png")
+        elif isinstance(data, BaseFigure):
+            # with plotly's script inside, 5 MB: MLflow's own way asks a host on the internet for it
+            mlflow.log_figure(
+                data, f"plots/{dataset_name.removeprefix('plot_')}.html", save_kwargs={"include_plotlyjs": True}
+            )
         elif isinstance(data, Serving):
             with model_arguments(data) as arguments:
                 mlflow.pyfunc.log_model(name=data.exported.name, **arguments)

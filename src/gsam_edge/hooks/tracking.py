@@ -1,11 +1,16 @@
 """Records a run in MLflow: its life from start to end, parameters and environment."""
 
 import atexit
+import os
 import random
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlparse
 
 import mlflow
 import numpy as np
@@ -17,16 +22,27 @@ from kedro.pipeline.node import Node
 from kedro_mlflow.config.kedro_mlflow_config import KedroMlflowConfig
 from kedro_mlflow.framework.hooks.mlflow_hook import MlflowHook
 from mlflow.entities import Param
+from mlflow.exceptions import MlflowException
 from mlflow.utils.validation import MAX_PARAM_VAL_LENGTH, MAX_PARAMS_TAGS_PER_BATCH
 from pydantic import BaseModel
 
 from gsam_edge.datasets.tracking import LiveMetrics
 from gsam_edge.hooks.abandoned import end_abandoned, process_tags
+from gsam_edge.training.durable import held
+from gsam_edge.vision.errors import UserError
+
+#: Asked for when the process starts: MLflow itself sets the variable later on, for its children.
+_GIVEN_URI = os.environ.get("MLFLOW_TRACKING_URI")
+_SQLITE, _RUN_ID = "sqlite:///", "MLFLOW_RUN_ID"
 
 RECORDED_PACKAGES = ("gsam_edge", "kedro", "torch", "transformers", "peft", "ultralytics", "onnxruntime", "numpy")
 
 #: What of the command line leaves a part of the pipelines out.
 _SELECTIONS = ("pipeline_names", "tags", "node_names", "from_nodes", "to_nodes", "from_inputs", "to_outputs")
+
+
+class TrackingError(UserError):
+    """MLflow refuses a run: a run's id that it does not know, or a server that does not answer."""
 
 
 def plain_parameters(inputs: dict[str, Any]) -> dict[str, Any]:
@@ -63,7 +79,11 @@ class TrackingHooks(MlflowHook):
     def after_context_created(self, context: KedroContext) -> None:
         """Sets MLflow up for a run, which under `kedro server` may not be the first of this process."""
         self._leave_earlier_runs()
-        super().after_context_created(context)
+        loader = context.config_loader
+        loader.config_patterns.setdefault("mlflow", ["mlflow*", "mlflow*/**", "**/mlflow*"])
+        loader["mlflow"] = where_to_track(loader["mlflow"], Path(context.project_path))
+        with _refusals_told(), held(Path(context.project_path)):  # two first runs would both create mlflow.db
+            super().after_context_created(context)
         if not self._already_active_mlflow:
             self._tag_experiment()
             experiment = self.mlflow_config.tracking.experiment._experiment
@@ -82,8 +102,10 @@ class TrackingHooks(MlflowHook):
         A run is opened in the thread of each node, too, and nobody takes it from that thread's stack. MLflow knows
         threads by their numbers, which the system gives out again: another request would log into the earlier run.
         """
-        client = mlflow.MlflowClient()
         while (active := mlflow.active_run()) is not None and active.info.run_id in self._begun:
+            client = (
+                mlflow.MlflowClient()
+            )  # not before: it makes a database in this folder where none is configured yet
             ended = client.get_run(active.info.run_id).info
             mlflow.end_run(ended.status)
             client.set_terminated(ended.run_id, ended.status, ended.end_time)
@@ -125,7 +147,8 @@ class TrackingHooks(MlflowHook):
         """Starts the run and records steps, versions, commit and data digest on it."""
         self.run_id = None  # of an earlier run of this process, which a pipeline without tracking would open again
         self._logged.clear()
-        super().before_pipeline_run(run_params, pipeline, catalog)
+        with _refusals_told():
+            super().before_pipeline_run(run_params, pipeline, catalog)
         if not self._is_mlflow_enabled:
             return
         tags = {f"version.{name}": version(name) for name in RECORDED_PACKAGES}
@@ -157,7 +180,7 @@ class TrackingHooks(MlflowHook):
             self._end("FAILED")
 
     def _end_interrupted(self) -> None:
-        """Marks the run as killed that Ctrl-C took this process out of."""
+        """Marks the run as killed that Ctrl-C or a signal took this process out of (`InterruptHooks`)."""
         if self._open:
             self._end("KILLED")
 
@@ -166,6 +189,43 @@ class TrackingHooks(MlflowHook):
             mlflow.end_run(status)
         mlflow.MlflowClient().set_terminated(self.run_id, status)
         self._open.clear()
+
+
+def where_to_track(config: dict[str, Any], project: Path) -> dict[str, Any]:
+    """Returns the content of mlflow.yml with the place that this process is told, wherever in the project it started.
+
+    MLFLOW_TRACKING_URI wins over the file. A database's path is relative to the project. On a server artefacts go where
+    the server says: a path of this machine would be fixed in its experiment for good, for all who use it.
+    A store that the file names by an address (s3://...) stays.
+
+    Args:
+        config: mlflow.yml, of all environments.
+        project: the project's folder.
+    """
+    uri = _GIVEN_URI or config.get("server", {}).get("mlflow_tracking_uri") or ""
+    if (path := uri.removeprefix(_SQLITE)) != uri:
+        uri = f"{_SQLITE}{project / path}"
+    config = {**config, "server": {**config.get("server", {}), "mlflow_tracking_uri": uri or None}}
+    tracking = config["tracking"]
+    experiment = tracking["experiment"]
+    created = experiment["create_experiment_kwargs"]
+    if uri.startswith(("http://", "https://")) and not urlparse(created.get("artifact_location") or "").scheme:
+        created = {**created, "artifact_location": None}
+        config["tracking"] = {**tracking, "experiment": {**experiment, "create_experiment_kwargs": created}}
+    return config
+
+
+@contextmanager
+def _refusals_told() -> Iterator[None]:
+    """Raises what MLflow refuses when a run begins as an error that a user can mend."""
+    try:
+        yield
+    except MlflowException as error:
+        run = f", MLFLOW_RUN_ID is {os.environ[_RUN_ID]}" if _RUN_ID in os.environ else ""
+        raise TrackingError(
+            f"MLflow at {mlflow.get_tracking_uri()}{run}: expected to begin a run, but: {error}; see MLFLOW_RUN_ID and "
+            "MLFLOW_TRACKING_URI in the environment, and server and tracking in conf/*/mlflow.yml"
+        ) from error
 
 
 def _flush(inputs: dict[str, Any]) -> None:

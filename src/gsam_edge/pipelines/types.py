@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from pandas import DataFrame
+    from plotly.graph_objects import Figure as InteractiveFigure
 
     from gsam_edge.coco.predictions import Predictions
     from gsam_edge.datasets.tracking import LiveMetrics
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from gsam_edge.teachers.sam.model import SamModel
     from gsam_edge.training.checkpoints import CheckpointStore
 else:
-    Adapter = ArmRun = CheckpointStore = DataFrame = Figure = GroundingDino = LiveMetrics = Any
+    Adapter = ArmRun = CheckpointStore = DataFrame = Figure = GroundingDino = InteractiveFigure = LiveMetrics = Any
     Predictions = SamModel = Start = StudentWeights = Any
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "DataFrame",
     "Figure",
     "GroundingDino",
+    "InteractiveFigure",
     "LiveMetrics",
     "Predictions",
     "SamModel",

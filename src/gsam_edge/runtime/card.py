@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gsam_edge.vision.errors import UserError
+from gsam_edge.vision.text import name_fault
 
 #: Ultralytics keeps a `task` of its own in the same place.
 _TASK = "gsam_edge_task"
@@ -83,6 +84,8 @@ class Card:
                 raise ArtefactError(f"metadata {key}: expected a JSON list of {what}, got {properties[key]!r:.80}")
         if not class_names:
             raise ArtefactError("metadata class_names: expected at least one name, got none")
+        if faults := [fault for name in class_names if (fault := name_fault(name))]:
+            raise ArtefactError(f"metadata class_names: {faults[0]}")
         if not 1 <= image_size <= MAX_IMAGE_SIZE:
             raise ArtefactError(f"metadata image_size: expected 1..{MAX_IMAGE_SIZE} pixels, got {image_size}")
         return cls(

@@ -24,13 +24,15 @@ class EdgeConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    max_detections: int = Field(gt=0, description="objects per image (N of every output), padded with score 0")
-    candidates: int = Field(gt=0, description="best anchors per image that enter non-maximum suppression")
+    max_detections: int = Field(
+        gt=0, le=10_000, description="objects per image (N of every output), padded with score 0"
+    )
+    candidates: int = Field(gt=0, le=10_000, description="best anchors per image that enter non-maximum suppression")
     iou_threshold: float = Field(
         gt=0, lt=1, description="a box is dropped above this IoU with a better one of its class"
     )
     nms_iterations: int = Field(
-        gt=0, description="longest chain of boxes dropped by dropped boxes that is resolved exactly"
+        gt=0, le=10_000, description="longest chain of boxes dropped by dropped boxes that is resolved exactly"
     )
     score_floor: float = Field(ge=0, lt=1, description="anchors that score less are no objects at all")
 

@@ -15,12 +15,15 @@ from safetensors.torch import save as save_safetensors
 from torch import Tensor
 
 from gsam_edge import __version__
-from gsam_edge.runtime.card import Card
+from gsam_edge.runtime.card import MAX_IMAGE_SIZE, Card
 from gsam_edge.students.choice import EdgeConfig, Size, Widths
 from gsam_edge.students.table import ARCHITECTURES
 from gsam_edge.vision.errors import UserError
+from gsam_edge.vision.text import name_fault
 
 _KEY = "gsam_edge_student"
+#: Tensors that are counted, not learnt, by the last part of their name.
+_COUNTED = {"num_batches_tracked": torch.int64}
 
 
 class StudentWeightsError(UserError):
@@ -108,34 +111,68 @@ class StudentWeights:
             header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
             card = json.loads(header["__metadata__"][_KEY])
             edge = EdgeConfig.model_validate(card["edge"])
-            named = tuple(str(name) for name in card["class_names"])
             weights = cls(
                 card["architecture"],
                 card["size"],
-                named,
-                int(card["image_size"]),
+                _class_names(card["class_names"]),
+                card["image_size"],
                 edge,
                 tensors,
-                card["facts"],
-                card.get("split"),
+                _of_type("facts", card["facts"], dict),
+                _of_type("split", card.get("split"), str, type(None)),
                 {name: _width(width) for name, width in card.get("widths", {}).items()},
             )
-        except (SafetensorError, ValidationError, KeyError, TypeError, ValueError, AttributeError) as error:
+        except (
+            *(SafetensorError, ValidationError, KeyError, TypeError, ValueError, AttributeError),
+            RecursionError,
+        ) as error:
             raise StudentWeightsError(
                 f"student weights: expected a safetensors file with the metadata {_KEY!r}, got {len(content)} bytes: "
-                f"{error!r}"
+                f"{error!r:.300}"
             ) from error
         if weights.architecture not in list(ARCHITECTURES):  # a list: the file may hold what has no hash
             raise StudentWeightsError(
-                f"student weights: architecture: expected one of {list(ARCHITECTURES)}, got {weights.architecture!r}"
+                f"student weights: architecture: expected one of {list(ARCHITECTURES)}, got "
+                f"{weights.architecture!r:.200}"
             )
         sizes = ARCHITECTURES[weights.architecture].sizes or (None,)
         if weights.size not in sizes:
             raise StudentWeightsError(
                 f"student weights: size: expected one of {list(sizes)}, which {weights.architecture} has, got "
-                f"{weights.size!r}"
+                f"{weights.size!r:.200}"
             )
+        _require_sound(weights)
         return weights
+
+
+def _require_sound(weights: StudentWeights) -> None:
+    """Raises StudentWeightsError at an image size or tensors with which no network computes."""
+    stride = ARCHITECTURES[weights.architecture].stride
+    size: object = weights.image_size
+    if type(size) is not int or not 1 <= size <= MAX_IMAGE_SIZE or size % stride:
+        raise StudentWeightsError(
+            f"student weights: image_size: expected a multiple of {stride} up to {MAX_IMAGE_SIZE} pixels, got "
+            f"{size!r:.80}"
+        )
+    for name, tensor in weights.tensors.items():
+        if tensor.dtype != _COUNTED.get(name.rpartition(".")[2], tensor.dtype if tensor.is_floating_point() else None):
+            raise StudentWeightsError(f"student weights: {name}: expected floating-point numbers, got {tensor.dtype}")
+        if not bool(torch.isfinite(tensor).all()):
+            raise StudentWeightsError(f"student weights: {name}: expected finite numbers, got NaN or infinity")
+
+
+def _class_names(names: object) -> tuple[str, ...]:
+    if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
+        raise ValueError(f"class_names: expected a list of names, at least one, got {names!r:.80}")
+    if faults := [fault for name in names if (fault := name_fault(name))]:
+        raise ValueError(f"class_names: {faults[0]}")
+    return tuple(names)
+
+
+def _of_type(key: str, value: Any, *kinds: type) -> Any:
+    if not isinstance(value, kinds):
+        raise ValueError(f"{key}: expected {' or '.join(kind.__name__ for kind in kinds)}, got {value!r:.80}")
+    return value
 
 
 def _width(width: Any) -> tuple[int, int]:

@@ -107,20 +107,22 @@ class GroundedSam:
     def _outlined(self, outline: TeacherPredict, image: Image, found: Detections) -> Detections:
         """Returns what was found with masks, and perhaps their boxes."""
         drawn = _masks(outline, image, found)
-        if drawn.masks is None:
+        masks = drawn.held_masks
+        if masks is None:
             return drawn
-        tight = masks_to_xyxy(drawn.masks)
+        tight = masks_to_xyxy(masks)
         xyxy = found.xyxy
         if self.boxes_from_masks:
             xyxy = np.where((tight[:, 2] > tight[:, 0])[:, None], tight, xyxy)  # the box of an empty mask stays
         agreement = paired_box_iou(found.xyxy, tight)
-        return replace(found, xyxy=xyxy, masks=drawn.masks, mask_scores=drawn.mask_scores, box_agreement=agreement)
+        return replace(found, xyxy=xyxy, masks=masks, mask_scores=drawn.mask_scores, box_agreement=agreement)
 
     @staticmethod
     def _draw(outline: TeacherPredict, prompted: Iterable[tuple[Image, Detections]]) -> Iterator[Detections]:
         for image, prompt in prompted:
             drawn = _masks(outline, image, prompt)
-            yield drawn if drawn.mask_scores is None else replace(drawn, scores=drawn.mask_scores)
+            known = drawn.mask_scores
+            yield drawn if known is None else replace(drawn, scores=known, masks=drawn.held_masks)
 
 
 def _masks(outline: TeacherPredict, image: Image, boxes: Detections) -> Detections:

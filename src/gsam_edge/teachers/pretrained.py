@@ -1,7 +1,9 @@
 """Loads models of transformers from a folder or by their Hugging Face id; their weights must fill them exactly."""
 
+import json
 import logging
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
@@ -60,6 +62,8 @@ def load_pretrained(
         )
         prepares = processor.from_pretrained(id_or_folder, **options)
     except OSError as error:
+        if _is_damaged(Path(id_or_folder, "config.json")):  # transformers tells of it as of a missing model
+            raise BaseModelError(f"{title} {id_or_folder}: expected a whole model, but: {error}") from error
         raise FileNotFoundError(
             f"{title}: expected a folder or a model in the local Hugging Face cache, got {id_or_folder!r}"
             f" (downloads {'allowed' if allow_download else 'not allowed'}): {error}"
@@ -70,6 +74,17 @@ def load_pretrained(
         ) from error
     _check_weights(f"{title} {id_or_folder}", len(model.state_dict()), arrived)
     return model.eval(), prepares
+
+
+def _is_damaged(file: Path) -> bool:
+    """Returns whether a file is there and no JSON."""
+    try:
+        json.loads(file.read_bytes())
+    except OSError:
+        return False
+    except (ValueError, RecursionError):
+        return True
+    return False
 
 
 def require_input_size(what: str, processor: Any, side: int) -> None:

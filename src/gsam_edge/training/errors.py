@@ -9,3 +9,7 @@ class TrainingError(UserError):
 
 class SettingError(UserError):
     """A device that this machine lacks, an invalid seed or device name, or another setting that cannot be kept."""
+
+
+class BusyError(UserError):
+    """Another process does the same work at this moment."""

@@ -70,8 +70,21 @@ class Detections:
     @property
     def cropped(self) -> CroppedMasks | None:
         """The masks as they were given, cropped; None where they were not, or `masks` was read since."""
-        held = vars(self)["masks"]
+        held = self.held_masks
         return held if isinstance(held, CroppedMasks) else None
+
+    @property
+    def held_masks(self) -> NDArray[np.bool_] | CroppedMasks | None:
+        """The masks as they are held; `dataclasses.replace` fills them out unless it is given these."""
+        held: NDArray[np.bool_] | CroppedMasks | None = vars(self)["masks"]
+        return held
+
+    def crop(self) -> CroppedMasks | None:
+        """Returns the masks cropped to windows, whatever form they are held in, and leaves them in it."""
+        held = self.held_masks
+        if held is None or isinstance(held, CroppedMasks):
+            return held
+        return CroppedMasks.crop((held.shape[1], held.shape[2]), held)
 
     @classmethod
     def empty(cls, *, mask_hw: tuple[int, int] | None = None, num_classes: int | None = None) -> "Detections":
@@ -86,7 +99,7 @@ class Detections:
 
     def select(self, index: NDArray[np.bool_] | NDArray[np.int64]) -> "Detections":
         """Returns the rows of a boolean mask [N] or an index array [M], in the index's order."""
-        held = vars(self)["masks"]  # cropped ones stay cropped
+        held = self.held_masks  # cropped ones stay cropped
         return replace(
             self,
             xyxy=self.xyxy[index],

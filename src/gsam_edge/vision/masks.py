@@ -1,6 +1,6 @@
 """Binary masks as arrays or cropped: their boxes and their overlap."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,18 +30,45 @@ class CroppedMasks:
         """Packs N parts, bool [h, w] of the windows' sizes, one at a time."""
         return cls(image_hw, windows_xyxy, tuple(np.packbits(part, axis=1) for part in parts))
 
+    @classmethod
+    def crop(cls, image_hw: tuple[int, int], masks: Iterable[NDArray[np.bool_]]) -> "CroppedMasks":
+        """Crops N masks, bool [H, W], to their tight windows, one at a time; an empty mask has an empty window."""
+        windows: list[tuple[int, int, int, int]] = []
+        bits: list[NDArray[np.uint8]] = []
+        for mask in masks:
+            left, top, right, bottom = _tight(mask)
+            windows.append((left, top, right, bottom))
+            bits.append(np.packbits(mask[top:bottom, left:right], axis=1))
+        return cls(image_hw, np.array(windows, np.int64).reshape(-1, 4), tuple(bits))
+
+    @classmethod
+    def joined(cls, parts: Sequence["CroppedMasks"]) -> "CroppedMasks":
+        """Returns the masks of several values of one image, at least one value, one behind the other."""
+        windows = np.concatenate([part.windows_xyxy for part in parts])
+        return cls(parts[0].image_hw, windows, tuple(bits for part in parts for bits in part.bits))
+
     @property
     def shape(self) -> tuple[int, int, int]:
         """N, H, W: the shape of `whole`."""
         return (len(self.bits), *self.image_hw)
 
+    @property
+    def areas(self) -> NDArray[np.int64]:
+        """Pixels of each mask, int64 [N]."""
+        return np.array([np.count_nonzero(self.part(row)) for row in range(len(self))], np.int64)
+
     def __len__(self) -> int:
         return len(self.bits)
 
-    def __getitem__(self, index: NDArray[np.bool_] | NDArray[np.int64]) -> "CroppedMasks":
+    def __getitem__(self, index: NDArray[np.bool_] | NDArray[np.int64] | Sequence[int]) -> "CroppedMasks":
         """Returns the rows of a boolean mask [N] or an index array [M], in the index's order."""
-        rows = np.arange(len(self))[index].tolist()
+        rows = np.arange(len(self))[np.asarray(index, None if len(index) else np.int64)].tolist()
         return CroppedMasks(self.image_hw, self.windows_xyxy[rows], tuple(self.bits[row] for row in rows))
+
+    def with_empty(self, count: int) -> "CroppedMasks":
+        """Returns the same masks and, behind them, some empty ones."""
+        windows = np.concatenate([self.windows_xyxy, np.zeros((count, 4), np.int64)])
+        return CroppedMasks(self.image_hw, windows, (*self.bits, *[np.zeros((0, 0), np.uint8)] * count))
 
     def part(self, row: int) -> NDArray[np.bool_]:
         """Returns one mask within its window, bool [h, w]."""
@@ -56,21 +83,32 @@ class CroppedMasks:
         return masks
 
 
-def masks_to_xyxy(masks: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Returns the tight corners [N, 4], float32 pixels, of masks [N, H, W]; zeros for an empty mask.
+def masks_to_xyxy(masks: NDArray[np.bool_] | CroppedMasks) -> NDArray[np.float32]:
+    """Returns the tight corners [N, 4], float32 pixels, of masks [N, H, W] or cropped ones; zeros for an empty mask.
 
     The right and bottom corners are exclusive, so that width and height count pixels as COCO's `toBbox` does.
     """
     boxes = np.zeros((len(masks), 4), np.float32)
-    for row, mask in enumerate(masks):
-        columns = np.flatnonzero(mask.any(axis=0))
-        lines = np.flatnonzero(mask.any(axis=1))
-        if len(columns):
-            boxes[row] = columns[0], lines[0], columns[-1] + 1, lines[-1] + 1
+    for row in range(len(masks)):
+        if not isinstance(masks, CroppedMasks):
+            boxes[row] = _tight(masks[row])
+        elif any(box := _tight(masks.part(row))):
+            boxes[row] = box + np.tile(masks.windows_xyxy[row, :2], 2)
     return boxes
 
 
-def paired_iou(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Returns intersection over union [N] of masks [N, H, W], row by row; 0 where both are empty."""
-    union = (a | b).sum((1, 2))
-    return ((a & b).sum((1, 2)) / np.maximum(union, 1)).astype(np.float32)
+def paired_iou(a: NDArray[np.bool_] | CroppedMasks, b: NDArray[np.bool_] | CroppedMasks) -> NDArray[np.float32]:
+    """Returns intersection over union [N] of masks [N, H, W] or cropped ones, row by row; 0 where both are empty."""
+    ious = np.zeros(len(a), np.float32)
+    for row in range(len(a)):
+        one, other = (each[[row]].whole()[0] if isinstance(each, CroppedMasks) else each[row] for each in (a, b))
+        ious[row] = np.count_nonzero(one & other) / max(int(np.count_nonzero(one | other)), 1)
+    return ious
+
+
+def _tight(mask: NDArray[np.bool_]) -> tuple[int, int, int, int]:
+    """Returns the tight corners of a mask [H, W], right and bottom exclusive; zeros for an empty one."""
+    columns, lines = np.flatnonzero(mask.any(axis=0)), np.flatnonzero(mask.any(axis=1))
+    if not len(columns):
+        return 0, 0, 0, 0
+    return int(columns[0]), int(lines[0]), int(columns[-1]) + 1, int(lines[-1]) + 1

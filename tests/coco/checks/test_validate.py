@@ -80,6 +80,8 @@ def test_a_sound_file_passes_untouched(content, files, config):
         ("categories.0.id", "3", {("id_not_integer", "fix"): 1}),
         ("categories.1.name", " BAG", {("category_name_alike", "keep"): 1}),
         ("categories.0.name", 7, {("category_name_not_text", "fix"): 1}),
+        ("categories.0.name", "\x1b[31mred\a", {("category_name_control", "fix"): 1}),
+        ("categories.0.name", "b" * 10_000, {("category_name_long", "fix"): 1}),
         ("categories.0.name", True, CLASSLESS),
         ("categories.0.name", math.nan, CLASSLESS),
         # images

@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -21,7 +22,8 @@ NO_COPIES = {"compared": 0, "modes": {}, "exact": [], "near": []}
 
 def configured(**changes):
     values = {
-        "near_duplicate_distance": 24, "smallest_box_side": 4, "duplicate_iou": 0.9, "mask_box_iou": 0.7,
+        "near_duplicate_distance": 24, "smallest_image_side": 4,
+        "smallest_box_side": 4, "duplicate_iou": 0.9, "mask_box_iou": 0.7,
         "fewest_objects_of_class": 0, "largest_imbalance": 1000, "max_examples": 2, "policies": {},
     }  # fmt: skip
     return HealthConfig(**values | changes)
@@ -177,3 +179,11 @@ def test_a_split_is_held_against_the_groups_and_the_classes():
     leak = findings["split_leak"]
     assert (leak["severity"], leak["count"]) == ("error", 1)
     assert leak["examples"][0]["detail"] == "2.png in train, 4.png in test"
+
+
+def test_images_of_a_few_pixels_are_named():
+    value = annotations_of([{"bbox": [0, 0, 10, 10]}])
+    narrow = {**value.images[-1], "id": 99, "file_name": "flat.png", "width": 2}
+    findings = found(replace(value, images=(*value.images, narrow)))
+    assert findings["tiny_image"]["examples"][0]["where"] == "flat.png"
+    assert findings["tiny_image"]["examples"][0]["image_ids"] == [99]

@@ -9,7 +9,8 @@ from gsam_edge.coco.health.table import HealthConfig
 
 SPLIT = SplitConfig(train=0.7, val=0.15, test=0.15, group_by="auto", labels="all")
 HEALTH = HealthConfig(
-    near_duplicate_distance=28, smallest_box_side=8, duplicate_iou=0.9, mask_box_iou=0.7, fewest_objects_of_class=20,
+    near_duplicate_distance=28, smallest_image_side=8,
+    smallest_box_side=8, duplicate_iou=0.9, mask_box_iou=0.7, fewest_objects_of_class=20,
     largest_imbalance=10, max_examples=5, policies={},
 )  # fmt: skip
 

@@ -18,7 +18,7 @@ SQUARE = [10, 10, 30, 10, 30, 30, 10, 30]
 
 def configured(**policies):
     return HealthConfig(
-        near_duplicate_distance=28, smallest_box_side=4, duplicate_iou=0.9, mask_box_iou=0.7,
+        near_duplicate_distance=28, smallest_image_side=4, smallest_box_side=4, duplicate_iou=0.9, mask_box_iou=0.7,
         fewest_objects_of_class=0, largest_imbalance=1000, max_examples=2, policies=policies,
     )  # fmt: skip
 

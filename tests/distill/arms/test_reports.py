@@ -198,3 +198,10 @@ def test_controls_that_would_say_nothing_are_left_out_with_the_reason():
     assert set(left_out(every, pool_images=9, held_back_images=0, listens=False)) == {"oracle"}
     assert set(left_out(every, pool_images=0, held_back_images=0, listens=False)) == set(every)
     assert set(left_out(every, pool_images=0, held_back_images=0, listens=True)) == set(every) - {"truth"}
+
+
+def test_a_student_that_finds_nothing_is_said_to_have_learnt_nothing():
+    nothing = {"distilled": {"bag": -1, "tag": -1}, "truth": BOTH}
+    assert report(nothing)["verdict"].startswith("the student learnt nothing: it finds no object")
+    runs = [replace(run, facts={**run.facts, "val": {"box_map50": 0.1}}) for run in runs_of(TRUTH, nothing, [0])]
+    assert not report_of(runs)["verdict"].startswith("the student learnt nothing")

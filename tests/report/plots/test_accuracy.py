@@ -1,50 +1,62 @@
-import io
-
 import numpy as np
 import pytest
+from plotly.io import from_json
 
 from gsam_edge.report.plots.accuracy import plot_confusion, plot_precision_recall, plot_reliability
 
-AWKWARD = ("ear $of$ bag", "Ähre_1", "穂")
+AWKWARD = ("<a href='x'>ear</a>", "Ähre_1 %{x}", "穂")
 
 
-def drawn(figure):
-    """The figure as it is saved; every text in it must be drawable."""
-    figure.savefig(io.BytesIO(), format="png")
-    return figure
+def read(figure):
+    """The figure as it is read from its file."""
+    text = figure.to_json()
+    assert "bdata" not in text, "kedro-viz's plotly.js reads plain numbers"
+    assert "<a " not in text
+    assert r"\u003ca " not in text
+    return from_json(text)
 
 
 class TestConfusion:
     def test_every_count_stands_in_its_cell(self):
         counts = [[5, 1, 0, 2], [0, 7, 0, 0], [0, 0, 0, 3], [4, 0, 0, 0]]
-        axes = drawn(plot_confusion({"names": [*AWKWARD, "background"], "counts": counts})).axes[0]
-        assert {text.get_text() for text in axes.texts} == {"5", "1", "2", "7", "3", "4"}
-        np.testing.assert_allclose(axes.images[0].get_array()[0], [5 / 8, 1 / 8, 0, 2 / 8])
-        assert [label.get_text() for label in axes.get_yticklabels()][-1] == "background"
+        figure = read(plot_confusion({"names": [*AWKWARD, "background"], "counts": counts}))
+        (cells,) = figure.data
+        assert [[int(text or 0) for text in row] for row in cells.text] == counts
+        np.testing.assert_allclose(cells.z[0], [5 / 8, 1 / 8, 0, 2 / 8])
+        assert (cells.zmin, cells.zmax) == (0, 1)
+        assert list(figure.layout.yaxis.ticktext) == ["&lt;a href='x'&gt;ear&lt;/a&gt;", *AWKWARD[1:], "background"]
+        assert cells.hovertext[1][1] == "is Ähre_1 %{x}, found as Ähre_1 %{x}: 7 objects, 100% of the row"
+        assert cells.hovertemplate is None, "names would be read as templates"
 
     def test_of_many_classes_some_are_shown(self):
         counts = np.diag([*range(1, 41), 0]).tolist()
-        axes = plot_confusion({"names": [*map(str, range(40)), "background"], "counts": counts}).axes[0]
-        assert "24 of 40 classes" in axes.get_title("left")
-        assert axes.images[0].get_array().shape == (25, 25)
+        figure = read(plot_confusion({"names": [*map(str, range(40)), "background"], "counts": counts}))
+        assert "24 of 40 classes" in figure.layout.title.text
+        assert np.shape(figure.data[0].z) == (25, 25)
 
 
 class TestPrecisionRecall:
     def test_a_curve_for_each_class_with_a_dot_where_it_is_used(self):
         curves = {AWKWARD[0]: [[0, 1.0], [0.01, 0.5]], AWKWARD[1]: []}
         per_class = {AWKWARD[0]: {"box_map50": {"value": 0.2}, "precision": {"value": 0.5}, "recall": {"value": 0.01}}}
-        axes = drawn(plot_precision_recall(curves, per_class)).axes[0]
-        assert [len(line.get_xdata()) for line in axes.lines] == [2, 1, 1]
-        assert "AP50 0.20" in axes.get_legend().get_texts()[0].get_text()
+        curve, dot, nothing = read(plot_precision_recall(curves, per_class)).data
+        assert [list(curve.x), list(curve.y)] == [[0, 0.01], [1, 0.5]]
+        assert (dot.x, dot.y) == ((0.01,), (0.5,))
+        assert (nothing.x, nothing.y) == ((0,), (0,))
+        assert curve.name.endswith("AP50 0.20")
 
     def test_many_classes_are_pale_beside_their_mean(self):
         curves = {str(number): [[0, 1.0], [0.01, 1.0]] for number in range(30)}
-        axes = drawn(plot_precision_recall(curves, {})).axes[0]
-        assert axes.lines[-1].get_ydata()[:3].tolist() == [1, 1, 0]
-        assert [text.get_text() for text in axes.get_legend().get_texts()] == ["mean of 30 classes"]
+        figure = read(plot_precision_recall(curves, {}))
+        assert figure.data[-1].y[:3] == (1, 1, 0)
+        assert [trace.name for trace in figure.data if trace.showlegend] == ["mean of 30 classes"]
+
+    def test_both_axes_go_from_0_to_1(self):
+        layout = read(plot_precision_recall({"ear": [[0, 0.01]]}, {})).layout
+        assert layout.xaxis.range == layout.yaxis.range == (0, 1.02)
 
     def test_without_classes(self):
-        assert drawn(plot_precision_recall({}, {})).axes[0].texts[0].get_text() == "no objects of any class"
+        assert read(plot_precision_recall({}, {})).layout.annotations[0].text == "no objects of any class"
 
 
 class TestReliability:
@@ -53,12 +65,14 @@ class TestReliability:
             {"low": 0.0, "high": 0.5, "count": 4, "score": 0.3, "correct": 0.25},
             {"low": 0.5, "high": 1.0, "count": 0},
         ]
-        figure = drawn(plot_reliability({"ece": 0.05, "bins": bins}))
-        shares, counts = figure.axes
-        assert [patch.get_height() for patch in shares.patches] == [0.25]
-        assert [patch.get_height() for patch in counts.patches] == [4]
-        assert "0.050" in shares.get_title("left")
+        figure = read(plot_reliability({"ece": 0.05, "bins": bins}))
+        shares, _, scores, counts = figure.data
+        assert (shares.x, shares.y) == ((0.25,), (0.25,))
+        assert (scores.x, scores.y) == ((0.3,), (0.25,))
+        assert (counts.y, counts.yaxis) == ((4,), "y2")
+        assert "0.050" in figure.layout.title.text
+        assert "4 detections<br>25% right" in shares.hovertext[0]
 
     @pytest.mark.parametrize("calibration", [{}, {"ece": 0.0, "bins": []}])
     def test_without_detections(self, calibration):
-        assert "nothing is detected" in drawn(plot_reliability(calibration)).axes[0].get_title("left")
+        assert "nothing is detected" in read(plot_reliability(calibration)).layout.title.text

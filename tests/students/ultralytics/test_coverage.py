@@ -47,7 +47,7 @@ def test_a_polygon_gives_its_mask_back_to_the_last_pixel(seed, side, share):
         if polygon is None:
             assert not mask.any()
             continue
-        np.testing.assert_array_equal(polygon_masks([polygon], mask.shape)[0], mask)
+        np.testing.assert_array_equal(polygon_masks([polygon], mask.shape).whole()[0], mask)
         np.testing.assert_array_equal(shares(polygon, mask.shape), mask)
         box = np.concatenate([polygon.min(0), polygon.max(0)])
         np.testing.assert_array_equal(box, masks_to_xyxy(mask[None])[0])
@@ -95,7 +95,7 @@ def test_an_object_thinner_than_a_cell_is_not_lost(width):
             corners = [centre + s * along + t * across for s, t in ((-1, -1), (1, -1), (1, 1), (-1, 1))]
             polygon = np.array(corners, np.float32)
             assert (learnable_masks([polygon], (32, 32)) > 0.5).any()
-            assert polygon_masks([polygon], (32, 32)).any()
+            assert polygon_masks([polygon], (32, 32)).whole().any()
 
 
 def test_no_polygon_gives_no_mask():

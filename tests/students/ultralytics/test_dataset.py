@@ -136,7 +136,7 @@ def test_a_description_without_consequences_changes_no_label(make_images, augmen
         np.testing.assert_allclose(changed["bboxes"], label["bboxes"], atol=1e-6)
         for before, after in zip(label["segments"], changed["segments"], strict=True):
             masks = polygon_masks([before * (width, height), after * (width, height)], (height, width))
-            assert np.array_equal(*masks)
+            assert np.array_equal(*masks.whole())
 
 
 def test_a_described_picture_is_drawn_anew_and_the_same_for_the_same_seed(make_images, augmentation_rules):

@@ -15,6 +15,7 @@ from gsam_edge.students.ultralytics.own_boxes import box_differs_from_mask
 from gsam_edge.training.seed import seed_everything
 from gsam_edge.vision import Detections
 from gsam_edge.vision.boxes import cxcywh_to_xyxy
+from gsam_edge.vision.masks import CroppedMasks
 
 SIDE = 96
 OFF = dict.fromkeys(
@@ -155,6 +156,7 @@ def test_only_a_box_that_is_not_its_masks_is_an_own_one():
     masks = np.zeros((4, 20, 20), bool)
     masks[:3, 5:10, 5:12] = True
     xyxy = np.array([[5, 5, 12, 10], [4.1, 5, 12.9, 10], [3, 5, 12, 10], [1, 1, 3, 3]], np.float32)
-    assert box_differs_from_mask(xyxy, masks).tolist() == [False, False, True, False]
+    cropped = CroppedMasks.crop((20, 20), masks)
+    assert box_differs_from_mask(xyxy, cropped).tolist() == [False, False, True, False]
     assert box_differs_from_mask(xyxy, None).tolist() == [False] * 4
-    assert box_differs_from_mask(xyxy[:0], masks[:0]).tolist() == []
+    assert box_differs_from_mask(xyxy[:0], cropped[[]]).tolist() == []

@@ -1,5 +1,6 @@
 import json
 import pickle
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -141,6 +142,33 @@ def test_a_file_that_is_no_known_sam_is_refused(tmp_path, content):
     torch.save(content, tmp_path / "x.pth")
     with pytest.raises(BaseModelError, match=r"x\.pth: expected a"):
         load_sam(tmp_path / "x.pth")
+
+
+def archive(path: Path, name: str, content: bytes) -> None:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as stream:
+        stream.writestr(name, content)
+
+
+ODD_FILES = {
+    "text": lambda path: path.write_text("hello world"),
+    "nothing": lambda path: path.write_bytes(b""),
+    "an archive of something else": lambda path: archive(path, "a.txt", b"a"),
+    "a bomb": lambda path: archive(path, "archive/data.pkl", bytes(10**7)),
+    "numbers for names": lambda path: torch.save({1: torch.ones(2), 2: torch.ones(2)}, path),
+    "whole numbers": lambda path: torch.save({"a": torch.ones(2, dtype=torch.int8)}, path),
+    "no finite numbers": lambda path: torch.save({"a": torch.full((2,), torch.nan)}, path),
+    "more numbers than bytes": lambda path: torch.save({"a": torch.zeros(1).expand(10**9)}, path),
+    "a sparse tensor": lambda path: torch.save({"a": torch.eye(3).to_sparse()}, path),
+    "a folder's name": lambda path: torch.save({"image_encoder.blocks": torch.ones(2)}, path),
+}
+
+
+@pytest.mark.parametrize("kind", ODD_FILES)
+def test_what_is_no_sam_is_one_message_with_the_files_name(tmp_path, kind):
+    path = tmp_path / "odd.pth"
+    ODD_FILES[kind](path)
+    with pytest.raises(BaseModelError, match=r"odd\.pth: expected"):
+        load_sam(path)
 
 
 def test_a_cut_off_file_is_refused(tmp_path):

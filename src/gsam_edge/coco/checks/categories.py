@@ -1,5 +1,6 @@
 """Checks the categories of a COCO file."""
 
+import hashlib
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +10,10 @@ from gsam_edge.coco.checks.findings import Case, Ledger
 from gsam_edge.coco.checks.ids import Ids, is_word
 from gsam_edge.coco.errors import InvalidDatasetError
 from gsam_edge.coco.geometry.shapes import MAX_AREA, brief, is_text
+from gsam_edge.vision.text import MOST_NAME, visible
+
+#: Hexadecimal digits that tell cut names apart.
+_DIGITS = 8
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,7 @@ def check_categories(raw: Sequence[Any], ledger: Ledger) -> CategoryCheck:
         if category_id is None or name is None:
             case.drop("category_malformed", f"expected a mapping with id and name, got {brief(record)}")
             continue
+        name = _readable(name, case)
         names.setdefault(name, category_id)
         if category_id in records or category_id in moved:
             known = records[moved.get(category_id, category_id)]["name"]
@@ -91,6 +97,18 @@ def _reading(name: str) -> str:
 def _alike(name: str, like: Mapping[str, Any]) -> str:
     merge = "--params=validation.policies.category_name_alike=fix makes them one"
     return f"{brief(name)} reads like {brief(like['name'])}, category {like['id']}; {merge}"
+
+
+def _readable(name: str, case: Case) -> str:
+    """Returns a name that people, terminals and plots can be shown: without control characters, not too long."""
+    if (shown := visible(name)) != name:
+        case.fault("category_name_control", f"name {brief(name)} is read as {brief(shown)}")
+    if len(shown) > MOST_NAME:
+        # names that begin alike stay apart
+        end = f"... {hashlib.sha256(name.encode()).hexdigest()[:_DIGITS]}"
+        case.fault("category_name_long", f"name {brief(name)} of {len(name)} characters")
+        shown = shown[: MOST_NAME - len(end)] + end
+    return shown
 
 
 def _name(record: Any) -> str | None:

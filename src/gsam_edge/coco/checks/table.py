@@ -6,6 +6,8 @@ from typing import Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from gsam_edge.vision.text import MOST_NAME
+
 Severity: TypeAlias = Literal["error", "warning", "info"]
 Policy: TypeAlias = Literal["error", "drop", "fix", "keep"]
 
@@ -51,6 +53,12 @@ CHECKS: Mapping[str, Check] = {
     "category_same_name": Check("warning", ("fix", "error"), "a category named like an earlier one, merged into it"),
     "category_name_alike": Check(
         "warning", ("keep", "fix", "error"), "a name that reads like an earlier one: capitals, blanks, signs unseen"
+    ),
+    "category_name_control": Check(
+        "warning", ("fix", "error"), "a category name with control characters; they become pictures, such as ␛"
+    ),
+    "category_name_long": Check(
+        "warning", ("fix", "error"), f"a category name of over {MOST_NAME} characters, cut off"
     ),
     "category_name_not_text": Check("info", ("fix", "error"), "a category name that is a number; read as text"),
     "category_unused": Check("info", ("drop", "keep", "error"), "a category without annotations"),

@@ -1,4 +1,4 @@
-"""Finds copies of images."""
+"""Finds images that teach nothing of their own: copies, and those of a few pixels."""
 
 from collections.abc import Sequence
 
@@ -25,3 +25,18 @@ def copied_images(annotations: Annotations, groups: Sequence[Sequence[int]]) -> 
         best = max(images, key=lambda image: objects[image["id"]])
         copies |= {image["id"] for image in images if image is not best}
     return Cases(len(copies), examples, frozenset(copies))
+
+
+def tiny_images(annotations: Annotations, smallest_side: int) -> Cases:
+    """Finds images with a side shorter than `smallest_side` pixels; smallest first."""
+    found = [image for image in annotations.images if min(image["width"], image["height"]) < smallest_side]
+    found.sort(key=lambda image: min(image["width"], image["height"]))
+    examples = [
+        {
+            "where": image["file_name"],
+            "image_ids": [image["id"]],
+            "detail": f"{image['width']} x {image['height']} pixels",
+        }
+        for image in found
+    ]
+    return Cases(len(found), examples, frozenset(image["id"] for image in found))

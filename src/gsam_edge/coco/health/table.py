@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from gsam_edge.coco.checks.table import Check, Policy, known_policies
 from gsam_edge.coco.health.cases import Cases, Inspected
 from gsam_edge.coco.health.classes import classes_below, imbalanced_classes
-from gsam_edge.coco.health.copies import copied_images
+from gsam_edge.coco.health.copies import copied_images, tiny_images
 from gsam_edge.coco.health.objects import (
     boxes_as_images,
     mask_box_disagreements,
@@ -47,6 +47,10 @@ HEALTH_CHECKS: Mapping[str, HealthCheck] = {
     "near_duplicate": HealthCheck(
         "info", _DROP, "an image that shows the same as an earlier one, perhaps altered",
         find=lambda seen, config: copied_images(seen.annotations, seen.duplicates["near"]),
+    ),
+    "tiny_image": HealthCheck(
+        "warning", _DROP, "an image with a side shorter than health.smallest_image_side",
+        find=lambda seen, config: tiny_images(seen.annotations, config.smallest_image_side),
     ),
     "tiny_box": HealthCheck(
         "warning", _DROP, "a box with a side shorter than health.smallest_box_side",
@@ -95,6 +99,7 @@ class HealthConfig(BaseModel):
     near_duplicate_distance: int = Field(
         ge=0, le=MOST_DISTANCE, description="bits of 256 in which the perceptual hashes of near duplicates may differ"
     )
+    smallest_image_side: int = Field(ge=0, description="pixels, the shorter side of the smallest image worth learning")
     smallest_box_side: float = Field(ge=0, description="pixels, the shorter side of the smallest box worth learning")
     duplicate_iou: float = Field(gt=0.5, le=1, description="overlap from which two objects of a class are one")
     mask_box_iou: float = Field(

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from kedro.io import AbstractDataset
 
-from gsam_edge.datasets.atomic import new_folder
 from gsam_edge.report.progress import watched
+from gsam_edge.training.durable import new_folder
 
 if TYPE_CHECKING:
     from gsam_edge.runtime.inference.files import DrawingSettings

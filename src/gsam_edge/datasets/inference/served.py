@@ -13,10 +13,10 @@ from typing import Any
 from kedro.io import AbstractDataset
 
 import gsam_edge
-from gsam_edge.datasets.atomic import new_folder
 from gsam_edge.datasets.inference.exported import Exported
 from gsam_edge.export.bundle.wheel import device_modules
 from gsam_edge.runtime.engines.table import ENGINES
+from gsam_edge.training.durable import new_folder
 
 _LOADER = "gsam_edge.runtime.served"
 #: Packages that a model needs beside the backend of its file.

@@ -6,9 +6,9 @@ from typing import Any
 
 from kedro.io import AbstractDataset, DatasetError
 
-from gsam_edge.datasets.atomic import write_bytes
 from gsam_edge.datasets.review.folder import LABELS_NAME, short_digest, taken_back_name
 from gsam_edge.evaluate.review.returned import Corrections
+from gsam_edge.training.durable import write_bytes
 
 logger = logging.getLogger(__name__)
 

@@ -14,9 +14,9 @@ from kedro.io import AbstractDataset, DatasetError
 from kedro_datasets._typing import TablePreview
 
 from gsam_edge.coco.importers.label_studio.tasks import interface, tasks
-from gsam_edge.datasets.atomic import new_folder
 from gsam_edge.datasets.images import ImageFolder
 from gsam_edge.evaluate.review.package import Review
+from gsam_edge.training.durable import new_folder
 from gsam_edge.vision.errors import UserError
 
 logger = logging.getLogger(__name__)

@@ -22,6 +22,7 @@ from gsam_edge.distill.arms.hand_over import (
 from gsam_edge.distill.arms.scores import found_by, require_objects, score_student
 from gsam_edge.distill.arms.stage import ArmSettings, PoolLabels, stage_trainings, train_stage
 from gsam_edge.distill.arms.table import ARMS, DISTILLED, Arm, Source, left_out, seeds_of
+from gsam_edge.distill.arms.verdict import LEARNT_NOTHING, WHAT_TO_DO
 from gsam_edge.distill.labels.labelling import require_labels_of
 from gsam_edge.distill.maps import StoredMaps
 from gsam_edge.students.choice import StudentChoice, choose_student
@@ -156,6 +157,8 @@ def train_arm(name: str, data: ArmData, settings: ArmSettings, run: Run) -> Trai
         "without_area": trained.without_area,
         "common": _common(data, settings, trained.weights.facts["precision"]),
     }
+    if not any(value > 0 for value in facts["val"].values()):
+        logger.warning("%s, seed %d: %s of the validation images; %s", arm.title, run.seed, LEARNT_NOTHING, WHAT_TO_DO)
     return TrainedArm(replace(trained.weights, split=data.train.split_digest), facts)
 
 

@@ -81,6 +81,8 @@ def distillation_report(
     report: dict[str, Any] = {
         "verdict": distillation_verdict(
             gains,
+            learnt=any(each.estimate.value > 0 for each in distilled.values())
+            or any(value > 0 for run in runs if run.arm == DISTILLED for value in run.facts.get("val", {}).values()),
             seeds=len(seeds),
             enough=JUDGED_BY in distilled and distilled[JUDGED_BY].enough,
             no_pool=no_pool,

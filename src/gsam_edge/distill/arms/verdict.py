@@ -8,6 +8,9 @@ from gsam_edge.metrics.bootstrap import Estimate
 
 #: Beginnings of the verdicts.
 PAYS, PAYS_NOT, UNKNOWN = "distillation adds", "does not pay here", "not known"
+LEARNT_NOTHING = "the student learnt nothing"
+#: What helps a student that learnt nothing.
+WHAT_TO_DO = "give distillation.training.steps more, or student.image_size, or label more images"
 NOTHING_TO_TEACH = "nothing for the teacher to teach"
 
 
@@ -24,18 +27,28 @@ class Gain(NamedTuple):
 
 
 def distillation_verdict(
-    gains: Mapping[str, Gain], *, seeds: int, enough: bool, no_pool: str | None, taught: bool, listens: bool
+    gains: Mapping[str, Gain],
+    *,
+    learnt: bool,
+    seeds: int,
+    enough: bool,
+    no_pool: str | None,
+    taught: bool,
+    listens: bool,
 ) -> str:
     """Returns the verdict. A gain is claimed only over both controls, with both intervals above 0.
 
     Args:
         gains: over each control that was trained, by its name.
+        learnt: whether a distilled student finds any object of the validation or the test images.
         seeds: trainings of each arm.
         enough: whether enough test images hold objects for an interval.
         no_pool: why there are no images for the teacher to label, or None where there are some.
         taught: whether the distilled student learnt from any label of the pool.
         listens: whether a loss of the teacher's has a weight.
     """
+    if not learnt:
+        return f"{LEARNT_NOTHING}: it finds no object of the validation images nor of the test images; {WHAT_TO_DO}"
     if no_pool is not None and not listens:
         return f"{NOTHING_TO_TEACH}: {no_pool}, and no loss of the teacher's has a weight"
     if not (taught or listens):

@@ -56,7 +56,7 @@ class Disagreement:
         return WorstImage(
             images[self.file_name],
             self.file_name,
-            self.annotations.truth(self.image_id, masks=found.masks is not None),
+            self.annotations.truth(self.image_id, masks=found.held_masks is not None),
             found,
             self.why,
             truth_lines=["dotted" if missed else "solid" for missed in self.missed],

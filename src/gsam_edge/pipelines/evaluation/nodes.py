@@ -11,7 +11,7 @@ from gsam_edge.export.files import ArtefactFiles
 from gsam_edge.export.format import NotBuilt
 from gsam_edge.export.table import FORMATS
 from gsam_edge.pipelines.templates import STUDENT, tuned_teachers
-from gsam_edge.pipelines.types import DataFrame, Figure, Predictions, StudentWeights
+from gsam_edge.pipelines.types import DataFrame, Figure, InteractiveFigure, Predictions, StudentWeights
 from gsam_edge.teachers.table import TeacherChoice
 from gsam_edge.training.device import DeviceName
 from gsam_edge.vision.images import ImageSource
@@ -170,7 +170,7 @@ def time_artefacts(
 
 def compare(
     times: dict[str, Row], evaluation_report: dict[str, Any], **measurements: Row
-) -> tuple[list[Row], DataFrame, Figure]:
+) -> tuple[list[Row], DataFrame, InteractiveFigure]:
     """Compares all artefacts that could be measured: as a report, as a table for kedro-viz, as a plot."""
     from gsam_edge.evaluate.comparison import comparison_frame, comparison_rows
     from gsam_edge.report.differences import told_differences
@@ -209,7 +209,7 @@ def evaluate_artefacts(
     return evaluation_report(annotations_test, artefacts, recommended, evaluation, draws)
 
 
-def plot_evaluation(evaluation_report: dict[str, Any]) -> tuple[Figure, Figure, Figure]:
+def plot_evaluation(evaluation_report: dict[str, Any]) -> tuple[InteractiveFigure, ...]:
     """Plots the student's confusion of classes, precision by recall, and the share of right ones by score."""
     from gsam_edge.evaluate.report import diagnosed
     from gsam_edge.report.plots.accuracy import plot_confusion, plot_precision_recall, plot_reliability

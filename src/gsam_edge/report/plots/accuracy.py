@@ -6,16 +6,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gsam_edge.report.draw import PALETTE
-from gsam_edge.report.fonts import font_families, literal
-from gsam_edge.report.plots.classes import FIGURE_DPI, shown_classes
+from gsam_edge.report.plots.classes import shown_classes
+from gsam_edge.report.plots.interactive import BLUE, INK, ORANGE, PALE, colour, plain, say, styled
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from plotly.graph_objects import Figure
 
-_INK, _PALE, _BLUE, _ORANGE = "#262626", "#8c8c8c", "#0072b2", "#d55e00"
 #: Curves that are told apart by colour.
 _MOST_CURVES = len(PALETTE)
+_UNIT = {"range": [0, 1.02], "dtick": 0.2}
 
 
 def plot_confusion(confusion: Mapping[str, Any]) -> "Figure":
@@ -26,39 +25,38 @@ def plot_confusion(confusion: Mapping[str, Any]) -> "Figure":
     Args:
         confusion: `names` and `counts` (see `metrics.coco.diagnosis.confusion`).
     """
-    from matplotlib.figure import Figure
+    from plotly.graph_objects import Figure, Heatmap
 
     every = np.asarray(confusion["counts"], np.int64)
     shown = [*shown_classes(every[:-1].sum(axis=1).tolist()), len(every) - 1]
-    names, counts = [confusion["names"][row] for row in shown], every[np.ix_(shown, shown)]
+    names, counts = [plain(confusion["names"][row]) for row in shown], every[np.ix_(shown, shown)]
     share = counts / np.maximum(every[shown].sum(axis=1, keepdims=True), 1)
-    side = 2.6 + 0.55 * len(names)
-    figure = Figure(figsize=(side + 0.8, side), layout="constrained", dpi=FIGURE_DPI)
-    axes = figure.subplots()
-    axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
-    size = 9 if len(names) <= 12 else 6
-    for row, column in np.argwhere(counts > 0):
-        pale = share[row, column] > 0.55
-        axes.text(
-            column, row, counts[row, column], ha="center", va="center", fontsize=size, color="white" if pale else _INK
+    hover = [
+        [f"is {is_}, found as {found}: {counts[row, column]} objects, {share[row, column]:.0%} of the row"
+         for column, found in enumerate(names)]
+        for row, is_ in enumerate(names)
+    ]  # fmt: skip
+    figure = Figure(
+        Heatmap(
+            z=share.tolist(), zmin=0, zmax=1, colorscale="Blues", hovertext=hover, hoverinfo="text",
+            text=[[str(count) if count else "" for count in row] for row in counts.tolist()], texttemplate="%{text}",
+            xgap=1, ygap=1, colorbar={"title": {"text": "share of the row"}, "thickness": 12},
         )
-    labels = [literal(name) for name in names]
-    fonts = font_families(names)
-    axes.set_xticks(range(len(names)), labels, fontfamily=fonts, fontsize=9, rotation=45, ha="right", color=_INK)
-    axes.set_yticks(range(len(names)), labels, fontfamily=fonts, fontsize=9, color=_INK)
-    axes.set_xlabel("found as (background: missed)", fontsize=9, color=_PALE)
-    axes.set_ylabel("is (background: false alarm)", fontsize=9, color=_PALE)
-    some = "" if len(names) == len(every) else f", {len(names) - 1} of {len(every) - 1} classes"
-    axes.set_title(
-        f"Objects by true and found class, at the recommended scores{some}",
-        loc="left", fontsize=11, fontweight="bold", color=_INK,
     )  # fmt: skip
-    for line in (len(names) - 1.5,):
-        axes.axhline(line, color=_PALE, linewidth=0.8)
-        axes.axvline(line, color=_PALE, linewidth=0.8)
-    axes.spines[:].set_visible(False)
-    axes.tick_params(length=0)
-    return figure
+    places = list(range(len(names)))
+    ticks = {"tickvals": places, "ticktext": names, "showgrid": False}
+    some = "" if len(names) == len(every) else f", {len(names) - 1} of {len(every) - 1} classes"
+    for line in ({"x": len(names) - 1.5}, {"y": len(names) - 1.5}):
+        figure.add_shape(
+            type="line", line={"color": PALE, "width": 1},
+            **{f"{axis}{end}": line.get(axis, far) for axis in "xy" for end, far in ((0, -0.5), (1, len(names) - 0.5))},
+        )  # fmt: skip
+    return styled(
+        figure,
+        f"Objects by true and found class, at the recommended scores{some}",
+        xaxis={**ticks, "title": {"text": "found as (background: missed)"}},
+        yaxis={**ticks, "title": {"text": "is (background: false alarm)"}, "range": [len(names) - 0.5, -0.5]},
+    )
 
 
 def plot_precision_recall(
@@ -70,35 +68,45 @@ def plot_precision_recall(
         curves: class names to [recall, precision] (see `metrics.coco.diagnosis.curves`).
         per_class: class names to `box_map50`, `precision` and `recall` as {value}; what is absent is not drawn.
     """
-    from matplotlib.figure import Figure
+    from plotly.graph_objects import Figure, Scatter
 
-    figure = Figure(figsize=(9, 5.4), layout="constrained", dpi=FIGURE_DPI)
-    axes = figure.subplots()
+    figure = Figure()
     by_figure = sorted(curves, key=lambda name: -_value(per_class, name, "box_map50"))
     few = len(by_figure) <= _MOST_CURVES
     for index, name in enumerate(by_figure):
-        colour = tuple(channel / 255 for channel in PALETTE[index]) if few else _PALE
-        points = np.asarray(curves[name] or [[0.0, 0.0]], np.float64)
-        label = f"{literal(name)}  AP50 {_value(per_class, name, 'box_map50'):.2f}" if few else None
-        axes.plot(points[:, 0], points[:, 1], color=colour, linewidth=1.6 if few else 0.7, label=label)
+        tint = colour(index) if few else "#bdbdbd"
+        points, written = [(float(x), float(y)) for x, y in curves[name] or [(0.0, 0.0)]], plain(name)
+        label = f"{written}  AP50 {_value(per_class, name, 'box_map50'):.2f}"
+        figure.add_scatter(
+            x=[x for x, _ in points], y=[y for _, y in points], mode="lines", name=label, showlegend=few,
+            legendgroup=str(index), line={"color": tint, "width": 2 if few else 0.8}, hoverinfo="text",
+            hovertext=[f"{label}<br>recall {x:.2f}, precision {y:.2f}" for x, y in points],
+        )  # fmt: skip
         at = _value(per_class, name, "recall"), _value(per_class, name, "precision")
         if few and not np.isnan(at).any():
-            axes.plot(*at, marker="o", color=colour, markersize=6, markeredgecolor="white")
+            figure.add_scatter(
+                x=[at[0]], y=[at[1]], mode="markers", showlegend=False, legendgroup=str(index), hoverinfo="text",
+                marker={"color": tint, "size": 10, "line": {"color": "white", "width": 1}},
+                hovertext=f"{written} at its recommended score<br>recall {at[0]:.2f}, precision {at[1]:.2f}",
+            )  # fmt: skip
     if by_figure and not few:
         grid = np.linspace(0, 1, 101)
         mean = np.mean([_on_grid(curves[name], len(grid)) for name in by_figure], axis=0)
-        axes.plot(grid, mean, color=_BLUE, linewidth=2.2, label=f"mean of {len(by_figure)} classes")
-    if not by_figure:
-        axes.text(0.5, 0.5, "no objects of any class", ha="center", color=_PALE)
-    _unit_axes(axes, "recall: share of the objects that are found", "precision: share of the detections that are right")
-    title = "Precision by recall, box IoU from 0.5" + (" (dot: at the recommended score)" if few else "")
-    axes.set_title(title, loc="left", fontsize=11, fontweight="bold", color=_INK)
-    if by_figure:
-        axes.legend(
-            prop={"family": font_families(by_figure), "size": 8}, frameon=False, loc="upper left",
-            bbox_to_anchor=(1.0, 1.0),
+        figure.add_trace(
+            Scatter(
+                x=grid.tolist(), y=mean.tolist(), mode="lines", line={"color": BLUE, "width": 3}, showlegend=True,
+                name=f"mean of {len(by_figure)} classes", hoverinfo="text",
+                hovertext=[f"mean: recall {x:.2f}, precision {y:.2f}" for x, y in zip(grid, mean, strict=True)],
+            )
         )  # fmt: skip
-    return figure
+    if not by_figure:
+        say(figure, "no objects of any class")
+    return styled(
+        figure,
+        "Precision by recall, box IoU from 0.5" + (" (dot: at the recommended score)" if few else ""),
+        xaxis={**_UNIT, "title": {"text": "recall: share of the objects that are found"}},
+        yaxis={**_UNIT, "title": {"text": "precision: share of the detections that are right"}},
+    )
 
 
 def plot_reliability(calibration: Mapping[str, Any]) -> "Figure":
@@ -107,31 +115,41 @@ def plot_reliability(calibration: Mapping[str, Any]) -> "Figure":
     Args:
         calibration: `ece` and `bins` (see `metrics.coco.diagnosis.calibration`); empty without detections.
     """
-    from matplotlib.figure import Figure
+    from plotly.graph_objects import Figure
 
-    figure = Figure(figsize=(6.2, 6), layout="constrained", dpi=FIGURE_DPI)
-    axes, counts = figure.subplots(2, sharex=True, height_ratios=(4, 1))
     bins = [each for each in calibration.get("bins", ()) if each["count"]]
-    width = [0.92 * (each["high"] - each["low"]) for each in bins]
     middle = [(each["low"] + each["high"]) / 2 for each in bins]
-    axes.bar(middle, [each["correct"] for each in bins], width, color=_BLUE, label="share that is right")
-    axes.plot([0, 1], [0, 1], color=_PALE, linewidth=1, linestyle="--", label="as the score says")
-    axes.plot(
-        [each["score"] for each in bins], [each["correct"] for each in bins], color=_ORANGE, linewidth=1, marker="o",
-        markersize=4, label="at the mean score",
+    right, counts = [each["correct"] for each in bins], [each["count"] for each in bins]
+    hover = [
+        f"scores {each['low']:.2f} to {each['high']:.2f}: {each['count']} detections<br>"
+        f"{each['correct']:.0%} right, mean score {each['score']:.2f}"
+        for each in bins
+    ]
+    common = {"width": [0.92 * (each["high"] - each["low"]) for each in bins], "hovertext": hover, "hoverinfo": "text"}
+    figure = Figure()
+    figure.add_bar(x=middle, y=right, marker={"color": BLUE}, name="share that is right", **common)
+    figure.add_scatter(
+        x=[0, 1], y=[0, 1], mode="lines", name="as the score says", hoverinfo="skip",
+        line={"color": PALE, "dash": "dash", "width": 1},
     )  # fmt: skip
-    _unit_axes(axes, "", "share of right detections")
+    figure.add_scatter(
+        x=[each["score"] for each in bins], y=right, mode="lines+markers", name="at the mean score", hovertext=hover,
+        hoverinfo="text", line={"color": ORANGE, "width": 1}, marker={"size": 7},
+    )  # fmt: skip
+    figure.add_bar(
+        x=middle, y=counts, text=[str(count) for count in counts], textposition="outside", yaxis="y2",
+        marker={"color": "#bdbdbd"}, textfont={"color": INK}, showlegend=False, **common,
+    )  # fmt: skip
     ece = f": expected calibration error {calibration['ece']:.3f}" if bins else ": nothing is detected"
-    axes.set_title(f"Scores and right detections{ece}", loc="left", fontsize=11, fontweight="bold", color=_INK)
-    axes.legend(fontsize=8, frameon=False, loc="upper left")
-    bars = counts.bar(middle, [each["count"] for each in bins], width, color=_PALE)
-    counts.bar_label(bars, fontsize=7, color=_INK, padding=1)
-    counts.set_xlabel("score", fontsize=9, color=_PALE)
-    counts.set_ylabel("detections", fontsize=9, color=_PALE)
-    counts.set_yticks([])
-    counts.margins(y=0.25)
-    counts.spines[["top", "right", "left"]].set_visible(False)
-    return figure
+    return styled(
+        figure,
+        f"Scores and right detections{ece}",
+        barmode="overlay",
+        legend={"x": 0.02, "y": 0.98, "bgcolor": "rgba(255,255,255,0.7)"},
+        xaxis={**_UNIT, "title": {"text": "score"}, "anchor": "y2"},
+        yaxis={**_UNIT, "title": {"text": "share of right detections"}, "domain": [0.3, 1]},
+        yaxis2={"range": [0, 1.35 * max(counts, default=1)], "domain": [0, 0.2], "title": {"text": "detections"}},
+    )
 
 
 def _value(per_class: Mapping[str, Mapping[str, Any]], name: str, figure: str) -> float:
@@ -143,13 +161,3 @@ def _on_grid(curve: Sequence[Sequence[float]], points: int) -> list[float]:
     """Returns the precision at each recall of the grid; 0 where the curve does not reach it."""
     precision = [value for _, value in curve]
     return precision + [0.0] * (points - len(precision))
-
-
-def _unit_axes(axes: "Axes", x_label: str, y_label: str) -> None:
-    axes.set_xlim(0, 1.02)
-    axes.set_ylim(0, 1.02)
-    axes.set_xlabel(x_label, fontsize=9, color=_PALE)
-    axes.set_ylabel(y_label, fontsize=9, color=_PALE)
-    axes.grid(color="#e6e6e6", linewidth=0.6)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)

@@ -84,7 +84,7 @@ def worst_rows(
     rows = []
     for ranked in worst_images(truth, labels, match_iou=match_iou, prompted=prompted, count=count):
         file_name, shown = truth.image_by_id[ranked.image_id]["file_name"], labels[ranked.image_id].unpack()
-        objects = truth.truth(ranked.image_id, masks=shown.masks is not None)
+        objects = truth.truth(ranked.image_id, masks=shown.held_masks is not None)
         rows.append(WorstImage(images[file_name], file_name, objects, shown, ranked.why))
     if prompted:
         return rows, "lowest mean IoU of the masks in the true boxes"

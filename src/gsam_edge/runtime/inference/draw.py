@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from gsam_edge.vision.detections import Detections
-from gsam_edge.vision.masks import CroppedMasks, masks_to_xyxy
+from gsam_edge.vision.masks import CroppedMasks
 
 #: How a box's line is drawn.
 LineStyle: TypeAlias = Literal["solid", "dashed", "dotted"]
@@ -79,7 +79,7 @@ def draw_objects(
     size = (width, max(1, round(image.shape[0] * scale)))
     canvas = np.asarray(Image.fromarray(image).resize(size, Image.Resampling.LANCZOS), np.float32)
     order = np.argsort(detections.scores, kind="stable")
-    masks = _cropped(detections)
+    masks = detections.crop()
     if masks is not None:
         canvas = canvas.copy()  # Pillow's pixels cannot be written to
         for row in order if not lines else [row for row in order if lines[row] != "dashed"]:
@@ -118,17 +118,6 @@ def _strokes(box: Box, on: float, off: float) -> list[Box]:
     return [(start, y, end, y) for y in (top, bottom) for start, end in across] + [
         (x, start, x, end) for x in (left, right) for start, end in down
     ]
-
-
-def _cropped(detections: Detections) -> CroppedMasks | None:
-    """Returns the masks cropped to their tight windows, or as they are cropped."""
-    if detections.cropped is not None or detections.masks is None:
-        return detections.cropped
-    masks = detections.masks
-    windows = masks_to_xyxy(masks).astype(np.int64)
-    corners = zip(masks, windows.tolist(), strict=True)
-    parts = (mask[top:bottom, left:right] for mask, (left, top, right, bottom) in corners)
-    return CroppedMasks.pack((masks.shape[1], masks.shape[2]), windows, parts)
 
 
 @dataclass(frozen=True)

@@ -196,21 +196,20 @@ def change_label(
     scale = np.array([width, height], np.float32)  # [2]
     xyxy = cxcywh_to_xyxy(label["bboxes"]) * np.tile(scale, 2)  # [N, 4], pixels
     count, owners = len(xyxy), np.flatnonzero(own_box)  # N, [K]
-    masks = polygon_masks([segment * scale for segment in label["segments"]], (height, width))  # [N or 0, H, W]
+    masks = polygon_masks([segment * scale for segment in label["segments"]], (height, width))  # N or 0
     rows = count + len(owners)  # N + K
     objects = Detections(
         xyxy=np.concatenate([xyxy, xyxy[owners]]),  # [N + K, 4]
         scores=np.ones(rows, np.float32),
         class_ids=np.zeros(rows, np.int64),
-        # [N + K, H, W], those of the boxes empty
-        masks=np.pad(masks, ((0, len(owners)), (0, 0), (0, 0))) if label["segments"] else None,
+        masks=masks.with_empty(len(owners)) if label["segments"] else None,  # N + K, those of the boxes empty
     )
     changed = augmentation(Sample(cv2.cvtColor(label["img"], cv2.COLOR_BGR2RGB), objects), seed=seed)
     ids, moved = changed.instance_ids, changed.objects  # [I], of 0..N+K-1
     own = {int(owners[i - count]): box for i, box in zip(ids, moved.xyxy, strict=True) if i >= count}
     left = [place for place, i in enumerate(ids.tolist()) if i < count and (i in own or not own_box[i])]
     ids, tight = ids[left], moved.xyxy[left]  # [L], [L, 4]
-    polygons = outlines(None if moved.masks is None else moved.masks[left], tight)
+    polygons = outlines(moved.select(np.array(left, np.int64)).crop(), tight)
     boxes = np.array([own.get(i, box) for i, box in zip(ids.tolist(), tight, strict=True)], np.float32)  # [L, 4] or [0]
     height, width = changed.image.shape[:2]
     scale = np.array([width, height], np.float32)

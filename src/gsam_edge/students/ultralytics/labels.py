@@ -14,6 +14,7 @@ from gsam_edge.students.ultralytics.own_boxes import box_differs_from_mask
 from gsam_edge.students.ultralytics.polygons import outlines
 from gsam_edge.vision import Detections
 from gsam_edge.vision.boxes import box_area, clip_xyxy, xyxy_to_cxcywh
+from gsam_edge.vision.masks import masks_to_xyxy
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,7 @@ def collect_labels(data: LabelledImages) -> TrainingLabels:
         sized = box_area(xyxy) > 0
         without_area += int((~sized).sum())
         kept, xyxy = objects.select(sized), xyxy[sized]
+        masks = kept.crop()
         scale = np.array([width, height, width, height], np.float32)
         first_row = len(has_mask)
         records.append(
@@ -92,14 +94,14 @@ def collect_labels(data: LabelledImages) -> TrainingLabels:
                 "shape": (height, width),
                 "cls": np.arange(first_row, first_row + len(kept), dtype=np.float32)[:, None],
                 "bboxes": xyxy_to_cxcywh(xyxy / scale),
-                "segments": [polygon / scale[:2] for polygon in outlines(kept.masks, xyxy)],
+                "segments": [polygon / scale[:2] for polygon in outlines(masks, xyxy)],
                 "normalized": True,
                 "bbox_format": "xywh",
             }
         )
         class_ids.append(kept.class_ids)
-        has_mask += [False] * len(kept) if kept.masks is None else [bool(mask.any()) for mask in kept.masks]
-        own_box.append(box_differs_from_mask(xyxy, kept.masks))
+        has_mask += [False] * len(kept) if masks is None else (box_area(masks_to_xyxy(masks)) > 0).tolist()
+        own_box.append(box_differs_from_mask(xyxy, masks))
         weights.append(own.select(sized))
         pseudo += [name in data.pseudo] * len(kept)
     if all(own.ignored.all() for own in weights):

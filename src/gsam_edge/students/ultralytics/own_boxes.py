@@ -7,23 +7,23 @@ from numpy.typing import NDArray
 
 from gsam_edge.students.ultralytics.imports import RandomPerspective
 from gsam_edge.vision.boxes import clip_xyxy
-from gsam_edge.vision.masks import masks_to_xyxy
+from gsam_edge.vision.masks import CroppedMasks, masks_to_xyxy
 
 #: Largest difference in pixels between a box and its mask's box that counts as rounding: conventions differ by one.
 _ROUNDING = 1.0
 
 
-def box_differs_from_mask(xyxy: NDArray[np.float32], masks: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
+def box_differs_from_mask(xyxy: NDArray[np.float32], masks: CroppedMasks | None) -> NDArray[np.bool_]:
     """Returns which objects have a mask and a box that is not the mask's, bool [N].
 
     Args:
         xyxy: corners [N, 4] in pixels.
-        masks: bool [N, H, W], empty where an object has none; or None.
+        masks: N masks, empty where an object has none; or None.
     """
     if masks is None:
         return np.zeros(len(xyxy), bool)
-    apart = (np.abs(masks_to_xyxy(masks) - xyxy) > _ROUNDING).any(axis=1)
-    return apart & np.array([mask.any() for mask in masks], bool)
+    tight = masks_to_xyxy(masks)
+    return (np.abs(tight - xyxy) > _ROUNDING).any(axis=1) & (tight[:, 2] > tight[:, 0])
 
 
 class OwnBoxPerspective(RandomPerspective):  # type: ignore[misc]

@@ -1,6 +1,6 @@
 """A model that is prompted with boxes, as tuning and prediction see it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -8,11 +8,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from gsam_edge.vision.masks import CroppedMasks
+
 #: What the image encoder gives for B images, by name: float [B, ...] each.
 Features: TypeAlias = Mapping[str, Tensor]
 
-# Masks are scaled up to the whole input before they are cropped: this many at a time, to limit memory; results do not
-# depend on it.
+# Boxes that are decoded at a time, to limit memory; results do not depend on it.
 _BOXES_PER_PASS = 32
 
 
@@ -93,7 +94,7 @@ def predict_masks(
     image_hw: tuple[int, int],
     *,
     multimask: bool,
-) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
+) -> tuple[CroppedMasks, NDArray[np.float32]]:
     """Predicts the mask of the object in each box of an embedded image.
 
     Args:
@@ -104,25 +105,35 @@ def predict_masks(
         multimask: whether the mask of a box is the one of three whose predicted IoU is highest.
 
     Returns:
-        Masks bool [N, H, W] and the IoU that the model predicts for each, float32 [N] (about 0..1, not clipped).
+        N masks of the image's size, cropped, and the IoU that the model predicts for each, float32 [N] (about 0..1, not
+        clipped).
     """
     boxes = boxes_to_input(model, xyxy, image_hw)
-    masks = np.empty((len(boxes), *image_hw), bool)
     ious = np.empty(len(boxes), np.float32)
-    for first in range(0, len(boxes), _BOXES_PER_PASS):
-        rows = slice(first, first + _BOXES_PER_PASS)
-        logits, iou = model.decode(features, boxes[rows], multimask=multimask)
-        best = iou.argmax(1)
-        each = torch.arange(len(best), device=best.device)
-        masks[rows] = model.full_masks(logits[each, best], image_hw).cpu().numpy()
-        ious[rows] = iou[each, best].float().cpu().numpy()
-    return masks, ious
+
+    def full() -> Iterator[NDArray[np.bool_]]:
+        for first in range(0, len(boxes), _BOXES_PER_PASS):
+            rows = slice(first, first + _BOXES_PER_PASS)
+            logits, iou = model.decode(features, boxes[rows], multimask=multimask)
+            best = iou.argmax(1)
+            each = torch.arange(len(best), device=best.device)
+            ious[rows] = iou[each, best].float().cpu().numpy()
+            # Scaled up one by one: in float32 a mask takes four bytes for each pixel of the image.
+            for one in torch.split(logits[each, best], 1):
+                yield model.full_masks(one, image_hw)[0].cpu().numpy()
+
+    return CroppedMasks.crop(image_hw, full()), ious
 
 
 @torch.no_grad()
 def predict_image(
     model: PromptableModel, image: NDArray[np.uint8], xyxy: NDArray[np.float32], *, multimask: bool
 ) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
-    """Predicts like `predict_masks`, for an RGB image uint8 [H, W, 3], which is only embedded if there are boxes."""
+    """Predicts like `predict_masks`, for an RGB image uint8 [H, W, 3], which is only embedded if there are boxes.
+
+    Returns:
+        Masks bool [N, H, W] and their predicted IoU, float32 [N].
+    """
     features = model.embed([image]) if len(xyxy) else {}
-    return predict_masks(model, features, xyxy, (image.shape[0], image.shape[1]), multimask=multimask)
+    masks, ious = predict_masks(model, features, xyxy, (image.shape[0], image.shape[1]), multimask=multimask)
+    return masks.whole(), ious

@@ -12,6 +12,7 @@ from gsam_edge.coco import Annotations
 from gsam_edge.coco.packed import PackedDetections
 from gsam_edge.teachers.outlining.model import PromptableModel, boxes_to_input
 from gsam_edge.vision.boxes import box_area, clip_xyxy
+from gsam_edge.vision.masks import CroppedMasks
 
 
 class Prompts(NamedTuple):
@@ -35,7 +36,7 @@ def prompted_objects(split: Annotations, image_id: int) -> PackedDetections:
 def drawn_prompts(
     model: PromptableModel,
     xyxy: NDArray[np.float32],
-    masks: NDArray[np.bool_],
+    masks: NDArray[np.bool_] | CroppedMasks,
     *,
     box_jitter: float,
     at_most: int,
@@ -46,7 +47,7 @@ def drawn_prompts(
     Args:
         model: gives the geometry; the prompts are on its device.
         xyxy: float32 [N, 4], true boxes, corners in pixels of the image.
-        masks: bool [N, H, W], true masks.
+        masks: bool [N, H, W] or cropped, true masks.
         box_jitter: see `jitter_boxes`.
         at_most: objects drawn.
         rng: random generator.
@@ -77,11 +78,13 @@ def jitter_boxes(
     return clip_xyxy(moved, image_hw)
 
 
-def mask_targets(masks: NDArray[np.bool_], input_hw: tuple[int, int], input_size: int, mask_size: int) -> Tensor:
+def mask_targets(
+    masks: NDArray[np.bool_] | CroppedMasks, input_hw: tuple[int, int], input_size: int, mask_size: int
+) -> Tensor:
     """Returns masks as targets of the decoder's output.
 
     Args:
-        masks: bool [N, H, W] in the original image's size.
+        masks: bool [N, H, W] in the original image's size, or cropped; they are resized one at a time.
         input_hw: height and width of the image on the input.
         input_size: side of the square input in pixels.
         mask_size: side m of the decoder's output, a divisor of `input_size`.
@@ -89,8 +92,12 @@ def mask_targets(masks: NDArray[np.bool_], input_hw: tuple[int, int], input_size
     Returns:
         float32 [N, m, m] in 0..1, the share of each cell that is covered; zero where the input is padding.
     """
-    resized = torch.from_numpy(masks)[:, None].float()
-    if tuple(masks.shape[1:]) != tuple(input_hw):
-        resized = functional.interpolate(resized, input_hw, mode="bilinear", antialias=True)
-    padded = functional.pad(resized, (0, input_size - input_hw[1], 0, input_size - input_hw[0]))
-    return functional.avg_pool2d(padded, input_size // mask_size)[:, 0].clamp(0, 1)
+    targets = torch.zeros(len(masks), mask_size, mask_size)
+    for row in range(len(masks)):
+        whole = masks[[row]].whole() if isinstance(masks, CroppedMasks) else masks[row : row + 1]
+        resized = torch.from_numpy(whole)[:, None].float()
+        if tuple(masks.shape[1:]) != tuple(input_hw):
+            resized = functional.interpolate(resized, input_hw, mode="bilinear", antialias=True)
+        padded = functional.pad(resized, (0, input_size - input_hw[1], 0, input_size - input_hw[0]))
+        targets[row] = functional.avg_pool2d(padded, input_size // mask_size)[0, 0].clamp(0, 1)
+    return targets

@@ -27,7 +27,7 @@ from gsam_edge.training.loop import train
 from gsam_edge.training.run import Run
 from gsam_edge.training.sampling import epoch_rows
 from gsam_edge.training.seed import derived_seed
-from gsam_edge.vision.masks import paired_iou
+from gsam_edge.vision.masks import CroppedMasks, paired_iou
 
 # Separate random streams: the prompts of a step, the adapters' first values, the augmentation of images.
 _PROMPTS, _ADAPTERS, _AUGMENTATION = 1, 2, 3
@@ -77,7 +77,7 @@ def tune_outliner(base: Model, data: TuningData, config: OutliningConfig, *, nam
             prompts = drawn_prompts(
                 tuned,
                 objects.xyxy,
-                objects.masks,  # type: ignore[arg-type]  # prompted objects have masks
+                objects.crop(),  # type: ignore[arg-type]  # prompted objects have masks
                 box_jitter=config.box_jitter,
                 at_most=config.objects_per_image,
                 rng=rng,
@@ -149,8 +149,8 @@ def _ious(
     predicted, actual = [np.zeros(0, np.float32)], [np.zeros(0, np.float32)]
     for row in range(len(views.image_ids)):
         shown, truth = views.original(row)
-        masks: NDArray[np.bool_] = truth.masks  # type: ignore[assignment]  # prompted objects have masks
-        image_hw = (masks.shape[1], masks.shape[2])
+        masks: CroppedMasks = truth.crop()  # type: ignore[assignment]  # prompted objects have masks
+        image_hw = masks.image_hw
         boxes = jitter_boxes(rng, truth.xyxy, box_jitter, image_hw)
         found, estimates = predict_masks(model, features.batch([shown]), boxes, image_hw, multimask=multimask)
         predicted.append(estimates)

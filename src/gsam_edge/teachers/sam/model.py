@@ -1,5 +1,7 @@
 """SAM prompted with boxes: loads it, embeds images, predicts the masks of boxes."""
 
+import struct
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +21,15 @@ from gsam_edge.teachers.sam.config import SamArchitecture
 
 if TYPE_CHECKING:
     from segment_anything.modeling import Sam
+
+#: What PyTorch's readers raise on damaged files, found by mutating sound ones.
+_UNREADABLE = (
+    UnpicklingError,
+    zipfile.BadZipFile,
+    struct.error,
+    *(RuntimeError, EOFError, OSError, ValueError, TypeError, LookupError, AttributeError, AssertionError),
+    *(OverflowError, MemoryError, ImportError, NotImplementedError),
+)
 
 WEIGHTS_FILE = "model.safetensors"
 ARCHITECTURE_FILE = "architecture.json"
@@ -126,17 +137,57 @@ def load_sam(path: Path | str) -> SamModel:
         raise FileNotFoundError(
             f"SAM {path}: expected a .pth file or a folder with {WEIGHTS_FILE}, found nothing there"
         )
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (UnpicklingError, RuntimeError, EOFError) as error:
-        raise BaseModelError(f"SAM {path}: expected a PyTorch file of plain tensors: {error}") from error
-    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise BaseModelError(f"SAM {path}: expected a state dict of tensors, got {type(state).__name__}")
+    state = _read(path)
     try:
         name = recognise(state)
     except BaseModelError as error:
         raise BaseModelError(f"SAM {path}: {error}") from error
     return _with_weights(PUBLISHED[name], state, f"sam_{name}", path)
+
+
+def _read(path: Path) -> dict[str, Tensor]:
+    """Returns the state dict of a `.pth` file.
+
+    It never takes more memory than the file has bytes, and a SAM's files, of the present form and of before PyTorch
+    1.6, are both read.
+
+    Raises:
+        BaseModelError: if the file is anything else.
+    """
+    try:
+        _require_unpacked(path)
+        with path.open("rb") as stream:
+            state = torch.load(stream, map_location="cpu", weights_only=True)
+        _require_tensors(state, path.stat().st_size)
+    except _UNREADABLE as error:
+        raise BaseModelError(
+            f"SAM {path}: expected a PyTorch file of plain tensors by name, as SAM's makers publish it, got another: "
+            f"{error!r:.300}"
+        ) from error
+    return dict(state)
+
+
+def _require_unpacked(path: Path) -> None:
+    """Raises ValueError at an archive that is larger than its file: a few bytes could fill the memory."""
+    if not zipfile.is_zipfile(path):
+        return
+    with zipfile.ZipFile(path) as archive:
+        unpacked = sum(entry.file_size for entry in archive.infolist())
+    if unpacked > path.stat().st_size:
+        raise ValueError(f"expected entries that are not compressed, got {unpacked} bytes in them")
+
+
+def _require_tensors(state: object, size: int) -> None:
+    if not isinstance(state, dict) or not all(isinstance(name, str) for name in state):
+        raise ValueError(f"expected tensors by name, got {type(state).__name__}")
+    for name, tensor in state.items():
+        if not isinstance(tensor, Tensor) or tensor.is_meta or tensor.layout != torch.strided:
+            raise ValueError(f"{name}: expected a tensor whose values are in the file, got {type(tensor).__name__}")
+        size -= tensor.numel() * tensor.element_size()
+        if size < 0:
+            raise ValueError(f"{name}: expected tensors as large as the file at most, got {list(tensor.shape)}")
+        if not tensor.is_floating_point() or not bool(torch.isfinite(tensor).all()):
+            raise ValueError(f"{name}: expected finite floating-point numbers, got {tensor.dtype}")
 
 
 def _load_folder(folder: Path) -> SamModel:

@@ -88,11 +88,13 @@ def objects_of(truth: Detections, class_id: int, image_hw: tuple[int, int], mask
     height, width = image_hw
     fractions = xyxy_to_cxcywh(of_class.xyxy) / np.array([width, height, width, height], np.float32)
     masks = None
-    if mask_size is not None and of_class.masks is not None:
-        # The image is stretched to a square, and so are its masks.
-        full = torch.from_numpy(of_class.masks)[:, None].float()
-        size = (mask_size, mask_size)
-        masks = functional.interpolate(full, size, mode="bilinear", antialias=True)[:, 0].clamp(0, 1)
+    if mask_size is not None and (cropped := of_class.crop()) is not None:
+        masks = torch.zeros(len(of_class), mask_size, mask_size)
+        for row in range(len(of_class)):
+            # The image is stretched to a square, and so are its masks; one at a time, since each is of its size.
+            full = torch.from_numpy(cropped[[row]].whole())[None].float()
+            resized = functional.interpolate(full, (mask_size, mask_size), mode="bilinear", antialias=True)
+            masks[row] = resized[0, 0].clamp(0, 1)
     return Objects(torch.from_numpy(fractions), masks)
 
 

@@ -1,6 +1,6 @@
 """SAM 3 as a detector of named classes that draws their masks, too."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,12 +21,10 @@ from gsam_edge.teachers.sam3.network import Answers, Pyramid, Texts, answers, im
 from gsam_edge.vision import Detections
 from gsam_edge.vision.boxes import clip_xyxy, cxcywh_to_xyxy
 from gsam_edge.vision.letterbox import MASK_THRESHOLD
+from gsam_edge.vision.masks import CroppedMasks
 
 #: Saved models that are a `Sam3Model`, or hold one beside a tracker for videos: the published SAM 3 does.
 _MODELS = {"sam3": Sam3Model, "sam3_video": Sam3Model}
-
-# Masks are scaled up to the image this many at a time, to limit memory; results do not depend on it.
-_MASKS_PER_PASS = 8
 
 
 @dataclass(frozen=True)
@@ -140,12 +138,16 @@ class Sam3:
         found, rows = best_detections(xyxy, class_scores, detection)
         if not masks:
             return found
-        drawn = np.zeros((len(found), *image_hw), bool)
-        for class_id in np.unique(found.class_ids).tolist():
-            of_class = np.flatnonzero(found.class_ids == class_id)
-            batch, place = divmod(class_id, detection.batch_size)
-            wanted = torch.from_numpy(best[rows[of_class]] % queries)
-            drawn[of_class] = self._masks(once, texts, asked[batch], (class_id, place), wanted, image_hw)
+        order = np.argsort(found.class_ids, kind="stable")  # each class is asked in its own pass
+
+        def of_classes() -> Iterator[NDArray[np.bool_]]:
+            for class_id in np.unique(found.class_ids).tolist():
+                of_class = np.flatnonzero(found.class_ids == class_id)
+                batch, place = divmod(class_id, detection.batch_size)
+                wanted = torch.from_numpy(best[rows[of_class]] % queries)
+                yield from self._masks(once, texts, asked[batch], (class_id, place), wanted, image_hw)
+
+        drawn = CroppedMasks.crop(image_hw, of_classes())[np.argsort(order)]
         return Detections(found.xyxy, found.scores, found.class_ids, drawn, found.class_scores)
 
     def _masks(
@@ -156,18 +158,16 @@ class Sam3:
         class_and_place: tuple[int, int],
         queries: Tensor,
         image_hw: tuple[int, int],
-    ) -> NDArray[np.bool_]:
-        """Draws the masks of some queries of one class: bool [M, H, W], as the library's post-processing does."""
+    ) -> Iterator[NDArray[np.bool_]]:
+        """Draws the masks of some queries of one class, bool [H, W], as the library's post-processing does."""
         class_id, place = class_and_place
         text = texts.select(torch.tensor([class_id], device=texts.mask.device))
         wanted = asked.queries[place, queries.to(asked.queries.device)]
         logits = mask_logits(self.model, image, text, asked.encoded[place : place + 1], wanted[None])
-        drawn = np.empty((len(queries), *image_hw), bool)
-        for first in range(0, len(queries), _MASKS_PER_PASS):
-            rows = slice(first, first + _MASKS_PER_PASS)
-            full = functional.interpolate(logits[:, rows].sigmoid(), image_hw, mode="bilinear", align_corners=False)
-            drawn[rows] = (full[0] > MASK_THRESHOLD).cpu().numpy()
-        return drawn
+        # Scaled up one by one: in float32 a mask takes four bytes for each pixel of the image.
+        for one in torch.split(logits, 1, dim=1):
+            full = functional.interpolate(one.sigmoid(), image_hw, mode="bilinear", align_corners=False)
+            yield (full[0, 0] > MASK_THRESHOLD).cpu().numpy()
 
     def save(self, folder: Path) -> None:
         """Writes the model (safetensors) and its processor as a folder that `load_sam3` reads."""

@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -133,6 +134,68 @@ def test_weights_survive_the_file(weights):
 def test_other_bytes_are_no_student(weights, damage):
     with pytest.raises(StudentWeightsError, match="expected a safetensors file"):
         StudentWeights.from_bytes(damage(weights("yolov8").to_bytes()))
+
+
+STRANGE = {
+    **{
+        f"image_size {size}": ("image_size", size)
+        for size in (0, -64, 63, 64.0, "64", True, None, 10**6, 10**12, 1e308)
+    },
+    "nothing ends": ("edge", {"nms_iterations": 10**9}),
+    "an image of a billion objects": ("edge", {"max_detections": 10**9}),
+    "a billion candidates": ("edge", {"candidates": 10**9}),
+    "no class": ("class_names", []),
+    "a class that is no text": ("class_names", [1, 2, 3]),
+    "a class that steers the terminal": ("class_names", ["\x1b[2J", "b", "c"]),
+    "a class of 10000 characters": ("class_names", ["a" * 10_000, "b", "c"]),
+    "facts that are no mapping": ("facts", [1]),
+    "a split that is a number": ("split", 5),
+    "layers of a billion channels": ("widths", {"model.0.conv": [10**9, 10**9]}),
+}
+
+
+def with_header(content, change):
+    """The file with another text in its metadata."""
+    size = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:size])
+    header["__metadata__"]["gsam_edge_student"] = change(header["__metadata__"]["gsam_edge_student"])
+    text = json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + content[size:]
+
+
+@pytest.mark.parametrize("fault", STRANGE)
+def test_a_strange_header_is_refused(weights, fault):
+    key, value = STRANGE[fault]
+
+    def change(text):
+        card = json.loads(text)
+        card[key] = {**card[key], **value} if key == "edge" else value
+        return json.dumps(card)
+
+    content = weights("yolov8").to_bytes()
+    EdgeStudent(StudentWeights.from_bytes(with_header(content, lambda text: text)))
+    with pytest.raises(StudentWeightsError, match=r"student weights: .*(expected|less than)"):
+        EdgeStudent(StudentWeights.from_bytes(with_header(content, change)))
+
+
+def test_a_header_of_nested_brackets_is_refused(weights):
+    content = with_header(weights("yolov8").to_bytes(), lambda _: "[" * 100_000 + "]" * 100_000)
+    with pytest.raises(StudentWeightsError, match="expected a safetensors file"):
+        StudentWeights.from_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda tensor: tensor.to(torch.int8), "expected floating-point numbers, got torch.int8"),
+        (lambda tensor: tensor * torch.nan, "expected finite numbers"),
+    ],
+)
+def test_tensors_with_which_no_network_computes_are_refused(weights, change, message):
+    student = weights("yolov8")
+    tensors = {name: change(t) if t.is_floating_point() else t for name, t in student.tensors.items()}
+    with pytest.raises(StudentWeightsError, match=message):
+        StudentWeights.from_bytes(replace(student, tensors=tensors).to_bytes())
 
 
 @pytest.mark.parametrize("name", ["yolov99", ["yolov8"], None])

@@ -4,7 +4,7 @@ import hashlib
 import json
 import posixpath
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
@@ -25,7 +25,7 @@ from gsam_edge.coco.importers.listed import (
 from gsam_edge.coco.importers.pairing.folders import SPLIT_WORDS
 from gsam_edge.coco.importers.pairing.rule import Refusal
 from gsam_edge.coco.importers.pairing.splits import SplitEntry
-from gsam_edge.coco.importers.reading import SourceFiles, with_suffix
+from gsam_edge.coco.importers.reading import SourceFiles, read_json, with_suffix
 from gsam_edge.coco.table.gc_pause import gc_paused
 
 _IMAGE_KEYS = frozenset({"id", "file_name", "width", "height", "split", "source_file", "source_id"})
@@ -45,12 +45,15 @@ def import_coco(files: SourceFiles, *, labels_lost: LabelsLost, may_be_empty: bo
     names = list(with_suffix(files, ".json"))
     merged = _Merged(collector, Finder(files.image_names(), names))
     with gc_paused():
-        documents = {
-            name: document for name in names if (document := read_document(files, name, collector)) is not None
+        # One file is held at a time, so each is read twice: images of all must be known before one has its objects.
+        images = {
+            name: document["images"]
+            for name in names
+            if (document := read_document(files, name, collector)) is not None
         }
-        merged.find(documents)
-        for name in list(documents):
-            merged.add(name, documents.pop(name))
+        merged.find(images)
+        for name in images:
+            merged.add(name, read_json(files, name))
     imported = collector.finish("coco", split_entries(merged.splits), merged.finder.index)
     categories = [merged.categories[category["name"]] | category for category in imported.content["categories"]]
     info = imported.content["info"] | {"sources": merged.heads}
@@ -78,12 +81,12 @@ class _Merged:
     _records: dict[str, dict[str, Any] | None] = field(default_factory=dict)
     _objects: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
-    def find(self, documents: Mapping[str, Mapping[str, Any]]) -> None:
-        """Finds the images of all files, which must be known before one of them has its objects."""
+    def find(self, images: Mapping[str, Sequence[Any]]) -> None:
+        """Finds the images of all files, by their records in each file."""
         listed = [
             _listed(name, row, image)
-            for name, document in documents.items()
-            for row, image in enumerate(document["images"])
+            for name, records in images.items()
+            for row, image in enumerate(records)
             if isinstance(image, Mapping)
         ]
         self._places = self.finder.find_shared(listed)

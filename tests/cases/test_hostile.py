@@ -16,7 +16,7 @@ HELD_BY = {
     "onnx_card_not_the_graph": "runtime/test_detector.py::test_a_card_of_another_size_than_the_graphs_is_refused",
     "onnx_weights_beside_the_file": "runtime/engines/test_onnx_file.py::test_weights_in_another_file_are_refused",
     "project_path_with_brackets": "wiring/test_place.py::test_a_path_that_is_read_as_something_else_is_said",
-    "run_from_a_sub_folder": "wiring/test_place.py::test_the_database_lies_in_the_project",
+    "run_from_a_sub_folder": "wiring/test_tracking.py::test_the_database_is_the_projects_from_any_folder",
     "sam_checkpoint_no_pickle": "teachers/sam/test_model.py::test_what_is_no_sam_is_one_message_with_the_files_name",
     "student_card_sizes": "students/ultralytics/edge/test_student.py::test_a_strange_header_is_refused",
     "truth_of_many_objects": (

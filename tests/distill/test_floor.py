@@ -95,8 +95,11 @@ def test_what_is_found_in_the_test_images_alone_is_no_label_to_learn_from(monkey
     )
     monkeypatch.setattr("gsam_edge.distill.labels.labelling.label_images", label_images)
     arguments = dict.fromkeys(nodes.label_with_teachers.__annotations__.keys() - {"return", "teachers"})
-    arguments |= {"teacher_report": {name: {"adapter": "d1", "verdict": "fine"} for name in TEACHERS}, "floor": FLOOR}
-    arguments |= {"labelling": SimpleNamespace(label_detection=None, detection=SimpleNamespace(batch_size=1))}
+    arguments |= {
+        "teacher_report": {name: {"adapter": "d1", "verdict": "fine"} for name in (*TEACHERS, "grounded_sam")}
+    }
+    arguments |= {"floor": FLOOR}
+    arguments |= {"labelling": SimpleNamespace(label_detection=None, flips=(), detection=SimpleNamespace(batch_size=1))}
     with pytest.raises(UselessTeacherError, match="found none at all"):
         nodes.label_with_teachers(**arguments | parts)
 

@@ -116,9 +116,11 @@ class TestFigures:
 
 
 def test_a_file_of_the_working_directory_is_not_run(artefacts, tmp_path, monkeypatch):
+    folder = tmp_path / "of the user"
+    folder.mkdir()
     for name in ("pickle", "queue", "signal", "numpy"):
-        (tmp_path / f"{name}.py").write_text('raise ImportError("a file of the working directory was run")')
-    monkeypatch.chdir(tmp_path)
+        (folder / f"{name}.py").write_text('raise ImportError("a file of the working directory was run")')
+    monkeypatch.chdir(folder)
     monkeypatch.setattr("sys.path", [entry for entry in sys.path if entry])
     assert quick(functools.partial(artefacts.echo, False)).predictions
 

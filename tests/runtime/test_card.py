@@ -7,12 +7,13 @@ from hypothesis import strategies as st
 from gsam_edge.runtime import ArtefactError, Card
 from gsam_edge.runtime.tasks.table import interface_fault, output_names
 from gsam_edge.runtime.tensors import InputTensor
+from gsam_edge.vision.text import name_fault
 
 CARD = Card("detect", ("ear of bag", "Ähre 🌾"), 320, "yolov8-seg", "0.1.0")
 
 
 @given(
-    st.lists(st.tuples(st.text(), st.floats(0, 1)), min_size=1),
+    st.lists(st.tuples(st.text().filter(lambda name: name_fault(name) is None), st.floats(0, 1)), min_size=1),
     st.integers(1, 4096),
     st.lists(st.text()),
     st.booleans(),

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from gsam_edge.runtime.archive import pack, unpack
+from gsam_edge.runtime.archive import pack, unpack, unpack_properties
 from gsam_edge.runtime.card import Card
 from gsam_edge.runtime.detector import Detector
 from gsam_edge.students.choice import EdgeConfig
@@ -106,7 +106,7 @@ KINDS: Mapping[str, tuple[Callable[[], bytes], Callable[[bytes], object]]] = {
     "ultralytics": (ultralytics, lambda content: _in_a_file(content, read_checkpoint)),
     "card": (
         lambda: json.dumps(CARD.to_properties()).encode(),
-        lambda content: Card.from_properties(json.loads(content)),
+        lambda content: Card.from_properties(unpack_properties(content)),
     ),
 }  # fmt: skip
 

@@ -105,6 +105,7 @@ def test_a_run_of_which_nothing_is_known_is_left_as_it_is(client, experiment):
 
 INTERRUPTED = """
 import mlflow, os, signal, sys, time
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # it is ignored below nohup
 from gsam_edge.hooks import InterruptHooks
 from gsam_edge.hooks.tracking import TrackingHooks
 mlflow.set_tracking_uri("{store}")
@@ -153,8 +154,15 @@ def test_two_first_runs_make_the_database_once(tmp_path, monkeypatch):
     hooks, loader = TrackingHooks(), OmegaConfigLoader(conf_source=str(ROOT / "conf"), base_env="base")
     monkeypatch.setattr(hooks, "_already_active_mlflow", True, raising=False)
     context = SimpleNamespace(project_path=tmp_path, config_loader=loader)
+    read, write = os.pipe()
+
+    def second_run() -> None:
+        os.read(read, 1)
+        hooks.after_context_created(context)
+
+    child = run_forked_later(second_run)  # before the lock is taken: a copy of this process would hold it, too
     with held(tmp_path):
-        child = run_forked_later(lambda: hooks.after_context_created(context))
+        os.write(write, b"1")
         time.sleep(0.2)
         assert not (tmp_path / "in").exists()
     assert child() == 0

@@ -81,8 +81,7 @@ def distillation_report(
     report: dict[str, Any] = {
         "verdict": distillation_verdict(
             gains,
-            learnt=any(each.estimate.value > 0 for each in distilled.values())
-            or any(value > 0 for run in runs if run.arm == DISTILLED for value in run.facts.get("val", {}).values()),
+            learnt=_has_learnt(distilled, runs),
             seeds=len(seeds),
             enough=JUDGED_BY in distilled and distilled[JUDGED_BY].enough,
             no_pool=no_pool,
@@ -132,6 +131,13 @@ def _require_alike(test: Annotations, runs: Sequence[ArmRun]) -> None:
             )
     if len(set(map(tuple, seeds.values()))) > 1:
         raise InvalidDatasetError(f"arms: expected equal seeds, got {seeds}; {remedy}")
+
+
+def _has_learnt(distilled: Mapping[str, Drawn], runs: Sequence[ArmRun]) -> bool:
+    """Whether the distilled student finds anything; where nothing could be measured, nothing is said against it."""
+    figures = [each.estimate.value for each in distilled.values()]
+    figures += [value for run in runs if run.arm == DISTILLED for value in run.facts.get("val", {}).values()]
+    return not figures or any(value > 0 for value in figures)
 
 
 def _titles(arms: Collection[str], *, has_teacher: bool) -> dict[str, str]:

@@ -25,10 +25,17 @@ class OnnxRuntimeEngine:
     def __init__(self, session: Any) -> None:
         """Wraps an `onnxruntime.InferenceSession`; see `open`."""
         self._session = session
-        self.card = Card.from_properties(session.get_modelmeta().custom_metadata_map)
-        fed = [*session.get_inputs(), *session.get_overridable_initializers()]
-        self.inputs = tuple(_input_tensor(value) for value in fed)
-        self.outputs = answers_among([value.name for value in session.get_outputs()])
+        try:
+            properties = session.get_modelmeta().custom_metadata_map
+            fed = [*session.get_inputs(), *session.get_overridable_initializers()]
+            self.inputs = tuple(_input_tensor(value) for value in fed)
+            names = [value.name for value in session.get_outputs()]
+        except UnicodeDecodeError as error:
+            raise ArtefactError(
+                f"expected metadata and names of the graph in UTF-8, got {error.object!r:.80}"
+            ) from error
+        self.card = Card.from_properties(properties)
+        self.outputs = answers_among(names)
 
     @classmethod
     def open(cls, content: bytes, *, threads: int, providers: Sequence[str]) -> "OnnxRuntimeEngine":

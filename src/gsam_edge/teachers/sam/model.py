@@ -141,7 +141,7 @@ def load_sam(path: Path | str) -> SamModel:
     try:
         name = recognise(state)
     except BaseModelError as error:
-        raise BaseModelError(f"SAM {path}: {error}") from error
+        raise BaseModelError(f"SAM {path}: {error!s:.1000}") from error
     return _with_weights(PUBLISHED[name], state, f"sam_{name}", path)
 
 
@@ -201,7 +201,7 @@ def _load_folder(folder: Path) -> SamModel:
         description = _Description.model_validate_json((folder / ARCHITECTURE_FILE).read_bytes())
         state = load_file(folder / WEIGHTS_FILE)
     except (ValidationError, SafetensorError, KeyError) as error:  # KeyError: of a type of number that PyTorch lacks
-        raise BaseModelError(f"SAM {folder}: {error}") from error
+        raise BaseModelError(f"SAM {folder}: {error!s:.1000}") from error
     return _with_weights(description.architecture, state, description.name, folder)
 
 
@@ -210,5 +210,5 @@ def _with_weights(architecture: SamArchitecture, state: dict[str, Tensor], name:
     try:
         model.load_state_dict(state)
     except RuntimeError as error:
-        raise BaseModelError(f"SAM {path}: {error}") from error
+        raise BaseModelError(f"SAM {path}: {error!s:.1000}") from error  # it lists every tensor
     return SamModel(model.requires_grad_(False), architecture, name)

@@ -12,11 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gsam_edge.coco.errors import InvalidDatasetError
+from gsam_edge.coco.geometry.records import record_masks, record_xyxy
 from gsam_edge.coco.geometry.segmentation import (
     Rle,
-    decode_segmentation,
     empty_rle,
-    segmentation_area,
     segmentation_to_rle,
 )
 from gsam_edge.coco.packed import PackedDetections
@@ -31,8 +30,6 @@ from gsam_edge.coco.table.fields import sound_table
 from gsam_edge.coco.table.raw import parse_json
 from gsam_edge.coco.table.records import JsonRecords, ObjectTable
 from gsam_edge.vision import Detections
-from gsam_edge.vision.boxes import xywh_to_xyxy
-from gsam_edge.vision.masks import CroppedMasks
 
 __all__ = ["BBOX_SOURCE", "FROM_SEGMENTATION", "IMAGES", "SOURCE", "SPLIT", "Annotations"]
 
@@ -267,12 +264,12 @@ class Annotations:
             return Detections.empty(mask_hw=image_hw if with_masks else None)
         xyxy = np.zeros((len(records), 4), np.float32)
         for row, record in enumerate(records):
-            xyxy[row] = _xyxy(record, image_hw)
+            xyxy[row] = record_xyxy(record, image_hw)
         return Detections(
             xyxy=xyxy,
             scores=np.ones(len(records), np.float32),
             class_ids=np.array([self.class_id_of_category[r["category_id"]] for r in records], np.int64),
-            masks=_masks(records, image_hw) if with_masks else None,
+            masks=record_masks(records, image_hw) if with_masks else None,
         )
 
     def packed_truth(self, image_id: int, *, masks: bool = True) -> PackedDetections:
@@ -292,21 +289,3 @@ class Annotations:
         records = zip(self.objects_of_image[image_id], self.rles_of_image[image_id], strict=True)
         rles = tuple(rle or empty_rle(image_hw) for record, rle in records if not record.get("iscrowd"))
         return PackedDetections(unmasked, image_hw, rles)
-
-
-def _xyxy(record: Mapping[str, Any], image_hw: tuple[int, int]) -> NDArray[np.float32]:
-    """Returns the corners [4] of an object's box, or else of its mask; zeros where it has neither."""
-    if record.get("bbox"):
-        return xywh_to_xyxy(record["bbox"])[0]
-    if record.get("segmentation"):
-        return xywh_to_xyxy(segmentation_area(record["segmentation"], image_hw)[1])[0]
-    return np.zeros(4, np.float32)
-
-
-def _masks(records: Sequence[Mapping[str, Any]], image_hw: tuple[int, int]) -> CroppedMasks:
-    """Returns the masks of annotation records, decoded one by one, empty where there is no segmentation."""
-    nothing = np.zeros(image_hw, bool)
-    segmentations = (record.get("segmentation") for record in records)
-    return CroppedMasks.crop(
-        image_hw, (decode_segmentation(each, image_hw) if each else nothing for each in segmentations)
-    )

@@ -9,8 +9,10 @@ from kedro.pipeline.node import Node
 from gsam_edge.augmentation import RuleAdditions, SceneDescription, rules_with
 from gsam_edge.coco import Annotations
 from gsam_edge.coco.needs import is_not_needed, not_needed
+from gsam_edge.distill.config import LabellingConfig
 from gsam_edge.distill.labels.pool import PooledImages
 from gsam_edge.pipelines.types import Adapter, CheckpointStore
+from gsam_edge.teachers.config import DetectionConfig
 from gsam_edge.teachers.family import AnyFamily, BaseSource
 from gsam_edge.teachers.features import FeatureStore
 from gsam_edge.teachers.table import TEACHERS, TeacherChoice
@@ -22,7 +24,7 @@ from gsam_edge.vision.images import ImageSource
 if TYPE_CHECKING:
     from gsam_edge.distill.arms.distillation import ArmData
     from gsam_edge.distill.arms.stage import ArmSettings
-    from gsam_edge.teachers.compose import TunedTeachers
+    from gsam_edge.teachers.compose import Teacher, TunedTeachers
 
 #: The model that the job ships; another model of the same kind has a name that begins with it.
 STUDENT = "student"
@@ -77,6 +79,36 @@ def tuned_teachers(inputs: Mapping[str, Any], choice: TeacherChoice) -> "TunedTe
             base = adapter
         tuned[name] = TunedTeacher(base if is_not_needed(base) else base.load(), adapter)
     return tuned
+
+
+def composed_teacher(
+    data: Annotations,
+    tuned: "TunedTeachers",
+    choice: TeacherChoice,
+    labelling: LabellingConfig,
+    teacher_report: Mapping[str, Any],
+    device: DeviceName,
+    *,
+    detection: DetectionConfig,
+    features: FeatureStore | None = None,
+) -> "Teacher":
+    """Composes the tuned teachers as they label: with the configured flips, and the boxes that the report found better.
+
+    See `compose_teacher`, which also raises.
+    """
+    from gsam_edge.teachers.compose import compose_teacher
+    from gsam_edge.teachers.judging.report import boxes_from_masks
+
+    return compose_teacher(
+        data,
+        tuned,
+        choice,
+        detection=detection,
+        flips=labelling.flips,
+        boxes_from_masks=boxes_from_masks(teacher_report),
+        device=device,
+        features=features,
+    )
 
 
 def tune_node(family: AnyFamily) -> Node:

@@ -20,7 +20,7 @@ from gsam_edge.report.plots.review import DoubtfulImage
 from gsam_edge.vision import Detections
 from gsam_edge.vision.images import ImageSource
 
-#: Width of one of the two pictures of a drawing, pixels.
+#: Width of one of the two images of a drawing, pixels.
 _DRAWN_WIDTH = 640
 
 

@@ -14,7 +14,7 @@ from gsam_edge.distill.arms.table import DISTILLED, seeds_of
 from gsam_edge.distill.config import DistillationConfig, LabellingConfig
 from gsam_edge.distill.labels.pool import PooledImages
 from gsam_edge.distill.labels.pool import collect_pool as pool_of
-from gsam_edge.pipelines.templates import arm_data, tuned_teachers
+from gsam_edge.pipelines.templates import arm_data, composed_teacher, tuned_teachers
 from gsam_edge.pipelines.types import ArmRun, CheckpointStore, Figure, Predictions, Start, StudentWeights
 from gsam_edge.report.plots.worst_images import WorstImagesConfig
 from gsam_edge.students.choice import StudentConfig
@@ -76,8 +76,6 @@ def label_with_teachers(
         The labels of each, and by its name how many images' labels were in the store before (`hits`) or are `new`.
     """
     from gsam_edge.distill.labels.labelling import label_images, require_labels
-    from gsam_edge.teachers.compose import compose_teacher
-    from gsam_edge.teachers.judging.report import boxes_from_masks
     from gsam_edge.teachers.judging.verdict import refuse_useless_teachers
 
     tuned = tuned_teachers(teachers, choice)
@@ -85,15 +83,8 @@ def label_with_teachers(
     parts = {"train": train, "val": val, "test": test, "pool": pool}
     require_one_split({f"annotations_{name}": part for name, part in parts.items()})
     # Composed for the training images alone: what the pool lacks, which is all objects, says nothing of the data.
-    teacher = compose_teacher(
-        train,
-        tuned,
-        choice,
-        detection=labelling.label_detection,
-        flips=labelling.flips,
-        boxes_from_masks=boxes_from_masks(teacher_report),
-        device=device,
-        features=features,
+    teacher = composed_teacher(
+        train, tuned, choice, labelling, teacher_report, device, detection=labelling.label_detection, features=features
     )
     predictor = cache(teacher.factory)  # it applies the adapters to the bases, once for all
     source = PooledImages(images, unlabelled)

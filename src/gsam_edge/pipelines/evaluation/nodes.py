@@ -10,7 +10,7 @@ from gsam_edge.evaluate.config import EvaluationConfig
 from gsam_edge.export.files import ArtefactFiles
 from gsam_edge.export.format import NotBuilt
 from gsam_edge.export.table import FORMATS
-from gsam_edge.pipelines.templates import STUDENT, tuned_teachers
+from gsam_edge.pipelines.templates import STUDENT, composed_teacher, tuned_teachers
 from gsam_edge.pipelines.types import DataFrame, Figure, InteractiveFigure, Predictions, StudentWeights
 from gsam_edge.teachers.table import TeacherChoice
 from gsam_edge.training.device import DeviceName
@@ -35,18 +35,10 @@ def measure_teacher(
     from gsam_edge.evaluate.artefacts import evaluate_teacher
     from gsam_edge.evaluate.failed import measured_or_why
     from gsam_edge.evaluate.report import draws_of
-    from gsam_edge.teachers.compose import compose_teacher
-    from gsam_edge.teachers.judging.report import boxes_from_masks
 
     tuned = tuned_teachers(teachers, choice)
-    teacher = compose_teacher(
-        annotations_test,
-        tuned,
-        choice,
-        detection=labelling.detection,
-        flips=labelling.flips,
-        boxes_from_masks=boxes_from_masks(teacher_report),
-        device=device,
+    teacher = composed_teacher(
+        annotations_test, tuned, choice, labelling, teacher_report, device, detection=labelling.detection
     )
     draws = draws_of(annotations_test, split.group_by, duplicates)
     return measured_or_why(
@@ -143,20 +135,12 @@ def time_artefacts(
     """
     from gsam_edge.evaluate.split_images import SplitImages
     from gsam_edge.evaluate.timing import time_artefacts, timed_export, timed_student, timed_teacher
-    from gsam_edge.teachers.compose import compose_teacher
-    from gsam_edge.teachers.judging.report import boxes_from_masks
 
     timed = {}
     if "status" not in inputs["measured_teacher"]:
         tuned = tuned_teachers(inputs, choice)
-        teacher = compose_teacher(
-            annotations_test,
-            tuned,
-            choice,
-            detection=labelling.detection,
-            flips=labelling.flips,
-            boxes_from_masks=boxes_from_masks(teacher_report),
-            device=device,
+        teacher = composed_teacher(
+            annotations_test, tuned, choice, labelling, teacher_report, device, detection=labelling.detection
         )
         timed["teacher"] = timed_teacher(teacher, annotations_test, evaluation)
     if "status" not in inputs[f"measured_{STUDENT}"]:

@@ -27,7 +27,7 @@ class OpticsConfig(BaseModel):
 
 
 def photograph(rng: np.random.Generator, scene: Image, config: OpticsConfig) -> NDArray[np.uint8]:
-    """Takes a picture of a scene float32 [H, W, 3] in 0..1: uint8 [H, W, 3].
+    """Renders the image that a cheap camera takes of a scene float32 [H, W, 3] in 0..1: uint8 [H, W, 3].
 
     The light changes brightness by less than a colour word spans, so that white never looks grey.
     """

@@ -40,27 +40,13 @@ class LiteRtInt8Config(LiteRtConfig):
     calibration_images: int = Field(ge=1, description="training images that set the activations' ranges")
 
 
-class LiteRt:
-    """The student as a TFLite graph, single precision; see `Format`."""
+class _LiteRtFile:
+    """What both artefacts have in common."""
 
-    name = "litert"
-    suffix = ".litert.zip"
-    source: str = MODULE
     engine = "ai-edge-litert"
-    precision: Precision = "single"
     must_be_faster = False  # it is made for other processors
     oldest_runtime: str | None = None
-    config = LiteRtConfig
     install = _INSTALL
-
-    def build(self, source: StudentModule, data: BuildData, config: LiteRtConfig) -> bytes | NotBuilt:
-        """Converts the student for one image at a time, decoding included."""
-        import ai_edge_litert  # noqa: F401 - what is built must be run, too, to be compared
-
-        try:
-            return to_litert(source, config)
-        except ConverterError as error:
-            return NotBuilt(str(error))
 
     def read_card(self, content: bytes) -> Card:
         """See `Format`."""
@@ -71,18 +57,33 @@ class LiteRt:
         return read_inputs(content)
 
 
-class LiteRtInt8:
+class LiteRt(_LiteRtFile):
+    """The student as a TFLite graph, single precision; see `Format`."""
+
+    name = "litert"
+    suffix = ".litert.zip"
+    source: str = MODULE
+    precision: Precision = "single"
+    config = LiteRtConfig
+
+    def build(self, source: StudentModule, data: BuildData, config: LiteRtConfig) -> bytes | NotBuilt:
+        """Converts the student for one image at a time, decoding included."""
+        import ai_edge_litert  # noqa: F401 - what is built must be run, too, to be compared
+
+        try:
+            return to_litert(source, config)
+        except ConverterError as error:
+            return NotBuilt(str(error))
+
+
+class LiteRtInt8(_LiteRtFile):
     """The student as a TFLite graph whose convolutional network is in INT8; see `Format`."""
 
     name = "litert_int8"
     suffix = "_int8.litert.zip"
     source: str = "litert"
-    engine = "ai-edge-litert"
     precision: Precision = "integer"
-    must_be_faster = False  # it is made for other processors
-    oldest_runtime: str | None = None
     config = LiteRtInt8Config
-    install = _INSTALL
 
     def build(self, source: bytes, data: BuildData, config: LiteRtInt8Config) -> bytes | NotBuilt:
         """Quantises the graph; the ranges are taken from training images."""
@@ -96,14 +97,6 @@ class LiteRtInt8:
             return quantize(source, canvases, config, threads=data.threads)
         except ConverterError as error:
             return NotBuilt(str(error))
-
-    def read_card(self, content: bytes) -> Card:
-        """See `Format`."""
-        return read_card(content)
-
-    def inputs(self, content: bytes) -> tuple[InputTensor, ...]:
-        """See `Format`; the graph is loaded for this."""
-        return read_inputs(content)
 
 
 def to_litert(student: StudentModule, config: LiteRtConfig) -> bytes:

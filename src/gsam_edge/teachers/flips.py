@@ -9,12 +9,13 @@ from dataclasses import replace
 from typing import Literal, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gsam_edge.metrics.fusion import fuse_boxes
 from gsam_edge.teachers.config import DetectionConfig
 from gsam_edge.teachers.family import Image, TeacherPredict
 from gsam_edge.vision import Detections
-from gsam_edge.vision.masks import CroppedMasks, masks_to_xyxy
+from gsam_edge.vision.masks import CroppedMasks
 
 #: "horizontal" changes left and right, "vertical" top and bottom.
 Flip: TypeAlias = Literal["horizontal", "vertical"]
@@ -58,7 +59,7 @@ def _fused(
         found = [first, *(flipped(other, flip, hw) for other, flip in zip(others, flips, strict=True))]
         boxes, rows = fuse_boxes(found, detection.nms_iou)
         kept = np.flatnonzero(boxes.scores >= detection.score_threshold)[: detection.max_detections]
-        yield _with_masks(boxes.select(kept), found, rows[kept], hw)
+        yield _with_masks(boxes.select(kept), found, rows[kept])
 
 
 def flipped(found: Detections, flip: Flip, image_hw: tuple[int, int]) -> Detections:
@@ -73,7 +74,7 @@ def flipped(found: Detections, flip: Flip, image_hw: tuple[int, int]) -> Detecti
     low, high, size = 1 - axis, 3 - axis, image_hw[axis]
     xyxy = found.xyxy.copy()
     xyxy[:, [low, high]] = size - found.xyxy[:, [high, low]]
-    masks = _cropped(found, image_hw)
+    masks = found.crop()
     if masks is not None:
         windows = masks.windows_xyxy.copy()
         windows[:, [low, high]] = size - masks.windows_xyxy[:, [high, low]]
@@ -81,30 +82,14 @@ def flipped(found: Detections, flip: Flip, image_hw: tuple[int, int]) -> Detecti
     return replace(found, xyxy=xyxy, masks=masks)
 
 
-def _with_masks(
-    boxes: Detections, found: Sequence[Detections], rows: np.ndarray, image_hw: tuple[int, int]
-) -> Detections:
+def _with_masks(boxes: Detections, found: Sequence[Detections], rows: NDArray[np.int64]) -> Detections:
     """Adds the masks of rows among those of all views, where the views have masks."""
-    cropped = [masks for view in found if (masks := _cropped(view, image_hw)) is not None]
+    cropped = [masks for view in found if (masks := view.crop()) is not None]
     if len(cropped) < len(found):
         return boxes
-    windows = np.concatenate([masks.windows_xyxy for masks in cropped])[rows]
-    bits = [part for masks in cropped for part in masks.bits]
     scores = [view.mask_scores for view in found if view.mask_scores is not None]
     return replace(
         boxes,
-        masks=CroppedMasks(image_hw, windows, tuple(bits[row] for row in rows)),
+        masks=CroppedMasks.joined(cropped)[rows],
         mask_scores=np.concatenate(scores)[rows] if len(scores) == len(found) else None,
-    )
-
-
-def _cropped(found: Detections, image_hw: tuple[int, int]) -> CroppedMasks | None:
-    """Returns the masks cropped to their objects, which joins them without arrays of the image's size."""
-    if found.cropped is not None or found.masks is None:
-        return found.cropped
-    masks = found.masks
-    windows = masks_to_xyxy(masks).astype(np.int64)
-    corners = zip(masks, windows.tolist(), strict=True)
-    return CroppedMasks.pack(
-        image_hw, windows, (mask[top:bottom, left:right] for mask, (left, top, right, bottom) in corners)
     )

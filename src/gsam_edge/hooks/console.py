@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.text import Text
 
-from gsam_edge.hooks.place import require_usable_path
+from gsam_edge.hooks.place import keep_font_list, require_usable_path
 from gsam_edge.hooks.tracking import runs_address
 from gsam_edge.report.console import next_command
 from gsam_edge.report.sections.table import SECTIONS, fragments
@@ -145,7 +145,7 @@ class ErrorHooks:
 
     @hook_impl(tryfirst=True)
     def after_context_created(self, context: KedroContext) -> None:
-        """Installs `show_error`, the project's log and `ShownNames`, and refuses what conf/base does not have.
+        """Installs `show_error`, the project's log, `ShownNames` and places; refuses what conf/base does not have.
 
         Raises:
             DatasetError: if there is no configuration.
@@ -155,6 +155,7 @@ class ErrorHooks:
         """
         sys.excepthook = show_error
         require_usable_path(context.project_path)
+        keep_font_list(Path(context.project_path))
         source = str(context.config_loader.conf_source)
         if "://" not in source and not Path(source).exists():
             raise DatasetError(

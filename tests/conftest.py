@@ -14,6 +14,11 @@ settings.register_profile("steady", deadline=None, derandomize=True)
 settings.load_profile("steady")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Adds how often `tests/reliability` kills runs; a kill costs about two runs of its step."""
+    parser.addoption("--kills", type=int, default=100, help="runs that are killed at random, of all steps together")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Puts the whole pipelines first: a process runs a file of them, and the others have the rest meanwhile."""
     items.sort(key=lambda item: "integration" not in item.path.parts)

@@ -3,17 +3,18 @@
 Where a run is killed is drawn by the kill's number, so that `-k` and the number in a message find it again.
 """
 
-import random
+import logging
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
 import pytest
 
-from support.kills.runs import Bench, FullDiskBench, Step, again, killed
+from support.kills.runs import Bench, FullDiskBench, Step, again, drawn, killed
 from support.recording.namespace import why_not
 
 pytestmark = pytest.mark.slow
+logger = logging.getLogger(__name__)
 
 PARAMETERS = ("--env=test", "--params=dataset=dataset,labelling.detection.max_detections=2")
 IMPORT = ("--env=test", "--pipeline=import_dataset", "--params=source=dataset,format=coco,output=imported")
@@ -70,7 +71,7 @@ def test_a_run_that_was_killed_ends_as_one_that_was_not(
         pytest.skip(f"{name} gets {SHARES[name]} of 100 kills")
     step = step_of(name)
     hit = [where for number in range(kills) if (where := killed(bench, step, number))]
-    print(f"{name}: {len(hit)} of {kills} runs were killed, {len(step.operations)} operations", *hit, sep="\n")
+    logger.info("%s: %d of %d runs were killed; %d operations", name, len(hit), kills, len(step.operations))
     assert hit, "it was never killed"
 
 
@@ -82,7 +83,7 @@ def test_a_full_disk_is_one_message_and_costs_nothing(
     step = step_of(name)
     told = 0
     for number in range(max(1, request.config.getoption("--kills") // 20)):
-        operation = random.Random(f"full {name} {number}").randint(1, len(step.operations))
+        operation = drawn(f"full {name}", number).randint(1, len(step.operations))
         bench.restore(step.before)
         done = bench.run(step.arguments, before=bench.fault("no_room_from", operation))
         where = f"{name}: no room from operation {operation}, {step.operations[operation - 1]}, on"
@@ -108,7 +109,7 @@ def test_a_disk_that_is_really_full_is_one_message(tmp_path: Path, request: pyte
     step, _ = bench.undisturbed("data_validation", first.arguments, before)
     written = bench.size_of(after) - bench.size_of(before)
     for number in range(max(1, request.config.getoption("--kills") // 20)):
-        room = random.Random(f"disk {number}").randrange(written)
+        room = drawn("disk", number).randrange(written)
         bench.restore(before)
         bench.leave_room(room)
         done = bench.run(step.arguments)

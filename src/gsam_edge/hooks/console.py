@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.text import Text
 
+from gsam_edge.hooks.full_disk import as_full_disk, tell_once
 from gsam_edge.hooks.place import keep_font_list, require_usable_path
 from gsam_edge.hooks.tracking import runs_address
 from gsam_edge.report.console import next_command
@@ -165,6 +166,7 @@ class ErrorHooks:
         _log_into(Path(context.project_path))
         for handler in logging.getLogger().handlers:
             handler.addFilter(_SHOWN_NAMES)
+            tell_once(handler)
         known = _parameters(context, "base")
         for name in PATHS:
             value = (context._runtime_params or {}).get(name, "")
@@ -209,13 +211,16 @@ def _parameters(context: KedroContext, env: str | None) -> dict[str, Any]:
 
 def show_error(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
     """Prints one message for an error that the user can fix, the whole traceback otherwise (`sys.excepthook`)."""
-    if not (_is_answer_of_kedro(error, traceback) or _is_for_user(error)):
+    told = error if _is_for_user(error) else as_full_disk(error)
+    if told is None and not _is_answer_of_kedro(error, traceback):
         sys.stderr.write(visible("".join(format_exception(kind, error, traceback))))
         return
     logger.debug("the run ended with an error", exc_info=(kind, error, traceback))
     console = Console(stderr=True)
-    message = Text(visible(str(error)))  # not markup: a message may hold brackets
-    console.print(Panel(message, title=kind.__name__, border_style="red", subtitle="traceback: logs/gsam_edge.log"))
+    message = Text(visible(str(told or error)))  # not markup: a message may hold brackets
+    console.print(
+        Panel(message, title=type(told or error).__name__, border_style="red", subtitle="traceback: logs/gsam_edge.log")
+    )
 
 
 def _is_for_user(error: BaseException) -> bool:

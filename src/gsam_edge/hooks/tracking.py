@@ -1,6 +1,7 @@
 """Records a run in MLflow: its life from start to end, parameters and environment."""
 
 import atexit
+import logging
 import os
 import random
 import subprocess
@@ -30,6 +31,8 @@ from gsam_edge.datasets.tracking import LiveMetrics
 from gsam_edge.hooks.abandoned import end_abandoned, process_tags
 from gsam_edge.training.durable import held
 from gsam_edge.vision.errors import UserError
+
+logger = logging.getLogger(__name__)
 
 #: Asked for when the process starts: MLflow itself sets the variable later on, for its children.
 _GIVEN_URI = os.environ.get("MLFLOW_TRACKING_URI")
@@ -185,10 +188,16 @@ class TrackingHooks(MlflowHook):
             self._end("KILLED")
 
     def _end(self, status: str) -> None:
-        while mlflow.active_run() is not None:
-            mlflow.end_run(status)
-        mlflow.MlflowClient().set_terminated(self.run_id, status)
+        """Marks the run as ended; where MLflow cannot write that, the error that ended the run matters more."""
         self._open.clear()
+        try:
+            while mlflow.active_run() is not None:
+                mlflow.end_run(status)
+            mlflow.MlflowClient().set_terminated(self.run_id, status)
+        except MlflowException as error:
+            logger.warning(
+                "MLflow: run %s could not be marked as %s; the next run does: %s", self.run_id, status, error
+            )
 
 
 def where_to_track(config: dict[str, Any], project: Path) -> dict[str, Any]:

@@ -140,6 +140,11 @@ class FullDiskBench(Bench):
         self._call("leave_room", str(self.project), size, _LARGE)
 
 
+def drawn(what: str, number: int) -> random.Random:
+    """Returns the chance of one experiment of a kind, the same whenever it is asked for."""
+    return random.Random(f"{what} {number}")  # noqa: S311 - no secret
+
+
 def killed(bench: Bench, step: Step, number: int) -> str | None:
     """Kills a run of a step somewhere, and then runs it again: it must end as one that nobody killed.
 
@@ -151,7 +156,7 @@ def killed(bench: Bench, step: Step, number: int) -> str | None:
     Returns:
         Where the run was killed; None if it ended before.
     """
-    chance = random.Random(f"{step.name} {number}")
+    chance = drawn(step.name, number)
     operation = chance.randint(1, len(step.operations))
     where = f"{step.name}, kill {number}: before operation {operation}, {step.operations[operation - 1]}"
     fault = bench.fault("kill_at", operation)

@@ -16,7 +16,8 @@ from support.recording.namespace import why_not
 pytestmark = pytest.mark.slow
 logger = logging.getLogger(__name__)
 
-PARAMETERS = ("--env=test", "--params=dataset=dataset,labelling.detection.max_detections=2")
+DATASET = "dataset=dataset,labelling.detection.max_detections=2,bundle.artefact=student_onnx"
+PARAMETERS = ("--env=test", f"--params={DATASET}")
 IMPORT = ("--env=test", "--pipeline=import_dataset", "--params=source=dataset,format=coco,output=imported")
 
 #: Of a hundred kills, how many each step gets: those that are quick get most. Each begins where the one before ended.

@@ -1,10 +1,15 @@
 """The curves of a training are those that it ended with, however often it was killed or begun anew."""
 
+import resource
+import signal
+from pathlib import Path
+
 import pytest
 
-from gsam_edge.datasets.tracking import LiveMetrics, LiveMetricsDataset
+from gsam_edge.datasets.tracking import LiveMetrics, LiveMetricsDataset, make_database
 from gsam_edge.training.metrics import discard_metric
 from gsam_edge.vision.errors import FileError
+from support.forked import run_forked
 
 
 def logged(folder, steps, value, tracked=discard_metric):
@@ -54,3 +59,35 @@ def test_another_file_in_its_place_is_named(tmp_path, content):
     (tmp_path / "sam.jsonl").write_text(f"{content}\n")
     with pytest.raises(FileError, match=r"sam\.jsonl: expected lines of \[metric, step, value\]"):
         LiveMetricsDataset(filepath=str(tmp_path), every_s=5).load().curves("sam")
+
+
+@pytest.mark.parametrize("size", [20_000, 300_000])
+def test_a_database_is_there_whole_or_not_at_all(tmp_path: Path, size: int) -> None:
+    """The system ends its maker in the middle, as a file grows beyond a size; the next one makes it."""
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+
+    def killed() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+        make_database(uri)
+
+    assert run_forked(killed) == -signal.SIGXFSZ
+    assert not (tmp_path / "mlflow.db").exists()
+    assert run_forked(lambda: make_database(uri)) == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["mlflow.db"]
+    assert run_forked(lambda: opened_by_mlflow(uri, tmp_path)) == 0
+
+
+def opened_by_mlflow(uri: str, folder: Path) -> None:
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    assert SqlAlchemyStore(uri, str(folder)).search_experiments()
+
+
+def test_a_database_that_is_there_or_elsewhere_stays_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "mlflow.db").write_text("mine")
+    make_database(f"sqlite:///{tmp_path}/mlflow.db")
+    make_database("http://127.0.0.1:5000")
+    make_database(None)
+    assert (tmp_path / "mlflow.db").read_text() == "mine"

@@ -1,8 +1,9 @@
-"""Dataset of live metrics: keeps a training's metrics while it goes on, in a file and on the MLflow run."""
+"""Dataset of live metrics, kept while a training goes on in a file and on the MLflow run; and MLflow's database."""
 
 from __future__ import annotations
 
 import json
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,35 @@ if TYPE_CHECKING:
     from mlflow.entities import Metric
 
     from gsam_edge.training.metrics import Curves, MetricLogger
+
+
+_SQLITE = "sqlite:///"
+
+
+def make_database(uri: str | None) -> None:
+    """Makes MLflow's database in a file, whole or not at all, where there is none yet.
+
+    MLflow makes its tables one by one in dozens of steps: killed in between it leaves a database that it refuses.
+
+    Args:
+        uri: MLflow's; one that is not of SQLite is somebody else's, and None is none.
+
+    Raises:
+        FileError: if the disk is full or the permission is missing.
+    """
+    path = Path((uri or "").removeprefix(_SQLITE))
+    if uri is None or not uri.startswith(_SQLITE) or path.exists():
+        return
+    from mlflow.store.db.utils import _initialize_tables, create_sqlalchemy_engine
+
+    with tempfile.TemporaryDirectory() as folder:
+        draft = Path(folder, "mlflow.db")
+        engine = create_sqlalchemy_engine(f"{_SQLITE}{draft}")
+        try:
+            _initialize_tables(engine)
+        finally:
+            engine.dispose()
+        write_bytes(path, draft.read_bytes())
 
 
 class BatchedMetrics:

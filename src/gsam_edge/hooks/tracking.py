@@ -27,7 +27,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.utils.validation import MAX_PARAM_VAL_LENGTH, MAX_PARAMS_TAGS_PER_BATCH
 from pydantic import BaseModel
 
-from gsam_edge.datasets.tracking import LiveMetrics
+from gsam_edge.datasets.tracking import LiveMetrics, make_database
 from gsam_edge.hooks.abandoned import end_abandoned, process_tags
 from gsam_edge.training.durable import held
 from gsam_edge.vision.errors import UserError
@@ -86,6 +86,7 @@ class TrackingHooks(MlflowHook):
         loader.config_patterns.setdefault("mlflow", ["mlflow*", "mlflow*/**", "**/mlflow*"])
         loader["mlflow"] = where_to_track(loader["mlflow"], Path(context.project_path))
         with _refusals_told(), held(Path(context.project_path)):  # two first runs would both create mlflow.db
+            make_database(loader["mlflow"]["server"]["mlflow_tracking_uri"])
             super().after_context_created(context)
         if not self._already_active_mlflow:
             self._tag_experiment()

@@ -22,7 +22,7 @@ def as_full_disk(error: BaseException) -> FileError | None:
         if isinstance(cause, sqlite3.OperationalError) and cause.sqlite_errorcode == sqlite3.SQLITE_FULL:
             return _told("MLflow's database", str(cause))
         if isinstance(cause, OSError) and cause.errno in _FULL and not isinstance(cause, FileError):
-            return _told(str(cause.filename or "a file"), cause.strerror)
+            return _told(str(cause.filename or "a file"), cause.strerror or str(cause))
     return None
 
 

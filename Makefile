@@ -22,7 +22,7 @@ test: export OMP_NUM_THREADS = 1
 test: $(READY) ## all tests but the slow ones
 	$(BIN)/pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder
 
-test-slow: KILLS ?= 100
+test-slow: KILLS ?= 40
 test-slow: $(READY) ## the slow tests; KILLS runs are killed at random
 	$(BIN)/pytest -m slow --timeout=3600 --kills=$(KILLS)
 

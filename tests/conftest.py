@@ -16,7 +16,7 @@ settings.load_profile("steady")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Adds how often `tests/reliability` kills runs; a kill costs about two runs of its step."""
-    parser.addoption("--kills", type=int, default=100, help="runs that are killed at random, of all steps together")
+    parser.addoption("--kills", type=int, default=40, help="runs that are killed at random, of all steps together")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

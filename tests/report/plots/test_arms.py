@@ -49,7 +49,13 @@ def drawn(report):
 
 def written(figure) -> str:
     """All that is written in a figure outside its traces."""
-    return "\n".join([figure.layout.title.text, *(each.text for each in figure.layout.annotations)])
+    return "\n".join(each.text for each in figure.layout.annotations)
+
+
+def title(figure) -> list[str]:
+    """The lines of the title."""
+    (text,) = (each.text for each in figure.layout.annotations if each.yref == "paper" and each.font.size == 13)
+    return text.removeprefix("<b>").removesuffix("</b>").split("<br>")
 
 
 def panel(figure, number: int):
@@ -81,8 +87,8 @@ def test_the_whole_verdict_is_the_title_and_names_are_no_tags(report):
     }
     figure = drawn(named)
     assert "<a" not in "".join([*figure.layout.yaxis3.ticktext, *panel(figure, 3)[0].hovertext])
-    lines = figure.layout.title.text.removeprefix("<b>").removesuffix("</b>").split("<br>")
-    assert len(lines) == 3
+    lines = title(figure)
+    assert len(lines) == 2
     assert " ".join(lines) == "Does" + as_written(named["verdict"])[4:]
     assert figure.layout.margin.t > drawn(report | {"verdict": "pays"}).layout.margin.t
 

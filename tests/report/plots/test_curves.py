@@ -18,7 +18,7 @@ def drawn(curves, absent):
 
 
 def written(figure) -> list[str]:
-    return [each.text for each in figure.layout.annotations]
+    return [each.text for each in figure.layout.annotations if each.text != "<b>Tuning of the teachers</b>"]
 
 
 def named(figure):

@@ -5,7 +5,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from gsam_edge.metrics.figures import FIGURES
-from gsam_edge.report.plots.interactive import INK, PALE, plain, say, styled
+from gsam_edge.report.plots.interactive import PALE, plain, say, styled
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -15,7 +15,7 @@ _CONTROL_COLOUR, _CONTROL_COLOURS = "#1b9e77", ("#1b9e77", "#66a61e", "#e6ab02")
 #: Most classes in the panel of classes; of more, those that gain and lose most.
 _MOST_CLASSES = 16
 #: Most characters of a line of the title.
-_CHARACTERS = 110
+_CHARACTERS = 120
 _SHOWN = ("box_map50", "box_map50_95", "mask_map50", "mask_map50_95")
 #: Pixels of a line of a panel, of the room around both rows of panels, and of a line of the title.
 _LINE, _FRAME, _TITLE_LINE = 30, 230, 18
@@ -41,7 +41,7 @@ def plot_distillation_arms(report: Mapping[str, Any]) -> "Figure":
         row_heights=list(lines), vertical_spacing=80 / (_LINE * sum(lines) + _FRAME), horizontal_spacing=0.02,
         subplot_titles=[*headings, *[""] * (columns - len(shown)), "<b>gain in each class, boxes, mAP50-95</b>"],
     )  # fmt: skip
-    figure.update_annotations(font={"size": 12, "color": INK})
+    figure.update_annotations(font={"size": 12})
     for column, name in enumerate(shown, start=1):
         _draw_arms(figure, column, rows, titles, name)
         figure.update_yaxes(
@@ -51,14 +51,11 @@ def plot_distillation_arms(report: Mapping[str, Any]) -> "Figure":
     _draw_classes(figure, classes, titles, columns)
     told = report["verdict"][0].upper() + report["verdict"][1:]
     heading = [plain(line) for line in wrap(told, _CHARACTERS)]
-    top = 60 + _TITLE_LINE * len(heading)
-    below = [_about(report, rows)]
-    styled(
-        figure, "<br>".join(heading), below=below, height=_LINE * sum(lines) + _FRAME + _TITLE_LINE * len(heading),
+    return styled(
+        figure, "<br>".join(heading), below=[_about(report, rows)], headings=True,
+        height=_LINE * sum(lines) + _FRAME + _TITLE_LINE * len(heading),
         legend={"orientation": "h", "x": 1, "xanchor": "right", "y": _top_of_classes(figure), "yanchor": "bottom"},
     )  # fmt: skip
-    figure.update_layout(margin={"t": top}, title={"y": 1, "yref": "container", "yanchor": "top", "pad": {"t": 14}})
-    return figure
 
 
 def _about(report: Mapping[str, Any], rows: Mapping[str, Mapping[str, Any]]) -> str:
@@ -81,7 +78,7 @@ def _draw_arms(
         value = figures[name]["mean"]
         figure.add_scatter(
             x=[value], y=[line], mode="markers+text", text=[f"{value:.3f}"], textposition="top center",
-            textfont={"size": 10, "color": INK}, marker={"color": _COLOURS.get(arm, _CONTROL_COLOUR), "size": 9},
+            textfont={"size": 10}, marker={"color": _COLOURS.get(arm, _CONTROL_COLOUR), "size": 9},
             error_x=_line(figures[name], _COLOURS.get(arm, _CONTROL_COLOUR)), hoverinfo="text", showlegend=False,
             hovertext=[f"<b>{plain(titles[arm])}</b><br>{heading} {_with_interval(figures[name], '.3f')}"],
             cliponaxis=False, row=1, col=column,

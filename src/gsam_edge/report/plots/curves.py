@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gsam_edge.report.plots.interactive import INK, colour, plain, say, styled
+from gsam_edge.report.plots.interactive import colour, plain, say, styled
 from gsam_edge.training.metrics import Curves
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def plot_teacher_curves(curves: Mapping[str, Curves], absent: Mapping[str, str])
         len(rows), len(curves), shared_xaxes="columns", vertical_spacing=0.24 / len(rows),
         horizontal_spacing=0.1 / len(curves), subplot_titles=titles,
     )  # fmt: skip
-    figure.update_annotations(font={"size": 12, "color": INK})
+    figure.update_annotations(font={"size": 12})
     for column, (name, logged) in enumerate(curves.items(), start=1):
         for row, kind in enumerate(rows, start=1):
             of_kind = {metric: points for metric, points in logged.items() if kinds[kind](metric)}
@@ -57,7 +57,7 @@ def plot_teacher_curves(curves: Mapping[str, Curves], absent: Mapping[str, str])
         figure.update_xaxes(title={"text": "step"}, row=len(rows), col=column)
     height = _FRAME + _PANEL * len(rows) + 14 * len(reasons)
     legend = {"title": {"text": "last value"}, "groupclick": "toggleitem", "font": {"size": 10}}
-    return styled(figure, "Tuning of the teachers", below=reasons, height=height, legend=legend)
+    return styled(figure, "Tuning of the teachers", below=reasons, headings=True, height=height, legend=legend)
 
 
 def _draw_curves(figure: "Figure", curves: Curves, group: str, row: int, column: int) -> None:

@@ -145,6 +145,7 @@ class Simulation:
             threshold=evaluation.score_threshold,
             seed=seed,
             device="auto",
+            store={},
         )
         proposed = propose(
             student,
@@ -158,6 +159,7 @@ class Simulation:
             threshold=evaluation.score_threshold,
             seed=seed,
             device="auto",
+            store={},
         )
         id_of = {image["file_name"]: image["id"] for image in pool.images}
         return [id_of[row["file_name"]] for row in proposed.report["images"]]

@@ -69,7 +69,7 @@ def test_where_labels_are_held_back_every_arm_is_trained_and_compared(project: P
     assert told["images"]["pool"] == told["images"]["held_back"] > 0
     trained = {path.stem for path in (reporting / "live_metrics").iterdir()}
     assert trained >= {"student", "truth_seed0", "self_training_seed0", "oracle_seed0"}
-    assert (reporting / "plot_distillation_arms.png").exists()
+    assert (reporting / "plot_distillation_arms.json").exists()
     assert "your labels alone" in done.stderr + done.stdout
     assert not (project / "data" / "test" / "06_models" / "checkpoints" / "control").exists()
 

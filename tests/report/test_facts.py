@@ -90,6 +90,7 @@ def test_all_checks_hold_where_all_is_well():
         "Unseen images",
         "Teachers",
         "Teachers' labels",
+        "Worth of the teachers",
         "Score limits",
         "Number of objects",
     ]
@@ -121,6 +122,24 @@ def useless_labels(reports):
     reports["label_report"]["verdict"] = "useless"
 
 
+def worse_than_the_labels_alone(reports):
+    reports["distillation_report"] |= {
+        "verdict": "does not pay here: -3.0 (-4.9 to -0.8) mAP50-95 over your labels alone; it is worse",
+        "gains": {"truth": {"box_map50_95": {"mean": -0.0301, "ci95": [-0.0488, -0.0083]}}},
+    }
+
+
+def no_gain(reports):
+    reports["distillation_report"] |= {
+        "verdict": "does not pay here: 0.3 (-0.8 to 1.1) mAP50-95 over your labels alone; no gain is shown",
+        "gains": {"truth": {"box_map50_95": {"mean": 0.003, "ci95": [-0.008, 0.011]}}},
+    }
+
+
+def learnt_nothing(reports):
+    reports["distillation_report"]["verdict"] = "the student learnt nothing: it finds no object"
+
+
 def over_budget(reports):
     reports["recommendation"] |= {"ship": None, "why": "no artefact is under 1 ms"}
 
@@ -134,6 +153,13 @@ def over_budget(reports):
         (not_compared, "Unseen images", "was not checked"),
         (weak_teacher, "Teachers", "grounding_dino is useless"),
         (useless_labels, "Teachers' labels", "Not good enough"),
+        (
+            worse_than_the_labels_alone,
+            "Worth of the teachers",
+            "worse than one that learnt from your labels alone, by 0.8 to 4.9 points of mAP50-95",
+        ),
+        (no_gain, "Worth of the teachers", "Does not pay here: 0.3 (-0.8 to 1.1)"),
+        (learnt_nothing, "Worth of the teachers", "The student learnt nothing"),
         (over_budget, "Recommendation", "no artefact is under 1 ms"),
     ],
 )

@@ -63,7 +63,7 @@ def test_the_default_is_all_steps_in_a_row() -> None:
 
 @pytest.mark.parametrize("env", ["base", "test", "full"])
 def test_the_layers_have_an_order(env: str) -> None:
-    """Where they close a circle kedro-viz shows none of them, and says nothing."""
+    """Where they close a circle kedro-viz shows none of them; a step is a box, so all of its inputs stand before it."""
     catalog = DataCatalog.from_config(load_config(env)["catalog"])
     pipeline = pipelines["__default__"]
     nodes, children = {}, {}
@@ -71,8 +71,16 @@ def test_the_layers_have_an_order(env: str) -> None:
         described = {} if name.startswith("param") else catalog[name].metadata or {}
         nodes[name] = SimpleNamespace(layer=described.get("kedro-viz", {}).get("layer"))
         children[name] = {out for node in pipeline.only_nodes_with_inputs(name).nodes for out in node.outputs}
+    steps = {node.namespace: pipelines[node.namespace] for node in pipeline.nodes}
+    for step, part in steps.items():
+        nodes[step] = SimpleNamespace(layer=None)
+        for name in part.inputs():
+            children[name].add(step)
+        read_elsewhere = {name for other in steps.values() if other is not part for name in other.inputs()}
+        children[step] = part.outputs() | part.all_outputs() & read_elsewhere
     assert sort_layers(nodes, children) == [
         "01_raw",
+        "06_models (bases)",
         "02_intermediate",
         "06_models (teachers)",
         "02_intermediate (teacher labels)",

@@ -1,7 +1,11 @@
 """What a student sees in many images: its detections, and a vector of features of each image."""
 
-from collections.abc import Sequence
+import base64
+import hashlib
+import json
+from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,11 +15,16 @@ from rich import get_console
 from rich.progress import track
 
 from gsam_edge.coco.annotations import Annotations
-from gsam_edge.coco.packed import PackedDetections
+from gsam_edge.coco.packed import PackedDetections, StoredDetectionsError
 from gsam_edge.students.predictor import StudentPredictor
 from gsam_edge.students.weights import StudentWeights
 from gsam_edge.training.device import DeviceName, resolve_device
-from gsam_edge.vision.images import ImageSource
+from gsam_edge.vision.images import ImageSource, image_digest
+
+#: Raised when a stored look or its key changes, so that those of an earlier format are made anew.
+_FORMAT = 1
+#: Single precision, the same bytes on every machine.
+_SINGLE = np.dtype("<f4")
 
 
 @dataclass(frozen=True)
@@ -41,8 +50,12 @@ def look_at(
     *,
     score_threshold: float,
     device: DeviceName,
+    store: MutableMapping[str, dict[str, Any]],
 ) -> Look:
-    """Runs a student in PyTorch on images, one by one.
+    """Runs a student in PyTorch on images, one by one, but for those that it has looked at before.
+
+    What it sees in an image is stored at once, so that a killed look continues where it was; an image whose look is
+    stored is not decoded. What is returned is what the store gives back, and so the same after a kill.
 
     Args:
         weights: the student.
@@ -51,18 +64,51 @@ def look_at(
         images: by file name.
         score_threshold: objects that score less are dropped (0..1).
         device: where it runs.
+        store: records by hex digest of student, image and threshold.
+
+    Raises:
+        StoredDetectionsError: if a stored record is damaged.
     """
-    predict = StudentPredictor(weights, score_threshold=score_threshold, device=resolve_device(device))
-    found: dict[int, PackedDetections] = {}
-    features: list[NDArray[np.float32]] = []
-    with predict.watched() as maps:
+    names = {image_id: annotations.image_by_id[image_id]["file_name"] for image_id in image_ids}
+    about = [_FORMAT, weights.digest, score_threshold]
+    keys = {image_id: _key(about, image_digest(images, name)) for image_id, name in names.items()}
+    unseen = [image_id for image_id, key in keys.items() if key not in store]
+    if unseen:
+        predict = StudentPredictor(weights, score_threshold=score_threshold, device=resolve_device(device))
         is_quiet = not get_console().is_terminal
-        for image_id in track(image_ids, "The student looks at images", transient=True, disable=is_quiet):
-            image = images[annotations.image_by_id[image_id]["file_name"]]
-            found[image_id] = PackedDetections.pack(predict(image))
-            features.append(_pooled(maps) if maps else _thumbnail(image))
-            maps.clear()
-    return Look(found, np.stack(features) if features else np.zeros((0, 0), np.float32))
+        with predict.watched() as maps:
+            for image_id in track(unseen, "The student looks at images", transient=True, disable=is_quiet):
+                image = images[names[image_id]]
+                found = PackedDetections.pack(predict(image))
+                features = _pooled(maps) if maps else _thumbnail(image)
+                maps.clear()
+                store[keys[image_id]] = {"found": found.to_record(), "features": _encoded(features)}
+    records = {image_id: store[key] for image_id, key in keys.items()}
+    vectors = [_decoded(record) for record in records.values()]
+    return Look(
+        {image_id: PackedDetections.from_record(record["found"]) for image_id, record in records.items()},
+        np.stack(vectors) if vectors else np.zeros((0, 0), np.float32),
+    )
+
+
+def _key(about: Sequence[Any], image: str) -> str:
+    """Returns a digest of all that a look depends on, by the digest of the image."""
+    return hashlib.sha256(json.dumps([*about, image]).encode()).hexdigest()
+
+
+def _encoded(features: NDArray[np.float32]) -> str:
+    return base64.b64encode(features.astype(_SINGLE).tobytes()).decode("ascii")
+
+
+def _decoded(record: Mapping[str, Any]) -> NDArray[np.float32]:
+    """Returns the features of a stored look, float32 [F], bit for bit."""
+    try:
+        return np.frombuffer(base64.b64decode(record["features"], validate=True), _SINGLE).astype(np.float32)
+    except (LookupError, TypeError, ValueError) as error:
+        raise StoredDetectionsError(
+            f"the student's look at an image: expected `found` and `features` as this version writes them, got "
+            f"{record!r:.200}: {error!r}; delete the folder student_looks and run the pipeline review again"
+        ) from error
 
 
 def _pooled(maps: Sequence[torch.Tensor]) -> NDArray[np.float32]:

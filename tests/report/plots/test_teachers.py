@@ -4,7 +4,7 @@ import numpy as np
 
 from gsam_edge.coco import Annotations
 from gsam_edge.metrics.label_quality import worst_images
-from gsam_edge.report.plots.teachers import plot_teacher_classes, plot_teacher_curves
+from gsam_edge.report.plots.teachers import plot_teacher_classes
 from gsam_edge.report.plots.worst_images import plot_worst_images, worst_rows
 from gsam_edge.vision import Detections
 from support.detections import packed
@@ -42,21 +42,6 @@ def test_each_class_has_its_figures_and_count_and_what_is_absent_its_reason():
     assert "sam: the annotations hold no masks" in written
     assert len(figure.axes) == 1
     assert "sam: the annotations" in texts(plot_teacher_classes({"sam": REPORT["sam"]}))
-
-
-def test_curves_have_a_panel_for_each_kind_that_was_logged():
-    losses = {"train_loss": [(step, 1 / step) for step in range(1, 301)], "dice": [(1, 0.5), (2, 0.25)]}
-    validation = {"val_map50": [(50, 0.3), (100, 0.4)]}
-    figure = plot_teacher_curves({"yolo": losses | validation, "sam": {}}, {"grounding_dino": "finder is yolo"})
-    assert [axes.get_title(loc="left") for axes in figure.axes] == [
-        "yolo: losses", "sam: losses", "validation", "validation",
-    ]  # fmt: skip
-    written = texts(figure)
-    assert {"map50 0.4", "dice 0.25", "nothing was logged"} <= set(written.splitlines())
-    assert "grounding_dino: finder is yolo" in written
-    rates = plot_teacher_curves({"yolo": losses | validation | {"learning_rate": [(1, 0.1)]}}, {})
-    assert [axes.get_title(loc="left") for axes in rates.axes] == ["yolo: losses", "learning rate", "validation"]
-    assert texts(plot_teacher_curves({}, {"sam": "is used as it is"})).strip() == "sam: is used as it is"
 
 
 def annotations() -> Annotations:

@@ -1,6 +1,6 @@
 """The student looks at images that nobody measured it on: for the review, and for the choice of what to label next."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -35,8 +35,11 @@ def findings_of(
     threshold: float,
     seed: int,
     device: DeviceName,
+    store: MutableMapping[str, dict[str, Any]],
 ) -> Predictions:
     """Returns what a student finds in at most `most` images of a split, drawn by the seed.
+
+    Each image's look is stored at once, so that a killed run continues (`students.looking.look_at`).
 
     Raises:
         InvalidDatasetError: if it was trained for other classes or on another split.
@@ -49,7 +52,7 @@ def findings_of(
         remedy="run the pipeline distillation",
     )
     ids = some_images(annotations, most, seed)
-    look = look_at(weights, annotations, ids, images, score_threshold=threshold, device=device)
+    look = look_at(weights, annotations, ids, images, score_threshold=threshold, device=device, store=store)
     about = PredictorInfo("student", weights.digest, prompted_with_boxes=False)
     return Predictions(look.found, annotations.class_names, about, annotations.split_digest)
 
@@ -82,6 +85,7 @@ def propose(
     threshold: float,
     seed: int,
     device: DeviceName,
+    store: MutableMapping[str, dict[str, Any]],
     why_empty: str | None = None,
 ) -> Proposed:
     """Proposes images of the pool.
@@ -98,6 +102,7 @@ def propose(
         threshold: score from which detections are looked at (0..1).
         seed: for the choice of images where there are too many.
         device: where the student runs.
+        store: keeps what the student sees in each image, see `students.looking.look_at`.
         why_empty: why there is no image in the pool, where that is known.
     """
     import pandas as pd
@@ -113,9 +118,9 @@ def propose(
     if not teacher["val"].predictor.prompted_with_boxes:
         beliefs["teacher"] = Beliefs.of(parts["val"], teacher["val"], overlaps)
     ids = some_images(pool, config.looked_at, seed)
-    look = look_at(weights, pool, ids, images, score_threshold=threshold, device=device)
+    look = look_at(weights, pool, ids, images, score_threshold=threshold, device=device, store=store)
     near = some_images(train, _MOST_LABELLED, seed)
-    labelled = look_at(weights, train, near, images, score_threshold=threshold, device=device)
+    labelled = look_at(weights, train, near, images, score_threshold=threshold, device=device, store=store)
     told = []
     for image_id in ids:
         labels = teacher["pool"].objects.get(image_id) if "teacher" in beliefs else None

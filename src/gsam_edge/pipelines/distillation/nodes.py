@@ -15,7 +15,15 @@ from gsam_edge.distill.config import DistillationConfig, LabellingConfig
 from gsam_edge.distill.labels.pool import PooledImages
 from gsam_edge.distill.labels.pool import collect_pool as pool_of
 from gsam_edge.pipelines.templates import arm_data, composed_teacher, tuned_teachers
-from gsam_edge.pipelines.types import ArmRun, CheckpointStore, Figure, Predictions, Start, StudentWeights
+from gsam_edge.pipelines.types import (
+    ArmRun,
+    CheckpointStore,
+    Figure,
+    InteractiveFigure,
+    Predictions,
+    Start,
+    StudentWeights,
+)
 from gsam_edge.report.plots.worst_images import WorstImagesConfig
 from gsam_edge.students.choice import StudentConfig
 from gsam_edge.teachers.config import FloorConfig
@@ -220,7 +228,7 @@ def report_distillation(
     pool_report: dict[str, Any],
     teacher_labels_test: Predictions,
     distillation: DistillationConfig,
-) -> tuple[dict[str, Any], Figure]:
+) -> tuple[dict[str, Any], InteractiveFigure]:
     """Compares the distilled student with its controls on the test images: as a report and as a plot."""
     from gsam_edge.distill.arms.reports import distillation_report
     from gsam_edge.report.plots.arms import plot_distillation_arms

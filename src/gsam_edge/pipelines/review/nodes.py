@@ -49,6 +49,7 @@ def look_at_labelled(
     train: Annotations,
     val: Annotations,
     images: ImageSource,
+    store: MutableMapping[str, dict[str, Any]],
     evaluation: EvaluationConfig,
     review: ReviewConfig,
     seed: int,
@@ -57,13 +58,19 @@ def look_at_labelled(
     """Returns what the student finds in training images, at most `review.looked_at`, and in the validation images."""
     from gsam_edge.evaluate.review.look import findings_of
 
-    threshold = evaluation.score_threshold
-    return (
-        findings_of(
-            student_weights, train, images, most=review.looked_at, threshold=threshold, seed=seed, device=device
-        ),
-        findings_of(student_weights, val, images, most=len(val.images), threshold=threshold, seed=seed, device=device),
-    )
+    def found_in(part: Annotations, most: int) -> Predictions:
+        return findings_of(
+            student_weights,
+            part,
+            images,
+            most=most,
+            threshold=evaluation.score_threshold,
+            seed=seed,
+            device=device,
+            store=store,
+        )
+
+    return found_in(train, review.looked_at), found_in(val, len(val.images))
 
 
 def make_review(
@@ -134,6 +141,7 @@ def choose_next_to_label(
     teacher_pool: Predictions,
     images: ImageSource,
     unlabelled: ImageSource,
+    store: MutableMapping[str, dict[str, Any]],
     evaluation: EvaluationConfig,
     failures: FailuresConfig,
     config: NextToLabelConfig,
@@ -157,6 +165,7 @@ def choose_next_to_label(
         threshold=evaluation.score_threshold,
         seed=seed,
         device=device,
+        store=store,
         why_empty=pool_report.get("why"),
     )
     looked_at = proposed.report["looked_at"]

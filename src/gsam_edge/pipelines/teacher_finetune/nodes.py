@@ -6,7 +6,7 @@ from gsam_edge.coco import Annotations
 from gsam_edge.coco.needs import is_not_needed
 from gsam_edge.distill.config import LabellingConfig
 from gsam_edge.pipelines.templates import tuned_teachers
-from gsam_edge.pipelines.types import Adapter, Figure, LiveMetrics
+from gsam_edge.pipelines.types import Adapter, Figure, InteractiveFigure, LiveMetrics
 from gsam_edge.report.plots.worst_images import WorstImagesConfig
 from gsam_edge.teachers.config import FloorConfig
 from gsam_edge.teachers.table import TeacherChoice
@@ -51,9 +51,9 @@ def report_teachers(
     return measured.content, plot_teacher_classes(measured.content), sheet
 
 
-def plot_curves(log: LiveMetrics, **adapters: Adapter | dict[str, str]) -> Figure:
+def plot_curves(log: LiveMetrics, **adapters: Adapter | dict[str, str]) -> InteractiveFigure:
     """Plots what the trainings of the teachers logged; of a teacher that was not tuned, the reason is written."""
-    from gsam_edge.report.plots.teachers import plot_teacher_curves
+    from gsam_edge.report.plots.curves import plot_teacher_curves
 
     absent = {name: adapter["why"] for name, adapter in adapters.items() if is_not_needed(adapter)}
     absent |= {

@@ -10,6 +10,7 @@ from gsam_edge.report.facts.classes import ClassFacts
 _ACCEPTED, _NOT_BUILT = "accepted", "not built"
 _WEAK_TEACHER = ("useless", "worse", "no different", "not known")
 _WORTHLESS_LABELS = "useless"
+_PAYS, _PAYS_NOT, _LEARNT_NOTHING = "distillation adds", "does not pay", "the student learnt nothing"
 #: Beginnings of the gate's figures, and what they are about.
 _KINDS = {"box": "boxes", "mask": "masks"}
 
@@ -48,6 +49,7 @@ def checks_of(
         *_leaks(reports),
         *_teachers(reports),
         *_labels(reports),
+        *_worth(reports),
         *_thresholds(reports),
         *_counts(classes),
     ]
@@ -134,6 +136,30 @@ def _labels(reports: Mapping[str, Any]) -> Iterator[Check]:
         yield Check("Teachers' labels", "bad", sentence(f"Not good enough to learn from: {report['why']}"), remedy)
     else:
         yield Check("Teachers' labels", "good", "Good enough to learn from (parameter teacher_floor).")
+
+
+def _worth(reports: Mapping[str, Any]) -> Iterator[Check]:
+    """Yields whether the student is better for the teachers' labels, as the comparison with its controls says."""
+    report = reports.get("distillation_report")
+    if report is None:
+        return
+    name, verdict = "Worth of the teachers", report["verdict"]
+    if verdict.startswith(_LEARNT_NOTHING):
+        yield Check(name, "bad", sentence(verdict), "See below, what the teachers were worth.")
+    elif verdict.startswith(_PAYS):
+        yield Check(name, "good", sentence(verdict))
+    elif verdict.startswith(_PAYS_NOT):
+        gain = report.get("gains", {}).get("truth", {}).get("box_map50_95", {})
+        low, high = gain.get("ci95", (-1.0, 1.0))  # without an interval nothing is said to be worse
+        if high < 0:
+            text = (
+                f"This student is worse than one that learnt from your labels alone, by {-100 * high:.1f} to "
+                f"{-100 * low:.1f} points of mAP50-95 of boxes: the teachers' labels cost accuracy here."
+            )
+            remedy = "Improve the teachers, or train without unlabelled images: that student has your labels alone."
+        else:
+            text, remedy = verdict, "Label more images, or improve the teachers, before you train longer."
+        yield Check(name, "bad", sentence(text), remedy)
 
 
 def _thresholds(reports: Mapping[str, Any]) -> Iterator[Check]:

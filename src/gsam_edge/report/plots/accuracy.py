@@ -7,7 +7,7 @@ import numpy as np
 
 from gsam_edge.report.draw import PALETTE
 from gsam_edge.report.plots.classes import shown_classes
-from gsam_edge.report.plots.interactive import BLUE, INK, ORANGE, PALE, colour, plain, say, styled
+from gsam_edge.report.plots.interactive import BLUE, ORANGE, PALE, colour, plain, say, styled
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -138,14 +138,14 @@ def plot_reliability(calibration: Mapping[str, Any]) -> "Figure":
     )  # fmt: skip
     figure.add_bar(
         x=middle, y=counts, text=[str(count) for count in counts], textposition="outside", yaxis="y2",
-        marker={"color": "#bdbdbd"}, textfont={"color": INK}, showlegend=False, **common,
+        marker={"color": "#bdbdbd"}, showlegend=False, **common,
     )  # fmt: skip
     ece = f": expected calibration error {calibration['ece']:.3f}" if bins else ": nothing is detected"
     return styled(
         figure,
         f"Scores and right detections{ece}",
         barmode="overlay",
-        legend={"x": 0.02, "y": 0.98, "bgcolor": "rgba(255,255,255,0.7)"},
+        legend={"x": 0.02, "y": 0.98, "bgcolor": "rgba(128, 128, 128, 0.15)"},
         xaxis={**_UNIT, "title": {"text": "score"}, "anchor": "y2"},
         yaxis={**_UNIT, "title": {"text": "share of right detections"}, "domain": [0.3, 1]},
         yaxis2={"range": [0, 1.35 * max(counts, default=1)], "domain": [0, 0.2], "title": {"text": "detections"}},

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from gsam_edge.metrics.figures import FIGURES, PANELS, RATIOS, Bar
 from gsam_edge.metrics.rows import MOST_SPREAD, finds_nothing, is_disturbed, main_figure
-from gsam_edge.report.plots.interactive import INK, colour, plain, say, styled
+from gsam_edge.report.plots.interactive import PALE, colour, plain, say, styled
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -68,7 +68,7 @@ def plot_comparison(rows: Sequence[Mapping[str, Any]], told: Sequence[str] = ())
             row=2, col=column, range=[len(rows) - 0.5, -0.5], tickvals=list(range(len(rows))), ticktext=names,
             showgrid=False,
         )  # fmt: skip
-    figure.update_annotations(font={"size": 10, "color": INK})
+    figure.update_annotations(font={"size": 10})
     below = [plain(line) for sentence in told for line in wrap(sentence, _CHARACTERS)]
     title = "Accuracy against latency: up and to the left is better (numbers: lines below)"
     return styled(figure, title, below=below, height=560 + 26 * len(rows) + 14 * len(below), legend={"title": "on"})
@@ -99,7 +99,7 @@ def _draw_bars(
             marker={"color": _TINTS[index]}, showlegend=False, hoverinfo="text",
             hovertext=[f"{_named(row)}<br>{bar.label} {_text(name, row, rows[0])}" for row in own],
             error_x={
-                "type": "data", "symmetric": False, "thickness": 1.2, "width": 2, "color": INK,
+                "type": "data", "symmetric": False, "thickness": 1.2, "width": 2, "color": PALE,
                 "array": [high - row[name] for row, (_, high) in zip(own, ends, strict=True)],
                 "arrayminus": [row[name] - low for row, (low, _) in zip(own, ends, strict=True)],
             },
@@ -108,7 +108,7 @@ def _draw_bars(
         figure.add_scatter(
             x=[max(row[name], high) for row, (_, high) in zip(own, ends, strict=True)], y=at, mode="text", row=2,
             col=column, text=[f" {_number(name, row)}" for row in own], textposition="middle right",
-            textfont={"size": 9, "color": INK}, hoverinfo="skip", showlegend=False,
+            textfont={"size": 9}, hoverinfo="skip", showlegend=False,
         )  # fmt: skip
     ticks = {"tickvals": [0, whole / 2, whole], "showgrid": True} if whole is not None else {"showticklabels": False}
     figure.update_xaxes(row=2, col=column, range=[0, _ROOM * longest], **ticks)

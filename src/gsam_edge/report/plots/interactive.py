@@ -1,6 +1,10 @@
-"""The style of the plots that are plotly figures: white paper, one bold title, axes with units, no text of a name run.
+"""The style of the plots that are plotly figures: one bold title, axes with units, no text of a name run.
 
 Their numbers are plain lists: plotly packs arrays into base64, which the older plotly.js of kedro-viz may not read.
+
+kedro-viz lays its theme over a figure: paper, margins (60 pixels above, 70 below), title and the colour of texts that
+have none of their own. So texts have none, grey is one that is read on dark and on white paper, and the title is an
+annotation: kedro-viz would put plotly's own into the plot.
 """
 
 from collections.abc import Iterable
@@ -12,7 +16,9 @@ from gsam_edge.report.draw import PALETTE
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-INK, PALE, GRID, BLUE, ORANGE = "#262626", "#6e6e6e", "#e6e6e6", "#0072b2", "#d55e00"
+INK, PALE, GRID, BLUE, ORANGE = "#262626", "#767676", "rgba(128, 128, 128, 0.25)", "#0072b2", "#d55e00"
+#: Pixels of a line of the title.
+_TITLE_LINE = 16
 
 
 def plain(text: str) -> str:
@@ -26,29 +32,36 @@ def colour(index: int) -> str:
     return f"rgb({red}, {green}, {blue})"
 
 
-def styled(figure: "Figure", title: str, *, below: Iterable[str] = (), **layout: Any) -> "Figure":
+def styled(
+    figure: "Figure", title: str, *, below: Iterable[str] = (), headings: bool = False, **layout: Any
+) -> "Figure":
     """Gives a figure the common style and returns it.
 
     Args:
         figure: the figure.
-        title: written above it, escaped where it holds names.
+        title: written above it, escaped where it holds names; lines are parted by <br>.
         below: lines under the figure, escaped likewise.
+        headings: whether the upper panels have titles of their own.
         layout: what else plotly's layout is told.
     """
-    lines = list(below)
+    lines, lift = list(below), 22 if headings else 6
+    height = _TITLE_LINE * (1 + title.count("<br>"))
     figure.update_layout(
         template={},
-        title={"text": f"<b>{title}</b>", "x": 0.01, "xanchor": "left", "font": {"size": 14, "color": INK}},
         paper_bgcolor="white",
         plot_bgcolor="white",
         font={"size": 11, "color": INK},
         hovermode="closest",
-        margin={"l": 60, "r": 20, "t": 60, "b": 60 + 14 * len(lines)},
+        margin={"l": 60, "r": 20, "t": max(60, 24 + height + lift), "b": 60 + 14 * len(lines)},
     )
     figure.update_layout(**layout)
     axis = {"gridcolor": GRID, "zeroline": False, "linecolor": PALE, "automargin": True, "title_font_color": PALE}
     figure.update_xaxes(**axis)
     figure.update_yaxes(**axis)
+    figure.add_annotation(
+        text=f"<b>{title}</b>", xref="paper", yref="paper", x=0, y=1, yshift=lift, xanchor="left", yanchor="bottom",
+        align="left", showarrow=False, font={"size": 13},
+    )  # fmt: skip
     if lines:
         figure.add_annotation(
             text="<br>".join(lines), xref="paper", yref="paper", x=0, y=0, yshift=-45, xanchor="left", yanchor="top",

@@ -1,14 +1,10 @@
-"""Plots of the tuning of teachers: training curves, base against tuned for each class."""
+"""The plot of what tuning gained: base against tuned for each class."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from gsam_edge.report.draw import PALETTE
 from gsam_edge.report.fonts import font_families, literal
 from gsam_edge.report.plots.classes import FIGURE_DPI, shown_classes
-from gsam_edge.training.metrics import Curves
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -16,39 +12,6 @@ if TYPE_CHECKING:
 
 _INK, _PALE = "#262626", "#8c8c8c"
 _BASE, _TUNED = "#bdbdbd", "#0072b2"
-#: Metrics of the panel of the learning rate; those of the panel of the validation begin with `val_`.
-_RATES, _VALIDATION = ("learning_rate",), "val_"
-#: A curve of more points is drawn as the mean of about so many stretches over its pale points.
-_STRETCHES = 60
-
-
-def plot_teacher_curves(curves: Mapping[str, Curves], absent: Mapping[str, str]) -> "Figure":
-    """Plots losses, learning rate and validation of each tuned teacher over its steps.
-
-    Args:
-        curves: teachers to what their training logged; a kind of metric that none of them logged has no panel.
-        absent: teachers that were not tuned, to the reason.
-    """
-    from matplotlib.figure import Figure
-
-    kinds: dict[str, Callable[[str], bool]] = {
-        "losses": lambda name: name not in _RATES and not name.startswith(_VALIDATION),
-        "learning rate": lambda name: name in _RATES,
-        "validation": lambda name: name.startswith(_VALIDATION),
-    }
-    rows = [kind for kind, belongs in kinds.items() if any(belongs(name) for each in curves.values() for name in each)]
-    figure = Figure(
-        figsize=(6.6 * max(1, len(curves)), 0.7 + 2.9 * max(1, len(rows))), layout="constrained", dpi=FIGURE_DPI
-    )
-    if rows:
-        grid = figure.subplots(len(rows), len(curves), squeeze=False, sharex="col")
-        for column, (name, logged) in enumerate(curves.items()):
-            for row, kind in enumerate(rows):
-                of_kind = {metric: each for metric, each in logged.items() if kinds[kind](metric)}
-                _draw_curves(grid[row, column], of_kind, f"{name}: {kind}" if row == 0 else kind)
-            grid[-1, column].set_xlabel("step", fontsize=9, color=_PALE)
-    _say_absent(figure, absent, alone=not rows)
-    return figure
 
 
 def plot_teacher_classes(report: Mapping[str, Mapping[str, Any]]) -> "Figure":
@@ -71,29 +34,6 @@ def plot_teacher_classes(report: Mapping[str, Mapping[str, Any]]) -> "Figure":
             _draw_classes(axes, name, part)
     _say_absent(figure, absent, alone=not shown)
     return figure
-
-
-def _draw_curves(axes: "Axes", curves: Curves, title: str) -> None:
-    axes.set_title(title, loc="left", fontsize=11, fontweight="bold", color=_INK)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(labelsize=9, color=_PALE)
-    for index, (name, points) in enumerate(curves.items()):
-        steps, values = np.array(points, np.float64).T
-        colour = [channel / 255 for channel in PALETTE[(index + 1) % len(PALETTE)]]
-        label = f"{name.removeprefix(_VALIDATION)} {values[-1]:.3g}"
-        if len(steps) > 2 * _STRETCHES:
-            axes.plot(steps, values, color=colour, alpha=0.18, linewidth=0.6)
-            parts = np.array_split(np.arange(len(steps)), _STRETCHES)
-            steps, values = (np.array([of[part].mean() for part in parts]) for of in (steps, values))
-        marker = "o" if len(steps) < _STRETCHES / 3 else None
-        axes.plot(steps, values, color=colour, linewidth=1.4, label=label, marker=marker, markersize=3)
-    if curves:
-        place = {"loc": "upper left", "bbox_to_anchor": (1, 1), "borderaxespad": 0}
-        axes.legend(title="last value", title_fontsize=8, fontsize=8, frameon=False, alignment="left", **place)
-        axes.locator_params("x", integer=True)
-    else:
-        axes.set(xticks=[], yticks=[])
-        axes.text(0.5, 0.5, "nothing was logged", transform=axes.transAxes, ha="center", fontsize=9, color=_PALE)
 
 
 def _draw_classes(axes: "Axes", name: str, part: Mapping[str, Any]) -> None:

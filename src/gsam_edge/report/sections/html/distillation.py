@@ -58,9 +58,12 @@ def worth_advice(facts: Facts) -> Sequence[str]:
     report = facts.reports["distillation_report"]
     steps = []
     if report["verdict"].startswith(_BAD):
+        gain = Estimate.of(report.get("gains", {}).get("truth", {}).get("box_map50_95"))
+        is_worse = gain is not None and gain.ci95 is not None and gain.ci95[1] < 0
+        effect = "cost accuracy: the student of your labels alone is better" if is_worse else "cost time, gain nothing"
         steps.append(
-            "On this data the teachers cost time and gain nothing: label more images first, or improve the teachers, "
-            "before you train longer."
+            f"On this data the teachers {effect}. Label more images first, or improve the teachers, before you train "
+            "longer."
         )
     if len(report["seeds"]) == 1:
         steps.append(

@@ -16,7 +16,6 @@ from gsam_edge.students.family import StudentTraining, StudentValidation
 from gsam_edge.students.images import LabelledImages
 from gsam_edge.students.pretrain_config import PretrainStudentConfig
 from gsam_edge.students.table import family_of
-from gsam_edge.students.weights import StudentWeights
 from gsam_edge.synthetic.general import GeneralWorldConfig, draw_general_scene
 from gsam_edge.synthetic.shapes import MARKS, SHAPES
 from gsam_edge.training.run import Run
@@ -44,8 +43,7 @@ def pretrain_student(
         run: its log receives `student/...` at each validation; its seed is that of images, initial weights and order.
 
     Returns:
-        The training; its weights, from which every student can start, are the first `keep_layers` layers in half
-        precision.
+        The training; its weights, from which every student can start, are in half precision.
     """
     drawn = [_draw(world, run.seed, part, count) for part, count in enumerate((config.images, config.held_out))]
     (learnt, drawn_images), (held_out, unseen) = drawn
@@ -65,14 +63,7 @@ def pretrain_student(
         validate=validate,
         run=run,
     )
-    return replace(trained, weights=first_layers(trained.weights, config.keep_layers).half())
-
-
-def first_layers(weights: StudentWeights, count: int) -> StudentWeights:
-    """Returns a start that holds the first `count` layers alone: weights to begin with, not a whole student."""
-    kept = tuple(f"model.{layer}." for layer in range(count))
-    tensors = {name: tensor for name, tensor in weights.tensors.items() if name.startswith(kept)}
-    return replace(weights, tensors=tensors)
+    return replace(trained, weights=trained.weights.half())
 
 
 def _draw(

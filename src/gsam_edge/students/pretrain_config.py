@@ -15,7 +15,6 @@ class PretrainStudentConfig(BaseModel):
     held_out: int = Field(gt=0, description="further drawn images to choose the best weights by")
     student: StudentConfig = Field(description="size and input of the network, a YOLOv8-seg")
     training: TrainingConfig = Field(description="schedule and losses")
-    keep_layers: int = Field(ge=1, description="first layers that the start holds; the later ones begin at random")
 
     @field_validator("student")
     @classmethod

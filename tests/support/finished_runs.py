@@ -37,10 +37,11 @@ def check_finished_run(
         assert {f"{kind}_map50_95" for kind in outputs} <= set(exported[name]["accuracy"])
         assert exported[name]["latency"]["ms"] > 0
     assert report(project, "validation_report")["images"]["in"] == IMAGES
-    drawn = ["predictions", "distillation_arms", "label_disagreements"]
-    drawn += ["teacher_curves", "teacher_classes", "teacher_worst", "failures", "review", "next_to_label"]
+    drawn = ["predictions", "label_disagreements"]
+    drawn += ["teacher_classes", "teacher_worst", "failures", "review", "next_to_label"]
     assert {path.name for path in reporting.glob("plot_*.png")} >= {f"plot_{name}.png" for name in drawn}
-    live = {f"plot_{name}.json" for name in ("comparison", "confusion", "precision_recall", "reliability")}
+    figures = ("comparison", "confusion", "distillation_arms", "precision_recall", "reliability", "teacher_curves")
+    live = {f"plot_{name}.json" for name in figures}
     assert {path.name for path in reporting.glob("plot_*.json")} == live
     assert "verdict" in report(project, "label_report")
     totals = report(project, "failure_report")["totals"]

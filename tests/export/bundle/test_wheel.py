@@ -4,9 +4,11 @@ import subprocess
 import sys
 from base64 import urlsafe_b64decode
 from hashlib import sha256
+from importlib.metadata import PackageNotFoundError, distributions
 from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
+from types import SimpleNamespace
 from zipfile import ZipFile
 
 import pytest
@@ -18,6 +20,8 @@ from gsam_edge.export.bundle import wheel
 from gsam_edge.export.bundle.requirements import requirements, video_requirements
 from gsam_edge.runtime.engines.table import ENGINES
 from gsam_edge.vision.errors import UserError
+
+ROOT = Path(__file__).parents[3]
 
 PACKAGE = Path(gsam_edge.__file__).parent
 
@@ -94,7 +98,7 @@ def test_what_is_pinned_is_what_the_wheel_allows(files, engine, python):
 
 def test_a_package_that_is_not_there_cannot_be_pinned(monkeypatch):
     def absent(name):
-        raise wheel.PackageNotFoundError(name)
+        raise PackageNotFoundError(name)
 
     monkeypatch.setattr("gsam_edge.export.bundle.requirements.version", absent)
     with pytest.raises(UserError, match=r"bundle: expected numpy, .* pip install numpy"):
@@ -113,10 +117,25 @@ def test_make_runtime_writes_it(tmp_path):
     assert path.read_bytes() == wheel.runtime_wheel()
 
 
-def test_without_the_licences_text_one_message_says_what_to_do(monkeypatch):
-    def absent(name):
-        raise wheel.PackageNotFoundError(name)
+def test_the_licence_is_found_behind_what_a_build_left_beside_the_sources(monkeypatch, tmp_path):
+    """Kedro puts a project's src first on the path, where setuptools left metadata without a licence."""
+    left = tmp_path / "src" / "gsam_edge.egg-info"
+    left.mkdir(parents=True)
+    (left / "PKG-INFO").write_text("Metadata-Version: 2.4\nName: gsam_edge\nVersion: 0.1.0\n")
+    monkeypatch.syspath_prepend(left.parent)
+    assert next(iter(distributions(name="gsam_edge"))).read_text("licenses/LICENSE") is None
+    assert wheel.licence_text() == (ROOT / "LICENSE").read_bytes()
 
-    monkeypatch.setattr(wheel, "distribution", absent)
-    with pytest.raises(UserError, match=r"expected gsam_edge to be installed \(pip install -e \.\)"):
+
+@pytest.mark.parametrize(
+    ("found", "message"),
+    [
+        ((), r"expected gsam_edge to be installed \(pip install -e \.\)"),
+        ((None, None), "expected LICENSE in the installed"),
+    ],
+)
+def test_without_the_licences_text_one_message_says_what_to_do(monkeypatch, found, message):
+    of_name = [SimpleNamespace(read_text=lambda name, text=text: text) for text in found]
+    monkeypatch.setattr(wheel, "distributions", lambda name: iter(of_name))
+    with pytest.raises(UserError, match=message):
         wheel.runtime_wheel()

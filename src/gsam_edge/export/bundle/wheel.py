@@ -8,7 +8,7 @@ network, and equal sources give equal bytes.
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from hashlib import sha256
-from importlib.metadata import PackageNotFoundError, distribution
+from importlib.metadata import distributions
 from pathlib import Path
 
 import gsam_edge
@@ -78,10 +78,11 @@ def licence_text() -> bytes:
     Raises:
         UserError: if the project is not installed.
     """
-    try:
-        text = distribution("gsam_edge").read_text("licenses/LICENSE")
-    except PackageNotFoundError as error:
-        raise UserError(f"licence: expected gsam_edge to be installed (pip install -e .), but: {error}") from error
+    # Not the first alone: beside a project's sources, which Kedro puts first on the path, a build leaves metadata too.
+    found = [each.read_text("licenses/LICENSE") for each in distributions(name="gsam_edge")]
+    if not found:
+        raise UserError("licence: expected gsam_edge to be installed (pip install -e .), got none of that name")
+    text = next((each for each in found if each), None)
     if text is None:
         raise UserError("licence: expected LICENSE in the installed gsam_edge, got none; install it anew")
     return text.encode()

@@ -5,7 +5,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from gsam_edge.metrics.figures import FIGURES
-from gsam_edge.report.plots.interactive import PALE, plain, say, styled
+from gsam_edge.report.plots.interactive import PALE, interval_lines, plain, say, styled
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -79,7 +79,7 @@ def _draw_arms(
         figure.add_scatter(
             x=[value], y=[line], mode="markers+text", text=[f"{value:.3f}"], textposition="top center",
             textfont={"size": 10}, marker={"color": _COLOURS.get(arm, _CONTROL_COLOUR), "size": 9},
-            error_x=_line(figures[name], _COLOURS.get(arm, _CONTROL_COLOUR)), hoverinfo="text", showlegend=False,
+            error_x=_lines([figures[name]], _COLOURS.get(arm, _CONTROL_COLOUR)), hoverinfo="text", showlegend=False,
             hovertext=[f"<b>{plain(titles[arm])}</b><br>{heading} {_with_interval(figures[name], '.3f')}"],
             cliponaxis=False, row=1, col=column,
         )  # fmt: skip
@@ -116,18 +116,10 @@ def _draw_classes(
     )  # fmt: skip
 
 
-def _line(figure: Mapping[str, Any], colour: str) -> dict[str, Any]:
-    return _lines([figure], colour)
-
-
 def _lines(figures: list[Mapping[str, Any]], colour: str) -> dict[str, Any]:
     """Returns the lines of intervals, of no length where there is none."""
-    ends = [figure.get("ci95", (figure["mean"],) * 2) for figure in figures]
-    return {
-        "type": "data", "symmetric": False, "thickness": 2, "width": 4, "color": colour,
-        "array": [high - figure["mean"] for figure, (_, high) in zip(figures, ends, strict=True)],
-        "arrayminus": [figure["mean"] - low for figure, (low, _) in zip(figures, ends, strict=True)],
-    }  # fmt: skip
+    means = [figure["mean"] for figure in figures]
+    return interval_lines(means, [figure.get("ci95", (figure["mean"],) * 2) for figure in figures], colour)
 
 
 def _with_interval(figure: Mapping[str, Any], form: str) -> str:

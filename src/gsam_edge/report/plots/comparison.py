@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from gsam_edge.metrics.figures import FIGURES, PANELS, RATIOS, Bar
 from gsam_edge.metrics.rows import MOST_SPREAD, finds_nothing, is_disturbed, main_figure
-from gsam_edge.report.plots.interactive import PALE, colour, plain, say, styled
+from gsam_edge.report.plots.interactive import PALE, colour, interval_lines, plain, say, styled
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -98,11 +98,7 @@ def _draw_bars(
             x=[row[name] for row in own], y=at, orientation="h", width=0.92 * height, row=2, col=column,
             marker={"color": _TINTS[index]}, showlegend=False, hoverinfo="text",
             hovertext=[f"{_named(row)}<br>{bar.label} {_text(name, row, rows[0])}" for row in own],
-            error_x={
-                "type": "data", "symmetric": False, "thickness": 1.2, "width": 2, "color": PALE,
-                "array": [high - row[name] for row, (_, high) in zip(own, ends, strict=True)],
-                "arrayminus": [row[name] - low for row, (low, _) in zip(own, ends, strict=True)],
-            },
+            error_x=interval_lines([row[name] for row in own], ends, PALE),
         )  # fmt: skip
         # Beside the line's end, not the bar's: plotly would write over the line.
         figure.add_scatter(
@@ -189,11 +185,7 @@ def _draw_trade_off(figure: "Figure", rows: Sequence[Mapping[str, Any]], name: s
                 "size": [row.get("size_mb", largest) for row in own], "sizeref": 2 * largest / _LARGEST**2,
                 "sizemin": 3,
             },
-            error_y={
-                "type": "data", "symmetric": False, "thickness": 1.2, "width": 3, "color": tint,
-                "array": [high - row[name] for row, (_, high) in zip(own, ends, strict=True)],
-                "arrayminus": [row[name] - low for row, (low, _) in zip(own, ends, strict=True)],
-            },
+            error_y=interval_lines([row[name] for row in own], ends, tint),
         )  # fmt: skip
 
 

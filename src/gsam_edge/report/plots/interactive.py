@@ -7,7 +7,7 @@ have none of their own. So texts have none, grey is one that is read on dark and
 annotation: kedro-viz would put plotly's own into the plot.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +30,15 @@ def colour(index: int) -> str:
     """Returns the palette's colour of a number, from the beginning again behind its last."""
     red, green, blue = PALETTE[index % len(PALETTE)]
     return f"rgb({red}, {green}, {blue})"
+
+
+def interval_lines(values: Sequence[float], ends: Sequence[tuple[float, float]], tint: str) -> dict[str, Any]:
+    """Returns plotly's error bars of N values from the low to the high end of each one's interval, in one colour."""
+    return {
+        "type": "data", "symmetric": False, "thickness": 1.5, "width": 3, "color": tint,
+        "array": [high - value for value, (_, high) in zip(values, ends, strict=True)],
+        "arrayminus": [value - low for value, (low, _) in zip(values, ends, strict=True)],
+    }  # fmt: skip
 
 
 def styled(

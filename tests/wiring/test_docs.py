@@ -65,7 +65,7 @@ def test_the_runs_that_readme_names_can_be_started(command):
             assert value in pipelines
         elif name == "--tags":
             assert set(value.split(",")) <= set(pipelines)
-        elif name == "--from-nodes":
+        elif name in ("--from-nodes", "--to-nodes"):
             assert value in {node.name for node in pipelines["__default__"].nodes}
         elif name == "--env":
             assert (ROOT / "conf" / value).is_dir()

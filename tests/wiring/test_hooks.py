@@ -11,9 +11,10 @@ from kedro.io import DatasetError
 from kedro.validation import ParameterValidationError
 from pydantic import BaseModel
 
-from gsam_edge.hooks.console import ErrorHooks, ShownNames, show_error, shown
+from gsam_edge.hooks.console import ErrorHooks, ShownNames, show_error
 from gsam_edge.hooks.processes import ProcessHooks
 from gsam_edge.hooks.reports import ReportHooks, numeric_leaves
+from gsam_edge.hooks.summary import shown
 from gsam_edge.hooks.tracking import plain_parameters
 from gsam_edge.training.errors import SettingError
 from gsam_edge.vision.errors import UserError

@@ -351,3 +351,14 @@ def test_json_store_survives_and_refuses_paths(tmp_path: Path) -> None:
         again["../ab12"]
     del again["ab12"]
     assert "ab12" not in again
+
+
+def test_fractions_of_a_report_are_rounded_for_people_and_whole_numbers_stay(tmp_path):
+    report = {"map50": 0.02767280902299042, "rows": [(1234567.0, 8.720195784893039e-07)], "images": 123456789}
+    for digits, expected in (
+        (6, {"map50": 0.0276728, "rows": [[1234570.0, 8.7202e-07]], "images": 123456789}),
+        (None, {**report, "rows": [[1234567.0, 8.720195784893039e-07]]}),
+    ):
+        dataset = ReportDataset(filepath=str(tmp_path / "report.json"), significant_digits=digits)
+        dataset.save(report)
+        assert dataset.load() == expected

@@ -96,9 +96,10 @@ class SummaryHooks:
             for viewer, what in self._viewers(run_params.get("env")):
                 table.add_row(what, Text(viewer))
             console.print(Panel(table, title="Where to look", expand=False))
-        if "edge_bundle" in outputs and (path := _bundle(catalog)):
-            console.print(Text.assemble("For the device: ", (path, "bold")), soft_wrap=True)
-        if command := next_step(run_params, outputs, catalog):
+        bundle = _bundle(catalog) if "edge_bundle" in outputs else None
+        if bundle:
+            console.print(Text.assemble("For the device: ", (bundle, "bold")), soft_wrap=True)
+        if ("edge_bundle" not in outputs or bundle) and (command := next_step(run_params, outputs, catalog)):
             console.print(Text.assemble("Next: ", (command, "bold")), soft_wrap=True)
 
     def _viewers(self, env: str | None) -> list[tuple[str, str]]:

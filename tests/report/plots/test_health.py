@@ -178,10 +178,11 @@ def test_the_samples_show_every_class_with_its_labels():
 
 
 def test_rare_classes_come_first_and_images_without_objects_only_where_there_are_no_others():
-    value = annotations_of(classes=2, images=4)
-    records = [{**value.annotations[0], "id": 10 + i, "image_id": i} for i in (2, 3)]
-    value = replace(value, annotations=(*value.annotations, *records))
-    assert choose_samples(value, 1) == [1]  # class 1 is the rarest
-    assert sorted(choose_samples(value, 3)) == [0, 1, 3]
-    empty = replace(value, annotations=())
-    assert len(choose_samples(empty, 3)) == 3
+    images = tuple({"id": i, "file_name": f"{i}.png", "width": 60, "height": 40} for i in range(4))
+    records = tuple(
+        {"id": i, "image_id": i, "category_id": int(i == 1), "bbox": [10, 10, 10, 10], "area": 100} for i in (0, 1, 3)
+    )
+    classes = ({"id": 0, "name": "often"}, {"id": 1, "name": "rare"})
+    assert choose_samples(Annotations(images, records, classes), 1) == [1]
+    assert sorted(choose_samples(Annotations(images, records, classes), 9)) == [0, 1, 3]
+    assert len(choose_samples(Annotations(images, (), classes), 3)) == 3

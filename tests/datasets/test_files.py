@@ -317,6 +317,10 @@ def test_figures_are_written_as_png(tmp_path: Path) -> None:
     dataset.save(figure)
     with Image.open(tmp_path / "plot.png") as image:
         assert image.format == "PNG"
+    assert dataset.load().size == (640, 480)  # a notebook shows it
+    (tmp_path / "plot.png").write_bytes(b"no picture")
+    with pytest.raises(DatasetError, match="expected a PNG file"):
+        dataset.load()
 
 
 def test_interactive_figures_are_written_as_plotlys_json_and_shown_by_kedro_viz(tmp_path: Path) -> None:

@@ -12,10 +12,12 @@ from kedro.validation import ParameterValidationError
 from pydantic import BaseModel
 
 from gsam_edge.hooks.console import ErrorHooks, ShownNames, show_error
+from gsam_edge.hooks.local import LocalHooks
 from gsam_edge.hooks.processes import ProcessHooks
 from gsam_edge.hooks.reports import ReportHooks, numeric_leaves
 from gsam_edge.hooks.summary import shown
 from gsam_edge.hooks.tracking import plain_parameters
+from gsam_edge.teachers.table import TeacherChoice
 from gsam_edge.training.errors import SettingError
 from gsam_edge.vision.errors import UserError
 
@@ -26,6 +28,18 @@ class Inner(BaseModel):
 
 class Outer(BaseModel):
     lora: Inner = Inner()
+
+
+def test_of_the_teachers_the_chosen_ones_are_recorded_and_what_words_mean_is_one_value() -> None:
+    inputs = {
+        "params:teachers": TeacherChoice(finder="grounding_dino", outliner="sam"),
+        "params:sam": Outer(),
+        "params:sam3": Outer(),
+        "params:augmentation_rules": {"characteristics": {"mine": {"low": 1, "high": 2}}},
+    }
+    recorded = plain_parameters(inputs)
+    assert set(recorded) == {"params:teachers", "params:sam", "params:augmentation_rules"}
+    assert recorded["params:augmentation_rules"] == '{"characteristics": {"mine": {"high": 2, "low": 1}}}'
 
 
 def test_typed_parameters_become_plain_ones() -> None:
@@ -224,6 +238,24 @@ def test_a_run_from_a_folder_of_the_project_logs_into_the_projects_file(context,
     monkeypatch.chdir(tmp_path)
     ErrorHooks().after_context_created(context)
     assert len(configured) == 1
+
+
+def test_a_configuration_of_ones_own_that_another_environment_does_not_read_is_named(context, tmp_path, caplog):
+    """Kedro reads conf/base and one environment."""
+    own = tmp_path / "conf" / "local"
+    (own / "parameters.yml").write_text("scene: {characteristics: []}\nseed: 3\n")
+    (own / "catalog.yml").write_text("# nothing yet\n")
+    LocalHooks().after_context_created(context)
+    context.env = "local"
+    LocalHooks().after_context_created(context)
+    assert caplog.messages == []
+    context.env = "full"
+    LocalHooks().after_context_created(context)
+    (told,) = caplog.messages
+    assert told.startswith("--env=full: conf/local is not read (parameters.yml: scene, seed)")
+    (own / "parameters.yml").unlink()
+    LocalHooks().after_context_created(context)
+    assert len(caplog.messages) == 1
 
 
 def test_the_parallel_runner_is_refused_in_one_sentence() -> None:

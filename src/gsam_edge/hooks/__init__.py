@@ -4,6 +4,7 @@ from gsam_edge.hooks.console import ErrorHooks
 from gsam_edge.hooks.freshness import FreshnessHooks
 from gsam_edge.hooks.inputs import InputHooks
 from gsam_edge.hooks.interrupts import InterruptHooks
+from gsam_edge.hooks.local import LocalHooks
 from gsam_edge.hooks.processes import ProcessHooks, is_helper
 from gsam_edge.hooks.record import RecordHooks
 from gsam_edge.hooks.reports import ReportHooks
@@ -20,6 +21,7 @@ __all__ = [
     "FreshnessHooks",
     "InputHooks",
     "InterruptHooks",
+    "LocalHooks",
     "ProcessHooks",
     "RecordHooks",
     "RemnantHooks",

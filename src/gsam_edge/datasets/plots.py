@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class FigureDataset(MatplotlibDataset):
     """`matplotlib.MatplotlibDataset` for one figure on a local file, written atomically; kedro-viz shows it."""
 
-    def load(self) -> "Image":  # type: ignore[override]
+    def load(self) -> "Image":
         """Returns the picture, which a notebook shows; the figure itself is not kept.
 
         Raises:

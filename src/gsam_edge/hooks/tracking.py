@@ -56,8 +56,8 @@ class TrackingError(UserError):
 def plain_parameters(inputs: dict[str, Any]) -> dict[str, Any]:
     """Returns a node's inputs with every typed parameter as plain values.
 
-    Parameters of teachers that are not chosen are left out: they would be a third of a run's. What words of augmentation
-    mean is one value, not one for each number in it.
+    Parameters of teachers that are not chosen are left out: they would be a third of a run's. What words of
+    augmentation mean is one value, not one for each number in it.
     """
     choice = inputs.get("params:teachers")
     chosen = choice.names if isinstance(choice, TeacherChoice) else tuple(TEACHERS)

@@ -60,8 +60,7 @@ class StudentWeights:
     def __repr__(self) -> str:
         """Says which network it is, without its tensors."""
         size = "" if self.size is None else f" {self.size}"
-        numbers = sum(tensor.numel() for tensor in self.tensors.values())
-        return f"StudentWeights({self.architecture}{size}, {self.image_size} px, {len(self.class_names)} classes, {numbers} numbers)"
+        return f"StudentWeights({self.architecture}{size}, {self.image_size} px, {len(self.class_names)} classes)"
 
     @property
     def card(self) -> Card:

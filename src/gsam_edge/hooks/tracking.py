@@ -38,6 +38,8 @@ logger = logging.getLogger(__name__)
 
 #: Asked for when the process starts: MLflow itself sets the variable later on, for its children.
 _GIVEN_URI = os.environ.get("MLFLOW_TRACKING_URI")
+#: Name of the view in conf/base/mlflow.yml.
+_VIEW = "gsam_edge"
 _SQLITE, _RUN_ID = "sqlite:///", "MLFLOW_RUN_ID"
 
 RECORDED_PACKAGES = ("gsam_edge", "kedro", "torch", "transformers", "peft", "ultralytics", "onnxruntime", "numpy")
@@ -262,11 +264,14 @@ def _flush(inputs: dict[str, Any]) -> None:
 
 
 def runs_address(config: KedroMlflowConfig) -> str:
-    """Returns where `kedro mlflow ui` shows the runs: MLflow opens on language-model applications where not told."""
+    """Returns where `kedro mlflow ui` shows the runs, with their figures and the steps of a job together.
+
+    MLflow opens on language-model applications where not told otherwise, and on a table without metrics.
+    """
     tracked = config.server.mlflow_tracking_uri
     server = tracked.rstrip("/") if tracked.startswith("http") else f"http://{config.ui.host}:{config.ui.port}"
     experiment = config.tracking.experiment._experiment.experiment_id
-    return f"{server}/#/experiments/{experiment}/runs?workflowType=machine_learning"
+    return f"{server}/#/experiments/{experiment}/runs?workflowType=machine_learning&viewStateShareKey={_VIEW}"
 
 
 def git_commit(run_params: dict[str, Any]) -> str:

@@ -10,7 +10,7 @@ import torch
 from onnx import TensorProto, helper
 
 from gsam_edge.coco import Annotations, InvalidDatasetError
-from gsam_edge.coco.predictions import PredictorInfo
+from gsam_edge.coco.predictions import Predictions, PredictorInfo
 from gsam_edge.coco.provenance import with_split_digest
 from gsam_edge.evaluate import artefacts as measurement
 from gsam_edge.evaluate.artefacts import TrueBoxes, evaluate_exported, evaluate_student, evaluate_teacher
@@ -37,7 +37,8 @@ WEIGHTS = StudentWeights("yolov8", "n", ("bag",), 32, EDGE, {"w": torch.ones(1)}
 ONNX = FORMATS["onnx"]
 DETECTION = DetectionConfig(score_threshold=0.5, nms_iou=0.7, candidates=9, max_detections=9, batch_size=1)
 CONFIG = EvaluationConfig(
-    warmup_calls=0, timed_calls=1, threads=1, timeout_s=60, score_threshold=0.1, timed_score_threshold=0.2,
+    warmup_calls=0, timed_calls=1, timed_seconds=9, least_timed_calls=1, threads=1,
+    timeout_s=60, score_threshold=0.1, timed_score_threshold=0.2,
     match_box_iou=0.5, image_score_threshold=0.3, image_rows=1, image_width=32,
 )  # fmt: skip
 DRAWS = Draws.of(PARTS["test"])
@@ -104,28 +105,47 @@ def labelled(*, masks=False):
     return replace(PARTS["test"], objects=({"id": 1, "image_id": 3, "category_id": 1, "area": 16} | box,))
 
 
+def found_by(teacher):
+    """All that is on the test split, found by a teacher."""
+    objects = {3: labelled(masks=True).packed_truth(3)}
+    return Predictions(objects, ("bag",), teacher.description, PARTS["test"].split_digest)
+
+
 def test_accuracy_and_clock_see_the_teacher_down_to_scores_of_their_own(monkeypatch):
     seen = []
 
-    def answer(factory, timed, images, **options):
-        factory(), timed()
-        return Measurement([labelled().packed_truth(3)], 1.0, 2.0, 3.0, 1, 1)
+    def answer(predictions, factory, images, **options):
+        factory()
+        return Measurement(predictions, 1.0, 2.0, 3.0, 1, 1)
 
     monkeypatch.setattr(measurement, "measure", answer)
     built = partial(lambda class_names, detection: seen.append(detection.score_threshold), ("bag",))
     finder = Teacher(built, PredictorInfo("Grounding DINO", "", prompted_with_boxes=False), 1, DETECTION)
-    evaluate_teacher(finder, labelled(), {}, CONFIG, "cpu", DRAWS)
-    assert seen == [CONFIG.score_threshold, CONFIG.timed_score_threshold]
+    row, _ = evaluate_teacher(finder, found_by(finder), labelled(), {}, CONFIG, "cpu", DRAWS)
+    assert seen == [CONFIG.timed_score_threshold]
+    assert row["score_threshold"] == DETECTION.score_threshold
+
+
+def test_what_another_teacher_found_is_not_taken_for_its_own():
+    finder = Teacher(partial(print), PredictorInfo("Grounding DINO", "d1", prompted_with_boxes=False), 1, DETECTION)
+    found = found_by(finder)
+    other = replace(found, predictor=replace(found.predictor, digest="d2"))
+    expected = r"expected what the present teachers find \(d1...\), got what others.*\(d2...\); run the pipeline dist"
+    with pytest.raises(InvalidDatasetError, match=expected):
+        evaluate_teacher(finder, other, labelled(), {}, CONFIG, "cpu", DRAWS)
+    with pytest.raises(InvalidDatasetError, match="teacher_labels_test: expected one made from the present splits"):
+        evaluate_teacher(finder, replace(found, split="s"), labelled(), {}, CONFIG, "cpu", DRAWS)
 
 
 @pytest.fixture
 def perfect(monkeypatch):
     """Whatever is measured answers as the truth says, without a process of its own."""
 
-    def answer(factory, timed, images, *, prompts=None, warmup, repeats, threads, timeout_s):
-        return Measurement([labelled(masks=True).packed_truth(3)], 1.0, 2.0, 3.0, repeats, threads)
+    def answer(predictions, factory, images, *, prompts=None, calls, threads, timeout_s):
+        return Measurement(predictions, 1.0, 2.0, 3.0, calls.most, threads)
 
     monkeypatch.setattr(measurement, "measure", answer)
+    monkeypatch.setattr(measurement, "predict_all", lambda *_, **options: [labelled(masks=True).packed_truth(3)])
 
 
 def test_a_split_without_objects_ends_before_anything_is_measured():
@@ -142,9 +162,9 @@ def test_rows_say_on_what_and_from_which_score_they_were_measured(perfect):
     student, _ = evaluate_student(WEIGHTS, labelled(), {}, CONFIG, "cpu", *JUDGED)
     exact, _ = evaluate_exported("student_onnx", ONNX, exported(WEIGHTS), WEIGHTS, labelled(), {}, CONFIG, DRAWS)
     finder = Teacher(partial(print), PredictorInfo("Grounding DINO", "d1", prompted_with_boxes=False), 1, DETECTION)
-    teacher, _ = evaluate_teacher(finder, labelled(), {}, CONFIG, "cpu", DRAWS)
+    teacher, _ = evaluate_teacher(finder, found_by(finder), labelled(), {}, CONFIG, "cpu", DRAWS)
     assert teacher["digest"] == "d1"  # of bases, adapters and settings: measured again, it is known again
-    assert [row["score_threshold"] for row in (student, exact, teacher)] == [0.1, 0.1, 0.1]
+    assert [row["score_threshold"] for row in (student, exact, teacher)] == [0.1, 0.1, 0.5]
     for row in (student, exact, teacher):
         assert (row["device"], row["images"], row["objects"]) == ("cpu", 1, 1)
         assert (row["at_threshold"]["found"], row["at_threshold"]["false_alarms"]) == (1, 0)
@@ -161,11 +181,11 @@ def test_an_export_is_judged_at_the_thresholds_of_its_card(perfect):
 def test_stages_and_energy_stand_in_the_row_where_they_are_known(monkeypatch):
     stages = {"decode": 1.0, "inference": 2.0}
 
-    def answer(factory, timed, images, **options):
-        found = [labelled().packed_truth(3)]
-        return Measurement(found, 1.0, 2.0, 3.0, 1, 1, stages_ms=stages, energy_mj=energy)
+    def answer(predictions, factory, images, **options):
+        return Measurement(predictions, 1.0, 2.0, 3.0, 1, 1, stages_ms=stages, energy_mj=energy)
 
     monkeypatch.setattr(measurement, "measure", answer)
+    monkeypatch.setattr(measurement, "predict_all", lambda *_, **options: [labelled().packed_truth(3)])
     for energy in (None, 12.5):
         row, _ = evaluate_student(WEIGHTS, labelled(), {}, CONFIG, "cpu", *JUDGED)
         assert row["stages_ms"] == stages
@@ -174,7 +194,7 @@ def test_stages_and_energy_stand_in_the_row_where_they_are_known(monkeypatch):
 
 def test_a_teacher_that_is_given_the_boxes_has_no_cut_off(perfect):
     painter = Teacher(partial(print), PredictorInfo("SAM", "", prompted_with_boxes=True), 1, DETECTION)
-    row, _ = evaluate_teacher(painter, labelled(masks=True), {}, CONFIG, "cpu", DRAWS)
+    row, _ = evaluate_teacher(painter, found_by(painter), labelled(masks=True), {}, CONFIG, "cpu", DRAWS)
     assert "score_threshold" not in row
     assert "at_threshold" not in row
     assert row["runtime"].endswith(", true boxes given")

@@ -6,6 +6,8 @@ from gsam_edge.evaluate.config import EvaluationConfig
 VALUES = {
     "warmup_calls": 3,
     "timed_calls": 50,
+    "timed_seconds": 20.0,
+    "least_timed_calls": 10,
     "timed_score_threshold": 0.25,
     "threads": 2,
     "timeout_s": 60,
@@ -26,7 +28,16 @@ def test_every_value_is_named_by_the_configuration():
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"warmup_calls": -1}, {"timed_calls": 0}, {"threads": 0}, {"timeout_s": 0}, {"match_box_iou": 0}, {"thread": 2}],
+    [
+        {"warmup_calls": -1},
+        {"timed_calls": 0},
+        {"timed_seconds": 0},
+        {"least_timed_calls": 0},
+        {"threads": 0},
+        {"timeout_s": 0},
+        {"match_box_iou": 0},
+        {"thread": 2},
+    ],
 )
 def test_what_makes_no_sense_is_refused(wrong):
     with pytest.raises(ValidationError, match=next(iter(wrong))):

@@ -31,7 +31,8 @@ PARITY = ParityConfig(
     half={"box_tolerance": 0.5, "score_tolerance": 0.01, "mask_tolerance": 0.05, "stage_tolerance": 0.05},
 )  # fmt: skip
 EVALUATION = EvaluationConfig(
-    warmup_calls=0, timed_calls=2, threads=1, timeout_s=60, score_threshold=0.001, timed_score_threshold=0.1,
+    warmup_calls=0, timed_calls=2, timed_seconds=9, least_timed_calls=1, threads=1,
+    timeout_s=60, score_threshold=0.001, timed_score_threshold=0.1,
     match_box_iou=0.5, image_score_threshold=0.3, image_rows=1, image_width=32,
 )  # fmt: skip
 CONFIG = GateConfig(most_drop=0.5, least_speedup=1.0)

@@ -10,10 +10,12 @@ import numpy as np
 import psutil
 import pytest
 
+from gsam_edge.coco.packed import PackedDetections
 from gsam_edge.evaluate import measure as measuring
 from gsam_edge.evaluate import worker
 from gsam_edge.evaluate.energy import Energy
 from gsam_edge.evaluate.measure import (
+    Calls,
     MeasurementError,
     MeasurementRefusedError,
     ProcessHungError,
@@ -32,9 +34,11 @@ def images(count, side=8):
     return [np.full((side, side, 3), row, np.uint8) for row in range(count)]
 
 
-def quick(factory, count=3, **options):
-    usual = {"warmup": 0, "repeats": 1, "threads": 1, "timeout_s": 60}
-    return measure(factory, factory, images(count), **usual | options)
+def quick(factory, count=3, *, warmup=0, repeats=1, prompts=None, threads=1, timeout_s=60):
+    """Measures an artefact whose predictions come from the same factory."""
+    usual = {"prompts": prompts, "threads": threads, "timeout_s": timeout_s}
+    calls = Calls(warmup, repeats, 60, 1)
+    return measure(predict_all(factory, images(count), **usual), factory, images(count), calls=calls, **usual)
 
 
 class TestAnswers:
@@ -69,8 +73,9 @@ class TestFigures:
 
     def test_the_clock_sees_the_artefact_as_it_is_used(self, artefacts):
         echo = functools.partial(artefacts.echo, False)
-        measurement = measure(echo, artefacts.sleeper, images(3), warmup=0, repeats=4, threads=1, timeout_s=60)
-        assert [float(found.unmasked.xyxy[0, 0]) for found in measurement.predictions] == [0, 1, 2]
+        found = predict_all(echo, images(3), threads=1, timeout_s=60)
+        measurement = measure(found, artefacts.sleeper, images(3), calls=Calls(0, 4, 60, 1), threads=1, timeout_s=60)
+        assert [float(each.unmasked.xyxy[0, 0]) for each in measurement.predictions] == [0, 1, 2]
         assert measurement.latency_ms_median >= 20
 
     @pytest.mark.parametrize(
@@ -78,10 +83,8 @@ class TestFigures:
     )
     def test_timed_calls_are_spread_over_the_images(self, artefacts, tmp_path, count, repeats, seen):
         noting = functools.partial(artefacts.noting, str(tmp_path / "seen"))
-        measure(
-            functools.partial(artefacts.echo, False), noting, images(count), warmup=0, repeats=repeats, threads=1,
-            timeout_s=60,
-        )  # fmt: skip
+        found = [PackedDetections.pack(Detections.empty())] * count
+        measure(found, noting, images(count), calls=Calls(0, repeats, 60, 1), threads=1, timeout_s=60)
         assert (tmp_path / "seen").read_text().split() == [str(row) for row in seen]
 
     def test_parts_of_a_call_are_told_apart_where_the_artefact_does(self, artefacts):
@@ -236,24 +239,45 @@ class TestFailures:
             ({"count": 0}, "images: expected at least one"),
             ({"prompts": [None]}, "prompts: expected one for each of 3 images, got 1"),
             ({"warmup": -1}, "warmup=-1"),
-            ({"repeats": 0}, "repeats=0"),
-            ({"threads": 0}, "threads=0"),
+            ({"repeats": 0}, "most=0"),
+            ({"threads": 0}, "expected threads >= 1, got 0"),
         ],
     )
     def test_of_arguments(self, options, message):
         with pytest.raises(ValueError, match=message):
             quick(print, **options)
 
+    def test_of_predictions_of_other_images(self):
+        with pytest.raises(ValueError, match="predictions: expected one for each of 3 images, got 0"):
+            measure([], print, images(3), calls=Calls(0, 1, 60, 1), threads=1, timeout_s=60)
+
+
+@pytest.mark.parametrize(
+    ("warmup_ms", "timed"),
+    [([], 200), ([1.0], 200), ([100.0], 200), ([99.0, 500.0, 600.0], 40), ([5000.0], 20), ([0.0], 200)],
+)
+def test_a_slow_artefact_is_timed_for_so_many_seconds(warmup_ms, timed):
+    assert Calls(warmup=5, most=200, seconds=20, least=20).timed(warmup_ms) == timed
+    assert Calls(warmup=5, most=3, seconds=20, least=20).timed(warmup_ms) == 3
+
+
+def test_a_slow_artefact_is_measured_by_fewer_calls(artefacts):
+    calls = Calls(warmup=1, most=50, seconds=0.1, least=2)
+    found = [PackedDetections.pack(Detections.empty())]
+    slow = measure(found, artefacts.sleeper, images(1), calls=calls, threads=1, timeout_s=60)
+    assert 2 <= slow.timed_calls <= 5  # 20 ms each, on a busy machine more
+
 
 PROGRAM = """
 import numpy as np
 import artefacts
 from gsam_edge.evaluate import worker
-from gsam_edge.evaluate.measure import measure
+from gsam_edge.evaluate.measure import Calls, measure, predict_all
 
 print("the program runs")
 images = [np.zeros((4, 4, 3), np.uint8)]
-found = measure(artefacts.counter, artefacts.counter, images, warmup=0, repeats=1, threads=1, timeout_s=60)
+predictions = predict_all(artefacts.counter, images, threads=1, timeout_s=60)
+found = measure(predictions, artefacts.counter, images, calls=Calls(0, 1, 60, 1), threads=1, timeout_s=60)
 print(found.timed_calls)
 """
 

@@ -13,7 +13,8 @@ from support.detections import packed
 from support.random_coco import random_world
 
 CONFIG = EvaluationConfig(
-    warmup_calls=0, timed_calls=1, threads=1, timeout_s=60, score_threshold=0.0, timed_score_threshold=0.4,
+    warmup_calls=0, timed_calls=1, timed_seconds=9, least_timed_calls=1, threads=1,
+    timeout_s=60, score_threshold=0.0, timed_score_threshold=0.4,
     match_box_iou=0.5,
     image_score_threshold=0.3, image_rows=1, image_width=32,
 )  # fmt: skip

@@ -15,7 +15,8 @@ from gsam_edge.students.weights import StudentWeights
 from gsam_edge.vision import Detections
 
 EVALUATION = EvaluationConfig(
-    warmup_calls=0, timed_calls=1, threads=1, timeout_s=60, score_threshold=0.1, timed_score_threshold=0.2,
+    warmup_calls=0, timed_calls=1, timed_seconds=9, least_timed_calls=1, threads=1,
+    timeout_s=60, score_threshold=0.1, timed_score_threshold=0.2,
     match_box_iou=0.5,
     image_score_threshold=0.3, image_rows=1, image_width=32,
 )  # fmt: skip

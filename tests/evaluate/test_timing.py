@@ -15,7 +15,8 @@ __all__ = ["artefacts"]
 
 def config(**changes):
     usual = {
-        "warmup_calls": 0, "timed_calls": 20, "threads": 1, "timeout_s": 60, "score_threshold": 0.1,
+        "warmup_calls": 0, "timed_calls": 20, "timed_seconds": 60, "least_timed_calls": 2, "threads": 1,
+        "timeout_s": 60, "score_threshold": 0.1,
         "timed_score_threshold": 0.2, "match_box_iou": 0.5, "image_score_threshold": 0.3, "image_rows": 1,
         "image_width": 32,
     }  # fmt: skip
@@ -49,6 +50,20 @@ def test_times_with_a_long_tail_are_taken_once_more_and_then_said(artefacts, tmp
     assert odd.get("latency_disturbed", False) == stays
     assert "odd: p95 is more than 3 times p50" in caplog.text
     assert ("the second time too" in caplog.text) == stays
+
+
+def test_a_slow_one_takes_part_in_fewer_turns_spread_over_all(artefacts, tmp_path):
+    notes = {name: tmp_path / name for name in ("slow", "quick")}
+    timed = {
+        "slow": Timed(functools.partial(artefacts.noting, str(notes["slow"]), 0.05)),
+        "quick": Timed(functools.partial(artefacts.noting, str(notes["quick"]))),
+    }
+    settings = config(warmup_calls=1, timed_calls=6, timed_seconds=0.1, least_timed_calls=2)
+    rows = time_artefacts(timed, images(6), settings)
+    assert rows["slow"]["timed_calls"] == 2  # 50 ms each and more
+    assert rows["quick"]["timed_calls"] == 6
+    assert notes["slow"].read_text() in ("0 2 5 ", "0 2 5 2 5 ")  # the warm-up, then every third turn
+    assert notes["quick"].read_text().startswith("0 0 1 2 3 4 5 ")
 
 
 def test_quiet_times_are_taken_once(artefacts):

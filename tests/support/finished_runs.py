@@ -5,6 +5,8 @@ import json
 import shutil
 from pathlib import Path
 
+import pytest
+
 from gsam_edge.export.table import FORMATS
 from support.readme import run_snippets
 from support.whole_runs import IMAGES, report
@@ -29,7 +31,12 @@ def check_finished_run(
         found = {kind for kind in ("box", "mask") if f"{kind}_map50" in rows[name]}
         assert found == outputs, name
         assert rows[name]["score_threshold"] == 0.0001
-    assert ("score_threshold" in rows["teacher"]) == ("grounding_dino" in teachers)
+    if "grounding_dino" in teachers:
+        assert rows["teacher"]["score_threshold"] == 0.001
+        by_boxes = distilled["teacher"]["box_map50_95"]["mean"]
+        assert rows["teacher"]["box_map50_95"] == pytest.approx(by_boxes)  # one figure in both reports
+    else:
+        assert "score_threshold" not in rows["teacher"]
     exported = {row["artefact"]: row for row in report(project, "optimization_report")}
     for name in ("student_onnx", "student_onnx_int8"):
         assert exported[name]["prompt_free"]

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Self
 
@@ -57,6 +57,15 @@ class Predictions:
         for image_id, found in sorted(self.objects.items()):
             digest.update(json.dumps([image_id, found.to_record()], sort_keys=True).encode())
         return digest.hexdigest()
+
+    def scoring(self, least: float) -> Self:
+        """Returns the objects that score `least` (0..1) or more; of a predictor that was given the boxes, all."""
+        if self.predictor.prompted_with_boxes:
+            return self
+        objects = {
+            image_id: packed.select(packed.unmasked.scores >= least) for image_id, packed in self.objects.items()
+        }
+        return replace(self, objects=objects)
 
     def to_dict(self) -> dict[str, Any]:
         """Returns a mapping for JSON; `from_dict` gives an equal value back."""

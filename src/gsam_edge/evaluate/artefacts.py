@@ -7,11 +7,12 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, overload
 
 from gsam_edge.coco import Annotations, InvalidDatasetError
+from gsam_edge.coco.packed import PackedDetections
 from gsam_edge.coco.predictions import Predictions, PredictorInfo, by_image
 from gsam_edge.coco.provenance import require_made_from
 from gsam_edge.evaluate.comparison import comparison_row, count_objects
 from gsam_edge.evaluate.config import EvaluationConfig
-from gsam_edge.evaluate.measure import measure
+from gsam_edge.evaluate.measure import measure, predict_all
 from gsam_edge.evaluate.report import shown_accuracy
 from gsam_edge.evaluate.split_images import SplitImages
 from gsam_edge.export.format import Format, NotBuilt
@@ -61,6 +62,7 @@ class TrueBoxes(Sequence[Detections]):
 
 def evaluate_teacher(
     teacher: Teacher,
+    found: Predictions,
     truth: Annotations,
     images: ImageSource,
     config: EvaluationConfig,
@@ -69,12 +71,33 @@ def evaluate_teacher(
 ) -> tuple[Row, Predictions]:
     """Measures the tuned teachers in PyTorch. An outliner alone is prompted with the true boxes; the row says so.
 
+    Args:
+        teacher: the teachers as they label, with the scores from which on detections are measured.
+        found: what they found on the split when they labelled.
+        truth: the test split.
+        images: where its images come from.
+        config: how they are timed.
+        device: where PyTorch runs.
+        draws: of the split's images, for the intervals.
+
     Returns:
         The row of `comparison` (see `comparison_row`) with `prompt` and `digest`, that of bases, adapters and settings
         by which the same teacher is known again, and the predictions. Beside the figures stand
         `intervals` (95 %, by figure), `at_threshold` (see `metrics.thresholds.at_threshold`), `stages_ms` and, where it
         can be read, `energy_mj` (see `Measurement`).
+
+    Raises:
+        InvalidDatasetError: if `found` was found by other teachers or with other settings, or on another split.
     """
+    remedy = "run the pipeline distillation from its node label_with_teachers"
+    require_made_from(
+        truth, what="teacher_labels_test", class_names=found.class_names, split_digest=found.split, remedy=remedy
+    )
+    if found.predictor.digest != teacher.description.digest:
+        raise InvalidDatasetError(
+            f"teacher_labels_test: expected what the present teachers find ({teacher.description.digest:.12}...), got "
+            f"what others or other settings found ({found.predictor.digest:.12}...); {remedy}"
+        )
     prompts = None
     if teacher.description.prompted_with_boxes:
         prompts = TrueBoxes(truth)
@@ -86,13 +109,15 @@ def evaluate_teacher(
         "teacher",
         runtime,
         where,
-        teacher.with_score_threshold,
+        lambda: [found.objects[image["id"]] for image in truth.images],
+        teacher.with_score_threshold(config.timed_score_threshold),
         truth,
         images,
         teacher.size_bytes,
         config,
         draws,
         config.timed_score_threshold,
+        score_threshold=None if prompts is not None else teacher.detection.score_threshold,
         prompts=prompts,
     )
     if prompts is not None:
@@ -143,7 +168,7 @@ def evaluate_student(
     def with_score_threshold(score_threshold: float) -> Factory:
         return student_predictor(content, score_threshold=score_threshold, device=where)
 
-    return _measured(
+    return _student_measured(
         model,
         f"torch {version('torch')} {where}",
         where,
@@ -194,13 +219,13 @@ def evaluate_exported(
     engine = ENGINES[made_as.engine]
     runtime = f"{made_as.engine} {engine.version()} {engine.device}"
     least = card.recommended_thresholds or config.timed_score_threshold
-    row, predictions = _measured(
+    row, predictions = _student_measured(
         artefact, runtime, engine.device, with_score_threshold, truth, images, len(content), config, draws, least
     )
     return row | {"digest": hashlib.sha256(content).hexdigest()}, predictions
 
 
-def _measured(
+def _student_measured(
     artefact: str,
     runtime: str,
     device: str,
@@ -211,17 +236,52 @@ def _measured(
     config: EvaluationConfig,
     draws: Draws,
     thresholds: float | Sequence[float],
+) -> tuple[Row, Predictions]:
+    """Measures an artefact without prompts; what it finds down to low scores comes from a process of its own."""
+
+    def found() -> list[PackedDetections]:
+        factory = with_score_threshold(config.score_threshold)
+        return predict_all(factory, SplitImages(truth, images), threads=config.threads, timeout_s=config.timeout_s)
+
+    return _measured(
+        artefact,
+        runtime,
+        device,
+        found,
+        with_score_threshold(config.timed_score_threshold),
+        truth,
+        images,
+        size_bytes,
+        config,
+        draws,
+        thresholds,
+        score_threshold=config.score_threshold,
+    )
+
+
+def _measured(
+    artefact: str,
+    runtime: str,
+    device: str,
+    found: Callable[[], Sequence[PackedDetections]],
+    factory: Factory,
+    truth: Annotations,
+    images: ImageSource,
+    size_bytes: int,
+    config: EvaluationConfig,
+    draws: Draws,
+    thresholds: float | Sequence[float],
     *,
+    score_threshold: float | None,
     prompts: Sequence[Detections] | None = None,
 ) -> tuple[Row, Predictions]:
     count_objects(truth, "test")  # refuses a split without objects before the long measurement
     measured = measure(
-        with_score_threshold(config.score_threshold),
-        with_score_threshold(config.timed_score_threshold),
+        found(),
+        factory,
         SplitImages(truth, images),
         prompts=prompts,
-        warmup=config.warmup_calls,
-        repeats=config.timed_calls,
+        calls=config.calls,
         threads=config.threads,
         timeout_s=config.timeout_s,
     )
@@ -231,7 +291,7 @@ def _measured(
         truth,
         measured,
         device=device,
-        score_threshold=config.score_threshold if prompts is None else None,
+        score_threshold=score_threshold,
         size_mb=size_bytes / 1e6,
         match_box_iou=config.match_box_iou,
     )

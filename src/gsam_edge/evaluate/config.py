@@ -2,6 +2,8 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from gsam_edge.evaluate.measure import Calls
+
 
 class EvaluationConfig(BaseModel):
     """How artefacts are timed, matched and drawn. COCO's metrics have no settings here."""
@@ -10,8 +12,12 @@ class EvaluationConfig(BaseModel):
 
     warmup_calls: int = Field(ge=0, description="predictions made and not timed before the first timed one")
     timed_calls: int = Field(
-        gt=0, description="timed predictions, spread over the images, which are repeated when there are fewer"
+        gt=0, description="timed predictions at most, spread over the images, which are repeated when there are fewer"
     )
+    timed_seconds: float = Field(
+        gt=0, description="seconds after which a slow artefact was timed enough, so that it makes fewer calls"
+    )
+    least_timed_calls: int = Field(gt=0, description="timed predictions that a slow artefact makes at least")
     threads: int = Field(gt=0, description="CPU threads that an artefact may use while it is measured")
     timeout_s: float = Field(gt=0, description="seconds after which an artefact that does not answer is ended")
     score_threshold: float = Field(
@@ -30,6 +36,11 @@ class EvaluationConfig(BaseModel):
     )
     image_rows: int = Field(gt=0, description="rows of the image grid, one image each")
     image_width: int = Field(gt=0, description="width in pixels of one image of the grid")
+
+    @property
+    def calls(self) -> Calls:
+        """How many calls of an artefact are made and timed."""
+        return Calls(self.warmup_calls, self.timed_calls, self.timed_seconds, self.least_timed_calls)
 
 
 class ThresholdConfig(BaseModel):

@@ -15,6 +15,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from threading import Event, Timer
 from time import perf_counter
 from typing import Any, TypeAlias
@@ -62,56 +63,80 @@ class ProcessKilledError(MeasurementRefusedError, ProcessEndedError):
     """The process of the measured artefact was killed, most likely because memory ran out."""
 
 
+@dataclass(frozen=True)
+class Calls:
+    """How many calls of an artefact are timed.
+
+    Attributes:
+        warmup: calls before them that are not, at least 0.
+        most: timed calls of a quick artefact, at least 1.
+        seconds: time after which an artefact was timed enough, above 0.
+        least: timed calls of a slow one, where `most` is not less; at least 1.
+
+    Raises:
+        ValueError: if a number is out of range.
+    """
+
+    warmup: int
+    most: int
+    seconds: float
+    least: int
+
+    def __post_init__(self) -> None:
+        """Checks the numbers."""
+        if self.warmup < 0 or self.most < 1 or self.least < 1 or not self.seconds > 0:
+            raise ValueError(f"expected warmup >= 0, most >= 1, least >= 1 and seconds > 0, got {self}")
+
+    def timed(self, warmup_ms: Sequence[float]) -> int:
+        """Returns how many calls are timed of an artefact whose warm-up calls took so long; without any, `most`."""
+        if not warmup_ms:
+            return self.most
+        in_time = int(1000 * self.seconds / max(float(np.median(warmup_ms)), 1e-6))
+        return min(self.most, max(self.least, in_time))
+
+
 def measure(
+    predictions: Sequence[PackedDetections],
     factory: Callable[[], Predict],
-    timed: Callable[[], Predict],
     images: Sequence[NDArray[np.uint8]],
     *,
     prompts: Sequence[Any] | None = None,
-    warmup: int,
-    repeats: int,
+    calls: Calls,
     threads: int,
     timeout_s: float,
 ) -> Measurement:
-    """Runs an artefact on images: one fresh process for its predictions, another for latency and memory.
+    """Measures an artefact's latency and memory, as it is used, in a fresh process.
 
-    The second makes `warmup` calls, then `repeats` timed ones, spread over the images, which are repeated where they
-    are fewer. A timed call includes the wait for a GPU that torch uses.
+    The timed calls are spread over the images, which are repeated where they are fewer. A timed call includes the wait
+    for a GPU that torch uses.
 
     Args:
-        factory: builds the predictor inside the process: `functools.partial` of a module-level function over plain
-            values. An engine with a thread pool of its own (ONNX Runtime) must be told its threads here.
-        timed: builds the same artefact with the settings of normal use, for latency and memory.
+        predictions: what it finds in each image down to low scores (see `predict_all`), for its accuracy.
+        factory: builds the predictor with the settings of normal use inside the process: `functools.partial` of a
+            module-level function over plain values. An engine with a thread pool of its own (ONNX Runtime) must be told
+            its threads here.
         images: uint8 [H, W, 3] RGB, read one at a time.
         prompts: one per image, passed as the predictor's second argument; None for predictors without prompts.
-        warmup: calls that are not timed, at least 0.
-        repeats: timed calls, at least 1.
+        calls: how many are made.
         threads: CPU threads for BLAS, OpenMP, torch and OpenCV.
         timeout_s: seconds after which a process that does not answer is ended.
 
     Raises:
-        ValueError: if there are no images, or not as many prompts as images, or a number is out of range.
+        ValueError: if there are no images, or not as many predictions or prompts as images, or a number is out of
+            range.
         TypeError: if the factory cannot be pickled.
         MeasurementError: if the artefact raised an exception (its traceback is in the message) or its process ended;
             MeasurementRefusedError if the user can fix that.
     """
-    if not len(images):
-        raise ValueError("images: expected at least one, got none")
-    if prompts is not None and len(prompts) != len(images):
-        raise ValueError(f"prompts: expected one for each of {len(images)} images, got {len(prompts)}")
-    if warmup < 0 or repeats < 1 or threads < 1:
-        got = f"warmup={warmup}, repeats={repeats}, threads={threads}"
-        raise ValueError(f"expected warmup >= 0, repeats >= 1 and threads >= 1, got {got}")
+    _require_one_each(images, predictions=predictions, prompts=prompts)
 
     def request(row: int) -> tuple[Any, ...]:
         row %= len(images)
         return "predict", images[row], None if prompts is None else prompts[row]
 
-    predictions = predict_all(factory, images, prompts=prompts, threads=threads, timeout_s=timeout_s)
     with worker_process(threads, timeout_s) as ask:
-        ask("load", timed, threads)
-        for row in range(warmup):
-            ask(*request(row))
+        ask("load", factory, threads)
+        repeats = calls.timed([ask(*request(row))[1] for row in range(calls.warmup)])
         step = max(1.0, len(images) / repeats)
         rows = [int(call * step) for call in range(repeats)]
         latencies_ms: list[float] = []
@@ -133,6 +158,15 @@ def measure(
         stages_ms={"decode": _decoding_ms(images, rows)} | _medians(stages),
         energy_mj=None if energy.joules is None else 1000 * energy.joules / repeats,
     )
+
+
+def _require_one_each(images: Sequence[Any], **values: Sequence[Any] | None) -> None:
+    """Checks that there are images, and one of each of the values for each of them."""
+    if not len(images):
+        raise ValueError("images: expected at least one, got none")
+    for name, each in values.items():
+        if each is not None and len(each) != len(images):
+            raise ValueError(f"{name}: expected one for each of {len(images)} images, got {len(each)}")
 
 
 def _decoding_ms(images: Sequence[NDArray[np.uint8]], rows: Sequence[int]) -> float:
@@ -159,6 +193,7 @@ def predict_all(
     timeout_s: float,
 ) -> list[PackedDetections]:
     """Returns what an artefact finds in each image, in a fresh process; arguments and errors as of `measure`."""
+    _require_one_each(images, prompts=prompts)
     with worker_process(threads, timeout_s) as ask:
         ask("load", factory, threads)
         asked = [None] * len(images) if prompts is None else prompts
@@ -210,7 +245,12 @@ def worker_process(threads: int, timeout_s: float) -> Iterator[Callable[..., Any
     Args:
         threads: CPU threads of it.
         timeout_s: seconds after which it is ended if it has not replied.
+
+    Raises:
+        ValueError: if `threads` is below 1.
     """
+    if threads < 1:
+        raise ValueError(f"expected threads >= 1, got {threads}")
     # The worker imports modules from the same places as this process.
     search_path = os.pathsep.join(os.path.abspath(entry) for entry in sys.path)
     environment = os.environ | dict.fromkeys(_THREAD_VARIABLES, str(threads)) | {"PYTHONPATH": search_path}

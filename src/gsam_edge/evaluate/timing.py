@@ -65,7 +65,8 @@ def time_artefacts(
     """Times artefacts in turns, each in a fresh process of its own; all of them are loaded at once.
 
     In each turn all get the same image, in an order that is drawn anew, so that none always runs in the wake of the
-    same other one. Where the 95th percentile of one is above `MOST_SPREAD` medians, all are timed once more.
+    same other one. One that is slow (`Calls.timed`) takes part in fewer turns, evenly spread over all. Where the 95th
+    percentile of one is above `MOST_SPREAD` medians, all are timed once more.
 
     Args:
         artefacts: by catalog name.
@@ -88,16 +89,18 @@ def time_artefacts(
             rows[name] = {"why": told(error, name)}
             return None
 
-    def turns(count: int, *, kept: bool) -> dict[str, list[tuple[float, Mapping[str, float]]]]:
+    def turns(calls: Mapping[str, int]) -> dict[str, list[tuple[float, Mapping[str, float]]]]:
         times: dict[str, list[tuple[float, Mapping[str, float]]]] = {name: [] for name in asks}
-        step = max(1.0, len(images) / count)
+        count = max((calls[name] for name in asks), default=0)
+        step = max(1.0, len(images) / max(1, count))
         for turn in range(count):
             row = int(turn * step) % len(images)
             image = images[row]
-            for name in order.permutation(list(asks)).tolist():
+            present = [name for name in asks if (turn + 1) * calls[name] // count > turn * calls[name] // count]
+            for name in order.permutation(present).tolist():
                 prompts = artefacts[name].prompts
                 answer = asked(name, "predict", image, None if prompts is None else prompts[row])
-                if answer is not None and kept:
+                if answer is not None:
                     times[name].append((answer[1], answer[2]))
         return {name: times[name] for name in asks}
 
@@ -106,9 +109,9 @@ def time_artefacts(
         for name, timed in artefacts.items():
             asks[name] = processes.enter_context(worker_process(config.threads, config.timeout_s))
             asked(name, "load", timed.factory, config.threads)
-        if config.warmup_calls:
-            turns(config.warmup_calls, kept=False)
-        found = {name: _row(times) for name, times in turns(config.timed_calls, kept=True).items()}
+        warm = turns(dict.fromkeys(asks, config.warmup_calls))
+        calls = {name: config.calls.timed([latency for latency, _ in times]) for name, times in warm.items()}
+        found = {name: _row(times) for name, times in turns(calls).items()}
         disturbed = [name for name, row in found.items() if _is_disturbed(row)]
         if disturbed:
             logger.warning(
@@ -116,7 +119,7 @@ def time_artefacts(
                 ", ".join(disturbed),
                 MOST_SPREAD,
             )
-            again = turns(config.timed_calls, kept=True)
+            again = turns(calls)
             found = {name: _row(times) | {"measured_again": True} for name, times in again.items()}
     for name, row in found.items():
         row["threads"] = config.threads

@@ -76,9 +76,11 @@ def label_with_teachers(
     device: DeviceName,
     **teachers: Any,
 ) -> tuple[Predictions, Predictions, Predictions, Predictions, dict[str, dict[str, int]]]:
-    """Labels the images of all splits and the pool with the tuned teachers; those of the test split for reports alone.
+    """Labels the images of all splits and the pool with the tuned teachers.
 
-    With a teacher that the report calls useless it does not begin (`floor.below`).
+    Those of the test split are for reports alone: they are found from the score on from which detections are measured,
+    as a student's are, so that the teachers have one figure everywhere. With a teacher that the report calls useless it
+    does not begin (`floor.below`).
 
     Returns:
         The labels of each, and by its name how many images' labels were in the store before (`hits`) or are `new`.
@@ -90,18 +92,19 @@ def label_with_teachers(
     refuse_useless_teachers(teacher_report, tuned, floor)
     parts = {"train": train, "val": val, "test": test, "pool": pool}
     require_one_split({f"annotations_{name}": part for name, part in parts.items()})
-    # Composed for the training images alone: what the pool lacks, which is all objects, says nothing of the data.
-    teacher = composed_teacher(
-        train, tuned, choice, labelling, teacher_report, device, detection=labelling.label_detection, features=features
-    )
-    predictor = cache(teacher.factory)  # it applies the adapters to the bases, once for all
     source = PooledImages(images, unlabelled)
     labels, counts = {}, {}
-    for name, part in parts.items():
-        labels[name], counted = label_images(
-            predictor, teacher.description, part, source, batch_size=labelling.detection.batch_size, store=store
+    for detection, names in ((labelling.label_detection, ("train", "val", "pool")), (labelling.detection, ("test",))):
+        # Composed for the training images alone: what the pool lacks, which is all objects, says nothing of the data.
+        teacher = composed_teacher(
+            train, tuned, choice, labelling, teacher_report, device, detection=detection, features=features
         )
-        counts[name] = asdict(counted)
+        predictor = cache(teacher.factory)  # it applies the adapters to the bases, once for all
+        for name in names:
+            labels[name], counted = label_images(
+                predictor, teacher.description, parts[name], source, batch_size=detection.batch_size, store=store
+            )
+            counts[name] = asdict(counted)
     require_labels({name: found for name, found in labels.items() if name != "test"}, floor)
     return labels["train"], labels["val"], labels["test"], labels["pool"], counts
 

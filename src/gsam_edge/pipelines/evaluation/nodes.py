@@ -21,6 +21,7 @@ Row = dict[str, Any]
 
 def measure_teacher(
     annotations_test: Annotations,
+    teacher_labels_test: Predictions,
     images: ImageSource,
     choice: TeacherChoice,
     evaluation: EvaluationConfig,
@@ -31,7 +32,7 @@ def measure_teacher(
     teacher_report: dict[str, Any],
     **teachers: Any,
 ) -> tuple[Row, Predictions]:
-    """Measures the tuned teachers that the data calls for, in PyTorch."""
+    """Measures the tuned teachers that the data calls for, in PyTorch, by what they found when they labelled."""
     from gsam_edge.evaluate.artefacts import evaluate_teacher
     from gsam_edge.evaluate.failed import measured_or_why
     from gsam_edge.evaluate.report import draws_of
@@ -44,7 +45,7 @@ def measure_teacher(
     return measured_or_why(
         "teacher",
         annotations_test,
-        lambda: evaluate_teacher(teacher, annotations_test, images, evaluation, device, draws),
+        lambda: evaluate_teacher(teacher, teacher_labels_test, annotations_test, images, evaluation, device, draws),
     )
 
 

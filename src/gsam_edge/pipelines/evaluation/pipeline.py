@@ -62,6 +62,7 @@ def create_pipeline() -> Pipeline:
                 nodes.measure_teacher,
                 inputs={
                     "annotations_test": "annotations_test",
+                    "teacher_labels_test": "teacher_labels_test",
                     "images": "raw_images",
                     "choice": "params:teachers",
                     "evaluation": "params:evaluation",

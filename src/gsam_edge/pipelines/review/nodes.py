@@ -6,6 +6,7 @@ from typing import Any
 from gsam_edge.coco import Annotations, SplitConfig
 from gsam_edge.coco.images.scan import ImageFiles
 from gsam_edge.coco.splitting.grouping import related_images
+from gsam_edge.distill.config import LabellingConfig
 from gsam_edge.evaluate.config import EvaluationConfig
 from gsam_edge.evaluate.failures.config import FailuresConfig
 from gsam_edge.evaluate.review.config import NextToLabelConfig, ReviewConfig
@@ -86,6 +87,7 @@ def make_review(
     images: Any,
     evaluation: EvaluationConfig,
     failures: FailuresConfig,
+    labelling: LabellingConfig,
     review: ReviewConfig,
 ) -> tuple[tuple[Any, Any], dict[str, Any], Figure]:
     """Hands out the labels that truth, student and teacher disagree on most; also as a report, and drawn."""
@@ -95,7 +97,7 @@ def make_review(
     made = make(
         {"train": train, "val": val, "test": test},
         {"train": student_train, "val": student_val, "test": student_test},
-        {"train": teacher_train, "val": teacher_val, "test": teacher_test},
+        {"train": teacher_train, "val": teacher_val, "test": teacher_test.scoring(labelling.score_threshold)},
         images,
         review,
         failures.errors(evaluation.match_box_iou),

@@ -56,6 +56,7 @@ def create_pipeline() -> Pipeline:
                     "images": "raw_images",
                     "evaluation": "params:evaluation",
                     "failures": "params:failures",
+                    "labelling": "params:labelling",
                     "review": "params:review",
                 },
                 outputs=["review", "review_report", "plot_review"],

@@ -112,7 +112,10 @@ def test_a_step_without_a_line_says_how_long_it_took(caplog):
     assert caplog.messages == ["sample_data: done in 0 s"]
 
 
-def test_the_node_that_works_is_shown_on_a_terminal_and_gone_afterwards(monkeypatch, tmp_path):
+@pytest.mark.parametrize("by", ["error", "interrupt"])
+def test_the_node_that_works_is_shown_on_a_terminal_and_gone_afterwards(monkeypatch, tmp_path, by):
+    at_exit = []
+    monkeypatch.setattr(steps.atexit, "register", at_exit.append)
     with (tmp_path / "terminal").open("w") as stream:
         console = Console(force_terminal=True, width=100, file=stream)
         monkeypatch.setattr(steps, "get_console", lambda: console)
@@ -122,8 +125,12 @@ def test_the_node_that_works_is_shown_on_a_terminal_and_gone_afterwards(monkeypa
         hooks.before_pipeline_run(run)
         hooks.before_node_run(run.nodes[0])
         assert len(console._live_stack) == 1
-        hooks.on_node_error(run.nodes[0])
-        hooks.on_pipeline_error()
+        if by == "error":
+            hooks.on_node_error(run.nodes[0])
+            hooks.on_pipeline_error()
+        else:
+            (leave,) = at_exit
+            leave()
         assert not console._live_stack
     assert "evaluation.evaluation" in (tmp_path / "terminal").read_text()
 

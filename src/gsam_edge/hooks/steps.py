@@ -1,5 +1,6 @@
 """What a run is doing now, and one line for each step that has ended. Kedro's own lines go to the log file."""
 
+import atexit
 import logging
 import time
 from collections import Counter, defaultdict
@@ -27,6 +28,7 @@ class StepHooks:
     def __init__(self) -> None:
         self._lock = Lock()  # under Kedro's ThreadRunner several nodes begin and end at once
         self._stop()
+        atexit.register(self._stop)  # Ctrl-C is no error to Kedro, and a bar that is not ended keeps the cursor hidden
 
     def _stop(self) -> None:
         """Takes the bar away and forgets the run, of which `kedro server` does several in one process."""

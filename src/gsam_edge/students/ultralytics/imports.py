@@ -40,7 +40,7 @@ from ultralytics.data.build import InfiniteDataLoader, seed_worker  # noqa: E402
 from ultralytics.data.dataset import YOLODataset  # noqa: E402
 from ultralytics.models.yolo.detect import DetectionTrainer  # noqa: E402
 from ultralytics.nn import modules  # noqa: E402
-from ultralytics.nn.modules.block import Proto26  # noqa: E402
+from ultralytics.nn.modules.block import C2f, Proto26  # noqa: E402
 from ultralytics.nn.tasks import DetectionModel, SegmentationModel  # noqa: E402
 from ultralytics.utils import LOGGER, ROOT, SAFE_LOAD, SETTINGS, YAML  # noqa: E402
 from ultralytics.utils.loss import E2ELoss, v8DetectionLoss, v8SegmentationLoss  # noqa: E402
@@ -72,6 +72,7 @@ __all__ = [
     "ROOT",
     "YAML",
     "BaseMixTransform",
+    "C2f",
     "CopyPaste",
     "DetectionModel",
     "DetectionTrainer",

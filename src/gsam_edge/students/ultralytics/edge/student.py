@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from gsam_edge.runtime.decode import Decoding
 from gsam_edge.students.ultralytics.architectures import ARCHITECTURES
+from gsam_edge.students.ultralytics.edge.halves import halve_blocks
 from gsam_edge.students.ultralytics.edge.head import EdgeHead
 from gsam_edge.students.ultralytics.edge.upsample import shuffle_upsampling
 from gsam_edge.students.ultralytics.imports import Proto26
@@ -36,6 +37,7 @@ class EdgeStudent(nn.Module):
         network.model[-1].end2end = end_to_end  # which branch of its last layer `fuse` leaves
         network.fuse(verbose=False)
         shuffle_upsampling(network)
+        halve_blocks(network)
         self.network = RawNetwork(network)
         self.head = EdgeHead(
             weights.image_size,

@@ -11,9 +11,9 @@ FROM ${SYSTEM}
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends git make python3 python3-venv \
     && rm -rf /var/lib/apt/lists/* \
-    && useradd --create-home --shell /bin/bash user \
+    && useradd --create-home --uid 1001 --shell /bin/bash user \
     && install --directory --owner=user /app
-USER user
+USER 1001
 WORKDIR /app
 
 # Packages first: they change less often than the sources.

@@ -107,7 +107,7 @@ def test_the_folder_is_a_dataset_with_its_images(labelling, tmp_path):
 
 
 def test_without_images_it_says_what_to_do(labelling):
-    with pytest.raises(InvalidDatasetError, match=r"no labels are held back; put images into .*`unlabelled`"):
+    with pytest.raises(InvalidDatasetError, match=r"no labels are held back. They label those of .*`unlabelled`"):
         export(labelling, pool=replace(POOL, images=()))
 
 

@@ -61,8 +61,8 @@ def exported_labels(
     """
     if not pool.images:
         raise InvalidDatasetError(
-            f"export_labels: expected images that the teachers labelled, got none: {no_pool}; put images into the "
-            "dataset's folder `unlabelled` and run distillation"
+            f"export_labels: expected images that the teachers labelled, got none: {no_pool}. They label those of the "
+            "dataset's folder `unlabelled` and those that split.labels holds back; then run distillation"
         )
     require_labels_of(pool, labels, what="teacher_labels_pool")
     require_labels_of(val, labels_val, what="teacher_labels_val")

@@ -6,6 +6,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 KEDRO := $(BIN)/kedro
+# Ends a viewer together with all of its processes.
+VIEWER := $(BIN)/python -m gsam_edge.viewer
 LITERT_VENV := .venv-litert
 LITERT_READY := $(LITERT_VENV)/.ready
 DOCS_VENV := .venv-docs
@@ -36,12 +38,12 @@ lint: $(READY) ## style, types, import contracts
 	$(BIN)/lint-imports
 
 viz: $(READY) ## the pipelines in the browser
-	$(KEDRO) viz run
+	$(VIEWER) $(KEDRO) viz run
 
 # kedro-mlflow looks for `mlflow` on the PATH.
 ui: export PATH := $(CURDIR)/$(BIN):$(PATH)
 ui: $(READY) ## the MLflow UI in the browser
-	$(KEDRO) mlflow ui
+	$(VIEWER) $(KEDRO) mlflow ui
 
 bench: $(READY) ## every claim's figure, as a ratio against a named reference
 	for file in $(filter-out benchmarks/teacher_pays.py,$(wildcard benchmarks/*.py)); do echo "$$file"; $(BIN)/python "$$file" || exit 1; done

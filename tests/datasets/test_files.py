@@ -317,6 +317,10 @@ def test_figures_are_written_as_png(tmp_path: Path) -> None:
     dataset.save(figure)
     with Image.open(tmp_path / "plot.png") as image:
         assert image.format == "PNG"
+    assert dataset.load().size == (640, 480)  # a notebook shows it
+    (tmp_path / "plot.png").write_bytes(b"no picture")
+    with pytest.raises(DatasetError, match="expected a PNG file"):
+        dataset.load()
 
 
 def test_interactive_figures_are_written_as_plotlys_json_and_shown_by_kedro_viz(tmp_path: Path) -> None:
@@ -351,3 +355,14 @@ def test_json_store_survives_and_refuses_paths(tmp_path: Path) -> None:
         again["../ab12"]
     del again["ab12"]
     assert "ab12" not in again
+
+
+def test_fractions_of_a_report_are_rounded_for_people_and_whole_numbers_stay(tmp_path):
+    report = {"map50": 0.02767280902299042, "rows": [(1234567.0, 8.720195784893039e-07)], "images": 123456789}
+    for digits, expected in (
+        (6, {"map50": 0.0276728, "rows": [[1234570.0, 8.7202e-07]], "images": 123456789}),
+        (None, {**report, "rows": [[1234567.0, 8.720195784893039e-07]]}),
+    ):
+        dataset = ReportDataset(filepath=str(tmp_path / "report.json"), significant_digits=digits)
+        dataset.save(report)
+        assert dataset.load() == expected

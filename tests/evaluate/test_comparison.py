@@ -11,7 +11,7 @@ from gsam_edge.coco.annotations import Annotations
 from gsam_edge.coco.errors import InvalidDatasetError
 from gsam_edge.coco.packed import PackedDetections
 from gsam_edge.evaluate.comparison import comparison_frame, comparison_row
-from gsam_edge.hooks.console import TABLE_WIDTH
+from gsam_edge.hooks.summary import TABLE_WIDTH
 from gsam_edge.metrics.figures import FIGURES
 from gsam_edge.metrics.measured import Measurement
 from gsam_edge.report.sections.comparison import comparison_summary

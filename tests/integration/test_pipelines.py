@@ -34,6 +34,17 @@ def test_boxes_and_masks_train_both_teachers_and_a_student_of_both(
     )
 
 
+def test_the_console_holds_the_projects_own_words(project: Path, finished: tuple[Path, str]) -> None:
+    """Libraries write into the log, and warn of nothing in a run in which all is well."""
+    _, said = finished
+    assert not [words for words in ("Loading weights", "Loading data", "Completed node") if words in said]
+    log = (project / "logs" / "gsam_edge.log").read_text("utf-8")
+    assert "kedro.runner" in log
+    warned = [line for line in log.splitlines() if " WARNING " in line or " ERROR " in line]
+    others = [line for line in warned if not any(name in line for name in (" gsam_edge", " py.warnings"))]
+    assert not others
+
+
 def test_a_pipeline_runs_alone_and_skips_what_is_there(
     project: Path, finished: tuple[Path, str], tmp_path: Path
 ) -> None:

@@ -48,9 +48,23 @@ def test_the_summary_says_what_came_what_is_odd_and_what_is_in_order(report):
     assert all(len(line) <= 120 for line in lines)
 
 
-def test_where_nothing_is_found_the_table_says_so(content, files, config):
-    report = reported(content, files, config) | {"findings": []}
-    assert line_of(printed(validation_summary(report)), "none") == ["✓", "none"]
+def test_where_nothing_is_found_a_line_says_so_and_no_table(report):
+    assert "what it means" in printed(validation_summary(report))
+    told = printed(validation_summary(report | {"findings": []}))
+    assert "✓ nothing odd was found" in told
+    assert "what it means" not in told
+
+
+def test_it_says_where_nothing_but_the_area_was_fixed(content, files, config):
+    for record in content["annotations"]:
+        record["area"] = 7777
+    report = reported(content, files, config)
+    (area,) = (finding for finding in report["findings"] if finding["code"] == "area_mismatch")
+    alone = report | {"findings": [area]}
+    said = "fixed: the number in `area` alone"
+    assert said in " ".join(printed(validation_summary(alone)).split())
+    other = {"code": "box_outside", "severity": "warning", "policy": "fix", "count": 1, "meaning": "", "examples": []}
+    assert said not in " ".join(printed(validation_summary(report | {"findings": [area, other]})).split())
 
 
 def test_the_first_case_names_its_image_once(content, files, config):

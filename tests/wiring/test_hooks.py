@@ -7,14 +7,21 @@ from types import SimpleNamespace
 
 import pytest
 from kedro.config import OmegaConfigLoader
+from kedro.framework.project import configure_project, pipelines
 from kedro.io import DatasetError
 from kedro.validation import ParameterValidationError
 from pydantic import BaseModel
 
-from gsam_edge.hooks.console import ErrorHooks, ShownNames, show_error, shown
+from gsam_edge.coco import Annotations, RawCoco
+from gsam_edge.coco.predictions import Predictions, PredictorInfo
+from gsam_edge.hooks.console import ErrorHooks, ShownNames, show_error
+from gsam_edge.hooks.inputs import require_earlier_steps
+from gsam_edge.hooks.local import LocalHooks
 from gsam_edge.hooks.processes import ProcessHooks
 from gsam_edge.hooks.reports import ReportHooks, numeric_leaves
+from gsam_edge.hooks.summary import shown
 from gsam_edge.hooks.tracking import plain_parameters
+from gsam_edge.teachers.table import TeacherChoice
 from gsam_edge.training.errors import SettingError
 from gsam_edge.vision.errors import UserError
 
@@ -25,6 +32,18 @@ class Inner(BaseModel):
 
 class Outer(BaseModel):
     lora: Inner = Inner()
+
+
+def test_of_the_teachers_the_chosen_ones_are_recorded_and_what_words_mean_is_one_value() -> None:
+    inputs = {
+        "params:teachers": TeacherChoice(finder="grounding_dino", outliner="sam"),
+        "params:sam": Outer(),
+        "params:sam3": Outer(),
+        "params:augmentation_rules": {"characteristics": {"mine": {"low": 1, "high": 2}}},
+    }
+    recorded = plain_parameters(inputs)
+    assert set(recorded) == {"params:teachers", "params:sam", "params:augmentation_rules"}
+    assert recorded["params:augmentation_rules"] == '{"characteristics": {"mine": {"high": 2, "low": 1}}}'
 
 
 def test_typed_parameters_become_plain_ones() -> None:
@@ -225,8 +244,54 @@ def test_a_run_from_a_folder_of_the_project_logs_into_the_projects_file(context,
     assert len(configured) == 1
 
 
+def test_a_configuration_of_ones_own_that_another_environment_does_not_read_is_named(context, tmp_path, caplog):
+    """Kedro reads conf/base and one environment."""
+    own = tmp_path / "conf" / "local"
+    (own / "parameters.yml").write_text("scene: {characteristics: []}\nseed: 3\n")
+    (own / "catalog.yml").write_text("# nothing yet\n")
+    LocalHooks().after_context_created(context)
+    context.env = "local"
+    LocalHooks().after_context_created(context)
+    assert caplog.messages == []
+    context.env = "full"
+    LocalHooks().after_context_created(context)
+    (told,) = caplog.messages
+    assert told.startswith("--env=full: conf/local is not read (parameters.yml: scene, seed)")
+    (own / "parameters.yml").unlink()
+    LocalHooks().after_context_created(context)
+    assert len(caplog.messages) == 1
+
+
 def test_the_parallel_runner_is_refused_in_one_sentence() -> None:
     parameters = {"runner": "ParallelRunner", "pipeline_names": None}
     with pytest.raises(SettingError, match=r"expected SequentialRunner .* or ThreadRunner, got ParallelRunner"):
         ProcessHooks().before_pipeline_run(parameters, None, None)
     ProcessHooks().before_pipeline_run({**parameters, "runner": "ThreadRunner"}, None, None)
+
+
+def test_a_step_before_its_turn_names_the_earlier_ones_and_the_command_that_runs_all() -> None:
+    configure_project("gsam_edge")
+    run = pipelines["evaluation"]
+    given = {"env": "test", "runtime_params": {"dataset": "my boards", "seed": 3}}
+    require_earlier_steps([], run, given)
+    require_earlier_steps(["raw_images"], run, given)  # the user's own: the dataset says what it expected
+    missing = ["annotations_test", "sam_adapter", "student_onnx", "student_weights", "raw_images"]
+    with pytest.raises(DatasetError) as told:
+        require_earlier_steps(missing, run, given)
+    assert "evaluation: expected what earlier steps leave, found no annotations_test (of data_validation)" in str(
+        told.value
+    )
+    assert str(told.value).endswith(
+        "and 1 more. They run together with: kedro run --tags=data_validation,teacher_finetune,distillation,"
+        "optimization,evaluation --env=test '--params=dataset=my boards'"
+    )
+
+
+def test_our_values_say_in_a_line_what_they_are() -> None:
+    """A notebook shows what a cell ends with, and these hold thousands of records or tensors."""
+    records = tuple({"id": i, "image_id": 0, "category_id": 0, "bbox": [0, 0, 1, 1]} for i in range(1000))
+    value = Annotations(({"id": 0, "file_name": "a", "width": 9, "height": 9},), records, ({"id": 0, "name": "bag"},))
+    assert repr(value) == "Annotations(1 images, 1000 objects, 1 classes)"
+    assert repr(RawCoco({"images": [1] * 1000}, "0123456789abcdef")) == "RawCoco(0123456789ab)"
+    found = Predictions({}, ("bag",), PredictorInfo("student", "d", prompted_with_boxes=False))
+    assert repr(found) == "Predictions(student: 0 in 0 images)"

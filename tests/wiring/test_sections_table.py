@@ -11,7 +11,8 @@ from kedro.pipeline import Pipeline, node
 
 from gsam_edge.datasets.models import BuiltDataset
 from gsam_edge.export.format import NotBuilt
-from gsam_edge.hooks import console
+from gsam_edge.hooks import summary
+from gsam_edge.pipeline_registry import JOB
 from gsam_edge.report.sections.html.table import PAGE_SECTIONS
 from gsam_edge.report.sections.table import SECTIONS, Section, fragments
 
@@ -52,13 +53,50 @@ def test_the_page_is_given_every_report_that_a_section_needs_as_soon_as_a_node_m
     assert needed & made <= set(given)
 
 
-def test_the_page_comes_first_among_the_places_to_look_at(capsys, tmp_path, monkeypatch):
+def test_what_people_may_open_is_listed_by_kind_and_the_page_comes_first(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    run = Pipeline([node(lambda: 1, None, ["a_report", "report", "plot_b", "model_card"], name="run")])
-    files = {name: SimpleNamespace(_filepath=tmp_path / f"{name}.x") for name in run.all_outputs()}
-    console.SummaryHooks().after_pipeline_run({}, run, files)
-    places = [line.strip("│ ") for line in capsys.readouterr().err.splitlines() if ".x" in line]
-    assert places == ["report.x", "a_report.x", "model_card.x", "plot_b.x"]
+    outputs = [
+        "a_report",
+        "report",
+        "plot_b",
+        "plot_c",
+        "comparison_table",
+        "augmentation_sheets",
+        "predictions_teacher",
+    ]
+    run = Pipeline([node(lambda: 1, None, [*outputs, "model_card"], name="run")])
+    files = {name: SimpleNamespace(_filepath=tmp_path / "out" / f"{name}.x") for name in run.all_outputs()}
+    assert summary.places_of(run.all_outputs(), files) == {
+        "read first": [Path("out/report.x")],
+        "reports": [Path("out/a_report.x"), Path("out/model_card.x")],
+        "tables": [Path("out/comparison_table.x")],
+        "plots": [Path("out/plot_b.x"), Path("out/plot_c.x")],
+        "images": [Path("out/augmentation_sheets.x")],
+    }
+    summary.SummaryHooks().after_pipeline_run({"env": "full"}, Pipeline([node(lambda: 1, None, "plot_b")]), files)
+    said = capsys.readouterr().err
+    assert "out/plot_b.x" in said
+    assert "kedro viz run --env=full" in said
+    assert "kedro mlflow ui --env=full" in said
+
+
+def test_an_artefact_that_was_not_built_is_no_model_to_look_at():
+    catalog = {
+        "student_onnx": SimpleNamespace(_filepath="models/student.onnx", load=lambda: b"graph"),
+        "student_ncnn": SimpleNamespace(_filepath="models/student.zip", load=lambda: NotBuilt("not asked for")),
+        "sam2_adapter": SimpleNamespace(_filepath="models/sam2_adapter", load=lambda: {"status": "not needed"}),
+    }
+    assert summary.places_of(set(catalog), catalog) == {"models": [Path("models/student.onnx")]}
+
+
+def test_every_step_of_the_job_names_the_next_one_with_dataset_and_environment():
+    configure_project("gsam_edge")
+    marks = [next(mark for mark in summary.FOLLOWS if mark in pipelines[step].all_outputs()) for step in JOB]
+    assert [summary.FOLLOWS[mark] for mark in marks] == [*JOB[1:], "inference"]
+    given = {"env": "test", "runtime_params": {"dataset": "a b", "seed": 3}}
+    command = summary.next_step(given, {"teacher_report", "validation_report"}, None)
+    assert command == "kedro run --pipeline=distillation --env=test '--params=dataset=a b'"
+    assert summary.next_step(given, {"sample"}, None) is None
 
 
 @pytest.fixture
@@ -88,7 +126,7 @@ def test_the_run_ends_with_the_whole_path_of_the_file_to_ship(monkeypatch, tmp_p
     run = Pipeline([node(lambda: told, None, "recommendation", name="recommend")])
     for recommendation, expected in ((told, True), ({**told, "ship": None, "file": None}, False)):
         catalog = DataCatalog({"recommendation": MemoryDataset(recommendation)})
-        console.SummaryHooks().after_pipeline_run({}, run, catalog)
+        summary.SummaryHooks().after_pipeline_run({}, run, catalog)
         lines = capsys.readouterr().err.splitlines()
         assert (f"The file: {tmp_path}/data/student.onnx" in lines) == expected
 
@@ -101,10 +139,10 @@ def test_the_hook_prints_what_the_sections_say_of_the_reports_of_this_run(monkey
 
     table = {"one": Section("one", ("first", "second"), tell), "other": Section("other", ("third",), tell)}
     monkeypatch.setattr("gsam_edge.report.sections.table.SECTIONS", table)
-    monkeypatch.setattr(console, "SECTIONS", table)
+    monkeypatch.setattr(summary, "SECTIONS", table)
     run = Pipeline([node(lambda: (1, 2), None, ["first", "second"], name="run")])
     catalog = DataCatalog({"first": MemoryDataset(1), "second": MemoryDataset(2), "third": MemoryDataset()})
-    console.SummaryHooks().after_pipeline_run({}, run, catalog)
+    summary.SummaryHooks().after_pipeline_run({}, run, catalog)
     assert capsys.readouterr().err.splitlines() == ["told of first, second"]
 
 
@@ -113,7 +151,9 @@ def test_the_hook_prints_the_full_path_of_a_bundle_where_there_is_one(tmp_path, 
     bundle = BuiltDataset(filepath=str(tmp_path / "edge_bundle.zip"), version=Version(None, "2026-11-27T06.00.00.000Z"))
     bundle.save(built)
     run = Pipeline([node(lambda: built, None, "edge_bundle", name="run")])
-    console.SummaryHooks().after_pipeline_run({}, run, DataCatalog({"edge_bundle": bundle}))
-    said = capsys.readouterr().err.strip()
+    summary.SummaryHooks().after_pipeline_run({}, run, DataCatalog({"edge_bundle": bundle}))
+    said = capsys.readouterr().err.splitlines()
     path = tmp_path / "edge_bundle.zip" / "2026-11-27T06.00.00.000Z" / "edge_bundle.zip"
-    assert said == ("" if isinstance(built, NotBuilt) else f"For the device: {path}")
+    assert [line for line in said if not line.startswith("Next:")] == (
+        [] if isinstance(built, NotBuilt) else [f"For the device: {path}"]
+    )

@@ -1,6 +1,7 @@
 """What MLflow holds of a run: its end however it ended, its parameters, data, student and artefacts."""
 
 import hashlib
+import json
 import os
 import signal
 import socket
@@ -27,8 +28,9 @@ from gsam_edge.datasets.tracking import BatchedMetrics
 from gsam_edge.hooks import InterruptHooks
 from gsam_edge.hooks.abandoned import end_abandoned, process_tags
 from gsam_edge.hooks.reports import ReportHooks
-from gsam_edge.hooks.students import StudentHooks
+from gsam_edge.hooks.students import StudentHooks, figures_of_row
 from gsam_edge.hooks.tracking import TrackingError, TrackingHooks, name_of_run, runs_address, where_to_track
+from gsam_edge.metrics.figures import FIGURES
 from gsam_edge.students.choice import EdgeConfig
 from gsam_edge.students.weights import StudentWeights
 from gsam_edge.training.durable import held
@@ -235,9 +237,22 @@ def test_the_address_of_the_runs_opens_on_model_training():
     config = KedroMlflowConfig()
     config.tracking.experiment._experiment = SimpleNamespace(experiment_id="7")
     config.server.mlflow_tracking_uri = "sqlite:///mlflow.db"
-    assert runs_address(config) == "http://127.0.0.1:5000/#/experiments/7/runs?workflowType=machine_learning"
+    assert (
+        runs_address(config)
+        == "http://127.0.0.1:5000/#/experiments/7/runs?workflowType=machine_learning&viewStateShareKey=gsam_edge"
+    )
     config.server.mlflow_tracking_uri = "https://tracking.example/"
     assert runs_address(config).startswith("https://tracking.example/#/experiments/7/")
+
+
+def test_the_view_of_the_address_shows_figures_and_joins_the_steps_of_a_job():
+    tags = yaml.safe_load((ROOT / "conf" / "base" / "mlflow.yml").read_text())["tracking"]["experiment"][
+        "create_experiment_kwargs"
+    ]["tags"]
+    view = json.loads(tags["mlflow.sharedViewState.gsam_edge"])
+    figures = figures_of_row(dict.fromkeys(FIGURES, 0.5))
+    assert {column.split("`")[1] for column in view["selectedColumns"]} <= {*figures, "steps"}
+    assert view["groupBy"]["groupByKeys"] == [{"mode": "tag", "groupByData": "job"}]
 
 
 def test_an_earlier_experiment_gets_the_tags_of_today_and_keeps_its_own(client, experiment):
@@ -358,6 +373,7 @@ def test_a_run_says_its_data_and_its_student(client, experiment, catalog, annota
     digest = annotations.digest[:12]
     assert inputs == {"bags/train": (digest, "training"), "bags/test": (digest, "test")}
     assert run.info.run_name == "yolov8-seg n 64 px: all steps"
+    assert run.data.tags["job"] == "bags not split"
     told = {name: run.data.tags[name] for name in ("student", "task", "split")}
     assert told == {"student": "yolov8-seg n 64 px", "task": "detect", "split": "5" * 12}
 

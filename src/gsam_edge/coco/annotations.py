@@ -61,6 +61,10 @@ class Annotations:
     categories: tuple[Mapping[str, Any], ...]
     info: Mapping[str, Any] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        """Says how much is in it, where a notebook would otherwise show all records."""
+        return f"Annotations({len(self.images)} images, {len(self.objects)} objects, {len(self.categories)} classes)"
+
     @classmethod
     def from_coco(cls, content: Mapping[str, Any]) -> Self:
         """Builds the value from a sound COCO mapping; unchecked files go through `coco.validate`."""

@@ -44,6 +44,12 @@ class Predictions:
     predictor: PredictorInfo
     split: str | None = None
 
+    def __repr__(self) -> str:
+        """Says whose they are and how many."""
+        return (
+            f"Predictions({self.predictor.name}: {sum(map(len, self.objects.values()))} in {len(self.objects)} images)"
+        )
+
     @cached_property
     def digest(self) -> str:
         """SHA-256, hexadecimal, of all that `to_dict` holds, taken image by image; the value read back has the same."""

@@ -12,11 +12,28 @@ from gsam_edge.training.durable import write_bytes
 from gsam_edge.vision.errors import FileError
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
     from plotly.graph_objects import Figure as PlotlyFigure
 
 
 class FigureDataset(MatplotlibDataset):
     """`matplotlib.MatplotlibDataset` for one figure on a local file, written atomically; kedro-viz shows it."""
+
+    def load(self) -> "Image":
+        """Returns the picture, which a notebook shows; the figure itself is not kept.
+
+        Raises:
+            FileError: if the file is no picture.
+        """
+        from PIL import Image, UnidentifiedImageError
+
+        path = Path(self._get_load_path())
+        try:
+            picture = Image.open(path)
+            picture.load()
+        except (UnidentifiedImageError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+            raise FileError(f"{path}: expected a PNG file, got something else: {error}; make it anew") from error
+        return picture
 
     def save(self, data: Figure) -> None:
         """Writes the figure at the resolution that it was created with."""

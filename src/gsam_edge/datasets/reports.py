@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,17 @@ from gsam_edge.vision.errors import FileError
 
 
 class ReportDataset(JSONDataset):
-    """`json.JSONDataset` on a local file, written atomically and without NaN, which is no JSON."""
+    """`json.JSONDataset` on a local file, written atomically and without NaN, which is no JSON.
+
+    Args:
+        significant_digits: to which fractions are rounded, for people who open the file; None keeps them as they are,
+            for what a later step compares with others.
+        **options: of `json.JSONDataset`.
+    """
+
+    def __init__(self, *, significant_digits: int | None = None, **options: Any) -> None:
+        super().__init__(**options)
+        self._digits = significant_digits
 
     def load(self) -> Any:
         """Returns the report of this or an earlier run.
@@ -37,8 +48,18 @@ class ReportDataset(JSONDataset):
         Raises:
             ValueError: if a number is NaN or infinite; such a figure must be left out.
         """
-        content = json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False)
+        told = data if self._digits is None else _rounded(data, self._digits)
+        content = json.dumps(told, indent=2, ensure_ascii=False, allow_nan=False)
         write_bytes(Path(self._get_save_path()), f"{content}\n".encode())
+
+
+def _rounded(value: Any, digits: int) -> Any:
+    """Returns a JSON value with its fractions rounded to this many significant digits; whole numbers stay."""
+    if isinstance(value, Mapping):
+        return {key: _rounded(item, digits) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(item, digits) for item in value]
+    return float(f"{value:.{digits}g}") if isinstance(value, float) else value
 
 
 class TableDataset(CSVDataset):

@@ -1,9 +1,8 @@
-"""Console output of a run: the summary at the end, and errors in one message."""
+"""The console: errors in one message, and names from outside without the codes of a terminal."""
 
 import logging
 import os
 import sys
-from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from traceback import format_exception, walk_tb
@@ -14,8 +13,7 @@ import yaml
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.framework.project import LOGGING, settings
-from kedro.io import DataCatalog, DatasetError
-from kedro.pipeline import Pipeline
+from kedro.io import DatasetError
 from kedro.validation import ParameterValidationError
 from rich.console import Console
 from rich.panel import Panel
@@ -23,9 +21,6 @@ from rich.text import Text
 
 from gsam_edge.hooks.full_disk import as_full_disk, tell_once
 from gsam_edge.hooks.place import keep_font_list, require_usable_path
-from gsam_edge.hooks.tracking import runs_address
-from gsam_edge.report.console import next_command
-from gsam_edge.report.sections.table import SECTIONS, fragments
 from gsam_edge.vision.errors import UserError
 from gsam_edge.vision.text import visible
 
@@ -43,20 +38,6 @@ STARTERS = ("gsam_edge.__main__", "gsam_edge.pipeline_registry")
 #: Parameters that name files and folders.
 PATHS = ("dataset", "source", "output", "corrections", "review_folder")
 
-#: Least width in columns: a narrower table of results would hide its numbers. A file or a pipe counts as 80 columns.
-TABLE_WIDTH = 120
-
-VIEWERS = ("kedro viz run      the pipelines and their artefacts", "kedro mlflow ui    parameters, curves and reports")
-
-
-def shown(value: Any) -> Any:
-    """Returns a report whose texts may be shown in a terminal: names from outside may hold its codes."""
-    if isinstance(value, str):
-        return visible(value)
-    if isinstance(value, Mapping):
-        return {shown(key): shown(item) for key, item in value.items()}
-    return [shown(item) for item in value] if isinstance(value, list | tuple) else value
-
 
 class ShownNames(logging.Filter):
     """Gives a message that quotes a terminal's codes without them to all handlers."""
@@ -73,72 +54,6 @@ class ShownNames(logging.Filter):
 
 
 _SHOWN_NAMES = ShownNames()
-
-
-class SummaryHooks:
-    """Prints the summary of a run: its reports and the paths of its results."""
-
-    def __init__(self) -> None:
-        self._context: KedroContext | None = None
-
-    @hook_impl
-    def after_context_created(self, context: KedroContext) -> None:
-        """Keeps the context, in which kedro-mlflow leaves where it tracks."""
-        self._context = context
-
-    @hook_impl
-    def after_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog) -> None:
-        """Prints the sections of the run's reports, the paths of reports, results and plots, and the next command."""
-        console = Console(stderr=True)
-        console.width = max(console.width, TABLE_WIDTH)
-        outputs = pipeline.all_outputs()
-        told = {name for section in SECTIONS.values() for name in section.needs}
-        reports = {name: shown(catalog.load(name)) for name in sorted(told & outputs)}
-        for fragment in fragments(reports):
-            console.print(fragment)
-        if file := reports.get("recommendation", {}).get("file"):
-            console.print(Text.assemble("The file: ", (str(Path(file).resolve()), "bold")), soft_wrap=True)
-        results = [
-            name
-            for name in outputs
-            if name.endswith(("_report", "_results")) or name.startswith("plot_") or name == "model_card"
-        ]
-        # The page for people comes first: it says what the others hold.
-        places = [_place(catalog, name) for name in ("report",) if name in outputs]
-        places += sorted(_place(catalog, name) for name in results)
-        if places:
-            viewers = [*VIEWERS]
-            if self._context is not None:
-                viewers.append(f"  there            {runs_address(self._context.mlflow)}")
-            console.print(Panel(Text("\n".join([*places, "", *viewers])), title="Where to look", expand=False))
-        if "edge_bundle" in outputs and (path := _bundle(catalog)):
-            console.print(Text.assemble("For the device: ", (path, "bold")), soft_wrap=True)
-        command = _next(run_params, outputs, catalog)
-        if command:
-            console.print(Text.assemble("Next: ", (command, "bold")), soft_wrap=True)
-
-
-def _next(run_params: dict[str, Any], outputs: set[str], catalog: DataCatalog) -> str | None:
-    """Returns the command that follows an import, a review or a validation; None after anything else."""
-    given, env = run_params.get("runtime_params") or {}, run_params.get("env")
-    if "import_report" in outputs:
-        return next_command("data_validation", {"dataset": catalog.load("import_report")["output"]}, env)
-    if "import_review_report" in outputs:
-        return next_command("data_validation", {key: given[key] for key in ("dataset",) if key in given}, env)
-    if "validation_report" in outputs and "comparison" not in outputs:
-        return next_command("teacher_finetune", {key: given[key] for key in ("dataset",) if key in given}, env)
-    return None
-
-
-def _bundle(catalog: DataCatalog) -> str | None:
-    """Returns the full path of the bundle that a run wrote; None where there is none, as the log says."""
-    bundle = catalog["edge_bundle"]
-    return str(Path(bundle._get_load_path()).resolve()) if isinstance(bundle.load(), bytes) else None
-
-
-def _place(catalog: DataCatalog, name: str) -> str:
-    path = Path(str(catalog[name]._filepath))
-    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
 class ErrorHooks:
@@ -164,7 +79,7 @@ class ErrorHooks:
                 "the project's conf folder, or conf-gsam_edge.tar.gz, which `kedro package` writes beside the wheel"
             )
         _log_into(Path(context.project_path))
-        for handler in logging.getLogger().handlers:
+        for handler in _handlers():
             handler.addFilter(_SHOWN_NAMES)
             tell_once(handler)
         known = _parameters(context, "base")
@@ -187,6 +102,12 @@ class ErrorHooks:
                     near = get_close_matches(name, known, n=1)
                     hint = f"did you mean {near[0]!r}?" if near else f"known are: {', '.join(sorted(known))}"
                     raise ParameterValidationError(f"{place}: no parameter is called {name!r}; {hint}")
+
+
+def _handlers() -> set[logging.Handler]:
+    """Returns the handlers of all loggers: those of libraries show names from outside, too."""
+    loggers = (each for each in logging.root.manager.loggerDict.values() if isinstance(each, logging.Logger))
+    return {handler for each in (logging.root, *loggers) for handler in each.handlers}
 
 
 def _log_into(project: Path) -> None:

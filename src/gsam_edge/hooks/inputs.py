@@ -1,9 +1,10 @@
 """Checks before a run that inputs exist and come from the same dataset, and that scene and seed are valid."""
 
+import shlex
 from typing import Any
 
 from kedro.framework.hooks import hook_impl
-from kedro.framework.project import settings
+from kedro.framework.project import pipelines, settings
 from kedro.io import DataCatalog, DatasetError
 from kedro.pipeline import Pipeline
 from kedro.validation import ParameterValidationError
@@ -12,12 +13,15 @@ from gsam_edge.augmentation import AugmentationConfig, Description, build, descr
 from gsam_edge.augmentation.names import AugmentationError
 from gsam_edge.coco import Annotations
 from gsam_edge.coco.provenance import require_one_split
+from gsam_edge.hooks.tracking import steps_of
 
 SPLITS = ("annotations_train", "annotations_val", "annotations_test")
 #: Images without labels.
 POOLS = ("annotations_pool", "annotations_unlabelled")
 #: Ends of the names of the parameters that hold the IoU of a suppression.
 SUPPRESSION = (".nms_iou", ".iou_threshold")
+#: Most missing inputs that are named.
+_MOST_NAMED = 3
 SCENE, RULES = "params:scene", "params:augmentation_rules"
 
 
@@ -33,7 +37,8 @@ class InputHooks:
 
         Raises:
             ParameterValidationError: see `check_descriptions`, `check_seed` and `check_suppression`.
-            DatasetError: if an input is missing (the dataset's own message), or the splits are not of this dataset.
+            DatasetError: if an input is missing (see `require_earlier_steps`, or the dataset's own message), or the
+                splits are not of this dataset.
             InvalidDatasetError: if they are parts of two splits of it.
         """
         check_descriptions(pipeline, catalog)
@@ -42,9 +47,10 @@ class InputHooks:
         self._needed_by = _nodes_that_need_splits(pipeline)
         inputs = sorted(name for name in pipeline.inputs() if not name.startswith("params:"))
         splits = [name for name in inputs if name.startswith("annotations_")]
-        for name in ["raw_annotations"] * bool(splits) + inputs:
-            if not catalog.exists(name):
-                catalog.load(name)
+        missing = [name for name in ["raw_annotations"] * bool(splits) + inputs if not catalog.exists(name)]
+        require_earlier_steps(missing, pipeline, run_params)
+        for name in missing:
+            catalog.load(name)
         parts = {name: catalog.load(name) for name in splits}
         for name, annotations in parts.items():
             raw = catalog["raw_annotations"]
@@ -75,6 +81,45 @@ class InputHooks:
                 f"{name}: expected images for {nodes}, got an empty split; give split.{part} a share (or name images "
                 "for it, where the splits are ready-made), or run the pipelines that do without it one by one"
             )
+
+
+def require_earlier_steps(missing: list[str], pipeline: Pipeline, run_params: dict[str, Any]) -> None:
+    """Checks that no input is missing that an earlier step of the job makes.
+
+    Args:
+        missing: inputs that are not there.
+        pipeline: what is to run.
+        run_params: of the run: its environment and its dataset go into the command that helps.
+
+    Raises:
+        DatasetError: if one is; the message names these steps, and a command that runs them and this one.
+    """
+    if not missing:
+        return
+    pipelines.set_requested(None)  # with --pipeline Kedro knows only that one
+    whole = pipelines["__default__"]
+    steps = steps_of(whole)
+    made_by = {name: node.namespace for node in whole.nodes for name in node.outputs}
+    lacking = {name: step for name in missing if (step := made_by.get(name)) is not None}
+    if not lacking:
+        return
+    asked = [step for step in steps_of(pipeline) if step in steps]
+    needed = {step for name in lacking for step in _steps_before(name, whole)} | set(asked)
+    named = ", ".join(f"{name} (of {step})" for name, step in list(lacking.items())[:_MOST_NAMED])
+    more = f" and {len(lacking) - _MOST_NAMED} more" if len(lacking) > _MOST_NAMED else ""
+    env, given = run_params.get("env"), run_params.get("runtime_params") or {}
+    command = ["kedro", "run", f"--tags={','.join(step for step in steps if step in needed)}"]
+    command += [f"--env={env}"] if env else []
+    command += [f"--params=dataset={given['dataset']}"] if "dataset" in given else []
+    raise DatasetError(
+        f"{' + '.join(asked) or 'the run'}: expected what earlier steps leave, found no {named}{more}. They run "
+        f"together with: {shlex.join(command)}"
+    )
+
+
+def _steps_before(name: str, whole: Pipeline) -> set[str]:
+    """Returns the steps that a dataset is made by, from the first one on."""
+    return {node.namespace or node.name for node in whole.to_outputs(name).nodes}
 
 
 def _is_present_pool(name: str, annotations: Annotations, catalog: DataCatalog) -> bool:

@@ -34,8 +34,12 @@ COMPARED_REPORTS = {
     "pretrain_sam_report",
     "pretrain_student_report",
 }
-#: Parts of these that are described class by class, or layer by layer: they stay in the report.
-DETAILS = {"per_class", "gate", "start"}
+#: Parts of these that are described class by class or layer by layer, that count, or that say how sure a figure is: by
+#: none of them one would choose between two runs. They stay in the report. As metrics each would be a chart of one bar.
+DETAILS = {
+    "per_class", "gate", "start", "interval", "ci95", "parity", "gated", "store", "losses", "image_size", "parameters",
+    "images", "objects", "found", "trainable", "total", "calls", "threads", "fp32_ms", "empty_masks", "in_crowds",
+}  # fmt: skip
 
 #: What is logged as JSON beside the reports.
 _AS_JSON = {"comparison", "recommendation", "pruning_comparison"}

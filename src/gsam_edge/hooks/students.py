@@ -114,6 +114,8 @@ class StudentHooks:
         if name in PARTS and self._folder is not None:
             self._parts[name] = data
             self._client.log_inputs(self._run_id, datasets=[dataset_input(name, data, self._folder)])
+            job = f"{self._folder.name} {(data.split_digest or 'not split')[:SHOWN_DIGITS]}"
+            self._client.set_tag(self._run_id, "job", job)  # runs of single steps on one split are one job
         elif name.startswith(STUDENT) and name.endswith(_WEIGHTS):
             self._log_student(name.removesuffix(_WEIGHTS), data)
         elif isinstance(data, bytes) and (student := self._student_of(name)) is not None:

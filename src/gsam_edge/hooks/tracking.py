@@ -1,6 +1,7 @@
 """Records a run in MLflow: its life from start to end, parameters and environment."""
 
 import atexit
+import json
 import logging
 import os
 import random
@@ -29,6 +30,7 @@ from pydantic import BaseModel
 
 from gsam_edge.datasets.tracking import LiveMetrics, make_database
 from gsam_edge.hooks.abandoned import end_abandoned, process_tags
+from gsam_edge.teachers.table import TEACHERS, TeacherChoice
 from gsam_edge.training.durable import held
 from gsam_edge.vision.errors import UserError
 
@@ -36,9 +38,14 @@ logger = logging.getLogger(__name__)
 
 #: Asked for when the process starts: MLflow itself sets the variable later on, for its children.
 _GIVEN_URI = os.environ.get("MLFLOW_TRACKING_URI")
+#: Name of the view in conf/base/mlflow.yml.
+_VIEW = "gsam_edge"
 _SQLITE, _RUN_ID = "sqlite:///", "MLFLOW_RUN_ID"
 
 RECORDED_PACKAGES = ("gsam_edge", "kedro", "torch", "transformers", "peft", "ultralytics", "onnxruntime", "numpy")
+
+#: Parameters that are recorded as one text.
+_AS_ONE = ("params:augmentation_rules",)
 
 #: What of the command line leaves a part of the pipelines out.
 _SELECTIONS = ("pipeline_names", "tags", "node_names", "from_nodes", "to_nodes", "from_inputs", "to_outputs")
@@ -49,8 +56,20 @@ class TrackingError(UserError):
 
 
 def plain_parameters(inputs: dict[str, Any]) -> dict[str, Any]:
-    """Returns a node's inputs with every typed parameter as plain values."""
-    return {name: value.model_dump() if isinstance(value, BaseModel) else value for name, value in inputs.items()}
+    """Returns a node's inputs with every typed parameter as plain values.
+
+    Parameters of teachers that are not chosen are left out: they would be a third of a run's. What words of
+    augmentation mean is one value, not one for each number in it.
+    """
+    choice = inputs.get("params:teachers")
+    chosen = choice.names if isinstance(choice, TeacherChoice) else tuple(TEACHERS)
+    unused = {f"params:{name}" for name in TEACHERS if name not in chosen}
+    plain = {
+        name: value.model_dump() if isinstance(value, BaseModel) else value
+        for name, value in inputs.items()
+        if name not in unused
+    }
+    return plain | {name: json.dumps(plain[name], sort_keys=True) for name in _AS_ONE if plain.get(name)}
 
 
 def steps_of(pipeline: Pipeline) -> list[str]:
@@ -245,11 +264,14 @@ def _flush(inputs: dict[str, Any]) -> None:
 
 
 def runs_address(config: KedroMlflowConfig) -> str:
-    """Returns where `kedro mlflow ui` shows the runs: MLflow opens on language-model applications where not told."""
+    """Returns where `kedro mlflow ui` shows the runs, with their figures and the steps of a job together.
+
+    MLflow opens on language-model applications where not told otherwise, and on a table without metrics.
+    """
     tracked = config.server.mlflow_tracking_uri
     server = tracked.rstrip("/") if tracked.startswith("http") else f"http://{config.ui.host}:{config.ui.port}"
     experiment = config.tracking.experiment._experiment.experiment_id
-    return f"{server}/#/experiments/{experiment}/runs?workflowType=machine_learning"
+    return f"{server}/#/experiments/{experiment}/runs?workflowType=machine_learning&viewStateShareKey={_VIEW}"
 
 
 def git_commit(run_params: dict[str, Any]) -> str:

@@ -10,7 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from gsam_edge.augmentation import AugmentationRules, Description, Sample, Step, describe
+from gsam_edge.augmentation import (
+    AugmentationConfig,
+    AugmentationRules,
+    Description,
+    RuleAdditions,
+    Sample,
+    SceneDescription,
+    Step,
+    describe,
+    description_for,
+    rules_with,
+)
 from gsam_edge.coco import Annotations, RawCoco, ValidationConfig, complete, validate
 from gsam_edge.coco.images.scan import ImageFiles
 from gsam_edge.report.draw import draw_detections, drawn_aspect
@@ -142,6 +153,36 @@ def preview_annotations(
     quick = validation.model_copy(update={"decode_images": False})
     checked = complete(validate(raw.content, images, quick, source="annotations.json").annotations).annotations
     return checked.subset(choose_images(checked, config.images)).with_source(raw.digest)
+
+
+def augmented_images(
+    annotations: Annotations,
+    images: ImageSource,
+    scene: SceneDescription,
+    additions: RuleAdditions,
+    config: PreviewConfig,
+    augmentation: AugmentationConfig | None,
+    *,
+    seed: int,
+) -> "Figure":
+    """Draws some images as they are, and as a training sees them by the scene's words, before images are mixed.
+
+    Args:
+        annotations: from which the images are chosen, evenly over those with objects.
+        images: by file name.
+        scene: the words.
+        additions: words of the user's own.
+        config: how many images, and how often each is drawn.
+        augmentation: of the training; None changes nothing.
+        seed: the same seed gives the same sheet.
+    """
+    rules = rules_with(additions)
+    chosen = annotations.subset(choose_images(annotations, config.images))
+    maker = SheetMaker.of(chosen, images, rules, config, seed=seed)
+    return maker.whole(
+        description_for(augmentation, scene, rules) or NOTHING,
+        "What the words of `scene` do to these images in the student's training, before images are mixed",
+    )
 
 
 def word_sheets(maker: SheetMaker, descriptions: Iterable[Description | None]) -> dict[str, bytes]:

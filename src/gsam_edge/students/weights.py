@@ -57,6 +57,11 @@ class StudentWeights:
     split: str | None = None
     widths: Widths = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        """Says which network it is, without its tensors."""
+        size = "" if self.size is None else f" {self.size}"
+        return f"StudentWeights({self.architecture}{size}, {self.image_size} px, {len(self.class_names)} classes)"
+
     @property
     def card(self) -> Card:
         """Metadata of an exported model."""

@@ -10,6 +10,7 @@ import torch
 from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
 from transformers import AutoConfig, PreTrainedModel, ProcessorMixin
+from transformers.utils.logging import disable_progress_bar
 
 from gsam_edge.teachers.errors import BaseModelError
 
@@ -47,6 +48,8 @@ def load_pretrained(
             damaged files.
     """
     options = {"local_files_only": not allow_download}
+    if not allow_download:
+        disable_progress_bar()  # of tensors, in a moment; a download keeps its own
     try:
         architecture = AutoConfig.from_pretrained(id_or_folder, **options).model_type
         if architecture not in models:

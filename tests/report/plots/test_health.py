@@ -14,7 +14,14 @@ from gsam_edge.datasets.plots import FigureDataset
 from gsam_edge.report.draw import class_colour
 from gsam_edge.report.plots.classes import plot_class_distribution, shown_classes
 from gsam_edge.report.plots.grid import plot_image_grid
-from gsam_edge.report.plots.health import plot_box_sizes, plot_heat_map, plot_images_per_class, plot_worst_findings
+from gsam_edge.report.plots.health import (
+    NOTHING_ODD,
+    plot_box_sizes,
+    plot_heat_map,
+    plot_images_per_class,
+    plot_worst_findings,
+)
+from gsam_edge.report.plots.samples import choose_samples, plot_labelled_samples
 
 
 def annotations_of(classes=2, images=3):
@@ -154,5 +161,28 @@ def test_an_enlarged_case_shows_its_mask():
 
 
 def test_nothing_odd_is_said():
+    """In a line, not on an empty sheet."""
     figure = plot_worst_findings(annotations_of(), {}, [])
-    assert figure.axes[0].texts[0].get_text() == "nothing odd was found in the images"
+    assert figure.texts[0].get_text() == NOTHING_ODD
+    assert figure.get_figheight() < 1
+
+
+def test_the_samples_show_every_class_with_its_labels():
+    value = annotations_of(classes=5, images=40)
+    chosen = choose_samples(value, 12)
+    assert len(chosen) == len(set(chosen)) == 5  # the other images are empty
+    images = {f"{i}.png": np.full((40, 60, 3), 90, np.uint8) for i in range(40)}
+    figure = plot_labelled_samples(value, images)
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == [f"class {c}" for c in range(5)]
+    assert rendered(figure).std() > 0
+
+
+def test_rare_classes_come_first_and_images_without_objects_only_where_there_are_no_others():
+    images = tuple({"id": i, "file_name": f"{i}.png", "width": 60, "height": 40} for i in range(4))
+    records = tuple(
+        {"id": i, "image_id": i, "category_id": int(i == 1), "bbox": [10, 10, 10, 10], "area": 100} for i in (0, 1, 3)
+    )
+    classes = ({"id": 0, "name": "often"}, {"id": 1, "name": "rare"})
+    assert choose_samples(Annotations(images, records, classes), 1) == [1]
+    assert sorted(choose_samples(Annotations(images, records, classes), 9)) == [0, 1, 3]
+    assert len(choose_samples(Annotations(images, (), classes), 3)) == 3

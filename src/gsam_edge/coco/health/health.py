@@ -112,7 +112,9 @@ def _findings(found: Mapping[str, Cases], config: HealthConfig) -> list[dict[str
         shown = tuple(islice(cases.examples, max(1, config.max_examples)))
         if policy == "error":
             first = f"{shown[0]['where']}: {shown[0]['detail']}"
-            raise InvalidDatasetError(f"health: expected no {code} ({check.meaning}), got {cases.count}, first {first}")
+            raise InvalidDatasetError(
+                f"health: expected no {code} ({config.in_words(code)}), got {cases.count}, first {first}"
+            )
         written = shown[: config.max_examples]
-        findings.append(Finding(code, check.severity, policy, cases.count, check.meaning, written).to_json())
+        findings.append(Finding(code, check.severity, policy, cases.count, config.in_words(code), written).to_json())
     return findings

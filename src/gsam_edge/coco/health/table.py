@@ -1,5 +1,6 @@
 """The table of health checks, and their thresholds and policies."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -49,11 +50,11 @@ HEALTH_CHECKS: Mapping[str, HealthCheck] = {
         find=lambda seen, config: copied_images(seen.annotations, seen.duplicates["near"]),
     ),
     "tiny_image": HealthCheck(
-        "warning", _DROP, "an image with a side shorter than health.smallest_image_side",
+        "warning", _DROP, "an image with a side shorter than health.smallest_image_side pixels",
         find=lambda seen, config: tiny_images(seen.annotations, config.smallest_image_side),
     ),
     "tiny_box": HealthCheck(
-        "warning", _DROP, "a box with a side shorter than health.smallest_box_side",
+        "warning", _DROP, "a box with a side shorter than health.smallest_box_side pixels",
         find=lambda seen, config: tiny_boxes(seen.annotations, config.smallest_box_side),
     ),
     "box_as_image": HealthCheck(
@@ -116,6 +117,11 @@ class HealthConfig(BaseModel):
     @classmethod
     def _known(cls, policies: dict[str, Policy]) -> dict[str, Policy]:
         return known_policies(policies, HEALTH_CHECKS)
+
+    def in_words(self, code: str) -> str:
+        """Returns what a finding of this code means, with the values of the thresholds in place of their names."""
+        thresholds = self.model_dump()
+        return re.sub(r"health\.(\w+)", lambda name: f"{thresholds[name[1]]:g}", HEALTH_CHECKS[code].meaning)
 
     def policy(self, code: str) -> Policy:
         """Returns what to do about a finding of this code."""

@@ -42,6 +42,10 @@ class RawCoco:
     content: Any
     digest: str
 
+    def __repr__(self) -> str:
+        """Says which file it is, without its records."""
+        return f"RawCoco({self.digest[:12]})"
+
     @classmethod
     def parse(cls, content: bytes) -> Self:
         """Parses the bytes of a file. Raises InvalidDatasetError if they are no JSON."""

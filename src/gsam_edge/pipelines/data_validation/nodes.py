@@ -3,6 +3,7 @@
 from collections.abc import MutableMapping
 from typing import Any
 
+from gsam_edge.augmentation import RuleAdditions, SceneDescription
 from gsam_edge.coco import (
     Annotations,
     RawCoco,
@@ -20,7 +21,9 @@ from gsam_edge.coco.health.table import HealthConfig
 from gsam_edge.coco.images.scan import ImageFiles
 from gsam_edge.coco.provenance import HELD_BACK, images_digest
 from gsam_edge.coco.splitting.grouping import related_images
+from gsam_edge.distill.config import DistillationConfig
 from gsam_edge.pipelines.types import Figure
+from gsam_edge.report.contact_sheet import PreviewConfig, augmented_images
 from gsam_edge.teachers.table import TeacherChoice
 from gsam_edge.vision.images import ImageSource
 
@@ -48,6 +51,26 @@ def check_dataset_health(
 
     found = coco_health.check_health(annotations, duplicates, health)
     return found.outcome.annotations, found.to_json(), plot_worst_findings(annotations, images, found.findings)
+
+
+def draw_samples(annotations: Annotations, images: ImageSource) -> Figure:
+    """Draws some images with their labels as they were read."""
+    from gsam_edge.report.plots.samples import plot_labelled_samples
+
+    return plot_labelled_samples(annotations, images)
+
+
+def draw_augmentation(
+    annotations: Annotations,
+    images: ImageSource,
+    scene: SceneDescription,
+    additions: RuleAdditions,
+    preview: PreviewConfig,
+    distillation: DistillationConfig,
+    seed: int,
+) -> Figure:
+    """Draws what the words of the scene do to some of these images in the training of the student."""
+    return augmented_images(annotations, images, scene, additions, preview, distillation.augmentation, seed=seed)
 
 
 def plot_health(annotations: Annotations, health: HealthConfig) -> tuple[Figure, Figure, Figure]:

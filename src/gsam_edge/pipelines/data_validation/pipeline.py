@@ -30,6 +30,26 @@ def create_pipeline() -> Pipeline:
                 name="plot_health",
             ),
             node(
+                nodes.draw_samples,
+                inputs=["annotations_checked", "raw_images"],
+                outputs="plot_labelled_samples",
+                name="draw_samples",
+            ),
+            node(
+                nodes.draw_augmentation,
+                inputs={
+                    "annotations": "annotations_checked",
+                    "images": "raw_images",
+                    "scene": "params:scene",
+                    "additions": "params:augmentation_rules",
+                    "preview": "params:augmentation_preview",
+                    "distillation": "params:distillation",
+                    "seed": "params:seed",
+                },
+                outputs="plot_augmentation",
+                name="draw_augmentation",
+            ),
+            node(
                 nodes.split_annotations,
                 inputs=["annotations_checked", "image_duplicates", "split_store", "params:split", "params:seed"],
                 outputs=list(SPLITS),

@@ -26,6 +26,8 @@ _MOST_POINTS = 4000
 _CELLS = 64
 #: The contact sheet: columns, width of an image in pixels, most characters of a caption's line.
 _COLUMNS, _IMAGE, _CAPTION = 4, 480, 44
+#: What a sheet without a case says.
+NOTHING_ODD = "Nothing odd was found in the images; plot_labelled_samples shows some of them."
 #: Most boxes drawn into an image that is shown beside others; more would hide it.
 _MOST_BOXES = 50
 #: A case about an object smaller than this share of its image's side is shown enlarged, with so much around it.
@@ -150,9 +152,13 @@ def plot_worst_findings(
         for finding in findings
         for example in _chosen([e for e in finding["examples"] if {"image_id", "image_ids"} & e.keys()])
     ]
-    lines = max(1, -(-len(cases) // _COLUMNS))
-    figure = Figure(figsize=(4 * min(_COLUMNS, max(1, len(cases))), 4.1 * lines), layout="constrained", dpi=FIGURE_DPI)
-    grid = figure.subplots(lines, min(_COLUMNS, max(1, len(cases))), squeeze=False)
+    if not cases:
+        figure = Figure(figsize=(7, 0.6), dpi=FIGURE_DPI)
+        figure.text(0.5, 0.5, NOTHING_ODD, ha="center", va="center", fontsize=11, color=_INK)
+        return figure
+    lines = -(-len(cases) // _COLUMNS)
+    figure = Figure(figsize=(4 * min(_COLUMNS, len(cases)), 4.1 * lines), layout="constrained", dpi=FIGURE_DPI)
+    grid = figure.subplots(lines, min(_COLUMNS, len(cases)), squeeze=False)
     for axes in grid.flat:
         axes.set_axis_off()
         axes.set_anchor("NW")
@@ -161,8 +167,6 @@ def plot_worst_findings(
     for axes, (_, example), caption in zip(grid.flat, cases, captions, strict=False):
         axes.imshow(_case(annotations, images, example))
         axes.set_title(literal(caption), loc="left", fontfamily=fonts, fontsize=8.5, color=_INK)
-    if not cases:
-        grid[0, 0].text(0.5, 0.5, "nothing odd was found in the images", ha="center", fontsize=11, color=_INK)
     return figure
 
 

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 #: The colour of a verdict by its first word.
 _COLOURS = {"accepted": "green", "refused": "yellow", "rejected": "red"}
 #: How the verdict on a format begins that nobody asked for: such formats share one line.
-_NOT_ASKED = "not built: not asked for"
+NOT_ASKED = "not built: not asked for"
 
 
 def artefacts_summary(rows: Sequence[Mapping[str, Any]], of: str = "Exported students") -> "Group":
@@ -36,7 +36,7 @@ def artefacts_summary(rows: Sequence[Mapping[str, Any]], of: str = "Exported stu
         table.add_column(f"{kind} mAP50-95\n[dim]points lost[/]", justify="right", no_wrap=True)
     table.add_column("verdict", overflow="fold")
     for row in rows:
-        if row["verdict"].startswith(_NOT_ASKED):
+        if row["verdict"].startswith(NOT_ASKED):
             continue
         accuracy, latency = row.get("accuracy", {}), row.get("latency", {})
         word, _, why = row["verdict"].partition(": ")
@@ -50,7 +50,7 @@ def artefacts_summary(rows: Sequence[Mapping[str, Any]], of: str = "Exported stu
             *(_drop(accuracy, kind) for kind in kinds),
             "\n".join(told),
         )
-    unasked = [row["artefact"].removeprefix("student_") for row in rows if row["verdict"].startswith(_NOT_ASKED)]
+    unasked = [row["artefact"].removeprefix("student_") for row in rows if row["verdict"].startswith(NOT_ASKED)]
     line = [f"[dim]not asked for (--params=formats=...): {', '.join(unasked)}[/]"] if unasked else []
     return Group(table, *line)
 

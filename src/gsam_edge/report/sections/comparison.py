@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _COLOURS = {"better": "green", "worse": "red", NOT_DISTINGUISHABLE: "dim", SAME: "dim"}
 #: How the reason begins of a format that nobody asked for: such formats share one line.
-_NOT_ASKED = "not asked for"
+NOT_ASKED = "not asked for"
 
 
 def comparison_summary(rows: Sequence[Mapping[str, Any]], title: str = "Comparison on the test split") -> "Table":
@@ -209,7 +209,7 @@ def recommendation_summary(recommendation: Mapping[str, Any]) -> "Group":
     table.columns[1].overflow = "fold"
     unasked = []
     for other in recommendation["others"]:
-        if any(reason.startswith(_NOT_ASKED) for reason in other["misses"]):
+        if any(reason.startswith(NOT_ASKED) for reason in other["misses"]):
             unasked.append(other["artefact"].removeprefix("student_"))
             continue
         table.add_row(other["artefact"], escape("; ".join(other["misses"])))

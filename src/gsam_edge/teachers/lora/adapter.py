@@ -60,6 +60,11 @@ class Adapter:
     config: AdapterConfig
     shared: Mapping[str, str] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        """Says whose it is, without its matrices."""
+        rank = "as it is" if self.config.lora is None else f"rank {self.config.lora.r}"
+        return f"Adapter({self.config.kind}, {rank}, {len(self.tensors)} matrices)"
+
     @property
     def changes_nothing(self) -> bool:
         """Whether every B is zero, so that the adapted model is the base."""

@@ -10,11 +10,13 @@ KEDRO := $(BIN)/kedro
 VIEWER := $(BIN)/python -m gsam_edge.viewer
 LITERT_VENV := .venv-litert
 LITERT_READY := $(LITERT_VENV)/.ready
+DOCS_VENV := .venv-docs
+DOCS_READY := $(DOCS_VENV)/.ready
 
 # Tests start many processes; without kept bytecode each would compile the libraries anew, a third of its start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-slow lint viz ui bench proof fuzz runtime litert-converter install lock
+.PHONY: demo test test-slow lint viz ui bench proof fuzz runtime docs litert-converter install lock
 
 demo: $(READY) ## the whole job on the shipped sample
 	$(KEDRO) run
@@ -58,6 +60,11 @@ fuzz: $(READY) ## 20,000 mutated COCO files, and N of each kind of model file: e
 runtime: $(READY) ## the wheel of what runs on the device, without PyTorch and Kedro, into dist/
 	$(BIN)/python -m gsam_edge.export.bundle dist
 
+docs: $(DOCS_READY) ## the pages of docs/ as a site, into site/: opens from disk, loads nothing
+	$(DOCS_VENV)/bin/python website/pages.py stage build/pages
+	$(DOCS_VENV)/bin/zensical build --strict
+	$(DOCS_VENV)/bin/python website/pages.py check site
+
 litert-converter: $(LITERT_READY) ## the environment of what converts to LiteRT, whose packages contradict the project's
 
 install: $(READY) ## only the installation
@@ -68,6 +75,8 @@ lock: $(READY) ## pin every dependency anew
 	$(BIN)/uv pip compile converters/litert/packages.in --override converters/litert/overrides.txt --constraint requirements.lock \
 		--universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet \
 		--output-file converters/litert/requirements.lock
+	$(BIN)/uv pip compile website/packages.in --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-header --no-annotate --quiet --output-file website/requirements.lock
 
 $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("gsam_edge needs Python 3.11 or newer, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
@@ -82,3 +91,8 @@ $(LITERT_READY): $(READY) converters/litert/requirements.lock
 	test -x $(LITERT_VENV)/bin/python || $(PYTHON) -m venv $(LITERT_VENV)
 	$(BIN)/uv pip install --quiet --python $(LITERT_VENV)/bin/python --no-deps --require-hashes --requirement converters/litert/requirements.lock
 	touch $(LITERT_READY)
+
+$(DOCS_READY): website/requirements.lock
+	test -x $(DOCS_VENV)/bin/python || $(PYTHON) -m venv $(DOCS_VENV)
+	$(DOCS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement website/requirements.lock
+	touch $(DOCS_READY)

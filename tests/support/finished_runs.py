@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from gsam_edge.export.table import FORMATS
+from support.notebooks import code_cells, run_cells
 from support.readme import run_snippets
-from support.whole_runs import IMAGES, report
+from support.whole_runs import IMAGES, ROOT, report
 
 
 def check_finished_run(
@@ -70,6 +71,7 @@ def check_finished_run(
         name: row["latency_ms_median"] for name, row in rows.items()
     }
     readme_holds(project, dataset, folder)
+    walkthrough_holds(project, dataset)
 
 
 def readme_holds(project: Path, dataset: Path, folder: Path) -> None:
@@ -83,3 +85,12 @@ def readme_holds(project: Path, dataset: Path, folder: Path) -> None:
     newest = max((models / "student_int8.onnx").iterdir())
     shutil.copy(newest / "student_int8.onnx", copied)
     assert run_snippets(folder / "copier", copied, image, source=project / "src") == [printed]
+
+
+def walkthrough_holds(project: Path, dataset: Path) -> None:
+    """The notebook's cells run on what Kedro wrote, told of the environment and the dataset as it says."""
+    reload, given = "%reload_kedro\n", f"%reload_kedro --env=test --params=dataset={dataset}\n"
+    cells = code_cells(ROOT / "notebooks" / "walkthrough.ipynb")
+    assert sum(reload in f"{cell}\n" for cell in cells) == 1
+    printed = run_cells([f"{cell}\n".replace(reload, given) for cell in cells], project)
+    assert "objects at the recommended scores" in printed

@@ -19,9 +19,13 @@ def snippets() -> list[str]:
     return re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 
 
-def commands() -> list[str]:
-    """Every `kedro run`, without comments."""
-    return [command.split("#")[0].strip() for command in re.findall(r"kedro run([^`|\n]*)", README)]
+def commands(text: str = README) -> list[str]:
+    """What stands behind every `kedro run` of a page, without comments."""
+    fenced = re.findall(r"^```console\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    rest = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
+    found = [line for block in fenced for line in re.findall(r"kedro run\b(.*)", block.replace("\\\n", " "))]
+    found += re.findall(r"`[^`\n]*kedro run\b([^`\n]*[^`\n=])`", rest)
+    return [re.split(r"\s#", command)[0].strip() for command in found]
 
 
 def run_snippets(folder: Path, models: Path, image: Path, *, source: Path) -> list[str]:

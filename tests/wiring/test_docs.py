@@ -54,26 +54,37 @@ def test_readme_has_a_snippet_for_a_test_to_run():
     assert snippets()
 
 
-@pytest.mark.parametrize("command", sorted(set(commands())))
-def test_the_runs_that_readme_names_can_be_started(command):
-    """Pipelines, steps and nodes are there, and so is each parameter, to its last key where conf/base holds it."""
+@pytest.fixture(scope="module")
+def parameters():
     configure_project("gsam_edge")
-    config = OmegaConfigLoader(conf_source=str(ROOT / "conf"), base_env="base", default_run_env="base")["parameters"]
+    return OmegaConfigLoader(conf_source=str(ROOT / "conf"), base_env="base", default_run_env="base")["parameters"]
+
+
+@pytest.mark.parametrize("command", sorted({each for page in PAGES for each in commands(page.read_text("utf-8"))}))
+def test_the_runs_that_pages_name_can_be_started(command, parameters):
+    """Pipelines, steps, nodes and datasets are there, and each parameter, to its last key where conf/base holds it."""
     for option in shlex.split(command):
         name, _, value = option.partition("=")
         if name == "--pipeline":
             assert value in pipelines
         elif name == "--tags":
             assert set(value.split(",")) <= set(pipelines)
-        elif name in ("--from-nodes", "--to-nodes"):
-            assert value in {node.name for node in pipelines["__default__"].nodes}
+        elif name in ("--from-nodes", "--to-nodes", "--nodes"):
+            assert set(value.split(",")) <= {node.name for found in pipelines.values() for node in found.nodes}
+        elif name == "--to-outputs":
+            assert set(value.split(",")) <= pipelines["__default__"].all_outputs()
         elif name == "--env":
-            assert (ROOT / "conf" / value).is_dir()
+            assert value == "mine" or (ROOT / "conf" / value).is_dir()
         elif name == "--params":
-            for parameter in value.split(","):
-                at = config
+            # Commas within brackets or quotes part nothing.
+            for parameter in re.findall(r"(?:\[[^\]]*\]|\{[^}]*\}|'[^']*'|[^,\[{'])+", value):
+                if parameter.split()[0] == "help":
+                    continue
+                at = parameters
                 for key in parameter.partition("=")[0].split("."):
+                    if at in (None, {}, "all"):  # what conf/base leaves to the user
+                        break
                     assert key in at, f"{parameter}: conf/base has no {key}"
                     at = at[key]
         else:
-            assert not name, f"{command}: {name}"
+            assert name in ("", "--only-missing-outputs"), f"{command}: {name}"

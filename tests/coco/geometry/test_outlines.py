@@ -1,6 +1,9 @@
 """Polygons out of JSON text, and the geometry by which they are screened."""
 
 import json
+import subprocess
+import sys
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -8,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pycocotools import mask as coco_mask
 
+from gsam_edge.coco.geometry import outlines as outlines_module
 from gsam_edge.coco.geometry.outlines import Outlines, is_plump, read_outlines
 from gsam_edge.coco.geometry.shapes import enclosed_area, outline_length
 
@@ -32,9 +36,19 @@ def is_list_of_polygons(value):
     )
 
 
+#: pysimdjson is not there on every Python: what is read must not depend on it.
+WITH = pytest.mark.parametrize("simdjson", [outlines_module.simdjson, None], ids=["simdjson", "without"])
+
+
+def read_with(simdjson, texts):
+    with mock.patch.object(outlines_module, "simdjson", simdjson):
+        return read_outlines(texts)
+
+
+@WITH
 @given(st.lists(polygons | other, max_size=6), st.sampled_from([None, 0, 2]))
-def test_what_is_read_is_what_json_says(values, indent):
-    outlines, is_read = read_outlines([json.dumps(value, indent=indent).encode() for value in values])
+def test_what_is_read_is_what_json_says(simdjson, values, indent):
+    outlines, is_read = read_with(simdjson, [json.dumps(value, indent=indent).encode() for value in values])
     assert is_read.tolist() == [is_list_of_polygons(value) for value in values]
     parts = [(row, part) for row, value in enumerate(values) if is_read[row] for part in value]
     assert outlines.rows.tolist() == [row for row, _ in parts]
@@ -42,14 +56,36 @@ def test_what_is_read_is_what_json_says(values, indent):
     assert outlines.xy.ravel().tolist() == [float(number) for _, part in parts for number in part]
 
 
+@WITH
 @pytest.mark.parametrize(
-    "text", [b"[[ ],[1,2,3,4,5,6],7]", b"[[1,2,3,4,5,6],[[1,2]]]", b"[[],[5]]", b"[[1e400,1]]", b"5"]
+    "text",
+    [
+        *(b"[[ ],[1,2,3,4,5,6],7]", b"[[1,2,3,4,5,6],[[1,2]]]", b"[[],[5]]", b"[[1e400,1]]", b"5", b"[[true,1]]"),
+        *(
+            b"[[18446744073709551616,1]]",
+            b"[[%s,1]]" % (b"9" * 400),
+            b"[[null,1]]",
+            b'[["1",2]]',
+            b"[" * 2000 + b"]" * 2000,
+        ),
+    ],
+    ids=lambda text: text[:20].decode(),
 )
-def test_numbers_that_stand_elsewhere_do_not_shift_the_others(text):
+def test_numbers_that_stand_elsewhere_do_not_shift_the_others(simdjson, text):
     sound = b"[[1,2,3,4,5,6]]"
-    outlines, is_read = read_outlines([sound, text, sound])
+    outlines, is_read = read_with(simdjson, [sound, text, sound])
     assert is_read.tolist() == [True, False, True]
     assert outlines.xy.tolist() == [[1, 2], [3, 4], [5, 6]] * 2
+
+
+def test_pysimdjson_is_not_needed():
+    program = (
+        "import sys; sys.modules['simdjson'] = None\n"
+        "from gsam_edge.coco.geometry.outlines import read_outlines\n"
+        "print(read_outlines([b'[[1, 2.5, -3, 4e1, 0.1, 6]]'])[0].xy.tolist())"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[[1.0, 2.5], [-3.0, 40.0], [0.1, 6.0]]"
 
 
 @given(polygons)

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gsam_edge.coco.geometry.mask_polygon import mask_polygon
 from gsam_edge.students.ultralytics.coverage import coverage, learnable_masks
-from gsam_edge.students.ultralytics.polygons import mask_polygon, polygon_masks
+from gsam_edge.students.ultralytics.polygons import polygon_masks
 from gsam_edge.vision.masks import masks_to_xyxy
 
 

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
+import msgspec
 import numpy as np
-import simdjson
 from numpy.typing import NDArray
 
 from gsam_edge.coco.geometry.segmentation import polygon_areas
 from gsam_edge.coco.geometry.shapes import MAX_COORDINATE
+
+try:
+    import simdjson
+except ModuleNotFoundError:  # there is no wheel of it for every Python (3.14); the numbers are the same without it
+    simdjson = None  # type: ignore[assignment]
 
 #: A circle of this radius (pixels) covers the centre of a pixel wherever it lies, however pycocotools rounds: half a
 #: pixel's diagonal, and up to half a pixel for corners and lines moved to a grid of fifths.
@@ -153,10 +159,8 @@ def _read_lists(
 ) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]] | None:
     """Returns the numbers of all polygons, their count and list per polygon; None if one is no list of polygons."""
     text = b"[" + b",".join(lists) + b"]"
-    try:
-        parsed: Any = simdjson.Parser().parse(text)
-        numbers = np.frombuffer(parsed.as_buffer(of_type="d"))
-    except (TypeError, ValueError, RuntimeError):  # it raises these for other values and for numbers beyond float64
+    numbers = _numbers_by_msgspec(text) if simdjson is None else _numbers_by_simdjson(text)
+    if numbers is None:
         return None
     characters = np.frombuffer(text, np.uint8)
     brackets = np.flatnonzero((characters == ord("[")) | (characters == ord("]")))
@@ -170,6 +174,24 @@ def _read_lists(
     if depth.max() > 3 or (counts == 1).any() or counts.sum() != len(numbers):
         return None
     return numbers, counts, np.cumsum(is_open & (depth == 2))[is_polygon] - 1
+
+
+def _numbers_by_simdjson(text: bytes) -> NDArray[np.float64] | None:
+    """Returns all numbers in nested lists, in their order; None where anything else is there."""
+    try:
+        parsed: Any = simdjson.Parser().parse(text)
+        return np.frombuffer(parsed.as_buffer(of_type="d"))
+    except (TypeError, ValueError, RuntimeError):  # it raises these for other values and for numbers beyond float64
+        return None
+
+
+def _numbers_by_msgspec(text: bytes) -> NDArray[np.float64] | None:
+    """Returns all numbers in lists of lists of lists, in their order; None where anything else is there."""
+    try:
+        lists = msgspec.json.decode(text, type=list[list[list[float]]])
+    except msgspec.DecodeError:
+        return None
+    return np.fromiter(chain.from_iterable(chain.from_iterable(lists)), np.float64)
 
 
 def _in_pairs(

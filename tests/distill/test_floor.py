@@ -2,7 +2,6 @@
 
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
 
 from gsam_edge.coco.errors import InvalidDatasetError
@@ -70,20 +69,18 @@ def test_labelling_does_not_begin_with_a_useless_teacher(monkeypatch):
         refuse_useless_teachers(report, TEACHERS, FLOOR)
     refuse_useless_teachers(report, TEACHERS, KEEP)
     monkeypatch.setattr(nodes, "tuned_teachers", lambda *_: TEACHERS)
-    arguments = dict.fromkeys(nodes.label_with_teachers.__annotations__.keys() - {"return", "teachers"})
-    arguments |= {"teacher_report": report, "floor": FLOOR}
-    with pytest.raises(UselessTeacherError):
-        nodes.label_with_teachers(**arguments)
+    for labelling in (nodes.label_with_teachers, nodes.label_test_images):
+        arguments = dict.fromkeys(labelling.__annotations__.keys() - {"return", "teachers"})
+        arguments |= {"teacher_report": report, "floor": FLOOR}
+        with pytest.raises(UselessTeacherError):
+            labelling(**arguments)
 
 
-def test_what_is_found_in_the_test_images_alone_is_no_label_to_learn_from(monkeypatch):
-    parts = {name: SimpleNamespace(split_digest="s") for name in ("train", "val", "test", "pool")}
+def test_labels_that_hold_nothing_are_no_labels_to_learn_from(monkeypatch):
+    parts = {name: SimpleNamespace(split_digest="s") for name in ("train", "val", "pool")}
 
     def label_images(factory, described, part, images, **options):
-        number = 1 if part is parts["test"] else 0
-        objects = PackedDetections.pack(
-            Detections(np.full((number, 4), 5, np.float32), np.ones(number, np.float32), np.zeros(number, np.int64))
-        )
+        objects = PackedDetections.pack(Detections.empty())
         return Predictions({1: objects}, ("ear",), PredictorInfo("t", "t", prompted_with_boxes=False)), StoreCounts(
             0, 1
         )

@@ -52,7 +52,11 @@ def test_the_graph_shows_every_teacher() -> None:
         f"teacher_finetune.{node}"
         for node in ("report_teachers", "plot_teacher_curves", *(f"tune_{name}" for name in made))
     }
-    for pipeline, name in (("distillation", "label_with_teachers"), ("evaluation", "measure_teacher")):
+    for pipeline, name in (
+        ("distillation", "label_with_teachers"),
+        ("distillation", "label_test_images"),
+        ("evaluation", "measure_teacher"),
+    ):
         (node,) = (node for node in pipelines[pipeline].nodes if node.name == f"{pipeline}.{name}")
         assert {f"{n}_{part}" for n in made for part in ("base", "adapter")} < set(node.inputs)
 

@@ -89,7 +89,7 @@ def evaluate_teacher(
     Raises:
         InvalidDatasetError: if `found` was found by other teachers or with other settings, or on another split.
     """
-    remedy = "run the pipeline distillation from its node label_with_teachers"
+    remedy = "run the pipeline distillation from its node label_test_images"
     require_made_from(
         truth, what="teacher_labels_test", class_names=found.class_names, split_digest=found.split, remedy=remedy
     )

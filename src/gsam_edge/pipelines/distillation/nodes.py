@@ -63,7 +63,6 @@ def collect_pool(
 def label_with_teachers(
     train: Annotations,
     val: Annotations,
-    test: Annotations,
     pool: Annotations,
     images: ImageSource,
     unlabelled: ImageSource,
@@ -75,12 +74,10 @@ def label_with_teachers(
     floor: FloorConfig,
     device: DeviceName,
     **teachers: Any,
-) -> tuple[Predictions, Predictions, Predictions, Predictions, dict[str, dict[str, int]]]:
-    """Labels the images of all splits and the pool with the tuned teachers.
+) -> tuple[Predictions, Predictions, Predictions, dict[str, dict[str, int]]]:
+    """Labels the training and validation images and the pool with the tuned teachers.
 
-    Those of the test split are for reports alone: they are found from the score on from which detections are measured,
-    as a student's are, so that the teachers have one figure everywhere. With a teacher that the report calls useless it
-    does not begin (`floor.below`).
+    With a teacher that the report calls useless it does not begin (`floor.below`).
 
     Returns:
         The labels of each, and by its name how many images' labels were in the store before (`hits`) or are `new`.
@@ -90,23 +87,54 @@ def label_with_teachers(
 
     tuned = tuned_teachers(teachers, choice)
     refuse_useless_teachers(teacher_report, tuned, floor)
-    parts = {"train": train, "val": val, "test": test, "pool": pool}
+    parts = {"train": train, "val": val, "pool": pool}
     require_one_split({f"annotations_{name}": part for name, part in parts.items()})
+    # Composed for the training images alone: what the pool lacks, which is all objects, says nothing of the data.
+    teacher = composed_teacher(
+        train, tuned, choice, labelling, teacher_report, device, detection=labelling.label_detection, features=features
+    )
+    predictor = cache(teacher.factory)  # it applies the adapters to the bases, once for all
     source = PooledImages(images, unlabelled)
     labels, counts = {}, {}
-    for detection, names in ((labelling.label_detection, ("train", "val", "pool")), (labelling.detection, ("test",))):
-        # Composed for the training images alone: what the pool lacks, which is all objects, says nothing of the data.
-        teacher = composed_teacher(
-            train, tuned, choice, labelling, teacher_report, device, detection=detection, features=features
+    for name, part in parts.items():
+        labels[name], counted = label_images(
+            predictor, teacher.description, part, source, batch_size=labelling.detection.batch_size, store=store
         )
-        predictor = cache(teacher.factory)  # it applies the adapters to the bases, once for all
-        for name in names:
-            labels[name], counted = label_images(
-                predictor, teacher.description, parts[name], source, batch_size=detection.batch_size, store=store
-            )
-            counts[name] = asdict(counted)
-    require_labels({name: found for name, found in labels.items() if name != "test"}, floor)
-    return labels["train"], labels["val"], labels["test"], labels["pool"], counts
+        counts[name] = asdict(counted)
+    require_labels(labels, floor)
+    return labels["train"], labels["val"], labels["pool"], counts
+
+
+def label_test_images(
+    train: Annotations,
+    test: Annotations,
+    images: ImageSource,
+    store: MutableMapping[str, dict[str, Any]],
+    features: FeatureStore,
+    choice: TeacherChoice,
+    labelling: LabellingConfig,
+    teacher_report: dict[str, Any],
+    floor: FloorConfig,
+    device: DeviceName,
+    **teachers: Any,
+) -> Predictions:
+    """Lets the tuned teachers find what is on the test images, for reports alone.
+
+    They find it down to the score from which detections are measured, as a student's are, so that they have one figure
+    in all reports. Useless ones are not asked, as in `label_with_teachers`.
+    """
+    from gsam_edge.distill.labels.labelling import label_images
+    from gsam_edge.teachers.judging.verdict import refuse_useless_teachers
+
+    tuned, detection = tuned_teachers(teachers, choice), labelling.detection
+    refuse_useless_teachers(teacher_report, tuned, floor)
+    require_one_split({"annotations_train": train, "annotations_test": test})
+    teacher = composed_teacher(
+        train, tuned, choice, labelling, teacher_report, device, detection=detection, features=features
+    )
+    return label_images(
+        teacher.factory, teacher.description, test, images, batch_size=detection.batch_size, store=store
+    )[0]
 
 
 def check_labels(

@@ -126,9 +126,10 @@ def label_test_images(
     from gsam_edge.distill.labels.labelling import label_images
     from gsam_edge.teachers.judging.verdict import refuse_useless_teachers
 
-    tuned, detection = tuned_teachers(teachers, choice), labelling.detection
+    tuned = tuned_teachers(teachers, choice)
     refuse_useless_teachers(teacher_report, tuned, floor)
     require_one_split({"annotations_train": train, "annotations_test": test})
+    detection = labelling.detection
     teacher = composed_teacher(
         train, tuned, choice, labelling, teacher_report, device, detection=detection, features=features
     )

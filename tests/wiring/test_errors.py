@@ -42,6 +42,7 @@ DEFECTS = {
     "MeasurementError": "an artefact of ours raised an exception",
     "ProcessEndedError": "the process of an artefact of ours crashed",
     "RunFailedError": "the backend of an artefact of ours raised an exception",
+    "_EndedError": "somebody ends a viewer, which ends in order; nobody sees it",
 }
 BUGS = [ValueError("two shapes"), KeyError("boxes"), ImportError("no such name"), TypeError("got None"), OSError("odd")]
 

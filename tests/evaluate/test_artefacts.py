@@ -13,8 +13,9 @@ from gsam_edge.coco import Annotations, InvalidDatasetError
 from gsam_edge.coco.predictions import Predictions, PredictorInfo
 from gsam_edge.coco.provenance import with_split_digest
 from gsam_edge.evaluate import artefacts as measurement
-from gsam_edge.evaluate.artefacts import TrueBoxes, evaluate_exported, evaluate_student, evaluate_teacher
+from gsam_edge.evaluate.artefacts import evaluate_exported, evaluate_student, evaluate_teacher
 from gsam_edge.evaluate.config import EvaluationConfig
+from gsam_edge.evaluate.split_images import TrueBoxes
 from gsam_edge.export.format import NotBuilt
 from gsam_edge.export.table import FORMATS
 from gsam_edge.metrics.accuracy import Draws

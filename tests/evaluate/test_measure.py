@@ -13,9 +13,9 @@ import pytest
 from gsam_edge.coco.packed import PackedDetections
 from gsam_edge.evaluate import measure as measuring
 from gsam_edge.evaluate import worker
+from gsam_edge.evaluate.calls import Calls
 from gsam_edge.evaluate.energy import Energy
 from gsam_edge.evaluate.measure import (
-    Calls,
     MeasurementError,
     MeasurementRefusedError,
     ProcessHungError,
@@ -272,7 +272,9 @@ PROGRAM = """
 import numpy as np
 import artefacts
 from gsam_edge.evaluate import worker
-from gsam_edge.evaluate.measure import Calls, measure, predict_all
+from gsam_edge.evaluate.calls import Calls
+from gsam_edge.evaluate.calls import Calls
+from gsam_edge.evaluate.measure import measure, predict_all
 
 print("the program runs")
 images = [np.zeros((4, 4, 3), np.uint8)]

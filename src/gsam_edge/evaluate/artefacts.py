@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, overload
+from typing import Any
 
 from gsam_edge.coco import Annotations, InvalidDatasetError
 from gsam_edge.coco.packed import PackedDetections
@@ -14,13 +14,12 @@ from gsam_edge.evaluate.comparison import comparison_row, count_objects
 from gsam_edge.evaluate.config import EvaluationConfig
 from gsam_edge.evaluate.measure import measure, predict_all
 from gsam_edge.evaluate.report import shown_accuracy
-from gsam_edge.evaluate.split_images import SplitImages
+from gsam_edge.evaluate.split_images import SplitImages, TrueBoxes
 from gsam_edge.export.format import Format, NotBuilt
 from gsam_edge.metrics.accuracy import Draws
 from gsam_edge.metrics.figures import FIGURES
 from gsam_edge.metrics.measured import Measurement
-from gsam_edge.metrics.thresholds import shown, thresholds_of
-from gsam_edge.report.plots.grid import TRUTH_COLUMN, choose_images, plot_image_grid
+from gsam_edge.metrics.thresholds import thresholds_of
 from gsam_edge.runtime import Detector
 from gsam_edge.runtime.engines.table import ENGINES
 from gsam_edge.students.predictor import student_predictor
@@ -30,34 +29,9 @@ from gsam_edge.training.device import DeviceName, resolve_device
 from gsam_edge.vision import Detections
 from gsam_edge.vision.images import ImageSource
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
 Row = dict[str, Any]
 #: Builds a predictor in the process that is measured.
 Factory = Callable[[], Callable[..., Detections]]
-
-
-class TrueBoxes(Sequence[Detections]):
-    """The true objects of a split's images in order, without masks, built on access.
-
-    Prompts are sent to the measured process, where true masks would count as its memory.
-    """
-
-    def __init__(self, truth: Annotations) -> None:
-        self._truth = truth
-
-    def __len__(self) -> int:
-        return len(self._truth.images)
-
-    @overload
-    def __getitem__(self, index: int) -> Detections: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Detections]: ...
-    def __getitem__(self, index: int | slice) -> Detections | list[Detections]:
-        if isinstance(index, slice):
-            return [self[row] for row in range(len(self))[index]]
-        return self._truth.truth(self._truth.images[index]["id"], masks=False)
 
 
 def evaluate_teacher(
@@ -316,35 +290,3 @@ def _shown_row(
         row["at_threshold"] = {name: value for name, value in at_score.items() if name != "per_class"}
     row["stages_ms"] = dict(measured.stages_ms)
     return row if measured.energy_mj is None else row | {"energy_mj": measured.energy_mj}
-
-
-def plot_predictions(
-    truth: Annotations,
-    images: ImageSource,
-    columns: Mapping[str, Predictions],
-    config: EvaluationConfig,
-    recommended: Mapping[str, Any],
-    *,
-    model: str = "student",
-) -> "Figure":
-    """Draws the annotations and each artefact's predictions side by side, on some images of the test split.
-
-    Artefacts whose name begins with `model` are drawn from their recommended scores on, as they are used.
-    """
-    thresholds = thresholds_of(truth.class_names, recommended)
-    chosen = choose_images(truth, config.image_rows)
-    drawn = {TRUTH_COLUMN: [truth.truth(image_id) for image_id in chosen]}
-    for name, labels in columns.items():
-        if not labels.objects:  # an artefact that was not built
-            continue
-        found = [labels.objects[image_id] for image_id in chosen]
-        # Only what is drawn is unpacked: the predictions hold many objects of low scores, for the accuracy.
-        least = thresholds if name.startswith(model) else config.image_score_threshold
-        drawn[name] = [shown(packed, least).unpack() for packed in found]
-    return plot_image_grid(
-        [images[truth.image_by_id[image_id]["file_name"]] for image_id in chosen],
-        drawn,
-        truth.class_names,
-        score_threshold=0.0,
-        image_width=config.image_width,
-    )

@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from gsam_edge.evaluate.measure import Calls
+from gsam_edge.evaluate.calls import Calls
 
 
 class EvaluationConfig(BaseModel):

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gsam_edge.coco import Annotations
-from gsam_edge.evaluate.artefacts import TrueBoxes
 from gsam_edge.evaluate.config import EvaluationConfig
 from gsam_edge.evaluate.failed import told
 from gsam_edge.evaluate.measure import MeasurementError, Predict, worker_process
+from gsam_edge.evaluate.split_images import TrueBoxes
 from gsam_edge.export.format import Format
 from gsam_edge.metrics.rows import MOST_SPREAD, is_disturbed
 from gsam_edge.runtime import Detector

@@ -215,6 +215,6 @@ def draw_predictions(
     **columns: Predictions,
 ) -> Figure:
     """Draws the annotations and the artefacts' predictions on the same images, at the scores that are recommended."""
-    from gsam_edge.evaluate.artefacts import plot_predictions
+    from gsam_edge.evaluate.drawn import plot_predictions
 
     return plot_predictions(annotations_test, images, columns, evaluation, recommended)

@@ -6,8 +6,9 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from kedro.io import AbstractDataset, DatasetError
+from kedro.io import AbstractDataset
 
+from gsam_edge.datasets.inside import write_inside
 from gsam_edge.distill.labels.pool import UNLABELLED
 from gsam_edge.training.durable import new_folder
 
@@ -45,13 +46,13 @@ class ExportedLabelsDataset(AbstractDataset[ExportedImages, None]):
         """
         labels, images, unlabelled = data
         with new_folder(self._folder) as draft:
-            _write(draft, "annotations.json", json.dumps(labels.content, ensure_ascii=False).encode())
+            write_inside(draft, "annotations.json", json.dumps(labels.content, ensure_ascii=False).encode())
             for name, text in labels.texts.items():
-                _write(draft, name, text.encode())
+                write_inside(draft, name, text.encode())
             for name, pooled in labels.sources.items():
                 own = pooled.startswith(UNLABELLED)
                 content = unlabelled.content(pooled.removeprefix(UNLABELLED)) if own else images.content(pooled)
-                _write(draft, name, content)
+                write_inside(draft, name, content)
 
     def load(self) -> None:
         """Raises TypeError: the folder is for other tools; `--params=dataset=` reads it like any other dataset."""
@@ -62,11 +63,3 @@ class ExportedLabelsDataset(AbstractDataset[ExportedImages, None]):
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._folder)}
-
-
-def _write(folder: Path, name: str, content: bytes) -> None:
-    target = folder / name
-    if not target.resolve().is_relative_to(folder.resolve()):
-        raise DatasetError(f"exported_labels: expected a name inside the folder, got {name!r}")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_bytes(content)

@@ -20,20 +20,20 @@ class FigureDataset(MatplotlibDataset):
     """`matplotlib.MatplotlibDataset` for one figure on a local file, written atomically; kedro-viz shows it."""
 
     def load(self) -> "Image":
-        """Returns the picture, which a notebook shows; the figure itself is not kept.
+        """Returns the image, which a notebook shows; the figure itself is not kept.
 
         Raises:
-            FileError: if the file is no picture.
+            FileError: if the file is no image.
         """
         from PIL import Image, UnidentifiedImageError
 
         path = Path(self._get_load_path())
         try:
-            picture = Image.open(path)
-            picture.load()
+            image = Image.open(path)
+            image.load()
         except (UnidentifiedImageError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
             raise FileError(f"{path}: expected a PNG file, got something else: {error}; make it anew") from error
-        return picture
+        return image
 
     def save(self, data: Figure) -> None:
         """Writes the figure at the resolution that it was created with."""

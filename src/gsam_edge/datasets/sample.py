@@ -6,6 +6,7 @@ from typing import Any
 
 from kedro.io import AbstractDataset
 
+from gsam_edge.datasets.inside import write_inside
 from gsam_edge.synthetic.sample_dataset import SampleDataset
 from gsam_edge.training.durable import new_folder
 
@@ -28,8 +29,7 @@ class SampleFolderDataset(AbstractDataset[SampleDataset, None]):
             content = json.dumps(data.annotations.to_coco(), indent=None, separators=(",", ":"))
             (draft / "annotations.json").write_text(content)
             for name, image in (data.images | data.unlabelled).items():
-                (draft / name).parent.mkdir(parents=True, exist_ok=True)
-                (draft / name).write_bytes(image)
+                write_inside(draft, name, image)
 
     def load(self) -> None:
         """Raises TypeError: the sample is read through `raw_annotations` and `raw_images`, like any other dataset."""

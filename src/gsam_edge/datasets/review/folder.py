@@ -15,6 +15,7 @@ from kedro_datasets._typing import TablePreview
 
 from gsam_edge.coco.importers.label_studio.tasks import interface, tasks
 from gsam_edge.datasets.images import ImageFolder
+from gsam_edge.datasets.inside import write_inside
 from gsam_edge.evaluate.review.package import Review
 from gsam_edge.training.durable import new_folder
 from gsam_edge.vision.errors import UserError
@@ -92,9 +93,9 @@ class ReviewDataset(AbstractDataset[tuple[Review, ImageFolder], Review]):
         self._keep_touched()
         with new_folder(self._folder) as draft:
             for name, content in files.items():
-                _write(draft, name, content)
+                write_inside(draft, name, content)
             for name in review.image_names:
-                _write(draft, name, images.content(name))
+                write_inside(draft, name, images.content(name))
 
     def load(self) -> Review:
         """Returns what was handed out, without candidates; a drawing is read when it is asked for.
@@ -184,11 +185,3 @@ def _table(review: Review) -> pd.DataFrame:
     columns = ["rank", "file_name", "split", "score", "candidates", "reasons"]
     rows: list[Mapping[str, Any]] = [{**row, "reasons": "; ".join(row["reasons"])} for row in review.rows]
     return pd.DataFrame(rows, columns=columns)
-
-
-def _write(folder: Path, name: str, content: bytes) -> None:
-    target = folder / name
-    if not target.resolve().is_relative_to(folder.resolve()):
-        raise DatasetError(f"expected a name inside the folder, got {name!r}")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_bytes(content)

@@ -11,7 +11,7 @@ def test_folders_between_are_made(tmp_path):
     assert (tmp_path / "a" / "b" / "c.png").read_bytes() == b"1"
 
 
-@pytest.mark.parametrize("name", ["../out.png", "a/../../out.png", "/tmp/../out.png", "link/out.png"])
+@pytest.mark.parametrize("name", ["../out.png", "a/../../out.png", "/elsewhere/out.png", "link/out.png"])
 def test_a_name_that_leads_out_is_refused(tmp_path, name):
     folder = tmp_path / "inside"
     folder.mkdir()

@@ -1,6 +1,6 @@
 """Records the faults of a COCO file and what was done about each, and reports them as findings."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Self, TypeAlias
@@ -70,7 +70,7 @@ class Ledger:
         self.source = source
         self._config = config
         self._counts: Counter[tuple[str, Policy]] = Counter()
-        self._examples: dict[tuple[str, Policy], list[Mapping[str, Any]]] = {}
+        self._examples: defaultdict[tuple[str, Policy], list[Mapping[str, Any]]] = defaultdict(list)
         self._first: dict[str, str] = {}
 
     def policy(self, code: str, where: str, detail: str, *, advice: str = "") -> Policy:
@@ -96,11 +96,20 @@ class Ledger:
 
     def enter(self, code: str, policy: Policy, example: Mapping[str, Any], *, count: int = 1) -> None:
         """Records one case, or that of `count` records with one example, and what was done about it."""
+        if self.count(code, policy, count):
+            self.show(code, policy, example)
+
+    def count(self, code: str, policy: Policy, count: int = 1) -> bool:
+        """Counts cases; returns whether an example of them is wanted: most of a million need not be put into words."""
         self._counts[code, policy] += count
-        self._first.setdefault(code, _told(example))
-        examples = self._examples.setdefault((code, policy), [])
-        if len(examples) < self._config.max_examples:
-            examples.append(example)
+        return code not in self._first or len(self._examples[code, policy]) < self._config.max_examples
+
+    def show(self, code: str, policy: Policy, example: Mapping[str, Any]) -> None:
+        """Keeps an example of cases that were counted."""
+        if code not in self._first:
+            self._first[code] = _told(example)
+        if len(self._examples[code, policy]) < self._config.max_examples:
+            self._examples[code, policy].append(example)
 
     def lost(self, of: tuple[str, ...] = ("",)) -> str:
         """Returns the findings by which content was lost, (code count, ...), and the first cases of the most frequent.
@@ -190,8 +199,9 @@ class Case:
         return _cut(f"{self.where}: {detail} ({code})") if code else self.where
 
     def _enter(self, code: str, policy: Policy, detail: str) -> None:
-        subject = {key: value for key, value in self._subject.items() if value is not None}
-        self._ledger.enter(code, policy, {"where": self.where, **subject, "detail": detail})
+        if self._ledger.count(code, policy):
+            subject = {key: value for key, value in self._subject.items() if value is not None}
+            self._ledger.show(code, policy, {"where": self.where, **subject, "detail": detail})
 
 
 def _told(example: Mapping[str, Any]) -> str:

@@ -31,7 +31,8 @@ class Losses:
     def enter_label(self, image_id: int, case: Case) -> None:
         """Records an annotation that was dropped, by its image."""
         self.labels[image_id] += 1
-        self._first_label.setdefault(image_id, str(case))
+        if image_id not in self._first_label:
+            self._first_label[image_id] = str(case)
 
     def enter_shapes(self, record: Mapping[str, Any], left: Mapping[str, Any]) -> None:
         """Records the box and the mask that an object had in the file and that are not among those `left` of it."""

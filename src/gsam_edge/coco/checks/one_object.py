@@ -74,9 +74,10 @@ class ObjectCheck:
             case.drop("annotation_malformed", f"expected a mapping, got {brief(record)}")
             return None
         case.about(id=whole_number(record.get("id")))
-        references = {key: record.get(key) for key in ("image_id", "category_id")}
-        if not all(id_number(value) is not None or is_word(value) for value in references.values()):
-            case.drop("annotation_malformed", f"expected ids of an image and of a category, got {brief(references)}")
+        references = record.get("image_id"), record.get("category_id")
+        if not all(id_number(value) is not None or is_word(value) for value in references):
+            told = f"image_id {brief(references[0])} and category_id {brief(references[1])}"
+            case.drop("annotation_malformed", f"expected ids of an image and of a category, got {told}")
             return None
         image_id, category_id = self._image_id(record), self._category_id(record)
         image = None if image_id is None else self.images.records.get(image_id)

@@ -132,12 +132,22 @@ def is_close(a: float, b: float, tolerance: float) -> bool:
     return math.isclose(a, b, rel_tol=0, abs_tol=max(1.0, tolerance * abs(b)))
 
 
+#: Longest text in a message that is shown whole, quotes included.
+_LONGEST_SHOWN = 80
+
+
 class _Brief(reprlib.Repr):
     """A short repr that survives any JSON value, however long or deep."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.maxstring = self.maxother = 80
+        self.maxstring = self.maxother = _LONGEST_SHOWN
+
+    def repr1(self, x: Any, level: int) -> str:
+        # The usual values of records, a million of which may be at fault; escaped, a text may take twice its length.
+        if x is None or (type(x) is str and len(x) < _LONGEST_SHOWN // 2 - 1 and x.isprintable()):
+            return repr(x)
+        return super().repr1(x, level)
 
     def repr_int(self, x: int, level: int) -> str:
         return repr(x) if x.bit_length() < 256 else f"a number of {x.bit_length()} bits"

@@ -80,4 +80,6 @@ class ObjectTable(JsonRecords):
 
 
 def _parsed(item: Any) -> Any:
-    return json.loads(bytes(item)) if isinstance(item, msgspec.Raw) else item
+    if not isinstance(item, msgspec.Raw):
+        return item
+    return json.loads(bytes(item).decode("utf-8", "surrogatepass"))  # of bytes it would guess the encoding each time

@@ -68,7 +68,7 @@ class Detector:
         """Returns the objects in one image, uint8 RGB [H, W, 3], in its own pixels.
 
         Raises:
-            ArtefactError: if an object's class is none of the card's.
+            ArtefactError: if the artefact gives no sound outputs, or an object's class is none of the card's.
         """
         return self._found(*self._task.prepare(image, self.card))
 
@@ -121,7 +121,10 @@ class Detector:
 
     def _read(self, outputs: Mapping[str, NDArray[Any]], letterbox: Letterbox) -> Detections:
         """Reads what the network found in one image."""
-        found = self._task.read(outputs, letterbox, self.card, threshold=self.score_threshold)
+        try:
+            found = self._task.read(outputs, letterbox, self.card, threshold=self.score_threshold)
+        except ValueError as error:
+            raise ArtefactError(f"{error}; such a file is no sound student: export the student again") from error
         known = len(self.card.class_names)
         if strange := sorted({class_id for class_id in found.class_ids.tolist() if not 0 <= class_id < known}):
             raise ArtefactError(

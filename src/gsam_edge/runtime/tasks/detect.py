@@ -74,7 +74,11 @@ def _read(
     """Checks the outputs and returns the image's boxes [N, 4], scores [N], class_ids [N], masks [N, h, w] or None."""
     if set(_OUTPUTS) - set(outputs):
         raise ValueError(f"outputs: expected boxes, scores and class_ids, got {sorted(outputs)}")
-    count = outputs["scores"].shape[-1]
+    for name, output in outputs.items():
+        if not isinstance(output, np.ndarray) or output.dtype.kind not in "fiu":  # a graph may give lists and texts
+            kind = output.dtype if isinstance(output, np.ndarray) else type(output).__name__
+            raise ValueError(f"outputs[{name!r}]: expected an array of numbers, got {kind}")
+    count = outputs["scores"].shape[-1] if outputs["scores"].ndim else 0
     expected: dict[str, tuple[int, ...]] = {"boxes": (1, count, 4), "scores": (1, count), "class_ids": (1, count)}
     if MASKS_NAME in outputs:
         expected[MASKS_NAME] = (1, count, *outputs[MASKS_NAME].shape[2:4])

@@ -13,7 +13,7 @@ from gsam_edge.datasets.features import FeatureStoreDataset, FolderFeatures
 from gsam_edge.training.durable import new_file
 from gsam_edge.vision.errors import FileError
 from support.forked import run_forked
-from support.safetensors_files import of_a_type_that_pytorch_lacks
+from support.safetensors_files import of_a_type_that_pytorch_lacks, with_a_flipped_bit
 
 
 def key(number: int) -> str:
@@ -87,8 +87,9 @@ def test_what_does_not_fit_at_all_is_not_kept(tmp_path, max_mb):
         lambda content: b"",
         lambda content: b"x" * 99,
         lambda content: of_a_type_that_pytorch_lacks("image"),
+        with_a_flipped_bit,
     ],
-    ids=["short", "empty", "another", "type"],
+    ids=["short", "empty", "another", "type", "bit"],
 )
 def test_a_damaged_file_is_counted_and_written_anew(tmp_path, caplog, damage):
     store = FolderFeatures(tmp_path, max_mb=1)

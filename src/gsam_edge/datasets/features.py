@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from kedro.io import AbstractDataset
 
 from gsam_edge.training.durable import remove_abandoned, write_bytes
+from gsam_edge.training.sealed import DamagedTensorsError, require_intact, sealed
 from gsam_edge.vision.errors import writing
 
 if TYPE_CHECKING:
@@ -72,8 +73,10 @@ class FolderFeatures:
         except FileNotFoundError:
             return None
         try:
-            return load(content)
-        except (SafetensorError, KeyError) as error:  # KeyError: of a type of number that PyTorch lacks
+            tensors = load(content)
+            require_intact(content)
+            return tensors
+        except (SafetensorError, DamagedTensorsError, KeyError) as error:  # KeyError: a type of number PyTorch lacks
             self.damaged += 1
             logger.warning("%s: damaged (%s), computed anew; %d so far", path, error, self.damaged)
             return None
@@ -88,7 +91,8 @@ class FolderFeatures:
         from safetensors.torch import save
 
         path = self._path(key)
-        content = save({name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()})
+        on_cpu = {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}
+        content = sealed(save(on_cpu))
         if len(content) > self._bound:
             self._say_full()
             return

@@ -18,6 +18,7 @@ from gsam_edge import __version__
 from gsam_edge.runtime.card import MAX_IMAGE_SIZE, Card
 from gsam_edge.students.choice import EdgeConfig, Size, Widths
 from gsam_edge.students.table import ARCHITECTURES
+from gsam_edge.training.sealed import require_intact, sealed
 from gsam_edge.vision.errors import UserError
 from gsam_edge.vision.text import name_fault
 
@@ -81,8 +82,8 @@ class StudentWeights:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of `to_bytes`, hexadecimal."""
-        return hashlib.sha256(self.to_bytes()).hexdigest()
+        """SHA-256 of settings and tensors as one safetensors file, hexadecimal; `to_bytes` adds a digest to that."""
+        return hashlib.sha256(self._unsealed()).hexdigest()
 
     def half(self) -> Self:
         """Returns the weights in half precision, for a file of half the size; a network is built in full precision."""
@@ -90,7 +91,10 @@ class StudentWeights:
         return replace(self, tensors=halved)
 
     def to_bytes(self) -> bytes:
-        """Returns the content of one safetensors file, byte-identical for equal weights."""
+        """Returns the content of one safetensors file that knows its digest, byte-identical for equal weights."""
+        return sealed(self._unsealed())
+
+    def _unsealed(self) -> bytes:
         content = {
             "architecture": self.architecture,
             "size": self.size,
@@ -109,10 +113,12 @@ class StudentWeights:
         """Reads what `to_bytes` wrote.
 
         Raises:
-            StudentWeightsError: if the bytes are not a complete safetensors file with a student's metadata.
+            StudentWeightsError: if the bytes are not a complete safetensors file with a student's metadata, or changed
+                since they were written.
         """
         try:
             tensors = load_safetensors(content)
+            require_intact(content)
             header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
             card = json.loads(header["__metadata__"][_KEY])
             edge = EdgeConfig.model_validate(card["edge"])

@@ -22,7 +22,7 @@ from gsam_edge.teachers.lora.adapter import Adapter, AdapterConfig, apply_adapte
 from gsam_edge.teachers.lora.config import LoraConfig
 from gsam_edge.teachers.lora.files import CONFIG_FILE, MOST_BYTES, WEIGHTS_FILE, adapter_files, read_adapter
 from gsam_edge.teachers.lora.layers import adapter_parameters, add_lora, weights_digest
-from support.safetensors_files import of_a_type_that_pytorch_lacks
+from support.safetensors_files import of_a_type_that_pytorch_lacks, with_a_flipped_bit
 from support.tiny import TINY_GROUNDING_DINO, original_grounding_dino
 from support.tuning import tuning_config
 
@@ -143,6 +143,12 @@ def test_files_that_no_tuning_wrote_are_refused_with_a_sentence(message: str) ->
     read_adapter(changed(lambda settings, tensors: None))
     with pytest.raises(AdapterError, match=message):
         read_adapter(changed(HOSTILE[message]))
+
+
+def test_a_bit_that_flipped_is_noticed() -> None:
+    files = adapter_files(tuned(network()))
+    with pytest.raises(AdapterError, match=f"{WEIGHTS_FILE}: .*the file was damaged since; take another copy"):
+        read_adapter({**files, WEIGHTS_FILE: with_a_flipped_bit(files[WEIGHTS_FILE])})
 
 
 def test_nothing_is_unpickled_and_nothing_is_taken_for_a_file_that_is_missing(tmp_path: Path) -> None:

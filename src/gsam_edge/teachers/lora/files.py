@@ -11,6 +11,7 @@ from torch import Tensor
 
 from gsam_edge.teachers.errors import AdapterError
 from gsam_edge.teachers.lora.adapter import Adapter, AdapterConfig
+from gsam_edge.training.sealed import DamagedTensorsError, require_intact, sealed
 
 CONFIG_FILE = "adapter_config.json"
 WEIGHTS_FILE = "adapter_model.safetensors"
@@ -69,7 +70,7 @@ def adapter_files(adapter: Adapter) -> dict[str, bytes]:
     for other, layer in adapter.shared.items():
         for matrix in ("lora_A", "lora_B"):
             tensors[_file_name(f"{other}.{matrix}")] = adapter.tensors[f"{layer}.{matrix}"].clone()
-    return {CONFIG_FILE: config, WEIGHTS_FILE: save(tensors, metadata={"format": "pt"})}
+    return {CONFIG_FILE: config, WEIGHTS_FILE: sealed(save(tensors, metadata={"format": "pt"}))}
 
 
 def read_adapter(files: Mapping[str, bytes]) -> Adapter:
@@ -143,6 +144,9 @@ def _matrices(files: Mapping[str, bytes], config: AdapterConfig) -> dict[str, Te
     content = files[WEIGHTS_FILE]
     try:
         stored = load(content)
+        require_intact(content)
+    except DamagedTensorsError as error:
+        raise AdapterError(f"{WEIGHTS_FILE}: {error}; take another copy of it, or tune the teacher again") from error
     except (SafetensorError, KeyError) as error:  # KeyError: of a type of number that PyTorch lacks
         raise AdapterError(f"{WEIGHTS_FILE}: expected a safetensors file, got {len(content)} bytes: {error}") from error
     tensors = {}

@@ -12,6 +12,7 @@ from gsam_edge.students.ultralytics.edge import EdgeStudent
 from gsam_edge.students.ultralytics.edge.head import EdgeHead
 from gsam_edge.students.ultralytics.network import build_network
 from gsam_edge.students.weights import StudentWeights, StudentWeightsError
+from support.safetensors_files import with_a_flipped_bit, without_digest
 
 #: One of each kind of head; the others are exported in the slow tests.
 FAST = ("yolov8", "yolov8-seg", "yolov10", "yolo26-seg")
@@ -136,6 +137,11 @@ def test_other_bytes_are_no_student(weights, damage):
         StudentWeights.from_bytes(damage(weights("yolov8").to_bytes()))
 
 
+def test_a_bit_that_flipped_is_noticed(weights):
+    with pytest.raises(StudentWeightsError, match="the file was damaged since"):
+        StudentWeights.from_bytes(with_a_flipped_bit(weights("yolov8").to_bytes()))
+
+
 STRANGE = {
     **{
         f"image_size {size}": ("image_size", size)
@@ -155,7 +161,8 @@ STRANGE = {
 
 
 def with_header(content, change):
-    """The file with another text in its metadata."""
+    """The file with another text in its metadata, and without the digest that would tell."""
+    content = without_digest(content)
     size = 8 + int.from_bytes(content[:8], "little")
     header = json.loads(content[8:size])
     header["__metadata__"]["gsam_edge_student"] = change(header["__metadata__"]["gsam_edge_student"])

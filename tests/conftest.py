@@ -15,7 +15,7 @@ settings.load_profile("steady")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Adds how often `tests/reliability` kills runs; a kill costs about two runs of its step."""
+    """Adds how often `tests/reliability` kills runs; a kill costs less than a run of its step."""
     parser.addoption("--kills", type=int, default=40, help="runs that are killed at random, of all steps together")
 
 

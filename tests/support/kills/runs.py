@@ -145,30 +145,45 @@ def drawn(what: str, number: int) -> random.Random:
     return random.Random(f"{what} {number}")  # noqa: S311 - no secret
 
 
-def killed(bench: Bench, step: Step, number: int) -> str | None:
-    """Kills a run of a step somewhere, and then runs it again: it must end as one that nobody killed.
+def killed(bench: Bench, step: Step, number: int, most: int) -> list[str]:
+    """Kills a run of a step again and again, each where the one before was; the last must end as if nobody had.
+
+    Where a run continues what a killed one left it does less than an undisturbed one, and so it may end before its
+    kill; then it is the last.
 
     Args:
         bench: where it runs.
         step: what runs.
-        number: of the kill; it decides where and how, and so finds the same place again.
+        number: of the first kill; it decides where and how all of them happen, and so finds the same places again.
+        most: kills in a row, at least 1.
 
     Returns:
-        Where the run was killed; None if it ended before.
+        Where the runs were killed.
     """
+    bench.restore(step.before)
+    hit: list[str] = []
+    for row in range(number, number + most):
+        where, fault = _fault(bench, step, row)
+        done = bench.run(step.arguments, before=fault)
+        told = "; then ".join([*hit, where])
+        assert done.returncode in KILLED | {0}, f"{told}: {done.returncode}, {done.stderr[-4000:]}"
+        if not done.returncode:
+            break
+        hit.append(where)
+    again(bench, step, "; then ".join(hit))
+    return hit
+
+
+def _fault(bench: Bench, step: Step, number: int) -> tuple[str, list[Call]]:
+    """Draws where and how a run is killed: before an operation, or in the middle of a write from one on."""
     chance = drawn(step.name, number)
     operation = chance.randint(1, len(step.operations))
-    where = f"{step.name}, kill {number}: before operation {operation}, {step.operations[operation - 1]}"
-    fault = bench.fault("kill_at", operation)
+    what = f"operation {operation}, {step.operations[operation - 1]}"
     if chance.random() < 0.5:
         size = int(2 ** chance.uniform(0, 20))
-        where = where.replace("before", f"in a write beyond byte {size}, from") + " on"
-        fault = bench.fault("kill_in_a_write", operation, size)
-    bench.restore(step.before)
-    done = bench.run(step.arguments, before=fault)
-    assert done.returncode in KILLED | {0}, f"{where}: {done.returncode}, {done.stderr[-4000:]}"
-    again(bench, step, where)
-    return where if done.returncode else None
+        where = f"{step.name}, kill {number}: in a write beyond byte {size}, from {what} on"
+        return where, bench.fault("kill_in_a_write", operation, size)
+    return f"{step.name}, kill {number}: before {what}", bench.fault("kill_at", operation)
 
 
 def again(bench: Bench, step: Step, where: str) -> None:

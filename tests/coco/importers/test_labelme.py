@@ -92,9 +92,9 @@ def test_a_long_path_and_many_files_take_no_time():
     many = {f"{n}.json": labelme(shape("rectangle", [[0, 0], [5, 5]]), imagePath="no.jpg") for n in range(2000)}
     sound = labelme(shape("rectangle", [[0, 0], [5, 5]]), imagePath="a/" * 100_000 + "../" * 100_000 + "0.jpg")
     images = {f"{n}.jpg": "" for n in range(2000)}
-    start = time.perf_counter()
+    start = time.process_time()
     assert imported("labelme", many | images | {"0.json": sound}).report["images"] == 2000
-    assert time.perf_counter() - start < 3
+    assert time.process_time() - start < 3
 
 
 BOX = shape("rectangle", [[0, 0], [5, 5]])

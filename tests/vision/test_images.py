@@ -236,3 +236,12 @@ def test_a_file_of_no_known_format_is_told_in_words_that_stay_the_same(content, 
 def test_the_suffixes_are_those_that_pillow_registers_for_the_formats():
     registered = Image.registered_extensions().items()
     assert frozenset(suffix for suffix, name in registered if name in FORMATS) == IMAGE_SUFFIXES
+
+
+def test_a_jpeg_of_more_passes_over_its_pixels_than_any_has_is_refused():
+    """Each pass takes the time of all pixels, and 26 bytes: a file of 10 MB would be decoded for hours."""
+    whole = encoded(Image.new("RGB", (64, 48), (120, 30, 60)), "JPEG", progressive=True)
+    last = whole[whole.rindex(b"\xff\xda") : -2]
+    assert decode(whole[:-2] + last * 50 + whole[-2:]).shape == (48, 64, 3)
+    with pytest.raises(ImageError, match="x: expected a JPEG of at most 200 scans, got 310"):
+        decode(whole[:-2] + last * 300 + whole[-2:])

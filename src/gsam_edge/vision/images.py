@@ -32,6 +32,10 @@ IMAGE_SUFFIXES = frozenset(
 #: Largest image file: for each pixel four uncompressed channels of 32 bits, and a mebibyte on top.
 _BYTES_A_PIXEL, _BYTES_BESIDE_PIXELS = 16, 1 << 20
 
+#: Most scans of a JPEG, which progressive ones have 10 to 20 of. Each is a pass over all pixels, and can be as short as
+#: 26 bytes: a file of 10 MB can hold so many that it decodes for hours.
+_SCAN, _MOST_SCANS = b"\xff\xda", 200
+
 #: What is said of a file that none of them knows.
 _NO_IMAGE = f"expected a complete image file of a known format ({', '.join(FORMATS)}), got another file"
 
@@ -174,6 +178,7 @@ def opened_image(content: bytes, *, name: str, max_pixels: int) -> Iterator[Imag
     try:
         with Image.open(BytesIO(content), formats=FORMATS) as image:
             _check_header(image, name, max_pixels)
+            _check_scans(image, content, name)
             yield image
     except ImageError:
         raise
@@ -181,6 +186,15 @@ def opened_image(content: bytes, *, name: str, max_pixels: int) -> Iterator[Imag
         raise ImageError(f"{name}: {_NO_IMAGE}") from error
     except _DAMAGE as error:
         raise ImageError(f"{name}: expected a complete image file, but decoding fails: {error}") from error
+
+
+def _check_scans(image: ImageFile.ImageFile, content: bytes, name: str) -> None:
+    """Raises ImageError for a JPEG of more scans than any has; pixels never hold the mark that begins one."""
+    if image.format in {"JPEG", "MPO"} and (scans := content.count(_SCAN)) > _MOST_SCANS:
+        raise ImageError(
+            f"{name}: expected a JPEG of at most {_MOST_SCANS} scans, got {scans}, which would take long to decode; "
+            "save the image again"
+        )
 
 
 def probe_image(path: Path, *, name: str, max_pixels: int) -> tuple[int, int]:

@@ -48,6 +48,10 @@ def _parameters_given(ctx: click.Context, param: click.Parameter, value: Any) ->
     if value.strip() == "help":
         _tell_parameters("", ctx.params.get("env"))
         ctx.exit()
+    if value.encode("utf-8", "replace").decode() != value:  # the console hands on bytes that are no text as half signs
+        ctx.fail(
+            f"--params: expected text in UTF-8, got {value!r}; give the file or folder another name, then run again"
+        )
     items = []
     for item in split_parameters(value):
         key, sign, given = item.partition("=")

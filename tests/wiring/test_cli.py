@@ -38,7 +38,7 @@ def test_lists_and_mappings_stand_in_params(text, given):
     assert read(text) == given
 
 
-@pytest.mark.parametrize("text", ["formats=[onnx", "a", "=3", "a=1,b", "a={b: ]"])
+@pytest.mark.parametrize("text", ["formats=[onnx", "a", "=3", "a=1,b", "a={b: ]", "dataset=a\udcff"])
 def test_what_cannot_be_read_is_one_sentence(text):
     with pytest.raises(click.UsageError, match="--params: expected"):
         read(text)

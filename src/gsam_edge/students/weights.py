@@ -18,7 +18,7 @@ from gsam_edge import __version__
 from gsam_edge.runtime.card import MAX_IMAGE_SIZE, Card
 from gsam_edge.students.choice import EdgeConfig, Size, Widths
 from gsam_edge.students.table import ARCHITECTURES
-from gsam_edge.training.sealed import require_intact, sealed
+from gsam_edge.training.sealed import DamagedTensorsError, require_intact, sealed
 from gsam_edge.vision.errors import UserError
 from gsam_edge.vision.text import name_fault
 
@@ -133,6 +133,8 @@ class StudentWeights:
                 _of_type("split", card.get("split"), str, type(None)),
                 {name: _width(width) for name, width in card.get("widths", {}).items()},
             )
+        except DamagedTensorsError as error:
+            raise StudentWeightsError(f"student weights: {error}; take another copy of it, or train again") from error
         except (
             *(SafetensorError, ValidationError, KeyError, TypeError, ValueError, AttributeError),
             RecursionError,

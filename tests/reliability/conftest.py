@@ -15,6 +15,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("reliability") / "project"
     for name in ("conf", "src"):
         shutil.copytree(ROOT / name, folder / name)
+    (folder / "logs").mkdir()
     for name in ("pyproject.toml", ".telemetry"):
         shutil.copy(ROOT / name, folder / name)
     shutil.copytree(ROOT / "data" / "06_models" / "base", folder / "data" / "06_models" / "base")

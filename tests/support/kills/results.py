@@ -41,8 +41,10 @@ def left_over(project: Path) -> list[str]:
     """Returns what a run should not leave: half-written files, checkpoints, open runs in MLflow."""
     data = project / "data" / "test"
     found = [path for path in project.rglob("*") if path.name.endswith((".part", ".tmp", "-journal", "-wal"))]
-    found += [path for path in (data / "06_models" / "checkpoints").rglob("*") if path.is_file()]
-    found += [path for path in data.rglob("*") if path.is_dir() and not any(path.iterdir())]
+    checkpoints = data / "06_models" / "checkpoints"
+    found += [path for path in checkpoints.rglob("*") if path.is_file()]
+    # The folder in which all trainings have theirs stays.
+    found += [path for path in data.rglob("*") if path.is_dir() and path != checkpoints and not any(path.iterdir())]
     with sqlite3.connect(project / "mlflow.db") as database:
         states = database.execute("select run_uuid, status from runs").fetchall()
     return [str(path.relative_to(project)) for path in found] + [

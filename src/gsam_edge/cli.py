@@ -49,9 +49,7 @@ def _parameters_given(ctx: click.Context, param: click.Parameter, value: Any) ->
         _tell_parameters("", ctx.params.get("env"))
         ctx.exit()
     if value.encode("utf-8", "replace").decode() != value:  # the console hands on bytes that are no text as half signs
-        ctx.fail(
-            f"--params: expected text in UTF-8, got {value!r}; give the file or folder another name"
-        )
+        ctx.fail(f"--params: expected text in UTF-8, got {value!r}; give the file or folder another name")
     items = []
     for item in split_parameters(value):
         key, sign, given = item.partition("=")

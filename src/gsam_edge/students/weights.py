@@ -134,7 +134,7 @@ class StudentWeights:
                 {name: _width(width) for name, width in card.get("widths", {}).items()},
             )
         except DamagedTensorsError as error:
-            raise StudentWeightsError(f"student weights: {error}; take another copy of it, or train again") from error
+            raise StudentWeightsError(f"student weights: {error}") from error
         except (
             *(SafetensorError, ValidationError, KeyError, TypeError, ValueError, AttributeError),
             RecursionError,

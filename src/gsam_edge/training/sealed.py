@@ -8,10 +8,12 @@ import hashlib
 import json
 from typing import Any
 
+from gsam_edge.vision.errors import UserError
+
 _METADATA, _DIGEST = "__metadata__", "sha256"
 
 
-class DamagedTensorsError(ValueError):
+class DamagedTensorsError(UserError):
     """A safetensors file whose content is not what was written."""
 
 
@@ -49,7 +51,7 @@ def require_intact(content: bytes) -> None:
     if found != told:
         raise DamagedTensorsError(
             f"expected the content that was written, of SHA-256 {told:.12}, got one of {found:.12}: the file was "
-            "damaged since"
+            "damaged since; take another copy of it, or make it anew"
         )
 
 

@@ -146,7 +146,7 @@ def _matrices(files: Mapping[str, bytes], config: AdapterConfig) -> dict[str, Te
         stored = load(content)
         require_intact(content)
     except DamagedTensorsError as error:
-        raise AdapterError(f"{WEIGHTS_FILE}: {error}; take another copy of it, or tune the teacher again") from error
+        raise AdapterError(f"{WEIGHTS_FILE}: {error}") from error
     except (SafetensorError, KeyError) as error:  # KeyError: of a type of number that PyTorch lacks
         raise AdapterError(f"{WEIGHTS_FILE}: expected a safetensors file, got {len(content)} bytes: {error}") from error
     tensors = {}

@@ -76,6 +76,14 @@ def test_strange_outputs_are_one_message(fault):
         look(STRANGE[fault])
 
 
+def test_a_name_that_is_no_text_and_that_onnx_runtime_would_quote_is_one_message(capfd):
+    model = computed(helper.make_node("Nowhere", ["images"], ["scores"], name="xyz"))
+    content = model.SerializeToString().replace(b"Nowhere", b"Now\x80ere")
+    with pytest.raises(ArtefactError, match="expected an ONNX model that ONNX Runtime can load"):
+        Detector.open(content, ".onnx", score_threshold=0.1, threads=1)
+    assert capfd.readouterr().out == ""
+
+
 def heavy(steps, side=700):
     """Multiplies a matrix again and again: seconds, of which each step takes milliseconds."""
     nodes = [

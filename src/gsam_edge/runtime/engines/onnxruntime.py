@@ -69,7 +69,10 @@ class OnnxRuntimeEngine:
         stop = getattr(options, "set_load_cancellation_flag", lambda _: None)
         with _clock("load", lambda: stop(True)):
             try:
-                session = onnxruntime.InferenceSession(content, options, providers=list(providers) or [_CPU])
+                # its second try with the CPU, which it prints, is of use only to those who asked for something else
+                session = onnxruntime.InferenceSession(
+                    content, options, providers=list(providers) or [_CPU], enable_fallback=int(bool(providers))
+                )
             except _refusals() as error:
                 raise ArtefactError(
                     f"expected an ONNX model that ONNX Runtime can load, got {len(content)} bytes: {error}"
@@ -150,8 +153,11 @@ def _clock(what: str, stop: Callable[[], None]) -> Iterator[None]:
 
 
 def _refusals() -> tuple[type[Exception], ...]:
-    """Returns what ONNX Runtime raises at a file that it cannot use."""
+    """Returns what ONNX Runtime raises at a file that it cannot use.
+
+    Its messages quote names of the file, which need not be UTF-8.
+    """
     from onnxruntime.capi import onnxruntime_pybind11_state as state
 
     names = ("Fail", "InvalidProtobuf", "InvalidGraph", "InvalidArgument", "NotImplemented", "RuntimeException")
-    return tuple(getattr(state, name) for name in names)
+    return (UnicodeDecodeError, *(getattr(state, name) for name in names))

@@ -11,7 +11,9 @@ from typing import Any
 from zipfile import ZipFile
 
 #: What says when and how fast something was done, or what an earlier run had made already, by a part of its key.
-_OF_THE_CLOCK = re.compile(r"^hits$|^new$|seconds|ended|commit|_ms|\bms\b|fps|memory|energy|speedup|timestamp|when|host|^time")
+_OF_THE_CLOCK = re.compile(
+    r"^hits$|^new$|seconds|ended|commit|_ms|\bms\b|fps|memory|energy|speedup|timestamp|when|host|^time"
+)
 _TIMES = re.compile(r"\d{4}-\d{2}-\d{2}(?:[T ]\d{2}[.:]\d{2}(?:[.:]\d{2})?(?:\.\d+)?(?:Z|\+00:00)?)?")
 _DURATIONS = re.compile(r"\d+(?:\.\d+)? ?(?:ms|s|min|h|images/s)\b")
 

@@ -25,6 +25,7 @@ from gsam_edge.teachers.lora.layers import adapter_parameters, add_lora, weights
 from gsam_edge.teachers.sam.architecture import build_sam
 from gsam_edge.teachers.sam.model import SamModel
 from gsam_edge.teachers.table import TEACHERS, TeacherChoice
+from gsam_edge.training.workers import WorkersConfig
 from gsam_edge.vision import Detections
 from gsam_edge.vision.masks import masks_to_xyxy
 from support.gates import GATE
@@ -33,6 +34,7 @@ from support.tiny import TINY_GROUNDING_DINO, TINY_SAM
 CLASSES = ("ring", "star")
 SIDE = 64
 LABELLING = LabellingConfig(
+    workers=WorkersConfig(engine="local", count=1),
     flips=(),
     detection=DetectionConfig(score_threshold=0, candidates=1000, nms_iou=0.5, max_detections=6, batch_size=1),
     score_threshold=0.3,

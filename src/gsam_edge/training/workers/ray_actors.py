@@ -1,0 +1,117 @@
+"""Workers that are actors of Ray, on this machine or on several; nothing here imports Ray before it is asked for."""
+
+import os
+import secrets
+import tempfile
+from collections.abc import Sequence
+from math import ceil
+from typing import Any
+
+from gsam_edge.training.errors import SettingError
+from gsam_edge.training.workers.crew import Died
+from gsam_edge.training.workers.local import cores, thread_share
+from gsam_edge.training.workers.member import Member, Outcome
+
+#: Ray reads these when it is imported: no report to its makers, no environment of its own under `uv run`.
+_QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0"}
+
+#: Of a cluster of this machine alone: it listens on the loopback address only (Ray calls that a cluster for Windows),
+#: and obeys who knows a secret. Ray would put one into the user's home, if there were none here.
+_ALONE = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_AUTH_MODE": "token"}
+_SECRET = "RAY_AUTH_TOKEN"
+
+
+class RayCrew:
+    """A `Crew` of actors, one CPU each, and a GPU or an equal share of one where there are any.
+
+    They run on the cluster that RAY_ADDRESS names, or else on one that is started on this machine alone, on its
+    loopback address and without a dashboard, and ended with the crew. On other machines the project and the images lie
+    at the same places as here.
+
+    Args:
+        factory: pickled; see `ModelFactory`.
+        count: actors.
+
+    Raises:
+        SettingError: if Ray is missing, or the cluster has no room for the actors.
+    """
+
+    def __init__(self, factory: bytes, count: int) -> None:
+        self._ray = _ray()
+        self._folder = tempfile.TemporaryDirectory(prefix="gsam-ray-", ignore_cleanup_errors=True)
+        self._pending: dict[Any, int] = {}
+        self._actors: list[Any] = []
+        try:
+            share = self._joined(count)
+            content = self._ray.put(factory)
+            for _ in range(count):
+                self._actors.append(self._ray.remote(Member).options(**share).remote())
+            for worker, actor in enumerate(self._actors):
+                self._pending[actor.build.remote(content)] = worker
+        except BaseException:
+            self.close()
+            raise
+
+    def send(self, worker: int, batch: Sequence[Any]) -> None:
+        """See `Crew.send`."""
+        self._pending[self._actors[worker].answer.remote(batch)] = worker
+
+    def next_outcome(self) -> tuple[int, Outcome | Died]:
+        """See `Crew.next_outcome`."""
+        (done,), _ = self._ray.wait(list(self._pending), num_returns=1)
+        worker = self._pending.pop(done)
+        try:
+            return worker, self._ray.get(done)
+        except self._ray.exceptions.RayError as error:  # the member itself raises nothing
+            self._pending = {pending: each for pending, each in self._pending.items() if each != worker}
+            return worker, Died(f"was lost by Ray ({str(error).strip().splitlines()[0]})")
+
+    def close(self) -> None:
+        """See `Crew.close`."""
+        for actor in self._actors:
+            self._ray.kill(actor)
+        self._ray.shutdown()
+        self._folder.cleanup()
+
+    def _joined(self, count: int) -> dict[str, Any]:
+        """Joins or starts a cluster; returns the resources of one of so many actors."""
+        if _joins():
+            self._ray.init(configure_logging=False)
+            threads = {}
+        else:
+            self._ray.init(
+                address="local",
+                num_cpus=max(count, cores()),
+                include_dashboard=False,
+                configure_logging=False,
+                _temp_dir=self._folder.name,
+            )
+            threads = thread_share(cores(), count)
+        there = self._ray.cluster_resources()
+        cpus, gpus = int(there.get("CPU", 0)), int(there.get("GPU", 0))
+        if cpus < count:
+            raise SettingError(
+                f"workers: expected a cluster of Ray with a CPU for each of {count} workers, got one with {cpus}; add "
+                "machines to it, or take fewer workers"
+            )
+        share = {"num_cpus": 1, "num_gpus": 1 / ceil(count / gpus) if gpus else 0}
+        return share | {"runtime_env": {"env_vars": threads}}
+
+
+def _joins() -> bool:
+    """Returns whether there is a cluster to join."""
+    return bool(os.environ.get("RAY_ADDRESS"))
+
+
+def _ray() -> Any:
+    alone = {} if _joins() else {**_ALONE, _SECRET: secrets.token_hex(32)}
+    for name, value in {**_QUIET, **alone}.items():
+        os.environ.setdefault(name, value)
+    try:
+        import ray
+    except ImportError as error:
+        raise SettingError(
+            "workers: expected Ray, since engine is ray, but it is not installed (pip install 'gsam_edge[ray]'); or "
+            "take engine local"
+        ) from error
+    return ray

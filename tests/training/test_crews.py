@@ -1,0 +1,206 @@
+"""What holds of workers in other processes, whoever starts them."""
+
+import importlib.util
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+
+import psutil
+import pytest
+
+from gsam_edge.training.errors import SettingError, WorkerError
+from gsam_edge.training.workers import Workers, WorkersConfig
+from support.crews import Squares, refuse, with_threads
+
+TESTS = Path(__file__).parents[1]
+NO_RAY = "Ray is not installed: pip install 'gsam_edge[ray]'"
+ENGINES = [
+    "local",
+    pytest.param(
+        "ray",
+        marks=[pytest.mark.slow, pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason=NO_RAY)],
+    ),
+]
+
+
+@pytest.fixture(params=ENGINES)
+def engine(request, monkeypatch) -> str:
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")]))
+    return request.param
+
+
+@pytest.fixture
+def workers(engine) -> Workers:
+    return Workers(WorkersConfig(engine=engine, count=2))
+
+
+def living(numbers: set[int]) -> set[int]:
+    """Returns the processes among these that live, after giving them time to end."""
+    deadline = time.monotonic() + 20
+    while (left := {number for number in numbers if _lives(number)}) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return left
+
+
+def _lives(number: int) -> bool:
+    return psutil.pid_exists(number) and psutil.Process(number).status() != psutil.STATUS_ZOMBIE
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_two_processes_answer_in_the_order_of_the_items(workers, tmp_path, batch):
+    """Also where an early batch takes longest; each builds its model once, and is gone at the end."""
+    squares = Squares(tmp_path, slow=(0,))
+    answers = list(workers.map(squares, range(13), batch=batch))
+    assert [(item, square) for item, (square, _) in answers] == [(n, n * n) for n in range(13)]
+    who = {process for _, (_, process) in answers}
+    assert len(squares.built()) == 2
+    assert who == squares.built()
+    assert os.getpid() not in who
+    assert not living(who)
+
+
+def test_few_batches_start_few_processes_and_none_starts_none(workers, tmp_path):
+    squares = Squares(tmp_path)
+    assert list(workers.map(squares, [], batch=4)) == []
+    assert squares.built() == set()
+    assert [square for _, (square, _) in workers.map(squares, [1, 2], batch=4)] == [1, 4]
+    assert len(squares.built()) == 1
+
+
+def test_at_most_two_batches_a_worker_are_read_ahead(workers, tmp_path):
+    read = 0
+
+    def items():
+        nonlocal read
+        for read in range(1, 31):
+            yield read
+
+    with closing(workers.map(Squares(tmp_path), items(), batch=2)) as answers:
+        for consumed, _ in enumerate(answers):
+            assert read <= consumed - consumed % 2 + 2 + 2 * 2 * 2
+    assert read == 30
+
+
+def test_an_error_of_a_worker_arrives_as_itself_after_all_answers_before_it(workers, tmp_path):
+    squares, answered = Squares(tmp_path, slow=(0,), refused=(4, 5)), []
+    with pytest.raises(SettingError, match="number: expected another one, got 4") as failure:
+        for item, _ in workers.map(squares, range(30), batch=1):
+            answered.append(item)
+    assert answered == [0, 1, 2, 3]
+    assert "in _answer" in failure.value.__notes__[0], "where it was raised is lost"
+    assert not living(squares.built())
+
+
+def test_an_error_that_cannot_be_sent_arrives_as_its_text(workers, tmp_path):
+    with pytest.raises(RuntimeError, match="OddError: this and that"):
+        list(workers.map(Squares(tmp_path, odd=(1,)), range(3), batch=1))
+
+
+def test_an_error_of_the_factory_arrives_as_itself(workers):
+    with pytest.raises(SettingError, match="device: expected one that is there"):
+        list(workers.map(refuse, range(3), batch=1))
+
+
+def test_what_a_worker_logs_is_logged_here(workers, tmp_path, caplog):
+    with caplog.at_level(logging.WARNING):
+        list(workers.map(Squares(tmp_path, told=(1, 3)), range(4), batch=1))
+    assert sorted(record.getMessage() for record in caplog.records if record.name == "squares") == [
+        "1 is odd",
+        "3 is odd",
+    ]
+
+
+def test_the_batches_of_a_killed_worker_go_to_the_other(workers, tmp_path, caplog):
+    squares = Squares(tmp_path, deadly_once=(4,))
+    answers = list(workers.map(squares, range(16), batch=2))
+    assert [(item, square) for item, (square, _) in answers] == [(n, n * n) for n in range(16)]
+    (told,) = (record.getMessage() for record in caplog.records if "go to the other workers" in record.getMessage())
+    assert told.startswith("worker ")
+    assert not living(squares.built())
+
+
+def test_an_item_that_kills_each_worker_is_named(tmp_path, engine):
+    squares, answered = Squares(tmp_path, deadly=(5,)), []
+    with pytest.raises(WorkerError, match="expected answers for '4' and 1 more, but two workers ended"):
+        for item, _ in Workers(WorkersConfig(engine=engine, count=3)).map(squares, range(40), batch=2):
+            answered.append(item)
+    assert answered == list(range(4))[: len(answered)]
+    assert not living(squares.built())
+
+
+def test_where_all_workers_end_the_work_ends(workers, tmp_path):
+    squares = Squares(tmp_path, deadly=(0, 1))
+    with pytest.raises(WorkerError, match="two workers ended|all have ended"):
+        list(workers.map(squares, range(4), batch=1))
+    assert not living(squares.built())
+
+
+def test_who_stops_reading_leaves_no_process(workers, tmp_path):
+    squares = Squares(tmp_path, slow=tuple(range(1, 40)))
+    with closing(workers.map(squares, range(40), batch=1)) as answers:
+        assert next(iter(answers))[0] == 0
+    assert squares.built()
+    assert not living(squares.built())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_program_that_is_ended_leaves_no_process(tmp_path, engine, ending):
+    """Ctrl-C reaches all processes of a terminal, the others the program alone."""
+    command = [sys.executable, "-m", "support.crews", str(tmp_path), engine]
+    program = subprocess.Popen(command, cwd=TESTS, stderr=subprocess.PIPE, start_new_session=True)
+    squares = Squares(tmp_path)
+    try:
+        while not list(tmp_path.glob("answered-*")):
+            assert program.poll() is None, program.communicate()[1].decode()
+            time.sleep(0.05)
+        started = {child.pid for child in psutil.Process(program.pid).children(recursive=True)}
+        assert squares.built() <= started
+        if ending == signal.SIGINT:
+            os.killpg(program.pid, ending)
+        else:
+            program.send_signal(ending)
+        told = program.communicate(timeout=60)[1].decode()
+    finally:
+        program.kill()
+    assert program.returncode != 0
+    assert not living(started)
+    if ending == signal.SIGINT:
+        assert told.count("Traceback") <= 1, f"more than the program itself tells of it:\n{told}"
+
+
+def test_a_factory_that_cannot_be_sent_is_refused():
+    with pytest.raises(TypeError, match="expected a factory that can be pickled"):
+        list(Workers(WorkersConfig(engine="local", count=2)).map(lambda: len, [1], batch=1))
+
+
+@pytest.mark.parametrize(("given", "expected"), [(None, "share"), ("3", "3")])
+def test_the_threads_of_local_workers_share_the_cores(monkeypatch, given, expected):
+    """Unless the user has said how many there are."""
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    if given:
+        monkeypatch.setenv("OMP_NUM_THREADS", given)
+    monkeypatch.setattr("gsam_edge.training.workers.local.cores", lambda: 8)
+    answers = Workers(WorkersConfig(engine="local", count=2)).map(with_threads, [1, 2], batch=1)
+    assert [answer["OMP_NUM_THREADS"] for _, answer in answers] == ["4" if expected == "share" else expected] * 2
+
+
+def test_each_local_worker_sees_a_gpu_of_its_own(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5,7")
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    answers = Workers(WorkersConfig(engine="local", count=3)).map(with_threads, range(30), batch=1)
+    seen = {answer["CUDA_VISIBLE_DEVICES"] for _, answer in answers}
+    assert seen <= {"5", "7"}
+    assert seen
+
+
+@pytest.mark.skipif(importlib.util.find_spec("ray") is not None, reason="Ray is installed")
+def test_ray_that_is_not_there_is_one_message_with_the_command(monkeypatch):
+    monkeypatch.setattr(os, "environ", {**os.environ})
+    with pytest.raises(SettingError, match=r"Ray, since engine is ray, .*pip install 'gsam_edge\[ray\]'"):
+        list(Workers(WorkersConfig(engine="ray", count=2)).map(refuse, [1], batch=1))

@@ -83,7 +83,8 @@ def with_threads() -> Callable[[Sequence[int]], list[dict[str, str | None]]]:
     return lambda batch: [{name: os.environ.get(name) for name in names} for _ in batch]
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Squares numbers slowly as the command line says: folder, engine."""
     folder, engine = Path(sys.argv[1]), sys.argv[2]
     squares = Squares(folder, slow=tuple(range(1000)))
     for item, _ in Workers(WorkersConfig(engine=engine, count=2)).map(squares, range(1000), batch=1):  # type: ignore[arg-type]

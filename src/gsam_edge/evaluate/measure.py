@@ -264,6 +264,5 @@ def _why_it_ended(process: "subprocess.Popen[bytes]", request: str) -> ProcessEn
     """Returns the error that says why a worker ended without a reply."""
     code = process.wait()
     kind = ProcessKilledError if code == -signal.SIGKILL else ProcessEndedError
-    return kind(
-        f"the process of the measured artefact {how_it_ended(code)} when asked to {request}; see its standard error above"
-    )
+    cause = f"{how_it_ended(code)} when asked to {request}"
+    return kind(f"the process of the measured artefact {cause}; see its standard error above")

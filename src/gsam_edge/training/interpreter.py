@@ -60,7 +60,7 @@ def start_interpreter(module: str, environment: Mapping[str, str]) -> Interprete
 
 
 def own_streams() -> tuple[BufferedReader, BinaryIO]:
-    """Returns, in a started process, its requests and answers; what libraries print goes to standard error from now on."""
+    """Returns, in a started process, requests and answers; what libraries print goes to standard error from now on."""
     requests = os.fdopen(os.dup(sys.stdin.fileno()), "rb")
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())

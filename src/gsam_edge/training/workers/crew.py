@@ -104,7 +104,8 @@ class _Team:
     def _free(self) -> int | None:
         """Returns the worker with the fewest batches in hand, if it takes one more."""
         worker = min(self._hands, key=lambda each: len(self._hands[each]), default=None)
-        return worker if worker is not None and len(self._hands[worker]) < _IN_HAND else None
+        most = 1 if self._starting else _IN_HAND  # of a few batches each shall have its share
+        return worker if worker is not None and len(self._hands[worker]) < most else None
 
     def _give(self, worker: int, unit: _Unit) -> None:
         self._hands[worker].append(unit)

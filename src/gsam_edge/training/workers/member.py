@@ -91,7 +91,7 @@ class _KeptRecords(QueueHandler):
 
 
 def _as_sent(error: Exception) -> Exception:
-    """Returns an error as the parent will have it, with its traceback as a note; one that cannot be sent as its text."""
+    """Returns an error as the parent will have it: with its traceback as a note, or as a text if it cannot be sent."""
     text = "".join(traceback.format_exception(error))
     try:
         arrives = pickle.loads(pickle.dumps(error))  # noqa: S301 - this process's own

@@ -15,10 +15,9 @@ from gsam_edge.training.workers.member import Member, Outcome
 #: Ray reads these when it is imported: no report to its makers, no environment of its own under `uv run`.
 _QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0"}
 
-#: Of a cluster of this machine alone: it listens on the loopback address only (Ray calls that a cluster for Windows),
-#: and obeys who knows a secret. Ray would put one into the user's home, if there were none here.
+#: Of a cluster of this machine alone: it listens on the loopback address only, as it would on Windows, and obeys only
+#: who knows its token, which `_ray` makes; Ray would keep one in the user's home.
 _ALONE = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_AUTH_MODE": "token"}
-_SECRET = "RAY_AUTH_TOKEN"
 
 
 class RayCrew:
@@ -104,7 +103,7 @@ def _joins() -> bool:
 
 
 def _ray() -> Any:
-    alone = {} if _joins() else {**_ALONE, _SECRET: secrets.token_hex(32)}
+    alone = {} if _joins() else {**_ALONE, "RAY_AUTH_TOKEN": secrets.token_hex(32)}
     for name, value in {**_QUIET, **alone}.items():
         os.environ.setdefault(name, value)
     try:

@@ -77,10 +77,24 @@ def refuse() -> Callable[[Sequence[int]], list[int]]:
     raise SettingError("device: expected one that is there")
 
 
+def unsendable() -> Callable[[Sequence[int]], list[object]]:
+    """Builds a model whose answers cannot be pickled."""
+    return lambda batch: [lambda: None for _ in batch]
+
+
 def with_threads() -> Callable[[Sequence[int]], list[dict[str, str | None]]]:
     """Builds a model that says what of its environment concerns threads and GPUs."""
     names = ("OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES")
     return lambda batch: [{name: os.environ.get(name) for name in names} for _ in batch]
+
+
+def hold_cluster() -> None:
+    """Starts a cluster of Ray in the folder that the command line names, and tells its address."""
+    import ray
+
+    context = ray.init(address="local", num_cpus=4, include_dashboard=False, _temp_dir=sys.argv[1])
+    print(f"address {context.address_info['gcs_address']}", flush=True)  # noqa: T201
+    signal.pause()
 
 
 def main() -> None:

@@ -3,10 +3,13 @@
 import importlib.util
 import logging
 import os
+import pickle
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -15,7 +18,7 @@ import pytest
 
 from gsam_edge.training.errors import SettingError, WorkerError
 from gsam_edge.training.workers import Workers, WorkersConfig
-from support.crews import Squares, refuse, with_threads
+from support.crews import Squares, refuse, unsendable, with_threads
 
 TESTS = Path(__file__).parents[1]
 NO_RAY = "Ray is not installed: pip install 'gsam_edge[ray]'"
@@ -28,10 +31,41 @@ ENGINES = [
 ]
 
 
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory) -> Iterator[dict[str, str]]:
+    """Yields the variables with which a cluster of Ray is joined: on a busy core each takes half a minute to start."""
+    secret = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "of-a-test" * 8}
+    variables = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_USAGE_STATS_ENABLED": "0", **secret}
+    with tempfile.TemporaryDirectory() as folder:  # paths of sockets are short
+        program = [sys.executable, "-c", "from support.crews import hold_cluster; hold_cluster()", folder]
+        environment = os.environ | variables | {"PYTHONPATH": search_path()}
+        holder = subprocess.Popen(program, cwd=TESTS, env=environment, stdout=subprocess.PIPE, text=True)
+        try:
+            told = next(line for line in holder.stdout if line.startswith("address ")).removeprefix("address ").strip()
+            yield variables | {"RAY_ADDRESS": told}
+        finally:
+            holder.terminate()
+            holder.communicate()
+
+
+def search_path() -> str:
+    return os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])
+
+
 @pytest.fixture(params=ENGINES)
-def engine(request, monkeypatch) -> str:
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")]))
+def alone(request, monkeypatch) -> str:
+    """Names an engine that uses this machine alone."""
+    monkeypatch.setenv("PYTHONPATH", search_path())
     return request.param
+
+
+@pytest.fixture
+def engine(alone, request, monkeypatch) -> str:
+    """Names an engine, which joins a cluster if it is Ray."""
+    if alone == "ray":
+        for name, value in request.getfixturevalue("cluster").items():
+            monkeypatch.setenv(name, value)
+    return alone
 
 
 @pytest.fixture
@@ -101,6 +135,11 @@ def test_an_error_that_cannot_be_sent_arrives_as_its_text(workers, tmp_path):
         list(workers.map(Squares(tmp_path, odd=(1,)), range(3), batch=1))
 
 
+def test_answers_that_cannot_be_sent_are_an_error(workers):
+    with pytest.raises((AttributeError, pickle.PicklingError), match="pickle"):
+        list(workers.map(unsendable, range(3), batch=1))
+
+
 def test_an_error_of_the_factory_arrives_as_itself(workers):
     with pytest.raises(SettingError, match="device: expected one that is there"):
         list(workers.map(refuse, range(3), batch=1))
@@ -148,10 +187,12 @@ def test_who_stops_reading_leaves_no_process(workers, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_a_program_that_is_ended_leaves_no_process(tmp_path, engine, ending):
-    """Ctrl-C reaches all processes of a terminal, the others the program alone."""
-    command = [sys.executable, "-c", "from support.crews import main; main()", str(tmp_path), engine]
-    program = subprocess.Popen(command, cwd=TESTS, stderr=subprocess.PIPE, start_new_session=True)
+def test_a_program_that_is_ended_leaves_no_process(tmp_path, alone, ending):
+    """Ctrl-C reaches all processes of a terminal, the others the program alone. Nobody is listened to from outside."""
+    command = [sys.executable, "-c", "from support.crews import main; main()", str(tmp_path), alone]
+    (tmp_path / "home").mkdir()
+    environment = os.environ | {"HOME": str(tmp_path / "home")}
+    program = subprocess.Popen(command, cwd=TESTS, stderr=subprocess.PIPE, start_new_session=True, env=environment)
     squares = Squares(tmp_path)
     try:
         while not list(tmp_path.glob("answered-*")):
@@ -159,6 +200,10 @@ def test_a_program_that_is_ended_leaves_no_process(tmp_path, engine, ending):
             time.sleep(0.05)
         started = {child.pid for child in psutil.Process(program.pid).children(recursive=True)}
         assert squares.built() <= started
+        places = [place for number in (program.pid, *started) for place in psutil.Process(number).net_connections()]
+        addresses = {place.laddr.ip for place in places if place.status == psutil.CONN_LISTEN}
+        assert addresses <= {"127.0.0.1", "::ffff:127.0.0.1", "::1"}
+        assert bool(addresses) == (alone == "ray")
         if ending == signal.SIGINT:
             os.killpg(program.pid, ending)
         else:
@@ -168,6 +213,7 @@ def test_a_program_that_is_ended_leaves_no_process(tmp_path, engine, ending):
         program.kill()
     assert program.returncode != 0
     assert not living(started)
+    assert not list((tmp_path / "home").iterdir())
     if ending == signal.SIGINT:
         assert told.count("Traceback") <= 1, f"more than the program itself tells of it:\n{told}"
 

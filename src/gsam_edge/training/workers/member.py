@@ -42,14 +42,14 @@ def answers_to(model: Callable[[Sequence[Item]], Sequence[Answer]], batch: Seque
 
 
 class Member:
-    """One worker."""
+    """One worker; its replies are pickled outcomes."""
 
     def __init__(self) -> None:
         self._model: Callable[[Sequence[Any]], Sequence[Any]] | None = None
         self._log = _KeptRecords()
         logging.getLogger().addHandler(self._log)
 
-    def build(self, factory: bytes) -> Outcome:
+    def build(self, factory: bytes) -> bytes:
         """Builds the model of a pickled factory."""
 
         def built() -> None:
@@ -57,7 +57,7 @@ class Member:
 
         return self._outcome(built)
 
-    def answer(self, batch: Sequence[Any]) -> Outcome:
+    def answer(self, batch: Sequence[Any]) -> bytes:
         """Answers a batch."""
 
         def answers() -> Sequence[Any]:
@@ -67,12 +67,11 @@ class Member:
 
         return self._outcome(answers)
 
-    def _outcome(self, work: Callable[[], Any]) -> Outcome:
+    def _outcome(self, work: Callable[[], Any]) -> bytes:
         try:
-            value, error = work(), None
-        except Exception as raised:  # noqa: BLE001 - handed to the parent, which raises it
-            value, error = None, _as_sent(raised)
-        return Outcome(value, error, self._log.taken())
+            return pickle.dumps(Outcome(work(), None, self._log.taken()), protocol=pickle.HIGHEST_PROTOCOL)
+        except Exception as error:  # noqa: BLE001 - handed to the parent, which raises it
+            return pickle.dumps(Outcome(None, _as_sent(error), self._log.taken()))
 
 
 class _KeptRecords(QueueHandler):
@@ -112,11 +111,7 @@ def serve(requests: BufferedReader, answers: BinaryIO) -> None:
     while requests.peek(1):
         outcome = reply(member, pickle.load(requests))  # noqa: S301 - our own parent process sent it
         try:
-            sent = pickle.dumps(outcome, protocol=pickle.HIGHEST_PROTOCOL)
-        except Exception as error:  # noqa: BLE001 - whatever an answer does when it is pickled
-            sent = pickle.dumps(Outcome(error=_as_sent(error)))
-        try:
-            answers.write(sent)
+            answers.write(outcome)
             answers.flush()
         except BrokenPipeError:
             os._exit(1)  # an orderly end would write what nobody reads once more

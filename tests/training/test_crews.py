@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import psutil
@@ -32,20 +32,24 @@ ENGINES = [
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory) -> Iterator[dict[str, str]]:
-    """Yields the variables with which a cluster of Ray is joined: on a busy core each takes half a minute to start."""
+def cluster() -> Iterator[dict[str, str]]:
+    """Yields the variables with which a cluster of Ray is joined: on a busy core one takes half a minute to start."""
     secret = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "of-a-test" * 8}
     variables = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_USAGE_STATS_ENABLED": "0", **secret}
-    with tempfile.TemporaryDirectory() as folder:  # paths of sockets are short
-        program = [sys.executable, "-c", "from support.crews import hold_cluster; hold_cluster()", folder]
-        environment = os.environ | variables | {"PYTHONPATH": search_path()}
-        holder = subprocess.Popen(program, cwd=TESTS, env=environment, stdout=subprocess.PIPE, text=True)
-        try:
-            told = next(line for line in holder.stdout if line.startswith("address ")).removeprefix("address ").strip()
-            yield variables | {"RAY_ADDRESS": told}
-        finally:
-            holder.terminate()
-            holder.communicate()
+    program = [sys.executable, "-c", "from support.crews import hold_cluster; hold_cluster()"]
+    environment = os.environ | variables | {"PYTHONPATH": search_path()}
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as holders:  # paths of sockets are short
+        for attempt in range(4):  # it gives up after 30 s, which a busy machine may need
+            command = [*program, f"{folder}/{attempt}"]
+            holder = holders.enter_context(
+                subprocess.Popen(command, cwd=TESTS, env=environment, stdout=subprocess.PIPE, text=True)
+            )
+            holders.callback(holder.terminate)
+            for line in holder.stdout:
+                if line.startswith("address "):
+                    yield variables | {"RAY_ADDRESS": line.removeprefix("address ").strip()}
+                    return
+        pytest.fail("Ray does not start")
 
 
 def search_path() -> str:

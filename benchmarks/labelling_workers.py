@@ -85,6 +85,12 @@ def labelled(folder: Path, names: list[str], config: WorkersConfig, score: float
     return store
 
 
+def processor_seconds() -> float:
+    """Returns the processor time of this process and of those that it started and that have ended."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
+
+
 def main() -> None:
     """Labels with each number of workers, compares the labels, and checks the claim."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -100,9 +106,12 @@ def main() -> None:
     stores: dict[int, TimedStore] = {}
     for count in arguments.workers:
         config = WorkersConfig(engine=arguments.engine, count=count)
+        before = processor_seconds()
         stores[count] = labelled(arguments.folder, names, config, arguments.score)
+        spent = (processor_seconds() - before) / len(names)
         ratio = stores[count].rate() / stores[arguments.workers[0]].rate()
-        print(f"{count} workers: {stores[count].rate():.2f} images a second ({ratio:.2f} x)")
+        print(f"{count} workers: {stores[count].rate():.2f} images a second ({ratio:.2f} x)", end=", ")
+        print(f"{spent:.2f} s of processor time an image, the start included")
     reference = stores[arguments.workers[0]]
     assert all(dict(store) == dict(reference) for store in stores.values()), "the labels differ"
     with tempfile.TemporaryDirectory() as folder:

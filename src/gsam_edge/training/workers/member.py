@@ -107,12 +107,13 @@ def serve(requests: BufferedReader, answers: BinaryIO) -> None:
 
     A parent that is gone ends the process.
     """
-    member, reply = Member(), Member.build
+    member = Member()
+    reply: Callable[[Any], bytes] = member.build
     while requests.peek(1):
-        outcome = reply(member, pickle.load(requests))  # noqa: S301 - our own parent process sent it
+        outcome = reply(pickle.load(requests))  # noqa: S301 - our own parent process sent it
         try:
             answers.write(outcome)
             answers.flush()
         except BrokenPipeError:
             os._exit(1)  # an orderly end would write what nobody reads once more
-        reply = Member.answer
+        reply = member.answer

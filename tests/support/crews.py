@@ -11,6 +11,7 @@ from pathlib import Path
 
 from gsam_edge.training.errors import SettingError
 from gsam_edge.training.workers import Workers, WorkersConfig
+from gsam_edge.vision.errors import UserError
 
 
 class OddError(Exception):
@@ -18,6 +19,13 @@ class OddError(Exception):
 
     def __init__(self, first: str, second: str) -> None:
         super().__init__(f"{first} and {second}")
+
+
+class OddUserError(UserError):
+    """One that cannot be pickled and read again, and that a user can fix."""
+
+    def __init__(self, first: str, second: str) -> None:
+        super().__init__(f"expected {first}, got {second}")
 
 
 @dataclass(frozen=True)
@@ -28,7 +36,7 @@ class Squares:
         notes: folder in which each process that built a model leaves a file with its number.
         slow: numbers that take a second.
         refused: numbers that are an error for the user.
-        odd: numbers that are an error which cannot be sent.
+        odd: numbers that are an error which cannot be sent; one for the user where they are even.
         told: numbers that are warned of.
         deadly: numbers at which the process is killed.
         deadly_once: numbers at which the first process is killed that comes to them.
@@ -57,7 +65,7 @@ class Squares:
             if number in self.refused:
                 raise SettingError(f"number: expected another one, got {number}")
             if number in self.odd:
-                raise OddError("this", "that")
+                raise (OddError if number % 2 else OddUserError)("this", "that")
             if number in self.told:
                 logging.getLogger("squares").warning("%d is odd", number)
             if number in self.deadly or (number in self.deadly_once and self._is_first(number)):

@@ -139,6 +139,11 @@ def test_an_error_that_cannot_be_sent_arrives_as_its_text(workers, tmp_path):
         list(workers.map(Squares(tmp_path, odd=(1,)), range(3), batch=1))
 
 
+def test_an_error_for_the_user_that_cannot_be_sent_stays_one(workers, tmp_path):
+    with pytest.raises(WorkerError, match="expected this, got that"):
+        list(workers.map(Squares(tmp_path, odd=(0,)), range(3), batch=1))
+
+
 def test_answers_that_cannot_be_sent_are_an_error(workers):
     with pytest.raises((AttributeError, pickle.PicklingError), match="pickle"):
         list(workers.map(unsendable, range(3), batch=1))

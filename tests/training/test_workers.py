@@ -81,7 +81,7 @@ def test_a_teacher_can_be_sent_elsewhere_and_is_asked_about_each_image():
     pixels = {"4.png": np.zeros((5, 9, 3), np.uint8), "2.png": np.zeros((6, 9, 3), np.uint8)}
     factory = pickle.loads(pickle.dumps(QuestionedTeacher(partial(paint, 3), pixels)))  # noqa: S301
     answers = list(Workers().map(factory, questions(split, prompted_with_boxes=True, bar="asking"), batch=2))
-    assert [question.image_id for question, _ in answers] == [4, 2]
+    assert [str(question) for question, _ in answers] == ["4.png", "2.png"]
     assert [found.unmasked.xyxy.tolist() for _, found in answers] == [[[3, 0, 9, 5]], [[3, 0, 9, 6]]]
     assert [len(question.prompt) for question, _ in answers] == [0, 1]
     unprompted = questions(split, prompted_with_boxes=False, bar="asking")

@@ -263,6 +263,6 @@ def worker_process(threads: int, timeout_s: float) -> Iterator[Callable[..., Any
 def _why_it_ended(process: "subprocess.Popen[bytes]", request: str) -> ProcessEndedError:
     """Returns the error that says why a worker ended without a reply."""
     code = process.wait()
-    kind = ProcessKilledError if code == -signal.SIGKILL else ProcessEndedError
+    kind = ProcessKilledError if code < 0 and -code == signal.SIGKILL else ProcessEndedError
     cause = f"{how_it_ended(code)} when asked to {request}"
     return kind(f"the process of the measured artefact {cause}; see its standard error above")

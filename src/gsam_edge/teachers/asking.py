@@ -17,12 +17,10 @@ class Question(NamedTuple):
     """Input of a teacher: one image and, where it is prompted with boxes, the true objects.
 
     Attributes:
-        image_id: its COCO id.
         file_name: the image. It is decoded by who answers: in another process it would take its pixels twice.
         prompt: its true objects without their masks, or None for a teacher that is not prompted with boxes.
     """
 
-    image_id: int
     file_name: str
     prompt: Detections | None
 
@@ -68,4 +66,4 @@ def questions(split: Annotations, *, prompted_with_boxes: bool, bar: str) -> Gen
     """
     for image in track(split.images, description=bar):
         prompt = split.truth(image["id"], masks=False) if prompted_with_boxes else None
-        yield Question(image["id"], image["file_name"], prompt)
+        yield Question(image["file_name"], prompt)

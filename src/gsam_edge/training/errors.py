@@ -16,4 +16,4 @@ class BusyError(UserError):
 
 
 class WorkerError(UserError):
-    """Processes that share the work ended before it was done."""
+    """Processes that share the work ended before it was done, or one of them met an error that a user can fix."""

@@ -117,17 +117,16 @@ def label_sets(
         def open_questions() -> Generator[Question, None, None]:
             while waiting:
                 name, image = waiting.popleft()
-                image_id, file_name = image["id"], image["file_name"]
-                prompt = sets[name].truth(image_id, masks=False) if teacher.prompted_with_boxes else None
-                key = _key(image_digest(images, file_name), teacher, sets[name].class_names, prompt)
-                keys[name][image_id] = key
+                prompt = sets[name].truth(image["id"], masks=False) if teacher.prompted_with_boxes else None
+                key = _key(image_digest(images, image["file_name"]), teacher, sets[name].class_names, prompt)
+                keys[name][image["id"]] = key
                 if key in asked or key in store:
                     hits[name] += 1
                     show(f"{hits.total()} from the store")
                 else:
                     asked.add(key)
                     in_hand.append((name, key))
-                    yield Question(image_id, file_name, prompt)
+                    yield Question(image["file_name"], prompt)
 
         factory = QuestionedTeacher(predict, images)
         with (

@@ -92,7 +92,9 @@ class _Team:
             self._lose(worker, outcome.why)
             return
         for record in outcome.records:
-            logging.getLogger(record.name).handle(record)
+            told = logging.getLogger(record.name)
+            if told.isEnabledFor(record.levelno):
+                told.handle(record)
         if worker not in self._starting:
             self._hands[worker].popleft().outcome = outcome
             return

@@ -10,6 +10,9 @@ from io import BufferedReader
 from logging.handlers import QueueHandler
 from typing import Any, BinaryIO, TypeVar
 
+from gsam_edge.training.errors import WorkerError
+from gsam_edge.vision.errors import UserError
+
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
@@ -97,7 +100,7 @@ def _as_sent(error: Exception) -> Exception:
     except Exception:  # noqa: BLE001 - whatever an error class does when it is pickled
         arrives = None
     if type(arrives) is not type(error) or str(arrives) != str(error):
-        return RuntimeError(f"a worker failed:\n{text}")
+        return WorkerError(str(error)) if isinstance(error, UserError) else RuntimeError(f"a worker failed:\n{text}")
     error.add_note(f"raised in a worker:\n{text}")
     return error
 

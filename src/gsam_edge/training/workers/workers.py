@@ -67,7 +67,7 @@ class Workers:
             WorkerError: if all workers ended, or two of them on one batch.
             SettingError: if the engine is not there.
             Exception: what the factory or the model raised, also in another process: there with its traceback as a
-                note, or as a RuntimeError where it cannot be pickled.
+                note. One that cannot be pickled is a RuntimeError, and a WorkerError where a user can mend it.
         """
         if batch < 1:
             raise ValueError(f"batch: expected at least 1 item, got {batch}")

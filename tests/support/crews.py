@@ -90,6 +90,13 @@ def unsendable() -> Callable[[Sequence[int]], list[object]]:
     return lambda batch: [lambda: None for _ in batch]
 
 
+class Unreadable:
+    """An item that a worker cannot read."""
+
+    def __reduce__(self) -> tuple[type, tuple[str]]:
+        return int, ("no number",)
+
+
 def with_threads() -> Callable[[Sequence[int]], list[dict[str, str | None]]]:
     """Builds a model that says what of its environment concerns threads and GPUs."""
     names = ("OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES")

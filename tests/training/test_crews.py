@@ -18,7 +18,7 @@ import pytest
 
 from gsam_edge.training.errors import SettingError, WorkerError
 from gsam_edge.training.workers import Workers, WorkersConfig
-from support.crews import Squares, refuse, unsendable, with_threads
+from support.crews import Squares, Unreadable, refuse, unsendable, with_threads
 
 TESTS = Path(__file__).parents[1]
 NO_RAY = "Ray is not installed: pip install 'gsam_edge[ray]'"
@@ -147,6 +147,11 @@ def test_an_error_for_the_user_that_cannot_be_sent_stays_one(workers, tmp_path):
 def test_answers_that_cannot_be_sent_are_an_error(workers):
     with pytest.raises((AttributeError, pickle.PicklingError), match="pickle"):
         list(workers.map(unsendable, range(3), batch=1))
+
+
+def test_an_item_that_cannot_be_read_is_an_error(workers, tmp_path):
+    with pytest.raises(ValueError, match="no number"):
+        list(workers.map(Squares(tmp_path), [Unreadable()], batch=1))
 
 
 def test_an_error_of_the_factory_arrives_as_itself(workers):

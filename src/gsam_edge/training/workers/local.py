@@ -45,7 +45,7 @@ class LocalCrew:
 
     def send(self, worker: int, batch: Sequence[Any]) -> None:
         """See `Crew.send`."""
-        self._write(worker, batch)
+        self._write(worker, pickle.dumps(batch, protocol=pickle.HIGHEST_PROTOCOL))
 
     def next_outcome(self) -> tuple[int, Outcome | Died]:
         """See `Crew.next_outcome`."""
@@ -62,11 +62,10 @@ class LocalCrew:
             with suppress(OSError):  # what it has not read
                 process.requests.close()
 
-    def _write(self, worker: int, message: Any) -> None:
-        content = pickle.dumps(message, protocol=pickle.HIGHEST_PROTOCOL)
+    def _write(self, worker: int, message: bytes) -> None:
         requests = self._started[worker][0].requests
         with suppress(OSError):  # it has ended, as its listener will say
-            requests.write(content)
+            pickle.dump(message, requests, protocol=pickle.HIGHEST_PROTOCOL)
             requests.flush()
 
     def _listen(self, worker: int, started: Interpreter) -> None:

@@ -45,7 +45,7 @@ def answers_to(model: Callable[[Sequence[Item]], Sequence[Answer]], batch: Seque
 
 
 class Member:
-    """One worker; its replies are pickled outcomes."""
+    """One worker; what it is told is pickled, and its replies are pickled outcomes."""
 
     def __init__(self) -> None:
         self._model: Callable[[Sequence[Any]], Sequence[Any]] | None = None
@@ -60,13 +60,13 @@ class Member:
 
         return self._outcome(built)
 
-    def answer(self, batch: Sequence[Any]) -> bytes:
-        """Answers a batch."""
+    def answer(self, batch: bytes) -> bytes:
+        """Answers a pickled batch."""
 
         def answers() -> Sequence[Any]:
             if self._model is None:
                 raise RuntimeError("expected a model to be built before the first batch")
-            return answers_to(self._model, batch)
+            return answers_to(self._model, pickle.loads(batch))  # noqa: S301 - our own parent process sent it
 
         return self._outcome(answers)
 
@@ -106,12 +106,12 @@ def _as_sent(error: Exception) -> Exception:
 
 
 def serve(requests: BufferedReader, answers: BinaryIO) -> None:
-    """Reads a pickled factory and then batches, replies to each with an `Outcome`, and returns when there are no more.
+    """Replies to a factory and then to batches, as a `Member` does, and returns when there are no more.
 
     A parent that is gone ends the process.
     """
     member = Member()
-    reply: Callable[[Any], bytes] = member.build
+    reply = member.build
     while requests.peek(1):
         outcome = reply(pickle.load(requests))  # noqa: S301 - our own parent process sent it
         try:

@@ -52,7 +52,8 @@ class RayCrew:
 
     def send(self, worker: int, batch: Sequence[Any]) -> None:
         """See `Crew.send`."""
-        self._pending[self._actors[worker].answer.remote(batch)] = worker
+        content = pickle.dumps(batch, protocol=pickle.HIGHEST_PROTOCOL)
+        self._pending[self._actors[worker].answer.remote(content)] = worker
 
     def next_outcome(self) -> tuple[int, Outcome | Died]:
         """See `Crew.next_outcome`."""

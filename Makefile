@@ -38,7 +38,7 @@ lint: $(READY) ## style, types, import contracts
 	$(BIN)/lint-imports
 
 viz: $(READY) ## the pipelines in the browser
-	$(VIEWER) $(KEDRO) viz run
+	$(VIEWER) --page "http://127.0.0.1:4141/?types=nodes,modularPipeline" $(KEDRO) viz run --no-browser
 
 # kedro-mlflow looks for `mlflow` on the PATH.
 ui: export PATH := $(CURDIR)/$(BIN):$(PATH)

@@ -71,7 +71,9 @@ def test_a_missing_folder_and_a_save_are_refused(tmp_path):
 
 def imported(source):
     files = load(source)
-    return import_annotations(files, "yolo", ImportConfig(class_names={}, labels_lost="drop")), files
+    return import_annotations(
+        files, "yolo", ImportConfig(class_names={}, labels_lost="drop", unlisted_images="empty")
+    ), files
 
 
 def test_the_import_is_a_dataset_and_can_be_repeated(source, tmp_path):
@@ -96,7 +98,9 @@ def test_an_image_that_lies_inside_its_annotations_becomes_a_file(tmp_path):
     document = {"shapes": [box], "imagePath": "/home/jo/a.png", "imageData": base64.b64encode(png()).decode()}
     (folder / "a.json").write_text(json.dumps(document))
     files = load(folder)
-    result = import_annotations(files, "labelme", ImportConfig(class_names={}, labels_lost="drop"))
+    result = import_annotations(
+        files, "labelme", ImportConfig(class_names={}, labels_lost="drop", unlisted_images="empty")
+    )
     ImportedFolderDataset(filepath=str(tmp_path / "ours")).save((result, files))
     assert (tmp_path / "ours" / "a.png").read_bytes() == png()
 
@@ -156,6 +160,8 @@ def test_links_out_of_the_folder_are_named(source, tmp_path):
     (source / "again").symlink_to(source / "images")
     files = load(source)
     assert files.links_outside() == ("gone.txt", "images/link.png", "photos")
-    imported = import_annotations(files, "yolo", ImportConfig(class_names={0: "bag"}, labels_lost="drop"))
+    imported = import_annotations(
+        files, "yolo", ImportConfig(class_names={0: "bag"}, labels_lost="drop", unlisted_images="empty")
+    )
     (entry,) = [entry for entry in imported.report["skipped"] if entry["code"] == "link_outside"]
     assert [example["where"] for example in entry["examples"]] == ["gone.txt", "images/link.png", "photos"]

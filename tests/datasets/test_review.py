@@ -63,7 +63,9 @@ def test_label_studio_tasks_are_read_by_its_importer(saved, tmp_path):
     for other in ("annotations.json", "candidates.json", "review.json"):
         (folder / other).unlink()
     files = ForeignFolder(folder, max_pixels=10**6, max_bytes=10**7)
-    result = import_annotations(files, "label_studio", ImportConfig(class_names={}, labels_lost="error"))
+    result = import_annotations(
+        files, "label_studio", ImportConfig(class_names={}, labels_lost="error", unlisted_images="empty")
+    )
     assert [image["file_name"] for image in result.content["images"]] == ["images/01.png", "images/02.png"]
     assert len(result.content["annotations"]) == 2
     assert '<Label value="ring"/>' in (folder / "label_studio.xml").read_text()

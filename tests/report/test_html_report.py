@@ -15,6 +15,7 @@ from gsam_edge.report.facts.collect import collect_facts
 from gsam_edge.report.pages.html import html_report
 from gsam_edge.report.pages.model_card import model_card
 from gsam_edge.report.pages.preview import PREVIEW
+from gsam_edge.report.sections.html.environment import environment
 from gsam_edge.report.sections.html.made import duration
 from gsam_edge.report.sections.html.table import PAGE_SECTIONS
 from support.run_reports import CONFIG, run_facts, run_reports
@@ -279,3 +280,43 @@ def test_images_are_bounded_in_number_and_size():
 
 def test_times_in_words():
     assert [duration(seconds) for seconds in (3.2, 125, 3725)] == ["3 s", "2 min 5 s", "1 h 2 min"]
+
+
+def _section(reports, name):
+    return html_report(run_facts(reports)).partition(f'<section id="{name}"')[2].partition("</section>")[0]
+
+
+def test_the_times_of_all_stages_are_shown_and_no_artefact_that_was_timed_in_part():
+    reports = run_reports()
+    stages = {"decode": 1.0, "preprocess": 2.0, "inference": 7.0}
+    rows = reports["comparison"]
+    rows[:] = [rows[0] | {"artefact": "teacher", "stages_ms": {"decode": 1.5}}, rows[1] | {"stages_ms": stages}]
+    shown = _section(reports, "artefacts").partition("Where the time goes")[2].partition("</table>")[0]
+    assert [name for name in (*stages, "teacher") if name in shown] == list(stages)
+
+
+def test_a_difference_says_whether_it_is_of_boxes_or_of_masks():
+    reports = run_reports()
+    (part,) = (part for part in reports["evaluation_report"]["differences"].values())
+    part["figures"]["mask_map50"] = dict(part["figures"]["box_map50"])
+    shown = _section(reports, "artefacts").partition("Do they differ")[2].partition("</table>")[0]
+    assert shown.count(">boxes<") == shown.count(">masks<") == 1
+
+
+def test_files_that_miss_the_same_stand_in_one_line():
+    reports = run_reports()
+    reports["recommendation"]["others"] = [
+        {"artefact": name, "misses": [why]}
+        for name, why in (("student", "slower"), ("student_ncnn", "not asked for"), ("student_litert", "not asked for"))
+    ]
+    rows = _section(reports, "file").partition("<tbody>")[2].partition("</tbody>")[0]
+    assert (rows.count("<tr>"), rows.count("not asked for")) == (2, 1)
+    assert "student_ncnn" in rows
+    assert "student_litert" in rows
+
+
+def test_a_command_in_an_advice_is_code_and_nothing_else_in_it_is_markup():
+    assert (
+        environment().filters["coded"]("run `kedro run --env=full` on <b>")
+        == "run <code>kedro run --env=full</code> on &lt;b&gt;"
+    )

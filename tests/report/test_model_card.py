@@ -21,7 +21,7 @@ def test_the_header_holds_the_figures_that_the_hub_indexes():
         "bag student_onnx_int8",
     )
     figures = {result.metric_type: result.metric_value for result in data.eval_results}
-    assert figures == {"mAP50": 0.912, "recall": 0.94, "precision": round(94 / 97, 4), "f1": round(188 / 197, 4)}
+    assert figures == {"box mAP50": 0.912, "recall": 0.94, "precision": round(94 / 97, 4), "F1": round(188 / 197, 4)}
     assert {(result.dataset_name, result.dataset_split) for result in data.eval_results} == {("bag", "test")}
 
 
@@ -29,6 +29,18 @@ def test_a_student_with_masks_segments():
     reports = run_reports()
     reports["comparison"][1]["mask_map50"] = 0.8
     assert ModelCard(model_card(run_facts(reports))).data.pipeline_tag == "image-segmentation"
+
+
+def test_accuracy_is_that_of_boxes_and_of_masks_each_by_its_name():
+    reports = run_reports()
+    reports["comparison"][1] |= {"mask_map50": 0.8, "box_map50_95": 0.7}
+    figures = reports["evaluation_report"]["artefacts"]["student_onnx_int8"]["figures"]
+    figures["mask_map50_95"] = {"value": 0.6, "ci95": [0.55, 0.64]}
+    lines = model_card(run_facts(reports)).splitlines()
+    assert "| box mAP50 | 0.912 (0.881 to 0.936) |" in lines
+    assert "| box mAP50-95 | 0.700 |" in lines
+    assert "| mask mAP50 | 0.800 |" in lines
+    assert "| mask mAP50-95 | 0.600 (0.550 to 0.640) |" in lines
 
 
 def test_the_text_has_the_parts_of_the_hubs_template():

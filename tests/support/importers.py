@@ -41,8 +41,8 @@ class Files:
         return self.sizes.get(name, SIZE)
 
 
-def imported(format_name, contents, class_names=None, sizes=None, labels_lost="drop"):
-    config = ImportConfig(class_names=class_names or {}, labels_lost=labels_lost)
+def imported(format_name, contents, class_names=None, sizes=None, labels_lost="drop", unlisted_images="empty"):
+    config = ImportConfig(class_names=class_names or {}, labels_lost=labels_lost, unlisted_images=unlisted_images)
     result = import_annotations(Files(contents, sizes), format_name, config)
     assert json.loads(json.dumps(result.content)) == result.content
     assert json.loads(json.dumps(result.report)) == result.report

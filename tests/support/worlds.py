@@ -54,7 +54,7 @@ def said(world, digits=3):
 
 def imported_world(format_name, contents, digits=3):
     """Imports files; returns what they say as `said` does, the names of the images, and the result."""
-    config = ImportConfig(class_names={}, labels_lost="drop")
+    config = ImportConfig(class_names={}, labels_lost="drop", unlisted_images="empty")
     result = import_annotations(Files(contents), format_name, config)
     images = {image["id"]: image["file_name"] for image in result.content["images"]}
     classes = {category["id"]: category["name"] for category in result.content["categories"]}

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.mark.parametrize("name", IMPORTERS)
 def test_an_importer_is_called_with_files_and_settings_and_is_explained(name):
     with pytest.raises(InvalidDatasetError):
-        IMPORTERS[name](Files({}), ImportConfig(class_names={}, labels_lost="drop"))
+        IMPORTERS[name](Files({}), ImportConfig(class_names={}, labels_lost="drop", unlisted_images="empty"))
     docs = (ROOT / "docs" / "data.md").read_text("utf-8").splitlines()
     assert any(line.startswith(f"| `{name}` |") for line in docs)
     parameters = (ROOT / "conf" / "base" / "parameters_import_dataset.yml").read_text("utf-8").splitlines()

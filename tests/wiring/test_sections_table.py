@@ -99,6 +99,25 @@ def test_every_step_of_the_job_names_the_next_one_with_dataset_and_environment()
     assert summary.next_step(given, {"sample"}, None) is None
 
 
+def test_after_teachers_that_are_no_use_no_step_is_named_that_would_refuse_them(capsys):
+    outputs = Pipeline([node(lambda: 1, None, "teacher_report")])
+    floor = {"map50": 0.1, "mask_iou": 0.5, "recall": 0.3, "score_threshold": 0.25, "below": "error"}
+    report = {"grounding_dino": {"status": "tuned", "verdict": "useless", "why": "map50 0.01, below 0.1"}}
+
+    def said():
+        names = {"teacher_report": report, "params:teacher_floor": floor}
+        catalog = {name: SimpleNamespace(load=lambda value=value: value) for name, value in names.items()}
+        summary.SummaryHooks().after_pipeline_run({"env": None}, outputs, catalog)
+        return capsys.readouterr().err
+
+    assert "map50 0.01, below 0.1" in (refused := said())
+    assert "--pipeline=distillation" not in refused
+    floor["below"] = "keep"
+    assert "Next: kedro run --pipeline=distillation" in said()
+    floor["below"], report["grounding_dino"]["verdict"] = "error", "better than its base"
+    assert "Next: kedro run --pipeline=distillation" in said()
+
+
 @pytest.fixture
 def sections(monkeypatch):
     """What each section would say, in place of the tables themselves."""

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -43,3 +44,55 @@ def test_no_process_of_a_viewer_stays(tmp_path, how):
         viewer.send_signal(how)
     assert viewer.wait(60) == 0
     assert not is_there(server)
+
+
+#: A server that answers on a port, a while after it was started.
+SERVER = """
+import socket, sys, time
+time.sleep(0.3)
+with socket.create_server(("127.0.0.1", int(sys.argv[1]))) as server:
+    server.accept()
+    time.sleep(600)
+"""
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return taken.getsockname()[1]
+
+
+def test_the_browser_opens_on_the_page_as_soon_as_the_server_answers(tmp_path):
+    page, opened = f"http://127.0.0.1:{free_port()}/?types=nodes", tmp_path / "opened"
+    browser = tmp_path / "browser"
+    browser.write_text(f"#!/bin/sh\nprintf %s \"$1\" > '{opened}.part' && mv '{opened}.part' '{opened}'\n")
+    browser.chmod(0o755)
+    command = [sys.executable, "-c", SERVER, page.split(":")[2].split("/", maxsplit=1)[0]]
+    viewer = subprocess.Popen(
+        [sys.executable, "-m", "gsam_edge.viewer", "--page", page, *command],
+        env=os.environ | {"PYTHONPATH": str(ROOT / "src"), "BROWSER": f"{browser} %s"},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    until = time.monotonic() + 60
+    while not opened.exists() and time.monotonic() < until:
+        time.sleep(0.05)
+    viewer.terminate()
+    _, said = viewer.communicate(timeout=60)
+    assert (viewer.returncode, opened.read_text()) == (0, page)
+    assert page in said
+
+
+def test_a_page_whose_port_is_taken_is_not_opened_on_another_server():
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        page = f"http://127.0.0.1:{port}/"
+        viewer = subprocess.run(
+            [sys.executable, "-m", "gsam_edge.viewer", "--page", page, sys.executable, "-c", "raise SystemExit(7)"],
+            env=os.environ | {"PYTHONPATH": str(ROOT / "src")},
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert viewer.returncode == 1
+    assert viewer.stderr.startswith(f"Port {port} is taken")

@@ -19,6 +19,9 @@ from gsam_edge.export.table import FORMATS
 from gsam_edge.hooks.tracking import runs_address
 from gsam_edge.report.console import next_command
 from gsam_edge.report.sections.table import SECTIONS, fragments
+from gsam_edge.teachers.config import FloorConfig
+from gsam_edge.teachers.errors import UselessTeacherError
+from gsam_edge.teachers.judging.verdict import refuse_useless
 from gsam_edge.vision.text import visible
 
 #: Least width in columns: a narrower table of results would hide its numbers. A file or a pipe counts as 80 columns.
@@ -99,7 +102,9 @@ class SummaryHooks:
         bundle = _bundle(catalog) if "edge_bundle" in outputs else None
         if bundle:
             console.print(Text.assemble("For the device: ", (bundle, "bold")), soft_wrap=True)
-        if ("edge_bundle" not in outputs or bundle) and (command := next_step(run_params, outputs, catalog)):
+        if why := refusal(outputs, catalog):
+            console.print(Text.assemble(("Distillation would refuse this: ", "bold"), visible(why)), soft_wrap=True)
+        elif ("edge_bundle" not in outputs or bundle) and (command := next_step(run_params, outputs, catalog)):
             console.print(Text.assemble("Next: ", (command, "bold")), soft_wrap=True)
 
     def _viewers(self, env: str | None) -> list[tuple[str, str]]:
@@ -155,6 +160,18 @@ def next_step(run_params: dict[str, Any], outputs: set[str], catalog: DataCatalo
     if left == "import_report":
         parameters = {"dataset": catalog["import_report"].load()["output"]}
     return next_command(FOLLOWS[left], parameters, env)
+
+
+def refusal(outputs: set[str], catalog: DataCatalog) -> str | None:
+    """Returns why the step after a run would refuse what it left, teachers that are no use, and what to do instead."""
+    if next((name for name in FOLLOWS if name in outputs), None) != "teacher_report":
+        return None
+    floor = FloorConfig.model_validate(catalog["params:teacher_floor"].load())
+    try:
+        refuse_useless(catalog["teacher_report"].load(), floor)
+    except UselessTeacherError as error:
+        return str(error)
+    return None
 
 
 def _bundle(catalog: DataCatalog) -> str | None:

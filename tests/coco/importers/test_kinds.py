@@ -26,7 +26,7 @@ class Unsorted(Files):
 
 def outcome(format_name, contents, **sizes):
     """Returns what is imported, or the message that refuses it."""
-    config = ImportConfig(class_names={}, labels_lost="drop")
+    config = ImportConfig(class_names={}, labels_lost="drop", unlisted_images="empty")
     try:
         return import_annotations(Unsorted(contents, sizes), format_name, config)
     except InvalidDatasetError as error:
@@ -165,7 +165,9 @@ def test_a_mask_in_a_lossy_file_keeps_its_area_and_is_said(quality, place, radii
     files = {"1/images/a.png": "", f"1/masks/m{suffix}": as_jpeg(mask * 255, quality)}
     source = Files(files, dict.fromkeys(files, (120, 160)))
     source.image_names = source.names
-    result = import_annotations(source, "png_masks", ImportConfig(class_names={0: "dent"}, labels_lost="drop"))
+    result = import_annotations(
+        source, "png_masks", ImportConfig(class_names={0: "dent"}, labels_lost="drop", unlisted_images="empty")
+    )
     (record,) = result.content["annotations"]
     found = decode_segmentation(record["segmentation"], (120, 160))
     assert found.sum() == pytest.approx(mask.sum(), rel=0.04)
@@ -182,7 +184,7 @@ def test_numbers_of_objects_in_a_lossy_file_are_refused(quality, numbers):
     for row, number in enumerate(numbers):
         values[4 + 28 * row : 28 + 28 * row, 10:150] = number
     files = {"1/images/a.png": "", "1/masks/m.jpg": as_jpeg(values, quality)}
-    config = ImportConfig(class_names={0: "dent"}, labels_lost="drop")
+    config = ImportConfig(class_names={0: "dent"}, labels_lost="drop", unlisted_images="empty")
     with pytest.raises(InvalidDatasetError, match=r"lossy|JPEG"):
         import_annotations(Files(files, dict.fromkeys(files, (120, 160))), "png_masks", config)
 

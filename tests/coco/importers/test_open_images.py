@@ -50,7 +50,9 @@ def with_mask(*rows, mask, size=SIZE, **more):
 def imported_masks(contents, sizes):
     from gsam_edge.coco.importers import import_annotations
 
-    return import_annotations(Files(contents, sizes), "open_images", ImportConfig(class_names={}, labels_lost="drop"))
+    return import_annotations(
+        Files(contents, sizes), "open_images", ImportConfig(class_names={}, labels_lost="drop", unlisted_images="empty")
+    )
 
 
 def test_boxes_are_shares_and_groups_are_crowds():

@@ -142,3 +142,56 @@ def test_severstal_style_gives_the_masks_of_wagon_seals(real):
         polygons = codes[image_ids[name], record["category_id"]]
         expected = coco_mask.decode(coco_mask.merge(coco_mask.frPyObjects(polygons, *sizes[name])))
         np.testing.assert_array_equal(decode_segmentation(record["segmentation"], sizes[name]), expected)
+
+
+class TestImagesWithoutARow:
+    """The later public table has no rows of good strips: they are half of the set."""
+
+    ROWS = f"{HEADER}a.jpg,1,1 5\n"
+
+    def test_beside_images_with_rows_they_are_good_strips(self):
+        files = {"train.csv": self.ROWS, "train_images/a.jpg": "", "train_images/b.jpg": "", "train_images/c.jpg": ""}
+        result = imported("severstal", files)
+        assert result.image_names == ["train_images/a.jpg", "train_images/b.jpg", "train_images/c.jpg"]
+        assert {record["image_id"] for record in result.content["annotations"]} == {1}
+        assert (noted(result), skipped(result)) == ({"image_not_listed": 2}, {})
+
+    def test_they_are_left_out_where_that_is_asked_for(self):
+        files = {"train.csv": self.ROWS, "a.jpg": "", "b.jpg": ""}
+        result = imported("severstal", files, unlisted_images="skip")
+        assert result.image_names == ["a.jpg"]
+        assert skipped(result) == {"image_not_annotated": 1}
+
+    def test_a_test_set_is_none_of_them(self):
+        files = {"train.csv": self.ROWS, "train_images/a.jpg": "", "test_images/b.jpg": ""}
+        assert imported("severstal", files).image_names == ["train_images/a.jpg"]
+        together = {"train.csv": self.ROWS, "sample_submission.csv": f"{HEADER}b.jpg,1,1 409600\n"}
+        result = imported("severstal", together | {"a.jpg": "", "b.jpg": "", "c.jpg": ""})
+        assert result.image_names == ["a.jpg", "c.jpg"]
+
+    @pytest.mark.parametrize("lost", ["x.jpg", "train/x.jpg", "train\\x.jpg"])
+    def test_where_a_row_with_pixels_has_no_image_none_of_them_is_known_to_be_empty(self, lost):
+        files = {"train.csv": f"{self.ROWS}{lost},1,1 5\n", "train/a.jpg": "", "train/x-1.jpg": ""}
+        result = imported("severstal", files)
+        assert result.image_names == ["train/a.jpg"]
+        assert skipped(result) == {"image_missing": 1, "labels_lost": 1}
+
+    def test_rows_of_another_folder_say_nothing_of_them(self):
+        rows = f"{HEADER}one/a.jpg,1,1 5\ntwo/a.jpg,1,1 5\ntwo/x.jpg,1,1 5\n"
+        files = {"train.csv": rows, "one/a.jpg": "", "one/b.jpg": "", "two/a.jpg": "", "two/b.jpg": ""}
+        assert imported("severstal", files).image_names == ["one/a.jpg", "two/a.jpg", "one/b.jpg"]
+
+    def test_a_copy_of_a_listed_image_is_no_good_strip(self):
+        files = {"train.csv": self.ROWS, "a.jpg": "", "a (1).jpg": "", "b.jpg": "", "c.jpg": "broken"}
+        result = imported("severstal", files)
+        assert result.image_names == ["a.jpg", "b.jpg"]
+        assert skipped(result) == {"labels_lost": 1, "image_unreadable": 1}
+
+    def test_an_image_that_two_rows_may_mean_is_not_empty(self):
+        rows = f"{self.ROWS}c.png,1,1 5\nC.PNG,1,1 5\n"
+        files = {"train.csv": rows, "a.jpg": "", "c.jpg": ""}
+        assert "c.jpg" not in {
+            image["file_name"]
+            for image in imported("severstal", files).content["images"]
+            if image["id"] not in {record["image_id"] for record in imported("severstal", files).content["annotations"]}
+        }

@@ -8,6 +8,7 @@ from gsam_edge.report.draw import draw_detections, drawn_aspect
 from gsam_edge.report.plots.failures import FailedImage, plot_failures
 from gsam_edge.report.plots.grid import plot_image_grid
 from gsam_edge.report.plots.review import ProposedImage, plot_next_to_label
+from gsam_edge.report.plots.sheet import image_sheet
 from gsam_edge.vision import Detections
 
 ONE = Detections(np.array([[1, 5, 6, 30]], np.float32), np.array([0.5], np.float32), np.array([0]))
@@ -30,7 +31,12 @@ def grid(image):
     return plot_image_grid([image], {"truth": [ONE]}, ("bag",), score_threshold=0.1, image_width=320)
 
 
-@pytest.mark.parametrize("plot", [failed, proposed, grid])
+def sheet(image, count=1):
+    drawn = [draw_detections(image, ONE, ("bag",), width=480)] * count
+    return image_sheet(drawn, ["a.png"] * count, columns=4, fonts=["DejaVu Sans"], foot=0.5)
+
+
+@pytest.mark.parametrize("plot", [failed, proposed, grid, sheet])
 @pytest.mark.parametrize("sides", [(6000, 8), (8, 6000)])
 def test_an_image_of_any_sides_fits_into_a_plot(plot, sides):
     figure = plot(np.zeros((*sides, 3), np.uint8))
@@ -57,3 +63,10 @@ def test_title_and_names_stay_above_their_images(count):
     assert title.get_window_extent(renderer).x1 <= width
     for column in range(count):
         assert texts[2 * column].get_window_extent(renderer).x1 <= (column + 1) * width / count
+
+
+def test_a_row_of_a_sheet_is_as_high_as_its_images_and_oblong_ones_have_twice_the_room():
+    square, strips = (sheet(np.zeros((*sides, 3), np.uint8), count=8) for sides in ((100, 100), (64, 400)))
+    assert [len({axes.get_position().x0 for axes in figure.axes}) for figure in (square, strips)] == [4, 2]
+    assert square.get_figheight() == pytest.approx(2 * 4, rel=0.2)
+    assert strips.get_figheight() == pytest.approx(4 * 8 * 64 / 400, rel=0.4)  # their captions are a third of it

@@ -61,7 +61,7 @@ def imported_case(folder: Path, format_name: str, class_names: dict[int, str] | 
     """Imports a folder's `input`."""
     source = ForeignFolder(folder / "input", max_pixels=10**8, max_bytes=10**8)
     try:
-        config = ImportConfig(class_names=class_names or {}, labels_lost="drop")
+        config = ImportConfig(class_names=class_names or {}, labels_lost="drop", unlisted_images="empty")
         result = import_annotations(source, format_name, config)
     except InvalidDatasetError as error:
         return Read(folder, {}, {}, 0, {}, str(error), None)

@@ -17,7 +17,7 @@ _TOLERANCE = 1e-5
 
 def imported_tree(tree: Tree) -> Imported | str:
     """Imports a tree through the public door; returns the message where it is refused."""
-    config = ImportConfig(class_names=dict(tree.class_names), labels_lost="drop")
+    config = ImportConfig(class_names=dict(tree.class_names), labels_lost="drop", unlisted_images="empty")
     try:
         return import_annotations(tree, tree.format_name, config)
     except InvalidDatasetError as error:

@@ -34,7 +34,7 @@ def write_severstal(rng: random.Random) -> Tree:
         if not image.targets:
             rows.append([name, "1", ""])
     rng.shuffle(rows)
-    tree.sure = frozenset(sure)
+    tree.sure, tree.empty_without_file = frozenset(sure), True
     tree.objects_written = sum(len(image.targets or ()) for image in scene.images)
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")

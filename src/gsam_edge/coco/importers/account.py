@@ -44,6 +44,7 @@ SKIPPED: Mapping[str, str] = {
 
 #: What was taken, but should be known, by code, and what the code means.
 NOTED: Mapping[str, str] = {
+    "image_not_listed": "an image that the table does not list: it has no objects (import_dataset.unlisted_images)",
     "name_spelled_otherwise": "a name that differs from its file's in separators, Unicode form, encoding or case",
     "pairing_contradicts": "an annotation file that names another image inside: the image of its own name has it",
     "labels_incomplete": "an image of which some objects were left behind: it stays, with the others",

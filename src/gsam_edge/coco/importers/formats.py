@@ -16,6 +16,7 @@ from gsam_edge.coco.importers.open_images import import_open_images
 from gsam_edge.coco.importers.reading import DatasetFiles, SourceFiles
 from gsam_edge.coco.importers.severstal import import_severstal
 from gsam_edge.coco.importers.supervisely import import_supervisely
+from gsam_edge.coco.importers.unlisted import UnlistedImages
 from gsam_edge.coco.importers.voc.importer import import_voc
 from gsam_edge.coco.importers.yolo.importer import import_yolo
 
@@ -35,6 +36,10 @@ class ImportConfig(BaseModel):
         description="what to do with an image that has annotations of which none could be taken over: it would pass "
         "for an image that shows nothing"
     )
+    unlisted_images: UnlistedImages = Field(
+        description="what to do with an image that severstal's table has no row of, beside images with rows: take it "
+        "over without objects, as a strip without defects, or leave it out; of the other formats the files say it"
+    )
 
     @field_validator("class_names")
     @classmethod
@@ -50,7 +55,9 @@ IMPORTERS: Mapping[str, Callable[[SourceFiles, ImportConfig], Imported]] = {
     "yolo": lambda files, config: import_yolo(files, config.class_names, labels_lost=config.labels_lost),
     "labelme": lambda files, config: import_labelme(files, labels_lost=config.labels_lost),
     "png_masks": lambda files, config: import_png_masks(files, config.class_names, labels_lost=config.labels_lost),
-    "severstal": lambda files, config: import_severstal(files, config.class_names, labels_lost=config.labels_lost),
+    "severstal": lambda files, config: import_severstal(
+        files, config.class_names, labels_lost=config.labels_lost, unlisted_images=config.unlisted_images
+    ),
     "cvat": lambda files, config: import_cvat(files, labels_lost=config.labels_lost),
     "label_studio": lambda files, config: import_label_studio(files, labels_lost=config.labels_lost),
     "supervisely": lambda files, config: import_supervisely(files, labels_lost=config.labels_lost),

@@ -17,10 +17,13 @@ from gsam_edge.coco.importers.imported import Imported, LabelsLost
 from gsam_edge.coco.importers.pairing.image_index import ImageIndex
 from gsam_edge.coco.importers.pairing.rule import Refusal
 from gsam_edge.coco.importers.reading import SourceFiles, number, text_of, with_suffix
+from gsam_edge.coco.importers.unlisted import UnlistedImages, add_unlisted_images
 
 _COLUMNS = ("ImageId", "ClassId", "EncodedPixels")
 #: Column of the file's first edition that joins image and class.
 _JOINED = "ImageId_ClassId"
+#: In the name of a table that lists the images to answer for, with pixels that mean nothing.
+_SUBMISSION = "sample_submission"
 #: How tables write that a cell is empty.
 _NONE = re.compile(r"^(nan|none|null)$", re.IGNORECASE)
 #: A whole number of pixels; int() takes more for one, and longer ones take long.
@@ -29,13 +32,20 @@ _DIGITS = re.compile(r"[0-9]{1,12}")
 _MOST_CHARACTERS = 1 << 26
 
 
-def import_severstal(files: SourceFiles, class_names: Mapping[int, str], *, labels_lost: LabelsLost) -> Imported:
+def import_severstal(
+    files: SourceFiles, class_names: Mapping[int, str], *, labels_lost: LabelsLost, unlisted_images: UnlistedImages
+) -> Imported:
     """Imports a Severstal CSV: a mask for each row that has pixels; an image whose rows have none has no objects.
+
+    The public set's later table has rows of strips with defects alone, where the first one had four of every strip: an
+    image without a row is a good one there.
 
     Args:
         files: a folder with one such CSV and the images, which `ImageId` names by path, or by name alone.
         class_names: names by `ClassId`; a class without one is named by its number.
         labels_lost: what to do with an image that has rows with pixels of which none could be taken over.
+        unlisted_images: what to do with an image without a row that lies beside images with rows; those that
+            `sample_submission.csv` names are a test set and left behind.
 
     Raises:
         InvalidDatasetError: if there is no such CSV or more than one, or it is no UTF-8.
@@ -43,13 +53,17 @@ def import_severstal(files: SourceFiles, class_names: Mapping[int, str], *, labe
     name, rows = _table(files)
     collector = Collector(files, [class_names[key] for key in sorted(class_names)], labels_lost=labels_lost)
     collector.use(name)
-    meant = _images_of({image_id for image_id, _, _ in rows}, ImageIndex(files.image_names()))
+    index = ImageIndex(files.image_names())
+    meant = _images_of({image_id for image_id, _, _ in rows}, index)
+    missing: dict[str, str] = {}
     images: dict[str, dict[str, Any] | None] = {}
     for line, (image_id, class_id, pixels) in enumerate(rows, start=2):
         where, has_object, found = f"{name}: line {line}", pixels is None or bool(pixels), meant[image_id]
         if isinstance(found, Refusal):
             if has_object:
                 collector.lose_object(None, found.code, where, found.detail)
+                if found.code == "image_missing" and image_id:
+                    missing.setdefault(image_id, where)
                 for image_name in found.images:
                     collector.lose_labels(image_name, f"{where} may belong to it")
             else:
@@ -64,7 +78,18 @@ def import_severstal(files: SourceFiles, class_names: Mapping[int, str], *, labe
             collector.lose_object(None, "image_unreadable", where, f"it belongs to {found}")
         elif has_object and image is not None:
             _add_mask(collector, image, where, _class_name(class_id, class_names), pixels)
+    if unlisted_images == "empty":
+        doubted = {image for found in meant.values() if isinstance(found, Refusal) for image in found.images}
+        left_out = doubted | _submitted(files, index)
+        add_unlisted_images(collector, files, listed=images.keys(), left_out=left_out, missing=missing)
     return collector.finish("severstal")
+
+
+def _submitted(files: SourceFiles, index: ImageIndex) -> set[str]:
+    """Returns the images that a sample of a submission names: their labels are known to nobody here."""
+    names = [name for name in with_suffix(files, ".csv") if _SUBMISSION in name]
+    listed = {image_id for name in names for image_id, _, _ in _rows(text_of(files, name), name)}
+    return {image for image_id in listed if image_id for image in index.named(image_id)}
 
 
 def _images_of(image_ids: Iterable[str], index: ImageIndex) -> Mapping[str, str | Refusal]:
@@ -119,7 +144,7 @@ def _table(files: SourceFiles) -> tuple[str, list[tuple[str, str, str | None]]]:
     csv.field_size_limit(_MOST_CHARACTERS)
     found, unreadable = [], []
     for name in sorted(with_suffix(files, ".csv")):
-        if "sample_submission" in name:
+        if _SUBMISSION in name:
             continue
         header, _, _ = files.read(name).partition(b"\n")
         if b"EncodedPixels" in header:

@@ -8,6 +8,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
+from gsam_edge.metrics.figures import FIGURES
 from gsam_edge.report.facts.checks import sentence
 from gsam_edge.report.facts.estimate import Estimate
 from gsam_edge.report.facts.facts import Facts
@@ -19,6 +20,11 @@ _MARKS = re.compile(r"([\\`*_\[\]|~$])")
 #: What would begin a heading, a list or a quotation at the beginning of a text.
 _BEGINNING = re.compile(r"^(\s*(?:\d+(?=[.)]))?)([#+\-=>.)]+)(?=\s|$)")
 _LICENCE = "agpl-3.0"
+#: The accuracies of a card, by their names in the reports.
+_ACCURACY = {
+    name: FIGURES[name].heading.replace("\n", " ")
+    for name in ("box_map50", "box_map50_95", "mask_map50", "mask_map50_95")
+}
 
 
 def model_card(facts: Facts) -> str:
@@ -70,13 +76,20 @@ def _figures(facts: Facts) -> Mapping[str, Estimate]:
     answer = facts.answer
     if answer is None:
         return {}
-    at = facts.rows.get(facts.described or "", {}).get("at_threshold", {})
+    row = facts.rows.get(facts.described or "", {})
+    evaluated = facts.evaluated.get(facts.described or "", {}).get("figures", {})
+    at = row.get("at_threshold", {})
     named = {
-        "mAP50": answer.map50,
+        **{title: _accuracy(name, evaluated, row) for name, title in _ACCURACY.items()},
         "recall": answer.found,
-        **{name: Estimate.of(at.get(name)) for name in ("precision", "f1")},
+        **{title: Estimate.of(at.get(name)) for name, title in (("precision", "precision"), ("f1", "F1"))},
     }
     return {name: figure for name, figure in named.items() if figure is not None}
+
+
+def _accuracy(name: str, evaluated: Mapping[str, Any], row: Mapping[str, Any]) -> Estimate | None:
+    """Returns a figure with its interval where it was evaluated, else as the comparison has it."""
+    return Estimate.of(evaluated.get(name)) or Estimate.of(row.get(name))
 
 
 @cache

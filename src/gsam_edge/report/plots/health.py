@@ -12,6 +12,7 @@ from gsam_edge.coco.health.heat_map import annotation_heat_map
 from gsam_edge.report.draw import class_colour, draw_detections
 from gsam_edge.report.fonts import font_families, literal
 from gsam_edge.report.plots.classes import FIGURE_DPI, shown_classes
+from gsam_edge.report.plots.sheet import image_sheet
 from gsam_edge.vision import Detections
 from gsam_edge.vision.boxes import xywh_to_xyxy
 from gsam_edge.vision.images import ImageSource
@@ -156,18 +157,9 @@ def plot_worst_findings(
         figure = Figure(figsize=(7, 0.6), dpi=FIGURE_DPI)
         figure.text(0.5, 0.5, NOTHING_ODD, ha="center", va="center", fontsize=11, color=_INK)
         return figure
-    lines = -(-len(cases) // _COLUMNS)
-    figure = Figure(figsize=(4 * min(_COLUMNS, len(cases)), 4.1 * lines), layout="constrained", dpi=FIGURE_DPI)
-    grid = figure.subplots(lines, min(_COLUMNS, len(cases)), squeeze=False)
-    for axes in grid.flat:
-        axes.set_axis_off()
-        axes.set_anchor("NW")
     captions = [_caption(finding, example) for finding, example in cases]
-    fonts = font_families(captions)
-    for axes, (_, example), caption in zip(grid.flat, cases, captions, strict=False):
-        axes.imshow(_case(annotations, images, example))
-        axes.set_title(literal(caption), loc="left", fontfamily=fonts, fontsize=8.5, color=_INK)
-    return figure
+    drawn = [_case(annotations, images, example) for _, example in cases]
+    return image_sheet(drawn, captions, columns=_COLUMNS, fonts=font_families(captions), foot=0)
 
 
 def _chosen(examples: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -7,15 +7,16 @@ import numpy as np
 from gsam_edge.coco.annotations import Annotations
 from gsam_edge.report.draw import class_colour, draw_detections
 from gsam_edge.report.fonts import font_families, literal
-from gsam_edge.report.plots.classes import FIGURE_DPI
+from gsam_edge.report.plots.sheet import image_sheet
 from gsam_edge.vision.images import ImageSource
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_INK = "#262626"
 #: The sheet: images at most, columns, width of an image in pixels, most characters of its name, most classes named.
 _IMAGES, _COLUMNS, _WIDTH, _NAME, _CLASSES = 12, 4, 480, 44, 24
+#: Room for the legend, inches.
+_FOOT = 0.5
 
 
 def plot_labelled_samples(annotations: Annotations, images: ImageSource) -> "Figure":
@@ -25,25 +26,18 @@ def plot_labelled_samples(annotations: Annotations, images: ImageSource) -> "Fig
         annotations: checked and completed annotations.
         images: by file name.
     """
-    from matplotlib.figure import Figure
     from matplotlib.patches import Patch
 
     chosen = choose_samples(annotations, _IMAGES)
-    columns = min(_COLUMNS, len(chosen))
-    lines = -(-len(chosen) // columns)
-    figure = Figure(figsize=(4 * columns, 3.6 * lines + 0.9), layout="constrained", dpi=FIGURE_DPI)
-    grid = figure.subplots(lines, columns, squeeze=False)
     names = [annotations.image_by_id[image_id]["file_name"] for image_id in chosen]
     short = [name if len(name) <= _NAME else f"…{name[1 - _NAME :]}" for name in names]
-    fonts, seen = font_families([*short, *annotations.class_names]), set()
-    for axes in grid.flat:
-        axes.set_axis_off()
-        axes.set_anchor("NW")
-    for axes, image_id, name, title in zip(grid.flat, chosen, names, short, strict=False):
+    drawn, seen = [], set[int]()
+    for image_id, name in zip(chosen, names, strict=True):
         objects = annotations.truth(image_id)
         seen.update(objects.class_ids.tolist())
-        axes.imshow(draw_detections(images[name], objects, annotations.class_names, width=_WIDTH, with_scores=False))
-        axes.set_title(literal(title), loc="left", fontfamily=fonts, fontsize=8.5, color=_INK)
+        drawn.append(draw_detections(images[name], objects, annotations.class_names, width=_WIDTH, with_scores=False))
+    fonts = font_families([*short, *annotations.class_names])
+    figure = image_sheet(drawn, short, columns=_COLUMNS, fonts=fonts, foot=_FOOT)
     named = sorted(seen)[:_CLASSES]
     figure.legend(
         [Patch(color=[channel / 255 for channel in class_colour(class_id)]) for class_id in named],

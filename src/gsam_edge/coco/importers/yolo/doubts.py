@@ -1,19 +1,16 @@
 """Finds the images of a YOLO folder that have no labels, and are not known to show nothing."""
 
 import posixpath
-import re
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from gsam_edge.coco.importers.pairing.copies import original_of
 from gsam_edge.coco.importers.pairing.folders import Place
 from gsam_edge.coco.importers.pairing.image_index import ImageIndex, stem_key
 from gsam_edge.coco.importers.pairing.rule import Pairs
 from gsam_edge.coco.importers.pairing.splits import SplitEntry, image_of, split_of_folder
 from gsam_edge.coco.importers.reading import SourceFiles, with_suffix
-
-#: What Windows, macOS and editors add to the stem of a copy.
-_COPY = re.compile(r"(.+?)[ _-]*(?:\(\d+\)|(?:copy|kopie|checkpoint)(?: *\(?\d+\)?)?)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -105,10 +102,7 @@ def _copies(tree: _Tree, files: SourceFiles) -> Iterator[tuple[str, str]]:
             namesake = namesakes.get(stem_key(image))
             if folder not in folders and namesake:
                 yield image, f"it may be made from {namesake}, which has its name and labels"
-            stem, suffix = posixpath.splitext(posixpath.basename(image))
-            copied = _COPY.fullmatch(stem)
-            original = posixpath.join(folder, f"{copied[1]}{suffix}") if copied else ""
-            if original in tree.labelled and files.read(original) == files.read(image):
+            if original := original_of(image, tree.labelled, files):
                 yield image, f"it is a copy of {original}, which has labels"
 
 

@@ -15,8 +15,8 @@ from gsam_edge.report.svg.plots import Point, scatter
 _DISTURBED = 3.0
 #: Verdicts by their first word, and the colour of each.
 _COLOURS = {"accepted": "good", "refused": "warn", "rejected": "bad"}
-#: Figures whose differences are told, and the least range of their drawing in points.
-_ACCURACY, _LEAST_RANGE = ("box_map50", "mask_map50"), 2.0
+#: Figures whose differences are told, what each is of, and the least range of their drawing in points.
+_ACCURACY, _LEAST_RANGE = {"box_map50": "boxes", "mask_map50": "masks"}, 2.0
 _NOT_ASKED = "not built: not asked for"
 
 
@@ -68,23 +68,25 @@ def _verdict(row: Mapping[str, Any]) -> tuple[str, str, str]:
     return word, _COLOURS.get(word, ""), why
 
 
-def _differences(facts: Facts) -> list[tuple[str, Estimate, str, Markup]]:
-    """Returns artefact, difference in points of its accuracy with a drawing, and the verdict on it."""
+def _differences(facts: Facts) -> list[tuple[str, str, Estimate, str, Markup]]:
+    """Returns artefact, what was compared, the difference in points of accuracy, the verdict on it, and a drawing."""
     found = [
-        (artefact, value.times(100), entry["verdict"])
+        (artefact, compared, value.times(100), entry["verdict"])
         for artefact, part in facts.reports.get("evaluation_report", {}).get("differences", {}).items()
-        for figure in _ACCURACY
+        for figure, compared in _ACCURACY.items()
         if (entry := part["figures"].get(figure)) and (value := Estimate.of(entry)) is not None
     ]
-    most = max([_LEAST_RANGE, *(abs(end) for _, value, _ in found for end in (value.value, *(value.ci95 or ())))])
+    most = max([_LEAST_RANGE, *(abs(end) for _, _, value, _ in found for end in (value.value, *(value.ci95 or ())))])
     return [
-        (artefact, value, verdict, difference(value.value, value.ci95, most=most)) for artefact, value, verdict in found
+        (artefact, compared, value, verdict, difference(value.value, value.ci95, most=most))
+        for artefact, compared, value, verdict in found
     ]
 
 
 def _stages(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, dict[str, float], Markup]]:
     """Returns of each artefact the times of its stages and these as a bar."""
-    timed = {row["artefact"]: dict(row["stages_ms"]) for row in rows if row.get("stages_ms")}
+    # The teachers' only stage is decoding: beside whole answers that would look like the fastest of all.
+    timed = {row["artefact"]: dict(row["stages_ms"]) for row in rows if "inference" in row.get("stages_ms", {})}
     most = max((sum(stages.values()) for stages in timed.values()), default=0.0) or 1.0
     return [(name, stages, stacked(stages, most=most)) for name, stages in timed.items()]
 

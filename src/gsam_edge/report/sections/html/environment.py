@@ -1,10 +1,11 @@
 """The templates of the report: every text that they write is escaped."""
 
+import re
 from functools import cache
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from gsam_edge.report.facts.checks import sentence
 from gsam_edge.report.svg.markup import plain
@@ -32,8 +33,13 @@ def environment() -> Environment:
         lstrip_blocks=True,
         finalize=plain,
     )
-    made.filters["sentence"] = sentence
+    made.filters |= {"sentence": sentence, "coded": _coded}
     return made
+
+
+def _coded(text: str) -> Markup:
+    """Returns a text whose parts between backticks, commands, are code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(plain(text)))))  # noqa: S704 - escaped here
 
 
 def rendered(template: str, **values: Any) -> Markup:

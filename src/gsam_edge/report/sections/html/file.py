@@ -24,7 +24,18 @@ def file_to_use(facts: Facts) -> Markup:
     path = json.dumps(
         facts.recommendation.get("file") or "student.onnx"
     )  # a text as Python reads it, whatever it holds
-    return rendered("sections/file.html", facts=facts, recommendation=facts.recommendation, limits=limits, path=path)
+    # Files that miss the same are one line: a dozen formats that nobody asked for would hide the one that was beaten.
+    others: dict[str, list[str]] = {}
+    for other in facts.recommendation.get("others", ()):
+        others.setdefault("; ".join(other["misses"]), []).append(other["artefact"])
+    return rendered(
+        "sections/file.html",
+        facts=facts,
+        recommendation=facts.recommendation,
+        limits=limits,
+        path=path,
+        others=list(others.items()),
+    )
 
 
 def file_advice(facts: Facts) -> Sequence[str]:

@@ -36,5 +36,5 @@ def review_advice(facts: Facts) -> Sequence[str]:
     images = "1 image" if count == 1 else f"{count} images"
     return (
         f"Look at the labels of {images} in data/08_reporting/review, correct them in a label tool, and take them back "
-        "with kedro run --pipeline=import_review: no image changes its split.",
+        "with `kedro run --pipeline=import_review`: no image changes its split.",
     )

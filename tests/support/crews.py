@@ -114,6 +114,7 @@ def hold_cluster() -> None:
 
 def main() -> None:
     """Squares numbers slowly as the command line says: folder, engine."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in a shell's background
     folder, engine = Path(sys.argv[1]), sys.argv[2]
     squares = Squares(folder, slow=tuple(range(1000)))
     for item, _ in Workers(WorkersConfig(engine=engine, count=2)).map(squares, range(1000), batch=1):  # type: ignore[arg-type]

@@ -111,7 +111,7 @@ def serve(requests: BufferedReader, answers: BinaryIO) -> None:
     A parent that is gone ends the process.
     """
     member = Member()
-    reply = member.build
+    reply: Callable[[bytes], bytes] = member.build
     while requests.peek(1):
         outcome = reply(pickle.load(requests))  # noqa: S301 - our own parent process sent it
         try:

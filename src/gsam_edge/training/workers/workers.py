@@ -1,7 +1,7 @@
 """Runs a model on many items, batch by batch: in this process, or in several."""
 
 import pickle
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from itertools import chain, islice
 from typing import Protocol, TypeAlias, TypeVar
@@ -43,7 +43,7 @@ class Workers:
 
     def map(
         self, factory: ModelFactory[Item, Answer], items: Iterable[Item], *, batch: int
-    ) -> Iterator[tuple[Item, Answer]]:
+    ) -> Generator[tuple[Item, Answer], None, None]:
         """Yields each item with the model's output for it, in the order of the items.
 
         The batches are the same for any number of workers. In this process, one is read only after the outputs of the

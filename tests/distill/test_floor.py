@@ -8,7 +8,7 @@ from gsam_edge.coco.errors import InvalidDatasetError
 from gsam_edge.coco.needs import not_needed
 from gsam_edge.coco.packed import PackedDetections
 from gsam_edge.coco.predictions import Predictions, PredictorInfo
-from gsam_edge.distill.labels.labelling import StoreCounts
+from gsam_edge.distill.labels.labelling import Labelled, StoreCounts
 from gsam_edge.pipelines.distillation import nodes
 from gsam_edge.teachers.compose import TunedTeacher
 from gsam_edge.teachers.config import FloorConfig
@@ -79,24 +79,26 @@ def test_labelling_does_not_begin_with_a_useless_teacher(monkeypatch):
 def test_labels_that_hold_nothing_are_no_labels_to_learn_from(monkeypatch):
     parts = {name: SimpleNamespace(split_digest="s") for name in ("train", "val", "pool")}
 
-    def label_images(factory, described, part, images, **options):
+    def label_sets(factory, described, sets, images, **options):
         objects = PackedDetections.pack(Detections.empty())
-        return Predictions({1: objects}, ("ear",), PredictorInfo("t", "t", prompted_with_boxes=False)), StoreCounts(
-            0, 1
-        )
+        labels = Predictions({1: objects}, ("ear",), PredictorInfo("t", "t", prompted_with_boxes=False))
+        return {name: Labelled(labels, StoreCounts(0, 1)) for name in sets}
 
     monkeypatch.setattr(nodes, "tuned_teachers", lambda *_: TEACHERS)
     monkeypatch.setattr(
         "gsam_edge.teachers.compose.compose_teacher",
         lambda *_, **options: SimpleNamespace(factory=lambda: None, description=None),
     )
-    monkeypatch.setattr("gsam_edge.distill.labels.labelling.label_images", label_images)
+    monkeypatch.setattr("gsam_edge.distill.labels.labelling.label_sets", label_sets)
     arguments = dict.fromkeys(nodes.label_with_teachers.__annotations__.keys() - {"return", "teachers"})
     arguments |= {
         "teacher_report": {name: {"adapter": "d1", "verdict": "fine"} for name in (*TEACHERS, "grounded_sam")}
     }
     arguments |= {"floor": FLOOR}
-    arguments |= {"labelling": SimpleNamespace(label_detection=None, flips=(), detection=SimpleNamespace(batch_size=1))}
+    detection = SimpleNamespace(batch_size=1)
+    arguments |= {
+        "labelling": SimpleNamespace(label_detection=None, flips=(), detection=detection, workers=None),
+    }
     with pytest.raises(UselessTeacherError, match="found none at all"):
         nodes.label_with_teachers(**arguments | parts)
 

@@ -15,6 +15,7 @@ from gsam_edge.distill.losses import LOSSES
 from gsam_edge.students import EdgeConfig, StudentConfig
 from gsam_edge.students.ultralytics.config import StudentTrainingConfig, UltralyticsAugmentation
 from gsam_edge.teachers.config import DetectionConfig
+from gsam_edge.training.workers import WorkersConfig
 from support.detections import packed
 
 SIDE = 64
@@ -50,6 +51,7 @@ CONFIG = DistillationConfig(
     training=TRAINING,
 )
 LABELLING = LabellingConfig(
+    workers=WorkersConfig(engine="local", count=1),
     flips=(),
     detection=DetectionConfig(score_threshold=0.001, candidates=100, nms_iou=0.6, max_detections=10, batch_size=2),
     score_threshold=0.005,

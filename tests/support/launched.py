@@ -3,6 +3,7 @@
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -39,19 +40,26 @@ def squares(model: Net, of: tuple[Tensor, int]) -> dict[str, Tensor]:
     return {"squares": (model(*of) - of[0].sum(1, keepdim=True)).square().mean()}
 
 
-def trained(folder: Path, *, accumulate: int, refuse: int | None = None) -> dict[str, object]:
-    """Trains for twelve steps of sixteen images with checkpoints in the folder; returns weights and what was logged.
+def trained(folder: Path, *, accumulate: int, refuse: int | None = None) -> dict[str, Any]:
+    """Trains for twelve steps of sixteen images, with a checkpoint of each; returns weights and what was logged.
 
     Args:
         folder: of the checkpoints.
         accumulate: batches of a step in each process.
         refuse: number of the batch whose loss is an error.
     """
-    logged: list[str] = []
+    logged: list[tuple[str, int, float]] = []
     seen: list[int] = []
     model = Net()
     config = loop_config(
-        LoopConfig, epochs=6, learning_rate=0.05, weight_decay=0.1, accumulate=accumulate, monitor="score", patience=3
+        LoopConfig,
+        epochs=6,
+        learning_rate=0.05,
+        weight_decay=0.1,
+        accumulate=accumulate,
+        monitor="score",
+        patience=3,
+        checkpoint_every=1,
     )
 
     def batches(number: int) -> tuple[Tensor, int]:
@@ -66,11 +74,14 @@ def trained(folder: Path, *, accumulate: int, refuse: int | None = None) -> dict
         squares,
         config,
         name="net",
-        run=a_run(log=lambda name, value, step: logged.append(name), checkpoints=FolderCheckpoints(folder, keep=2)),
+        run=a_run(
+            log=lambda name, value, step: logged.append((name, step, value)),
+            checkpoints=FolderCheckpoints(folder, keep=2),
+        ),
         epoch_images=32,
         batch_size=8,
         # Each process has a score of its own: that of the first one must decide for all.
-        validate=lambda _: {"score": float(len(seen) if os.environ.get("RANK", "0") == "0" else -len(seen))},
+        validate=lambda _: {"score": float(max(seen) if os.environ.get("RANK", "0") == "0" else -max(seen))},
     )
     return {"weights": model.state_dict(), "logged": logged, "seen": seen, "best_step": result.best_step}
 

@@ -1,6 +1,7 @@
 """The tuned teachers as one: what they draw, how they are told apart, and how they are measured."""
 
 import hashlib
+import json
 import tracemalloc
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,9 @@ from kedro.config import OmegaConfigLoader
 
 from gsam_edge.coco import Annotations, InvalidDatasetError
 from gsam_edge.coco.needs import not_needed
+from gsam_edge.datasets.features import FolderFeatures
 from gsam_edge.distill.config import LabellingConfig
+from gsam_edge.distill.labels.labelling import label_images
 from gsam_edge.teachers.compose import TunedTeacher, compose_teacher
 from gsam_edge.teachers.config import DetectionConfig
 from gsam_edge.teachers.errors import AdapterError, BaseModelError
@@ -25,6 +28,7 @@ from gsam_edge.teachers.lora.layers import adapter_parameters, add_lora, weights
 from gsam_edge.teachers.sam.architecture import build_sam
 from gsam_edge.teachers.sam.model import SamModel
 from gsam_edge.teachers.table import TEACHERS, TeacherChoice
+from gsam_edge.training.workers import WorkersConfig
 from gsam_edge.vision import Detections
 from gsam_edge.vision.masks import masks_to_xyxy
 from support.gates import GATE
@@ -33,6 +37,7 @@ from support.tiny import TINY_GROUNDING_DINO, TINY_SAM
 CLASSES = ("ring", "star")
 SIDE = 64
 LABELLING = LabellingConfig(
+    workers=WorkersConfig(engine="local", count=1),
     flips=(),
     detection=DetectionConfig(score_threshold=0, candidates=1000, nms_iou=0.5, max_detections=6, batch_size=1),
     score_threshold=0.3,
@@ -105,6 +110,26 @@ def test_sam_draws_what_becomes_a_label_and_nothing_else(monkeypatch):
     assert 0 < len(wanted) < len(every)
     for name in ("xyxy", "scores", "class_ids", "masks"):
         assert np.array_equal(getattr(labels, name), getattr(wanted, name)), name
+
+
+@pytest.mark.slow
+def test_tuned_teachers_label_in_two_processes_as_in_one(tmp_path):
+    """With adapters, a store of features and flips, in batches of two: byte for byte."""
+    random, choice = np.random.default_rng(0), TeacherChoice(finder="grounding_dino", outliner="sam")
+    images = {f"{n}.png": random.integers(0, 256, (SIDE, SIDE, 3), np.uint8) for n in range(4)}
+
+    def labelled(count: int) -> dict[str, str]:
+        teacher = compose_teacher(
+            SPLIT, build_teachers(), choice, detection=LABELLING.detection, flips=("horizontal",), device="cpu",
+            features=FolderFeatures(tmp_path, max_mb=16),
+        )  # fmt: skip
+        store, workers = {}, WorkersConfig(engine="local", count=count)
+        label_images(teacher.factory, teacher.description, SPLIT, images, batch_size=2, store=store, workers=workers)
+        return {key: json.dumps(record) for key, record in store.items()}
+
+    alone, shared = labelled(1), labelled(2)
+    assert len(alone) == 4
+    assert shared == alone
 
 
 def test_flips_tell_teachers_apart_where_they_detect_and_the_finder_sees_them(monkeypatch):

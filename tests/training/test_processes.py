@@ -1,13 +1,16 @@
 """Two processes on the CPU, started by `accelerate launch`, train what one process trains with the same batches."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
+from gsam_edge.training.errors import TrainingError
 from support.launched import Net, trained
 
 SUPPORT = Path(__file__).parents[1]
@@ -25,6 +28,14 @@ def launched(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*command, *script], capture_output=True, text=True, check=False, env=environment, timeout=600
     )
+
+
+def curves_of(ended: dict[str, Any]) -> dict[str, list[float]]:
+    """Returns the values of each metric that was logged, step by step."""
+    curves: dict[str, list[float]] = {}
+    for name, _, value in sorted(ended["logged"]):
+        curves.setdefault(name, []).append(value)
+    return curves
 
 
 @pytest.mark.slow
@@ -53,7 +64,36 @@ def test_two_processes_end_in_the_weights_of_one_that_accumulates(tmp_path: Path
         torch.testing.assert_close(first["weights"][name], tensor, rtol=1e-4, atol=1e-6)
         assert torch.equal(tensor, start[name]) == name.startswith("never."), name
 
-    assert set(first["logged"]) == {"net/train_loss", "net/squares", "net/learning_rate", "net/val_score"}
     assert second["logged"] == []
+    curves, expected = curves_of(first), curves_of(alone)
+    assert curves.keys() == {"net/train_loss", "net/squares", "net/learning_rate", "net/val_score"}
+    for name in curves.keys() - {"net/val_score"}:
+        assert len(curves[name]) == 12
+        assert curves[name] == pytest.approx(expected[name], rel=1e-4), name
     assert (tmp_path / "state_0").exists()
     assert not (tmp_path / "state_1").exists(), "another process than the first wrote a checkpoint"
+
+
+@pytest.mark.slow
+def test_one_process_and_two_continue_each_others_checkpoints(tmp_path: Path) -> None:
+    """Killed in the seventh of twelve steps, whose images one process sees in two batches and two in one each."""
+    whole = trained(tmp_path / "whole", accumulate=2)
+    assert launched(tmp_path, 13).returncode == 1
+    shutil.copytree(tmp_path / "state_0", tmp_path / "of_two")
+    with pytest.raises(TrainingError, match="step 6"):
+        trained(tmp_path / "of_one", accumulate=2, refuse=13)
+    shutil.rmtree(tmp_path / "state_0")
+    shutil.copytree(tmp_path / "of_one", tmp_path / "state_0")
+
+    by_one = trained(tmp_path / "of_two", accumulate=2)
+    done = launched(tmp_path)
+    assert done.returncode == 0, done.stderr[-6000:]
+    by_two = torch.load(tmp_path / "0.pt", weights_only=True)
+    for continued in (by_one, by_two):
+        assert min(continued["seen"]) == 12, "it began anew"
+        assert continued["best_step"] == whole["best_step"] == 12
+        for name, losses in curves_of(whole).items():
+            if name != "net/val_score":
+                assert curves_of(continued)[name] == pytest.approx(losses[6:], rel=1e-4), name
+        for name, tensor in whole["weights"].items():
+            torch.testing.assert_close(continued["weights"][name], tensor, rtol=1e-4, atol=1e-6)

@@ -10,6 +10,7 @@ from gsam_edge.distill.labels.gate import GateConfig
 from gsam_edge.students.table import TrainingConfig
 from gsam_edge.teachers.config import DetectionConfig
 from gsam_edge.teachers.flips import Flip
+from gsam_edge.training.workers import WorkersConfig
 
 
 class LabellingConfig(BaseModel):
@@ -30,6 +31,7 @@ class LabellingConfig(BaseModel):
         gt=0, le=1, description="least box IoU with a true object of its class at which a label is correct"
     )
     gate: GateConfig = Field(description="which labels a student learns from, and how much each counts")
+    workers: WorkersConfig = Field(description="processes that label at the same time; the labels are the same")
 
     @property
     def label_detection(self) -> DetectionConfig:

@@ -2,17 +2,14 @@
 
 One process makes the predictions for the accuracy, down to very low scores. Another runs the artefact as in normal use,
 for latency and memory; where the latencies of two artefacts are compared, their processes answer in turns, so that what
-else the machine does falls on both. Each is a plain interpreter (`python -m gsam_edge.evaluate.worker`), not one of
-`multiprocessing`: that would import the parent's main module again, whose libraries would count as the artefact's
-memory and whose unguarded code would run. Images are sent one by one, so that the process holds the artefact and one
-image.
+else the machine does falls on both. Each is a plain interpreter (`training.interpreter`): the libraries of the program
+that starts it would count as the artefact's memory. Images are sent one by one, so that the process holds the artefact
+and one image.
 """
 
-import os
 import pickle
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from threading import Event, Timer
@@ -26,6 +23,7 @@ from gsam_edge.coco.packed import PackedDetections
 from gsam_edge.evaluate.calls import Calls
 from gsam_edge.evaluate.energy import counted_energy
 from gsam_edge.metrics.measured import Measurement
+from gsam_edge.training.interpreter import how_it_ended, start_interpreter, thread_variables
 from gsam_edge.vision import Detections
 from gsam_edge.vision.errors import UserError
 
@@ -34,13 +32,6 @@ Predict: TypeAlias = Callable[..., Detections]
 
 #: Images whose decoding is timed.
 _DECODED = 20
-_THREAD_VARIABLES = (
-    "OMP_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS",
-    "NUMEXPR_NUM_THREADS",
-)
 
 
 class MeasurementError(RuntimeError):
@@ -219,18 +210,8 @@ def worker_process(threads: int, timeout_s: float) -> Iterator[Callable[..., Any
     """
     if threads < 1:
         raise ValueError(f"expected threads >= 1, got {threads}")
-    # The worker imports modules from the same places as this process.
-    search_path = os.pathsep.join(os.path.abspath(entry) for entry in sys.path)
-    environment = os.environ | dict.fromkeys(_THREAD_VARIABLES, str(threads)) | {"PYTHONPATH": search_path}
-    process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "gsam_edge.evaluate.worker"],  # -P: no file of the working directory is run
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        env=environment,
-    )
-    if process.stdin is None or process.stdout is None:
-        raise RuntimeError("the measuring process has no standard streams")
-    requests, answers, ended_here = process.stdin, process.stdout, Event()
+    process, requests, answers = start_interpreter("gsam_edge.evaluate.worker", thread_variables(threads))
+    ended_here = Event()
 
     def ask(*message: Any) -> Any:
         # Also a process that does not read what it is sent would keep this one waiting.
@@ -281,12 +262,7 @@ def worker_process(threads: int, timeout_s: float) -> Iterator[Callable[..., Any
 
 def _why_it_ended(process: "subprocess.Popen[bytes]", request: str) -> ProcessEndedError:
     """Returns the error that says why a worker ended without a reply."""
-    code, kind = process.wait(), ProcessEndedError
-    if code >= 0:
-        cause = f"ended with exit code {code}"
-    elif -code == signal.SIGKILL:
-        kind = ProcessKilledError
-        cause = "was killed by SIGKILL, most likely because memory ran out"
-    else:
-        cause = f"was ended by {signal.Signals(-code).name}"
-    return kind(f"the process of the measured artefact {cause} when asked to {request}; see its standard error above")
+    code = process.wait()
+    kind = ProcessKilledError if code < 0 and -code == signal.SIGKILL else ProcessEndedError
+    cause = f"{how_it_ended(code)} when asked to {request}"
+    return kind(f"the process of the measured artefact {cause}; see its standard error above")

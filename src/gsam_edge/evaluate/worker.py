@@ -4,7 +4,6 @@ Messages are pickled tuples: ("load", factory, threads), ("predict", image, prom
 value), ("refused", message) and ("failed", traceback) go out. The process ends when its input does.
 """
 
-import os
 import pickle
 import sys
 import time
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 
 from gsam_edge.coco.packed import PackedDetections
 from gsam_edge.evaluate.memory import peak_memory_mb
+from gsam_edge.training.interpreter import own_streams
 from gsam_edge.vision import Detections
 from gsam_edge.vision.errors import UserError
 
@@ -91,10 +91,7 @@ def serve(requests: BufferedReader, answers: BinaryIO) -> None:
 
 def main() -> None:
     """Serves the parent on standard input and output; what libraries print goes to standard error instead."""
-    requests = os.fdopen(os.dup(sys.stdin.fileno()), "rb")
-    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    serve(requests, answers)
+    serve(*own_streams())
 
 
 if __name__ == "__main__":

@@ -4,8 +4,6 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
 from rich.progress import track
 
 from gsam_edge.coco import Annotations
@@ -19,27 +17,30 @@ class Question(NamedTuple):
     """Input of a teacher: one image and, where it is prompted with boxes, the true objects.
 
     Attributes:
-        image_id: its COCO id.
-        image: uint8 [H, W, 3] RGB.
+        file_name: the image. It is decoded by who answers: in another process it would take its pixels twice.
         prompt: its true objects without their masks, or None for a teacher that is not prompted with boxes.
     """
 
-    image_id: int
-    image: NDArray[np.uint8]
+    file_name: str
     prompt: Detections | None
 
+    def __str__(self) -> str:
+        return self.file_name
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class QuestionedTeacher:
-    """A factory for `Workers.map` whose model answers questions; it can be pickled where `build` can.
+    """A factory for `Workers.map` whose model answers questions; it can be pickled where its attributes can.
 
     The answers are packed one by one: the unpacked masks of several images may not fit into memory.
 
     Attributes:
         build: builds the teacher.
+        images: images by `file_name`; in another process it reads them from the same files.
     """
 
     build: Callable[[], TeacherPredict]
+    images: ImageSource
 
     def __call__(self) -> Callable[[Sequence[Question]], list[PackedDetections]]:
         """Builds the teacher."""
@@ -47,25 +48,22 @@ class QuestionedTeacher:
 
         def answer(asked: Sequence[Question]) -> list[PackedDetections]:
             prompts = [question.prompt for question in asked if question.prompt is not None]
-            found = predict([question.image for question in asked], prompts if prompts else None)
+            found = predict([self.images[question.file_name] for question in asked], prompts if prompts else None)
             return [PackedDetections.pack(objects) for objects in found]
 
         return answer
 
 
-def questions(
-    split: Annotations, images: ImageSource, *, prompted_with_boxes: bool, bar: str
-) -> Generator[Question, None, None]:
-    """Yields a question for each image of a split; an image is decoded when its question is read.
+def questions(split: Annotations, *, prompted_with_boxes: bool, bar: str) -> Generator[Question, None, None]:
+    """Yields a question for each image of a split.
 
     Close the generator where an error may end the work early: this removes the progress bar before the error is shown.
 
     Args:
         split: the images.
-        images: images by `file_name`.
         prompted_with_boxes: whether the teacher is given the true boxes.
         bar: text of the progress bar.
     """
     for image in track(split.images, description=bar):
         prompt = split.truth(image["id"], masks=False) if prompted_with_boxes else None
-        yield Question(image["id"], images[image["file_name"]], prompt)
+        yield Question(image["file_name"], prompt)

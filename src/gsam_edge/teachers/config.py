@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from gsam_edge.augmentation import AugmentationConfig
+from gsam_edge.training.config import LoopConfig
 
 
 class DetectionConfig(BaseModel):
@@ -29,6 +30,7 @@ class TuningConfig(BaseModel):
     augmentation: AugmentationConfig | None = Field(
         description="how the scene's words change each image; null leaves images as they are"
     )
+    loop: LoopConfig = Field(description="schedule")
 
 
 class FloorConfig(BaseModel):

@@ -13,3 +13,7 @@ class SettingError(UserError):
 
 class BusyError(UserError):
     """Another process does the same work at this moment."""
+
+
+class WorkerError(UserError):
+    """Processes that share the work ended before it was done, or one of them met an error that a user can fix."""

@@ -17,6 +17,7 @@ from gsam_edge.pipelines.distillation import nodes
 from gsam_edge.report.plots.worst_images import WorstImagesConfig, plot_worst_images
 from gsam_edge.teachers.config import DetectionConfig, FloorConfig
 from gsam_edge.teachers.judging.verdict import SUFFICIENT, USELESS
+from gsam_edge.training.workers import WorkersConfig
 from gsam_edge.vision import Detections
 from support.detections import packed
 from support.gates import GATE
@@ -25,6 +26,7 @@ CLASSES = ({"id": 7, "name": "ear"}, {"id": 9, "name": "label"}, {"id": 11, "nam
 SEARCHED = PredictorInfo("a detector", "d1", prompted_with_boxes=False)
 FLOOR = FloorConfig(map50=0.1, mask_iou=0.5, recall=0.3, score_threshold=0.25, below="error")
 CONFIG = LabellingConfig(
+    workers=WorkersConfig(engine="local", count=1),
     flips=(),
     detection=DetectionConfig(score_threshold=0.1, candidates=1000, nms_iou=0.7, max_detections=30, batch_size=1),
     score_threshold=0.05,

@@ -1,4 +1,4 @@
-"""Labels on disk: a killed process, two at once, and a full store that is read without decoding an image."""
+"""Labels on disk: killed processes, several at once, and a full store that is read without decoding an image."""
 
 import json
 import os
@@ -6,9 +6,11 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from PIL import Image
 
@@ -20,28 +22,37 @@ from gsam_edge.distill.labels.labelling import StoreCounts, label_images, requir
 from gsam_edge.teachers.config import FloorConfig
 from gsam_edge.teachers.errors import UselessTeacherError
 from gsam_edge.vision import Detections
-from support.labelling import IMAGES, TEACHER, labelled
+from gsam_edge.vision.images import ImageError
+from support.labelling import BATCH, IMAGES, TEACHER, labelled
 
-TESTS = Path(__file__).parents[1]
+TESTS = Path(__file__).parents[2]
 FLOOR = FloorConfig(map50=0.1, mask_iou=0.5, recall=0.3, score_threshold=0.25, below="error")
 
 
 @pytest.fixture
 def folder(tmp_path):
     (tmp_path / "images").mkdir()
+    (tmp_path / "notes").mkdir()
     for number in range(IMAGES):
         pixels = np.random.default_rng(number).integers(0, 255, (20, 24, 3), np.uint8)
         Image.fromarray(pixels).save(tmp_path / "images" / f"{number}.png")
     return tmp_path
 
 
-def start(folder: Path, name: str, seconds: float) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "support.labelling", str(folder), str(seconds), name]
+def start(folder: Path, name: str, seconds: float, workers: int = 1) -> subprocess.Popen[bytes]:
+    # Workers find the teacher by the name of its module, which is not that of the main one.
+    program = "from support.labelling import main; main()"
+    command = [sys.executable, "-c", program, str(folder), str(seconds), name, str(workers)]
     return subprocess.Popen(command, cwd=TESTS, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
 
 def stored(folder: Path) -> list[Path]:
     return sorted((folder / "store").glob("??/*.json"))
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Returns the files of a store by name."""
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.glob("??/*")}
 
 
 def ended(process: subprocess.Popen[bytes]) -> None:
@@ -78,6 +89,51 @@ def test_two_processes_share_a_store_and_the_work(folder):
     counts = [tuple(map(int, (folder / f"{name}.counts").read_text().split())) for name in ("first", "second")]
     assert all(hits + new == IMAGES for hits, new in counts)
     assert sum(new for _, new in counts) <= 1.5 * IMAGES
+
+
+@pytest.mark.slow
+def test_two_workers_killed_at_random_leave_the_store_of_one(folder):
+    """No image is asked about twice but those in hand: of a worker one batch, of the whole program two a worker."""
+    random, asked_again = np.random.default_rng(0), 0
+    for victims in (["program"], ["worker", "program"], ["worker"]):
+        program = start(folder, "killed", 0.1, workers=2)
+        for victim in victims:
+            before = len(stored(folder))
+            while len(stored(folder)) == before:
+                assert program.poll() is None
+                time.sleep(0.01)
+            time.sleep(random.uniform(0, 0.2))
+            workers = psutil.Process(program.pid).children()
+            killed = random.choice(workers).pid if victim == "worker" else program.pid
+            os.kill(killed, signal.SIGKILL)
+            asked_again += BATCH if victim == "worker" else 2 * 2 * BATCH
+        if victim == "program":
+            program.communicate()
+            assert len(stored(folder)) < IMAGES
+    ended(program)
+    labelled(folder, seconds=0, store="alone")
+    assert contents(folder / "store") == contents(folder / "alone")
+    asked = Counter(path.name.partition("-")[0] for path in (folder / "notes").iterdir())
+    assert len(asked) == IMAGES
+    assert asked.total() <= IMAGES + asked_again
+
+
+def test_two_workers_store_what_one_stores_and_copies_are_asked_about_once(folder):
+    for number in (2, 5, 40):
+        (folder / "images" / f"{number}.png").write_bytes((folder / "images" / "1.png").read_bytes())
+    alone = labelled(folder, seconds=0, store="alone")
+    shared = labelled(folder, seconds=0.001, notes=folder / "notes", workers=2)
+    assert shared.counts == alone.counts == StoreCounts(hits=3, new=IMAGES - 3)
+    assert shared.labels.digest == alone.labels.digest
+    assert contents(folder / "store") == contents(folder / "alone")
+    assert len(list((folder / "notes").iterdir())) == IMAGES - 3
+
+
+def test_an_image_that_a_worker_cannot_read_is_named(folder):
+    (folder / "images" / "30.png").write_bytes(b"no image")
+    with pytest.raises(ImageError, match=r"30\.png"):
+        labelled(folder, seconds=0, workers=2)
+    assert len(stored(folder)) == 28, "the batches before it are stored"
 
 
 def test_a_full_store_is_read_without_decoding(folder, monkeypatch):

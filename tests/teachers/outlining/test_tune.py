@@ -1,5 +1,7 @@
 import copy
 from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -262,6 +264,26 @@ def test_the_pipelines_tuning_augments_as_described_and_tells_states_apart(
     answer = tune_as_pipeline(described, train=Annotations.from_coco(boxes_only))
     assert answer["status"] == "not needed"
     assert len(asked) == 4
+
+
+def test_one_process_and_two_share_a_state_where_as_many_images_make_a_step(
+    base, images, augmentation_rules, tmp_path, monkeypatch
+):
+    scene = SceneDescription(characteristics=(), environment={})
+    choice = TeacherChoice(finder="grounding_dino", outliner="sam")
+    monkeypatch.setattr("gsam_edge.teachers.outlining.tune.tune_outliner", lambda *_, run, **__: run.checkpoints.folder)
+
+    def state(accumulate: int, count: int) -> Path:
+        monkeypatch.setattr("gsam_edge.teachers.tuning.processes", lambda _: SimpleNamespace(num_processes=count))
+        config = TUNING.model_copy(update={"loop": TUNING.loop.model_copy(update={"accumulate": accumulate})})
+        run = a_run(checkpoints=FolderCheckpoints(tmp_path, keep=2))
+        return tune_where_needed(
+            "sam", source_of(base), squares(range(3)), squares(range(3, 5)), images, config, choice, scene,
+            augmentation_rules, features=MemoryFeatures(), run=run,
+        )  # fmt: skip
+
+    assert state(accumulate=2, count=1) == state(accumulate=1, count=2)
+    assert state(accumulate=1, count=1) != state(accumulate=1, count=2)
 
 
 def test_data_without_masks_cannot_tune(base, images):

@@ -61,8 +61,8 @@ def student_labeller(
     build = partial(_as_labeller, student_predictor(weights, score_threshold=threshold, device=device), labelling)
 
     def label(split: Annotations) -> Predictions:
-        batch = labelling.detection.batch_size
-        return label_images(build, described, split, images, batch_size=batch, store=store)[0]
+        batch, workers = labelling.detection.batch_size, labelling.workers
+        return label_images(build, described, split, images, batch_size=batch, store=store, workers=workers).labels
 
     return Labeller(STUDENT, label(val), lambda: label(pool))
 

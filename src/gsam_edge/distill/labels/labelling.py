@@ -4,11 +4,11 @@ import hashlib
 import json
 import logging
 import secrets
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterator, Mapping, MutableMapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -21,7 +21,7 @@ from gsam_edge.teachers.asking import Question, QuestionedTeacher
 from gsam_edge.teachers.config import FloorConfig
 from gsam_edge.teachers.errors import UselessTeacherError
 from gsam_edge.teachers.family import TeacherPredict
-from gsam_edge.training.workers import Workers
+from gsam_edge.training.workers import Workers, WorkersConfig
 from gsam_edge.vision import Detections
 from gsam_edge.vision.images import ImageSource, image_digest
 
@@ -36,12 +36,24 @@ class StoreCounts:
     """Numbers of images whose labels were stored before and of images labelled now.
 
     Attributes:
-        hits: images whose labels were in the store.
+        hits: images whose labels were in the store, or are those of an equal image.
         new: images that were labelled now.
     """
 
     hits: int
     new: int
+
+
+class Labelled(NamedTuple):
+    """The labels of a set of images.
+
+    Attributes:
+        labels: of every image.
+        counts: where they came from.
+    """
+
+    labels: Predictions
+    counts: StoreCounts
 
 
 def label_images(
@@ -52,61 +64,93 @@ def label_images(
     *,
     batch_size: int,
     store: MutableMapping[str, dict[str, Any]],
-) -> tuple[Predictions, StoreCounts]:
+    workers: WorkersConfig | None = None,
+) -> Labelled:
+    """Returns the labels of one set of images; see `label_sets`."""
+    sets = {"images": annotations}
+    return label_sets(predict, teacher, sets, images, batch_size=batch_size, store=store, workers=workers)["images"]
+
+
+def label_sets(
+    predict: Callable[[], TeacherPredict],
+    teacher: PredictorInfo,
+    sets: Mapping[str, Annotations],
+    images: ImageSource,
+    *,
+    batch_size: int,
+    store: MutableMapping[str, dict[str, Any]],
+    workers: WorkersConfig | None = None,
+) -> dict[str, Labelled]:
     """Returns the labels of every image, from the store where they are there already; a student labels the same way.
 
-    The labels of each batch are stored at once, so a killed run continues where it stopped, and an image whose labels
-    are stored is not decoded. Until all images are labelled, only one batch is in memory. Several processes may share
-    the store: each takes over what the others stored before it came to an image, and where two label one image at the
-    same time, the later one goes on at another place. All detections are labels. The score threshold is part of the
-    teacher's digest: with another one the images are labelled again, because only labels have masks.
+    The labels of each batch are stored at once, by this process, so a killed run continues where it stopped, and an
+    image whose labels are stored is not decoded. Until all images are labelled, only the batches that the workers have
+    in hand are in memory, and the pixels of none in this process but where it labels itself. Several processes may
+    share the store, on several machines: each takes over what the others stored before it came to an image, and where
+    two label one image at the same time, the later one goes on at another place. Images of equal keys are asked about
+    once. All detections are labels. The score threshold is part of the teacher's digest: with another one the images
+    are labelled again, because only labels have masks.
 
     Args:
-        predict: builds the teacher; called once, and only if an image is not in the store.
+        predict: builds the teacher; called once by each worker, and only if an image is not in the store.
         teacher: its name, digest and kind of prompt.
-        annotations: the images; their true boxes are the prompt of a teacher that needs one.
+        sets: the images by name of the set; their true boxes are the prompt of a teacher that needs one.
         images: images by `file_name`.
         batch_size: images that the teacher is asked about at once.
         store: records by hex digest of image, teacher, classes and prompt.
+        workers: processes that label, see `Workers`; None is this one alone. Nothing in the labels depends on it.
 
     Returns:
-        The labels, as the store gives them back, and the counts.
+        By name of the set the labels, as the store gives them back, and the counts.
+
+    Raises:
+        ImageError: if an image is missing or damaged.
+        Exception: see `Workers.map`.
     """
-    keys: dict[int, str] = {}
-    made: set[str] = set()
-    hits = new = 0
-    waiting = deque(annotations.images)
+    keys: dict[str, dict[int, str]] = {name: {} for name in sets}
+    asked: set[str] = set()
+    in_hand: deque[tuple[str, str]] = deque()
+    hits, new = Counter[str](), Counter[str]()
+    waiting = deque((name, image) for name, part in sets.items() for image in part.images)
     with _progress("labels", len(waiting)) as show:
 
         def open_questions() -> Generator[Question, None, None]:
-            nonlocal hits
             while waiting:
-                image = waiting.popleft()
-                image_id, name = image["id"], image["file_name"]
-                prompt = annotations.truth(image_id, masks=False) if teacher.prompted_with_boxes else None
-                keys[image_id] = _key(image_digest(images, name), teacher, annotations.class_names, prompt)
-                if keys[image_id] in store:
-                    hits += 1
-                    show(f"{hits} from the store")
+                name, image = waiting.popleft()
+                prompt = sets[name].truth(image["id"], masks=False) if teacher.prompted_with_boxes else None
+                key = _key(image_digest(images, image["file_name"]), teacher, sets[name].class_names, prompt)
+                keys[name][image["id"]] = key
+                if key in asked or key in store:
+                    hits[name] += 1
+                    show(f"{hits.total()} from the store")
                 else:
-                    yield Question(image_id, images[name], prompt)
+                    asked.add(key)
+                    in_hand.append((name, key))
+                    yield Question(image["file_name"], prompt)
 
-        with closing(open_questions()) as unknown:
-            for question, found in Workers().map(QuestionedTeacher(predict), unknown, batch=batch_size):
-                key = keys[question.image_id]
-                if key in store and key not in made and waiting:
+        factory = QuestionedTeacher(predict, images)
+        with (
+            closing(open_questions()) as unknown,
+            closing(Workers(workers).map(factory, unknown, batch=batch_size)) as answers,
+        ):
+            for _, found in answers:
+                name, key = in_hand.popleft()
+                if key in store and waiting:
                     # Another process labelled it meanwhile, and goes on with the next: this one goes on elsewhere.
                     waiting.rotate(secrets.randbelow(len(waiting)))
                 store[key] = found.to_record()
-                made.add(key)
-                new += 1
-                show(f"{hits} from the store")
-    labels = {}
-    with _progress("reading labels", len(keys)) as show:
-        for image in annotations.images:
-            labels[image["id"]] = PackedDetections.from_record(store[keys[image["id"]]])
-            show("")
-    return Predictions(labels, annotations.class_names, teacher, annotations.split_digest), StoreCounts(hits, new)
+                new[name] += 1
+                show(f"{hits.total()} from the store")
+    labelled = {}
+    with _progress("reading labels", sum(map(len, keys.values()))) as show:
+        for name, part in sets.items():
+            labels = {}
+            for image in part.images:
+                labels[image["id"]] = PackedDetections.from_record(store[keys[name][image["id"]]])
+                show("")
+            predictions = Predictions(labels, part.class_names, teacher, part.split_digest)
+            labelled[name] = Labelled(predictions, StoreCounts(hits[name], new[name]))
+    return labelled
 
 
 def require_labels_of(images: Annotations, labels: Predictions, *, what: str) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import MutableMapping
 from dataclasses import asdict
-from functools import cache
 from typing import Any
 
 from gsam_edge.augmentation import RuleAdditions, SceneDescription, rules_with
@@ -82,7 +81,7 @@ def label_with_teachers(
     Returns:
         The labels of each, and by its name how many images' labels were in the store before (`hits`) or are `new`.
     """
-    from gsam_edge.distill.labels.labelling import label_images, require_labels
+    from gsam_edge.distill.labels.labelling import label_sets, require_labels
     from gsam_edge.teachers.judging.verdict import refuse_useless_teachers
 
     tuned = tuned_teachers(teachers, choice)
@@ -93,14 +92,17 @@ def label_with_teachers(
     teacher = composed_teacher(
         train, tuned, choice, labelling, teacher_report, device, detection=labelling.label_detection, features=features
     )
-    predictor = cache(teacher.factory)  # it applies the adapters to the bases, once for all
-    source = PooledImages(images, unlabelled)
-    labels, counts = {}, {}
-    for name, part in parts.items():
-        labels[name], counted = label_images(
-            predictor, teacher.description, part, source, batch_size=labelling.detection.batch_size, store=store
-        )
-        counts[name] = asdict(counted)
+    labelled = label_sets(
+        teacher.factory,
+        teacher.description,
+        parts,
+        PooledImages(images, unlabelled),
+        batch_size=labelling.detection.batch_size,
+        store=store,
+        workers=labelling.workers,
+    )
+    labels = {name: each.labels for name, each in labelled.items()}
+    counts = {name: asdict(each.counts) for name, each in labelled.items()}
     require_labels(labels, floor)
     return labels["train"], labels["val"], labels["pool"], counts
 
@@ -134,8 +136,14 @@ def label_test_images(
         train, tuned, choice, labelling, teacher_report, device, detection=detection, features=features
     )
     return label_images(
-        teacher.factory, teacher.description, test, images, batch_size=detection.batch_size, store=store
-    )[0]
+        teacher.factory,
+        teacher.description,
+        test,
+        images,
+        batch_size=detection.batch_size,
+        store=store,
+        workers=labelling.workers,
+    ).labels
 
 
 def check_labels(

@@ -153,8 +153,9 @@ class _Ask:
         }
 
     def _found(self, build: Callable[[], TeacherPredict], *, prompted: bool, bar: str) -> Found:
-        with closing(questions(self.split, self.images, prompted_with_boxes=prompted, bar=bar)) as asked:
-            answers = Workers().map(QuestionedTeacher(build), asked, batch=self.detection.batch_size)
+        teacher = QuestionedTeacher(build, self.images)
+        with closing(questions(self.split, prompted_with_boxes=prompted, bar=bar)) as asked:
+            answers = Workers().map(teacher, asked, batch=self.detection.batch_size)
             found = [objects for _, objects in answers]
         return by_image(self.split, found)
 

@@ -4,13 +4,13 @@ The model stays unwrapped, since losses reach into its parts. So gradients are a
 """
 
 import atexit
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import TypeVar
 
 import torch
 from accelerate import PartialState
-from accelerate.utils import broadcast_object_list, reduce
+from accelerate.utils import broadcast_object_list, gather_object, reduce
 from torch import nn
 
 Value = TypeVar("Value")
@@ -34,6 +34,15 @@ def processes(device_type: str) -> PartialState:
 def from_first(value: Value) -> Value:
     """Returns the value that the first process has, in all of them."""
     return broadcast_object_list([value])[0]
+
+
+def averaged(values: Mapping[str, float], others: PartialState) -> dict[str, float]:
+    """Returns the mean of each value over all processes; one that only some have counts as zero in the others."""
+    if others.num_processes == 1:
+        return dict(values)
+    gathered: list[Mapping[str, float]] = gather_object([dict(values)])
+    names = dict.fromkeys(name for each in gathered for name in each)
+    return {name: sum(each.get(name, 0.0) for each in gathered) / others.num_processes for name in names}
 
 
 def average_gradients(parameters: Iterable[nn.Parameter], others: PartialState) -> None:

@@ -17,7 +17,7 @@ from gsam_edge.training.loop.best import Best, monitored
 from gsam_edge.training.loop.learner import Batch, Learner, Model
 from gsam_edge.training.loop.memory import fits_into_memory, what_to_lower
 from gsam_edge.training.loop.precision import Precision
-from gsam_edge.training.loop.processes import average_gradients, from_first, processes
+from gsam_edge.training.loop.processes import average_gradients, averaged, from_first, processes
 from gsam_edge.training.loop.schedule import Schedule
 from gsam_edge.training.metrics import MetricLogger, discard_metric
 from gsam_edge.training.run import Run
@@ -73,8 +73,8 @@ def train(
         batches: batch number 0, 1, 2, ... of the run, the same for the same number, with its tensors on `run.device`.
         step_loss: named scalar losses of a batch, already weighted; their sum is minimised, each is logged.
         config: the schedule.
-        name: what is trained, for the progress bar and the metrics `<name>/train_loss`, `<name>/<loss>` (of the first
-            process) and `<name>/learning_rate` in each step, and `<name>/val_<metric>`.
+        name: what is trained, for the progress bar and the metrics `<name>/train_loss`, `<name>/<loss>` (means over
+            all batches of the step) and `<name>/learning_rate` in each step, and `<name>/val_<metric>`.
         run: its log receives the metrics.
         epoch_images: images of an epoch: those of the training set, or a number where they are drawn without end.
         batch_size: images of a batch.
@@ -104,7 +104,7 @@ def train(
             learner.set_rate(rate)
             numbers = range(step * step_batches + team.process_index, (step + 1) * step_batches, team.num_processes)
             with _told(f"{name}: step {step}"), fits_into_memory(what_to_lower(batch_size, config), run.device):
-                losses = learner.backward(batches, step_loss, numbers, seed=run.seed)
+                losses = averaged(learner.backward(batches, step_loss, numbers, seed=run.seed), team)
                 average_gradients(learner.trained.values(), team)
                 learner.step()
             step += 1

@@ -8,6 +8,8 @@ import pytest
 from gsam_edge.coco import Annotations, InvalidDatasetError
 from gsam_edge.distill.arms.reports import distillation_report
 from gsam_edge.distill.arms.table import left_out
+from gsam_edge.distill.arms.verdict import Gain, distillation_verdict
+from gsam_edge.metrics.bootstrap import Estimate
 from gsam_edge.metrics.detection import coco_metrics
 from support.arms import FACTS, found_by_chance, runs_of, world
 
@@ -58,7 +60,7 @@ def test_no_gain_is_claimed_where_one_control_is_as_good(beaten):
     other = {"truth": "self_training", "self_training": "truth"}[beaten]
     shares[other] = shares["distilled"]
     told = report(shares)
-    assert told["verdict"].startswith("does not pay here: ")
+    assert told["verdict"].startswith("does not pay here: ")  # the difference is 0 to the last digit
     assert "distillation adds" not in told["verdict"]
     assert told["gains"][beaten]["box_map50_95"]["ci95"][0] > 0
 
@@ -79,8 +81,20 @@ def test_a_gain_that_might_be_luck_is_not_called_a_loss():
     told = report({"truth": BOTH, "self_training": BOTH, "distilled": BOTH})
     assert told["verdict"] == (
         "does not pay here: 0.0 (0.0 to 0.0) mAP50-95 over your labels alone and 0.0 (0.0 to 0.0) over self-training; "
-        "over your labels alone and self-training no gain is shown, since 0 lies in the interval (3 seeds)"
+        "over your labels alone and self-training none is shown, since 0 lies in the interval (3 seeds)"
     )
+
+
+def test_a_gain_whose_interval_holds_zero_is_not_proven_and_nobody_says_that_it_does_not_pay():
+    doubtful, sure = Estimate(0.015, -0.001, 0.032), Estimate(0.034, 0.016, 0.054)
+    known = {"learnt": True, "seeds": 1, "enough": True, "no_pool": None, "taught": True, "listens": False}
+    gains = {"truth": Gain(sure, {}), "self_training": Gain(doubtful, {})}
+    assert distillation_verdict(gains, **known) == (
+        "no gain is proven: 3.4 (1.6 to 5.4) mAP50-95 over your labels alone and 1.5 (-0.1 to 3.2) over self-training; "
+        "over self-training none is shown, since 0 lies in the interval (one seed: another may say otherwise)"
+    )
+    gains["self_training"] = Gain(Estimate(-0.001, -0.02, 0.018), {})
+    assert distillation_verdict(gains, **known).startswith("does not pay here: ")
 
 
 def test_a_class_in_a_handful_of_images_has_no_interval_and_gains_nothing_surely():

@@ -7,7 +7,7 @@ from gsam_edge.distill.arms.table import ARMS, CONTROLS
 from gsam_edge.metrics.bootstrap import Estimate
 
 #: Beginnings of the verdicts.
-PAYS, PAYS_NOT, UNKNOWN = "distillation adds", "does not pay here", "not known"
+PAYS, UNPROVEN, PAYS_NOT, UNKNOWN = "distillation adds", "no gain is proven", "does not pay here", "not known"
 LEARNT_NOTHING = "the student learnt nothing"
 #: What helps a student that learnt nothing.
 WHAT_TO_DO = "give distillation.training.steps more, or student.image_size, or label more images"
@@ -69,7 +69,9 @@ def _judged(gains: Mapping[str, Gain], needed: tuple[str, ...], seeds: int) -> s
     if lost := [name for name in compared if gains[name].mean.high < 0]:
         return f"{PAYS_NOT}: {figures}; it is worse than {_titles(lost)}{luck}"
     if doubtful := [name for name in compared if gains[name].mean.low <= 0]:
-        return f"{PAYS_NOT}: {figures}; over {_titles(doubtful)} no gain is shown, since 0 lies in the interval{luck}"
+        better = all(gains[name].mean.value > 0 for name in compared)
+        word = UNPROVEN if better else PAYS_NOT
+        return f"{word}: {figures}; over {_titles(doubtful)} none is shown, since 0 lies in the interval{luck}"
     if missing:
         return (
             f"{UNKNOWN}: {figures}{luck}; whether that is the teacher's merit is not known without {_titles(missing)} "

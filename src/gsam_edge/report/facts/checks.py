@@ -10,7 +10,8 @@ from gsam_edge.report.facts.classes import ClassFacts
 _ACCEPTED, _NOT_BUILT = "accepted", "not built"
 _WEAK_TEACHER = ("useless", "worse", "no different", "not known")
 _WORTHLESS_LABELS = "useless"
-_PAYS, _PAYS_NOT, _LEARNT_NOTHING = "distillation adds", "does not pay", "the student learnt nothing"
+_PAYS, _UNPROVEN, _PAYS_NOT = "distillation adds", "no gain is proven", "does not pay"
+_LEARNT_NOTHING = "the student learnt nothing"
 #: Beginnings of the gate's figures, and what they are about.
 _KINDS = {"box": "boxes", "mask": "masks"}
 
@@ -148,6 +149,9 @@ def _worth(reports: Mapping[str, Any]) -> Iterator[Check]:
         yield Check(name, "bad", sentence(verdict), "See below, what the teachers were worth.")
     elif verdict.startswith(_PAYS):
         yield Check(name, "good", sentence(verdict))
+    elif verdict.startswith(_UNPROVEN):
+        remedy = "More test images or more seeds (distillation.seeds) tell whether there is one."
+        yield Check(name, "bad", sentence(verdict), remedy)
     elif verdict.startswith(_PAYS_NOT):
         gain = report.get("gains", {}).get("truth", {}).get("box_map50_95", {})
         low, high = gain.get("ci95", (-1.0, 1.0))  # without an interval nothing is said to be worse

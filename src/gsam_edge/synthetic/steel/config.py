@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-#: The classes in category order, the most frequent last but one, as nobody sorts classes by how often they occur.
+#: The classes in category order.
 STEEL_CLASSES = ("pits", "inclusion", "scratch", "patch")
 
 

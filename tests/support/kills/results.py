@@ -56,7 +56,7 @@ def left_over(project: Path) -> list[str]:
 
 def _comparable(name: str, content: bytes) -> bytes:
     """Returns the content without what depends on the clock."""
-    if name.endswith(".zip") and is_zipfile(BytesIO(content)):  # an artefact that was not built says why under the name of a zip
+    if name.endswith(".zip") and is_zipfile(BytesIO(content)):  # else it says why it was not built
         with ZipFile(BytesIO(content)) as archive:
             inside = {member: _comparable(member, archive.read(member)) for member in sorted(archive.namelist())}
         return b"".join(member.encode() + hashlib.sha256(part).digest() for member, part in inside.items())

@@ -38,7 +38,7 @@ lint: $(READY) ## style, types, import contracts
 	$(BIN)/lint-imports
 
 viz: $(READY) ## the pipelines in the browser
-	$(VIEWER) --page "http://127.0.0.1:4141/?types=nodes,modularPipeline" $(KEDRO) viz run --no-browser
+	$(VIEWER) --port 4141 --query types=nodes,modularPipeline $(KEDRO) viz run --port 4141 --no-browser
 
 # kedro-mlflow looks for `mlflow` on the PATH.
 ui: export PATH := $(CURDIR)/$(BIN):$(PATH)

@@ -4,9 +4,10 @@
 
     python -m gsam_edge.viewer kedro viz run
 
-With `--page` the browser opens on a page of the server as soon as it answers, and not on its first one:
+With `--port` and `--query` the browser opens on a page of the server on this port of the machine as soon as it answers,
+and not on the page that the server would show:
 
-    python -m gsam_edge.viewer --page "http://127.0.0.1:4141/?types=nodes,modularPipeline" kedro viz run --no-browser
+    python -m gsam_edge.viewer --port 4141 --query types=nodes,modularPipeline kedro viz run --port 4141 --no-browser
 """
 
 import argparse
@@ -111,8 +112,9 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m gsam_edge.viewer", description=__doc__.partition("\n")[0])
-    parser.add_argument("--page", help="address that the browser opens on")
+    parser.add_argument("--port", type=int, help="port of the command's server, on which the browser opens")
+    parser.add_argument("--query", default="", help="what the page is asked for")
     parser.add_argument("command", nargs=argparse.REMAINDER, help="program and arguments")
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    sys.exit(main(given.command, given.page))
+    sys.exit(main(given.command, f"http://127.0.0.1:{given.port}/?{given.query}" if given.port else None))

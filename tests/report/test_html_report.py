@@ -68,7 +68,7 @@ def test_a_section_whose_report_is_absent_is_left_out_and_no_other(missing):
 
 def test_without_any_report_there_is_still_a_page():
     assert [section["id"] for section in Page(html_report(run_facts({}))).all("section")] == [
-        "pictures",
+        "images",
         "made",
         "words",
     ]
@@ -262,19 +262,19 @@ def test_images_are_bounded_in_number_and_size():
     )
     assert facts.dataset == "sample"
     for kind in ("missed", "invented"):
-        assert len(facts.shown(kind)) == CONFIG.pictures
+        assert len(facts.shown(kind)) == CONFIG.images
         assert facts.shown(kind)[0].text == f"{kind.capitalize()} 0. {kind.capitalize()} 1. And 1 more."
-    assert [picture.file_name for picture in facts.shown("found")] == ["0.png"]
+    assert [image.file_name for image in facts.shown("found")] == ["0.png"]
     assert facts.shown("found")[0].text == "Found: bolt, nut."
-    assert [picture.text for picture in facts.shown("proposed")] == ["0: it is odd.", "1: it is odd."]
-    assert [picture.text for picture in facts.shown("doubted")] == ["Odd. Odd. And 1 more."]
+    assert [image.text for image in facts.shown("proposed")] == ["0: it is odd.", "1: it is odd."]
+    assert [image.text for image in facts.shown("doubted")] == ["Odd. Odd. And 1 more."]
     assert facts.shown("confused")[0].text == "Outlined 0. Outlined 1. And 1 more."
     assert all(
-        picture.width <= (2 if picture.kind == "doubted" else 1) * CONFIG.picture_width for picture in facts.pictures
+        image.width <= (2 if image.kind == "doubted" else 1) * CONFIG.image_width for image in facts.shown_images
     )
-    singles = max(len(picture.source) for picture in facts.pictures if picture.kind != "doubted")
-    pairs = max(len(picture.source) for picture in facts.shown("doubted"))
-    scale = (480 / CONFIG.picture_width) ** 2
+    singles = max(len(image.source) for image in facts.shown_images if image.kind != "doubted")
+    pairs = max(len(image.source) for image in facts.shown("doubted"))
+    scale = (480 / CONFIG.image_width) ** 2
     assert (5 * 6 * singles + 3 * pairs) * scale < 8e6
 
 

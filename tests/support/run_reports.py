@@ -5,9 +5,9 @@ from typing import Any
 
 from gsam_edge.report.facts.config import ReportConfig
 from gsam_edge.report.facts.facts import Facts
-from gsam_edge.report.facts.pictures import Picture
+from gsam_edge.report.facts.shown_images import ShownImage
 
-CONFIG = ReportConfig(few_objects=10, pictures=2, picture_width=120, jpeg_quality=60)
+CONFIG = ReportConfig(few_objects=10, images=2, image_width=120, jpeg_quality=60)
 #: A pixel, as the page holds images.
 PIXEL = "data:image/jpeg;base64,/9j/4AAQ"
 
@@ -283,8 +283,8 @@ def run_reports(names: Sequence[str] = ("bag", "seam")) -> dict[str, Any]:
 
 def run_facts(reports: dict[str, Any] | None = None, names: Sequence[str] = ("bag", "seam")) -> Facts:
     """Returns the facts of these reports, with an image of each kind."""
-    pictures = [
-        Picture(kind, f"{names[0]}.jpg", f"Shows {names[1]}.", f"Image {names[0]}", PIXEL, 120, 90)
+    shown_images = [
+        ShownImage(kind, f"{names[0]}.jpg", f"Shows {names[1]}.", f"Image {names[0]}", PIXEL, 120, 90)
         for kind in ("found", "missed", "invented", "confused", "doubted", "proposed")
     ]
     return Facts(
@@ -294,6 +294,6 @@ def run_facts(reports: dict[str, Any] | None = None, names: Sequence[str] = ("ba
         class_names=tuple(names),
         digests={"annotations.json": "32cf60a7"},
         most_drop=0.5,
-        pictures=pictures,
+        shown_images=shown_images,
         versions={"torch": f"2.15.0 {names[0]}"},
     )

@@ -62,13 +62,14 @@ def free_port():
 
 
 def test_the_browser_opens_on_the_page_as_soon_as_the_server_answers(tmp_path):
-    page, opened = f"http://127.0.0.1:{free_port()}/?types=nodes", tmp_path / "opened"
+    port, opened = free_port(), tmp_path / "opened"
+    page = f"http://127.0.0.1:{port}/?types=nodes"
     browser = tmp_path / "browser"
     browser.write_text(f"#!/bin/sh\nprintf %s \"$1\" > '{opened}.part' && mv '{opened}.part' '{opened}'\n")
     browser.chmod(0o755)
-    command = [sys.executable, "-c", SERVER, page.split(":")[2].split("/", maxsplit=1)[0]]
+    command = [sys.executable, "-c", SERVER, str(port)]
     viewer = subprocess.Popen(
-        [sys.executable, "-m", "gsam_edge.viewer", "--page", page, *command],
+        [sys.executable, "-m", "gsam_edge.viewer", "--port", str(port), "--query", "types=nodes", *command],
         env=os.environ | {"PYTHONPATH": str(ROOT / "src"), "BROWSER": f"{browser} %s"},
         stderr=subprocess.PIPE,
         text=True,
@@ -85,9 +86,17 @@ def test_the_browser_opens_on_the_page_as_soon_as_the_server_answers(tmp_path):
 def test_a_page_whose_port_is_taken_is_not_opened_on_another_server():
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        page = f"http://127.0.0.1:{port}/"
         viewer = subprocess.run(
-            [sys.executable, "-m", "gsam_edge.viewer", "--page", page, sys.executable, "-c", "raise SystemExit(7)"],
+            [
+                sys.executable,
+                "-m",
+                "gsam_edge.viewer",
+                "--port",
+                str(port),
+                sys.executable,
+                "-c",
+                "raise SystemExit(7)",
+            ],
             env=os.environ | {"PYTHONPATH": str(ROOT / "src")},
             stderr=subprocess.PIPE,
             text=True,

@@ -51,7 +51,7 @@ def build_sample(config: SampleWorldConfig) -> SampleDataset:
         for number, (scene, line) in enumerate(_draw(config, part, seeds[part]), start=1):
             image_id = len(records) + 1
             file_name = f"images/{part}_{number:04d}.jpg"
-            images[file_name] = _jpeg(scene.image, config.jpeg_quality)
+            images[file_name] = jpeg_of(scene.image, config.jpeg_quality)
             records.append(
                 {
                     "id": image_id,
@@ -67,7 +67,7 @@ def build_sample(config: SampleWorldConfig) -> SampleDataset:
                 shape = _annotate(mask, config.polygon_tolerance)
                 objects.append({"id": len(objects) + 1, "image_id": image_id, "category_id": category_id, **shape})
     unlabelled = {
-        f"unlabelled/{number:04d}.jpg": _jpeg(scene.image, config.jpeg_quality)
+        f"unlabelled/{number:04d}.jpg": jpeg_of(scene.image, config.jpeg_quality)
         for number, (scene, _) in enumerate(_draw(config, "unlabelled", seeds["unlabelled"]), start=1)
     }
     categories = tuple({"id": number, "name": name} for number, name in enumerate(SAMPLE_CLASSES, start=1))
@@ -97,7 +97,8 @@ def _annotate(mask: NDArray[np.bool_], tolerance: float) -> dict[str, Any]:
     }
 
 
-def _jpeg(image: NDArray[np.uint8], quality: int) -> bytes:
-    """Encodes an RGB image uint8 [H, W, 3] as a baseline JPEG file."""
-    _, content = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])
+def jpeg_of(image: NDArray[np.uint8], quality: int) -> bytes:
+    """Encodes an image, uint8 [H, W, 3] RGB or [H, W] grey, as a baseline JPEG file of as many channels."""
+    bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR) if image.ndim == 3 else image
+    _, content = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
     return content.tobytes()

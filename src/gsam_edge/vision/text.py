@@ -3,7 +3,7 @@
 #: Longest class name in characters: enough for a description, and short enough for tables, plots and prompts.
 MOST_NAME = 200
 
-#: Characters that nobody can see: the controls, with the escape that starts a terminal's codes, become their pictures;
+#: Characters that nobody can see: the controls, with the escape that starts a terminal's codes, become their symbols;
 #: those that turn the direction of a line, and halves of characters, become a question mark.
 _UNSEEN = {
     **{code: 0x2400 + code for code in range(0x20) if chr(code) not in "\t\n"},
@@ -15,7 +15,7 @@ _UNSEEN = {
 
 
 def visible(text: str) -> str:
-    """Returns a text with a picture of each control character but tab and line feed."""
+    """Returns a text with a symbol for each control character but tab and line feed."""
     return text.translate(_UNSEEN)
 
 

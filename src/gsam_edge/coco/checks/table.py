@@ -55,7 +55,7 @@ CHECKS: Mapping[str, Check] = {
         "warning", ("keep", "fix", "error"), "a name that reads like an earlier one: capitals, blanks, signs unseen"
     ),
     "category_name_control": Check(
-        "warning", ("fix", "error"), "a category name with control characters; they become pictures, such as ␛"
+        "warning", ("fix", "error"), "a category name with control characters; they become symbols, such as ␛"
     ),
     "category_name_long": Check(
         "warning", ("fix", "error"), f"a category name of over {MOST_NAME} characters, cut off"

@@ -11,7 +11,7 @@ from gsam_edge.coco.predictions import Predictions
 from gsam_edge.metrics.thresholds import thresholds_of
 from gsam_edge.report.facts.config import ReportConfig
 from gsam_edge.report.facts.facts import Facts
-from gsam_edge.report.facts.pictures import choose_pictures, doubt_pictures, proposed_pictures
+from gsam_edge.report.facts.shown_images import choose_shown, doubted_images, proposed_images
 from gsam_edge.vision.images import ImageSource
 
 #: Packages whose versions a figure may depend on.
@@ -60,13 +60,13 @@ def collect_facts(
     """
     thresholds = thresholds_of(truth.class_names, reports["student_thresholds"])
     digests = {"annotations.json": truth.source, "the split of the images": truth.split_digest}
-    pictures = choose_pictures(
+    shown = choose_shown(
         truth, predictions, images, thresholds, reports.get("failure_report"), config, match_iou=match_iou
     )
     if "review_report" in reports:
-        pictures += doubt_pictures(reports["review_report"], doubts, config)
+        shown += doubted_images(reports["review_report"], doubts, config)
     if "next_to_label" in reports:
-        pictures += proposed_pictures(reports["next_to_label"], images, unlabelled, config)
+        shown += proposed_images(reports["next_to_label"], images, unlabelled, config)
     return Facts(
         dataset=PurePath(dataset).name or dataset,
         reports=reports,
@@ -78,7 +78,7 @@ def collect_facts(
             "the student's weights": student_digest,
         },
         most_drop=most_drop,
-        pictures=pictures,
+        shown_images=shown,
         versions={"python": python_version(), **_versions()},
     )
 

@@ -9,7 +9,7 @@ from gsam_edge.report.facts.answer import Answer
 from gsam_edge.report.facts.checks import Check, checks_of
 from gsam_edge.report.facts.classes import ClassFacts, class_facts
 from gsam_edge.report.facts.config import ReportConfig
-from gsam_edge.report.facts.pictures import Picture
+from gsam_edge.report.facts.shown_images import ShownImage
 
 #: Described where no artefact is recommended.
 _STUDENT = "student"
@@ -26,7 +26,7 @@ class Facts:
         class_names: by class id.
         digests: what the data and the student are told apart by: a name for people to SHA-256.
         most_drop: points of mAP50-95 that the gate lets an artefact lose; None where not known.
-        pictures: images of the test split with what the student finds there, and images to look at next.
+        shown_images: images of the test split with what the student finds there, and images to look at next.
         versions: packages to their versions.
     """
 
@@ -36,7 +36,7 @@ class Facts:
     class_names: tuple[str, ...] = ()
     digests: Mapping[str, str] = field(default_factory=dict)
     most_drop: float | None = None
-    pictures: Sequence[Picture] = ()
+    shown_images: Sequence[ShownImage] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
@@ -94,6 +94,6 @@ class Facts:
         """The checks that failed or could not be made."""
         return tuple(check for check in self.checks if check.state == "bad")
 
-    def shown(self, kind: str) -> list[Picture]:
-        """Returns the images of one kind, see `Picture`."""
-        return [picture for picture in self.pictures if picture.kind == kind]
+    def shown(self, kind: str) -> list[ShownImage]:
+        """Returns the images of one kind, see `ShownImage`."""
+        return [image for image in self.shown_images if image.kind == kind]

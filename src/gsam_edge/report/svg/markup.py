@@ -8,7 +8,7 @@ from gsam_edge.vision.text import visible
 
 
 def plain(value: object) -> object:
-    """Returns a text with a picture of each control character; markup and other values as they are."""
+    """Returns a text with a symbol for each control character; markup and other values as they are."""
     return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 

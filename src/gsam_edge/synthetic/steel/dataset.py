@@ -11,7 +11,7 @@ from rich.progress import track
 
 from gsam_edge.coco import Annotations
 from gsam_edge.coco.geometry.segmentation import encode_mask
-from gsam_edge.synthetic.sample_dataset import SampleDataset
+from gsam_edge.synthetic.sample_dataset import SampleDataset, jpeg_of
 from gsam_edge.synthetic.steel.config import STEEL_CLASSES, SteelWorldConfig
 from gsam_edge.synthetic.steel.flaws import FLAWS
 from gsam_edge.synthetic.steel.strip import draw_strip
@@ -48,7 +48,7 @@ def build_steel(config: SteelWorldConfig) -> SampleDataset:
     for part in _PARTS:
         for number, (strip, rng) in enumerate(_drawn(config, part, seeds[part]), start=1):
             image_id, file_name = len(records) + 1, f"images/{part}_{number:04d}.jpg"
-            images[file_name] = _jpeg(strip.image, config.jpeg_quality)
+            images[file_name] = jpeg_of(strip.image[..., 0], config.jpeg_quality)
             size = {"width": config.image_width, "height": config.image_height}
             records.append({"id": image_id, "file_name": file_name, **size, "split": part})
             defects = _mislabelled(rng, strip.defects, config) if part == "train" else strip.defects
@@ -136,9 +136,3 @@ def _shape(mask: NDArray[np.bool_]) -> dict[str, Any]:
         "segmentation": rle,
         "iscrowd": 0,
     }
-
-
-def _jpeg(image: NDArray[np.uint8], quality: int) -> bytes:
-    """Encodes a grey image uint8 [H, W, 3] as a baseline JPEG file of one channel."""
-    _, content = cv2.imencode(".jpg", image[..., 0], [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return content.tobytes()

@@ -23,7 +23,7 @@ def environment() -> Environment:
     """Returns the templates of `report/templates`.
 
     Names of classes, files and runtimes are hostile: markup in them is escaped, and control characters become their
-    pictures.
+    symbols.
     """
     made = Environment(
         loader=PackageLoader("gsam_edge", "report/templates"),

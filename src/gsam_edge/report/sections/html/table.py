@@ -13,10 +13,10 @@ from gsam_edge.report.sections.html.data import data_advice, data_health
 from gsam_edge.report.sections.html.distillation import worth, worth_advice
 from gsam_edge.report.sections.html.failures import failure_advice, failures
 from gsam_edge.report.sections.html.file import file_advice, file_to_use
+from gsam_edge.report.sections.html.images import image_advice, images
 from gsam_edge.report.sections.html.labels import label_advice, labels
 from gsam_edge.report.sections.html.made import how_it_was_made, made_advice
 from gsam_edge.report.sections.html.next_to_label import next_advice, next_to_label
-from gsam_edge.report.sections.html.pictures import picture_advice, pictures
 from gsam_edge.report.sections.html.review import review, review_advice
 from gsam_edge.report.sections.html.student import student, student_advice
 from gsam_edge.report.sections.html.teachers import teacher_advice, teachers
@@ -51,7 +51,7 @@ PAGE_SECTIONS: Mapping[str, PageSection] = {
     for section in (
         PageSection("answer", "Is it good enough?", (), answer),
         PageSection("file", "The file to use", ("recommendation",), file_to_use, file_advice),
-        PageSection("pictures", "What it looks like", (), pictures, picture_advice),
+        PageSection("images", "What it looks like", (), images, image_advice),
         PageSection("data", "Your images and labels", ("validation_report",), data_health, data_advice),
         PageSection("teachers", "Teachers", ("teacher_report",), teachers, teacher_advice),
         PageSection("labels", "The teachers' labels", ("label_report",), labels, label_advice),

@@ -15,13 +15,13 @@ _KINDS = {
 }
 
 
-def pictures(facts: Facts) -> Markup | None:
+def images(facts: Facts) -> Markup | None:
     """Shows the images of each kind; None without any."""
     groups = [(title, why, shown) for kind, (title, why) in _KINDS.items() if (shown := facts.shown(kind))]
-    return rendered("sections/pictures.html", groups=groups) if groups else None
+    return rendered("sections/images.html", groups=groups) if groups else None
 
 
-def picture_advice(facts: Facts) -> Sequence[str]:
+def image_advice(facts: Facts) -> Sequence[str]:
     """Advises to look at the labels of what fails."""
     if not (facts.shown("missed") or facts.shown("invented")):
         return ()

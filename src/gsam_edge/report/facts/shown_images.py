@@ -33,7 +33,7 @@ _MOST_PIXELS = 40_000_000
 
 
 @dataclass(frozen=True)
-class Picture:
+class ShownImage:
     """One image.
 
     Attributes:
@@ -79,7 +79,7 @@ class _Seen:
         return rows
 
 
-def choose_pictures(
+def choose_shown(
     truth: Annotations,
     predictions: Predictions,
     images: ImageSource,
@@ -88,7 +88,7 @@ def choose_pictures(
     config: ReportConfig,
     *,
     match_iou: float,
-) -> list[Picture]:
+) -> list[ShownImage]:
     """Chooses and draws images: such as are found in full, spread over the classes, and the worst of the failures.
 
     Args:
@@ -106,17 +106,17 @@ def choose_pictures(
         answers = packed.select(packed.unmasked.scores >= least[packed.unmasked.class_ids])
         matched = match_labels(truth, image_id, answers, match_iou=match_iou, prompted=False)
         seen[image_id] = _Seen(image_id, answers, matched)
-    pictures = [_drawn(each, "found", _found_text(each, truth), truth, images, config) for each in _hits(seen, config)]
+    chosen = [_drawn(each, "found", _found_text(each, truth), truth, images, config) for each in _hits(seen, config)]
     for kind in _FAILURES:
         told = [(entry, _reasons(entry, kind)) for entry in (failures or {}).get("images", ())]
         worst = [(entry, reasons) for entry, reasons in told if reasons and entry["image_id"] in seen]
         worst.sort(key=lambda pair: -len(pair[1]))  # of equal ones, the worse image stays first
-        for entry, reasons in worst[: config.pictures]:
+        for entry, reasons in worst[: config.images]:
             text = " ".join(map(sentence, reasons[:_MOST_REASONS]))
             if len(reasons) > _MOST_REASONS:
                 text += f" And {len(reasons) - _MOST_REASONS} more."
-            pictures.append(_drawn(seen[entry["image_id"]], kind, text, truth, images, config))
-    return pictures
+            chosen.append(_drawn(seen[entry["image_id"]], kind, text, truth, images, config))
+    return chosen
 
 
 def _hits(seen: Mapping[int, _Seen], config: ReportConfig) -> list[_Seen]:
@@ -124,7 +124,7 @@ def _hits(seen: Mapping[int, _Seen], config: ReportConfig) -> list[_Seen]:
     right = [each for each in seen.values() if each.matched.f1 == 1.0]
     chosen: list[_Seen] = []
     shown: dict[int, int] = {}
-    while right and len(chosen) < config.pictures:
+    while right and len(chosen) < config.images:
         best = min(right, key=lambda each: min(shown.get(c, 0) for c in each.matched.truth.unmasked.class_ids.tolist()))
         right.remove(best)
         chosen.append(best)
@@ -145,11 +145,11 @@ def _reasons(entry: Mapping[str, Any], kind: Kind) -> list[str]:
 
 def _drawn(
     seen: _Seen, kind: Kind, text: str, truth: Annotations, images: ImageSource, config: ReportConfig
-) -> Picture:
+) -> ShownImage:
     """Draws right answers solid, and what the image is shown for: missed objects dashed, wrong answers dotted."""
     file_name = str(truth.image_by_id[seen.image_id]["file_name"])
     image = images[file_name]
-    width = config.picture_width
+    width = config.image_width
     invented = seen.invented
     shown = np.ones(len(invented), bool) if kind in ("invented", "confused") else ~invented
     lines: list[LineStyle] = ["dotted" if wrong else "solid" for wrong in invented[shown]]
@@ -162,7 +162,7 @@ def _drawn(
     return _packed(kind, file_name, text, f"Test image {file_name}: {text}", Image.fromarray(drawn), config)
 
 
-def doubt_pictures(report: Mapping[str, Any], drawn: Mapping[str, bytes], config: ReportConfig) -> list[Picture]:
+def doubted_images(report: Mapping[str, Any], drawn: Mapping[str, bytes], config: ReportConfig) -> list[ShownImage]:
     """Shows the images whose labels are most in doubt: half as many as of other kinds, and twice as wide.
 
     Args:
@@ -173,23 +173,23 @@ def doubt_pictures(report: Mapping[str, Any], drawn: Mapping[str, bytes], config
     Raises:
         ImageError: if a drawing is missing or no image.
     """
-    pictures = []
-    for row in report["worst"][: config.pictures // 2]:
+    chosen = []
+    for row in report["worst"][: config.images // 2]:
         name = row["file_name"]
-        width = 2 * config.picture_width
+        width = 2 * config.image_width
         drawing = decode_image(drawn[name], name=name, max_pixels=_MOST_PIXELS)
         text = " ".join(map(sentence, row["reasons"][:_MOST_REASONS]))
         if len(row["reasons"]) > _MOST_REASONS:
             text += f" And {len(row['reasons']) - _MOST_REASONS} more."
-        pictures.append(
+        chosen.append(
             _packed("doubted", name, text, f"Labels in doubt on {name}: {text}", _scaled(drawing, width), config)
         )
-    return pictures
+    return chosen
 
 
-def proposed_pictures(
+def proposed_images(
     report: Mapping[str, Any], images: ImageSource, unlabelled: ImageSource, config: ReportConfig
-) -> list[Picture]:
+) -> list[ShownImage]:
     """Shows the images to label first, as they are.
 
     Args:
@@ -201,27 +201,27 @@ def proposed_pictures(
     Raises:
         ImageError: if an image is missing or none.
     """
-    pictures = []
-    for row in report["images"][: config.pictures]:
+    chosen = []
+    for row in report["images"][: config.images]:
         name = row["file_name"]
         is_unlabelled = row["from"] == "unlabelled"
         image = unlabelled[name.removeprefix("unlabelled/")] if is_unlabelled else images[name]
         text = sentence(f"{row['rank']}: {row['why']}")
-        shown = _scaled(image, config.picture_width)
-        pictures.append(_packed("proposed", name, text, f"Image to label, {name}: {text}", shown, config))
-    return pictures
+        shown = _scaled(image, config.image_width)
+        chosen.append(_packed("proposed", name, text, f"Image to label, {name}: {text}", shown, config))
+    return chosen
 
 
 def _scaled(image: NDArray[np.uint8], width: int) -> Image.Image:
     """Returns an image in a width, or smaller where it is smaller."""
-    picture = Image.fromarray(image)
-    if picture.width <= width:
-        return picture
-    return picture.resize((width, max(1, round(picture.height * width / picture.width))), Image.Resampling.BOX)
+    whole = Image.fromarray(image)
+    if whole.width <= width:
+        return whole
+    return whole.resize((width, max(1, round(whole.height * width / whole.width))), Image.Resampling.BOX)
 
 
-def _packed(kind: Kind, file_name: str, text: str, alt: str, picture: Image.Image, config: ReportConfig) -> Picture:
+def _packed(kind: Kind, file_name: str, text: str, alt: str, drawn: Image.Image, config: ReportConfig) -> ShownImage:
     buffer = BytesIO()
-    picture.save(buffer, "JPEG", quality=config.jpeg_quality, optimize=True)
+    drawn.save(buffer, "JPEG", quality=config.jpeg_quality, optimize=True)
     source = f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
-    return Picture(kind, file_name, text, alt, source, picture.width, picture.height)
+    return ShownImage(kind, file_name, text, alt, source, drawn.width, drawn.height)
